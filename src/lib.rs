@@ -1,0 +1,28 @@
+//! `netapi`: Cisco ISE from the command line. This page is the map of the house.
+//!
+//! Bytes come in from ISE (XML over HTTPS, JSON over HTTPS, STOMP over WebSocket), become **records** that keep every field
+//! the server sent, and leave through one renderer (tables, JSON, …) or through one deliverer (callbacks).
+//!
+//! | room | holds |
+//! | --- | --- |
+//! | [`error`] | the closed set of error kinds and their exit statuses |
+//! | [`record`] | the record, MAC addresses, XML and JSON streams |
+//! | [`transport`] | TLS, HTTP, name overrides, the retry rule, the trace |
+//!
+//! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `render` knows `record`. Never back:
+//! `mnt` and `pxgrid` print nothing and know no clap, `render` fetches nothing, `settings` does no network, and nothing of the
+//! shipped clients uses `lab`.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+pub mod error;
+pub mod record;
+pub mod transport;

@@ -1,0 +1,267 @@
+//! Fields of one XML record: names and values in document order. Buffers are reused from record to record, since a list may have two million of them.
+//!
+//! The mapping to JSON, the only one in the program: an element becomes a member of the same name; a repeated element, or
+//! one that is a list by definition (`framed_ipv6_address`), an array; an empty one `null`; everything else a string.
+//! Parsing lives in the XML reader, not here.
+
+use std::borrow::Cow;
+
+use serde_json::Value as Json;
+
+/// A field's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Text, not empty.
+    Text(String),
+    /// Present and empty (`<x/>`, `<x></x>`).
+    Empty,
+    /// A list, possibly empty: repeated elements, IPv6 addresses.
+    List(Vec<Value>),
+    /// Ordered members: a decoded `other_attr_string` or `response`, or an unknown element that has children.
+    Nested(Fields),
+}
+
+/// Ordered fields with reusable buffers.
+#[derive(Debug, Clone, Default)]
+pub struct Fields {
+    entries: Vec<(String, Value)>,
+    used: usize,
+}
+
+impl PartialEq for Fields {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Fields {}
+
+impl Fields {
+    /// No fields.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets the fields and keeps their buffers.
+    pub fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// The fields in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.entries
+            .iter()
+            .take(self.used)
+            .map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The value of the first field called `name`.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// Appends text (empty text becomes [`Value::Empty`]) into reused buffers. Does not look for an earlier field of the name.
+    pub fn push_text(&mut self, name: &str, text: &str) {
+        match self.entries.get_mut(self.used) {
+            Some((key, value)) => {
+                if key != name {
+                    key.clear();
+                    key.push_str(name);
+                }
+                match (text.is_empty(), &mut *value) {
+                    (true, _) => *value = Value::Empty,
+                    (false, Value::Text(old)) => {
+                        old.clear();
+                        old.push_str(text);
+                    }
+                    (false, other) => *other = Value::Text(text.to_owned()),
+                }
+            }
+            None => self.entries.push((
+                name.to_owned(),
+                if text.is_empty() {
+                    Value::Empty
+                } else {
+                    Value::Text(text.to_owned())
+                },
+            )),
+        }
+        self.used += 1;
+    }
+
+    /// Appends a value. Does not look for an earlier field of the name.
+    pub fn push(&mut self, name: &str, value: Value) {
+        self.entries.truncate(self.used);
+        self.entries.push((name.to_owned(), value));
+        self.used += 1;
+    }
+
+    /// Adds a value under `name`: a second one of the same name turns the field into a list.
+    pub fn add(&mut self, name: &str, value: Value) {
+        let used = self.used;
+        match self
+            .entries
+            .iter_mut()
+            .take(used)
+            .find(|(key, _)| key == name)
+        {
+            None => self.push(name, value),
+            Some((_, Value::List(list))) => list.push(value),
+            Some((_, old)) => {
+                let first = std::mem::replace(old, Value::Empty);
+                *old = Value::List(vec![first, value]);
+            }
+        }
+    }
+
+    /// The text of a field, see [`Record::text`](super::Record::text).
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        if let Some(value) = self.get(name) {
+            return value.text();
+        }
+        let (head, rest) = name.split_once('.')?;
+        match self.get(head)? {
+            Value::Nested(inner) => inner.text(rest),
+            _ => None,
+        }
+    }
+
+    /// Appends compact JSON.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        for (index, (name, value)) in self.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write_json_string(name, out);
+            out.push(b':');
+            value.write_json(out);
+        }
+        out.push(b'}');
+    }
+
+    /// The fields as a JSON object.
+    pub fn to_value(&self) -> Json {
+        Json::Object(
+            self.iter()
+                .map(|(name, value)| (name.to_owned(), value.to_json()))
+                .collect(),
+        )
+    }
+}
+
+impl<'a> FromIterator<(&'a str, Value)> for Fields {
+    fn from_iter<T: IntoIterator<Item = (&'a str, Value)>>(iter: T) -> Self {
+        let mut fields = Self::new();
+        for (name, value) in iter {
+            fields.add(name, value);
+        }
+        fields
+    }
+}
+
+impl Value {
+    /// The text for a cell; `None` when there is nothing in it.
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Empty => None,
+            Self::List(list) => match list.as_slice() {
+                [] => None,
+                [one] => one.text(),
+                many => Some(Cow::Owned(
+                    many.iter()
+                        .filter_map(Self::text)
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                )),
+            },
+            Self::Nested(fields) => {
+                let mut out = Vec::new();
+                fields.write_json(&mut out);
+                Some(Cow::Owned(String::from_utf8_lossy(&out).into_owned()))
+            }
+        }
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => write_json_string(text, out),
+            Self::Empty => out.extend_from_slice(b"null"),
+            Self::List(list) => {
+                out.push(b'[');
+                for (index, value) in list.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    value.write_json(out);
+                }
+                out.push(b']');
+            }
+            Self::Nested(fields) => fields.write_json(out),
+        }
+    }
+
+    fn to_json(&self) -> Json {
+        match self {
+            Self::Text(text) => Json::String(text.clone()),
+            Self::Empty => Json::Null,
+            Self::List(list) => Json::Array(list.iter().map(Self::to_json).collect()),
+            Self::Nested(fields) => fields.to_value(),
+        }
+    }
+}
+
+/// Appends `text` as a JSON string.
+pub(crate) fn write_json_string(text: &str, out: &mut Vec<u8>) {
+    // A string always serializes and a Vec always takes bytes, so there is no error to see.
+    let _ = serde_json::to_writer(out, text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reused_buffers_show_only_the_new_record() {
+        let mut fields = Fields::new();
+        fields.push_text("a", "1");
+        fields.push_text("b", "2");
+        fields.clear();
+        fields.push_text("a", "");
+        assert_eq!(fields.len(), 1);
+        assert_eq!(fields.get("b"), None);
+        assert_eq!(fields.text("a"), None);
+        assert_eq!(fields.to_value().to_string(), r#"{"a":null}"#);
+    }
+
+    #[test]
+    fn a_second_value_makes_a_list_and_zeros_stay() {
+        let fields: Fields = [
+            ("id", Value::Text("0032".into())),
+            ("id", Value::Text("7".into())),
+            ("x", Value::Empty),
+        ]
+        .into_iter()
+        .collect();
+        let mut out = Vec::new();
+        fields.write_json(&mut out);
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            r#"{"id":["0032","7"],"x":null}"#
+        );
+        assert_eq!(fields.text("id").as_deref(), Some("0032, 7"));
+    }
+}

@@ -1,0 +1,139 @@
+//! One JSON object as the text that came, parsed when somebody looks inside.
+//!
+//! The text is never re-encoded on its way out, so number spellings (`1.10`) and unknown members survive; white space between
+//! tokens is dropped where one line per record is promised. Splitting a document into elements is the stream reader's work, not done here.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use serde_json::Value;
+
+/// The text of one JSON value (for records: an object), known to be well formed.
+#[derive(Debug, Clone)]
+pub struct JsonText {
+    text: String,
+    parsed: OnceCell<Value>,
+}
+
+impl JsonText {
+    /// Takes text that must be one well-formed JSON value.
+    pub fn parse(text: String) -> Result<Self, serde_json::Error> {
+        serde_json::from_str::<&serde_json::value::RawValue>(&text)?;
+        Ok(Self {
+            text,
+            parsed: OnceCell::new(),
+        })
+    }
+
+    /// From a value of our own.
+    pub fn from_value(value: Value) -> Self {
+        Self {
+            text: value.to_string(),
+            parsed: OnceCell::from(value),
+        }
+    }
+
+    /// The text as it came.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The parsed value; text that only looked well formed (a lone surrogate, nesting over serde's limit) reads as `null`.
+    pub fn value(&self) -> &Value {
+        self.parsed
+            .get_or_init(|| serde_json::from_str(&self.text).unwrap_or(Value::Null))
+    }
+
+    /// The member names in order.
+    pub fn names(&self) -> Vec<&str> {
+        self.value()
+            .as_object()
+            .map(|object| object.keys().map(String::as_str).collect())
+            .unwrap_or_default()
+    }
+
+    /// The text of a member, see [`Record::text`](super::Record::text).
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        let value = self.value();
+        if let Some(member) = value.get(name) {
+            return cell(member);
+        }
+        let mut at = value;
+        for step in name.split('.') {
+            at = at.get(step)?;
+        }
+        cell(at)
+    }
+
+    /// Appends the text without white space between tokens.
+    pub fn write_compact(&self, out: &mut Vec<u8>) {
+        let bytes = self.text.as_bytes();
+        if memchr::memchr3(b'\n', b'\r', b'\t', bytes).is_none() {
+            // Only line ends matter to line formats, and strings cannot hold raw ones.
+            out.extend_from_slice(bytes);
+            return;
+        }
+        let mut in_string = false;
+        let mut escaped = false;
+        for &byte in bytes {
+            if in_string {
+                out.push(byte);
+                match byte {
+                    _ if escaped => escaped = false,
+                    b'\\' => escaped = true,
+                    b'"' => in_string = false,
+                    _ => {}
+                }
+            } else if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                in_string = byte == b'"';
+                out.push(byte);
+            }
+        }
+    }
+}
+
+/// A JSON value as a cell's text: strings bare, lists of plain values joined, the rest compact JSON.
+fn cell(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Null => None,
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Array(list) if list.is_empty() => None,
+        Value::Array(list)
+            if list
+                .iter()
+                .all(|item| !item.is_array() && !item.is_object()) =>
+        {
+            Some(Cow::Owned(
+                list.iter().filter_map(cell).collect::<Vec<_>>().join(", "),
+            ))
+        }
+        other => Some(Cow::Owned(other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_unknown_members_keep_their_spelling() {
+        let text = JsonText::parse("{\n \"v\": 1.10, \"s\": \"a \\\" b\\n\" }".to_owned()).unwrap();
+        let mut out = Vec::new();
+        text.write_compact(&mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            r#"{"v":1.10,"s":"a \" b\n"}"#
+        );
+        assert_eq!(text.text("v").as_deref(), Some("1.10"));
+    }
+
+    #[test]
+    fn cells_of_lists_and_nested_members() {
+        let text =
+            JsonText::parse(r#"{"ips":["a","b"],"none":[],"asset":{"id":7}}"#.to_owned()).unwrap();
+        assert_eq!(text.text("ips").as_deref(), Some("a, b"));
+        assert_eq!(text.text("none"), None);
+        assert_eq!(text.text("asset.id").as_deref(), Some("7"));
+    }
+}

@@ -1,0 +1,117 @@
+//! The record: one thing that a server told us (a session, an attempt, a policy), with every field it sent, in its order
+//! and under its own names, also the fields that nobody here knows.
+//!
+//! Two shapes stand behind one type. An XML record holds fields parsed from a MnT document; a JSON record holds the text of
+//! one pxGrid object exactly as it came, parsed only when a column, a filter or a callback looks inside. Typed accessors
+//! (`mac()`, `passed()`, …) are views; the record is the truth. This room fetches nothing and prints nothing.
+
+mod fields;
+mod json;
+mod mac;
+
+pub use fields::{Fields, Value};
+pub use json::JsonText;
+pub use mac::Mac;
+
+use std::borrow::Cow;
+
+use crate::error::Result;
+
+/// One record. See the module's documentation.
+#[derive(Debug, Clone)]
+pub enum Record {
+    /// Fields of a MnT document.
+    Fields(Fields),
+    /// The text of one JSON object.
+    Json(JsonText),
+}
+
+impl Record {
+    /// A record from a JSON value that we made ourselves (`explain`, `watch`, `count`).
+    pub fn from_value(value: serde_json::Value) -> Self {
+        Self::Json(JsonText::from_value(value))
+    }
+
+    /// The text of the member `name`, for a table cell or a comparison: a text as it is, a list joined with `, `, a
+    /// nested value as compact JSON. Missing, `null` and empty are all `None` ("unknown", reference mnt-api section 2).
+    /// A dot steps into nested objects (`asset.assetId`).
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Fields(fields) => fields.text(name),
+            Self::Json(json) => json.text(name),
+        }
+    }
+
+    /// Whether a member of this name was sent, also when it is empty.
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Fields(fields) => fields.get(name).is_some(),
+            Self::Json(json) => json.value().get(name).is_some(),
+        }
+    }
+
+    /// The names of the members, in the order they were sent.
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Fields(fields) => fields.iter().map(|(name, _)| name).collect(),
+            Self::Json(json) => json.names(),
+        }
+    }
+
+    /// Appends the record as compact JSON on one line, without a line end. XML values are strings, empty ones `null`,
+    /// lists arrays; a JSON record's numbers keep their spelling.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Fields(fields) => fields.write_json(out),
+            Self::Json(json) => json.write_compact(out),
+        }
+    }
+
+    /// The record as a JSON value (numbers keep their spelling).
+    pub fn to_value(&self) -> serde_json::Value {
+        match self {
+            Self::Fields(fields) => fields.to_value(),
+            Self::Json(json) => json.value().clone(),
+        }
+    }
+}
+
+/// Takes records one at a time as they come off the wire; what `mnt` and `pxgrid` push lists into.
+///
+/// It runs on the thread that parses, so that back-pressure is the call itself: a slow sink slows the socket.
+pub trait RecordSink: Send + 'static {
+    /// The list's head was read: `announced` is the number of rows that the server says will follow.
+    fn begin(&mut self, announced: Option<u64>) -> Result<()>;
+
+    /// One record. `Break` ends the list early without an error (`--limit`).
+    fn record(&mut self, record: &Record) -> Result<std::ops::ControlFlow<()>>;
+
+    /// The bytes of the document as they came, for `--format xml`; called only when [`wants_raw`](Self::wants_raw) is true, and only after the
+    /// document was recognised as the one asked for.
+    fn raw(&mut self, _bytes: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether [`raw`](Self::raw) is to be called with the document's bytes.
+    fn wants_raw(&self) -> bool {
+        false
+    }
+}
+
+/// A sink that keeps every record: for lists known to be short (failure reasons, attempts of one endpoint).
+#[derive(Debug, Default)]
+pub struct Collect {
+    /// What came.
+    pub records: Vec<Record>,
+}
+
+impl RecordSink for Collect {
+    fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record) -> Result<std::ops::ControlFlow<()>> {
+        self.records.push(record.clone());
+        Ok(std::ops::ControlFlow::Continue(()))
+    }
+}

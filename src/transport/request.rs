@@ -1,0 +1,49 @@
+//! A request as data, before anything is sent: what `--dry-run` shows, `--curl` spells and the client sends.
+
+use secrecy::SecretString;
+
+/// The HTTP methods that ISE's APIs use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// GET: MnT reads, and MnT change of authorization too (see [`Effect`]).
+    Get,
+    /// POST: everything in pxGrid.
+    Post,
+    /// DELETE: MnT session records.
+    Delete,
+}
+
+/// What a request does to the network, whatever its method: a MnT change of authorization is a GET.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Reads only: repeated once on connection trouble.
+    Read,
+    /// Changes something: sent at most once, refused by `--read-only`.
+    Change,
+}
+
+/// HTTP Basic credentials. `Debug` shows no password.
+#[derive(Debug, Clone)]
+pub struct Basic {
+    /// The user: a MnT administrator, or our own pxGrid node name (reference pxgrid-api, section 2).
+    pub user: String,
+    /// The password or access secret.
+    pub password: SecretString,
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The whole URL, already percent-encoded.
+    pub url: String,
+    /// The `Accept` header.
+    pub accept: &'static str,
+    /// Basic credentials, if any are to be sent.
+    pub basic: Option<Basic>,
+    /// A JSON body, sent with its content type.
+    pub json: Option<Vec<u8>>,
+    /// Read or change.
+    pub effect: Effect,
+}
