@@ -24,7 +24,13 @@
     )
 )]
 
+mod cli;
 pub mod error;
 pub mod record;
 pub mod settings;
 pub mod transport;
+
+/// Runs the program: `args` as the operating system gave them, the exit status back (contract, section 6).
+pub fn run(args: Vec<std::ffi::OsString>) -> std::process::ExitCode {
+    cli::main(args)
+}

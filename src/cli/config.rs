@@ -11,7 +11,7 @@ use super::global::Global;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::render::{Column, Shape, column};
-use crate::settings::{self, Environment};
+use crate::settings::{self, Environment, Settings};
 
 const COLUMNS: &[Column] = &[column("SETTING", "setting"), column("VALUE", "value"), column("SOURCE", "source")];
 
@@ -45,11 +45,11 @@ impl Config {
 }
 
 fn path(global: &Global) -> Result<std::path::PathBuf> {
-    settings::config_path(&global.flags(), &Environment::capture())
+    Settings::resolve(global.flags(), Environment::capture()).config_path()
 }
 
 fn show(global: &Global) -> Result<()> {
-    let context = Context::new(global.clone())?;
+    let context = Context::new(global.clone());
     let rows = context.settings.rows();
     let problem = rows.iter().find_map(|row| row.problem.clone());
     let records: Vec<Record> = rows

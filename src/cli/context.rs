@@ -2,7 +2,7 @@
 //!
 //! Commands that need no server (help, lab, completion) never ask, so nothing they do not need can stop them.
 
-use std::io::{IsTerminal, Stdout, Write};
+use std::io::{IsTerminal, Stderr, Stdout, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::global::{Color, Global};
 use super::report::Reporter;
 use crate::error::{Error, Kind, Result, from_output};
-use crate::mnt::{MntClient, Summary};
+use crate::mnt::MntClient;
 use crate::record::{Record, RecordSink};
 use crate::render::{Column, Format, Progress, Renderer, Screen, Shape, Style};
 use crate::settings::{Connection, Environment, Settings};
@@ -29,18 +29,63 @@ pub(crate) struct Context {
     pub reporter: Reporter,
 }
 
-/// A renderer on standard output behind a progress line.
-pub(crate) type Output = Progress<Renderer<Stdout>>;
+/// A renderer on standard output, behind a progress line where a person waits for a pipe or a file to fill.
+pub(crate) enum Output {
+    /// Nobody to show progress to.
+    Plain(Renderer<Stdout>),
+    /// With a line on standard error.
+    Watched(Progress<Renderer<Stdout>, Stderr>),
+}
+
+impl Output {
+    /// The renderer, the progress line erased.
+    fn into_renderer(self) -> Renderer<Stdout> {
+        match self {
+            Self::Plain(renderer) => renderer,
+            Self::Watched(progress) => progress.finish(),
+        }
+    }
+}
+
+impl RecordSink for Output {
+    fn begin(&mut self, announced: Option<u64>) -> Result<()> {
+        match self {
+            Self::Plain(sink) => sink.begin(announced),
+            Self::Watched(sink) => sink.begin(announced),
+        }
+    }
+
+    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        match self {
+            Self::Plain(sink) => sink.record(record),
+            Self::Watched(sink) => sink.record(record),
+        }
+    }
+
+    fn raw(&mut self, bytes: &[u8]) -> Result<()> {
+        match self {
+            Self::Plain(sink) => sink.raw(bytes),
+            Self::Watched(sink) => sink.raw(bytes),
+        }
+    }
+
+    fn wants_raw(&self) -> bool {
+        match self {
+            Self::Plain(sink) => sink.wants_raw(),
+            Self::Watched(sink) => sink.wants_raw(),
+        }
+    }
+}
 
 impl Context {
     /// Captures the environment and resolves the settings, without asking for any of them.
-    pub(crate) fn new(global: Global) -> Result<Self> {
-        let settings = Settings::resolve(global.flags(), Environment::capture())?;
+    pub(crate) fn new(global: Global) -> Self {
+        let settings = Settings::resolve(global.flags(), Environment::capture());
         let reporter = Reporter::new(&global);
         if global.trace {
             super::report::start_trace();
         }
-        Ok(Self { global, settings, reporter })
+        Self { global, settings, reporter }
     }
 
     /// Runs a command's future to its end on this thread.
@@ -67,20 +112,15 @@ impl Context {
 
     fn mnt_client(&self, reads: bool) -> Result<MntClient> {
         let mnt = self.settings.mnt()?;
-        self.warn_once();
         let client = Client::new(self.client_options(&mnt.connection, reads)?)?;
-        let basic = Basic { user: mnt.user.clone(), password: mnt.password.clone() };
-        let host = if mnt.host.contains(':') { format!("[{}]", mnt.host) } else { mnt.host.clone() };
-        Ok(MntClient::new(client, format!("https://{host}:{}", mnt.port), basic))
-    }
-
-    fn warn_once(&self) {
-        for warning in self.settings.warnings() {
-            self.reporter.warn(&warning);
-        }
+        let base_url = mnt.base_url();
+        Ok(MntClient::new(client, base_url, Basic { user: mnt.user, password: mnt.password }))
     }
 
     fn client_options(&self, connection: &Connection, reads: bool) -> Result<ClientOptions> {
+        for warning in &connection.warnings {
+            self.reporter.warn(warning);
+        }
         let overrides = connection.overrides.iter().map(|text| text.parse()).collect::<Result<Vec<Override>>>()?;
         let sending = if self.global.shows_only() {
             Sending::Show { curl: self.global.curl, reads, show: Arc::new(show) }
@@ -99,8 +139,9 @@ impl Context {
             connect_timeout: connection.connect_timeout,
             idle_timeout: connection.timeout,
             sending,
-            read_only: self.settings.read_only()?,
+            read_only: connection.read_only,
             trace: self.global.trace,
+            identity_files: None,
         })
     }
 
@@ -141,22 +182,25 @@ impl Context {
     /// A renderer on standard output, behind a progress line where a person waits for a long list.
     pub(crate) fn output(&self, columns: &'static [Column], shape: Shape) -> Result<Output> {
         let renderer = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
-        let visible = std::io::stderr().is_terminal() && !(Self::on_terminal() && self.global.limit.is_none_or(|limit| limit < 1000));
-        Ok(Progress::new(renderer, visible))
+        if std::io::stderr().is_terminal() && !Self::on_terminal() {
+            return Ok(Output::Watched(Progress::new(renderer, "sessions", std::io::stderr())));
+        }
+        Ok(Output::Plain(renderer))
     }
 
     /// Ends a list that was streamed into `output`: the whole of it, or what came before `outcome`'s error.
-    pub(crate) fn end_list(&self, mut output: Output, outcome: Result<Summary>, nothing: &str) -> Result<()> {
+    pub(crate) fn end_list<T>(&self, output: Output, outcome: Result<T>, nothing: &str) -> Result<T> {
+        let mut renderer = output.into_renderer();
         match outcome {
-            Ok(_) => {
-                let rows = output.inner_mut().finish()?;
+            Ok(end) => {
+                let rows = renderer.finish()?;
                 if rows == 0 && std::io::stderr().is_terminal() {
                     self.reporter.note(nothing);
                 }
-                Ok(())
+                Ok(end)
             }
             Err(error) => {
-                output.inner_mut().broke_off()?;
+                renderer.broke_off()?;
                 Err(error)
             }
         }

@@ -40,7 +40,7 @@ pub(crate) fn ip(text: &str) -> Result<std::net::IpAddr, String> {
 
 /// For clap: a duration such as `90s` or `1h30m`.
 pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
-    crate::settings::parse_duration(text).map_err(with_hint)
+    crate::settings::duration::parse(text).map_err(with_hint)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "handed to map_err, which gives the error away")]

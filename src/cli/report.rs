@@ -106,3 +106,20 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     drop(written);
     ExitCode::from(Kind::Usage.exit_status())
 }
+
+/// `--trace`: the transport's one line a request and answer on standard error.
+pub(super) fn start_trace() {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .with_level(false)
+        .without_time();
+    let only_ours = Targets::new().with_target("netapi", LevelFilter::TRACE);
+    // A second start (config show inside another command) finds it in place already.
+    let _ = tracing_subscriber::registry().with(layer).with(only_ours).try_init();
+}

@@ -7,7 +7,7 @@ use super::columns::SESSION;
 use crate::cli::Context;
 use crate::error::{Error, Result};
 use crate::render::Shape;
-use crate::settings::parse_when;
+use crate::settings::duration::parse_when;
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -44,6 +44,7 @@ impl AuthList {
         let client = context.mnt()?;
         let output = context.output(SESSION, Shape::List)?;
         let (output, outcome) = client.auth_list(since, until, output).await;
-        context.end_list(output, outcome, "no sessions in that time")
+        context.end_list(output, outcome, "no sessions in that time")?;
+        Ok(())
     }
 }

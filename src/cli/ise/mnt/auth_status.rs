@@ -57,7 +57,7 @@ impl AuthStatus {
             let details = Details::new(client, &self.jobs);
             let mut output = context.output(ATTEMPT, Shape::List)?;
             let tally = details.attempts_from_standard_input(seconds, self.records, &mut output, context).await;
-            let tally = context.end_bulk(output, tally)?;
+            let tally = context.end_list(output, tally, "no attempts in that time")?;
             return bulk_outcome(tally.failed, tally.total);
         };
         let attempts = client.auth_status(mac, seconds, self.records).await?;

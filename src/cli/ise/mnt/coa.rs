@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cli::Context;
 use crate::cli::input;
 use crate::error::{Error, Kind, Result};
-use crate::mnt::{CoaAction, CoaRequest};
+use crate::mnt::{Coa as Change, Reauth};
 use crate::record::{Mac, Record};
 use crate::render::{Column, Shape, column};
 
@@ -67,33 +67,39 @@ impl Coa {
             return Err(Error::usage("no MAC address given"));
         };
         let action = match self.action {
-            Action::Reauth => CoaAction::Reauth,
-            Action::Disconnect => CoaAction::Disconnect,
-            Action::PortBounce => CoaAction::PortBounce,
-            Action::PortShutdown => CoaAction::PortShutdown,
+            Action::Reauth => Change::Reauth(Reauth::Default),
+            Action::Disconnect => Change::Disconnect,
+            Action::PortBounce => Change::PortBounce,
+            Action::PortShutdown => Change::PortShutdown,
         };
-        if context.settings.read_only()? && !context.global.shows_only() {
+        if context.settings.read_only()? {
             return Err(Error::usage("coa changes the network, and --read-only is set")
                 .hint("leave out --read-only, or unset NETAPI_READ_ONLY"));
         }
         let client = context.mnt_that_reads()?;
-        let server = match self.server {
-            Some(server) => server,
-            None if context.global.curl => "PSN-OF-THE-SESSION".to_owned(),
-            None => {
-                let session = client.session_by_mac(mac).await.map_err(|error| no_session(error, mac))?;
-                session.record.server().map(|server| server.into_owned()).ok_or_else(|| {
-                    Error::new(Kind::Server, format!("the session of {mac} names no policy service node"))
-                        .hint("name it with --server PSN")
-                })?
-            }
+        let session = match &self.server {
+            Some(_) => nothing_but(mac),
+            None if context.global.curl => with_placeholder(mac),
+            None => client.session_by_mac(mac).await.map_err(|error| no_session(error, mac))?.record,
         };
-        client.coa(&CoaRequest { mac, action, server: server.clone() }).await?;
+        let request = client.coa_request(&session, action, self.server.as_deref())?;
+        client.coa(request).await?;
+        let server = self.server.or_else(|| session.server().map(std::borrow::Cow::into_owned)).unwrap_or_default();
         let name = self.action.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         let record =
             Record::from_value(json!({ "mac": mac.to_string(), "action": name, "server": server, "result": "sent" }));
         context.print(&[record], COLUMNS, Shape::Single, "")
     }
+}
+
+/// A session of which nothing but the endpoint is known.
+fn nothing_but(mac: Mac) -> Record {
+    Record::from_value(json!({ "calling_station_id": mac.to_string() }))
+}
+
+/// The same, with a word in place of the node that only a lookup could tell (contract, section 8).
+fn with_placeholder(mac: Mac) -> Record {
+    Record::from_value(json!({ "calling_station_id": mac.to_string(), "acs_server": "PSN-OF-THE-SESSION" }))
 }
 
 fn no_session(error: Error, mac: Mac) -> Error {

@@ -1,14 +1,13 @@
 //! `netapi ise mnt count`: how many sessions are active, postured or profiled.
 
 use clap::Args;
-use serde_json::{Number, Value, json};
+use serde_json::json;
 
 use crate::cli::Context;
-use crate::cli::context::write_out;
 use crate::error::Result;
 use crate::mnt;
 use crate::record::Record;
-use crate::render::{Column, Format, column};
+use crate::render::{Column, Format, Shape, column};
 
 const COLUMNS: &[Column] = &[column("COUNT", "count")];
 
@@ -33,11 +32,10 @@ impl Count {
             _ => mnt::Count::Active,
         };
         let counted = context.mnt()?.count(which).await?;
-        let plain = context.global.jq.is_none() && context.global.fields.is_empty();
-        if plain && matches!(context.global.chosen_format(), None | Some(Format::Table | Format::Tsv)) {
-            return write_out(&format!("{}\n", counted.count));
+        if context.global.chosen_format() == Some(Format::Xml) {
+            return context.print_raw(&counted.raw, COLUMNS);
         }
-        let value: Value = json!({ "count": Number::from(counted.count) });
-        context.print_answer(&Record::from_value(value), &counted.raw, COLUMNS)
+        let record = Record::from_value(json!({ "count": counted.count }));
+        context.print(&[record], COLUMNS, Shape::Bare, "")
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::Context;
 use crate::cli::input;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mnt::DeleteTarget;
 use crate::record::{Mac, Record};
 use crate::render::{Column, Format, Shape, column};
@@ -52,10 +52,14 @@ impl Delete {
             _ => (DeleteTarget::All, "EVERY session record of the node".to_owned()),
         };
         let client = context.mnt()?;
-        if !context.global.shows_only() && !context.settings.read_only()? {
+        if context.settings.read_only()? {
+            return Err(Error::usage("delete changes the session directory, and --read-only is set")
+                .hint("leave out --read-only, or unset NETAPI_READ_ONLY"));
+        }
+        if !context.global.shows_only() {
             input::confirm(&format!("deleting {what}"), self.yes, context.global.no_input)?;
         }
-        let answer = client.delete(&target).await?;
+        let answer = client.delete(client.delete_request(&target)?).await?;
         if context.global.chosen_format() == Some(Format::Xml) {
             return context.print_raw(&answer.raw, COLUMNS);
         }

@@ -99,11 +99,11 @@ fn facts(record: &Record, catalogue: &[Record]) -> Value {
         }
     };
     let text = |member: &str| record.text(member).map(std::borrow::Cow::into_owned);
-    put("time", record.auth_time().map(std::borrow::Cow::into_owned));
+    put("time", record.auth_time_text().map(std::borrow::Cow::into_owned));
     put("result", record.passed().map(|passed| if passed { "pass".into() } else { "fail".into() }));
     put("failure", text("failure_reason"));
     if let Some(code) = record.failure_code() {
-        let entry = catalogue.iter().find(|entry| entry.text("id").as_deref() == Some(code.as_ref()));
+        let entry = catalogue.iter().find(|entry| entry.text("id").as_deref() == Some(code.as_str()));
         put("cause", entry.and_then(|entry| entry.text("cause")).map(std::borrow::Cow::into_owned));
         put("resolution", entry.and_then(|entry| entry.text("resolution")).map(std::borrow::Cow::into_owned));
     }
@@ -118,11 +118,11 @@ fn facts(record: &Record, catalogue: &[Record]) -> Value {
     put("policySet", record.policy_set().map(std::borrow::Cow::into_owned));
     put("authenticationRule", record.authentication_rule().map(std::borrow::Cow::into_owned));
     put("authorizationRule", record.authorization_rule().map(std::borrow::Cow::into_owned));
-    put("profiles", record.profiles().map(std::borrow::Cow::into_owned));
+    put("profiles", Some(record.profiles().join(", ")));
     put("sgt", record.sgt().map(std::borrow::Cow::into_owned));
     put("posture", text("posture_status"));
     put("steps", text("execution_steps"));
-    put("latencyMs", text("response_time"));
+    put("latencyMs", record.latency().map(|latency| latency.to_string()));
     put("stepLatency", text("other_attr_string.StepLatency"));
     Value::Object(object)
 }

@@ -67,9 +67,9 @@ impl Session {
 
 /// The only selector that can answer several sessions (reference mnt-api, section 2.4).
 async fn by_session_id(id: &str, context: &Context) -> Result<()> {
-    let (records, raw) = context.mnt()?.session_by_session_id(id).await?;
-    match records.as_slice() {
-        [one] => context.print_answer(one, &raw, SESSION_DETAIL),
+    let rows = context.mnt()?.sessions_by_id(id).await?;
+    match rows.records.as_slice() {
+        [one] => context.print_answer(one, &rows.raw, SESSION_DETAIL),
         many => context.print(many, SESSION_DETAIL, Shape::List, "no sessions"),
     }
 }
@@ -79,6 +79,6 @@ async fn from_list(jobs: &Jobs, context: &Context) -> Result<()> {
     let details = Details::new(context.mnt()?, jobs);
     let mut output = context.output(SESSION_DETAIL, Shape::List)?;
     let tally = details.from_standard_input(&mut output, context).await;
-    let tally = context.end_bulk(output, tally)?;
+    let tally = context.end_list(output, tally, "no addresses on standard input")?;
     bulk_outcome(tally.failed, tally.total)
 }

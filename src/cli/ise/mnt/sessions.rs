@@ -12,6 +12,7 @@ use crate::cli::Context;
 use crate::cli::context::bulk_outcome;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
+use crate::record::xml::Summary;
 use crate::record::{Record, RecordSink};
 use crate::render::Shape;
 
@@ -55,7 +56,8 @@ impl Sessions {
         let client = context.mnt()?;
         let output = context.output(SESSION, Shape::List)?;
         let (sink, outcome) = client.sessions(Filtered::new(self.filter, output)).await;
-        context.end_list(sink.inner, outcome, NOTHING)
+        context.end_list(sink.inner, outcome, NOTHING)?;
+        Ok(())
     }
 
     async fn with_details(self, context: &Context) -> Result<()> {
@@ -67,19 +69,13 @@ impl Sessions {
         let list = list(client, Filtered::new(self.filter, rows));
         output.begin(None)?;
         let (outcome, printed) = tokio::join!(list, details.join(receiver, &mut output, context));
-        let failed = match printed {
-            Ok(failed) => failed,
-            Err(error) => {
-                context.end_list(output, Err(error), NOTHING)?;
-                return Ok(());
-            }
-        };
-        context.end_list(output, outcome, NOTHING)?;
-        bulk_outcome(failed.failed, failed.total)
+        // Where the detail calls ended first, the list's own error only says so.
+        let tally = context.end_list(output, printed.and_then(|tally| outcome.map(|_| tally)), NOTHING)?;
+        bulk_outcome(tally.failed, tally.total)
     }
 }
 
-async fn list(client: MntClient, sink: Filtered<Rows>) -> Result<crate::mnt::Summary> {
+async fn list(client: MntClient, sink: Filtered<Rows>) -> Result<Summary> {
     let (sink, outcome) = client.sessions(sink).await;
     // The queue must close for the details to end.
     drop(sink);

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::cli::Context;
 use crate::error::Result;
+use crate::mnt::documents::node_type;
 use crate::record::Record;
 use crate::render::{Column, column};
 
@@ -21,22 +22,11 @@ impl Version {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let answer = context.mnt()?.version().await?;
         let mut value = answer.record.to_value();
-        let node = node_in_words(answer.record.text("type_of_node").as_deref());
+        let code = answer.record.text("type_of_node").unwrap_or_default();
+        let node = node_type(&code).map_or_else(|| format!("unknown ({code})"), str::to_owned);
         if let Some(object) = value.as_object_mut() {
             object.insert("node".into(), json!(node));
         }
         context.print_answer(&Record::from_value(value), &answer.raw, COLUMNS)
-    }
-}
-
-/// `type_of_node` in words (reference mnt-api, section 1, row 14).
-fn node_in_words(code: Option<&str>) -> String {
-    match code {
-        Some("0") => "standalone".into(),
-        Some("1") => "active MnT node".into(),
-        Some("2") => "backup MnT node".into(),
-        Some("3") => "not an MnT node".into(),
-        Some(other) => format!("unknown type {other}"),
-        None => "not said".into(),
     }
 }

@@ -69,7 +69,7 @@ impl Watch {
             return Err(Error::usage("watch prints as things happen: --sort and --format yaml do not go with it"));
         }
         let limit = style.limit;
-        let mut output = Renderer::live(style, COLUMNS, Shape::List, std::io::stdout())?;
+        let mut output = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?.live();
         let client = context.mnt()?;
         let mut known = poll(&client, &self.filter).await?;
         context.reporter.note(&format!("watching {} sessions, every {:?}", known.len(), self.interval));
@@ -91,7 +91,6 @@ impl Watch {
                             return Ok(());
                         }
                     }
-                    output.flush()?;
                     known = now;
                 }
                 Err(error) if matches!(error.kind(), Kind::Refused | Kind::Usage | Kind::WrongNode | Kind::NotSent) => return Err(error),

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::render::{Style, terminal_safe, show_time};
+use crate::render::time::show as show_time;
+use crate::render::{Style, terminal_safe};
 
 /// Facts in the order a person asks for them: JSON member, label.
 const FACTS: [(&str, &str); 15] = [
