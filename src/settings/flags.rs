@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 /// The options as they were given; `None`, empty and `false` mean not given. Texts are checked when a setting is demanded.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one switch of the command line, independent of the others"
+)]
 pub struct Flags {
     /// `--profile NAME`.
     pub profile: Option<String>,

@@ -39,13 +39,13 @@ use secrecy::SecretString;
 pub use environment::Environment;
 pub use flags::Flags;
 pub use show::Row;
-pub use source::{Setting, Source};
 pub use template::init;
 
 use crate::error::{Error, Result};
 use found::{Found, Host};
 use layers::Layers;
 use pairs::Credentials;
+use source::{Setting, Source};
 use table::Spec;
 
 /// Everything that was given, resolved on demand. Not `Debug`: it holds secrets.
@@ -96,7 +96,7 @@ pub struct Connection {
     pub warnings: Vec<String>,
 }
 
-/// What the MnT client needs.
+/// What the client of the Monitoring node needs.
 #[derive(Debug, Clone)]
 pub struct MntSettings {
     /// The Monitoring node.
@@ -143,7 +143,7 @@ impl Settings {
         }
     }
 
-    /// Settings for MnT, secrets fetched.
+    /// Settings for the Monitoring node, secrets fetched.
     pub fn mnt(&self) -> Result<MntSettings> {
         let node = self.mnt_node()?;
         let mut connection = self.connection(&table::MNT_CA)?;

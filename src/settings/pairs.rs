@@ -1,4 +1,4 @@
-//! What is taken in pairs: the MnT user with its password, a certificate with its key.
+//! What is taken in pairs: the Monitoring node's user with its password, a certificate with its key.
 //!
 //! A pair comes whole from one place. Half a pair is a usage error that names both halves (contract, section 8), except where the
 //! other half can be had: a user given by flag or profile is asked for the password, and a certificate's file may hold its key.
@@ -19,7 +19,7 @@ pub(crate) struct Credentials {
     pub(crate) password: Secret,
 }
 
-/// The MnT credentials.
+/// The Monitoring node's credentials.
 pub(crate) fn credentials(layers: &Layers) -> Result<Option<Credentials>> {
     let user = Found::of(
         one(layers.flags.mnt_user.as_ref()),

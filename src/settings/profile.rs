@@ -222,7 +222,7 @@ impl File<'_> {
             }
             (Shape::Truth, DeValue::Boolean(truth)) => Some(vec![truth.to_string().into()]),
             (Shape::List | Shape::Command, DeValue::Array(items)) => {
-                let mut items = items.iter().map(|item| item.get_ref());
+                let mut items = items.iter().map(Spanned::get_ref);
                 let mut values = vec![text(items.next()?)?];
                 for item in items {
                     // An argument may be empty, a list's item not.

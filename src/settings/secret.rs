@@ -74,19 +74,19 @@ impl Secret {
             SecretPlace::Text(secret) => Ok(secret.clone()),
             SecretPlace::File(path) => {
                 let path = environment.expand(path)?;
-                self.from_file(&path, warnings)
+                self.read_file(&path, warnings)
             }
             SecretPlace::Stdin if environment.terminal() => ask("Password", environment, no_input),
             SecretPlace::Stdin => {
                 let line = first_line(&mut std::io::stdin().lock());
                 self.line(line, "standard input")
             }
-            SecretPlace::Command(command) => self.from_command(command, environment, PATIENCE),
+            SecretPlace::Command(command) => self.run(command, environment, PATIENCE),
             SecretPlace::Asked(what) => ask(what, environment, no_input),
         }
     }
 
-    fn from_file(&self, path: &Path, warnings: &mut Vec<String>) -> Result<SecretString> {
+    fn read_file(&self, path: &Path, warnings: &mut Vec<String>) -> Result<SecretString> {
         let file = std::fs::File::open(path).map_err(|error| {
             Error::usage(format!(
                 "{}: cannot read {}: {error}",
@@ -116,7 +116,7 @@ impl Secret {
     }
 
     /// Runs the program directly, no shell, nothing on its standard input; its standard error stays the user's.
-    fn from_command(
+    fn run(
         &self,
         command: &[OsString],
         environment: &Environment,
@@ -250,7 +250,7 @@ mod tests {
     fn run(script: &str, patience: Duration) -> Result<String> {
         let command = ["sh", "-c", script].map(OsString::from);
         secret(SecretPlace::Command(command.to_vec()))
-            .from_command(&command, &Environment::default(), patience)
+            .run(&command, &Environment::default(), patience)
             .map(|secret| secret.expose_secret().to_owned())
     }
 
@@ -291,7 +291,7 @@ mod tests {
         );
         let none = [OsString::from("/nonexistent/pass")];
         let error = secret(SecretPlace::Command(none.to_vec()))
-            .from_command(&none, &Environment::default(), PATIENCE)
+            .run(&none, &Environment::default(), PATIENCE)
             .unwrap_err();
         assert!(error.message().contains("cannot be run"));
     }

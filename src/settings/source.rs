@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// The place that a value was taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// An option on the command line, with its dashes.
     Flag(&'static str),
     /// A variable of the process's environment.
@@ -62,9 +62,9 @@ impl fmt::Display for Source {
 
 /// A value and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting<T> {
+pub(crate) struct Setting<T> {
     /// The value.
-    pub value: T,
+    pub(crate) value: T,
     /// Its source.
-    pub source: Source,
+    pub(crate) source: Source,
 }

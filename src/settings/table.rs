@@ -183,7 +183,7 @@ pub(crate) const READ_ONLY: Spec = Spec {
     check: |found| found.truth().map(drop),
 };
 
-/// MnT user and password variables, first found pair wins.
+/// User and password variables of the Monitoring node, first found pair wins.
 pub(crate) const MNT_PAIRS: [(&str, &str); 3] = [
     ("ISE_MNT_USER", "ISE_MNT_PASS"),
     ("ISE_API_USER", "ISE_API_PASS"),
