@@ -135,10 +135,9 @@ async fn the_second_try_of_a_read_may_succeed() {
 #[tokio::test]
 async fn a_refused_connection_is_certain_to_have_sent_nothing() {
     let authority = Authority::new();
-    let (port, _) = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        (listener.local_addr().unwrap().port(), ())
-    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
     let error = client(authority.options(port))
         .send(get(port, Effect::Change))
         .await
