@@ -34,7 +34,7 @@ pub(super) fn of_head(
         if error.is_timeout() {
             return connect_timed_out(host, connect_timeout);
         }
-        return match find(error, &|link| link.downcast_ref::<io::Error>()) {
+        return match io_error(error) {
             // An end of stream can only come in the handshake: connecting reads nothing.
             Some(io) if io.kind() == io::ErrorKind::UnexpectedEof => {
                 tls_error::closed(host, seen).nothing_sent()
@@ -78,7 +78,7 @@ pub(super) fn of_head(
 /// The head came, the body broke.
 pub(super) fn of_body(host: &str, error: &reqwest::Error) -> Error {
     use io::ErrorKind as Io;
-    let kind = find(error, &|link| link.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let kind = io_error(error).map(io::Error::kind);
     let cut = |why: &str| {
         Error::new(
             Kind::Truncated,
@@ -105,6 +105,15 @@ pub(super) fn of_body(host: &str, error: &reqwest::Error) -> Error {
         return cut(&tls.to_string());
     }
     cut("the connection was closed")
+}
+
+/// The innermost `io::Error`: layers wrap one in another and lose its kind.
+fn io_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
+    find(error, &|link| {
+        let outer = link.downcast_ref::<io::Error>()?;
+        let inner = outer.get_ref().and_then(|inner| io_error(inner));
+        Some(inner.unwrap_or(outer))
+    })
 }
 
 fn innermost(error: &(dyn StdError + 'static)) -> String {

@@ -135,10 +135,9 @@ async fn the_second_try_of_a_read_may_succeed() {
 #[tokio::test]
 async fn a_refused_connection_is_certain_to_have_sent_nothing() {
     let authority = Authority::new();
-    let (port, _) = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        (listener.local_addr().unwrap().port(), ())
-    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
     let error = client(authority.options(port))
         .send(get(port, Effect::Change))
         .await
@@ -430,5 +429,115 @@ async fn a_url_that_is_not_https_or_hides_credentials_is_refused() {
         let error = client.send(request).await.err().unwrap();
         assert_eq!(error.kind(), Kind::Usage, "{url}: {error}");
         assert!(!error.message().contains("hunter2"));
+    }
+}
+
+/// `<sessionCount/>` as gzip.
+const PACKED: [u8; 35] = [
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 179, 41, 78, 45, 46, 206, 204, 207, 115, 206, 47, 205, 43,
+    209, 183, 3, 0, 31, 152, 1, 98, 15, 0, 0, 0,
+];
+
+#[tokio::test]
+async fn gzip_is_unpacked_and_cut_gzip_is_truncated() {
+    let authority = Authority::new();
+    for cut in [false, true] {
+        let (port, _) = start(authority.server(), move |mut peer, _| async move {
+            let request = peer.request().await.unwrap();
+            assert!(request.contains("accept-encoding: gzip\r\n"), "{request}");
+            let body = if cut { &PACKED[..20] } else { &PACKED[..] };
+            let length = body.len();
+            peer.say(format!(
+                "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\n\r\n"
+            ))
+            .await;
+            peer.say(body).await;
+            peer.until_closed().await;
+        })
+        .await;
+        let client = client(authority.options(port));
+        let response = client.send(get(port, Effect::Read)).await.unwrap();
+        match response.bytes(100).await {
+            Ok(body) => assert!(!cut && body == b"<sessionCount/>"),
+            Err(error) => assert!(cut && error.kind() == Kind::Truncated, "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_is_said_as_the_dialer_says_it() {
+    let authority = Authority::new();
+    let client = client(authority.options(1));
+    let mut request = get(1, Effect::Read);
+    request.url = "https://ise.invalid:8910/pxgrid".to_owned();
+    let error = client.send(request).await.err().unwrap();
+    assert_eq!(error.kind(), Kind::Resolve, "{error}");
+    let hint = error.hint_text().unwrap();
+    assert!(
+        hint.contains("--resolve ise.invalid:8910:ADDRESS"),
+        "{hint}"
+    );
+    assert!(error.was_nothing_sent());
+}
+
+/// A writer that keeps what it is given.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_trace_has_a_line_each_way_and_neither_password_nor_forged_lines() {
+    let authority = Authority::new();
+    let (port, _) = start(authority.server(), |mut peer, number| async move {
+        while peer.request().await.is_some() {
+            peer.say(format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: a\u{9b}b\r\nContent-Length: 4\r\n\r\n<x{number}>"
+            ))
+            .await;
+        }
+    })
+    .await;
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let mut options = authority.options(port);
+    options.trace = true;
+    let client = client(options);
+    for _ in 0..2 {
+        let response = client.send(get(port, Effect::Read)).await.unwrap();
+        response.bytes(10).await.unwrap();
+    }
+    drop(client.send(get(port, Effect::Read)).await.unwrap());
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("netapi::wire"))
+        .collect();
+    assert_eq!(lines.len(), 6, "{text}");
+    assert!(
+        lines[0].contains(&format!("> GET https://ise.test:{port}/admin")),
+        "{text}"
+    );
+    assert!(lines[1].contains("< 200 GET https://"), "{text}");
+    assert!(lines[1].contains("(new connection) 4 bytes "), "{text}");
+    assert!(lines[3].contains("(kept connection) 4 bytes "), "{text}");
+    assert!(lines[5].contains("0 bytes (not to the end)"), "{text}");
+    assert!(lines[1].contains("a\\u{9b}b"), "{text}");
+    for secret in ["hunter2", "YWRtaW46", "uthorization"] {
+        assert!(!text.contains(secret), "{text}");
     }
 }

@@ -74,6 +74,22 @@ async fn a_good_server_works() {
 }
 
 #[tokio::test]
+async fn without_a_bundle_the_systems_trust_decides() {
+    let authority = Authority::new();
+    let (port, _) = start(authority.server(), |mut peer, _| async move {
+        peer.until_closed().await;
+    })
+    .await;
+    let mut options = authority.options(port);
+    options.tls.ca = None;
+    let client = Client::new(options).unwrap();
+    let error = client.send(get(port, Effect::Read)).await.err().unwrap();
+    // Also on a system that has no trusted certificates at all.
+    assert_eq!(error.kind(), Kind::Tls);
+    says(&error, &["trusted"], &["--cacert FILE"]);
+}
+
+#[tokio::test]
 async fn an_expired_certificate_says_since_when() {
     let authority = Authority::new();
     let mut old = params(&[NAME]);
