@@ -15,6 +15,7 @@ use std::io::BufRead;
 
 use super::{Collect, Fields, Record, RecordSink};
 use crate::error::{Error, Kind, Result};
+pub(crate) use parser::NOT_THE_API;
 use parser::Parser;
 use window::Window;
 
