@@ -4,7 +4,6 @@
 //! [`transport`](crate::transport)'s. Nothing here is retried: at the first 401 the caller must stop.
 
 use std::fmt;
-use std::io::{self, BufRead, Read};
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -18,7 +17,7 @@ use super::{documents, envelope};
 use crate::error::{Error, Kind, Result};
 use crate::record::xml::{self, Document, NOT_THE_API, Summary};
 use crate::record::{Collect, Mac, Record, RecordSink};
-use crate::transport::{BodyReader, Client, Request, Response};
+use crate::transport::{Client, Request, Response};
 
 /// Bytes of a short document at most: a session, a count, an outcome.
 const MAX_DETAIL: usize = 8 << 20;
@@ -116,7 +115,7 @@ impl MntClient {
             Err(error) => return (sink, Err(error)),
         };
         let host = response.host.clone();
-        let reader = Facts(response.into_reader());
+        let reader = response.into_reader();
         let parsing = tokio::task::spawn_blocking(move || xml::stream(reader, document, sink));
         match parsing.await {
             Ok((sink, outcome)) => (sink, outcome.map_err(|error| on(&host, error))),
@@ -412,33 +411,5 @@ fn on(host: &str, error: Error) -> Error {
     match error.http_status() {
         Some(status) => told.status(status),
         None => told,
-    }
-}
-
-/// A body whose reading errors carry their fact, so that the parser, which knows no HTTP, can pass it on.
-struct Facts(BodyReader);
-
-impl Facts {
-    fn named(error: io::Error) -> io::Error {
-        match BodyReader::error(&error) {
-            Some(fact) => io::Error::other(fact),
-            None => error,
-        }
-    }
-}
-
-impl Read for Facts {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read(out).map_err(Self::named)
-    }
-}
-
-impl BufRead for Facts {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.0.fill_buf().map_err(Self::named)
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.0.consume(amount);
     }
 }

@@ -74,7 +74,8 @@ impl Envelope {
     }
 }
 
-/// The error behind an HTTP status that is no success, and the envelope if the body was one. Names no host: the client adds it.
+/// The error behind an HTTP status that is no success, and the envelope if the body was one. Names no host: the client adds it. Redirects
+/// never come here; the transport ends them.
 pub fn error(status: u16, envelope: Option<&Envelope>) -> Error {
     let reason = envelope.and_then(Envelope::reason);
     let with = |text: &str| match reason {
@@ -96,8 +97,6 @@ pub fn error(status: u16, envelope: Option<&Envelope>) -> Error {
             .hint("wait some minutes before the next try: repeated lists are what keeps it down"),
         504 => Error::new(Kind::TimedOut, with("the Monitoring node did not answer its gateway in time"))
             .hint("wait a minute, then ask for less, or ask the other Monitoring node"),
-        300..=399 => Error::new(Kind::Redirected, with("the server answered with a redirect, which is not followed"))
-            .hint("check host and port: a redirect leads to the login page"),
         500 => internal(envelope, &with),
         _ => Error::new(Kind::Server, with("the server answered with an error")),
     };
@@ -181,7 +180,6 @@ mod tests {
                 (502, Kind::Overloaded, 5),
                 (503, Kind::Overloaded, 5),
                 (504, Kind::TimedOut, 7),
-                (302, Kind::Redirected, 5),
             ] {
                 let error = error(status, Envelope::parse(body).as_ref());
                 assert_eq!((error.kind(), error.kind().exit_status()), (kind, code));

@@ -100,7 +100,8 @@ pub struct Summary {
 ///
 /// Errors: [`Kind::Malformed`] (not XML, HTML, a document type, an unknown entity, foreign root, over a bound, text after the end),
 /// [`Kind::Truncated`] (the answer broke off, or holds another number of rows than an [`exact`](Document::exact) document announced),
-/// what [`Document::foreign`] made of a foreign root, what the sink returned, and what reading the bytes returned.
+/// what [`Document::foreign`] made of a foreign root, what the sink returned, and what reading the bytes returned (an [`Error`] inside an
+/// `io::Error` keeps its kind).
 pub fn stream<S: RecordSink>(
     reader: impl BufRead,
     document: &Document,

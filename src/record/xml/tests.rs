@@ -406,6 +406,38 @@ fn a_sink_can_stop() {
     assert!(given < 100_000);
 }
 
+/// Where the buffers of each record's texts lie.
+#[derive(Default)]
+struct Addresses(Vec<Vec<usize>>);
+
+impl RecordSink for Addresses {
+    fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        let Record::Fields(fields) = record else {
+            panic!("not fields")
+        };
+        let mut addresses = Vec::new();
+        for (name, value) in fields.iter() {
+            addresses.push(name.as_ptr().addr());
+            addresses.extend(value.text().map(|text| text.as_ptr().addr()));
+        }
+        self.0.push(addresses);
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[test]
+fn rows_after_the_first_reuse_its_buffers() {
+    let row = "<activeSession><user_name>a&amp;b</user_name><server>psn</server><framed_ipv6_address><i>::1</i></framed_ipv6_address></activeSession>";
+    let text = format!("<activeList>{}</activeList>", row.repeat(5));
+    let (sink, outcome) = stream(text.as_bytes(), &LIST, Addresses::default());
+    outcome.unwrap();
+    assert_eq!(sink.0[0].len(), 6);
+    assert!(sink.0.iter().all(|addresses| *addresses == sink.0[0]));
+}
+
 /// Pieces that documents are made of, so that random documents get past the first byte.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![

@@ -2,14 +2,15 @@
 //!
 //! It is fed pieces of text and keeps its own stack of open elements, since the tokenizer is started anew for each piece; it reads nothing itself.
 
+mod errors;
+mod text;
+
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use quick_xml::Reader;
 use quick_xml::errors::SyntaxError;
-use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::attributes::Attribute;
-use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::events::{BytesStart, Event};
 
 use super::{
     Document, MAX_DEPTH, MAX_EVENT, MAX_FIELD, MAX_FIELDS, MAX_FOREIGN, MAX_NAME, MAX_RECORD,
@@ -17,11 +18,11 @@ use super::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::record::{Fields, Record, RecordSink, Value, decode};
+pub(crate) use errors::NOT_THE_API;
+use text::{is_blank, local};
 
 /// The element whose value is a list of texts whatever it holds (reference mnt-api section 2.3, quirk 8).
 const LIST: &str = "framed_ipv6_address";
-/// The member for text that stands beside child elements.
-const MIXED: &str = "#text";
 /// A byte order mark.
 const BOM: &str = "\u{feff}";
 
@@ -232,8 +233,6 @@ impl<'d, S: RecordSink> Parser<'d, S> {
             }
         }
     }
-
-    // ---- elements ----
 
     fn start(&mut self, tag: &BytesStart<'_>, pending: Option<&str>, at: u64) -> Result<()> {
         let name = tag.name().0;
@@ -481,226 +480,4 @@ impl<'d, S: RecordSink> Parser<'d, S> {
         }
         Ok(())
     }
-
-    // ---- text ----
-
-    /// Text that came; it stays where it is as long as it is the element's only piece.
-    fn characters<'w>(
-        &mut self,
-        text: &'w str,
-        pending: &mut Option<&'w str>,
-        at: u64,
-    ) -> Result<()> {
-        if !self.takes_text(text, at)? {
-            return Ok(());
-        }
-        if pending.is_none() && self.text.is_empty() {
-            *pending = Some(text);
-            return Ok(());
-        }
-        self.keep(pending, at)?;
-        self.append(text, at)
-    }
-
-    fn owned(&mut self, text: &str, pending: &mut Option<&str>, at: u64) -> Result<()> {
-        if !self.takes_text(text, at)? {
-            return Ok(());
-        }
-        self.keep(pending, at)?;
-        self.append(text, at)
-    }
-
-    /// Whether text means something here: inside a record. Outside of the root only layout may stand.
-    fn takes_text(&self, text: &str, at: u64) -> Result<bool> {
-        if self.phase != Phase::Inside {
-            if is_blank(text) {
-                return Ok(false);
-            }
-            return Err(match self.phase {
-                Phase::Before => self.malformed("not XML", at).hint(NOT_THE_API),
-                _ => self.malformed("something follows its end", at),
-            });
-        }
-        if self.row == 0 || self.skip > 0 {
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    /// Moves the piece that is still in the window to the element's text.
-    fn keep(&mut self, pending: &mut Option<&str>, at: u64) -> Result<()> {
-        match pending.take() {
-            Some(text) => self.append(text, at),
-            None => Ok(()),
-        }
-    }
-
-    fn append(&mut self, text: &str, at: u64) -> Result<()> {
-        if self.text.len() + text.len() > MAX_FIELD {
-            return Err(self.malformed("a field is too long", at));
-        }
-        self.text.push_str(text);
-        Ok(())
-    }
-
-    /// Text before or after a child element: kept as a member unless it is layout.
-    fn mixed(&mut self, mut pending: Option<&str>, at: u64) -> Result<()> {
-        if self.text.is_empty() && pending.is_none_or(is_blank) {
-            return Ok(());
-        }
-        self.keep(&mut pending, at)?;
-        if !is_blank(&self.text) {
-            self.count(self.text.len(), at)?;
-            let text = std::mem::take(&mut self.text);
-            self.target().put_text(MIXED, text.trim());
-            self.text = text;
-        }
-        self.text.clear();
-        Ok(())
-    }
-
-    fn reference<'w>(
-        &mut self,
-        reference: &BytesRef<'w>,
-        pending: &mut Option<&'w str>,
-        at: u64,
-    ) -> Result<()> {
-        let name: &str = reference;
-        if let Some(text) = resolve_predefined_entity(name) {
-            return self.characters(text, pending, at);
-        }
-        if name.starts_with('#') {
-            // A reference to no character (or to none that XML allows) is treated as a bad byte is.
-            let character = reference.resolve_char_ref().ok().flatten();
-            let mut buffer = [0; 4];
-            let text = character
-                .unwrap_or(char::REPLACEMENT_CHARACTER)
-                .encode_utf8(&mut buffer);
-            return self.owned(text, pending, at);
-        }
-        let is_name = !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_alphanumeric() || "_-.:".contains(c));
-        if is_name {
-            let shown: String = name.chars().take(40).collect();
-            return Err(self.malformed(&format!("unknown entity '&{shown};'"), at));
-        }
-        // A bare ampersand that happens to have a semicolon somewhere behind it.
-        self.owned(&format!("&{name};"), pending, at)
-    }
-
-    // ---- attributes ----
-
-    /// The attributes of `tag` that become members, in the document's order of keeping.
-    fn kept(&self, tag: &BytesStart<'_>, at: u64) -> Result<Vec<(&'static str, String)>> {
-        let mut members = Vec::new();
-        for &name in self.document.keep {
-            if let Some(value) = self.attribute(tag, name, at)? {
-                members.push((name, value));
-            }
-        }
-        Ok(members)
-    }
-
-    fn attribute(&self, tag: &BytesStart<'_>, name: &str, at: u64) -> Result<Option<String>> {
-        for attribute in tag.attributes().with_checks(false) {
-            let attribute: Attribute<'_> =
-                attribute.map_err(|error| self.malformed(&error.to_string(), at))?;
-            if local(attribute.key.0) == name {
-                let value = quick_xml::escape::unescape(&attribute.value)
-                    .map_err(|error| self.malformed(&error.to_string(), at))?;
-                return Ok(Some(value.into_owned()));
-            }
-        }
-        Ok(None)
-    }
-
-    // ---- errors ----
-
-    /// A [`Kind::Malformed`] error that says `what` at byte `at` of the document.
-    pub(super) fn malformed(&self, what: &str, at: u64) -> Error {
-        Error::new(
-            Kind::Malformed,
-            format!("{}: {what}, at byte {at}", self.document.name),
-        )
-    }
-
-    /// `error` ended the reading; says how far it got. Before the root there is nothing to say.
-    pub(super) fn interrupted(&self, error: Error) -> Error {
-        if !self.accepted {
-            return error;
-        }
-        let message = format!("{}: {}", self.progress(), error.message());
-        let mut told = Error::new(error.kind(), message);
-        if let Some(hint) = error.hint_text() {
-            told = told.hint(hint);
-        }
-        if let Some(host) = error.host_name() {
-            told = told.host(host);
-        }
-        told
-    }
-
-    fn progress(&self) -> String {
-        let name = self.document.name;
-        let rows = self.summary.rows;
-        match (self.document.shape, self.summary.announced) {
-            (Shape::Single, _) => format!("{name} broke off before its end"),
-            (_, Some(announced)) => format!("{name} broke off after {rows} of {announced} rows"),
-            (_, None) => format!("{name} broke off after {rows} rows"),
-        }
-    }
-
-    fn broke_off(&self) -> Error {
-        if self.phase == Phase::Before {
-            return self.malformed("not XML", 0).hint(NOT_THE_API);
-        }
-        Error::new(Kind::Truncated, self.progress())
-            .hint("the connection or a gateway cut the answer; try again")
-    }
-
-    fn foreign_root(&self) -> Error {
-        let root = self.foreign.as_deref().unwrap_or_default();
-        Error::new(
-            Kind::Malformed,
-            format!("the answer is <{root}>, not {}", self.document.name),
-        )
-    }
-
-    fn document_type(&self, name: &str, at: u64) -> Error {
-        let name = name.trim_start();
-        if name
-            .get(..4)
-            .is_some_and(|word| word.eq_ignore_ascii_case("html"))
-        {
-            return self.html();
-        }
-        self.malformed("a document type, which ISE never sends", at)
-    }
-
-    fn html(&self) -> Error {
-        Error::new(
-            Kind::Malformed,
-            format!("the answer is a web page, not {}", self.document.name),
-        )
-        .hint(NOT_THE_API)
-    }
-}
-
-/// What to do about an answer that does not come from the API.
-pub(crate) const NOT_THE_API: &str = "this may be a login page: check that host and port are the Monitoring node's, and that the account is an internal administrator with the MnT Admin role";
-
-/// A name without its namespace prefix.
-fn local(name: &str) -> &str {
-    match memchr::memchr(b':', name.as_bytes()) {
-        Some(colon) => name.get(colon + 1..).unwrap_or(name),
-        None => name,
-    }
-}
-
-/// Whether text is layout: nothing but XML white space.
-fn is_blank(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
