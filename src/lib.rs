@@ -6,6 +6,7 @@
 //! | room | holds |
 //! | --- | --- |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
+//! | [`mnt`] | the Monitoring node's client: paths, documents, error envelope |
 //! | [`record`] | the record, MAC addresses, XML and JSON streams |
 //! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
 //! | [`transport`] | TLS, HTTP, name overrides, the retry rule, the trace |
@@ -26,6 +27,7 @@
 
 mod cli;
 pub mod error;
+pub mod mnt;
 pub mod record;
 pub mod settings;
 pub mod transport;

@@ -26,6 +26,9 @@ pub enum Value {
 pub struct Fields {
     entries: Vec<(String, Value)>,
     used: usize,
+    /// The names of the first `distinct` entries differ from each other, also those that an earlier record left behind: a record with the
+    /// names of the one before it needs no search for repeated ones.
+    distinct: usize,
 }
 
 impl PartialEq for Fields {
@@ -72,37 +75,101 @@ impl Fields {
             .map(|(_, value)| value)
     }
 
+    /// The value of the first field called `name`, to change it.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
+        self.entries
+            .iter_mut()
+            .take(self.used)
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// Adds text under `name` into reused buffers: empty text becomes [`Value::Empty`], a second value of the same name a list. Costs no search
+    /// while the names come in the order of the record before.
+    pub fn put_text(&mut self, name: &str, text: &str) {
+        let (index, repeated) = self.place(name);
+        let Some((_, value)) = self.entries.get_mut(index) else {
+            return;
+        };
+        if repeated {
+            append(value, text_value(text));
+        } else {
+            set_text(value, text);
+        }
+    }
+
+    /// Adds a list of texts under `name`, into reused buffers like [`put_text`](Self::put_text).
+    pub fn put_list<'a>(&mut self, name: &str, items: impl Iterator<Item = &'a str>) {
+        let (index, repeated) = self.place(name);
+        let Some((_, value)) = self.entries.get_mut(index) else {
+            return;
+        };
+        if repeated {
+            for item in items {
+                append(value, text_value(item));
+            }
+            return;
+        }
+        if !matches!(value, Value::List(_)) {
+            *value = Value::List(Vec::new());
+        }
+        if let Value::List(list) = value {
+            let mut used = 0;
+            for item in items {
+                match list.get_mut(used) {
+                    Some(old) => set_text(old, item),
+                    None => list.push(text_value(item)),
+                }
+                used += 1;
+            }
+            list.truncate(used);
+        }
+    }
+
+    /// Where the value of `name` goes, and whether one is there already.
+    fn place(&mut self, name: &str) -> (usize, bool) {
+        let next = self.used;
+        if next < self.distinct && self.entries.get(next).is_some_and(|(key, _)| key == name) {
+            self.used += 1;
+            return (next, false);
+        }
+        self.distinct = self.distinct.min(next);
+        if let Some(earlier) = self.iter().position(|(key, _)| key == name) {
+            return (earlier, true);
+        }
+        match self.entries.get_mut(next) {
+            Some((key, _)) => {
+                key.clear();
+                key.push_str(name);
+            }
+            None => self.entries.push((name.to_owned(), Value::Empty)),
+        }
+        self.used += 1;
+        if self.distinct == next {
+            self.distinct = self.used;
+        }
+        (next, false)
+    }
+
     /// Appends text (empty text becomes [`Value::Empty`]) into reused buffers. Does not look for an earlier field of the name.
     pub fn push_text(&mut self, name: &str, text: &str) {
+        self.distinct = self.distinct.min(self.used);
         match self.entries.get_mut(self.used) {
             Some((key, value)) => {
                 if key != name {
                     key.clear();
                     key.push_str(name);
                 }
-                match (text.is_empty(), &mut *value) {
-                    (true, _) => *value = Value::Empty,
-                    (false, Value::Text(old)) => {
-                        old.clear();
-                        old.push_str(text);
-                    }
-                    (false, other) => *other = Value::Text(text.to_owned()),
-                }
+                set_text(value, text);
             }
-            None => self.entries.push((
-                name.to_owned(),
-                if text.is_empty() {
-                    Value::Empty
-                } else {
-                    Value::Text(text.to_owned())
-                },
-            )),
+            None => self.entries.push((name.to_owned(), text_value(text))),
         }
         self.used += 1;
     }
 
     /// Appends a value. Does not look for an earlier field of the name.
     pub fn push(&mut self, name: &str, value: Value) {
+        self.distinct = self.distinct.min(self.used);
         self.entries.truncate(self.used);
         self.entries.push((name.to_owned(), value));
         self.used += 1;
@@ -118,11 +185,7 @@ impl Fields {
             .find(|(key, _)| key == name)
         {
             None => self.push(name, value),
-            Some((_, Value::List(list))) => list.push(value),
-            Some((_, old)) => {
-                let first = std::mem::replace(old, Value::Empty);
-                *old = Value::List(vec![first, value]);
-            }
+            Some((_, old)) => append(old, value),
         }
     }
 
@@ -224,6 +287,36 @@ impl Value {
     }
 }
 
+/// `text` as a value of its own.
+fn text_value(text: &str) -> Value {
+    if text.is_empty() {
+        Value::Empty
+    } else {
+        Value::Text(text.to_owned())
+    }
+}
+
+/// Overwrites a value with `text`, in the buffer that it has.
+fn set_text(value: &mut Value, text: &str) {
+    match value {
+        Value::Text(old) if !text.is_empty() => {
+            old.clear();
+            old.push_str(text);
+        }
+        other => *other = text_value(text),
+    }
+}
+
+/// Adds a second or further value: what was one value becomes a list.
+fn append(old: &mut Value, value: Value) {
+    if let Value::List(list) = old {
+        list.push(value);
+    } else {
+        let first = std::mem::replace(old, Value::Empty);
+        *old = Value::List(vec![first, value]);
+    }
+}
+
 /// Appends `text` as a JSON string.
 pub(crate) fn write_json_string(text: &str, out: &mut Vec<u8>) {
     // A string always serializes and a Vec always takes bytes, so there is no error to see.
@@ -245,6 +338,42 @@ mod tests {
         assert_eq!(fields.get("b"), None);
         assert_eq!(fields.text("a"), None);
         assert_eq!(fields.to_value().to_string(), r#"{"a":null}"#);
+    }
+
+    #[test]
+    fn repeated_names_are_found_whatever_the_record_before_left() {
+        let mut fields = Fields::new();
+        let rows: [&[&str]; 5] = [
+            &["a", "b", "c", "d"],
+            &["a", "b", "d"],
+            &["a", "b", "d", "d"],
+            &["d", "a", "d", "b"],
+            &["a", "b", "c", "d"],
+        ];
+        for row in rows {
+            fields.clear();
+            let mut expected = Fields::new();
+            for (index, name) in row.iter().enumerate() {
+                let text = index.to_string();
+                fields.put_text(name, &text);
+                expected.add(name, Value::Text(text));
+            }
+            assert_eq!(fields, expected, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn lists_are_overwritten_in_place() {
+        let mut fields = Fields::new();
+        fields.put_list("ip", ["a", "b"].into_iter());
+        fields.clear();
+        fields.put_list("ip", ["c"].into_iter());
+        assert_eq!(fields.to_value().to_string(), r#"{"ip":["c"]}"#);
+        fields.put_list("ip", ["d", "e"].into_iter());
+        assert_eq!(fields.to_value().to_string(), r#"{"ip":["c","d","e"]}"#);
+        fields.clear();
+        fields.put_list("ip", [].into_iter());
+        assert_eq!(fields.to_value().to_string(), r#"{"ip":[]}"#);
     }
 
     #[test]

@@ -5,9 +5,13 @@
 //! one pxGrid object exactly as it came, parsed only when a column, a filter or a callback looks inside. Typed accessors
 //! (`mac()`, `passed()`, …) are views; the record is the truth. This room fetches nothing and prints nothing.
 
+pub mod decode;
 mod fields;
 mod json;
 mod mac;
+pub mod time;
+mod view;
+pub mod xml;
 
 pub use fields::{Fields, Value};
 pub use json::JsonText;

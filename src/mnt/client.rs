@@ -1,0 +1,415 @@
+//! The MnT client: builds requests, sends them, and reads what answers.
+//!
+//! What is sent is [`Requests`]'s affair; sending (and showing instead of sending, and what may be repeated) is
+//! [`transport`](crate::transport)'s. Nothing here is retried: at the first 401 the caller must stop.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::lookup::{Find, Handle, is_awkward};
+use super::paths::{self, Count};
+use super::requests::Requests;
+use super::{documents, envelope};
+use crate::error::{Error, Kind, Result};
+use crate::record::xml::{self, Document, NOT_THE_API, Summary};
+use crate::record::{Collect, Mac, Record, RecordSink};
+use crate::transport::{Client, Request, Response};
+
+/// Bytes of a short document at most: a session, a count, an outcome.
+const MAX_DETAIL: usize = 8 << 20;
+/// Bytes of a short list at most: the history of one endpoint over five days, the catalogue of reasons.
+const MAX_SHORT_LIST: usize = 64 << 20;
+/// Bytes of an error's body that are worth reading.
+const MAX_ERROR: usize = 64 << 10;
+
+/// One record and the document it came in (for `--format xml`).
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The record.
+    pub record: Record,
+    /// The document as it came.
+    pub raw: Vec<u8>,
+}
+
+/// The records of a short list and the document they came in.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    /// The records.
+    pub records: Vec<Record>,
+    /// The document as it came; empty where the server had none to send.
+    pub raw: Vec<u8>,
+}
+
+/// A count and the document it came in.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    /// The number.
+    pub count: u64,
+    /// The document as it came.
+    pub raw: Vec<u8>,
+}
+
+/// A client of one Monitoring node.
+#[derive(Clone)]
+pub struct MntClient {
+    client: Client,
+    requests: Requests,
+}
+
+impl fmt::Debug for MntClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MntClient")
+            .field("requests", &self.requests)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MntClient {
+    /// A client of the node that `requests` go to.
+    pub fn new(client: Client, requests: Requests) -> Self {
+        Self { client, requests }
+    }
+
+    /// The requests of this client's node.
+    pub fn requests(&self) -> &Requests {
+        &self.requests
+    }
+}
+
+/// Lists, while they arrive.
+impl MntClient {
+    /// All active sessions into `sink`, which comes back with the outcome.
+    pub async fn sessions<S: RecordSink>(&self, sink: S) -> (S, Result<Summary>) {
+        self.list(&paths::active_list(), &documents::ACTIVE_LIST, sink)
+            .await
+    }
+
+    /// The sessions that authenticated in a window into `sink`. Heavier for the node than [`sessions`](Self::sessions).
+    pub async fn auth_list<S: RecordSink>(
+        &self,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+        sink: S,
+    ) -> (S, Result<Summary>) {
+        let path = paths::auth_list(since.map(local), until.map(local));
+        self.list(&path, &documents::ACTIVE_LIST, sink).await
+    }
+
+    /// The document behind a path that was [`checked`](super::checked), decoded into `sink`.
+    pub async fn get_records<S: RecordSink>(&self, path: &str, sink: S) -> (S, Result<Summary>) {
+        self.list(path, documents::answering(path), sink).await
+    }
+
+    async fn list<S: RecordSink>(
+        &self,
+        path: &str,
+        document: &'static Document,
+        sink: S,
+    ) -> (S, Result<Summary>) {
+        let response = match self.open(self.requests.read(path)).await {
+            Ok(response) => response,
+            Err(error) => return (sink, Err(error)),
+        };
+        let host = response.host.clone();
+        let reader = response.into_reader();
+        let parsing = tokio::task::spawn_blocking(move || xml::stream(reader, document, sink));
+        match parsing.await {
+            Ok((sink, outcome)) => (sink, outcome.map_err(|error| on(&host, error))),
+            // A blocking task that runs is never cancelled, so only a panic ends here, and it took the sink with it.
+            Err(join) => std::panic::resume_unwind(join.into_panic()),
+        }
+    }
+}
+
+/// Single things and short lists.
+impl MntClient {
+    /// Product, version and node type.
+    pub async fn version(&self) -> Result<Answer> {
+        self.detail(&paths::version(), &documents::PRODUCT).await
+    }
+
+    /// A number of sessions.
+    pub async fn count(&self, what: Count) -> Result<Counted> {
+        let answer = self.detail(&paths::count(what), &documents::COUNT).await?;
+        let text = answer.record.text("count").unwrap_or_default();
+        let count = text.trim().parse().map_err(|_| {
+            let error = Error::new(
+                Kind::Malformed,
+                format!("the session count is '{text}', no number"),
+            );
+            on(self.host(), error)
+        })?;
+        Ok(Counted {
+            count,
+            raw: answer.raw,
+        })
+    }
+
+    /// An endpoint's latest session.
+    pub async fn session_by_mac(&self, mac: Mac) -> Result<Answer> {
+        self.detail(&paths::session_by_mac(mac), &documents::SESSION)
+            .await
+    }
+
+    /// A user's latest session. A name that the node may not take in a path (backslash, slash, …) is looked up in the active list
+    /// when the direct question fails.
+    pub async fn session_by_user(&self, user: &str) -> Result<Answer> {
+        let path = paths::session_by_user(user)?;
+        match self.detail(&path, &documents::SESSION).await {
+            Err(error) if is_awkward(user) && may_be_the_path(&error) => {
+                self.session_by_row(Find::new("user_name", user), error)
+                    .await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The latest session of a NAS.
+    pub async fn session_by_nas_ip(&self, nas: IpAddr) -> Result<Answer> {
+        self.detail(&paths::session_by_nas_ip(nas), &documents::SESSION)
+            .await
+    }
+
+    /// The latest session of an endpoint's IP address. The node's own answer is unreliable (reference mnt-api section 1, row 9): what it does
+    /// not find is looked up in the active list.
+    pub async fn session_by_endpoint_ip(&self, ip: IpAddr) -> Result<Answer> {
+        let path = paths::session_by_endpoint_ip(ip);
+        match self.detail(&path, &documents::SESSION).await {
+            Err(error) if may_be_the_path(&error) => {
+                let find = Find::new("framed_ip_address", ip.to_string());
+                self.session_by_row(find, error).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The session of the row that `find` finds; `otherwise` where it finds none.
+    async fn session_by_row(&self, find: Find, otherwise: Error) -> Result<Answer> {
+        let (find, outcome) = self.sessions(find).await;
+        match find.found {
+            Some(Handle::Mac(mac)) => self.session_by_mac(mac).await,
+            Some(Handle::SessionId(id)) => {
+                let rows = self.sessions_by_id(&id).await?;
+                let raw = rows.raw;
+                let record = rows.records.into_iter().next();
+                record.map(|record| Answer { record, raw }).ok_or(otherwise)
+            }
+            None => {
+                outcome?;
+                let error = Error::new(Kind::NotFound, otherwise.message())
+                    .hint("it is in no row of the active list either");
+                Err(error.host(self.host()))
+            }
+        }
+    }
+
+    /// The sessions of an audit session id, at least one.
+    pub async fn sessions_by_id(&self, audit_session_id: &str) -> Result<Rows> {
+        let path = paths::session_by_id(audit_session_id)?;
+        let rows = self.rows(&path, &documents::SESSION_BY_ID).await?;
+        if rows.records.is_empty() {
+            let message = format!("no session has the id '{audit_session_id}'");
+            return Err(on(self.host(), Error::new(Kind::NotFound, message)));
+        }
+        Ok(rows)
+    }
+
+    /// Authentication attempts of an endpoint in the last `seconds` (to 432000), newest first, at most `records` (0: all). None is an empty list.
+    pub async fn auth_status(&self, mac: Mac, seconds: u32, records: u32) -> Result<Rows> {
+        let path = paths::auth_status(mac, seconds, records)?;
+        let mut rows = match self.rows(&path, &documents::AUTH_STATUS).await {
+            Err(error) if error.kind() == Kind::NotFound => Rows::default(),
+            outcome => outcome?,
+        };
+        newest_first(&mut rows.records);
+        if let Ok(limit @ 1..) = usize::try_from(records) {
+            rows.records.truncate(limit);
+        }
+        Ok(rows)
+    }
+
+    /// Accounting counters of an endpoint over the last `seconds` (to 432000).
+    pub async fn acct_status(&self, mac: Mac, seconds: u32) -> Result<Rows> {
+        let path = paths::acct_status(mac, seconds)?;
+        match self.rows(&path, &documents::ACCT_STATUS).await {
+            Err(error) if error.http_status() == Some(404) => {
+                let path = paths::acct_status_short(mac, seconds)?;
+                self.rows(&path, &documents::ACCT_STATUS).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The catalogue of failure reasons.
+    pub async fn failure_reasons(&self) -> Result<Rows> {
+        self.rows(&paths::failure_reasons(), &documents::FAILURE_REASONS)
+            .await
+    }
+
+    /// The answer to a GET of a path that was [`checked`](super::checked), its body still on the wire.
+    pub async fn get(&self, path: &str) -> Result<Response> {
+        self.open_any(self.requests.read(path)).await
+    }
+
+    async fn detail(&self, path: &str, document: &Document) -> Result<Answer> {
+        let response = self.open(self.requests.read(path)).await?;
+        let raw = response.bytes(MAX_DETAIL).await?;
+        let record = xml::single(&raw, document).map_err(|error| on(self.host(), error))?;
+        Ok(Answer { record, raw })
+    }
+
+    async fn rows(&self, path: &str, document: &Document) -> Result<Rows> {
+        let response = self.open(self.requests.read(path)).await?;
+        let raw = response.bytes(MAX_SHORT_LIST).await?;
+        let (collected, outcome) = xml::stream(raw.as_slice(), document, Collect::default());
+        outcome.map_err(|error| on(self.host(), error))?;
+        Ok(Rows {
+            records: collected.records,
+            raw,
+        })
+    }
+}
+
+/// What changes the network.
+impl MntClient {
+    /// Sends a change of authorization ([`Requests::coa`]), once. Success means that the command went out, not that the endpoint
+    /// came back; anything but `results` true is [`Kind::Server`].
+    pub async fn coa(&self, request: Request) -> Result<Answer> {
+        let raw = self.open(request).await?.bytes(MAX_DETAIL).await?;
+        coa_outcome(raw).map_err(|error| on(self.host(), error))
+    }
+
+    /// Sends a deletion ([`Requests::delete`]), once.
+    pub async fn delete(&self, request: Request) -> Result<Answer> {
+        let raw = self.open(request).await?.bytes(MAX_DETAIL).await?;
+        delete_outcome(raw).map_err(|error| on(self.host(), error))
+    }
+
+    // ---- sending ----
+
+    /// Sends, and passes on a success that is not a web page.
+    async fn open(&self, request: Request) -> Result<Response> {
+        let response = self.open_any(request).await?;
+        let html = response.content_type.as_deref().is_some_and(|kind| {
+            let kind = kind.trim_start().to_ascii_lowercase();
+            kind.starts_with("text/html")
+        });
+        if html {
+            let error = Error::new(
+                Kind::Malformed,
+                format!(
+                    "the server answered with a web page (HTTP {})",
+                    response.status
+                ),
+            );
+            return Err(on(&response.host, error.hint(NOT_THE_API)).status(response.status));
+        }
+        Ok(response)
+    }
+
+    /// Sends, and passes on a success.
+    async fn open_any(&self, request: Request) -> Result<Response> {
+        let response = self.client.send(request).await?;
+        let status = response.status;
+        if (200..300).contains(&status) {
+            return Ok(response);
+        }
+        let host = response.host.clone();
+        // The body is a comment on the status: one that cannot be read, or is too long, changes nothing.
+        let body = response.bytes(MAX_ERROR).await.unwrap_or_default();
+        let envelope = envelope::Envelope::parse(&body);
+        Err(on(&host, envelope::error(status, envelope.as_ref())))
+    }
+
+    fn host(&self) -> &str {
+        self.requests.host()
+    }
+}
+
+/// Reads the outcome of a change of authorization (reference mnt-api section 2.10).
+pub(super) fn coa_outcome(raw: Vec<u8>) -> Result<Answer> {
+    let failed = |why: &str| {
+        Error::new(
+            Kind::Server,
+            format!("the change of authorization was not carried out: {why}"),
+        )
+        .hint("the session may be over, or the NAS may not accept a change of authorization (UDP 1700 or 3799 from the PSN)")
+    };
+    if raw.iter().all(u8::is_ascii_whitespace) {
+        return Err(failed("the answer is empty"));
+    }
+    let record = xml::single(&raw, &documents::COA)?;
+    match record.text("results").as_deref().map(str::trim) {
+        Some("true" | "1") => Ok(Answer { record, raw }),
+        Some(other) => Err(failed(&format!("results is '{other}'"))),
+        None => Err(failed("the answer has no results")),
+    }
+}
+
+/// Reads the outcome of a deletion (reference mnt-api section 2.11).
+pub(super) fn delete_outcome(raw: Vec<u8>) -> Result<Answer> {
+    if raw.iter().all(u8::is_ascii_whitespace) {
+        return Err(Error::new(
+            Kind::Server,
+            "the deletion was not confirmed: the answer is empty",
+        )
+        .hint("look whether the session is still there: 'netapi ise mnt session'"));
+    }
+    let record = xml::single(&raw, &documents::RESULT)?;
+    let envelope = match &record {
+        Record::Fields(fields) => envelope::Envelope::of(fields),
+        Record::Json(_) => None,
+    };
+    match envelope {
+        Some(envelope) if envelope.succeeded() => Ok(Answer { record, raw }),
+        Some(envelope) => Err(envelope::error(
+            envelope
+                .http_code
+                .filter(|&code| code >= 300)
+                .unwrap_or(500),
+            Some(&envelope),
+        )),
+        None => Err(Error::new(
+            Kind::Malformed,
+            "the deletion was not confirmed: the answer has no status",
+        )),
+    }
+}
+
+/// Newest first; attempts of the same or of no readable time keep their order, those without time last.
+pub(super) fn newest_first(records: &mut [Record]) {
+    records.sort_by_cached_key(|record| std::cmp::Reverse(record.auth_time()));
+}
+
+/// Whether a failed question may have failed for its path: not found, or an error that a gateway gives to what it does not pass on.
+fn may_be_the_path(error: &Error) -> bool {
+    match error.kind() {
+        Kind::NotFound => true,
+        Kind::Server => matches!(error.http_status(), Some(400 | 404 | 500)),
+        _ => false,
+    }
+}
+
+/// The time on this machine's clock, as Cisco's own client sends it.
+fn local(time: Timestamp) -> DateTime {
+    time.to_zoned(TimeZone::system()).datetime()
+}
+
+/// `error` with the host in its message and beside it.
+fn on(host: &str, error: Error) -> Error {
+    if error.host_name().is_some() {
+        return error;
+    }
+    let mut told = Error::new(error.kind(), format!("{host}: {}", error.message())).host(host);
+    if let Some(hint) = error.hint_text() {
+        told = told.hint(hint);
+    }
+    match error.http_status() {
+        Some(status) => told.status(status),
+        None => told,
+    }
+}

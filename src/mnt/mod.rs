@@ -1,0 +1,20 @@
+//! The Monitoring node's REST API: paths, requests, which document each call answers, what its error envelope means, and the client that puts
+//! these together (reference mnt-api).
+//!
+//! It prints nothing and knows no command line. [`paths`], [`documents`] and [`envelope`] are pure; [`MntClient`] is the only part that
+//! sends, through [`transport`](crate::transport), and lists go to a [`RecordSink`](crate::record::RecordSink) while they arrive.
+
+mod client;
+pub mod documents;
+pub mod envelope;
+mod lookup;
+pub mod paths;
+mod requests;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+pub use client::{Answer, Counted, MntClient, Rows};
+pub use paths::{Coa, Count, DeleteTarget, Reauth, checked, parse_ip};
+pub use requests::Requests;
