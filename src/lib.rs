@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
 //! | [`record`] | the record, MAC addresses, XML and JSON streams |
+//! | [`render`] | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress |
 //! | [`transport`] | TLS, HTTP, name overrides, the retry rule, the trace |
 //!
 //! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `render` knows `record`. Never back:
@@ -25,4 +26,5 @@
 
 pub mod error;
 pub mod record;
+pub mod render;
 pub mod transport;

@@ -152,6 +152,21 @@ impl Fields {
         out.push(b'}');
     }
 
+    /// Appends the JSON of one field, see [`Record::write_member`](super::Record::write_member).
+    pub(super) fn write_member(&self, name: &str, out: &mut Vec<u8>) -> bool {
+        if let Some(value) = self.get(name) {
+            value.write_json(out);
+            return true;
+        }
+        match name
+            .split_once('.')
+            .map(|(head, rest)| (self.get(head), rest))
+        {
+            Some((Some(Value::Nested(inner)), rest)) => inner.write_member(rest, out),
+            _ => false,
+        }
+    }
+
     /// The fields as a JSON object.
     pub fn to_value(&self) -> Json {
         Json::Object(
