@@ -3,6 +3,7 @@
 //! Writing cells is done by the formats; this file only decides which value stands in which column.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use crate::error::{Error, Result};
 use crate::record::Record;
@@ -106,6 +107,8 @@ pub(super) struct Chosen {
     /// How it is shown.
     pub(super) kind: CellKind,
     from: From,
+    // Where the member stood in the last record.
+    place: Cell<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -117,9 +120,13 @@ enum From {
 impl Chosen {
     /// The cell's text; `None` when it is unknown.
     pub(super) fn text<'r>(&self, record: &'r Record) -> Option<Cow<'r, str>> {
-        match &self.from {
-            From::Column(source) => source.text(record),
-            From::Member(name) => record.text(name),
+        match (&self.from, record) {
+            (From::Column(Source::Member(name)), Record::Fields(fields)) => {
+                fields.text_near(name, &self.place)
+            }
+            (From::Column(source), _) => source.text(record),
+            (From::Member(name), Record::Fields(fields)) => fields.text_near(name, &self.place),
+            (From::Member(name), _) => record.text(name),
         }
     }
 
@@ -155,6 +162,7 @@ impl Chosen {
             title: Cow::Owned(name.to_owned()),
             kind,
             from: From::Member(name.to_owned()),
+            place: Cell::new(0),
         }
     }
 
@@ -163,6 +171,7 @@ impl Chosen {
             title: Cow::Borrowed(column.title),
             kind: column.kind,
             from: From::Column(column.value),
+            place: Cell::new(0),
         }
     }
 }

@@ -24,6 +24,14 @@ const MOST_BYTES: usize = 1 << 30;
 /// Nesting that the filter may be given; jaq reads recursively.
 const DEEPEST: usize = 128;
 
+/// What jq has and jaq's library lacks.
+const FORMATS: &str = r#"
+def @csv: [.[] | if isstring then "\"" + (split("\"") | join("\"\"")) + "\"" elif . == null then "" else tostring end] | join(",");
+def @tsv: [.[] | if isstring then
+    (split("\\") | join("\\\\")) | (split("\t") | join("\\t")) | (split("\n") | join("\\n")) | (split("\r") | join("\\r"))
+  elif . == null then "" else tostring end] | join("\t");
+"#;
+
 /// A compiled expression.
 pub(super) struct Filter(jaq_core::Filter<JustLut<Val>>);
 
@@ -32,7 +40,8 @@ impl Filter {
     pub(super) fn compile(code: &str) -> Result<Self> {
         let definitions = jaq_core::defs()
             .chain(jaq_std::defs())
-            .chain(jaq_json::defs());
+            .chain(jaq_json::defs())
+            .chain(load::parse(FORMATS, |parser| parser.defs()).unwrap_or_default());
         // `env` would put every secret of the environment within a filter's reach.
         let functions = jaq_core::funs()
             .chain(jaq_std::funs())
@@ -273,6 +282,30 @@ mod tests {
     fn numbers_keep_their_spelling() {
         assert_eq!(run(".[].v", r#"[{"v":1.10}]"#).unwrap(), ["1.10"]);
         assert_eq!(run("length", "[1,2]").unwrap(), ["2"]);
+    }
+
+    #[test]
+    fn rows_as_csv_and_tsv() {
+        let json = r#"["a\"b", "t\tb\\", 1.50, null, true]"#;
+        let one = |code| match Filter::compile(code)
+            .unwrap()
+            .run(json.as_bytes(), |value| {
+                let Val::TStr(text) = value else { panic!() };
+                assert_eq!(
+                    &**text,
+                    if code == "@csv" {
+                        &b"\"a\"\"b\",\"t\tb\\\",1.50,,true"[..]
+                    } else {
+                        &b"a\"b\tt\\tb\\\\\t1.50\t\ttrue"[..]
+                    }
+                );
+                Ok(())
+            }) {
+            Ok(Halted(false)) => (),
+            _ => panic!("{code}"),
+        };
+        one("@csv");
+        one("@tsv");
     }
 
     #[test]

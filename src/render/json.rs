@@ -9,6 +9,7 @@ use super::Screen;
 use super::column::Chosen;
 use super::output::{Body, Output};
 use super::pretty;
+use super::safe::push_json_safe;
 use crate::error::Result;
 use crate::record::{Record, write_json_string};
 
@@ -62,7 +63,7 @@ impl<W: Write> Json<W> {
         write_members(record, members, &mut self.line);
         let text = String::from_utf8_lossy(&self.line);
         if self.frame == Frame::Lines {
-            pretty::write_line(&text, buffer);
+            push_json_safe(&text, buffer);
         } else {
             let level = usize::from(self.frame == Frame::Array);
             if level > 0 {

@@ -137,15 +137,20 @@ fn suspicious(byte: u8) -> bool {
     matches!(byte, ..0x20 | 0x7f | 0xc2 | 0xe2)
 }
 
+/// Whether it is true of any byte. Without an early end, so that the compiler takes many bytes at once; nearly all cells are harmless.
+fn any_byte(text: &str, is: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |found, byte| found | is(byte))
+}
+
 fn tsv_cell(text: &str) -> Cow<'_, str> {
-    if !text.bytes().any(|byte| byte == b'\\' || suspicious(byte)) {
-        return Cow::Borrowed(text);
+    if any_byte(text, |byte| byte == b'\\' || suspicious(byte)) {
+        return visible(text, true);
     }
-    visible(text, true)
+    Cow::Borrowed(text)
 }
 
 fn csv_cell(text: &str) -> Cow<'_, str> {
-    let text = if text.bytes().any(suspicious) {
+    let text = if any_byte(text, suspicious) {
         visible(text, false)
     } else {
         Cow::Borrowed(text)

@@ -37,11 +37,6 @@ pub(super) fn write(text: &str, level: usize, color: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends `text` on one line with unsafe characters as `\u` escapes.
-pub(super) fn write_line(text: &str, out: &mut Vec<u8>) {
-    push_json_safe(text, out);
-}
-
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
