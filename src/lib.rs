@@ -9,6 +9,7 @@
 //! | [`mnt`] | the Monitoring node's client: paths, documents, error envelope |
 //! | [`record`] | the record, MAC addresses, XML and JSON streams |
 //! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
+//! | [`render`] | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress |
 //! | [`transport`] | TLS, HTTP, name overrides, the retry rule, the trace |
 //!
 //! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `render` knows `record`. Never back:
@@ -29,6 +30,7 @@ mod cli;
 pub mod error;
 pub mod mnt;
 pub mod record;
+pub mod render;
 pub mod settings;
 pub mod transport;
 

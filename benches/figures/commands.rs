@@ -42,7 +42,10 @@ impl Run {
             ("ISE_MNT_USER", "admin".to_owned()),
             ("ISE_MNT_PASS", "secret".to_owned()),
             ("ISE_CA_CERT", server.ca.display().to_string()),
-            ("NETAPI_RESOLVE", format!("localhost:{}:127.0.0.1", server.address.port())),
+            (
+                "NETAPI_RESOLVE",
+                format!("localhost:{}:127.0.0.1", server.address.port()),
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
@@ -56,13 +59,30 @@ impl Run {
         let override_ = format!("localhost:{}:127.0.0.1", server.address.port());
         Self::program(
             Path::new("curl"),
-            &["-sf", "--http1.1", "-u", "admin:secret", "--cacert", &ca, "--resolve", &override_, "-o", "/dev/null", &url],
+            &[
+                "-sf",
+                "--http1.1",
+                "-u",
+                "admin:secret",
+                "--cacert",
+                &ca,
+                "--resolve",
+                &override_,
+                "-o",
+                "/dev/null",
+                &url,
+            ],
         )
     }
 
     /// What people do without netapi: `curl | xq | jq`. `None` where xq is not installed.
     pub fn pipeline(server: &Server) -> Option<Self> {
-        Command::new("xq").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
+        Command::new("xq")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .ok()?;
         let line = format!(
             "curl -sf --http1.1 -u admin:secret --cacert '{}' --resolve localhost:{port}:127.0.0.1 https://localhost:{port}/admin/API/mnt/Session/ActiveList \
              | xq . | jq -r '.activeList.activeSession[] | [.calling_station_id, .framed_ip_address, .user_name] | @csv'",
@@ -74,7 +94,11 @@ impl Run {
 
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        for (name, _) in std::env::vars().filter(|(name, _)| ["ISE_", "PXGRID_", "NETAPI_"].iter().any(|p| name.starts_with(p))) {
+        for (name, _) in std::env::vars().filter(|(name, _)| {
+            ["ISE_", "PXGRID_", "NETAPI_"]
+                .iter()
+                .any(|p| name.starts_with(p))
+        }) {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -85,8 +109,17 @@ impl Run {
     /// Wall time of one run, in seconds.
     fn seconds(&self) -> f64 {
         let began = Instant::now();
-        let status = self.command(&self.program).args(&self.arguments).status().expect("the command starts");
-        assert!(status.success(), "{} {:?}: {status}", self.program.display(), self.arguments);
+        let status = self
+            .command(&self.program)
+            .args(&self.arguments)
+            .status()
+            .expect("the command starts");
+        assert!(
+            status.success(),
+            "{} {:?}: {status}",
+            self.program.display(),
+            self.arguments
+        );
         began.elapsed().as_secs_f64()
     }
 
@@ -100,9 +133,20 @@ impl Run {
             .stderr(Stdio::piped())
             .output()
             .expect("GNU time is installed");
-        assert!(output.status.success(), "{:?}: {}", self.arguments, String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{:?}: {}",
+            self.arguments,
+            String::from_utf8_lossy(&output.stderr)
+        );
         let text = String::from_utf8_lossy(&output.stderr);
-        let kibibytes: f64 = text.lines().last().unwrap_or_default().trim().parse().expect("GNU time prints kibibytes");
+        let kibibytes: f64 = text
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .trim()
+            .parse()
+            .expect("GNU time prints kibibytes");
         kibibytes / 1024.0
     }
 }
@@ -132,7 +176,13 @@ pub fn one_line_program() -> PathBuf {
     let source = dir.join("one_line.rs");
     let program = dir.join("one_line");
     std::fs::write(&source, "fn main() { println!(\"netapi 0.0.0\"); }").unwrap();
-    let status = Command::new("rustc").arg("-O").arg("-o").arg(&program).arg(&source).status().expect("rustc is installed");
+    let status = Command::new("rustc")
+        .arg("-O")
+        .arg("-o")
+        .arg(&program)
+        .arg(&source)
+        .status()
+        .expect("rustc is installed");
     assert!(status.success());
     program
 }

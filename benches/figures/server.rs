@@ -55,11 +55,21 @@ impl Server {
                 std::thread::spawn(move || serve(stream, config, body, &block, bytes_per_second));
             }
         });
-        Self { address, ca, _dir: dir }
+        Self {
+            address,
+            ca,
+            _dir: dir,
+        }
     }
 }
 
-fn serve(stream: TcpStream, config: Arc<ServerConfig>, body: Body, block: &[u8], pace: Option<u64>) {
+fn serve(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    body: Body,
+    block: &[u8],
+    pace: Option<u64>,
+) {
     stream.set_nodelay(true).unwrap();
     let mut tls = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
     loop {
@@ -78,10 +88,19 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, body: Body, block: &[u8],
     }
 }
 
-fn answer(out: &mut impl Write, body: Body, block: &[u8], pace: Option<u64>) -> std::io::Result<()> {
+fn answer(
+    out: &mut impl Write,
+    body: Body,
+    block: &[u8],
+    pace: Option<u64>,
+) -> std::io::Result<()> {
     let Body::List { rows } = body else {
         let text = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><sessionCount><count>1284</count></sessionCount>";
-        write!(out, "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\r\n{text}", text.len())?;
+        write!(
+            out,
+            "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\r\n{text}",
+            text.len()
+        )?;
         return out.flush();
     };
     let start = format!(
@@ -90,7 +109,10 @@ fn answer(out: &mut impl Write, body: Body, block: &[u8], pace: Option<u64>) -> 
     let end = "</activeList>";
     let blocks = rows / BLOCK_ROWS;
     let length = start.len() as u64 + blocks * block.len() as u64 + end.len() as u64;
-    write!(out, "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n\r\n{start}")?;
+    write!(
+        out,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n\r\n{start}"
+    )?;
     let began = Instant::now();
     let mut sent = 0;
     for _ in 0..blocks {

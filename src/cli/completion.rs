@@ -25,7 +25,12 @@ impl Completion {
     /// Prints the script.
     pub(crate) fn run(self) -> Result<ExitCode> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut super::Cli::command(), "netapi", &mut script);
+        clap_complete::generate(
+            self.shell,
+            &mut super::Cli::command(),
+            "netapi",
+            &mut script,
+        );
         write_out(&String::from_utf8_lossy(&script))?;
         Ok(DONE)
     }

@@ -13,14 +13,20 @@ use crate::record::Record;
 use crate::render::{Column, Shape, column};
 use crate::settings::{self, Environment, Settings};
 
-const COLUMNS: &[Column] = &[column("SETTING", "setting"), column("VALUE", "value"), column("SOURCE", "source")];
+const COLUMNS: &[Column] = &[
+    column("SETTING", "setting"),
+    column("VALUE", "value"),
+    column("SOURCE", "source"),
+];
 
 /// `netapi config …`
 #[derive(Subcommand, Debug)]
 #[command(arg_required_else_help = true)]
 pub(crate) enum Config {
     /// Every setting, its value (secrets masked) and its source
-    #[command(after_help = "Examples:\n  netapi config show\n  netapi --profile lab config show --json")]
+    #[command(
+        after_help = "Examples:\n  netapi config show\n  netapi --profile lab config show --json"
+    )]
     Show,
     /// The path of the configuration file
     Path,
@@ -37,7 +43,8 @@ impl Config {
             Self::Init => {
                 let path = path(global)?;
                 settings::init(&path)?;
-                super::report::Reporter::new(global).note(&format!("wrote {}; now fill it in", path.display()));
+                super::report::Reporter::new(global)
+                    .note(&format!("wrote {}; now fill it in", path.display()));
             }
         }
         Ok(DONE)

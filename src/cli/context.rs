@@ -85,7 +85,11 @@ impl Context {
         if global.trace {
             super::report::start_trace();
         }
-        Self { global, settings, reporter }
+        Self {
+            global,
+            settings,
+            reporter,
+        }
     }
 
     /// Runs a command's future to its end on this thread.
@@ -114,16 +118,31 @@ impl Context {
         let mnt = self.settings.mnt()?;
         let client = Client::new(self.client_options(&mnt.connection, reads)?)?;
         let base_url = mnt.base_url();
-        Ok(MntClient::new(client, base_url, Basic { user: mnt.user, password: mnt.password }))
+        Ok(MntClient::new(
+            client,
+            base_url,
+            Basic {
+                user: mnt.user,
+                password: mnt.password,
+            },
+        ))
     }
 
     fn client_options(&self, connection: &Connection, reads: bool) -> Result<ClientOptions> {
         for warning in &connection.warnings {
             self.reporter.warn(warning);
         }
-        let overrides = connection.overrides.iter().map(|text| text.parse()).collect::<Result<Vec<Override>>>()?;
+        let overrides = connection
+            .overrides
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<Vec<Override>>>()?;
         let sending = if self.global.shows_only() {
-            Sending::Show { curl: self.global.curl, reads, show: Arc::new(show) }
+            Sending::Show {
+                curl: self.global.curl,
+                reads,
+                show: Arc::new(show),
+            }
         } else {
             Sending::Everything
         };
@@ -160,7 +179,11 @@ impl Context {
             limit: self.global.limit,
             header: !self.global.no_header,
             jq: self.global.jq.clone(),
-            screen: Screen { terminal, width: terminal_width(), color: self.colors(terminal) },
+            screen: Screen {
+                terminal,
+                width: terminal_width(),
+                color: self.colors(terminal),
+            },
             now: jiff::Timestamp::now(),
             zone: jiff::tz::TimeZone::system(),
         }
@@ -183,13 +206,22 @@ impl Context {
     pub(crate) fn output(&self, columns: &'static [Column], shape: Shape) -> Result<Output> {
         let renderer = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
         if std::io::stderr().is_terminal() && !Self::on_terminal() {
-            return Ok(Output::Watched(Progress::new(renderer, "sessions", std::io::stderr())));
+            return Ok(Output::Watched(Progress::new(
+                renderer,
+                "sessions",
+                std::io::stderr(),
+            )));
         }
         Ok(Output::Plain(renderer))
     }
 
     /// Ends a list that was streamed into `output`: the whole of it, or what came before `outcome`'s error.
-    pub(crate) fn end_list<T>(&self, output: Output, outcome: Result<T>, nothing: &str) -> Result<T> {
+    pub(crate) fn end_list<T>(
+        &self,
+        output: Output,
+        outcome: Result<T>,
+        nothing: &str,
+    ) -> Result<T> {
         let mut renderer = output.into_renderer();
         match outcome {
             Ok(end) => {
@@ -207,7 +239,13 @@ impl Context {
     }
 
     /// Prints records that are at hand.
-    pub(crate) fn print(&self, records: &[Record], columns: &'static [Column], shape: Shape, nothing: &str) -> Result<()> {
+    pub(crate) fn print(
+        &self,
+        records: &[Record],
+        columns: &'static [Column],
+        shape: Shape,
+        nothing: &str,
+    ) -> Result<()> {
         let mut output = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
         output.begin(u64::try_from(records.len()).ok())?;
         for record in records {
@@ -222,7 +260,12 @@ impl Context {
     }
 
     /// Prints one answer in full; with `--format xml` the document as it came.
-    pub(crate) fn print_answer(&self, record: &Record, raw: &[u8], columns: &'static [Column]) -> Result<()> {
+    pub(crate) fn print_answer(
+        &self,
+        record: &Record,
+        raw: &[u8],
+        columns: &'static [Column],
+    ) -> Result<()> {
         if self.global.chosen_format() == Some(Format::Xml) {
             return self.print_raw(raw, columns);
         }
@@ -240,8 +283,10 @@ impl Context {
     /// The error for a format that a command cannot give.
     pub(crate) fn refuse_xml(&self, why: &str) -> Result<()> {
         if self.global.chosen_format() == Some(Format::Xml) {
-            return Err(Error::usage(format!("--format xml is the document as the server sent it; {why}"))
-                .hint("use --format json, or leave the filter out"));
+            return Err(Error::usage(format!(
+                "--format xml is the document as the server sent it; {why}"
+            ))
+            .hint("use --format json, or leave the filter out"));
         }
         Ok(())
     }
@@ -250,7 +295,10 @@ impl Context {
 /// Writes text to standard output.
 pub(crate) fn write_out(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| from_output(&error))
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| from_output(&error))
 }
 
 /// Shows a request instead of sending it. A closed pipe ends the command through the next write.
@@ -273,7 +321,10 @@ pub(crate) fn bulk_outcome(failed: u64, total: u64) -> Result<()> {
     if failed == 0 {
         return Ok(());
     }
-    Err(Error::new(Kind::Partial, format!("{failed} of {total} failed")))
+    Err(Error::new(
+        Kind::Partial,
+        format!("{failed} of {total} failed"),
+    ))
 }
 
 /// Success.

@@ -29,15 +29,32 @@ pub(crate) struct Global {
     pub format: Option<Format>,
 
     /// Short for --format json
-    #[arg(long, global = true, conflicts_with = "format", help_heading = "Output")]
+    #[arg(
+        long,
+        global = true,
+        conflicts_with = "format",
+        help_heading = "Output"
+    )]
     pub json: bool,
 
     /// The columns or members to print, in this order
-    #[arg(long, global = true, value_name = "A,B,C", value_delimiter = ',', help_heading = "Output")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "A,B,C",
+        value_delimiter = ',',
+        help_heading = "Output"
+    )]
     pub fields: Vec<String>,
 
     /// Sort by a column or member, descending with a leading '-'; holds the whole list in memory
-    #[arg(long, global = true, value_name = "FIELD", allow_hyphen_values = true, help_heading = "Output")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FIELD",
+        allow_hyphen_values = true,
+        help_heading = "Output"
+    )]
     pub sort: Option<String>,
 
     /// Stop after N rows
@@ -53,7 +70,14 @@ pub(crate) struct Global {
     pub jq: Option<String>,
 
     /// When to colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Output", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
     pub color: Color,
 
     /// Profile in the configuration file
@@ -61,11 +85,23 @@ pub(crate) struct Global {
     pub profile: Option<String>,
 
     /// Configuration file instead of the usual one
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Settings",
+        hide_short_help = true
+    )]
     pub config: Option<PathBuf>,
 
     /// Read NAME=value lines as if they were in the environment; the environment itself wins
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Settings",
+        hide_short_help = true
+    )]
     pub env_file: Option<PathBuf>,
 
     /// Never ask for anything
@@ -77,7 +113,13 @@ pub(crate) struct Global {
     pub mnt_host: Option<String>,
 
     /// Port of the Monitoring node [default: 443]
-    #[arg(long, global = true, value_name = "PORT", help_heading = "Connection", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PORT",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     pub mnt_port: Option<u16>,
 
     /// Administrator for the Monitoring node
@@ -93,27 +135,61 @@ pub(crate) struct Global {
     pub cacert: Option<PathBuf>,
 
     /// Trust only the server certificate with this SHA-256 fingerprint
-    #[arg(long, global = true, value_name = "HEX", help_heading = "Connection", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "HEX",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     pub pin_sha256: Option<String>,
 
     /// Connect to ADDR where HOST:PORT is asked for
-    #[arg(long, global = true, value_name = "HOST:PORT:ADDR", help_heading = "Connection", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST:PORT:ADDR",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     pub resolve: Vec<String>,
 
     /// Do not check the server's certificate at all
-    #[arg(long, global = true, help_heading = "Connection", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     pub insecure: bool,
 
     /// Check the certificate's chain but not its name
-    #[arg(long, global = true, help_heading = "Connection", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     pub no_verify_hostname: bool,
 
     /// Time allowed for connecting [default: 10s]
-    #[arg(long, global = true, value_name = "DURATION", help_heading = "Connection", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     pub connect_timeout: Option<String>,
 
     /// Time allowed without an answer, or with less than 1 kB of it; no limit on the whole [default: 60s]
-    #[arg(long, global = true, value_name = "DURATION", help_heading = "Connection", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     pub timeout: Option<String>,
 
     /// Refuse every command that changes the network
@@ -121,7 +197,13 @@ pub(crate) struct Global {
     pub read_only: bool,
 
     /// Show the request and send nothing
-    #[arg(long, global = true, conflicts_with = "curl", help_heading = "Safety", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        conflicts_with = "curl",
+        help_heading = "Safety",
+        hide_short_help = true
+    )]
     pub dry_run: bool,
 
     /// Print the equivalent curl command and send nothing
@@ -140,7 +222,11 @@ fn parse_format(text: &str) -> Result<Format, String> {
 impl Global {
     /// The format asked for; `None` is the table.
     pub(crate) fn chosen_format(&self) -> Option<Format> {
-        if self.json { Some(Format::Json) } else { self.format }
+        if self.json {
+            Some(Format::Json)
+        } else {
+            self.format
+        }
     }
 
     /// Whether errors are to be JSON too.

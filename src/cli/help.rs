@@ -9,15 +9,30 @@ use crate::error::{Error, Result};
 
 /// The exit statuses (contract, section 6), for the help topic and the man pages.
 pub(super) const EXIT_STATUS: [(&str, &str); 11] = [
-    ("0", "done; also for an empty list, and when the reader of a pipe went away"),
+    (
+        "0",
+        "done; also for an empty list, and when the reader of a pipe went away",
+    ),
     ("1", "failed, or some items of a bulk run failed"),
-    ("2", "the command line or the settings are wrong; nothing was sent"),
-    ("3", "the named thing (session, code, policy) does not exist"),
+    (
+        "2",
+        "the command line or the settings are wrong; nothing was sent",
+    ),
+    (
+        "3",
+        "the named thing (session, code, policy) does not exist",
+    ),
     ("4", "authentication or authorization was refused"),
-    ("5", "the server answered with an error, or with something else than it should"),
+    (
+        "5",
+        "the server answered with an error, or with something else than it should",
+    ),
     ("6", "unreachable: name resolution, connection, TLS"),
     ("7", "timed out"),
-    ("8", "accepted but pending: account awaiting approval, operation still running"),
+    (
+        "8",
+        "accepted but pending: account awaiting approval, operation still running",
+    ),
     ("130", "interrupted (Ctrl-C), as the shell shows it"),
     ("143", "terminated, as the shell shows it"),
 ];
@@ -37,7 +52,13 @@ pub(crate) struct Help {
 impl Help {
     /// Prints it.
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let text = match self.words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        let text = match self
+            .words
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .as_slice()
+        {
             ["environment"] => ENVIRONMENT.to_owned(),
             ["formats"] => FORMATS.to_owned(),
             ["exit-codes"] => exit_codes(),
@@ -63,8 +84,9 @@ fn command_help(words: &[&str]) -> Result<String> {
     let mut at = &mut command;
     for word in words {
         at = at.find_subcommand_mut(word).ok_or_else(|| {
-            Error::usage(format!("no command or topic '{}'", words.join(" ")))
-                .hint("`netapi --help` lists the commands; topics are environment, exit-codes, formats")
+            Error::usage(format!("no command or topic '{}'", words.join(" "))).hint(
+                "`netapi --help` lists the commands; topics are environment, exit-codes, formats",
+            )
         })?;
     }
     Ok(at.render_long_help().to_string())

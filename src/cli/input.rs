@@ -43,7 +43,10 @@ pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     crate::settings::duration::parse(text).map_err(with_hint)
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "handed to map_err, which gives the error away")]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "handed to map_err, which gives the error away"
+)]
 fn with_hint(error: Error) -> String {
     match error.hint_text() {
         Some(hint) => format!("{}; {hint}", error.message()),
@@ -76,13 +79,18 @@ pub(crate) fn mac_lines(mut input: impl BufRead) -> impl Iterator<Item = Result<
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    return Some(Err(Error::usage(format!("cannot read standard input: {error}"))));
+                    return Some(Err(Error::usage(format!(
+                        "cannot read standard input: {error}"
+                    ))));
                 }
             }
             let line = String::from_utf8_lossy(&bytes);
             let text = line.split('#').next().unwrap_or_default().trim();
             if !text.is_empty() {
-                return Some(Ok(ListLine { number, mac: text.parse() }));
+                return Some(Ok(ListLine {
+                    number,
+                    mac: text.parse(),
+                }));
             }
         }
     })
@@ -94,8 +102,10 @@ pub(crate) fn confirm(question: &str, yes: bool, no_input: bool) -> Result<()> {
         return Ok(());
     }
     if no_input || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(Error::usage(format!("{question} needs --yes where nobody can be asked"))
-            .hint("add --yes if that is what you want"));
+        return Err(
+            Error::usage(format!("{question} needs --yes where nobody can be asked"))
+                .hint("add --yes if that is what you want"),
+        );
     }
     let mut stderr = std::io::stderr();
     let asked = write!(stderr, "{question} Type 'yes' to go on: ").and_then(|()| stderr.flush());
@@ -103,7 +113,9 @@ pub(crate) fn confirm(question: &str, yes: bool, no_input: bool) -> Result<()> {
     if asked.is_ok() && std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes" {
         return Ok(());
     }
-    Err(Error::usage("nothing was changed: the answer was not 'yes'"))
+    Err(Error::usage(
+        "nothing was changed: the answer was not 'yes'",
+    ))
 }
 
 #[cfg(test)]
@@ -115,7 +127,10 @@ mod tests {
         let text = "C8:5B:76:C6:59:62\n\n# later\nc85b.76c6.5963 # desk 4\nnot-a-mac\n";
         let lines: Vec<_> = mac_lines(text.as_bytes()).map(Result::unwrap).collect();
         assert_eq!(lines.len(), 3);
-        assert_eq!(lines[1].mac.as_ref().unwrap().to_string(), "C8:5B:76:C6:59:63");
+        assert_eq!(
+            lines[1].mac.as_ref().unwrap().to_string(),
+            "C8:5B:76:C6:59:63"
+        );
         assert_eq!((lines[2].number, lines[2].mac.is_err()), (5, true));
     }
 

@@ -57,12 +57,21 @@ fn write_pages(dir: &Path, command: &Command) -> Result<()> {
     if command.is_hide_set() {
         return Ok(());
     }
-    let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
+    let name = command
+        .get_display_name()
+        .unwrap_or(command.get_name())
+        .to_owned();
     let file = dir.join(format!("{name}.1"));
-    std::fs::write(&file, page(command.clone().name(name))?).map_err(|error| failed(&file, &error))?;
-    command.get_subcommands().try_for_each(|sub| write_pages(dir, sub))
+    std::fs::write(&file, page(command.clone().name(name))?)
+        .map_err(|error| failed(&file, &error))?;
+    command
+        .get_subcommands()
+        .try_for_each(|sub| write_pages(dir, sub))
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(Kind::Failed, format!("cannot write {}: {error}", path.display()))
+    Error::new(
+        Kind::Failed,
+        format!("cannot write {}: {error}", path.display()),
+    )
 }

@@ -20,7 +20,9 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// For these options.
     pub(crate) fn new(global: &Global) -> Self {
-        Self { json: global.errors_as_json() }
+        Self {
+            json: global.errors_as_json(),
+        }
     }
 
     /// Reports the error that ends the command, and gives the exit status.
@@ -81,17 +83,25 @@ fn line(text: &str) {
 
 /// A command line that clap refused, or `--help` and `--version`.
 pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
-    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    use clap::error::ErrorKind::{
+        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
+    };
     if matches!(error.kind(), DisplayHelp | DisplayVersion) {
         let mut stdout = std::io::stdout();
         let text = error.render();
-        let written = if stdout.is_terminal() { write!(stdout, "{}", text.ansi()) } else { write!(stdout, "{text}") };
+        let written = if stdout.is_terminal() {
+            write!(stdout, "{}", text.ansi())
+        } else {
+            write!(stdout, "{text}")
+        };
         return match written.and_then(|()| stdout.flush()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => ExitCode::from(crate::error::from_output(&error).kind().exit_status()),
         };
     }
-    let wants_json = args.iter().any(|arg| arg == "--json" || arg == "--format=json" || arg == "--format=jsonl");
+    let wants_json = args
+        .iter()
+        .any(|arg| arg == "--json" || arg == "--format=json" || arg == "--format=jsonl");
     if wants_json && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
         let text = error.render().to_string();
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -102,7 +112,11 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     }
     let mut stderr = std::io::stderr();
     let text = error.render();
-    let written = if stderr.is_terminal() { write!(stderr, "{}", text.ansi()) } else { write!(stderr, "{text}") };
+    let written = if stderr.is_terminal() {
+        write!(stderr, "{}", text.ansi())
+    } else {
+        write!(stderr, "{text}")
+    };
     drop(written);
     ExitCode::from(Kind::Usage.exit_status())
 }
@@ -121,5 +135,8 @@ pub(super) fn start_trace() {
         .without_time();
     let only_ours = Targets::new().with_target("netapi", LevelFilter::TRACE);
     // A second start (config show inside another command) finds it in place already.
-    let _ = tracing_subscriber::registry().with(layer).with(only_ours).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(layer)
+        .with(only_ours)
+        .try_init();
 }

@@ -54,15 +54,21 @@ impl JsonText {
 
     /// The text of a member, see [`Record::text`](super::Record::text).
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        cell(self.member(name)?)
+    }
+
+    /// Appends the JSON of a member, see [`Record::write_member`](super::Record::write_member).
+    pub(super) fn write_member(&self, name: &str, out: &mut Vec<u8>) -> bool {
+        self.member(name)
+            .is_some_and(|member| serde_json::to_writer(out, member).is_ok())
+    }
+
+    fn member(&self, name: &str) -> Option<&Value> {
         let value = self.value();
         if let Some(member) = value.get(name) {
-            return cell(member);
+            return Some(member);
         }
-        let mut at = value;
-        for step in name.split('.') {
-            at = at.get(step)?;
-        }
-        cell(at)
+        name.split('.').try_fold(value, |at, step| at.get(step))
     }
 
     /// Appends the text without white space between tokens.

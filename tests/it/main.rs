@@ -4,7 +4,12 @@
 //! its own, and servers that misbehave. A new test goes where its subject is: a command's answers in `mnt_commands`, what a server does
 //! wrong in `mnt_faults`, TLS in `tls`, where values come from in `settings`, what is sent and what never in `safety`, formats in `output`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod cli_surface;
 mod lab_run;

@@ -17,8 +17,16 @@ const KEPT: [&str; 3] = ["PATH", "TMPDIR", "LLVM_PROFILE_FILE"];
 /// `netapi` with an empty home and only the environment that a test gives it.
 pub(crate) fn netapi() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_netapi"));
-    let kept: Vec<_> = KEPT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))).collect();
-    command.env_clear().envs(kept).env("HOME", "/nonexistent").env("TZ", "UTC").timeout(PATIENCE);
+    let kept: Vec<_> = KEPT
+        .iter()
+        .filter_map(|name| Some((*name, std::env::var_os(name)?)))
+        .collect();
+    command
+        .env_clear()
+        .envs(kept)
+        .env("HOME", "/nonexistent")
+        .env("TZ", "UTC")
+        .timeout(PATIENCE);
     command
 }
 

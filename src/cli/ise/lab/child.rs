@@ -32,7 +32,9 @@ pub(super) async fn run(
     if let Some(path) = path_with_ourselves() {
         child.env("PATH", path);
     }
-    let mut child = child.spawn().map_err(|error| not_started(program, &error))?;
+    let mut child = child
+        .spawn()
+        .map_err(|error| not_started(program, &error))?;
     loop {
         tokio::select! {
             status = child.wait() => {
@@ -46,7 +48,11 @@ pub(super) async fn run(
 }
 
 fn pass_on_terminate(child: &tokio::process::Child) {
-    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw) {
+    if let Some(pid) = child
+        .id()
+        .and_then(|pid| i32::try_from(pid).ok())
+        .and_then(rustix::process::Pid::from_raw)
+    {
         // The command may have ended in this moment; its status is about to be read either way.
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
     }
@@ -54,7 +60,10 @@ fn pass_on_terminate(child: &tokio::process::Child) {
 
 /// The exit code, or 128 and the signal's number.
 fn as_the_shell_shows(status: std::process::ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
     u8::try_from(code).unwrap_or(1)
 }
 
@@ -62,7 +71,11 @@ fn as_the_shell_shows(status: std::process::ExitStatus) -> u8 {
 fn path_with_ourselves() -> Option<OsString> {
     let program = std::env::current_exe().ok()?;
     let old = std::env::var_os("PATH").unwrap_or_default();
-    let paths = program.parent().map(std::path::Path::to_path_buf).into_iter().chain(std::env::split_paths(&old));
+    let paths = program
+        .parent()
+        .map(std::path::Path::to_path_buf)
+        .into_iter()
+        .chain(std::env::split_paths(&old));
     std::env::join_paths(paths).ok()
 }
 

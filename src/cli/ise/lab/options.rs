@@ -30,10 +30,11 @@ pub(crate) struct Options {
 }
 
 fn fault(text: &str) -> Result<Fault, String> {
-    text.parse().map_err(|error: crate::error::Error| match error.hint_text() {
-        Some(hint) => format!("{}; {hint}", error.message()),
-        None => error.message().to_owned(),
-    })
+    text.parse()
+        .map_err(|error: crate::error::Error| match error.hint_text() {
+            Some(hint) => format!("{}; {hint}", error.message()),
+            None => error.message().to_owned(),
+        })
 }
 
 impl Options {

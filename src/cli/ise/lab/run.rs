@@ -33,6 +33,10 @@ impl Run {
     /// Starts, runs, stops.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         let lab = RunningLab::start(self.options.into_lab())?;
-        context.block_on(child::run(&self.command, &lab.environment(), &RunningLab::environment_to_remove()))
+        context.block_on(child::run(
+            &self.command,
+            &lab.environment(),
+            &RunningLab::environment_to_remove(),
+        ))
     }
 }

@@ -30,7 +30,10 @@ impl Up {
         let lab = RunningLab::start(self.options.into_lab())?;
         let mut exports = String::new();
         for (name, value) in lab.environment() {
-            exports.push_str(&format!("export {name}='{}'\n", value.replace('\'', r"'\''")));
+            exports.push_str(&format!(
+                "export {name}='{}'\n",
+                value.replace('\'', r"'\''")
+            ));
         }
         write_out(&exports)?;
         context.reporter.note("the lab is up; Ctrl-C ends it");
@@ -47,7 +50,10 @@ impl Up {
     }
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "handed to map_err, which gives the error away")]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "handed to map_err, which gives the error away"
+)]
 pub(super) fn no_signals(error: std::io::Error) -> Error {
     Error::new(Kind::Failed, format!("cannot listen for signals: {error}"))
 }

@@ -23,7 +23,11 @@ const COLUMNS: &[Column] = &[
 ];
 
 const fn number(title: &'static str, member: &'static str) -> Column {
-    Column { title, value: Source::Member(member), kind: CellKind::Number }
+    Column {
+        title,
+        value: Source::Member(member),
+        kind: CellKind::Number,
+    }
 }
 
 /// Arguments.
@@ -41,10 +45,18 @@ pub(crate) struct AcctStatus {
 impl AcctStatus {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        let counters = context.mnt()?.acct_status(self.mac, seconds(self.since)?).await?;
+        let counters = context
+            .mnt()?
+            .acct_status(self.mac, seconds(self.since)?)
+            .await?;
         if context.global.chosen_format() == Some(Format::Xml) {
             return context.print_raw(&counters.raw, COLUMNS);
         }
-        context.print(&counters.records, COLUMNS, Shape::List, &format!("no accounting of {} in that time", self.mac))
+        context.print(
+            &counters.records,
+            COLUMNS,
+            Shape::List,
+            &format!("no accounting of {} in that time", self.mac),
+        )
     }
 }

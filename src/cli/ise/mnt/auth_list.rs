@@ -33,13 +33,23 @@ impl AuthList {
     /// Streams and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let now = Timestamp::now();
-        let since = self.since.as_deref().map(|text| parse_when(text, now)).transpose()?;
-        let until = self.until.as_deref().map(|text| parse_when(text, now)).transpose()?;
+        let since = self
+            .since
+            .as_deref()
+            .map(|text| parse_when(text, now))
+            .transpose()?;
+        let until = self
+            .until
+            .as_deref()
+            .map(|text| parse_when(text, now))
+            .transpose()?;
         if let (Some(since), Some(until)) = (since, until)
             && since >= until
         {
-            return Err(Error::usage(format!("the window is empty: --since {since} is not before --until {until}"))
-                .hint("spans count back from now: --since 2h --until 1h is the hour before the last"));
+            return Err(Error::usage(format!(
+                "the window is empty: --since {since} is not before --until {until}"
+            ))
+            .hint("spans count back from now: --since 2h --until 1h is the hour before the last"));
         }
         let client = context.mnt()?;
         let output = context.output(SESSION, Shape::List)?;

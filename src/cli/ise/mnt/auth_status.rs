@@ -42,7 +42,9 @@ pub(crate) struct AuthStatus {
 pub(crate) fn look_back(text: &str) -> Result<Duration, String> {
     let duration = input::duration(text)?;
     if duration > LONGEST || duration.as_secs() == 0 {
-        return Err(format!("'{text}' is out of range: the node looks back from 1s to 5d"));
+        return Err(format!(
+            "'{text}' is out of range: the node looks back from 1s to 5d"
+        ));
     }
     Ok(duration)
 }
@@ -56,7 +58,9 @@ impl AuthStatus {
             context.refuse_xml("a list joins many documents")?;
             let details = Details::new(client, &self.jobs);
             let mut output = context.output(ATTEMPT, Shape::List)?;
-            let tally = details.attempts_from_standard_input(seconds, self.records, &mut output, context).await;
+            let tally = details
+                .attempts_from_standard_input(seconds, self.records, &mut output, context)
+                .await;
             let tally = context.end_list(output, tally, "no attempts in that time")?;
             return bulk_outcome(tally.failed, tally.total);
         };
@@ -64,7 +68,12 @@ impl AuthStatus {
         if context.global.chosen_format() == Some(Format::Xml) {
             return context.print_raw(&attempts.raw, ATTEMPT);
         }
-        context.print(&attempts.records, ATTEMPT, Shape::List, &format!("no attempts of {mac} in that time"))
+        context.print(
+            &attempts.records,
+            ATTEMPT,
+            Shape::List,
+            &format!("no attempts of {mac} in that time"),
+        )
     }
 }
 

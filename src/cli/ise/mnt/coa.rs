@@ -10,8 +10,12 @@ use crate::mnt::{Coa as Change, Reauth};
 use crate::record::{Mac, Record};
 use crate::render::{Column, Shape, column};
 
-const COLUMNS: &[Column] =
-    &[column("MAC", "mac"), column("ACTION", "action"), column("SERVER", "server"), column("RESULT", "result")];
+const COLUMNS: &[Column] = &[
+    column("MAC", "mac"),
+    column("ACTION", "action"),
+    column("SERVER", "server"),
+    column("RESULT", "result"),
+];
 
 /// What the endpoint's switch or controller is told.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +56,14 @@ pub(crate) struct Coa {
     #[arg(long = "mac", value_name = "MAC", group = "endpoint", value_parser = input::mac, hide = true)]
     mac_option: Option<Mac>,
     /// What to do
-    #[arg(long = "type", short = 't', alias = "action", value_name = "TYPE", ignore_case = true, default_value = "reauth")]
+    #[arg(
+        long = "type",
+        short = 't',
+        alias = "action",
+        value_name = "TYPE",
+        ignore_case = true,
+        default_value = "reauth"
+    )]
     action: Action,
     /// The policy service node that sends it, when the session does not tell
     #[arg(long, value_name = "PSN")]
@@ -73,21 +84,37 @@ impl Coa {
             Action::PortShutdown => Change::PortShutdown,
         };
         if context.settings.read_only()? {
-            return Err(Error::usage("coa changes the network, and --read-only is set")
-                .hint("leave out --read-only, or unset NETAPI_READ_ONLY"));
+            return Err(
+                Error::usage("coa changes the network, and --read-only is set")
+                    .hint("leave out --read-only, or unset NETAPI_READ_ONLY"),
+            );
         }
         let client = context.mnt_that_reads()?;
         let session = match &self.server {
             Some(_) => nothing_but(mac),
             None if context.global.curl => with_placeholder(mac),
-            None => client.session_by_mac(mac).await.map_err(|error| no_session(error, mac))?.record,
+            None => {
+                client
+                    .session_by_mac(mac)
+                    .await
+                    .map_err(|error| no_session(error, mac))?
+                    .record
+            }
         };
         let request = client.coa_request(&session, action, self.server.as_deref())?;
         client.coa(request).await?;
-        let server = self.server.or_else(|| session.server().map(std::borrow::Cow::into_owned)).unwrap_or_default();
-        let name = self.action.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        let record =
-            Record::from_value(json!({ "mac": mac.to_string(), "action": name, "server": server, "result": "sent" }));
+        let server = self
+            .server
+            .or_else(|| session.server().map(std::borrow::Cow::into_owned))
+            .unwrap_or_default();
+        let name = self
+            .action
+            .to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default();
+        let record = Record::from_value(
+            json!({ "mac": mac.to_string(), "action": name, "server": server, "result": "sent" }),
+        );
         context.print(&[record], COLUMNS, Shape::Single, "")
     }
 }
@@ -99,7 +126,9 @@ fn nothing_but(mac: Mac) -> Record {
 
 /// The same, with a word in place of the node that only a lookup could tell (contract, section 8).
 fn with_placeholder(mac: Mac) -> Record {
-    Record::from_value(json!({ "calling_station_id": mac.to_string(), "acs_server": "PSN-OF-THE-SESSION" }))
+    Record::from_value(
+        json!({ "calling_station_id": mac.to_string(), "acs_server": "PSN-OF-THE-SESSION" }),
+    )
 }
 
 fn no_session(error: Error, mac: Mac) -> Error {

@@ -26,8 +26,16 @@ pub(crate) const SESSION_DETAIL: &[Column] = &[
 
 /// Columns of authentication attempts.
 pub(crate) const ATTEMPT: &[Column] = &[
-    Column { title: "TIME", value: Source::FirstOf(&["acs_timestamp", "auth_acs_timestamp"]), kind: CellKind::Time },
-    Column { title: "RESULT", value: Source::With(verdict), kind: CellKind::Verdict },
+    Column {
+        title: "TIME",
+        value: Source::FirstOf(&["acs_timestamp", "auth_acs_timestamp"]),
+        kind: CellKind::Time,
+    },
+    Column {
+        title: "RESULT",
+        value: Source::With(verdict),
+        kind: CellKind::Verdict,
+    },
     first_of("USER", &["user_name"]),
     column("MAC", "calling_station_id"),
     column("NAS", "nas_ip_address"),
@@ -38,5 +46,7 @@ pub(crate) const ATTEMPT: &[Column] = &[
 ];
 
 fn verdict(record: &crate::record::Record) -> Option<std::borrow::Cow<'_, str>> {
-    record.passed().map(|passed| if passed { "pass".into() } else { "fail".into() })
+    record
+        .passed()
+        .map(|passed| if passed { "pass".into() } else { "fail".into() })
 }

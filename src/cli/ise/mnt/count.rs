@@ -13,7 +13,9 @@ const COLUMNS: &[Column] = &[column("COUNT", "count")];
 
 /// Arguments.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  netapi ise mnt count\n  netapi ise mnt count --posture --json")]
+#[command(
+    after_help = "Examples:\n  netapi ise mnt count\n  netapi ise mnt count --posture --json"
+)]
 pub(crate) struct Count {
     /// Count endpoints in posture assessment
     #[arg(long, conflicts_with = "profiler")]

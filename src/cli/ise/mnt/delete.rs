@@ -44,20 +44,32 @@ impl Delete {
     /// Asks the user, then the node.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let (target, what) = match (self.mac, self.session_id) {
-            (Some(mac), _) => (DeleteTarget::Mac(mac), format!("the session record of {mac}")),
+            (Some(mac), _) => (
+                DeleteTarget::Mac(mac),
+                format!("the session record of {mac}"),
+            ),
             (_, Some(id)) => {
                 let what = format!("the session record {id}");
                 (DeleteTarget::SessionId(id), what)
             }
-            _ => (DeleteTarget::All, "EVERY session record of the node".to_owned()),
+            _ => (
+                DeleteTarget::All,
+                "EVERY session record of the node".to_owned(),
+            ),
         };
         let client = context.mnt()?;
         if context.settings.read_only()? {
-            return Err(Error::usage("delete changes the session directory, and --read-only is set")
-                .hint("leave out --read-only, or unset NETAPI_READ_ONLY"));
+            return Err(Error::usage(
+                "delete changes the session directory, and --read-only is set",
+            )
+            .hint("leave out --read-only, or unset NETAPI_READ_ONLY"));
         }
         if !context.global.shows_only() {
-            input::confirm(&format!("deleting {what}"), self.yes, context.global.no_input)?;
+            input::confirm(
+                &format!("deleting {what}"),
+                self.yes,
+                context.global.no_input,
+            )?;
         }
         let answer = client.delete(client.delete_request(&target)?).await?;
         if context.global.chosen_format() == Some(Format::Xml) {
@@ -68,7 +80,17 @@ impl Delete {
             DeleteTarget::SessionId(id) => id.clone(),
             DeleteTarget::All => "all".to_owned(),
         };
-        let status = answer.record.text("status").map_or_else(|| "SUCCESSFUL".into(), |text| text.into_owned());
-        context.print(&[Record::from_value(json!({ "deleted": name, "status": status }))], COLUMNS, Shape::Single, "")
+        let status = answer
+            .record
+            .text("status")
+            .map_or_else(|| "SUCCESSFUL".into(), |text| text.into_owned());
+        context.print(
+            &[Record::from_value(
+                json!({ "deleted": name, "status": status }),
+            )],
+            COLUMNS,
+            Shape::Single,
+            "",
+        )
     }
 }

@@ -60,8 +60,14 @@ struct Item {
 impl Item {
     fn of(result: Result<Vec<Record>>) -> Self {
         match result {
-            Ok(records) => Self { records, error: None },
-            Err(error) => Self { records: Vec::new(), error: Some(error) },
+            Ok(records) => Self {
+                records,
+                error: None,
+            },
+            Err(error) => Self {
+                records: Vec::new(),
+                error: Some(error),
+            },
         }
     }
 }
@@ -83,7 +89,10 @@ impl Details {
         loop {
             self.turn().await;
             let result = call().await;
-            let outcome = result.as_ref().err().map_or(Outcome::Answered, Outcome::of_error);
+            let outcome = result
+                .as_ref()
+                .err()
+                .map_or(Outcome::Answered, Outcome::of_error);
             lock(&self.breaker).on_result(Instant::now(), outcome);
             tries += 1;
             if outcome == Outcome::Answered || tries == TRIES {
@@ -117,14 +126,19 @@ impl Details {
         output: &mut Output,
         context: &Context,
     ) -> Result<Tally> {
-        let rows = stream::unfold(rows, |mut rows| async { rows.recv().await.map(|row| (row, rows)) });
+        let rows = stream::unfold(rows, |mut rows| async {
+            rows.recv().await.map(|row| (row, rows))
+        });
         let calls = rows.map(|row| async {
             let Some(mac) = row.mac() else {
                 return Item::of(Ok(vec![row]));
             };
             match self.session(mac).await {
                 Err(error) if error.kind() == Kind::NotFound => Item::of(Ok(vec![row])),
-                Err(error) => Item { records: vec![row], error: Some(error) },
+                Err(error) => Item {
+                    records: vec![row],
+                    error: Some(error),
+                },
                 found => Item::of(found),
             }
         });
@@ -132,8 +146,13 @@ impl Details {
     }
 
     /// One session for each MAC address on standard input.
-    pub(crate) async fn from_standard_input(&self, output: &mut Output, context: &Context) -> Result<Tally> {
-        let calls = standard_input().map(|line| async { Item::of(self.each(line, |mac| self.session(mac)).await) });
+    pub(crate) async fn from_standard_input(
+        &self,
+        output: &mut Output,
+        context: &Context,
+    ) -> Result<Tally> {
+        let calls = standard_input()
+            .map(|line| async { Item::of(self.each(line, |mac| self.session(mac)).await) });
         self.drain(calls, output, context).await
     }
 
@@ -146,9 +165,12 @@ impl Details {
         context: &Context,
     ) -> Result<Tally> {
         let attempts = async |mac| {
-            self.call(|| self.client.auth_status(mac, seconds, records)).await.map(|rows| rows.records)
+            self.call(|| self.client.auth_status(mac, seconds, records))
+                .await
+                .map(|rows| rows.records)
         };
-        let calls = standard_input().map(|line| async { Item::of(self.each(line, attempts).await) });
+        let calls =
+            standard_input().map(|line| async { Item::of(self.each(line, attempts).await) });
         self.drain(calls, output, context).await
     }
 
@@ -160,7 +182,12 @@ impl Details {
         let line = line?;
         let mac = line.mac.map_err(|error| {
             let hint = error.hint_text().unwrap_or_default().to_owned();
-            Error::usage(format!("line {} of standard input: {}", line.number, error.message())).hint(hint)
+            Error::usage(format!(
+                "line {} of standard input: {}",
+                line.number,
+                error.message()
+            ))
+            .hint(hint)
         })?;
         call(mac).await
     }
@@ -181,7 +208,10 @@ impl Details {
                 return Ok(tally);
             };
             let item = call.await;
-            proven = item.error.as_ref().is_none_or(|error| error.kind() != Kind::Usage);
+            proven = item
+                .error
+                .as_ref()
+                .is_none_or(|error| error.kind() != Kind::Usage);
             if tally.take(item, output, context)? {
                 return Ok(tally);
             }
@@ -201,7 +231,10 @@ impl Tally {
     fn take(&mut self, item: Item, output: &mut Output, context: &Context) -> Result<bool> {
         self.total += 1;
         if let Some(error) = item.error {
-            if matches!(error.kind(), Kind::Refused | Kind::NotSent | Kind::WrongNode) {
+            if matches!(
+                error.kind(),
+                Kind::Refused | Kind::NotSent | Kind::WrongNode
+            ) {
                 return Err(error);
             }
             self.failed += 1;
@@ -226,7 +259,9 @@ fn standard_input() -> impl Stream<Item = Result<ListLine>> {
             }
         }
     });
-    stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|line| (line, receiver)) })
+    stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|line| (line, receiver))
+    })
 }
 
 /// The state behind the lock is always whole: nothing panics while holding it.

@@ -40,7 +40,10 @@ impl Explain {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         context.refuse_xml("this command joins three documents")?;
         let client = context.mnt()?;
-        let attempts = client.auth_status(self.mac, seconds(self.since)?, self.records).await?.records;
+        let attempts = client
+            .auth_status(self.mac, seconds(self.since)?, self.records)
+            .await?
+            .records;
         let session = match client.session_by_mac(self.mac).await {
             Ok(answer) => Some(answer.record),
             Err(error) if error.kind() == Kind::NotFound => None,
@@ -53,26 +56,46 @@ impl Explain {
             )
             .hint("look further back with --since 5d; if there is still nothing, ISE never heard of it: check the cable, the port's configuration and the switch's RADIUS settings"));
         }
-        let catalogue = if attempts.iter().chain(&session).any(|record| record.failure_code().is_some()) {
+        let catalogue = if attempts
+            .iter()
+            .chain(&session)
+            .any(|record| record.failure_code().is_some())
+        {
             client.failure_reasons().await?.records
         } else {
             Vec::new()
         };
         let explanation = explanation(self.mac, session.as_ref(), &attempts, &catalogue);
         let global = &context.global;
-        if global.chosen_format().is_none_or(|format| format == crate::render::Format::Table)
+        if global
+            .chosen_format()
+            .is_none_or(|format| format == crate::render::Format::Table)
             && global.jq.is_none()
             && global.fields.is_empty()
         {
             return write_out(&screen::draw(&explanation, &context.style()));
         }
-        context.print(&[Record::from_value(explanation)], COLUMNS, Shape::Single, "")
+        context.print(
+            &[Record::from_value(explanation)],
+            COLUMNS,
+            Shape::Single,
+            "",
+        )
     }
 }
 
 /// The whole story as JSON; the screen is drawn from it.
-fn explanation(mac: Mac, session: Option<&Record>, attempts: &[Record], catalogue: &[Record]) -> Value {
-    let last = attempts.first().map(Record::passed).or_else(|| session.map(Record::passed)).flatten();
+fn explanation(
+    mac: Mac,
+    session: Option<&Record>,
+    attempts: &[Record],
+    catalogue: &[Record],
+) -> Value {
+    let last = attempts
+        .first()
+        .map(Record::passed)
+        .or_else(|| session.map(Record::passed))
+        .flatten();
     let verdict = match (session.is_some(), last) {
         (true, Some(false)) => "has a session, but its last attempt failed",
         (true, _) => "on the network",
@@ -99,13 +122,33 @@ fn facts(record: &Record, catalogue: &[Record]) -> Value {
         }
     };
     let text = |member: &str| record.text(member).map(std::borrow::Cow::into_owned);
-    put("time", record.auth_time_text().map(std::borrow::Cow::into_owned));
-    put("result", record.passed().map(|passed| if passed { "pass".into() } else { "fail".into() }));
+    put(
+        "time",
+        record.auth_time_text().map(std::borrow::Cow::into_owned),
+    );
+    put(
+        "result",
+        record
+            .passed()
+            .map(|passed| if passed { "pass".into() } else { "fail".into() }),
+    );
     put("failure", text("failure_reason"));
     if let Some(code) = record.failure_code() {
-        let entry = catalogue.iter().find(|entry| entry.text("id").as_deref() == Some(code.as_str()));
-        put("cause", entry.and_then(|entry| entry.text("cause")).map(std::borrow::Cow::into_owned));
-        put("resolution", entry.and_then(|entry| entry.text("resolution")).map(std::borrow::Cow::into_owned));
+        let entry = catalogue
+            .iter()
+            .find(|entry| entry.text("id").as_deref() == Some(code.as_str()));
+        put(
+            "cause",
+            entry
+                .and_then(|entry| entry.text("cause"))
+                .map(std::borrow::Cow::into_owned),
+        );
+        put(
+            "resolution",
+            entry
+                .and_then(|entry| entry.text("resolution"))
+                .map(std::borrow::Cow::into_owned),
+        );
     }
     put("user", record.user().map(std::borrow::Cow::into_owned));
     put("device", text("network_device_name"));
@@ -115,14 +158,30 @@ fn facts(record: &Record, catalogue: &[Record]) -> Value {
     put("method", text("authentication_method"));
     put("protocol", text("authentication_protocol"));
     put("identityStore", text("identity_store"));
-    put("policySet", record.policy_set().map(std::borrow::Cow::into_owned));
-    put("authenticationRule", record.authentication_rule().map(std::borrow::Cow::into_owned));
-    put("authorizationRule", record.authorization_rule().map(std::borrow::Cow::into_owned));
+    put(
+        "policySet",
+        record.policy_set().map(std::borrow::Cow::into_owned),
+    );
+    put(
+        "authenticationRule",
+        record
+            .authentication_rule()
+            .map(std::borrow::Cow::into_owned),
+    );
+    put(
+        "authorizationRule",
+        record
+            .authorization_rule()
+            .map(std::borrow::Cow::into_owned),
+    );
     put("profiles", Some(record.profiles().join(", ")));
     put("sgt", record.sgt().map(std::borrow::Cow::into_owned));
     put("posture", text("posture_status"));
     put("steps", text("execution_steps"));
-    put("latencyMs", record.latency().map(|latency| latency.to_string()));
+    put(
+        "latencyMs",
+        record.latency().map(|latency| latency.to_string()),
+    );
     put("stepLatency", text("other_attr_string.StepLatency"));
     Value::Object(object)
 }

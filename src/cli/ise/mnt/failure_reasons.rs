@@ -7,12 +7,18 @@ use crate::error::{Error, Kind, Result};
 use crate::record::Record;
 use crate::render::{Column, Format, Shape, column};
 
-const COLUMNS: &[Column] =
-    &[column("CODE", "id"), column("REASON", "code"), column("CAUSE", "cause"), column("RESOLUTION", "resolution")];
+const COLUMNS: &[Column] = &[
+    column("CODE", "id"),
+    column("REASON", "code"),
+    column("CAUSE", "cause"),
+    column("RESOLUTION", "resolution"),
+];
 
 /// Arguments.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  netapi ise mnt failure-reasons\n  netapi ise mnt failure-reasons 22040 12514 --json")]
+#[command(
+    after_help = "Examples:\n  netapi ise mnt failure-reasons\n  netapi ise mnt failure-reasons 22040 12514 --json"
+)]
 pub(crate) struct FailureReasons {
     /// Only these codes
     #[arg(value_name = "CODE", value_parser = clap::value_parser!(u32).range(1..))]
@@ -30,12 +36,21 @@ impl FailureReasons {
             return context.print_raw(&catalogue.raw, COLUMNS);
         }
         if self.codes.is_empty() {
-            return context.print(&catalogue.records, COLUMNS, Shape::List, "the catalogue is empty");
+            return context.print(
+                &catalogue.records,
+                COLUMNS,
+                Shape::List,
+                "the catalogue is empty",
+            );
         }
         let mut found = Vec::new();
         let mut missing = Vec::new();
         for code in &self.codes {
-            match catalogue.records.iter().find(|record| is_code(record, *code)) {
+            match catalogue
+                .records
+                .iter()
+                .find(|record| is_code(record, *code))
+            {
                 Some(record) => found.push(record.clone()),
                 None => missing.push(code.to_string()),
             }
@@ -46,11 +61,19 @@ impl FailureReasons {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(Error::new(Kind::NotFound, format!("not in the catalogue of failure reasons: {}", missing.join(", ")))
-            .hint("`netapi ise mnt failure-reasons` lists them all"))
+        Err(Error::new(
+            Kind::NotFound,
+            format!(
+                "not in the catalogue of failure reasons: {}",
+                missing.join(", ")
+            ),
+        )
+        .hint("`netapi ise mnt failure-reasons` lists them all"))
     }
 }
 
 fn is_code(record: &Record, code: u32) -> bool {
-    record.text("id").is_some_and(|id| id.trim().parse() == Ok(code))
+    record
+        .text("id")
+        .is_some_and(|id| id.trim().parse() == Ok(code))
 }

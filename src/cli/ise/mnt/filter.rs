@@ -34,10 +34,16 @@ pub(crate) struct Filter {
 struct MacPrefix(String);
 
 fn mac_prefix(text: &str) -> Result<MacPrefix, String> {
-    let digits: String =
-        text.trim().chars().filter(|c| !matches!(c, ':' | '-' | '.')).map(|c| c.to_ascii_uppercase()).collect();
+    let digits: String = text
+        .trim()
+        .chars()
+        .filter(|c| !matches!(c, ':' | '-' | '.'))
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
     if digits.is_empty() || digits.len() > 12 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
-        return Err(format!("'{text}' is not a MAC address or the beginning of one; write it as C8:5B:76 or c85b.76c6.5962"));
+        return Err(format!(
+            "'{text}' is not a MAC address or the beginning of one; write it as C8:5B:76 or c85b.76c6.5962"
+        ));
     }
     Ok(MacPrefix(digits))
 }
@@ -45,24 +51,35 @@ fn mac_prefix(text: &str) -> Result<MacPrefix, String> {
 impl Filter {
     /// Whether nothing is filtered.
     pub(crate) fn is_empty(&self) -> bool {
-        self.nas.is_none() && self.user.is_none() && self.ip.is_none() && self.server.is_none() && self.mac.is_none()
+        self.nas.is_none()
+            && self.user.is_none()
+            && self.ip.is_none()
+            && self.server.is_none()
+            && self.mac.is_none()
     }
 
     /// Whether a row is wanted.
     pub(crate) fn wants(&self, record: &Record) -> bool {
-        self.nas.is_none_or(|ip| is_address(record, "nas_ip_address", ip) || is_address(record, "nas_ipv6_address", ip))
-            && self.ip.is_none_or(|ip| {
-                is_address(record, "framed_ip_address", ip) || is_address(record, "framed_ipv6_address", ip)
-            })
-            && self.server.as_ref().is_none_or(|server| {
-                record.text("server").or_else(|| record.text("acs_server")).is_some_and(|text| text.eq_ignore_ascii_case(server))
-            })
-            && self.user.as_ref().is_none_or(|user| {
-                record.text("user_name").or_else(|| record.text("username")).is_some_and(|text| matches_name(user, &text))
-            })
-            && self.mac.as_ref().is_none_or(|prefix| {
-                record.text("calling_station_id").is_some_and(|text| begins_with(&text, &prefix.0))
-            })
+        self.nas.is_none_or(|ip| {
+            is_address(record, "nas_ip_address", ip) || is_address(record, "nas_ipv6_address", ip)
+        }) && self.ip.is_none_or(|ip| {
+            is_address(record, "framed_ip_address", ip)
+                || is_address(record, "framed_ipv6_address", ip)
+        }) && self.server.as_ref().is_none_or(|server| {
+            record
+                .text("server")
+                .or_else(|| record.text("acs_server"))
+                .is_some_and(|text| text.eq_ignore_ascii_case(server))
+        }) && self.user.as_ref().is_none_or(|user| {
+            record
+                .text("user_name")
+                .or_else(|| record.text("username"))
+                .is_some_and(|text| matches_name(user, &text))
+        }) && self.mac.as_ref().is_none_or(|prefix| {
+            record
+                .text("calling_station_id")
+                .is_some_and(|text| begins_with(&text, &prefix.0))
+        })
     }
 }
 
@@ -71,10 +88,14 @@ fn is_address(record: &Record, member: &str, wanted: IpAddr) -> bool {
     match record {
         Record::Fields(fields) => match fields.get(member) {
             Some(Value::Text(text)) => is(text),
-            Some(Value::List(list)) => list.iter().any(|item| matches!(item, Value::Text(text) if is(text))),
+            Some(Value::List(list)) => list
+                .iter()
+                .any(|item| matches!(item, Value::Text(text) if is(text))),
             _ => false,
         },
-        Record::Json(_) => record.text(member).is_some_and(|text| text.split(", ").any(is)),
+        Record::Json(_) => record
+            .text(member)
+            .is_some_and(|text| text.split(", ").any(is)),
     }
 }
 
@@ -85,7 +106,11 @@ fn begins_with(station: &str, prefix: &str) -> bool {
         return false;
     }
     let mut digits = station.chars().filter(|c| !matches!(c, ':' | '-' | '.'));
-    prefix.chars().all(|wanted| digits.next().is_some_and(|digit| digit.eq_ignore_ascii_case(&wanted)))
+    prefix.chars().all(|wanted| {
+        digits
+            .next()
+            .is_some_and(|digit| digit.eq_ignore_ascii_case(&wanted))
+    })
 }
 
 /// Whole-name comparison without case; `*` stands for any run of characters.
@@ -129,7 +154,11 @@ impl<S: RecordSink> RecordSink for Filtered<S> {
     }
 
     fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
-        if self.filter.wants(record) { self.inner.record(record) } else { Ok(ControlFlow::Continue(())) }
+        if self.filter.wants(record) {
+            self.inner.record(record)
+        } else {
+            Ok(ControlFlow::Continue(()))
+        }
     }
 
     fn raw(&mut self, bytes: &[u8]) -> Result<()> {

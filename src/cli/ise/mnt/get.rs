@@ -56,7 +56,9 @@ fn copy(mut reader: BodyReader) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     loop {
         let piece = std::io::BufRead::fill_buf(&mut reader).map_err(|error| {
-            BodyReader::error(&error).unwrap_or_else(|| Error::new(Kind::Failed, format!("cannot read the answer: {error}")))
+            BodyReader::error(&error).unwrap_or_else(|| {
+                Error::new(Kind::Failed, format!("cannot read the answer: {error}"))
+            })
         })?;
         if piece.is_empty() {
             return stdout.flush().map_err(|error| from_output(&error));

@@ -65,12 +65,22 @@ impl Sessions {
         let mut output = context.output(SESSION_DETAIL, Shape::List)?;
         let details = Details::new(client.clone(), &self.jobs);
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let rows = Rows { sender, left: context.global.limit.filter(|_| context.global.sort.is_none()) };
+        let rows = Rows {
+            sender,
+            left: context
+                .global
+                .limit
+                .filter(|_| context.global.sort.is_none()),
+        };
         let list = list(client, Filtered::new(self.filter, rows));
         output.begin(None)?;
         let (outcome, printed) = tokio::join!(list, details.join(receiver, &mut output, context));
         // Where the detail calls ended first, the list's own error only says so.
-        let tally = context.end_list(output, printed.and_then(|tally| outcome.map(|_| tally)), NOTHING)?;
+        let tally = context.end_list(
+            output,
+            printed.and_then(|tally| outcome.map(|_| tally)),
+            NOTHING,
+        )?;
         bulk_outcome(tally.failed, tally.total)
     }
 }

@@ -9,8 +9,11 @@ use crate::mnt::documents::node_type;
 use crate::record::Record;
 use crate::render::{Column, column};
 
-const COLUMNS: &[Column] =
-    &[column("PRODUCT", "name"), column("VERSION", "version"), column("NODE", "node")];
+const COLUMNS: &[Column] = &[
+    column("PRODUCT", "name"),
+    column("VERSION", "version"),
+    column("NODE", "node"),
+];
 
 /// Arguments.
 #[derive(Args, Debug)]

@@ -52,7 +52,9 @@ pub(crate) struct Watch {
 fn interval(text: &str) -> Result<Duration, String> {
     let duration = input::duration(text)?;
     if duration < SHORTEST {
-        return Err(format!("'{text}' is too short: each poll is the whole list; at least 1s"));
+        return Err(format!(
+            "'{text}' is too short: each poll is the whole list; at least 1s"
+        ));
     }
     Ok(duration)
 }
@@ -66,13 +68,19 @@ impl Watch {
             style.format = Some(Format::Jsonl);
         }
         if style.sort.is_some() || matches!(style.format, Some(Format::Yaml)) {
-            return Err(Error::usage("watch prints as things happen: --sort and --format yaml do not go with it"));
+            return Err(Error::usage(
+                "watch prints as things happen: --sort and --format yaml do not go with it",
+            ));
         }
         let limit = style.limit;
         let mut output = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?.live();
         let client = context.mnt()?;
         let mut known = poll(&client, &self.filter).await?;
-        context.reporter.note(&format!("watching {} sessions, every {:?}", known.len(), self.interval));
+        context.reporter.note(&format!(
+            "watching {} sessions, every {:?}",
+            known.len(),
+            self.interval
+        ));
         let mut pause = self.interval;
         let mut printed = 0;
         loop {
@@ -93,7 +101,14 @@ impl Watch {
                     }
                     known = now;
                 }
-                Err(error) if matches!(error.kind(), Kind::Refused | Kind::Usage | Kind::WrongNode | Kind::NotSent) => return Err(error),
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        Kind::Refused | Kind::Usage | Kind::WrongNode | Kind::NotSent
+                    ) =>
+                {
+                    return Err(error);
+                }
                 Err(error) => {
                     pause = (pause * 2).min(LONGEST_PAUSE).max(self.interval);
                     context.reporter.error(&error);
@@ -108,7 +123,9 @@ impl Watch {
 type Snapshot = HashMap<Box<str>, Box<str>>;
 
 async fn poll(client: &MntClient, filter: &Filter) -> Result<Snapshot> {
-    let (sink, outcome) = client.sessions(Filtered::new(filter.clone(), Rows::default())).await;
+    let (sink, outcome) = client
+        .sessions(Filtered::new(filter.clone(), Rows::default()))
+        .await;
     outcome?;
     Ok(sink.inner.snapshot)
 }
@@ -140,7 +157,13 @@ fn key(record: &Record) -> String {
     if let Some(id) = record.text("audit_session_id") {
         return id.to_ascii_uppercase();
     }
-    format!("{}|{}|{}|{}", text("nas_ip_address"), text("acct_session_id"), text("calling_station_id"), text("user_name"))
+    format!(
+        "{}|{}|{}|{}",
+        text("nas_ip_address"),
+        text("acct_session_id"),
+        text("calling_station_id"),
+        text("user_name")
+    )
 }
 
 /// What happened between two snapshots: first what went, then what came and changed.
@@ -175,15 +198,27 @@ mod tests {
     use super::*;
 
     fn snapshot(rows: &[(&str, &str)]) -> Snapshot {
-        rows.iter().map(|(key, text)| ((*key).into(), (*text).into())).collect()
+        rows.iter()
+            .map(|(key, text)| ((*key).into(), (*text).into()))
+            .collect()
     }
 
     #[test]
     fn what_came_changed_and_went() {
-        let before = snapshot(&[("a", r#"{"x":"1"}"#), ("b", r#"{"x":"2"}"#), ("c", r#"{"x":"3"}"#)]);
-        let after = snapshot(&[("a", r#"{"x":"1"}"#), ("b", r#"{"x":"9"}"#), ("d", r#"{"x":"4"}"#)]);
-        let mut words: Vec<String> =
-            changes(&before, &after).iter().map(|record| record.to_value().to_string()).collect();
+        let before = snapshot(&[
+            ("a", r#"{"x":"1"}"#),
+            ("b", r#"{"x":"2"}"#),
+            ("c", r#"{"x":"3"}"#),
+        ]);
+        let after = snapshot(&[
+            ("a", r#"{"x":"1"}"#),
+            ("b", r#"{"x":"9"}"#),
+            ("d", r#"{"x":"4"}"#),
+        ]);
+        let mut words: Vec<String> = changes(&before, &after)
+            .iter()
+            .map(|record| record.to_value().to_string())
+            .collect();
         words.sort();
         assert_eq!(
             words,

@@ -42,7 +42,9 @@ pub(super) fn draw(explanation: &Value, style: &Style) -> String {
     out.push_str("\n\n");
     line(&mut out, "where", &place(why), style);
     for (name, label) in FACTS {
-        let Some(value) = member(why, name) else { continue };
+        let Some(value) = member(why, name) else {
+            continue;
+        };
         let value = match name {
             "time" => show_time(value, style),
             "latencyMs" => format!("{value} ms"),
@@ -61,24 +63,47 @@ pub(super) fn draw(explanation: &Value, style: &Style) -> String {
 }
 
 fn attempts(out: &mut String, explanation: &Value, style: &Style) {
-    let Some(list) = explanation.get("attempts").and_then(Value::as_array).filter(|list| list.len() > 1) else {
+    let Some(list) = explanation
+        .get("attempts")
+        .and_then(Value::as_array)
+        .filter(|list| list.len() > 1)
+    else {
         return;
     };
     out.push_str("\nlast attempts\n");
     for attempt in list {
         let result = text(attempt, "result");
-        let what = member(attempt, "failure").or_else(|| member(attempt, "authorizationRule")).unwrap_or_default();
+        let what = member(attempt, "failure")
+            .or_else(|| member(attempt, "authorizationRule"))
+            .unwrap_or_default();
         let time = show_time(text(attempt, "time"), style);
-        out.push_str(&format!("  {}  {}  {}\n", safe(&time, style), paint_result(result, style), safe(what, style)));
+        out.push_str(&format!(
+            "  {}  {}  {}\n",
+            safe(&time, style),
+            paint_result(result, style),
+            safe(what, style)
+        ));
     }
 }
 
 /// Device, address and port in one phrase.
 fn place(why: &Value) -> String {
     let device = member(why, "device").unwrap_or_default();
-    let nas = member(why, "nas").map(|nas| if device.is_empty() { nas.to_owned() } else { format!("({nas})") }).unwrap_or_default();
+    let nas = member(why, "nas")
+        .map(|nas| {
+            if device.is_empty() {
+                nas.to_owned()
+            } else {
+                format!("({nas})")
+            }
+        })
+        .unwrap_or_default();
     let port = member(why, "port").unwrap_or_default();
-    [device, nas.as_str(), port].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    [device, nas.as_str(), port]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The longest of `1=0;2=14;…`, by position: which step code it belongs to is not settled (reference mnt-api, section 2.3, quirk 5).
@@ -106,13 +131,25 @@ fn safe(text: &str, _style: &Style) -> String {
 }
 
 fn paint(verdict: &str, style: &Style) -> String {
-    let code = if verdict == "on the network" { "32" } else { "31" };
-    if style.screen.color { format!("\u{1b}[1;{code}m{verdict}\u{1b}[0m") } else { verdict.to_owned() }
+    let code = if verdict == "on the network" {
+        "32"
+    } else {
+        "31"
+    };
+    if style.screen.color {
+        format!("\u{1b}[1;{code}m{verdict}\u{1b}[0m")
+    } else {
+        verdict.to_owned()
+    }
 }
 
 fn paint_result(result: &str, style: &Style) -> String {
     let code = if result == "pass" { "32" } else { "31" };
-    if style.screen.color { format!("\u{1b}[{code}m{result}\u{1b}[0m") } else { result.to_owned() }
+    if style.screen.color {
+        format!("\u{1b}[{code}m{result}\u{1b}[0m")
+    } else {
+        result.to_owned()
+    }
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -120,7 +157,10 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 fn member<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    value
+        .get(name)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
