@@ -35,6 +35,6 @@ pub mod settings;
 pub mod transport;
 
 /// Runs the program: `args` as the operating system gave them, the exit status back (contract, section 6).
-pub fn run(args: Vec<std::ffi::OsString>) -> std::process::ExitCode {
+pub fn run(args: &[std::ffi::OsString]) -> std::process::ExitCode {
     cli::main(args)
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::global::{Color, Global};
 use super::report::Reporter;
 use crate::error::{Error, Kind, Result, from_output};
-use crate::mnt::MntClient;
+use crate::mnt::{MntClient, Requests};
 use crate::record::{Record, RecordSink};
 use crate::render::{Column, Format, Progress, Renderer, Screen, Shape, Style};
 use crate::settings::{Connection, Environment, Settings};
@@ -93,7 +93,7 @@ impl Context {
     }
 
     /// Runs a command's future to its end on this thread.
-    pub(crate) fn block_on<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -118,14 +118,11 @@ impl Context {
         let mnt = self.settings.mnt()?;
         let client = Client::new(self.client_options(&mnt.connection, reads)?)?;
         let base_url = mnt.base_url();
-        Ok(MntClient::new(
-            client,
-            base_url,
-            Basic {
-                user: mnt.user,
-                password: mnt.password,
-            },
-        ))
+        let basic = Basic {
+            user: mnt.user,
+            password: mnt.password,
+        };
+        Ok(MntClient::new(client, Requests::new(base_url, basic)))
     }
 
     fn client_options(&self, connection: &Connection, reads: bool) -> Result<ClientOptions> {

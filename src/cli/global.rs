@@ -23,6 +23,10 @@ pub(crate) enum Color {
 
 /// Global options.
 #[derive(Args, Debug, Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 pub(crate) struct Global {
     /// How to print: table (TSV without header on a pipe), tsv, csv, json, jsonl, yaml, or xml as the MnT node sent it
     #[arg(long, global = true, value_name = "FORMAT", value_parser = parse_format, help_heading = "Output")]

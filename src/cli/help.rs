@@ -71,9 +71,7 @@ impl Help {
 
 fn exit_codes() -> String {
     let mut text = String::from("Exit status of every netapi command\n\n");
-    for (code, meaning) in EXIT_STATUS {
-        text.push_str(&format!("  {code:>4}  {meaning}\n"));
-    }
+    text.extend(EXIT_STATUS.map(|(code, meaning)| format!("  {code:>4}  {meaning}\n")));
     text.push_str("\n`netapi ise lab run -- COMMAND` exits as COMMAND does.\n");
     text
 }

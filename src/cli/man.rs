@@ -62,8 +62,7 @@ fn write_pages(dir: &Path, command: &Command) -> Result<()> {
         .unwrap_or(command.get_name())
         .to_owned();
     let file = dir.join(format!("{name}.1"));
-    std::fs::write(&file, page(command.clone().name(name))?)
-        .map_err(|error| failed(&file, &error))?;
+    std::fs::write(&file, page(command.clone())?).map_err(|error| failed(&file, &error))?;
     command
         .get_subcommands()
         .try_for_each(|sub| write_pages(dir, sub))

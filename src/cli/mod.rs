@@ -65,13 +65,13 @@ enum Command {
 }
 
 /// Parses `args`, runs the command, reports what went wrong and gives the exit status.
-pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
+pub(crate) fn main(args: &[OsString]) -> ExitCode {
     let parsed = Cli::command()
-        .try_get_matches_from(&args)
+        .try_get_matches_from(args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return report::usage(&error, &args),
+        Err(error) => return report::usage(&error, args),
     };
     let reporter = report::Reporter::new(&cli.global);
     match dispatch(cli) {
@@ -83,7 +83,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let Cli { global, command } = cli;
     match command {
-        Command::Ise(command) => command.run(Context::new(global)),
+        Command::Ise(command) => command.run(&Context::new(global)),
         Command::Config(command) => command.run(&global),
         Command::Completion(command) => command.run(),
         Command::Man(command) => command.run(),

@@ -25,11 +25,11 @@ pub(crate) enum Ise {
 
 impl Ise {
     /// Runs the command.
-    pub(crate) fn run(self, context: Context) -> Result<ExitCode> {
+    pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         match self {
-            Self::Mnt(command) => command.run(&context),
+            Self::Mnt(command) => command.run(context),
             #[cfg(feature = "lab")]
-            Self::Lab(command) => command.run(&context),
+            Self::Lab(command) => command.run(context),
         }
     }
 }

@@ -33,7 +33,7 @@ impl Run {
     /// Starts, runs, stops.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         let lab = RunningLab::start(self.options.into_lab())?;
-        context.block_on(child::run(
+        Context::block_on(child::run(
             &self.command,
             &lab.environment(),
             &RunningLab::environment_to_remove(),

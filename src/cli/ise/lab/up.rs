@@ -37,7 +37,7 @@ impl Up {
         }
         write_out(&exports)?;
         context.reporter.note("the lab is up; Ctrl-C ends it");
-        let status = context.block_on(async {
+        let status = Context::block_on(async {
             let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
             let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
             Ok(tokio::select! {

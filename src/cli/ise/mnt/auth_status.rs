@@ -56,10 +56,10 @@ impl AuthStatus {
         let seconds = seconds(self.since)?;
         let MacOrList::One(mac) = self.mac else {
             context.refuse_xml("a list joins many documents")?;
-            let details = Details::new(client, &self.jobs);
+            let details = Details::new(client, self.jobs);
             let mut output = context.output(ATTEMPT, Shape::List)?;
             let tally = details
-                .attempts_from_standard_input(seconds, self.records, &mut output, context)
+                .attempts_listed(seconds, self.records, &mut output, context)
                 .await;
             let tally = context.end_list(output, tally, "no attempts in that time")?;
             return bulk_outcome(tally.failed, tally.total);

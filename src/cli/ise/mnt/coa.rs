@@ -101,7 +101,9 @@ impl Coa {
                     .record
             }
         };
-        let request = client.coa_request(&session, action, self.server.as_deref())?;
+        let request = client
+            .requests()
+            .coa(&session, action, self.server.as_deref())?;
         client.coa(request).await?;
         let server = self
             .server

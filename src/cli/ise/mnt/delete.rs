@@ -71,7 +71,7 @@ impl Delete {
                 context.global.no_input,
             )?;
         }
-        let answer = client.delete(client.delete_request(&target)?).await?;
+        let answer = client.delete(client.requests().delete(&target)?).await?;
         if context.global.chosen_format() == Some(Format::Xml) {
             return context.print_raw(&answer.raw, COLUMNS);
         }
@@ -83,7 +83,7 @@ impl Delete {
         let status = answer
             .record
             .text("status")
-            .map_or_else(|| "SUCCESSFUL".into(), |text| text.into_owned());
+            .map_or_else(|| "SUCCESSFUL".into(), std::borrow::Cow::into_owned);
         context.print(
             &[Record::from_value(
                 json!({ "deleted": name, "status": status }),

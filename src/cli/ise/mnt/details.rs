@@ -74,7 +74,7 @@ impl Item {
 
 impl Details {
     /// Detail calls through `client`.
-    pub(crate) fn new(client: MntClient, jobs: &Jobs) -> Self {
+    pub(crate) fn new(client: MntClient, jobs: Jobs) -> Self {
         Self {
             client,
             jobs: usize::from(jobs.jobs),
@@ -146,7 +146,7 @@ impl Details {
     }
 
     /// One session for each MAC address on standard input.
-    pub(crate) async fn from_standard_input(
+    pub(crate) async fn sessions_listed(
         &self,
         output: &mut Output,
         context: &Context,
@@ -157,7 +157,7 @@ impl Details {
     }
 
     /// The attempts of each MAC address on standard input.
-    pub(crate) async fn attempts_from_standard_input(
+    pub(crate) async fn attempts_listed(
         &self,
         seconds: u32,
         records: u32,

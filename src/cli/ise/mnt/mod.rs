@@ -59,7 +59,7 @@ pub(crate) enum Mnt {
 impl Mnt {
     /// Runs the command.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        context.block_on(async {
+        Context::block_on(async {
             match self {
                 Self::Version(command) => command.run(context).await,
                 Self::Count(command) => command.run(context).await,

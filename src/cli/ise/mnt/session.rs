@@ -42,6 +42,10 @@ pub(crate) struct Session {
     nas: Option<IpAddr>,
     /// The audit session id
     #[arg(long, value_name = "ID", group = "selector")]
+    #[allow(
+        clippy::struct_field_names,
+        reason = "audit session id is the field's own name"
+    )]
     session_id: Option<String>,
     #[command(flatten)]
     jobs: Jobs,
@@ -51,7 +55,7 @@ impl Session {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         if self.mac == Some(MacOrList::List) {
-            return from_list(&self.jobs, context).await;
+            return from_list(self.jobs, context).await;
         }
         let client = context.mnt()?;
         let answer = match (self.mac, self.ip, self.user, self.nas) {
@@ -74,11 +78,11 @@ async fn by_session_id(id: &str, context: &Context) -> Result<()> {
     }
 }
 
-async fn from_list(jobs: &Jobs, context: &Context) -> Result<()> {
+async fn from_list(jobs: Jobs, context: &Context) -> Result<()> {
     context.refuse_xml("a list joins many documents")?;
     let details = Details::new(context.mnt()?, jobs);
     let mut output = context.output(SESSION_DETAIL, Shape::List)?;
-    let tally = details.from_standard_input(&mut output, context).await;
+    let tally = details.sessions_listed(&mut output, context).await;
     let tally = context.end_list(output, tally, "no addresses on standard input")?;
     bulk_outcome(tally.failed, tally.total)
 }

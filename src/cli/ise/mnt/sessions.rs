@@ -63,7 +63,7 @@ impl Sessions {
     async fn with_details(self, context: &Context) -> Result<()> {
         let client = context.mnt()?;
         let mut output = context.output(SESSION_DETAIL, Shape::List)?;
-        let details = Details::new(client.clone(), &self.jobs);
+        let details = Details::new(client.clone(), self.jobs);
         let (sender, receiver) = mpsc::channel(QUEUE);
         let rows = Rows {
             sender,

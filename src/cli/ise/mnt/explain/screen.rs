@@ -1,5 +1,7 @@
 //! Draws an explanation for a person: the verdict first, then the facts, then the attempts. Pure: JSON in, text out.
 
+use std::fmt::Write;
+
 use serde_json::Value;
 
 use crate::render::time::show as show_time;
@@ -77,12 +79,13 @@ fn attempts(out: &mut String, explanation: &Value, style: &Style) {
             .or_else(|| member(attempt, "authorizationRule"))
             .unwrap_or_default();
         let time = show_time(text(attempt, "time"), style);
-        out.push_str(&format!(
-            "  {}  {}  {}\n",
+        let _ = writeln!(
+            out,
+            "  {}  {}  {}",
             safe(&time, style),
             paint_result(result, style),
             safe(what, style)
-        ));
+        );
     }
 }
 
@@ -121,7 +124,7 @@ fn slowest(latency: &str) -> String {
 
 fn line(out: &mut String, label: &str, value: &str, style: &Style) {
     if !value.is_empty() {
-        out.push_str(&format!("  {label:LABEL$}{}\n", safe(value, style)));
+        let _ = writeln!(out, "  {label:LABEL$}{}", safe(value, style));
     }
 }
 
