@@ -8,6 +8,8 @@
 mod fields;
 mod json;
 mod mac;
+mod scan;
+pub mod stream;
 
 pub use fields::{Fields, Value};
 pub use json::JsonText;
