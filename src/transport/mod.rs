@@ -4,7 +4,9 @@
 //! nothing; what `--dry-run` and `--curl` show goes to the function that the caller gave.
 
 mod http;
+pub mod identity;
 mod request;
+pub mod tls;
 
 pub use http::{BodyReader, Client, ClientOptions, Response, Sending};
 pub use request::{Basic, Effect, Method, Request};
