@@ -2,9 +2,11 @@
 //!
 //! Everything that can be known before the first connection is said here, naming the file: a key that belongs to another
 //! certificate, a wrong or missing passphrase, a certificate that has expired. Whether ISE trusts the certificate is the
-//! handshake's affair. Decrypting keys lives in `keys`.
+//! handshake's affair. Finding the key lives in `keys`, decrypting it in `locked`.
 
 mod keys;
+#[cfg_attr(not(feature = "pkcs12"), path = "identity/locked_unsupported.rs")]
+mod locked;
 
 use std::path::Path;
 
@@ -87,7 +89,7 @@ pub fn read_identity(
 pub fn needs_password(cert: &Path, key: Option<&Path>) -> Result<bool> {
     let bytes = read(cert)?;
     if is_pkcs12(&bytes) {
-        return keys::pkcs12_is_locked(&bytes);
+        return Ok(locked::pkcs12_is_locked(&bytes));
     }
     match key {
         Some(key) => Ok(keys::is_encrypted(&read(key)?)),
@@ -111,7 +113,7 @@ fn read_identity_at(
             ))
             .hint("leave --key away"));
         }
-        let (certificates, key) = keys::from_pkcs12(&bytes, cert, password)?;
+        let (certificates, key) = locked::from_pkcs12(&bytes, cert, password)?;
         (certificates, key, cert)
     } else {
         let certificates = pem_certificates(&bytes, cert)?;
@@ -153,10 +155,12 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// PKCS#12 is DER that begins with a sequence whose first member is the version, 3 (RFC 7292, section 4).
 fn is_pkcs12(bytes: &[u8]) -> bool {
-    let body = match bytes {
-        [0x30, 0x82, _, _, body @ ..] | [0x30, 0x83, _, _, _, body @ ..] => body,
-        [0x30, 0x81, _, body @ ..] | [0x30, _, body @ ..] => body,
-        _ => return false,
+    let ([0x30, 0x83, _, _, _, body @ ..]
+    | [0x30, 0x82, _, _, body @ ..]
+    | [0x30, 0x81, _, body @ ..]
+    | [0x30, _, body @ ..]) = bytes
+    else {
+        return false;
     };
     body.starts_with(&[0x02, 0x01, 0x03])
 }
@@ -233,8 +237,7 @@ fn chain_for(
         ));
     };
     let mut chain = vec![rest.remove(leaf)];
-    loop {
-        let Some(last) = chain.last() else { break };
+    while let Some(last) = chain.last() {
         let last = parsed(last, cert_file)?;
         let mut next = None;
         for (index, der) in rest.iter().enumerate() {
@@ -283,7 +286,8 @@ fn facts(chain: &[CertificateDer<'static>], path: &Path) -> Result<IdentityFacts
         not_after: time(certificate.validity().not_after)?,
         sha256: Sha256::digest(leaf.as_ref())
             .iter()
-            .map(|byte| format!("{byte:02x}"))
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter_map(|digit| char::from_digit(u32::from(digit), 16))
             .collect(),
         extended_key_usage: purposes(&certificate),
         chain_length: chain.len(),
@@ -301,13 +305,9 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
         .filter_map(|name| match name {
             GeneralName::DNSName(name) => Some((*name).to_owned()),
             GeneralName::IPAddress(octets) => {
-                if let Ok(v4) = <[u8; 4]>::try_from(*octets) {
-                    Some(std::net::Ipv4Addr::from(v4).to_string())
-                } else {
-                    <[u8; 16]>::try_from(*octets)
-                        .ok()
-                        .map(|v6| std::net::Ipv6Addr::from(v6).to_string())
-                }
+                let v4 = <[u8; 4]>::try_from(*octets).map(std::net::IpAddr::from);
+                let v6 = <[u8; 16]>::try_from(*octets).map(std::net::IpAddr::from);
+                v4.or(v6).ok().map(|address| address.to_string())
             }
             _ => None,
         })
