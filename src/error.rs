@@ -114,6 +114,7 @@ pub struct Error {
     hint: Option<String>,
     host: Option<String>,
     status: Option<u16>,
+    before_sending: bool,
 }
 
 /// `Result` with [`Error`].
@@ -128,6 +129,7 @@ impl Error {
             hint: None,
             host: None,
             status: None,
+            before_sending: false,
         }
     }
 
@@ -157,6 +159,14 @@ impl Error {
         self
     }
 
+    /// Says that nothing of the request had left us (the name did not resolve, the connection was refused): sending it to
+    /// another node repeats nothing.
+    #[must_use]
+    pub fn before_sending(mut self) -> Self {
+        self.before_sending = true;
+        self
+    }
+
     /// The fact.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -175,6 +185,11 @@ impl Error {
     /// The host the error is about.
     pub fn host_name(&self) -> Option<&str> {
         self.host.as_deref()
+    }
+
+    /// Whether nothing of the request had left us, see [`before_sending`](Self::before_sending).
+    pub fn is_before_sending(&self) -> bool {
+        self.before_sending
     }
 
     /// The HTTP status, where one was received.

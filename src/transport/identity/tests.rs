@@ -44,7 +44,13 @@ fn every_plain_encoding_gives_the_same_identity() {
         let (identity, facts) = read_fixture(cert, key, None).unwrap();
         assert_eq!(facts.common_name.as_deref(), Some(name));
         assert_eq!(identity.chain.len(), 1);
-        assert_eq!(facts.sha256.len(), 64);
+        if name == "throwaway-ec" {
+            // openssl x509 -noout -fingerprint -sha256
+            assert_eq!(
+                facts.sha256,
+                "d229f836a57b89fd048809d35203f4bac523618b45c37722d8b00413eaa4fb6c"
+            );
+        }
         assert_eq!(
             facts.extended_key_usage,
             Some(vec!["clientAuth".to_owned()])
