@@ -114,7 +114,7 @@ pub struct Error {
     hint: Option<String>,
     host: Option<String>,
     status: Option<u16>,
-    before_sending: bool,
+    nothing_sent: bool,
 }
 
 /// `Result` with [`Error`].
@@ -129,7 +129,7 @@ impl Error {
             hint: None,
             host: None,
             status: None,
-            before_sending: false,
+            nothing_sent: false,
         }
     }
 
@@ -159,11 +159,10 @@ impl Error {
         self
     }
 
-    /// Says that nothing of the request had left us (the name did not resolve, the connection was refused): sending it to
-    /// another node repeats nothing.
+    /// Records that the failure came before anything of the request was on the wire, so that it is certain that nothing was done.
     #[must_use]
-    pub fn before_sending(mut self) -> Self {
-        self.before_sending = true;
+    pub fn nothing_sent(mut self) -> Self {
+        self.nothing_sent = true;
         self
     }
 
@@ -187,14 +186,15 @@ impl Error {
         self.host.as_deref()
     }
 
-    /// Whether nothing of the request had left us, see [`before_sending`](Self::before_sending).
-    pub fn is_before_sending(&self) -> bool {
-        self.before_sending
-    }
-
     /// The HTTP status, where one was received.
     pub fn http_status(&self) -> Option<u16> {
         self.status
+    }
+
+    /// Whether it is certain that nothing of the request reached the server: only then may a change go to the next replica
+    /// (contract, section 8).
+    pub fn was_nothing_sent(&self) -> bool {
+        self.nothing_sent
     }
 }
 

@@ -5,7 +5,7 @@ use crate::transport::Effect;
 
 /// Reads go on after connection trouble and 5xx; a change only when nothing of it was sent (contract, section 8).
 pub(super) fn may_try_next(effect: Effect, error: &Error) -> bool {
-    if error.is_before_sending() || error.kind() == Kind::Resolve {
+    if error.was_nothing_sent() || error.kind() == Kind::Resolve {
         return true;
     }
     match effect {
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn reads_go_on_and_changes_only_when_nothing_was_sent() {
         let reset = Error::new(Kind::Connect, "reset");
-        let refused = Error::new(Kind::Connect, "refused").before_sending();
+        let refused = Error::new(Kind::Connect, "refused").nothing_sent();
         let broken = Error::new(Kind::Server, "500").status(500);
         let slow = Error::new(Kind::TimedOut, "slow");
         for error in [&reset, &refused, &broken, &slow] {

@@ -157,11 +157,11 @@ impl ServiceClient {
         fresh_secret: bool,
     ) -> Result<Sent> {
         // Whatever goes wrong up to here, nothing was sent to the service: the next replica may be asked, also for a change.
-        let url = exchange.url(node).map_err(Error::before_sending)?;
+        let url = exchange.url(node).map_err(Error::nothing_sent)?;
         let secret = match self.secret(&node.node_name, fresh_secret).await {
             Ok(secret) => secret,
             Err(error) if error.kind() == Kind::Refused => return Err(error),
-            Err(error) => return Err(error.before_sending()),
+            Err(error) => return Err(error.nothing_sent()),
         };
         let account = self.control.account();
         let request = exchange.request(url, account.basic_with(secret));

@@ -6,7 +6,8 @@
 mod http;
 pub mod identity;
 mod request;
-pub mod tls;
+mod tls;
 
 pub use http::{BodyReader, Client, ClientOptions, Response, Sending};
 pub use request::{Basic, Effect, Method, Request};
+pub use tls::{Identity, provider};
