@@ -5,6 +5,10 @@ use crate::transport::Effect;
 
 /// Reads go on after connection trouble and 5xx; a change only when nothing of it was sent (contract, section 8).
 pub(super) fn may_try_next(effect: Effect, error: &Error) -> bool {
+    if matches!(error.kind(), Kind::Usage | Kind::NotSent) {
+        // Refused by ourselves, or only shown: another node changes nothing about that.
+        return false;
+    }
     if error.was_nothing_sent() || error.kind() == Kind::Resolve {
         return true;
     }
@@ -74,7 +78,7 @@ mod tests {
             Error::new(Kind::Server, "404").status(404),
             Error::new(Kind::NotSent, "dry run"),
             Error::new(Kind::Malformed, "html"),
-            Error::usage("no"),
+            Error::usage("no").nothing_sent(),
         ] {
             assert!(!may_try_next(Effect::Read, &error), "{error}");
         }
