@@ -4,7 +4,9 @@
 //! A service that is not in the table can still be called and subscribed to; the table only knows more about those that are. It
 //! sends nothing and checks no request.
 
+mod row;
 mod table;
+mod trustsec;
 
 pub(crate) use table::ANC_POLICY_KEY;
 pub use table::SERVICES;

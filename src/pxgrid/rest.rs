@@ -45,7 +45,7 @@ impl fmt::Debug for ServiceClient {
 
 /// What one request to one replica came to.
 enum Sent {
-    Answered(Response),
+    Answered(Box<Response>),
     Denied(Error),
 }
 
@@ -133,7 +133,7 @@ impl ServiceClient {
                         return Err(joined(&exchange.to_string(), failures));
                     };
                     match self.send_to(node, &exchange, fresh_secret).await {
-                        Ok(Sent::Answered(response)) => return Ok(response),
+                        Ok(Sent::Answered(response)) => return Ok(*response),
                         Ok(Sent::Denied(error)) => {
                             failures.push(error);
                             attempts.after(Outcome::Denied)
@@ -168,7 +168,7 @@ impl ServiceClient {
         let response = self.control.client().send(request).await?;
         let status = response.status;
         if (200..300).contains(&status) {
-            return Ok(Sent::Answered(response));
+            return Ok(Sent::Answered(Box::new(response)));
         }
         let host = response.host.clone();
         // The status is the fact; a body that cannot be read takes nothing from it.
