@@ -25,6 +25,21 @@ impl JsonText {
         })
     }
 
+    /// Takes text that the list splitter has found well formed; bytes that are no UTF-8 are replaced.
+    pub(crate) fn from_split(bytes: &[u8]) -> Self {
+        Self {
+            text: String::from_utf8_lossy(bytes).into_owned(),
+            parsed: OnceCell::new(),
+        }
+    }
+
+    /// Like [`from_split`](Self::from_split), into the buffer that is already here.
+    pub(crate) fn refill(&mut self, bytes: &[u8]) {
+        self.parsed.take();
+        self.text.clear();
+        self.text.push_str(&String::from_utf8_lossy(bytes));
+    }
+
     /// From a value of our own.
     pub fn from_value(value: Value) -> Self {
         Self {

@@ -9,6 +9,8 @@ pub mod decode;
 mod fields;
 mod json;
 mod mac;
+mod scan;
+pub mod stream;
 pub mod time;
 mod view;
 pub mod xml;

@@ -1,0 +1,16 @@
+//! The pxGrid 2.0 client: accounts, lookups and secrets (`control`), what services there are (`catalogue`), asking them (`rest`), and
+//! Adaptive Network Control (`anc`).
+//!
+//! It prints nothing and knows no command line. Who the Basic user is, everywhere: our own node name, never the peer's
+//! (reference pxgrid-api, section 2).
+
+mod answer;
+mod failover;
+
+pub mod anc;
+pub mod catalogue;
+pub mod control;
+pub mod rest;
+
+pub use control::{Account, AccountState, Control, NodeName, ServiceNode};
+pub use rest::ServiceClient;
