@@ -6,6 +6,7 @@
 //! | room | holds |
 //! | --- | --- |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
+//! | [`pxgrid`] | pxGrid: events by STOMP, the subscription's state machine |
 //! | [`record`] | the record, MAC addresses, XML and JSON streams |
 //! | [`transport`] | TLS, HTTP, name overrides, the retry rule, the trace |
 //!
@@ -24,5 +25,6 @@
 )]
 
 pub mod error;
+pub mod pxgrid;
 pub mod record;
 pub mod transport;
