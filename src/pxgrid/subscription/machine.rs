@@ -538,7 +538,7 @@ impl Subscription {
 
 /// `reconnect_min` doubled `tries` times up to `reconnect_max`; half of that is certain, the other half left to chance, so that a
 /// thousand subscribers that lost one node do not come back at once.
-fn growing_pause(options: &Options, tries: u32, random: u32) -> Duration {
+pub(super) fn growing_pause(options: &Options, tries: u32, random: u32) -> Duration {
     let factor = 1_u32.checked_shl(tries).unwrap_or(u32::MAX);
     let whole = options
         .reconnect_min

@@ -20,6 +20,8 @@ use crate::pxgrid::event::{Event, one_line};
 
 /// How far before the newest time seen a read begins: nodes' clocks differ, and a lost message may be older than the last that came.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
+/// The longest identity that is remembered as it is, in bytes; a longer one, which no endpoint has, by its digest.
+const MAX_KEY: usize = 512;
 /// A time further ahead of our clock than this is not believed; it would make every later read miss everything.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
@@ -499,7 +501,13 @@ impl Topic {
         let flag = |name| members.get(name) == Some("true");
         Row {
             sight: Sight {
-                key: key(members, names, digest),
+                key: key(members, names).map_or_else(
+                    || digest.to_string(),
+                    |key| match key.len() {
+                        0..=MAX_KEY => key,
+                        _ => self.hasher.hash_one(key).to_string(),
+                    },
+                ),
                 timestamp: members.timestamp(),
                 ended: deleted
                     || flag("deleted")
@@ -519,7 +527,7 @@ fn earlier(time: Timestamp, by: SignedDuration) -> Timestamp {
 }
 
 /// The identity as the text of a JSON object; a row without one is only like itself.
-fn key(members: &Members<'_>, names: &[&str], digest: u64) -> String {
+fn key(members: &Members<'_>, names: &[&str]) -> Option<String> {
     let mut key = String::with_capacity(96);
     for name in names {
         if let Some(value) = members.get(name) {
@@ -531,10 +539,10 @@ fn key(members: &Members<'_>, names: &[&str], digest: u64) -> String {
         }
     }
     if key.is_empty() {
-        return digest.to_string();
+        return None;
     }
     key.push('}');
-    key
+    Some(key)
 }
 
 fn session_word(verdict: Verdict) -> Option<&'static str> {
