@@ -8,6 +8,7 @@
 //! | [`error`] | the closed set of error kinds and their exit statuses |
 //! | [`mnt`] | the Monitoring node's client: paths, documents, error envelope |
 //! | [`pxgrid`] | the pxGrid client: control, catalogue of services, REST |
+//! | [`pxgrid`] | pxGrid: events by STOMP, the subscription's state machine |
 //! | [`record`] | the record, MAC addresses, XML and JSON streams |
 //! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
 //! | [`render`] | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress |
