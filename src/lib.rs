@@ -5,6 +5,7 @@
 //!
 //! | room | holds |
 //! | --- | --- |
+//! | [`delivery`] | what happens to an event: spool, order per endpoint, callback, dead letters |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
 //! | [`record`] | the record, MAC addresses, XML and JSON streams |
 //! | [`transport`] | TLS, HTTP, name overrides, the retry rule, the trace |
@@ -23,6 +24,7 @@
     )
 )]
 
+pub mod delivery;
 pub mod error;
 pub mod record;
 pub mod transport;
