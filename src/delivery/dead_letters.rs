@@ -53,7 +53,7 @@ impl DeadLetters {
     }
 
     /// Writes one letter. When it returns, the letter is on the disk (or was said), so the event may leave the spool.
-    pub fn write(&mut self, event: &Envelope, attempts: u32, outcome: &Outcome) -> Result<()> {
+    pub fn write(&mut self, event: &Envelope, attempts: u32, outcome: Outcome) -> Result<()> {
         let mut line = letter(event, attempts, outcome);
         match self {
             Self::Listener(listener) => {
@@ -81,7 +81,7 @@ impl DeadLetters {
 }
 
 /// The letter's line, without its end.
-fn letter(event: &Envelope, attempts: u32, outcome: &Outcome) -> String {
+fn letter(event: &Envelope, attempts: u32, outcome: Outcome) -> String {
     let outcome = serde_json::Value::from(outcome.to_string());
     format!(
         r#"{{"failedAt":"{:.3}","attempts":{attempts},"outcome":{outcome},"event":{}}}"#,
@@ -105,7 +105,7 @@ mod tests {
             let mut letters = DeadLetters::open(&path).unwrap();
             let mut event = event("a", sequence);
             event.json = event.json.replace(",\"topic\"", ",\n\"topic\"");
-            letters.write(&event, 4, &Outcome::Exit(3)).unwrap();
+            letters.write(&event, 4, Outcome::Exit(3)).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<serde_json::Value> = text
@@ -131,9 +131,7 @@ mod tests {
     fn without_a_file_the_letter_is_said() {
         let heard = Arc::new(Heard::default());
         let mut letters = DeadLetters::Listener(heard.clone());
-        letters
-            .write(&event("a", 1), 1, &Outcome::TimedOut)
-            .unwrap();
+        letters.write(&event("a", 1), 1, Outcome::TimedOut).unwrap();
         let said = heard.letters.lock().unwrap();
         assert!(said[0].contains(r#""outcome":"timed out""#), "{said:?}");
     }

@@ -52,8 +52,11 @@ pub enum Sink {
     KeepRunning(Callback),
     /// A function that prints (`--spool` without a callback): having printed is having delivered. An error, also
     /// [`Kind::ClosedPipe`], ends the delivery, and the event stays in the spool.
-    Print(Box<dyn FnMut(&Envelope) -> Result<()> + Send>),
+    Print(Print),
 }
+
+/// A function that prints one event.
+pub type Print = Box<dyn FnMut(&Envelope) -> Result<()> + Send>;
 
 /// How far delivery has been told to end; it only ever gets more urgent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +127,7 @@ impl Deliverer {
         let (stop, stop_seen) = watch::channel(Stop::No);
         let (over_tell, over) = watch::channel(false);
         let counters = Arc::clone(&options.counters);
-        let left_over = spool.len()?;
+        let left_over = spool.count()?;
         let theirs = Arc::clone(&spool);
         let thread = std::thread::Builder::new()
             .name("delivery".to_owned())

@@ -31,8 +31,8 @@ impl Place {
             body.replace("LOG", &log).replace("DIR", &dir)
         );
         let path = script(self.dir.path(), "callback", &text);
-        let long = Duration::from_secs(20);
-        Callback::new(&path, Vec::new(), long, Duration::from_millis(300)).unwrap()
+        let limit = Duration::from_secs(20);
+        Callback::new(&path, Vec::new(), limit, Duration::from_millis(300)).unwrap()
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -252,12 +252,13 @@ impl Keeper {
             }
         }
         loop {
-            let request = match self.held.take() {
-                Some(request) => Some(request),
-                None => tokio::select! {
+            let request = if let Some(request) = self.held.take() {
+                Some(request)
+            } else {
+                tokio::select! {
                     request = self.requests.recv() => request,
                     status = ended(&mut running.child, &mut running.output) => return Over::Child(status.ok()),
-                },
+                }
             };
             let Some(Request { line, reply }) = request else {
                 return self.let_finish(running).await;

@@ -32,7 +32,7 @@ async fn run<F: Future<Output = ()>>(
     let callback = Callback::new(path, Vec::new(), limit, Duration::from_millis(200)).unwrap();
     let pauses = Pauses {
         first: Duration::from_millis(10),
-        longest: Duration::from_secs(60),
+        longest: Duration::from_mins(1),
     };
     let (stop, kill) = watch::channel(false);
     let keeper = KeepRunning::start(callback, pauses, heard, kill);

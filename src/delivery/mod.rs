@@ -30,7 +30,7 @@ mod worker;
 
 use std::borrow::Cow;
 
-pub use deliverer::{Deliverer, Ending, Options, Sink, Stop};
+pub use deliverer::{Deliverer, Ending, Options, Print, Sink, Stop};
 
 /// One event on its way to the callback: the text that the callback reads and what delivery has to know about it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -125,8 +125,7 @@ impl Spool {
             .mode(0o600)
             .open(dir.join(FILE))
             .map_err(|error| failed(&place, "open", redb::Error::Io(error)))?;
-        let backend =
-            FileBackend::new(file).map_err(|error| failed(&place, "open", error.into()))?;
+        let backend = FileBackend::new(file).map_err(|error| failed(&place, "open", error))?;
         Self::over(backend, place, Some(lock))
     }
 
@@ -135,8 +134,7 @@ impl Spool {
         let place = Place::Temporary;
         let file =
             tempfile::tempfile().map_err(|error| failed(&place, "make", redb::Error::Io(error)))?;
-        let backend =
-            FileBackend::new(file).map_err(|error| failed(&place, "make", error.into()))?;
+        let backend = FileBackend::new(file).map_err(|error| failed(&place, "make", error))?;
         Self::over(NeverSynced(backend), place, None)
     }
 
@@ -149,13 +147,13 @@ impl Spool {
         let mut database = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(backend)
-            .map_err(|error| failed(&place, "open", error.into()))?;
+            .map_err(|error| failed(&place, "open", error))?;
         let (next, empty) =
             prepare(&database, &place)?.map_err(|error| failed(&place, "open", error))?;
         if empty && large {
             database
                 .compact()
-                .map_err(|error| failed(&place, "compact", error.into()))?;
+                .map_err(|error| failed(&place, "compact", error))?;
         }
         Ok(Self {
             database,
@@ -308,13 +306,13 @@ impl Spool {
     }
 
     /// How many events wait, those noted as delivered left out.
-    pub fn len(&self) -> Result<u64> {
-        let count = || -> Result<u64, redb::Error> {
+    pub fn count(&self) -> Result<u64> {
+        let held = || -> Result<u64, redb::Error> {
             let gone = lock(&self.delivered);
             let events = self.database.begin_read()?.open_table(EVENTS)?;
             Ok(events.len()?.saturating_sub(gone.len() as u64))
         };
-        count().map_err(|error| failed(&self.place, "read", error))
+        held().map_err(|error| failed(&self.place, "read", error))
     }
 
     /// The number that the next event will get.
@@ -325,11 +323,11 @@ impl Spool {
     /// Takes out what was delivered, closes the file and says how many events it still holds.
     pub fn close(self) -> Result<u64> {
         self.flush()?;
-        let left = self.len()?;
+        let left = self.count()?;
         let place = self.place.clone();
         self.database
             .close()
-            .map_err(|error| failed(&place, "close", error.into()))?;
+            .map_err(|error| failed(&place, "close", error))?;
         Ok(left)
     }
 }
@@ -382,7 +380,8 @@ fn after_last(database: &Database) -> Result<(u64, bool), redb::Error> {
 }
 
 /// The error for people: what was tried, with which file, why, and what to do about this cause.
-fn failed(place: &Place, verb: &str, error: redb::Error) -> Error {
+fn failed(place: &Place, verb: &str, error: impl Into<redb::Error>) -> Error {
+    let error = error.into();
     let hint = match &error {
         redb::Error::Io(io) => match io.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -40,7 +40,7 @@ fn undelivered_events_survive_a_crash_in_order_and_are_marked() {
     spool.append(&[event("c", 4)], &[mark(4)]).unwrap();
     // Noted but not yet written: this one comes again.
     spool.delivered_event(1);
-    assert_eq!(spool.len().unwrap(), 2);
+    assert_eq!(spool.count().unwrap(), 2);
 
     let copy = crash_copy(dir.path());
     let again = Spool::open(copy.path()).unwrap();
@@ -178,15 +178,11 @@ impl StorageBackend for Disk {
 #[test]
 fn a_full_disk_is_said_and_what_was_spooled_before_survives() {
     let dir = tempfile::tempdir().unwrap();
-    let file = File::create_new(dir.path().join(FILE)).unwrap();
     let file = File::options()
         .read(true)
         .write(true)
+        .create_new(true)
         .open(dir.path().join(FILE))
-        .map(|opened| {
-            drop(file);
-            opened
-        })
         .unwrap();
     let full = Arc::new(AtomicBool::new(false));
     let disk = Disk {

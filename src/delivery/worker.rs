@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use super::callback::{Callback, Outcome};
 use super::counters::Counters;
 use super::dead_letters::DeadLetters;
-use super::deliverer::Stop;
+use super::deliverer::{Print, Stop};
 use super::keep_running::{Feeder, KeepRunning};
 use super::order::{After, Order, Start};
 use super::spool::Spool;
@@ -36,7 +36,7 @@ pub(super) enum Way {
     /// One process for all of them.
     Child(KeepRunning, Feeder),
     /// A function, called one event at a time.
-    Print(Box<dyn FnMut(&Envelope) -> Result<()> + Send>),
+    Print(Print),
 }
 
 /// The loop's state.
@@ -240,7 +240,7 @@ impl Worker {
                 pause.as_secs_f64()
             )),
             After::GaveUp { attempts } => {
-                self.letters.write(&event, attempts, &outcome)?;
+                self.letters.write(&event, attempts, outcome)?;
                 self.counters.failed();
                 self.listener.notice(&format!(
                     "callback for {} of {} failed ({outcome}) after {attempts} attempts; it is a dead letter",
@@ -295,7 +295,8 @@ async fn joined(flushing: &mut Option<JoinHandle<Result<()>>>) -> Result<()> {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // the shape that `map_err` wants
 /// A task that panicked or was cancelled; neither is expected.
-fn broken(error: tokio::task::JoinError) -> Error {
+fn broken(error: JoinError) -> Error {
     Error::new(Kind::Failed, format!("a delivery broke off: {error}"))
 }
