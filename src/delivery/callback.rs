@@ -177,7 +177,8 @@ impl Callback {
         let group = group(child);
         signal(group, Signal::TERM);
         if timeout(self.grace, ended(child, output)).await.is_ok() {
-            // The leader went; what it had started and left behind goes too.
+            // The leader went; what it had started and left behind goes too. The group's number cannot be somebody else's
+            // while it has a member, and process numbers come round much later than this.
             signal(group, Signal::KILL);
         } else {
             end_group(child, output).await;

@@ -4,7 +4,7 @@
 //! line's `event` can be fed to the callback again. Nothing here reads the file back.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl DeadLetters {
                 line.push('\n');
                 // One call for the whole line: two processes that append to one file do not mix their lines.
                 file.write_all(line.as_bytes())
-                    .and_then(|()| file.sync_data())
+                    .and_then(|()| synced(file))
                     .map_err(|error| {
                         Error::new(
                             Kind::Failed,
@@ -77,6 +77,14 @@ impl DeadLetters {
                     })
             }
         }
+    }
+}
+
+/// Waits for the disk; a terminal or a pipe has none, and says so.
+fn synced(file: &File) -> io::Result<()> {
+    match file.sync_data() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        other => other,
     }
 }
 

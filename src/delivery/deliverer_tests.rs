@@ -173,6 +173,33 @@ fn without_a_spool_dead_letters_are_said_and_what_is_left_is_counted() {
 }
 
 #[test]
+fn dead_letters_that_cannot_be_written_end_delivery_and_the_event_stays() {
+    let place = Place::new();
+    let callback = place.callback(
+        "test $NETAPI_MAC = C8:5B:76:C6:59:01 && { until test -e DIR/begun; do sleep 0.01; done; exit 3; }; : > DIR/begun; sleep 0.3; echo done >> LOG",
+    );
+    block_on(async {
+        let options = Options {
+            retries: 0,
+            dead_letters: Some(PathBuf::from("/dev/full")),
+            ..place.durable(Sink::Callback(callback))
+        };
+        let deliverer = Deliverer::start(options).unwrap();
+        let batch = vec![event("C8:5B:76:C6:59:01", 1), event("C8:5B:76:C6:59:02", 2)];
+        deliverer.offer_batch(batch, Vec::new()).await.unwrap();
+        deliverer.over().await;
+        let error = deliverer.finish().await.unwrap_err();
+        assert!(error.message().contains("/dev/full"), "{error}");
+    });
+    // The other callback was running and finished; only the failed event is left.
+    assert_eq!(place.log(), ["done"]);
+    let spool = Spool::open(&place.path("spool")).unwrap();
+    let waiting = spool.waiting(0, 10).unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].key, "C8:5B:76:C6:59:01");
+}
+
+#[test]
 fn the_first_stop_finishes_the_running_one_and_keeps_the_rest_for_the_next_run() {
     let place = Place::new();
     let callback =

@@ -75,12 +75,7 @@ impl Worker {
     /// Delivers until told to stop, or until the spool or the dead letters fail.
     pub(super) async fn run(mut self) -> Result<()> {
         let result = self.deliver().await;
-        self.kill
-            .send_replace(result.is_err() || *self.stop.borrow() == Stop::AtOnce);
-        while self.running.join_next().await.is_some() {}
-        if let Some(flushing) = self.flushing.take() {
-            let _said_before = flushing.await;
-        }
+        self.wind_down().await;
         if let Way::Child(child, feeder) = self.way {
             drop(feeder);
             let kill = self.kill;
@@ -88,13 +83,36 @@ impl Worker {
             tokio::join!(child.close(), async {
                 // The second Ctrl-C also ends a child that takes its time.
                 tokio::select! {
-                    at_once = stop.wait_for(|stop| *stop == Stop::AtOnce) => drop(at_once),
+                    () = at_once(&mut stop) => {}
                     () = kill.closed() => {}
                 }
                 kill.send_replace(true);
             });
         }
         result
+    }
+
+    /// After an error callbacks may still run: they finish, unless told to end at once, and what they delivered is noted.
+    async fn wind_down(&mut self) {
+        loop {
+            tokio::select! {
+                ended = self.running.join_next() => match ended {
+                    Some(Ok(ended)) if ended.outcome == Outcome::Success => {
+                        self.counters.delivered(ended.event.received_at);
+                        self.leave(ended.start.id);
+                    }
+                    Some(_) => {}
+                    None => break,
+                },
+                () = at_once(&mut self.stop), if !*self.kill.borrow() => {
+                    self.kill.send_replace(true);
+                }
+            }
+        }
+        if let Some(flushing) = self.flushing.take() {
+            // What it did not write is written, or complained of, when the spool is closed.
+            let _again = flushing.await;
+        }
     }
 
     async fn deliver(&mut self) -> Result<()> {
@@ -277,6 +295,11 @@ impl Worker {
         let oldest = self.outstanding.first_key_value();
         self.counters.oldest(oldest.map(|(_, received)| *received));
     }
+}
+
+/// Waits until everything must end at once; also when nobody is left to say so.
+async fn at_once(stop: &mut watch::Receiver<Stop>) {
+    let _gone = stop.wait_for(|stop| *stop == Stop::AtOnce).await.is_err();
 }
 
 /// Waits until the moment, for ever if there is none.
