@@ -52,6 +52,9 @@ const FORMAT: u64 = 1;
 /// Pages that redb keeps in memory. The default would be a gigabyte.
 const CACHE_BYTES: usize = 8 << 20;
 
+/// How many bytes of events are gone through at most to find out whose turn it is.
+const GLANCE_BYTES: usize = 8 << 20;
+
 /// An empty file larger than this is made small again when it is opened.
 const COMPACT_ABOVE: u64 = 64 << 20;
 
@@ -234,7 +237,8 @@ impl Spool {
         self.append(&[], &[]).map(drop)
     }
 
-    /// The waiting events from number `from` on, in order, at most `limit`.
+    /// The waiting events from number `from` on, in order, at most `limit`; fewer where they are large, but always one if
+    /// there is one.
     pub fn waiting(&self, from: u64, limit: usize) -> Result<Vec<Waiting>> {
         self.list(from, limit)
             .map_err(|error| failed(&self.place, "read", error))
@@ -243,9 +247,14 @@ impl Spool {
     fn list(&self, from: u64, limit: usize) -> Result<Vec<Waiting>, redb::Error> {
         let events = self.database.begin_read()?.open_table(EVENTS)?;
         let mut waiting = Vec::new();
+        let mut bytes = 0;
         for entry in events.range(from..)?.take(limit) {
+            if bytes > GLANCE_BYTES {
+                break;
+            }
             let (id, row) = entry?;
-            let (key, .., received, _json) = row.value();
+            let (key, .., received, json) = row.value();
+            bytes += json.len();
             waiting.push(Waiting {
                 id: id.value(),
                 key: key.to_owned(),

@@ -88,6 +88,19 @@ fn a_window_of_the_waiting_is_read_from_where_one_stopped() {
 }
 
 #[test]
+fn large_events_are_looked_at_a_few_at_a_time() {
+    let spool = Spool::temporary().unwrap();
+    for n in 0..4 {
+        let mut large = event("a", n);
+        large.json = "x".repeat(GLANCE_BYTES / 2 + 1);
+        spool.append(&[large], &[]).unwrap();
+    }
+    assert_eq!(ids(&spool), [0, 1]);
+    let rest = spool.waiting(2, 9).unwrap();
+    assert_eq!(rest.iter().map(|w| w.id).collect::<Vec<_>>(), [2, 3]);
+}
+
+#[test]
 fn appending_and_taking_out_at_the_same_time_lose_nothing() {
     let spool = Spool::temporary().unwrap();
     std::thread::scope(|scope| {

@@ -117,7 +117,7 @@ impl Worker {
 
     async fn deliver(&mut self) -> Result<()> {
         loop {
-            self.refill()?;
+            let more = self.refill()?;
             self.start_ready()?;
             let stop = *self.stop.borrow();
             if stop == Stop::AtOnce {
@@ -138,6 +138,7 @@ impl Worker {
                 changed = self.tail.changed() => if changed.is_err() { return Ok(()) },
                 changed = self.stop.changed() => if changed.is_err() { return Ok(()) },
                 () = at(retry) => {}
+                () = tokio::task::yield_now(), if more => {}
                 () = at(self.flush_at), if self.flushing.is_none() => self.flush(),
             }
         }
@@ -153,16 +154,12 @@ impl Worker {
         }
     }
 
-    /// Reads more numbers when there is room for a good many.
-    fn refill(&mut self) -> Result<()> {
+    /// Reads one chunk of numbers when there is room for it; whether another one could follow. Deliveries start in between.
+    fn refill(&mut self) -> Result<bool> {
         let tail = *self.tail.borrow_and_update();
-        while self.read_to < tail && self.order.room() >= CHUNK {
+        if self.read_to < tail && self.order.room() >= CHUNK {
             let waiting = self.spool.waiting(self.read_to, CHUNK)?;
-            let Some(last) = waiting.last() else {
-                self.read_to = tail;
-                break;
-            };
-            self.read_to = last.id + 1;
+            self.read_to = waiting.last().map_or(tail, |last| last.id + 1);
             for event in waiting {
                 if !self.order.offer(event.id, &event.key) {
                     return Err(Error::new(
@@ -174,7 +171,7 @@ impl Worker {
             }
         }
         self.tell_oldest();
-        Ok(())
+        Ok(self.read_to < tail && self.order.room() >= CHUNK)
     }
 
     /// Starts what may start now.
