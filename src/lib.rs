@@ -5,6 +5,7 @@
 //!
 //! | room | holds |
 //! | --- | --- |
+//! | [`delivery`] | what happens to an event: spool, order per endpoint, callback, dead letters |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
 //! | [`mnt`] | the Monitoring node's client: paths, documents, error envelope |
 //! | [`pxgrid`] | the pxGrid client: control, catalogue of services, REST |
@@ -29,6 +30,7 @@
 )]
 
 mod cli;
+pub mod delivery;
 pub mod error;
 pub mod mnt;
 pub mod pxgrid;
