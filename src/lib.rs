@@ -32,6 +32,8 @@
 mod cli;
 pub mod delivery;
 pub mod error;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod mnt;
 pub mod pxgrid;
 pub mod record;

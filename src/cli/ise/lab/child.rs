@@ -1,5 +1,6 @@
 //! Runs the command of `lab run`: the lab's settings in its environment, this program on its PATH, signals passed on, its exit status ours.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitCode;
@@ -13,8 +14,8 @@ use crate::error::{Error, Kind, Result};
 /// Runs `command` to its end.
 pub(super) async fn run(
     command: &[OsString],
-    environment: &[(String, String)],
-    remove: &[&str],
+    environment: &[(&str, String)],
+    remove: &BTreeSet<OsString>,
 ) -> Result<ExitCode> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(Error::usage("no command given"));

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
 use serde_json::json;
 
 use crate::cli::Context;
@@ -14,25 +13,21 @@ use crate::render::{Column, Shape, column};
 
 const COLUMNS: &[Column] = &[column("FAULT", "fault"), column("WHAT", "what")];
 
-/// Arguments.
-#[derive(Args, Debug)]
-#[command(after_help = "\
+/// How a fault is written.
+pub(super) const EXAMPLES: &str = "\
 Examples:
   netapi ise lab run --fault overload-502 -- netapi ise mnt count
-  netapi ise lab run --fault reset:ActiveList@1 -- netapi ise mnt sessions
+  netapi ise lab run --fault reset@1:ActiveList -- netapi ise mnt sessions
 
-A fault takes a part of the path it applies to after ':', and after '@' how many
-requests it hits before it stops.")]
-pub(crate) struct Faults {}
+NAME[@N][:PATHPART]: after '@' how many requests it hits before it stops, after ':' a
+part of the paths it applies to.";
 
-impl Faults {
-    /// Prints the list.
-    pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        let records: Vec<Record> = Fault::catalogue()
-            .iter()
-            .map(|(name, what)| Record::from_value(json!({ "fault": name, "what": what })))
-            .collect();
-        context.print(&records, COLUMNS, Shape::List, "")?;
-        Ok(DONE)
-    }
+/// Prints the list.
+pub(super) fn run(context: &Context) -> Result<ExitCode> {
+    let records: Vec<Record> = Fault::ALL
+        .iter()
+        .map(|(_, name, what)| Record::from_value(json!({ "fault": name, "what": what })))
+        .collect();
+    context.print(&records, COLUMNS, Shape::List, "")?;
+    Ok(DONE)
 }

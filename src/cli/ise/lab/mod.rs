@@ -21,16 +21,17 @@ pub(crate) enum Lab {
     /// Start a lab, print the variables to set, and keep it running
     Up(up::Up),
     /// The faults that --fault can inject
-    Faults(faults::Faults),
+    #[command(after_help = faults::EXAMPLES)]
+    Faults,
 }
 
 impl Lab {
     /// Runs the command.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         match self {
-            Self::Run(command) => command.run(context),
+            Self::Run(command) => command.run(),
             Self::Up(command) => command.run(context),
-            Self::Faults(command) => command.run(context),
+            Self::Faults => faults::run(context),
         }
     }
 }

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::lab::{Fault, LabOptions, MAX_SESSIONS};
+use crate::lab::population::MOST_SESSIONS;
+use crate::lab::{Fault, LabOptions};
 
 /// What the lab is like.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// How many sessions there are, to 2,000,000
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=MAX_SESSIONS))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=MOST_SESSIONS))]
     sessions: u64,
     /// Another seed makes another population
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -21,7 +22,7 @@ pub(crate) struct Options {
     /// Directory for the certificates instead of a temporary one
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Inject a fault: NAME[:PATHPART][@N], see `netapi ise lab faults`; repeatable
+    /// Inject a fault: NAME[@N][:PATHPART], see `netapi ise lab faults`; repeatable
     #[arg(long = "fault", value_name = "FAULT", value_parser = fault)]
     faults: Vec<Fault>,
     /// Write every request that arrives to this file, one JSON object a line

@@ -8,7 +8,7 @@ use clap::Args;
 use super::{child, options::Options};
 use crate::cli::Context;
 use crate::error::Result;
-use crate::lab::RunningLab;
+use crate::lab::Lab;
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -31,12 +31,12 @@ pub(crate) struct Run {
 
 impl Run {
     /// Starts, runs, stops.
-    pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        let lab = RunningLab::start(self.options.into_lab())?;
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let lab = Lab::spawn_in_thread(self.options.into_lab())?;
         Context::block_on(child::run(
             &self.command,
             &lab.environment(),
-            &RunningLab::environment_to_remove(),
+            &lab.environment_to_remove(std::env::vars_os().map(|(name, _)| name)),
         ))
     }
 }

@@ -9,7 +9,7 @@ use super::options::Options;
 use crate::cli::Context;
 use crate::cli::context::write_out;
 use crate::error::{Error, Kind, Result};
-use crate::lab::RunningLab;
+use crate::lab::Lab;
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -27,14 +27,18 @@ pub(crate) struct Up {
 impl Up {
     /// Starts, prints the exports, waits for a signal.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        let lab = RunningLab::start(self.options.into_lab())?;
-        let mut exports = String::new();
-        for (name, value) in lab.environment() {
-            exports.push_str(&format!(
-                "export {name}='{}'\n",
-                value.replace('\'', r"'\''")
-            ));
-        }
+        let lab = Lab::spawn_in_thread(self.options.into_lab())?;
+        let exports: String = lab
+            .environment()
+            .into_iter()
+            .map(|(name, value)| {
+                format!(
+                    "export {name}='{}'
+",
+                    value.replace('\'', r"'\''")
+                )
+            })
+            .collect();
         write_out(&exports)?;
         context.reporter.note("the lab is up; Ctrl-C ends it");
         let status = Context::block_on(async {
