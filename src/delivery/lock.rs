@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 /// The lock; dropping it lets go.
 #[derive(Debug)]
 pub struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 /// Longest holder's text that is read back.
@@ -58,7 +58,14 @@ impl DirectoryLock {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(text.as_bytes()))
             .map_err(|error| cannot("write to the spool directory", &error))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file would not do: a callback that is just being started holds a copy until it is executed.
+        let _closed_next = self.file.unlock();
     }
 }
 
