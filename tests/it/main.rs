@@ -1,1 +1,2 @@
-fn main() {}
+//! Integration tests.
+mod pxgrid_client;
