@@ -1,7 +1,7 @@
 //! JSON list streams: walks `{"sessions":[ {…}, {…} ]}` and hands out one element at a time, whatever the length of the list.
 //!
 //! One pass over the bytes, in the pieces in which they came; an element is held only when it lies across two pieces. Its text is
-//! passed on as the server sent it. Checked: the grammar of the whole document (see [`scan`](super::scan) for what
+//! passed on as the server sent it. Checked: the grammar of the whole document (the module `scan` says what
 //! that leaves out), that the root is an object, that the member is an array of objects and comes once, that the
 //! document closed. Bytes that are no UTF-8 become replacement characters: one strange user name must not hide the list.
 

@@ -16,6 +16,7 @@ mod lab_run;
 mod mnt_commands;
 mod mnt_faults;
 mod output;
+mod pxgrid_client;
 mod safety;
 mod settings;
 mod support;
