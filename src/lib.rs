@@ -6,6 +6,7 @@
 //! | room | holds |
 //! | --- | --- |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
+//! | [`lab`] | the simulated deployment: certificates, population, MnT node, faults (feature `lab`) |
 //! | [`record`] | the record, MAC addresses, XML and JSON streams |
 //! | [`transport`] | TLS, HTTP, name overrides, the retry rule, the trace |
 //!
@@ -24,5 +25,7 @@
 )]
 
 pub mod error;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod record;
 pub mod transport;
