@@ -65,23 +65,12 @@ impl Certificates {
     /// Makes a CA and a client certificate, and writes `ca.pem`, `client.pem` and `client.key` to `directory`, or to a
     /// private temporary one that goes away with this value.
     pub fn create(directory: Option<&Path>) -> Result<Self> {
-        let (directory, temporary) = match directory {
-            Some(directory) => {
-                make_private_directory(directory)?;
-                (directory.to_path_buf(), None)
-            }
-            None => {
-                let temporary = tempfile::Builder::new()
-                    .prefix("netapi-lab-")
-                    .tempdir()
-                    .map_err(|error| {
-                        Error::new(
-                            Kind::Failed,
-                            format!("cannot make a temporary directory: {error}"),
-                        )
-                    })?;
-                (temporary.path().to_path_buf(), Some(temporary))
-            }
+        let (directory, temporary) = if let Some(directory) = directory {
+            make_private_directory(directory)?;
+            (directory.to_path_buf(), None)
+        } else {
+            let temporary = make_temporary_directory()?;
+            (temporary.path().to_path_buf(), Some(temporary))
         };
         let (ca_pem, issuer) = authority("netapi lab CA")?;
         let (_, stranger) = authority("somebody else's CA")?;
@@ -95,7 +84,10 @@ impl Certificates {
         let client = certificates.client(CLIENT_NAME, Flavour::Good)?;
         write_private(&certificates.ca_path(), &certificates.ca_pem)?;
         write_private(&certificates.client_path(), &client.certificate_pem)?;
-        write_private(&certificates.client_key_path(), client.key_pem.expose_secret())?;
+        write_private(
+            &certificates.client_key_path(),
+            client.key_pem.expose_secret(),
+        )?;
         Ok(certificates)
     }
 
@@ -137,12 +129,22 @@ impl Certificates {
             ]
         };
         let common_name = format!("{node}.{DOMAIN}");
-        self.issue(&common_name, names, ExtendedKeyUsagePurpose::ServerAuth, flavour)
+        self.issue(
+            &common_name,
+            names,
+            ExtendedKeyUsagePurpose::ServerAuth,
+            flavour,
+        )
     }
 
     /// A client certificate with the common name `name`.
     pub fn client(&self, name: &str, flavour: Flavour) -> Result<Identity> {
-        self.issue(name, Vec::new(), ExtendedKeyUsagePurpose::ClientAuth, flavour)
+        self.issue(
+            name,
+            Vec::new(),
+            ExtendedKeyUsagePurpose::ClientAuth,
+            flavour,
+        )
     }
 
     fn issue(
@@ -153,7 +155,9 @@ impl Certificates {
         flavour: Flavour,
     ) -> Result<Identity> {
         let mut params = CertificateParams::new(names).map_err(|error| cannot_issue(&error))?;
-        params.distinguished_name.push(DnType::CommonName, common_name);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, common_name);
         params.use_authority_key_identifier_extension = flavour != Flavour::SelfSigned;
         params.key_usages.push(KeyUsagePurpose::DigitalSignature);
         params.extended_key_usages.push(usage);
@@ -208,12 +212,16 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 fn authority(common_name: &str) -> Result<(String, Issuer<'static, KeyPair>)> {
     let mut params =
         CertificateParams::new(Vec::<String>::new()).map_err(|error| cannot_issue(&error))?;
-    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     set_validity(&mut params, -90, 90)?;
     let key = KeyPair::generate().map_err(|error| cannot_issue(&error))?;
-    let certificate = params.self_signed(&key).map_err(|error| cannot_issue(&error))?;
+    let certificate = params
+        .self_signed(&key)
+        .map_err(|error| cannot_issue(&error))?;
     Ok((certificate.pem(), Issuer::new(params, key)))
 }
 
@@ -229,23 +237,50 @@ fn set_validity(params: &mut CertificateParams, from: i64, to: i64) -> Result<()
         let day = u8::try_from(date.day()).ok()?;
         Some(rcgen::date_time_ymd(i32::from(date.year()), month, day))
     };
-    let out_of_range = || Error::new(Kind::Failed, "the clock of this machine shows no usable date");
+    let out_of_range = || {
+        Error::new(
+            Kind::Failed,
+            "the clock of this machine shows no usable date",
+        )
+    };
     params.not_before = day(from).ok_or_else(out_of_range)?;
     params.not_after = day(to).ok_or_else(out_of_range)?;
     Ok(())
 }
 
 fn cannot_issue(error: &rcgen::Error) -> Error {
-    Error::new(Kind::Failed, format!("cannot make the lab's certificates: {error}"))
+    Error::new(
+        Kind::Failed,
+        format!("cannot make the lab's certificates: {error}"),
+    )
 }
 
 fn cannot_serve(error: &rustls::Error) -> Error {
-    Error::new(Kind::Failed, format!("cannot use the lab's certificates: {error}"))
+    Error::new(
+        Kind::Failed,
+        format!("cannot use the lab's certificates: {error}"),
+    )
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(Kind::Failed, format!("cannot write {}: {error}", path.display()))
-        .hint("choose another place with --dir")
+    Error::new(
+        Kind::Failed,
+        format!("cannot write {}: {error}", path.display()),
+    )
+    .hint("choose another place with --dir")
+}
+
+fn make_temporary_directory() -> Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("netapi-lab-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir().map_err(|error| {
+        Error::new(
+            Kind::Failed,
+            format!("cannot make a temporary directory: {error}"),
+        )
+    })
 }
 
 fn make_private_directory(path: &Path) -> Result<()> {
@@ -253,7 +288,9 @@ fn make_private_directory(path: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|error| cannot_write(path, &error))
+    builder
+        .create(path)
+        .map_err(|error| cannot_write(path, &error))
 }
 
 /// Writes a file that only its owner reads. One of an earlier lab is replaced, not reused, since its mode may be another.
