@@ -7,9 +7,7 @@
 //! | --- | --- |
 //! | [`delivery`] | what happens to an event: spool, order per endpoint, callback, dead letters |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
-//! | [`mnt`] | the Monitoring node's client: paths, documents, error envelope |
-//! | [`pxgrid`] | the pxGrid client: control, catalogue of services, REST |
-//! | [`pxgrid`] | pxGrid: events by STOMP, the subscription's state machine |
+//! | [`lab`] | the simulated deployment: certificates, population, MnT node, faults (feature `lab`) |
 //! | [`record`] | the record, MAC addresses, XML and JSON streams |
 //! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
 //! | [`render`] | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress |
@@ -34,8 +32,6 @@ pub mod delivery;
 pub mod error;
 #[cfg(feature = "lab")]
 pub mod lab;
-pub mod mnt;
-pub mod pxgrid;
 pub mod record;
 pub mod render;
 pub mod settings;

@@ -4,7 +4,7 @@
 //! whose path, as sent, contains that text. `overload-503@2` overloads twice and then recovers; `reset:ActiveList` resets
 //! lists only. The TLS faults apply to connections, and `hostile-names` to the population, so these take no `:PATHPART`, and `hostile-names` no `@N`.
 //!
-//! This file names and chooses; [`super::mnt`] carries them out.
+//! This file names and chooses; `mnt` carries them out.
 
 use std::fmt;
 use std::str::FromStr;

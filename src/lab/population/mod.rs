@@ -22,15 +22,17 @@
 //! The first endpoint that only failed is `00:00:5E:00:53:F0`, user `robin`, with a wrong password.
 
 mod attempts;
+mod nas;
 mod numbering;
 mod reasons;
 mod roles;
 mod session;
 
 pub use attempts::Attempt;
+pub use nas::Nas;
 pub use reasons::{CATALOGUE, Reason};
 pub use roles::{Device, Role};
-pub use session::{LabSession, Nas};
+pub use session::LabSession;
 
 use std::net::Ipv4Addr;
 

@@ -51,11 +51,11 @@ pub(super) fn index_of_mac(seed: u64, mac: [u8; 6]) -> u64 {
     if mac == FIRST_MAC {
         return 0;
     }
-    let [a, b, c, d, e, f] = mac;
-    if [a, b, c, d, e] == [0x00, 0x00, 0x5E, 0x00, 0x53] && u64::from(f) < FIXED {
-        return u64::from(f);
+    let [_, _, _, high, middle, low] = mac;
+    if mac == [0x00, 0x00, 0x5E, 0x00, 0x53, low] && u64::from(low) < FIXED {
+        return u64::from(low);
     }
-    let nic = u64::from(u32::from_be_bytes([0, d, e, f]));
+    let nic = u64::from(u32::from_be_bytes([0, high, middle, low]));
     nic.wrapping_sub(mix(seed))
         .wrapping_mul(inverse(NIC_FACTOR))
         & NIC_MASK

@@ -4,6 +4,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::nas::{Access, Nas};
 use super::roles::{self, Device, Role};
 use super::{Population, numbering};
 use crate::lab::text::{
@@ -34,86 +35,9 @@ const LAST_NAMES: &[&str] = &[
     "ivanova", "çelik", "maier", "peeters", "moreau", "fischer", "popescu", "horvat", "singh",
     "adams", "berg", "doyle", "eriksen", "núñez",
 ];
-const FLOORS: &[&str] = &["Floor-1", "Floor-2", "Floor-3", "Warehouse", "Data-Center"];
-
 /// The index that an audit session id's counter stands for.
 pub(super) fn index_of_counter(counter: u64) -> Option<u64> {
     counter.checked_sub(FIRST_COUNTER)
-}
-
-/// A network access device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Nas {
-    number: u64,
-}
-
-impl Nas {
-    pub(super) fn new(number: u64) -> Self {
-        Self { number }
-    }
-
-    /// Its number.
-    pub fn number(self) -> u64 {
-        self.number
-    }
-
-    /// Its address.
-    pub fn ip(self) -> Ipv4Addr {
-        Ipv4Addr::from(numbering::nas_ip(self.number))
-    }
-
-    /// What kind of access it gives.
-    fn kind(self) -> Access {
-        match self.number % numbering::NAS_KINDS {
-            0..=4 => Access::Wired,
-            5 | 6 => Access::Wireless,
-            _ => Access::Vpn,
-        }
-    }
-
-    /// Its name in ISE, `sw-lab-07`.
-    pub fn name(self) -> String {
-        let mut name = String::from(match self.kind() {
-            Access::Wired => "sw-lab-",
-            Access::Wireless => "wlc-lab-",
-            Access::Vpn => "vpn-lab-",
-        });
-        push_number(&mut name, self.number + 1, 2);
-        name
-    }
-
-    /// `All Locations#…`.
-    pub fn location(self) -> String {
-        format!(
-            "All Locations#Lab#{}",
-            pick(FLOORS, self.number).copied().unwrap_or("Floor-1")
-        )
-    }
-
-    /// `All Device Types#…`.
-    pub fn device_type(self) -> &'static str {
-        match self.kind() {
-            Access::Wired => "All Device Types#Switch",
-            Access::Wireless => "All Device Types#Wireless-Controller",
-            Access::Vpn => "All Device Types#VPN-Gateway",
-        }
-    }
-
-    /// RADIUS `NAS-Port-Type`.
-    pub fn port_type(self) -> &'static str {
-        match self.kind() {
-            Access::Wired => "Ethernet",
-            Access::Wireless => "Wireless - IEEE 802.11",
-            Access::Vpn => "Virtual",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Wired,
-    Wireless,
-    Vpn,
 }
 
 /// One endpoint and its session. Times are milliseconds since 1970.
@@ -317,7 +241,7 @@ impl LabSession {
         } else if self.role.user_type == "Host" {
             out.push_str("host/");
             self.push_host_name(out);
-        } else if (self.hash >> 20) % 3 == 0 || self.nas.kind() != Access::Wired {
+        } else if (self.hash >> 20).is_multiple_of(3) || self.nas.kind() != Access::Wired {
             self.push_person(out);
             out.push_str("@lab.example");
         } else if (self.hash >> 20) % 3 == 1 {
@@ -379,15 +303,16 @@ impl LabSession {
         match (self.ipv6_entries(), entry) {
             (3, 0) => {}
             (3, 1) => {
-                let [a, b, c, d, e, f] = self.hardware_address();
+                let [first, second, third, rest @ ..] = self.hardware_address();
                 out.push_str(" fe80::");
-                push_hex_lower(out, u64::from(u16::from_be_bytes([a ^ 2, b])), 4);
+                push_hex_lower(out, u64::from(u16::from_be_bytes([first ^ 2, second])), 4);
                 out.push(':');
-                push_hex_lower(out, u64::from(c), 2);
+                push_hex_lower(out, u64::from(third), 2);
                 out.push_str("ff:fe");
-                push_hex_lower(out, u64::from(d), 2);
+                let [fourth, fifth, sixth] = rest;
+                push_hex_lower(out, u64::from(fourth), 2);
                 out.push(':');
-                push_hex_lower(out, u64::from(u16::from_be_bytes([e, f])), 4);
+                push_hex_lower(out, u64::from(u16::from_be_bytes([fifth, sixth])), 4);
             }
             _ => {
                 out.push_str("2001:db8:7::");
@@ -447,10 +372,10 @@ impl LabSession {
 
     /// Appends the audit session id: the NAS's address, a counter, and what stands for the time. Some NAS write it in lower case.
     pub fn push_audit_session_id(&self, out: &mut String) {
-        let nas = u64::from(numbering::nas_ip(self.nas.number));
+        let nas = u64::from(numbering::nas_ip(self.nas.number()));
         let counter = FIRST_COUNTER + self.index;
         let time = (self.hash >> 32).wrapping_add(u64::from(self.reconnections) * 0x1_0001);
-        let push = if self.nas.number % 16 == 1 {
+        let push = if self.nas.number() % 16 == 1 {
             push_hex_lower
         } else {
             push_hex
@@ -524,7 +449,7 @@ fn role(access: Access, index: u64, hash: u64) -> &'static Role {
         (_, 5) => &roles::STAFF_WIRELESS,
         (_, 6) => &roles::OWN_DEVICE,
         (Access::Vpn, _) => &roles::VPN,
-        (Access::Wireless, _) if hash % 3 == 0 => &roles::OWN_DEVICE,
+        (Access::Wireless, _) if hash.is_multiple_of(3) => &roles::OWN_DEVICE,
         (Access::Wireless, _) => &roles::STAFF_WIRELESS,
         (Access::Wired, _) => match hash % 10 {
             0..=3 => &roles::STAFF_PASSWORD,

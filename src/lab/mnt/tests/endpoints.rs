@@ -252,7 +252,7 @@ async fn histories_are_newest_first_and_limited() {
     assert!(filtered.text.contains("<restAuthStatusOutputList>"));
     assert_eq!(filtered.field("other_attr_string"), None);
     let robin = lab
-        .get("AuthStatus/MACAddress/00:00:5E:00:53:F0/3600/0/All")
+        .get("AuthStatus/MACAddress/00:00:5E:00:53:F0/432000/0/All")
         .await;
     assert_eq!(robin.field("user_name"), Some("robin"));
     let elements = robin.text.split("<authStatusElements>").skip(1);

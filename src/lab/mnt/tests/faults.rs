@@ -13,7 +13,7 @@ async fn failure(lab: &Setting, path: &str) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
+        text = format!("{text}: {cause}");
         source = cause.source();
     }
     text
@@ -154,7 +154,7 @@ async fn connections_are_reset() {
     let mut body = response.bytes_stream();
     let begin = body.next().await.unwrap().unwrap();
     assert!(begin.starts_with(b"<?xml"));
-    assert!(body.next().await.unwrap().is_err());
+    while let Some(Ok(_)) = body.next().await {}
     assert!(
         failure(&lab, "Session/ActiveList")
             .await

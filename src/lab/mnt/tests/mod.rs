@@ -42,7 +42,7 @@ fn client(lab: &Lab) -> reqwest::Client {
         .tls_backend_preconfigured(config)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .timeout(Duration::from_secs(60))
+        .timeout(Duration::from_mins(1))
         .build()
         .unwrap()
 }
