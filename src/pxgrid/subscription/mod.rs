@@ -22,6 +22,7 @@
 //! | --- | --- |
 //! | `machine` | connection: lookup, secret, node after node, pauses, watchdog, leaving |
 //! | `topic` | one topic: numbers, events, what REST adds |
+//! | `row` | one session or row: what identifies it, words and messages of its events |
 //! | `catch_up` | which reads of a topic run, wait or are wanted |
 //! | `cache` | what was seen of each session |
 //! | `ways` | which topics can be read over REST, and how |
@@ -33,6 +34,7 @@ mod catch_up;
 mod machine;
 mod members;
 mod notice;
+mod row;
 mod topic;
 mod ways;
 

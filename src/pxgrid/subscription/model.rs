@@ -58,6 +58,7 @@ impl Row {
 }
 
 /// ISE, the network and the shell in one.
+#[allow(clippy::struct_excessive_bools)]
 struct World {
     machine: Subscription,
     now: u64,
