@@ -227,7 +227,7 @@ impl Topic {
         };
         let row = self.row(&members, false);
         self.note_time(row.sight.timestamp, here.at);
-        let verdict = self.cache.sight(row.sight.clone(), Source::Live);
+        let verdict = self.cache.sight(&row.sight, Source::Live);
         let Some(word) = session_word(verdict) else {
             here.counters.repeated += 1;
             return;
@@ -265,7 +265,7 @@ impl Topic {
             if let Ok(members) = Members::parse(part) {
                 let sight = self.row(&members, ended).sight;
                 self.note_time(sight.timestamp, here.at);
-                let verdict = self.cache.sight(sight, Source::Live);
+                let verdict = self.cache.sight(&sight, Source::Live);
                 known += usize::from(matches!(verdict, Verdict::Known | Verdict::Outdated));
             }
         }
@@ -338,7 +338,7 @@ impl Topic {
             };
             let row = self.row(&members, deleted);
             self.note_time(row.sight.timestamp, here.at);
-            let verdict = self.cache.sight(row.sight.clone(), source);
+            let verdict = self.cache.sight(&row.sight, source);
             if let Some((word, message)) = recovered_message(way.shape, verdict, text) {
                 self.emit_recovered(word, &row, message, here);
             }
