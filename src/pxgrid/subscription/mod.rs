@@ -120,7 +120,8 @@ pub struct Node {
 pub struct Mark {
     /// The topic's path.
     pub destination: String,
-    /// All changes up to this time were emitted.
+    /// All changes up to this time were emitted, but for what other nodes' clocks put before it: reads begin 30 s earlier, so that a later run emits
+    /// the changes of those seconds again, marked recovered.
     pub newest: Timestamp,
     /// The last number of a message.
     pub sequence: Option<i64>,

@@ -80,8 +80,8 @@ impl Topic {
             hasher: RandomState::new(),
             last: mark.and_then(|mark| mark.sequence),
             last_body: Bytes::new(),
-            newest: None,
-            start: mark.map(|mark| mark.newest),
+            newest: mark.map(|mark| mark.newest),
+            start: mark.map(|mark| earlier(mark.newest, OVERLAP)),
             filtered,
             reads: CatchUp::default(),
             read_events: 0,
@@ -111,10 +111,11 @@ impl Topic {
     /// Where a later subscription has to go on; `None` before this one began.
     pub(super) fn mark(&self) -> Option<Mark> {
         let start = self.start?;
-        let newest = match self.reads.open_since() {
-            Some(Since::Everything) => start,
-            Some(Since::Time(since)) => since,
-            None => self.newest.unwrap_or(start),
+        // Whoever goes on from here begins as much earlier again.
+        let newest = match (self.reads.open_since(), self.newest) {
+            (Some(Since::Time(since)), _) => later(since, OVERLAP),
+            (None, Some(newest)) => newest,
+            (Some(Since::Everything), _) | (None, None) => later(start, OVERLAP),
         };
         Some(Mark {
             destination: self.destination.clone(),
@@ -467,6 +468,10 @@ impl Topic {
     fn row<'a>(&self, members: &Members<'a>, deleted: bool) -> Row<'a> {
         Row::read(members, self.way, deleted, &self.hasher)
     }
+}
+
+fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 fn earlier(time: Timestamp, by: SignedDuration) -> Timestamp {
