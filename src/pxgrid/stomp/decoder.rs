@@ -283,6 +283,9 @@ impl Decoder {
 
 /// Undoes the escapes of STOMP 1.2, "Value Encoding".
 fn unescape(text: &str) -> Result<String, MalformedFrame> {
+    if !text.contains('\\') {
+        return Ok(text.to_owned());
+    }
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars();
     while let Some(character) = characters.next() {

@@ -106,12 +106,12 @@ impl Cache {
     }
 
     /// Notes a sight and tells what it is.
-    pub(super) fn sight(&mut self, sight: Sight, source: Source) -> Verdict {
+    pub(super) fn sight(&mut self, sight: &Sight, source: Source) -> Verdict {
         let round = self.round;
-        if let Some(mut seen) = self.take(&sight.key) {
+        if let Some((key, mut seen)) = self.take(&sight.key) {
             seen.round = round;
-            let verdict = seen.again(&sight, source);
-            self.put(sight.key, seen);
+            let verdict = seen.again(sight, source);
+            self.put(key, seen);
             return verdict;
         }
         let quiet = match source {
@@ -129,8 +129,8 @@ impl Cache {
                 recovered: false,
                 round,
             };
-            seen.accept(&sight, source);
-            self.put(sight.key, seen);
+            seen.accept(sight, source);
+            self.put(sight.key.as_str().into(), seen);
         }
         match (quiet, sight.ended) {
             (true, _) => Verdict::Known,
@@ -139,15 +139,16 @@ impl Cache {
         }
     }
 
-    fn take(&mut self, key: &str) -> Option<Seen> {
-        self.young.remove(key).or_else(|| self.old.remove(key))
+    fn take(&mut self, key: &str) -> Option<(Box<str>, Seen)> {
+        let young = self.young.remove_entry(key);
+        young.or_else(|| self.old.remove_entry(key))
     }
 
-    fn put(&mut self, key: String, seen: Seen) {
+    fn put(&mut self, key: Box<str>, seen: Seen) {
         if self.young.len() >= self.bound {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(key.into_boxed_str(), seen);
+        self.young.insert(key, seen);
     }
 
     #[cfg(test)]
@@ -209,23 +210,23 @@ mod tests {
     fn created_updated_ended_and_created_again() {
         let mut cache = Cache::new(9);
         assert_eq!(
-            cache.sight(sight("a", 1, false, 1), Source::Live),
+            cache.sight(&sight("a", 1, false, 1), Source::Live),
             Verdict::Created
         );
         assert_eq!(
-            cache.sight(sight("a", 1, false, 2), Source::Live),
+            cache.sight(&sight("a", 1, false, 2), Source::Live),
             Verdict::Updated
         );
         assert_eq!(
-            cache.sight(sight("a", 1, false, 1), Source::Live),
+            cache.sight(&sight("a", 1, false, 1), Source::Live),
             Verdict::Known
         );
         assert_eq!(
-            cache.sight(sight("a", 2, true, 3), Source::Live),
+            cache.sight(&sight("a", 2, true, 3), Source::Live),
             Verdict::Ended
         );
         assert_eq!(
-            cache.sight(sight("a", 3, false, 4), Source::Live),
+            cache.sight(&sight("a", 3, false, 4), Source::Live),
             Verdict::Created
         );
     }
@@ -234,42 +235,42 @@ mod tests {
     fn a_recovery_brings_only_news_and_is_not_taken_back() {
         let mut cache = Cache::new(9);
         let start = Timestamp::from_second(5).ok();
-        cache.sight(sight("a", 10, false, 1), Source::Live);
+        cache.sight(&sight("a", 10, false, 1), Source::Live);
         let recovered = Source::Recovered(start);
         assert_eq!(
-            cache.sight(sight("a", 10, false, 1), recovered),
+            cache.sight(&sight("a", 10, false, 1), recovered),
             Verdict::Known
         );
         assert_eq!(
-            cache.sight(sight("a", 9, false, 2), recovered),
+            cache.sight(&sight("a", 9, false, 2), recovered),
             Verdict::Outdated
         );
         assert_eq!(
-            cache.sight(sight("a", 10, false, 3), recovered),
+            cache.sight(&sight("a", 10, false, 3), recovered),
             Verdict::Updated
         );
         assert_eq!(
-            cache.sight(sight("a", 12, true, 4), recovered),
+            cache.sight(&sight("a", 12, true, 4), recovered),
             Verdict::Ended
         );
         assert_eq!(
-            cache.sight(sight("a", 11, false, 5), Source::Live),
+            cache.sight(&sight("a", 11, false, 5), Source::Live),
             Verdict::Outdated
         );
         assert_eq!(
-            cache.sight(sight("b", 4, false, 6), recovered),
+            cache.sight(&sight("b", 4, false, 6), recovered),
             Verdict::Known
         );
         assert_eq!(
-            cache.sight(sight("c", 6, false, 7), recovered),
+            cache.sight(&sight("c", 6, false, 7), recovered),
             Verdict::Created
         );
         assert_eq!(
-            cache.sight(sight("d", 4, false, 8), Source::Snapshot),
+            cache.sight(&sight("d", 4, false, 8), Source::Snapshot),
             Verdict::Created
         );
         assert_eq!(
-            cache.sight(sight("e", 4, false, 9), Source::Baseline),
+            cache.sight(&sight("e", 4, false, 9), Source::Baseline),
             Verdict::Known
         );
     }
@@ -278,11 +279,11 @@ mod tests {
     fn what_a_full_read_does_not_show_is_gone_once() {
         let mut cache = Cache::new(9);
         for key in ["a", "b", "c"] {
-            cache.sight(sight(key, 1, false, 1), Source::Live);
+            cache.sight(&sight(key, 1, false, 1), Source::Live);
         }
         cache.begin_round();
-        cache.sight(sight("a", 1, false, 1), Source::Recovered(None));
-        cache.sight(sight("d", 2, false, 1), Source::Live);
+        cache.sight(&sight("a", 1, false, 1), Source::Recovered(None));
+        cache.sight(&sight("d", 2, false, 1), Source::Live);
         assert_eq!(cache.gone(), ["b", "c"]);
         assert_eq!(cache.gone(), [""; 0]);
     }
@@ -291,16 +292,16 @@ mod tests {
     fn memory_is_bounded_and_keeps_the_latest() {
         let mut cache = Cache::new(100);
         for number in 0..1000 {
-            cache.sight(sight(&number.to_string(), 1, false, number), Source::Live);
-            cache.sight(sight("steady", 1, false, number + 5000), Source::Live);
+            cache.sight(&sight(&number.to_string(), 1, false, number), Source::Live);
+            cache.sight(&sight("steady", 1, false, number + 5000), Source::Live);
             assert!(cache.len() <= 200);
         }
         for number in 910..1000 {
-            let verdict = cache.sight(sight(&number.to_string(), 1, false, number), Source::Live);
+            let verdict = cache.sight(&sight(&number.to_string(), 1, false, number), Source::Live);
             assert_eq!(verdict, Verdict::Known, "{number}");
         }
         assert_eq!(
-            cache.sight(sight("steady", 2, false, 1), Source::Live),
+            cache.sight(&sight("steady", 2, false, 1), Source::Live),
             Verdict::Updated
         );
     }

@@ -8,12 +8,14 @@
 //! refusal that lasts from the start, end the subscription with their error: waiting would not mend a wrong name or a missing permission. Afterwards
 //! nothing ends it but the user.
 
+mod reads;
+
 use std::time::Duration;
 
 use super::notice::{Counters, Notice, Why};
-use super::topic::{Here, Topic};
+use super::topic::Topic;
 use super::{Action, Input, Mark, Moment, Node, Options, Timer};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::pxgrid::stomp::{Command, Frame};
 
 /// The receipt asked for when leaving.
@@ -124,11 +126,11 @@ impl Subscription {
                 Phase::LookingUp,
             ) => self.looked_up(destinations, nodes, &mut out),
             (Input::LookupFailed(error), Phase::LookingUp) => {
-                if !self.topics.is_empty() {
+                if self.topics.is_empty() {
+                    self.finish(Some(error), &mut out);
+                } else {
                     out.push(Action::Say(Notice::LookupFailed(error)));
                     self.pause(true, self.options.lookup_pause, &mut out);
-                } else {
-                    self.finish(Some(error), &mut out);
                 }
             }
             (Input::SecretGot, Phase::Fetching) => {
@@ -384,98 +386,6 @@ impl Subscription {
         };
         self.with_topic(now, index, out, |topic, here| {
             topic.live(&frame.body, here);
-        });
-        self.begin_read(now, index, out);
-    }
-
-    /// Calls into a topic with its surroundings.
-    fn with_topic<T>(
-        &mut self,
-        now: Moment,
-        index: usize,
-        out: &mut Vec<Action>,
-        call: impl FnOnce(&mut Topic, &mut Here<'_>) -> T,
-    ) -> Option<T> {
-        let mut here = Here {
-            node: self.nodes.get(self.at).map_or("", |node| &node.name),
-            at: now.wall,
-            counters: &mut self.counters,
-            out,
-        };
-        let topic = self.topics.get_mut(index)?;
-        Some(call(topic, &mut here))
-    }
-
-    /// Makes the topic's next read if there is one; only while subscribed, for what is published before that would be missed again.
-    fn begin_read(&mut self, now: Moment, index: usize, out: &mut Vec<Action>) {
-        if !matches!(self.phase, Phase::Live(_)) {
-            return;
-        }
-        let id = self.reads;
-        let filter = self.options.filter.clone();
-        let read = self.with_topic(now, index, out, |topic, here| {
-            topic.begin_read(id, filter.as_deref(), here)
-        });
-        if let Some(Some(read)) = read {
-            self.reads += 1;
-            out.push(Action::Recover { id, read });
-        }
-    }
-
-    fn reading(&self, id: u64) -> Option<(usize, super::catch_up::Purpose)> {
-        self.topics
-            .iter()
-            .enumerate()
-            .find_map(|(index, topic)| Some((index, topic.reads.purpose(id)?)))
-    }
-
-    fn rows(
-        &mut self,
-        now: Moment,
-        id: u64,
-        rows: &[String],
-        deleted: bool,
-        out: &mut Vec<Action>,
-    ) {
-        if let (Some((index, purpose)), false) = (self.reading(id), self.phase == Phase::Stopping) {
-            self.with_topic(now, index, out, |topic, here| {
-                topic.rows(purpose, rows, deleted, here);
-            });
-        }
-    }
-
-    fn read_done(&mut self, now: Moment, id: u64, out: &mut Vec<Action>) {
-        if let (Some((index, purpose)), false) = (self.reading(id), self.phase == Phase::Stopping) {
-            self.with_topic(now, index, out, |topic, here| {
-                topic.read_done(purpose, here);
-            });
-            self.begin_read(now, index, out);
-        }
-    }
-
-    fn read_failed(&mut self, now: Moment, id: u64, error: Error, out: &mut Vec<Action>) {
-        let Some((index, purpose)) = self.reading(id) else {
-            return;
-        };
-        let options = self.options.clone();
-        self.with_topic(now, index, out, |topic, here| {
-            if error.http_status() == Some(404) && topic.fall_back(purpose) {
-                return;
-            }
-            if error.kind() == Kind::Refused {
-                topic.read_refused(error, here);
-                return;
-            }
-            let pause = growing_pause(&options, topic.reads.failed(), now.random);
-            here.out.push(Action::Say(Notice::CatchUpFailed {
-                topic: topic.destination.clone(),
-                error,
-                pause,
-            }));
-            here.out.push(Action::SetTimer {
-                timer: Timer::CatchUp(index),
-                after: pause,
-            });
         });
         self.begin_read(now, index, out);
     }

@@ -22,6 +22,7 @@
 //! | --- | --- |
 //! | `machine` | connection: lookup, secret, node after node, pauses, watchdog, leaving |
 //! | `topic` | one topic: numbers, events, what REST adds |
+//! | `row` | one session or row: what identifies it, words and messages of its events |
 //! | `catch_up` | which reads of a topic run, wait or are wanted |
 //! | `cache` | what was seen of each session |
 //! | `ways` | which topics can be read over REST, and how |
@@ -33,6 +34,7 @@ mod catch_up;
 mod machine;
 mod members;
 mod notice;
+mod row;
 mod topic;
 mod ways;
 
@@ -118,7 +120,8 @@ pub struct Node {
 pub struct Mark {
     /// The topic's path.
     pub destination: String,
-    /// All changes up to this time were emitted.
+    /// All changes up to this time were emitted, but for what other nodes' clocks put before it: reads begin 30 s earlier, so that a later run emits
+    /// the changes of those seconds again, marked recovered.
     pub newest: Timestamp,
     /// The last number of a message.
     pub sequence: Option<i64>,

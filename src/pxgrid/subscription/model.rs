@@ -31,6 +31,8 @@ enum Step {
     FailSecrets(u8),
     FailLookups(u8),
     FailReads(u8),
+    /// The process dies and another goes on from its marks.
+    Crash,
     Wait(u32),
 }
 
@@ -58,6 +60,7 @@ impl Row {
 }
 
 /// ISE, the network and the shell in one.
+#[allow(clippy::struct_excessive_bools)]
 struct World {
     machine: Subscription,
     now: u64,
@@ -85,6 +88,8 @@ struct World {
     knows_recovery: bool,
     emitted: Vec<Event>,
     finished: bool,
+    /// Of earlier processes: what they counted, and how much they had told at their end.
+    before: Vec<(Counters, usize)>,
 }
 
 const EPOCH: i64 = 1_800_000_000_000;
@@ -120,6 +125,7 @@ impl World {
             knows_recovery,
             emitted: Vec::new(),
             finished: false,
+            before: Vec::new(),
         };
         for session in 0..SESSIONS / 2 {
             world.change(session, false);
@@ -216,8 +222,25 @@ impl World {
             Step::FailSecrets(count) => self.fail_secrets = count,
             Step::FailLookups(count) => self.fail_lookups = count,
             Step::FailReads(count) => self.fail_reads = count,
+            Step::Crash => self.crash(),
             Step::Wait(time) => self.run(u64::from(time)),
         }
+    }
+
+    fn crash(&mut self) {
+        // A lookup that fails at the start would end the new one.
+        self.fail_lookups = 0;
+        self.refuse = 0;
+        let marks = self.machine.marks();
+        self.before
+            .push((*self.machine.counters(), self.emitted.len()));
+        self.machine = Subscription::new(Options::default(), marks).unwrap();
+        self.coming.clear();
+        self.timers.clear();
+        self.subscribed = false;
+        self.half_open = false;
+        self.input(Input::Started);
+        self.run(500);
     }
 
     fn drop_connection(&mut self) {
@@ -345,6 +368,8 @@ impl World {
             Command::Connect => Frame::connected(),
             Command::Subscribe => {
                 self.subscribed = true;
+                // A new connection is not sent what the old one was.
+                self.last_message = None;
                 self.subscribed_first = self.subscribed_first.or(Some(self.wall()));
                 return self.ping();
             }
@@ -426,6 +451,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (1_u8..4).prop_map(Step::FailSecrets),
         1 => (1_u8..3).prop_map(Step::FailLookups),
         1 => (1_u8..5).prop_map(Step::FailReads),
+        1 => Just(Step::Crash),
         8 => prop_oneof![1_u32..10, 10_u32..4000, 4000_u32..100_000].prop_map(Step::Wait),
     ];
     proptest::collection::vec(step, 0..60)
@@ -454,20 +480,30 @@ proptest! {
         }
         world.mend();
 
-        let counters = *world.machine.counters();
+        world.before.push((*world.machine.counters(), world.emitted.len()));
+        let sum = |count: fn(&Counters) -> u64| -> u64 {
+            world.before.iter().map(|(counters, _)| count(counters)).sum()
+        };
+        let restarts = sum(|counters| counters.restarts);
+        let possibly_lost = sum(|counters| counters.possibly_lost);
+        let crashed = world.before.len() > 1;
         prop_assert!(world.subscribed, "not connected at the end: {:?}", world.machine);
         prop_assert!(world.machine.is_at_rest(), "reads left over: {:?}", world.machine);
         prop_assert_eq!(
-            counters.received + counters.recovered,
+            sum(|counters| counters.received + counters.recovered),
             u64::try_from(world.emitted.len()).unwrap()
         );
 
-        let mut told = BTreeSet::new();
-        for event in &world.emitted {
-            prop_assert!(
-                !event.message.contains("revision") || told.insert(event.message.clone()),
-                "told twice: {event:?}"
-            );
+        let mut from = 0;
+        for (_, until) in &world.before {
+            let mut told = BTreeSet::new();
+            for event in &world.emitted[from..*until] {
+                prop_assert!(
+                    !event.message.contains("revision") || told.insert(event.message.clone()),
+                    "told twice: {event:?}"
+                );
+            }
+            from = *until;
         }
 
         let start = world.subscribed_first.unwrap();
@@ -479,9 +515,9 @@ proptest! {
                 .rfind(|event| event.mac.as_ref() == Some(&mac));
             if row.ended {
                 // An end that only a list of current sessions could tell is told if the session was.
-                let must = knows_recovery && row.at >= start && counters.restarts == 0;
+                let must = knows_recovery && row.at >= start && restarts == 0;
                 prop_assert!(
-                    last.map_or(!must, |event| event.event == "sessionDeleted" || counters.possibly_lost > 0),
+                    last.map_or(!must, |event| event.event == "sessionDeleted" || possibly_lost > 0 || (crashed && restarts > 0)),
                     "the end of {session} is missing: {last:?}"
                 );
             } else if row.at >= start || snapshot {

@@ -5,23 +5,22 @@
 //! are compared with what was seen. When reads are made is the machine's affair.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-use super::cache::{Cache, Sight, Source, Verdict};
+use super::cache::{Cache, Source, Verdict};
 use super::catch_up::{CatchUp, Purpose, Since};
 use super::members::Members;
 use super::notice::{Counters, LossCause, Notice};
+use super::row::{Row, message_word, recovered_message, session_message, session_word};
 use super::ways::{Read, Shape, Way};
 use super::{Action, Mark};
 use crate::pxgrid::event::{Event, one_line};
 
 /// How far before the newest time seen a read begins: nodes' clocks differ, and a lost message may be older than the last that came.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
-/// The longest identity that is remembered as it is, in bytes; a longer one, which no endpoint has, by its digest.
-const MAX_KEY: usize = 512;
 /// A time further ahead of our clock than this is not believed; it would make every later read miss everything.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
@@ -67,14 +66,6 @@ pub(super) struct Topic {
     read_events: u64,
 }
 
-/// One row, looked at.
-struct Row<'a> {
-    sight: Sight,
-    endpoint: Option<Cow<'a, str>>,
-    mac: Option<Cow<'a, str>>,
-    state: Option<Cow<'a, str>>,
-}
-
 impl Topic {
     /// A topic that remembers `remembered` rows and goes on from `mark`, if there is one.
     pub(super) fn new(
@@ -89,8 +80,8 @@ impl Topic {
             hasher: RandomState::new(),
             last: mark.and_then(|mark| mark.sequence),
             last_body: Bytes::new(),
-            newest: None,
-            start: mark.map(|mark| mark.newest),
+            newest: mark.map(|mark| mark.newest),
+            start: mark.map(|mark| earlier(mark.newest, OVERLAP)),
             filtered,
             reads: CatchUp::default(),
             read_events: 0,
@@ -120,10 +111,11 @@ impl Topic {
     /// Where a later subscription has to go on; `None` before this one began.
     pub(super) fn mark(&self) -> Option<Mark> {
         let start = self.start?;
-        let newest = match self.reads.open_since() {
-            Some(Since::Everything) => start,
-            Some(Since::Time(since)) => since,
-            None => self.newest.unwrap_or(start),
+        // Whoever goes on from here begins as much earlier again.
+        let newest = match (self.reads.open_since(), self.newest) {
+            (Some(Since::Time(since)), _) => later(since, OVERLAP),
+            (None, Some(newest)) => newest,
+            (Some(Since::Everything), _) | (None, None) => later(start, OVERLAP),
         };
         Some(Mark {
             destination: self.destination.clone(),
@@ -236,7 +228,7 @@ impl Topic {
         };
         let row = self.row(&members, false);
         self.note_time(row.sight.timestamp, here.at);
-        let verdict = self.cache.sight(row.sight.clone(), Source::Live);
+        let verdict = self.cache.sight(&row.sight, Source::Live);
         let Some(word) = session_word(verdict) else {
             here.counters.repeated += 1;
             return;
@@ -274,7 +266,7 @@ impl Topic {
             if let Ok(members) = Members::parse(part) {
                 let sight = self.row(&members, ended).sight;
                 self.note_time(sight.timestamp, here.at);
-                let verdict = self.cache.sight(sight, Source::Live);
+                let verdict = self.cache.sight(&sight, Source::Live);
                 known += usize::from(matches!(verdict, Verdict::Known | Verdict::Outdated));
             }
         }
@@ -347,7 +339,7 @@ impl Topic {
             };
             let row = self.row(&members, deleted);
             self.note_time(row.sight.timestamp, here.at);
-            let verdict = self.cache.sight(row.sight.clone(), source);
+            let verdict = self.cache.sight(&row.sight, source);
             if let Some((word, message)) = recovered_message(way.shape, verdict, text) {
                 self.emit_recovered(word, &row, message, here);
             }
@@ -474,119 +466,14 @@ impl Topic {
     }
 
     fn row<'a>(&self, members: &Members<'a>, deleted: bool) -> Row<'a> {
-        let sessions = self.way.is_none_or(|way| way.shape == Shape::Sessions);
-        let comparable = self.way.is_none_or(|way| way.comparable);
-        let digest = if comparable {
-            members.digest(&self.hasher)
-        } else {
-            self.hasher.hash_one(members.get("timestamp"))
-        };
-        let mac = members
-            .text("macAddress")
-            .or_else(|| members.text("assetMacAddress"));
-        let endpoint = mac
-            .clone()
-            .or_else(|| members.text("callingStationId"))
-            .or_else(|| members.text("auditSessionId"));
-        let names: &[&str] = match self.way {
-            Some(way) if !sessions => way.key,
-            _ if mac.is_some() => &["macAddress", "auditSessionId"],
-            _ => &["callingStationId", "ipAddresses", "auditSessionId"],
-        };
-        let state = if sessions {
-            members.text("state")
-        } else {
-            None
-        };
-        let flag = |name| members.get(name) == Some("true");
-        Row {
-            sight: Sight {
-                key: key(members, names).map_or_else(
-                    || digest.to_string(),
-                    |key| match key.len() {
-                        0..=MAX_KEY => key,
-                        _ => self.hasher.hash_one(key).to_string(),
-                    },
-                ),
-                timestamp: members.timestamp(),
-                ended: deleted
-                    || flag("deleted")
-                    || flag("isDeleted")
-                    || state.as_deref() == Some("DISCONNECTED"),
-                digest,
-            },
-            endpoint,
-            mac,
-            state,
-        }
+        Row::read(members, self.way, deleted, &self.hasher)
     }
+}
+
+fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 fn earlier(time: Timestamp, by: SignedDuration) -> Timestamp {
     time.checked_sub(by).unwrap_or(Timestamp::MIN)
-}
-
-/// The identity as the text of a JSON object; a row without one is only like itself.
-fn key(members: &Members<'_>, names: &[&str]) -> Option<String> {
-    let mut key = String::with_capacity(96);
-    for name in names {
-        if let Some(value) = members.get(name) {
-            key.push(if key.is_empty() { '{' } else { ',' });
-            key.push('"');
-            key.push_str(name);
-            key.push_str("\":");
-            key.push_str(value);
-        }
-    }
-    if key.is_empty() {
-        return None;
-    }
-    key.push('}');
-    Some(key)
-}
-
-fn session_word(verdict: Verdict) -> Option<&'static str> {
-    match verdict {
-        Verdict::Created => Some("sessionCreated"),
-        Verdict::Updated => Some("sessionUpdated"),
-        Verdict::Ended => Some("sessionDeleted"),
-        Verdict::Known | Verdict::Outdated => None,
-    }
-}
-
-fn session_message(text: &str) -> String {
-    one_line(&format!(r#"{{"sessions":[{text}]}}"#))
-}
-
-/// The server's word for what happened (reference pxgrid-api, sections 3.3 to 3.13).
-fn message_word(message: &Members<'_>) -> String {
-    ["operation", "operationType", "opType", "status"]
-        .into_iter()
-        .find_map(|name| message.text(name))
-        .map_or_else(
-            || {
-                let deleted = message.get("deleted") == Some("true");
-                if deleted { "DELETE" } else { "MESSAGE" }.to_owned()
-            },
-            Cow::into_owned,
-        )
-}
-
-/// The word and message of a row that REST brought, shaped like those of the topic.
-fn recovered_message(shape: Shape, verdict: Verdict, text: &str) -> Option<(&'static str, String)> {
-    let session = session_word(verdict)?;
-    let operation = match verdict {
-        Verdict::Created => "CREATE",
-        Verdict::Ended => "DELETE",
-        _ => "UPDATE",
-    };
-    Some(match shape {
-        Shape::Sessions => (session, session_message(text)),
-        Shape::List(name) => ("MESSAGE", one_line(&format!(r#"{{"{name}":[{text}]}}"#))),
-        Shape::Operation(name) => (
-            operation,
-            one_line(&format!(r#"{{"operation":"{operation}","{name}":{text}}}"#)),
-        ),
-        Shape::Flat => (operation, one_line(text)),
-    })
 }
