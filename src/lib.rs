@@ -5,12 +5,15 @@
 //!
 //! | room | holds |
 //! | --- | --- |
-//! | [`delivery`] | what happens to an event: spool, order per endpoint, callback, dead letters |
+//! | `cli` | what a user types; the folders mirror the command path |
+//! | [`delivery`] | what happens to an event: order per endpoint, spool, callback, dead letters, counters |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
-//! | [`lab`] | the simulated deployment: certificates, population, MnT node, faults (feature `lab`) |
+//! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) |
+//! | [`mnt`] | the Monitoring node's client: paths, documents, error envelope |
+//! | [`pxgrid`] | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription |
 //! | [`record`] | the record, MAC addresses, XML and JSON streams |
-//! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
 //! | [`render`] | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress |
+//! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
 //! | [`transport`] | TLS, HTTP, name overrides, the retry rule, the trace |
 //!
 //! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `render` knows `record`. Never back:
@@ -32,6 +35,8 @@ pub mod delivery;
 pub mod error;
 #[cfg(feature = "lab")]
 pub mod lab;
+pub mod mnt;
+pub mod pxgrid;
 pub mod record;
 pub mod render;
 pub mod settings;

@@ -7,26 +7,26 @@ use std::time::Instant;
 use crate::server::Server;
 
 /// One command, ready to be run many times.
-pub struct Run {
+pub(crate) struct Run {
     program: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
 }
 
 /// Times in seconds.
-pub struct Times {
-    pub best: f64,
-    pub mean: f64,
+pub(crate) struct Times {
+    pub(crate) best: f64,
+    pub(crate) mean: f64,
 }
 
 impl Run {
     /// The release build of netapi.
-    pub fn netapi(arguments: &[&str]) -> Self {
+    pub(crate) fn netapi(arguments: &[&str]) -> Self {
         Self::program(Path::new(env!("CARGO_BIN_EXE_netapi")), arguments)
     }
 
     /// Any program.
-    pub fn program(program: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn program(program: &Path, arguments: &[&str]) -> Self {
         Self {
             program: program.to_owned(),
             arguments: arguments.iter().map(|text| (*text).to_owned()).collect(),
@@ -35,7 +35,7 @@ impl Run {
     }
 
     /// Points netapi at the server.
-    pub fn against(mut self, server: &Server) -> Self {
+    pub(crate) fn against(mut self, server: &Server) -> Self {
         self.environment = [
             ("ISE_MNT_FQDN", "localhost".to_owned()),
             ("ISE_MNT_PORT", server.address.port().to_string()),
@@ -53,7 +53,7 @@ impl Run {
     }
 
     /// curl, throwing the document away.
-    pub fn curl(server: &Server, path: &str) -> Self {
+    pub(crate) fn curl(server: &Server, path: &str) -> Self {
         let url = format!("https://localhost:{}{path}", server.address.port());
         let ca = server.ca.display().to_string();
         let override_ = format!("localhost:{}:127.0.0.1", server.address.port());
@@ -76,7 +76,7 @@ impl Run {
     }
 
     /// What people do without netapi: `curl | xq | jq`. `None` where xq is not installed.
-    pub fn pipeline(server: &Server) -> Option<Self> {
+    pub(crate) fn pipeline(server: &Server) -> Option<Self> {
         Command::new("xq")
             .arg("--version")
             .stdout(Stdio::null())
@@ -124,7 +124,7 @@ impl Run {
     }
 
     /// Peak resident memory of one run, by GNU time.
-    pub fn peak_mebibytes(&self) -> f64 {
+    pub(crate) fn peak_mebibytes(&self) -> f64 {
         let output = self
             .command(Path::new("/usr/bin/time"))
             .args(["-f", "%M"])
@@ -152,7 +152,7 @@ impl Run {
 }
 
 /// Runs both in turn, so that whatever else the machine does hits both.
-pub fn best_of(rounds: u32, ours: &Run, theirs: &Run) -> (Times, Times) {
+pub(crate) fn best_of(rounds: u32, ours: &Run, theirs: &Run) -> (Times, Times) {
     let mut times = (Vec::new(), Vec::new());
     ours.seconds();
     theirs.seconds();
@@ -171,7 +171,7 @@ fn summary(times: &[f64]) -> Times {
 }
 
 /// Compiles the reference for start-up: a Rust program that prints one line.
-pub fn one_line_program() -> PathBuf {
+pub(crate) fn one_line_program() -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let source = dir.join("one_line.rs");
     let program = dir.join("one_line");

@@ -10,7 +10,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What every path answers.
 #[derive(Clone, Copy)]
-pub enum Body {
+pub(crate) enum Body {
     /// A session count.
     Count,
     /// An active list.
@@ -24,15 +24,15 @@ pub enum Body {
 const BLOCK_ROWS: u64 = 1000;
 
 /// See the module's documentation.
-pub struct Server {
-    pub address: SocketAddr,
-    pub ca: PathBuf,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) ca: PathBuf,
     _dir: tempfile::TempDir,
 }
 
 impl Server {
     /// Starts on a free loopback port; `bytes_per_second` is the pace.
-    pub fn start(body: Body, bytes_per_second: Option<u64>) -> Self {
+    pub(crate) fn start(body: Body, bytes_per_second: Option<u64>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let ca = dir.path().join("ca.pem");

@@ -28,18 +28,12 @@ impl Up {
     /// Starts, prints the exports, waits for a signal.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         let lab = Lab::spawn_in_thread(self.options.into_lab())?;
-        let exports: String = lab
-            .environment()
-            .into_iter()
-            .map(|(name, value)| {
-                format!(
-                    "export {name}='{}'
-",
-                    value.replace('\'', r"'\''")
-                )
-            })
-            .collect();
-        write_out(&exports)?;
+        for (name, value) in lab.environment() {
+            write_out(&format!(
+                "export {name}='{}'\n",
+                value.replace('\'', r"'\''")
+            ))?;
+        }
         context.reporter.note("the lab is up; Ctrl-C ends it");
         let status = Context::block_on(async {
             let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
