@@ -114,6 +114,7 @@ pub struct Error {
     hint: Option<String>,
     host: Option<String>,
     status: Option<u16>,
+    nothing_sent: bool,
 }
 
 /// `Result` with [`Error`].
@@ -128,6 +129,7 @@ impl Error {
             hint: None,
             host: None,
             status: None,
+            nothing_sent: false,
         }
     }
 
@@ -157,6 +159,13 @@ impl Error {
         self
     }
 
+    /// Records that the failure came before anything of the request was on the wire, so that it is certain that nothing was done.
+    #[must_use]
+    pub fn nothing_sent(mut self) -> Self {
+        self.nothing_sent = true;
+        self
+    }
+
     /// The fact.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -180,6 +189,12 @@ impl Error {
     /// The HTTP status, where one was received.
     pub fn http_status(&self) -> Option<u16> {
         self.status
+    }
+
+    /// Whether it is certain that nothing of the request reached the server: only then may a change go to the next replica
+    /// (contract, section 8).
+    pub fn was_nothing_sent(&self) -> bool {
+        self.nothing_sent
     }
 }
 

@@ -1,9 +1,30 @@
-//! The HTTP/1.1 client (skeleton, replaced by the transport work).
+//! The HTTP/1.1 client: one kept-alive connection an origin, no redirects, what may be repeated and what never.
+//!
+//! Statuses are not judged here, redirects apart: what a 500 means depends on the API. Repeating (contract, section 7): what only reads is sent
+//! once more when the connection could not be made or broke before the answer's head; what changes something is sent at most once.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use super::Request;
+use reqwest::Url;
+use reqwest::header;
+use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::body::{Body, BodyReader};
+use super::resolve::{Dialer, Override, authority};
+use super::show::{self, CurlOptions};
+use super::stream::connect_tls;
+use super::tls::{Seen, Tls, TlsOptions};
+use super::wire::{self, AnswerLine, Watch};
+use super::{Basic, Effect, Method, Request, fault};
 use crate::error::{Error, Kind, Result};
+
+/// An idle connection older than this is not used again: ISE's own limit is longer, so it rarely closes under a request.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// What happens to requests.
 #[derive(Clone)]
@@ -22,22 +43,339 @@ pub enum Sending {
 }
 
 /// How a client connects.
-pub struct ClientOptions {}
-
-/// An HTTP client for one set of options.
 #[derive(Clone)]
-pub struct Client {}
+pub struct ClientOptions {
+    /// Whom to trust, and who we are.
+    pub tls: TlsOptions,
+    /// Name overrides (`--resolve`).
+    pub overrides: Vec<Override>,
+    /// The time for name, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// The time for an answer's head, and for each kilobyte of its body.
+    pub idle_timeout: Duration,
+    /// What is sent and what only shown.
+    pub sending: Sending,
+    /// Refuse every [`Effect::Change`].
+    pub read_only: bool,
+    /// Log requests and answers (target `netapi::wire`).
+    pub trace: bool,
+    /// Where the identity came from, for `--curl`: the certificate's file, and the key's if it is another.
+    pub identity_files: Option<(PathBuf, Option<PathBuf>)>,
+}
+
+impl Default for ClientOptions {
+    /// 10 seconds to connect, 30 idle, everything sent, no trace.
+    fn default() -> Self {
+        Self {
+            tls: TlsOptions::default(),
+            overrides: Vec::new(),
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            sending: Sending::Everything,
+            read_only: false,
+            trace: false,
+            identity_files: None,
+        }
+    }
+}
+
+/// An HTTP client for one set of options. Clones share connections.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    options: ClientOptions,
+    tls: Tls,
+    dialer: Dialer,
+    origins: Mutex<HashMap<String, Origin>>,
+}
+
+/// One host and port. Each has a client of its own: an override is for a port, and what a server showed is that server's.
+#[derive(Clone)]
+struct Origin {
+    /// `host:port`, for messages.
+    host: String,
+    http: reqwest::Client,
+    seen: Seen,
+    watch: Watch,
+}
 
 impl Client {
-    /// Builds a client.
-    pub fn new(_options: ClientOptions) -> Result<Self> {
-        Ok(Self {})
+    /// Builds a client; connects nowhere.
+    ///
+    /// Errors: [`Kind::Usage`] for a CA bundle or an identity that cannot be used.
+    pub fn new(options: ClientOptions) -> Result<Self> {
+        let tls = Tls::new(&options.tls)?;
+        let dialer = Dialer::new(options.overrides.clone(), options.connect_timeout);
+        Ok(Self(Arc::new(Inner {
+            options,
+            tls,
+            dialer,
+            origins: Mutex::default(),
+        })))
     }
 
-    /// Sends, or shows.
-    pub async fn send(&self, _request: Request) -> Result<Response> {
-        Err(Error::new(Kind::Failed, "skeleton"))
+    /// A TLS connection with this client's settings, for a WebSocket. See [`connect_tls`].
+    pub async fn connect(&self, host: &str, port: u16) -> Result<(TlsStream<TcpStream>, Seen)> {
+        connect_tls(&self.0.tls, &self.0.dialer, host, port).await
     }
+
+    /// The dialer, for whoever looks at name and connection on their own.
+    pub fn dialer(&self) -> &Dialer {
+        &self.0.dialer
+    }
+
+    /// Sends, or shows. Any status is a [`Response`], but for 3xx.
+    ///
+    /// Errors: [`Kind::NotSent`], [`Kind::Usage`] (`--read-only`, a URL that is not https), [`Kind::Resolve`], [`Kind::Connect`], [`Kind::Tls`],
+    /// [`Kind::TimedOut`], [`Kind::Redirected`], [`Kind::Malformed`] (no HTTP).
+    pub async fn send(&self, request: Request) -> Result<Response> {
+        self.permit(&request)?;
+        let url = https(&request.url)?;
+        let origin = self.origin(&url)?;
+        let result = match self.attempt(&origin, &request, &url).await {
+            Err(error) if request.effect == Effect::Read && error.kind() == Kind::Connect => {
+                self.attempt(&origin, &request, &url).await
+            }
+            other => other,
+        };
+        result.map_err(|error| {
+            let unsure = matches!(error.kind(), Kind::Connect | Kind::TimedOut);
+            if request.effect == Effect::Change && unsure && !error.was_nothing_sent() {
+                error.hint(
+                    "the change may have been carried out all the same: look before you repeat it",
+                )
+            } else {
+                error
+            }
+        })
+    }
+
+    /// Everything that ends a request before the wire.
+    fn permit(&self, request: &Request) -> Result<()> {
+        let options = &self.0.options;
+        if options.read_only && request.effect == Effect::Change {
+            return Err(Error::usage(format!(
+                "{} {} changes the network and --read-only is set",
+                request.method.name(),
+                request.url
+            ))
+            .hint("leave out --read-only, or unset NETAPI_READ_ONLY")
+            .nothing_sent());
+        }
+        let Sending::Show { curl, reads, show } = &options.sending else {
+            return Ok(());
+        };
+        if *reads && request.effect == Effect::Read {
+            return Ok(());
+        }
+        let text = if *curl {
+            show::curl(request, &self.curl_options())
+        } else {
+            show::plain(request)
+        };
+        show(&text);
+        Err(Error::new(Kind::NotSent, "the request was shown and not sent").nothing_sent())
+    }
+
+    fn curl_options(&self) -> CurlOptions {
+        let options = &self.0.options;
+        let tls = &options.tls;
+        CurlOptions {
+            ca: tls.ca.clone(),
+            identity_files: options.identity_files.clone(),
+            overrides: options.overrides.clone(),
+            insecure: tls.insecure,
+            beyond_curl: !tls.insecure && (tls.pin_sha256.is_some() || !tls.verify_hostname),
+        }
+    }
+
+    fn origin(&self, url: &Url) -> Result<Origin> {
+        let name = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or(443);
+        let host = authority(name, port);
+        let mut origins = self
+            .0
+            .origins
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(origin) = origins.get(&host) {
+            return Ok(origin.clone());
+        }
+        let (config, seen) = self.0.tls.config()?;
+        let watch = Watch::new();
+        let resolver = PortResolver {
+            dialer: self.0.dialer.clone(),
+            port,
+        };
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(config)
+            .https_only(true)
+            .http1_only()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .gzip(true)
+            .user_agent(concat!("netapi/", env!("CARGO_PKG_VERSION")))
+            .dns_resolver(Arc::new(resolver))
+            .connect_timeout(self.0.options.connect_timeout)
+            .pool_idle_timeout(KEEP_ALIVE)
+            .connector_layer(watch.clone())
+            .build()
+            .map_err(|error| {
+                Error::new(
+                    Kind::Failed,
+                    format!("cannot set up the HTTP client: {error}"),
+                )
+            })?;
+        let origin = Origin {
+            host: host.clone(),
+            http,
+            seen,
+            watch,
+        };
+        origins.insert(host, origin.clone());
+        Ok(origin)
+    }
+
+    async fn attempt(&self, origin: &Origin, request: &Request, url: &Url) -> Result<Response> {
+        let trace = self.0.options.trace;
+        let started = Instant::now();
+        let opened = origin.watch.ever();
+        if trace {
+            wire::asked(request.method.name(), &request.url);
+        }
+        let answer = self.head(origin, request, url).await.inspect_err(|error| {
+            if trace {
+                wire::failed(request.method.name(), &request.url, started, error);
+            }
+        })?;
+        let status = answer.status().as_u16();
+        let text = |name| -> Option<String> {
+            let value = answer.headers().get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let content_type = text(header::CONTENT_TYPE);
+        let location = text(header::LOCATION);
+        let line = AnswerLine::new(trace, started, || {
+            format!(
+                "{status} {} {} {} ({} connection)",
+                request.method.name(),
+                request.url,
+                content_type.as_deref().unwrap_or("no content type,"),
+                if origin.watch.ever() == opened {
+                    "kept"
+                } else {
+                    "new"
+                }
+            )
+        });
+        if (300..400).contains(&status) {
+            return Err(redirected(&origin.host, status, location.as_deref()));
+        }
+        let host = origin.host.clone();
+        Ok(Response {
+            status,
+            content_type,
+            location,
+            body: Body::new(answer, host.clone(), self.0.options.idle_timeout, line),
+            host,
+        })
+    }
+
+    /// Waits for the answer's head. The clock runs while a connection is there to wait on: making one has its own time-out.
+    async fn head(
+        &self,
+        origin: &Origin,
+        request: &Request,
+        url: &Url,
+    ) -> Result<reqwest::Response> {
+        let Inner { options, .. } = &*self.0;
+        let mut opening = origin.watch.subscribe();
+        let sending = form(&origin.http, request, url)?.send();
+        tokio::pin!(sending);
+        loop {
+            let connecting = opening.borrow_and_update().now > 0;
+            tokio::select! {
+                biased;
+                answer = &mut sending => {
+                    return answer.map_err(|error| {
+                        fault::of_head(&origin.host, &error, &origin.seen, options.connect_timeout)
+                    });
+                }
+                Ok(()) = opening.changed() => {}
+                () = tokio::time::sleep(options.idle_timeout), if !connecting => {
+                    return Err(Error::new(
+                        Kind::TimedOut,
+                        format!("{} did not answer within {:?}", origin.host, options.idle_timeout),
+                    )
+                    .hint("--timeout allows more time; a Monitoring node under load can be silent for minutes")
+                    .host(&origin.host));
+                }
+            }
+        }
+    }
+}
+
+/// Only https, and no credentials hidden in the URL: it may come from a lookup's answer.
+fn https(text: &str) -> Result<Url> {
+    let wrong = |why: String| {
+        Error::usage(format!("cannot use the URL {text}: {why}"))
+            .hint("a URL of ISE's APIs is https://HOST:PORT/PATH")
+            .nothing_sent()
+    };
+    let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
+    if url.scheme() != "https" {
+        return Err(wrong("only https is spoken".to_owned()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            Error::usage("the URL has a user or password in it, which is not sent")
+                .hint("give credentials by their own settings")
+                .nothing_sent(),
+        );
+    }
+    Ok(url)
+}
+
+fn form(http: &reqwest::Client, request: &Request, url: &Url) -> Result<reqwest::RequestBuilder> {
+    let method = match request.method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+        Method::Delete => reqwest::Method::DELETE,
+    };
+    let mut formed = http
+        .request(method, url.clone())
+        .header(header::ACCEPT, request.accept);
+    if let Some(Basic { user, password }) = &request.basic {
+        // RFC 7617: the user ends at the first colon, so it cannot have one.
+        if user.contains(|c: char| c == ':' || c.is_control()) {
+            return Err(Error::usage(format!(
+                "the user name {user} cannot be used: it has a colon or a control character"
+            ))
+            .hint("check the user setting; the password has a setting of its own")
+            .nothing_sent());
+        }
+        formed = formed.basic_auth(user, Some(password.expose_secret()));
+    }
+    if let Some(json) = &request.json {
+        formed = formed
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(json.clone());
+    }
+    Ok(formed)
+}
+
+fn redirected(host: &str, status: u16, location: Option<&str>) -> Error {
+    let to = location.unwrap_or("a place it does not name");
+    Error::new(
+        Kind::Redirected,
+        format!("{host} redirects to {to} (HTTP {status}); redirects are not followed"),
+    )
+    .hint("a login page means that the API is not enabled on this node; else name the host that answers itself")
+    .status(status)
+    .host(host)
 }
 
 /// Status and head of an answer, body still on the wire.
@@ -50,40 +388,35 @@ pub struct Response {
     pub location: Option<String>,
     /// `host:port` that answered, for messages.
     pub host: String,
+    body: Body,
 }
 
 impl Response {
     /// The whole body, at most `limit` bytes.
-    pub async fn bytes(self, _limit: usize) -> Result<Vec<u8>> {
-        Ok(Vec::new())
+    ///
+    /// Errors: [`Kind::Malformed`] above the limit, [`Kind::Truncated`], [`Kind::TimedOut`].
+    pub async fn bytes(self, limit: usize) -> Result<Vec<u8>> {
+        self.body.bytes(limit).await
     }
 
     /// The body for a parser on a blocking thread (must be called inside the runtime: it starts the task that feeds the reader).
     pub fn into_reader(self) -> BodyReader {
-        BodyReader {}
+        self.body.into_reader()
     }
 }
 
-/// A body as `std::io::BufRead`.
-pub struct BodyReader {}
-
-impl std::io::Read for BodyReader {
-    fn read(&mut self, _buf: &mut [u8]) -> std::io::Result<usize> {
-        Ok(0)
-    }
+/// Resolves for one port, so that an override of another port does not apply.
+struct PortResolver {
+    dialer: Dialer,
+    port: u16,
 }
 
-impl std::io::BufRead for BodyReader {
-    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
-        Ok(&[])
-    }
-
-    fn consume(&mut self, _amount: usize) {}
-}
-
-impl BodyReader {
-    /// The fact behind an `io::Error` that reading returned, if it was ours.
-    pub fn error(_error: &std::io::Error) -> Option<Error> {
-        None
+impl reqwest::dns::Resolve for PortResolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let (dialer, port) = (self.dialer.clone(), self.port);
+        Box::pin(async move {
+            let found = dialer.addresses(name.as_str(), port).await?;
+            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
+        })
     }
 }

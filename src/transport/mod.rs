@@ -3,8 +3,27 @@
 //! It knows hosts, requests and bodies, not what they mean: which document answers which path is `mnt`'s and `pxgrid`'s affair. It prints
 //! nothing; what `--dry-run` and `--curl` show goes to the function that the caller gave.
 
+mod body;
+mod breaker;
+mod fault;
 mod http;
 mod request;
+mod resolve;
+pub mod show;
+mod stream;
+mod tls;
+pub mod tls_error;
+mod wire;
 
-pub use http::{BodyReader, Client, ClientOptions, Response, Sending};
+#[cfg(test)]
+mod test_server;
+#[cfg(test)]
+mod tests;
+
+pub use body::BodyReader;
+pub use breaker::{Breaker, Outcome, Pace};
+pub use http::{Client, ClientOptions, Response, Sending};
 pub use request::{Basic, Effect, Method, Request};
+pub use resolve::{Address, Dialer, Override, connect};
+pub use stream::connect_tls;
+pub use tls::{Identity, PinMismatch, Seen, Tls, TlsOptions, provider};

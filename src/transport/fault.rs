@@ -1,0 +1,125 @@
+//! From an error of the HTTP library to ours: which phase failed, and why, from types and not from texts.
+//!
+//! It decides kinds; whether a request is repeated is decided in `http`.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use super::resolve::{cannot_connect, connect_timed_out};
+use super::tls::Seen;
+use super::tls_error::{self, find, rustls_error};
+use crate::error::{Error, Kind};
+
+/// No head of an answer came.
+pub(super) fn of_head(
+    host: &str,
+    error: &reqwest::Error,
+    seen: &Seen,
+    connect_timeout: Duration,
+) -> Error {
+    if let Some(ours) = find(error, &|link| link.downcast_ref::<Error>()) {
+        return ours.clone();
+    }
+    // Also after the handshake: TLS 1.3 refuses a client certificate only when the request is already on its way.
+    if let Some(tls) = rustls_error(error) {
+        let explained = tls_error::explain(host, tls, seen);
+        return if error.is_connect() {
+            explained.nothing_sent()
+        } else {
+            explained
+        };
+    }
+    if error.is_connect() {
+        if error.is_timeout() {
+            return connect_timed_out(host, connect_timeout);
+        }
+        return match io_error(error) {
+            // An end of stream can only come in the handshake: connecting reads nothing.
+            Some(io) if io.kind() == io::ErrorKind::UnexpectedEof => {
+                tls_error::closed(host, seen).nothing_sent()
+            }
+            Some(io) => cannot_connect(host, io),
+            None => Error::new(
+                Kind::Connect,
+                format!("cannot connect to {host}: {}", innermost(error)),
+            )
+            .host(host)
+            .nothing_sent(),
+        };
+    }
+    let http = find(error, &|link| link.downcast_ref::<hyper::Error>());
+    if http.is_some_and(hyper::Error::is_parse) {
+        return Error::new(
+            Kind::Malformed,
+            format!("what {host} answered is not HTTP: {}", innermost(error)),
+        )
+        .hint("is this the right port? The MnT API is on 443, pxGrid on 8910")
+        .host(host);
+    }
+    if error.is_builder() {
+        return Error::usage(format!("cannot form the request to {host}: {error}"))
+            .host(host)
+            .nothing_sent();
+    }
+    let refused = seen.asked_for_certificate() && !seen.we_have_certificate();
+    Error::new(
+        Kind::Connect,
+        format!("{host} closed the connection before it answered"),
+    )
+    .hint(if refused {
+        "the server asked for a client certificate and got none: give one with --cert FILE --key FILE"
+    } else {
+        "the server may be restarting: try again, and look at its own log if it stays"
+    })
+    .host(host)
+}
+
+/// The head came, the body broke.
+pub(super) fn of_body(host: &str, error: &reqwest::Error) -> Error {
+    use io::ErrorKind as Io;
+    let kind = io_error(error).map(io::Error::kind);
+    let cut = |why: &str| {
+        Error::new(
+            Kind::Truncated,
+            format!("the answer of {host} broke off before its end: {why}"),
+        )
+        .hint("what was printed is incomplete; try again")
+        .host(host)
+    };
+    match kind {
+        Some(Io::InvalidData | Io::InvalidInput) if rustls_error(error).is_none() => {
+            return Error::new(
+                Kind::Malformed,
+                format!(
+                    "the answer of {host} is not well-formed: {}",
+                    innermost(error)
+                ),
+            )
+            .host(host);
+        }
+        Some(Io::ConnectionReset) => return cut("the connection was reset"),
+        _ => {}
+    }
+    if let Some(tls) = rustls_error(error) {
+        return cut(&tls.to_string());
+    }
+    cut("the connection was closed")
+}
+
+/// The innermost `io::Error`: layers wrap one in another and lose its kind.
+fn io_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
+    find(error, &|link| {
+        let outer = link.downcast_ref::<io::Error>()?;
+        let inner = outer.get_ref().and_then(|inner| io_error(inner));
+        Some(inner.unwrap_or(outer))
+    })
+}
+
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut link = error;
+    while let Some(source) = link.source() {
+        link = source;
+    }
+    link.to_string()
+}

@@ -1,0 +1,292 @@
+//! TLS settings: one function builds every `rustls::ClientConfig`, for HTTP and WebSocket alike.
+//!
+//! The cryptography provider is always named, never taken from a process-wide default. Trust comes from the given CA bundle alone, or from
+//! the system where none is given (loaded at the first connection, not at start-up). It reads no keys: an [`Identity`] is handed in. What a
+//! failed handshake means is told by [`super::tls_error`].
+
+mod verify;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::error::{Error, Kind, Result};
+
+pub use verify::{PinMismatch, Seen};
+
+/// A CA bundle above this is not read: the system's own bundle has about 250 kB.
+const LARGEST_BUNDLE: u64 = 16 * 1024 * 1024;
+
+/// Whom to trust, and who we are.
+#[derive(Debug, Clone)]
+pub struct TlsOptions {
+    /// A file of CA certificates (PEM, or one in DER): trusted alone, the system's are not. `None`: the system's.
+    pub ca: Option<PathBuf>,
+    /// Accept any certificate (`--insecure`).
+    pub insecure: bool,
+    /// Whether the certificate must be for the host that was asked for (`--no-verify-hostname` clears it).
+    pub verify_hostname: bool,
+    /// SHA-256 of the one server certificate (DER) to accept, instead of a chain (`--pin-sha256`).
+    pub pin_sha256: Option<[u8; 32]>,
+    /// Our certificate, for servers that ask for one.
+    pub identity: Option<Identity>,
+}
+
+impl Default for TlsOptions {
+    /// The system's trust, everything verified, no identity.
+    fn default() -> Self {
+        Self {
+            ca: None,
+            insecure: false,
+            verify_hostname: true,
+            pin_sha256: None,
+            identity: None,
+        }
+    }
+}
+
+/// A client certificate with its chain and private key. `Debug` shows no key.
+pub struct Identity {
+    /// Leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The leaf's key.
+    pub key: PrivateKeyDer<'static>,
+}
+
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            key: self.key.clone_key(),
+        }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("certificates", &self.chain.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The cryptography that every connection uses.
+pub fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    Arc::clone(PROVIDER.get_or_init(|| {
+        #[cfg(feature = "aws-lc")]
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        #[cfg(not(feature = "aws-lc"))]
+        let provider = rustls::crypto::ring::default_provider();
+        Arc::new(provider)
+    }))
+}
+
+/// Settings that were read and checked, from which configurations are made.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    trust: Trust,
+    verify_hostname: bool,
+    identity: Option<Arc<CertifiedKey>>,
+}
+
+#[derive(Debug, Clone)]
+enum Trust {
+    System,
+    Bundle(Arc<dyn ServerCertVerifier>),
+    Pin([u8; 32]),
+    Anything,
+}
+
+impl Tls {
+    /// Reads the CA bundle, if one is named, and checks the identity. The system's trust is not touched here.
+    ///
+    /// Errors: [`Kind::Usage`] for a bundle that cannot be read or holds no certificate, and for a key that does not fit its certificate.
+    pub fn new(options: &TlsOptions) -> Result<Self> {
+        let trust = if options.insecure {
+            Trust::Anything
+        } else if let Some(pin) = options.pin_sha256 {
+            Trust::Pin(pin)
+        } else if let Some(path) = &options.ca {
+            Trust::Bundle(bundle(path)?)
+        } else {
+            Trust::System
+        };
+        Ok(Self {
+            trust,
+            verify_hostname: options.verify_hostname,
+            identity: options.identity.as_ref().map(certified).transpose()?,
+        })
+    }
+
+    /// A configuration for HTTP/1.1 or a WebSocket over it, and where it notes what the server showed.
+    ///
+    /// Errors: [`Kind::Tls`] when the system has no trusted certificates to load.
+    pub fn config(&self) -> Result<(ClientConfig, Seen)> {
+        let seen = Seen::new(self.identity.is_some());
+        let verifier = verify::recording(self.verifier()?, seen.clone());
+        let mut config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| {
+                Error::new(
+                    Kind::Failed,
+                    format!("cannot set up TLS: {error} (built-in settings)"),
+                )
+            })?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_client_cert_resolver(verify::identity(self.identity.clone(), seen.clone()));
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok((config, seen))
+    }
+
+    fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>> {
+        let chain = match &self.trust {
+            Trust::Anything => return Ok(verify::anything(provider())),
+            Trust::Pin(pin) => return Ok(verify::pinned(*pin, provider())),
+            Trust::Bundle(verifier) => Arc::clone(verifier),
+            Trust::System => system()?,
+        };
+        Ok(if self.verify_hostname {
+            chain
+        } else {
+            verify::any_name(chain, provider())
+        })
+    }
+}
+
+/// The system's trust, read once a process: it takes milliseconds.
+fn system() -> Result<Arc<dyn ServerCertVerifier>> {
+    static SYSTEM: OnceLock<std::result::Result<Arc<dyn ServerCertVerifier>, String>> =
+        OnceLock::new();
+    SYSTEM
+        .get_or_init(|| {
+            rustls_platform_verifier::Verifier::new(provider())
+                .map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
+                .map_err(|error| error.to_string())
+        })
+        .clone()
+        .map_err(|reason| {
+            Error::new(
+                Kind::Tls,
+                format!("cannot load this system's trusted certificates: {reason}"),
+            )
+            .hint("name the CA that signed the server's certificate: --cacert FILE")
+        })
+}
+
+fn bundle(path: &Path) -> Result<Arc<dyn ServerCertVerifier>> {
+    let wrong = |why: String| {
+        Error::usage(format!("cannot use the CA bundle {}: {why}", path.display()))
+            .hint("give --cacert (or ISE_CA_CERT, ISE_MTLS_CA, PXGRID_CA) a PEM file with the CA's certificate, as exported from ISE under Trusted Certificates")
+    };
+    let size = std::fs::metadata(path)
+        .map_err(|error| wrong(error.to_string()))?
+        .len();
+    if size > LARGEST_BUNDLE {
+        return Err(wrong(format!("it has {size} bytes")));
+    }
+    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let mut certificates = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(&bytes) {
+        certificates.push(certificate.map_err(|error| wrong(error.to_string()))?);
+    }
+    // ISE exports a single certificate as DER too: an ASN.1 SEQUENCE.
+    if certificates.is_empty() && bytes.first() == Some(&0x30) {
+        certificates.push(CertificateDer::from(bytes));
+    }
+    let mut roots = RootCertStore::empty();
+    let (added, _unusable) = roots.add_parsable_certificates(certificates);
+    if added == 0 {
+        return Err(wrong("there is no certificate in it".to_owned()));
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+        .build()
+        .map_err(|error| wrong(error.to_string()))?;
+    Ok(verifier)
+}
+
+fn certified(identity: &Identity) -> Result<Arc<CertifiedKey>> {
+    CertifiedKey::from_der(
+        identity.chain.clone(),
+        identity.key.clone_key(),
+        &provider(),
+    )
+    .map(Arc::new)
+    .map_err(|error| {
+        let why = match error {
+            rustls::Error::InconsistentKeys(_) => {
+                "the private key is not the certificate's".to_owned()
+            }
+            rustls::Error::NoCertificatesPresented => "there is no certificate".to_owned(),
+            other => other.to_string(),
+        };
+        Error::usage(format!("cannot use the client certificate: {why}")).hint(
+            "--cert and --key must be a pair; ISE exports both in one archive or PKCS#12 file",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::test_server::Authority;
+
+    fn with_bundle(content: &[u8]) -> Result<Tls> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        Tls::new(&TlsOptions {
+            ca: Some(file.path().to_owned()),
+            ..TlsOptions::default()
+        })
+    }
+
+    #[test]
+    fn a_bundle_is_pem_or_der() {
+        let authority = Authority::new();
+        with_bundle(authority.pem().as_bytes()).unwrap();
+        with_bundle(authority.der()).unwrap();
+        let several = format!("text\n{}\n{}", authority.pem(), Authority::new().pem());
+        with_bundle(several.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn a_bundle_without_certificate_is_a_usage_error_that_names_the_file() {
+        for content in [&b""[..], b"no PEM here", b"0\x82"] {
+            let error = with_bundle(content).unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.message().contains("CA bundle"), "{error}");
+        }
+        let error = Tls::new(&TlsOptions {
+            ca: Some("/nowhere/ca.pem".into()),
+            ..TlsOptions::default()
+        })
+        .unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.message().contains("/nowhere/ca.pem"), "{error}");
+    }
+
+    #[test]
+    fn an_identity_with_a_foreign_key_is_a_usage_error_and_shows_no_key() {
+        let authority = Authority::new();
+        let mut identity = authority.identity("one");
+        identity.key = authority.identity("two").key;
+        let shown = format!("{identity:?}");
+        assert_eq!(shown, "Identity { certificates: 1, .. }");
+        let error = Tls::new(&TlsOptions {
+            identity: Some(identity),
+            ..TlsOptions::default()
+        })
+        .unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.message().contains("private key"), "{error}");
+    }
+}

@@ -1,0 +1,167 @@
+//! What happens on the wire, noted: connections being opened (for the head's time-out and the trace), and the trace's lines.
+//!
+//! Lines go to `tracing`, target `netapi::wire`, never with credentials, never with raw control characters. This module decides nothing.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::show::printable;
+
+/// How many connections to one origin are being opened, and how many were.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Opening {
+    pub(super) now: usize,
+    pub(super) ever: u64,
+}
+
+/// A `tower` layer around the client's connector that keeps an [`Opening`].
+#[derive(Debug, Clone)]
+pub(super) struct Watch(Arc<watch::Sender<Opening>>);
+
+impl Watch {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(Opening::default())))
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Opening> {
+        self.0.subscribe()
+    }
+
+    pub(super) fn ever(&self) -> u64 {
+        self.0.borrow().ever
+    }
+}
+
+impl<S> tower_layer::Layer<S> for Watch {
+    type Service = Watched<S>;
+
+    fn layer(&self, inner: S) -> Watched<S> {
+        Watched {
+            inner,
+            watch: self.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Watched<S> {
+    inner: S,
+    watch: Watch,
+}
+
+impl<S, R> tower_service::Service<R> for Watched<S>
+where
+    S: tower_service::Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let opening = self.inner.call(request);
+        let guard = Guard::new(self.watch.clone());
+        Box::pin(async move {
+            let result = opening.await;
+            guard.end(result.is_ok());
+            result
+        })
+    }
+}
+
+/// Ends an opening also when its future is dropped half-way.
+struct Guard {
+    watch: Watch,
+    opened: bool,
+}
+
+impl Guard {
+    fn new(watch: Watch) -> Self {
+        watch.0.send_modify(|opening| opening.now += 1);
+        Self {
+            watch,
+            opened: false,
+        }
+    }
+
+    fn end(mut self, opened: bool) {
+        self.opened = opened;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.watch.0.send_modify(|opening| {
+            opening.now = opening.now.saturating_sub(1);
+            opening.ever += u64::from(self.opened);
+        });
+    }
+}
+
+/// Notes a request.
+pub(super) fn asked(method: &str, url: &str) {
+    tracing::info!(target: "netapi::wire", "> {method} {}", printable(url));
+}
+
+/// Notes that a request got no answer.
+pub(super) fn failed(method: &str, url: &str, started: Instant, error: &crate::error::Error) {
+    tracing::info!(
+        target: "netapi::wire",
+        "< {method} {} no answer after {:.1?}: {}",
+        printable(url),
+        started.elapsed(),
+        printable(error.message())
+    );
+}
+
+/// One answer's line, written when its body has ended, failed or been given up.
+pub(super) struct AnswerLine {
+    head: Option<String>,
+    started: Instant,
+    bytes: u64,
+    complete: bool,
+}
+
+impl AnswerLine {
+    /// A line for an answer; without `traced` it is never written.
+    pub(super) fn new(traced: bool, started: Instant, head: impl FnOnce() -> String) -> Self {
+        Self {
+            head: traced.then(head),
+            started,
+            bytes: 0,
+            complete: false,
+        }
+    }
+
+    pub(super) fn received(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    pub(super) fn complete(&mut self) {
+        self.complete = true;
+    }
+}
+
+impl Drop for AnswerLine {
+    fn drop(&mut self) {
+        if let Some(head) = &self.head {
+            tracing::info!(
+                target: "netapi::wire",
+                "< {} {} bytes{} {:.1?}",
+                printable(head),
+                self.bytes,
+                if self.complete { "" } else { " (not to the end)" },
+                self.started.elapsed()
+            );
+        }
+    }
+}
