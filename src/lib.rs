@@ -5,9 +5,15 @@
 //!
 //! | room | holds |
 //! | --- | --- |
+//! | `cli` | what a user types; the folders mirror the command path |
+//! | [`delivery`] | what happens to an event: order per endpoint, spool, callback, dead letters, counters |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
+//! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) |
 //! | [`mnt`] | the Monitoring node's client: paths, documents, error envelope |
+//! | [`pxgrid`] | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription |
 //! | [`record`] | the record, MAC addresses, XML and JSON streams |
+//! | [`render`] | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress |
+//! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
 //! | [`transport`] | TLS, HTTP, name overrides, the retry rule, the trace |
 //!
 //! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `render` knows `record`. Never back:
@@ -24,7 +30,19 @@
     )
 )]
 
+mod cli;
+pub mod delivery;
 pub mod error;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod mnt;
+pub mod pxgrid;
 pub mod record;
+pub mod render;
+pub mod settings;
 pub mod transport;
+
+/// Runs the program: `args` as the operating system gave them, the exit status back (contract, section 6).
+pub fn run(args: &[std::ffi::OsString]) -> std::process::ExitCode {
+    cli::main(args)
+}

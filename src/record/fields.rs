@@ -5,6 +5,7 @@
 //! Parsing lives in the XML reader, not here.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use serde_json::Value as Json;
 
@@ -151,6 +152,22 @@ impl Fields {
         (next, false)
     }
 
+    /// The text of a field that likely stands where it stood in the record before: `place` is tried first, and remembers. A list's records
+    /// mostly have the same fields in the same order, and looking each up by name is what costs.
+    pub(crate) fn text_near(&self, name: &str, place: &Cell<usize>) -> Option<Cow<'_, str>> {
+        let here = |at: usize| {
+            let (key, value) = self.entries.get(..self.used)?.get(at)?;
+            (key == name).then_some(value)
+        };
+        if let Some(value) = here(place.get()) {
+            return value.text();
+        }
+        if let Some(at) = self.iter().position(|(key, _)| key == name) {
+            place.set(at);
+        }
+        self.text(name)
+    }
+
     /// Appends text (empty text becomes [`Value::Empty`]) into reused buffers. Does not look for an earlier field of the name.
     pub fn push_text(&mut self, name: &str, text: &str) {
         self.distinct = self.distinct.min(self.used);
@@ -213,6 +230,21 @@ impl Fields {
             value.write_json(out);
         }
         out.push(b'}');
+    }
+
+    /// Appends the JSON of one field, see [`Record::write_member`](super::Record::write_member).
+    pub(super) fn write_member(&self, name: &str, out: &mut Vec<u8>) -> bool {
+        if let Some(value) = self.get(name) {
+            value.write_json(out);
+            return true;
+        }
+        match name
+            .split_once('.')
+            .map(|(head, rest)| (self.get(head), rest))
+        {
+            Some((Some(Value::Nested(inner)), rest)) => inner.write_member(rest, out),
+            _ => false,
+        }
     }
 
     /// The fields as a JSON object.
@@ -374,6 +406,24 @@ mod tests {
         fields.clear();
         fields.put_list("ip", [].into_iter());
         assert_eq!(fields.to_value().to_string(), r#"{"ip":[]}"#);
+    }
+
+    #[test]
+    fn a_field_is_found_wherever_it_moved() {
+        let place = Cell::new(0);
+        let mut fields = Fields::new();
+        for (names, expected) in [
+            (&["a", "b"][..], Some("1")),
+            (&["b", "a"], Some("0")),
+            (&["a"], None),
+            (&["x", "y", "b"], Some("2")),
+        ] {
+            fields.clear();
+            for (at, name) in names.iter().enumerate() {
+                fields.push_text(name, &at.to_string());
+            }
+            assert_eq!(fields.text_near("b", &place).as_deref(), expected);
+        }
     }
 
     #[test]

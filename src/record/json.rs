@@ -25,6 +25,21 @@ impl JsonText {
         })
     }
 
+    /// Takes text that the list splitter has found well formed; bytes that are no UTF-8 are replaced.
+    pub(crate) fn from_split(bytes: &[u8]) -> Self {
+        Self {
+            text: String::from_utf8_lossy(bytes).into_owned(),
+            parsed: OnceCell::new(),
+        }
+    }
+
+    /// Like [`from_split`](Self::from_split), into the buffer that is already here.
+    pub(crate) fn refill(&mut self, bytes: &[u8]) {
+        self.parsed.take();
+        self.text.clear();
+        self.text.push_str(&String::from_utf8_lossy(bytes));
+    }
+
     /// From a value of our own.
     pub fn from_value(value: Value) -> Self {
         Self {
@@ -54,15 +69,21 @@ impl JsonText {
 
     /// The text of a member, see [`Record::text`](super::Record::text).
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        cell(self.member(name)?)
+    }
+
+    /// Appends the JSON of a member, see [`Record::write_member`](super::Record::write_member).
+    pub(super) fn write_member(&self, name: &str, out: &mut Vec<u8>) -> bool {
+        self.member(name)
+            .is_some_and(|member| serde_json::to_writer(out, member).is_ok())
+    }
+
+    fn member(&self, name: &str) -> Option<&Value> {
         let value = self.value();
         if let Some(member) = value.get(name) {
-            return cell(member);
+            return Some(member);
         }
-        let mut at = value;
-        for step in name.split('.') {
-            at = at.get(step)?;
-        }
-        cell(at)
+        name.split('.').try_fold(value, |at, step| at.get(step))
     }
 
     /// Appends the text without white space between tokens.

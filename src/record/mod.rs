@@ -9,10 +9,13 @@ pub mod decode;
 mod fields;
 mod json;
 mod mac;
+mod scan;
+pub mod stream;
 pub mod time;
 mod view;
 pub mod xml;
 
+pub(crate) use fields::write_json_string;
 pub use fields::{Fields, Value};
 pub use json::JsonText;
 pub use mac::Mac;
@@ -68,6 +71,14 @@ impl Record {
         match self {
             Self::Fields(fields) => fields.write_json(out),
             Self::Json(json) => json.write_compact(out),
+        }
+    }
+
+    /// Appends the JSON of the member `name` (a dot steps into nested objects); `false` and nothing written where there is none.
+    pub fn write_member(&self, name: &str, out: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Fields(fields) => fields.write_member(name, out),
+            Self::Json(json) => json.write_member(name, out),
         }
     }
 

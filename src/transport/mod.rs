@@ -7,6 +7,7 @@ mod body;
 mod breaker;
 mod fault;
 mod http;
+pub mod identity;
 mod request;
 mod resolve;
 pub mod show;

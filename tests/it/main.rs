@@ -1,1 +1,23 @@
-fn main() {}
+//! The integration tests: the real program, real sockets on loopback, real TLS.
+//!
+//! One binary, one file a subject. `support` gives each test a command that sees nothing of the developer's own settings, a lab of
+//! its own, and servers that misbehave. A new test goes where its subject is: a command's answers in `mnt_commands`, what a server does
+//! wrong in `mnt_faults`, TLS in `tls`, where values come from in `settings`, what is sent and what never in `safety`, formats in `output`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod cli_surface;
+mod lab_run;
+mod mnt_commands;
+mod mnt_faults;
+mod output;
+mod pxgrid_client;
+mod safety;
+mod settings;
+mod support;
+mod tls;

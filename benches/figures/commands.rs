@@ -1,0 +1,188 @@
+//! Runs whole commands and takes their time or their memory.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::server::Server;
+
+/// One command, ready to be run many times.
+pub(crate) struct Run {
+    program: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+/// Times in seconds.
+pub(crate) struct Times {
+    pub(crate) best: f64,
+    pub(crate) mean: f64,
+}
+
+impl Run {
+    /// The release build of netapi.
+    pub(crate) fn netapi(arguments: &[&str]) -> Self {
+        Self::program(Path::new(env!("CARGO_BIN_EXE_netapi")), arguments)
+    }
+
+    /// Any program.
+    pub(crate) fn program(program: &Path, arguments: &[&str]) -> Self {
+        Self {
+            program: program.to_owned(),
+            arguments: arguments.iter().map(|text| (*text).to_owned()).collect(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// Points netapi at the server.
+    pub(crate) fn against(mut self, server: &Server) -> Self {
+        self.environment = [
+            ("ISE_MNT_FQDN", "localhost".to_owned()),
+            ("ISE_MNT_PORT", server.address.port().to_string()),
+            ("ISE_MNT_USER", "admin".to_owned()),
+            ("ISE_MNT_PASS", "secret".to_owned()),
+            ("ISE_CA_CERT", server.ca.display().to_string()),
+            (
+                "NETAPI_RESOLVE",
+                format!("localhost:{}:127.0.0.1", server.address.port()),
+            ),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        self
+    }
+
+    /// curl, throwing the document away.
+    pub(crate) fn curl(server: &Server, path: &str) -> Self {
+        let url = format!("https://localhost:{}{path}", server.address.port());
+        let ca = server.ca.display().to_string();
+        let override_ = format!("localhost:{}:127.0.0.1", server.address.port());
+        Self::program(
+            Path::new("curl"),
+            &[
+                "-sf",
+                "--http1.1",
+                "-u",
+                "admin:secret",
+                "--cacert",
+                &ca,
+                "--resolve",
+                &override_,
+                "-o",
+                "/dev/null",
+                &url,
+            ],
+        )
+    }
+
+    /// What people do without netapi: `curl | xq | jq`. `None` where xq is not installed.
+    pub(crate) fn pipeline(server: &Server) -> Option<Self> {
+        Command::new("xq")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .ok()?;
+        let line = format!(
+            "curl -sf --http1.1 -u admin:secret --cacert '{}' --resolve localhost:{port}:127.0.0.1 https://localhost:{port}/admin/API/mnt/Session/ActiveList \
+             | xq . | jq -r '.activeList.activeSession[] | [.calling_station_id, .framed_ip_address, .user_name] | @csv'",
+            server.ca.display(),
+            port = server.address.port()
+        );
+        Some(Self::program(Path::new("sh"), &["-c", &line]))
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars().filter(|(name, _)| {
+            ["ISE_", "PXGRID_", "NETAPI_"]
+                .iter()
+                .any(|p| name.starts_with(p))
+        }) {
+            command.env_remove(name);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command
+    }
+
+    /// Wall time of one run, in seconds.
+    fn seconds(&self) -> f64 {
+        let began = Instant::now();
+        let status = self
+            .command(&self.program)
+            .args(&self.arguments)
+            .status()
+            .expect("the command starts");
+        assert!(
+            status.success(),
+            "{} {:?}: {status}",
+            self.program.display(),
+            self.arguments
+        );
+        began.elapsed().as_secs_f64()
+    }
+
+    /// Peak resident memory of one run, by GNU time.
+    pub(crate) fn peak_mebibytes(&self) -> f64 {
+        let output = self
+            .command(Path::new("/usr/bin/time"))
+            .args(["-f", "%M"])
+            .arg(&self.program)
+            .args(&self.arguments)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("GNU time is installed");
+        assert!(
+            output.status.success(),
+            "{:?}: {}",
+            self.arguments,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let text = String::from_utf8_lossy(&output.stderr);
+        let kibibytes: f64 = text
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .trim()
+            .parse()
+            .expect("GNU time prints kibibytes");
+        kibibytes / 1024.0
+    }
+}
+
+/// Runs both in turn, so that whatever else the machine does hits both.
+pub(crate) fn best_of(rounds: u32, ours: &Run, theirs: &Run) -> (Times, Times) {
+    let mut times = (Vec::new(), Vec::new());
+    ours.seconds();
+    theirs.seconds();
+    for _ in 0..rounds {
+        times.0.push(ours.seconds());
+        times.1.push(theirs.seconds());
+    }
+    (summary(&times.0), summary(&times.1))
+}
+
+fn summary(times: &[f64]) -> Times {
+    let best = times.iter().copied().fold(f64::INFINITY, f64::min);
+    #[allow(clippy::cast_precision_loss, reason = "a count of runs")]
+    let mean = times.iter().sum::<f64>() / times.len() as f64;
+    Times { best, mean }
+}
+
+/// Compiles the reference for start-up: a Rust program that prints one line.
+pub(crate) fn one_line_program() -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let source = dir.join("one_line.rs");
+    let program = dir.join("one_line");
+    std::fs::write(&source, "fn main() { println!(\"netapi 0.0.0\"); }").unwrap();
+    let status = Command::new("rustc")
+        .arg("-O")
+        .arg("-o")
+        .arg(&program)
+        .arg(&source)
+        .status()
+        .expect("rustc is installed");
+    assert!(status.success());
+    program
+}

@@ -1,0 +1,137 @@
+//! The figures of the README, measured in one run beside their references: `cargo bench --bench figures`.
+//!
+//! Whole commands are timed, netapi and its reference in turn, on documents that a TLS server in this process hands out from
+//! memory, so that the lab's own cost does not count. Needs curl and GNU time (`/usr/bin/time`). A missed bound is exit status 1.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
+
+mod commands;
+mod server;
+
+use commands::{Run, best_of};
+use server::{Body, Server};
+
+/// Rows of the timed list: 81 MB.
+const ROWS: u64 = 200_000;
+
+struct Figures {
+    missed: u32,
+}
+
+impl Figures {
+    fn line(&mut self, what: &str, measured: f64, bound: f64, unit: &str) {
+        let ok = measured <= bound;
+        self.missed += u32::from(!ok);
+        println!(
+            "{} {what:64} {measured:9.2} {unit:4} (bound {bound})",
+            if ok { "ok  " } else { "MISS" }
+        );
+    }
+}
+
+fn main() {
+    // `cargo test --benches` passes --test: nothing to measure then.
+    if std::env::args().any(|arg| arg == "--test") {
+        return;
+    }
+    let mut figures = Figures { missed: 0 };
+    start_up(&mut figures);
+    big_list(&mut figures);
+    slow_link(&mut figures);
+    memory(&mut figures);
+    size(&mut figures);
+    std::process::exit(i32::from(figures.missed > 0));
+}
+
+fn start_up(figures: &mut Figures) {
+    let one_line = commands::one_line_program();
+    let netapi = Run::netapi(&["--version"]);
+    let reference = Run::program(&one_line, &[]);
+    let (ours, theirs) = best_of(300, &netapi, &reference);
+    figures.line(
+        "--version / a Rust program that prints one line",
+        ours.mean / theirs.mean,
+        2.0,
+        "x",
+    );
+
+    let server = Server::start(Body::Count, None);
+    let count = Run::netapi(&["ise", "mnt", "count"]).against(&server);
+    let curl = Run::curl(&server, "/admin/API/mnt/Session/ActiveCount");
+    let (ours, theirs) = best_of(100, &count, &curl);
+    figures.line(
+        "mnt count / curl of the same request",
+        ours.mean / theirs.mean,
+        1.0,
+        "x",
+    );
+}
+
+fn big_list(figures: &mut Figures) {
+    let server = Server::start(Body::List { rows: ROWS }, None);
+    let csv = Run::netapi(&["ise", "mnt", "sessions", "--format", "csv"]).against(&server);
+    let curl = Run::curl(&server, "/admin/API/mnt/Session/ActiveList");
+    let (ours, theirs) = best_of(15, &csv, &curl);
+    println!(
+        "     curl -o /dev/null, {ROWS} rows: {:.3} s; netapi csv: {:.3} s",
+        theirs.best, ours.best
+    );
+    figures.line(
+        "mnt sessions csv, 200,000 rows / curl",
+        ours.best / theirs.best,
+        3.0,
+        "x",
+    );
+    if let Some(pipeline) = Run::pipeline(&server) {
+        let (ours, theirs) = best_of(2, &csv, &pipeline);
+        println!("     curl | xq | jq: {:.2} s", theirs.best);
+        figures.line(
+            "the same, as a part of curl | xq | jq (1/30)",
+            ours.best / theirs.best,
+            1.0 / 30.0,
+            "x",
+        );
+    } else {
+        println!("     curl | xq | jq: not measured, xq is not installed");
+    }
+}
+
+fn slow_link(figures: &mut Figures) {
+    let server = Server::start(Body::List { rows: ROWS }, Some(125_000_000));
+    let csv = Run::netapi(&["ise", "mnt", "sessions", "--format", "csv"]).against(&server);
+    let curl = Run::curl(&server, "/admin/API/mnt/Session/ActiveList");
+    let (ours, theirs) = best_of(5, &csv, &curl);
+    figures.line(
+        "the same over 1 Gbit/s / curl",
+        ours.best / theirs.best,
+        1.1,
+        "x",
+    );
+}
+
+fn memory(figures: &mut Figures) {
+    for rows in [20_000, 2_000_000] {
+        let server = Server::start(Body::List { rows }, None);
+        for format in ["json", "jsonl", "csv", "tsv"] {
+            let run = Run::netapi(&["ise", "mnt", "sessions", "--format", format]).against(&server);
+            let what = format!("peak memory of mnt sessions --format {format}, {rows} rows");
+            figures.line(&what, run.peak_mebibytes(), 32.0, "MiB");
+        }
+    }
+}
+
+fn size(figures: &mut Figures) {
+    let bytes = std::fs::metadata(env!("CARGO_BIN_EXE_netapi"))
+        .unwrap()
+        .len();
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "a file size in megabytes, for printing"
+    )]
+    figures.line("size of the binary", bytes as f64 / 1e6, 12.0, "MB");
+}

@@ -1,0 +1,37 @@
+//! `netapi completion SHELL`: a static completion script, made from the same definitions as the help.
+
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::context::{DONE, write_out};
+use crate::error::Result;
+
+/// Arguments.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  netapi completion bash > ~/.local/share/bash-completion/completions/netapi
+  netapi completion zsh  > ~/.zfunc/_netapi
+  netapi completion fish > ~/.config/fish/completions/netapi.fish")]
+pub(crate) struct Completion {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+impl Completion {
+    /// Prints the script.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let mut script = Vec::new();
+        clap_complete::generate(
+            self.shell,
+            &mut super::Cli::command(),
+            "netapi",
+            &mut script,
+        );
+        write_out(&String::from_utf8_lossy(&script))?;
+        Ok(DONE)
+    }
+}

@@ -1,0 +1,328 @@
+//! What a command is given: settings, clients made when first asked for, a renderer for its columns, and ways to say something on standard error.
+//!
+//! Commands that need no server (help, lab, completion) never ask, so nothing they do not need can stop them.
+
+use std::io::{IsTerminal, Stderr, Stdout, Write};
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::global::{Color, Global};
+use super::report::Reporter;
+use crate::error::{Error, Kind, Result, from_output};
+use crate::mnt::{MntClient, Requests};
+use crate::record::{Record, RecordSink};
+use crate::render::{Column, Format, Progress, Renderer, Screen, Shape, Style};
+use crate::settings::{Connection, Environment, Settings};
+use crate::transport::{Basic, Client, ClientOptions, Override, Sending, TlsOptions};
+
+/// Width of a terminal that does not tell its own.
+const DEFAULT_WIDTH: u16 = 80;
+
+/// See the module's documentation.
+pub(crate) struct Context {
+    /// The options as typed.
+    pub global: Global,
+    /// The settings with their sources.
+    pub settings: Settings,
+    /// Errors and notices.
+    pub reporter: Reporter,
+}
+
+/// A renderer on standard output, behind a progress line where a person waits for a pipe or a file to fill.
+pub(crate) enum Output {
+    /// Nobody to show progress to.
+    Plain(Renderer<Stdout>),
+    /// With a line on standard error.
+    Watched(Progress<Renderer<Stdout>, Stderr>),
+}
+
+impl Output {
+    /// The renderer, the progress line erased.
+    fn into_renderer(self) -> Renderer<Stdout> {
+        match self {
+            Self::Plain(renderer) => renderer,
+            Self::Watched(progress) => progress.finish(),
+        }
+    }
+}
+
+impl RecordSink for Output {
+    fn begin(&mut self, announced: Option<u64>) -> Result<()> {
+        match self {
+            Self::Plain(sink) => sink.begin(announced),
+            Self::Watched(sink) => sink.begin(announced),
+        }
+    }
+
+    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        match self {
+            Self::Plain(sink) => sink.record(record),
+            Self::Watched(sink) => sink.record(record),
+        }
+    }
+
+    fn raw(&mut self, bytes: &[u8]) -> Result<()> {
+        match self {
+            Self::Plain(sink) => sink.raw(bytes),
+            Self::Watched(sink) => sink.raw(bytes),
+        }
+    }
+
+    fn wants_raw(&self) -> bool {
+        match self {
+            Self::Plain(sink) => sink.wants_raw(),
+            Self::Watched(sink) => sink.wants_raw(),
+        }
+    }
+}
+
+impl Context {
+    /// Captures the environment and resolves the settings, without asking for any of them.
+    pub(crate) fn new(global: Global) -> Self {
+        let settings = Settings::resolve(global.flags(), Environment::capture());
+        let reporter = Reporter::new(&global);
+        if global.trace {
+            super::report::start_trace();
+        }
+        Self {
+            global,
+            settings,
+            reporter,
+        }
+    }
+
+    /// Runs a command's future to its end on this thread.
+    pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::new(Kind::Failed, format!("cannot start: {error}")))?;
+        let result = runtime.block_on(future);
+        // A parser thread that waits for a slow server must not keep a finished command alive.
+        runtime.shutdown_background();
+        result
+    }
+
+    /// The client for the Monitoring node. Asks for a missing password.
+    pub(crate) fn mnt(&self) -> Result<MntClient> {
+        self.mnt_client(false)
+    }
+
+    /// The same; with `--dry-run` or `--curl`, what only reads is sent all the same (`coa --dry-run` may read the session, contract section 8).
+    pub(crate) fn mnt_that_reads(&self) -> Result<MntClient> {
+        self.mnt_client(self.global.dry_run)
+    }
+
+    fn mnt_client(&self, reads: bool) -> Result<MntClient> {
+        let mnt = self.settings.mnt()?;
+        let client = Client::new(self.client_options(&mnt.connection, reads)?)?;
+        let base_url = mnt.base_url();
+        let basic = Basic {
+            user: mnt.user,
+            password: mnt.password,
+        };
+        Ok(MntClient::new(client, Requests::new(base_url, basic)))
+    }
+
+    fn client_options(&self, connection: &Connection, reads: bool) -> Result<ClientOptions> {
+        for warning in &connection.warnings {
+            self.reporter.warn(warning);
+        }
+        let overrides = connection
+            .overrides
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<Vec<Override>>>()?;
+        let sending = if self.global.shows_only() {
+            Sending::Show {
+                curl: self.global.curl,
+                reads,
+                show: Arc::new(show),
+            }
+        } else {
+            Sending::Everything
+        };
+        Ok(ClientOptions {
+            tls: TlsOptions {
+                ca: connection.ca.clone(),
+                insecure: connection.insecure,
+                verify_hostname: connection.verify_hostname,
+                pin_sha256: connection.pin_sha256,
+                identity: None,
+            },
+            overrides,
+            connect_timeout: connection.connect_timeout,
+            idle_timeout: connection.timeout,
+            sending,
+            read_only: connection.read_only,
+            trace: self.global.trace,
+            identity_files: None,
+        })
+    }
+
+    /// Whether a person looks at standard output.
+    pub(crate) fn on_terminal() -> bool {
+        std::io::stdout().is_terminal()
+    }
+
+    /// How to print, with the facts of this terminal.
+    pub(crate) fn style(&self) -> Style {
+        let terminal = Self::on_terminal();
+        Style {
+            format: self.global.chosen_format(),
+            fields: self.global.fields.clone(),
+            sort: self.global.sort.clone(),
+            limit: self.global.limit,
+            header: !self.global.no_header,
+            jq: self.global.jq.clone(),
+            screen: Screen {
+                terminal,
+                width: terminal_width(),
+                color: self.colors(terminal),
+            },
+            now: jiff::Timestamp::now(),
+            zone: jiff::tz::TimeZone::system(),
+        }
+    }
+
+    /// Whether to colour what goes to a terminal (`terminal`) or elsewhere.
+    fn colors(&self, terminal: bool) -> bool {
+        match self.global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+                terminal && !no_color && !dumb
+            }
+        }
+    }
+
+    /// A renderer on standard output, behind a progress line where a person waits for a long list.
+    pub(crate) fn output(&self, columns: &'static [Column], shape: Shape) -> Result<Output> {
+        let renderer = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
+        if std::io::stderr().is_terminal() && !Self::on_terminal() {
+            return Ok(Output::Watched(Progress::new(
+                renderer,
+                "sessions",
+                std::io::stderr(),
+            )));
+        }
+        Ok(Output::Plain(renderer))
+    }
+
+    /// Ends a list that was streamed into `output`: the whole of it, or what came before `outcome`'s error.
+    pub(crate) fn end_list<T>(
+        &self,
+        output: Output,
+        outcome: Result<T>,
+        nothing: &str,
+    ) -> Result<T> {
+        let mut renderer = output.into_renderer();
+        match outcome {
+            Ok(end) => {
+                let rows = renderer.finish()?;
+                if rows == 0 && std::io::stderr().is_terminal() {
+                    self.reporter.note(nothing);
+                }
+                Ok(end)
+            }
+            Err(error) => {
+                renderer.broke_off()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Prints records that are at hand.
+    pub(crate) fn print(
+        &self,
+        records: &[Record],
+        columns: &'static [Column],
+        shape: Shape,
+        nothing: &str,
+    ) -> Result<()> {
+        let mut output = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
+        output.begin(u64::try_from(records.len()).ok())?;
+        for record in records {
+            if let ControlFlow::Break(()) = output.record(record)? {
+                break;
+            }
+        }
+        if output.finish()? == 0 && std::io::stderr().is_terminal() {
+            self.reporter.note(nothing);
+        }
+        Ok(())
+    }
+
+    /// Prints one answer in full; with `--format xml` the document as it came.
+    pub(crate) fn print_answer(
+        &self,
+        record: &Record,
+        raw: &[u8],
+        columns: &'static [Column],
+    ) -> Result<()> {
+        if self.global.chosen_format() == Some(Format::Xml) {
+            return self.print_raw(raw, columns);
+        }
+        self.print(std::slice::from_ref(record), columns, Shape::Single, "")
+    }
+
+    /// Prints a document as it came.
+    pub(crate) fn print_raw(&self, raw: &[u8], columns: &'static [Column]) -> Result<()> {
+        let mut output = Renderer::new(self.style(), columns, Shape::Single, std::io::stdout())?;
+        output.raw(raw)?;
+        output.finish()?;
+        Ok(())
+    }
+
+    /// The error for a format that a command cannot give.
+    pub(crate) fn refuse_xml(&self, why: &str) -> Result<()> {
+        if self.global.chosen_format() == Some(Format::Xml) {
+            return Err(Error::usage(format!(
+                "--format xml is the document as the server sent it; {why}"
+            ))
+            .hint("use --format json, or leave the filter out"));
+        }
+        Ok(())
+    }
+}
+
+/// Writes text to standard output.
+pub(crate) fn write_out(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| from_output(&error))
+}
+
+/// Shows a request instead of sending it. A closed pipe ends the command through the next write.
+fn show(text: &str) {
+    let _ = write_out(&format!("{}\n", text.trim_end()));
+}
+
+/// The terminal's width: `COLUMNS` where it is set, else what the terminal says.
+fn terminal_width() -> u16 {
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .or_else(|| terminal_size::terminal_size().map(|(width, _)| width.0))
+        .filter(|width| *width > 0)
+        .unwrap_or(DEFAULT_WIDTH)
+}
+
+/// The exit status of a bulk run: every item that failed was already named.
+pub(crate) fn bulk_outcome(failed: u64, total: u64) -> Result<()> {
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Partial,
+        format!("{failed} of {total} failed"),
+    ))
+}
+
+/// Success.
+pub(crate) const DONE: ExitCode = ExitCode::SUCCESS;

@@ -1,0 +1,270 @@
+//! The options that every command takes, before or after the subcommand, and what they become: flags for `settings`, a style
+//! for `render`. Nothing is read or resolved here.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::error::{Error, Result};
+use crate::render::Format;
+use crate::settings::Flags;
+
+/// When to colour.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise
+    #[default]
+    Auto,
+    /// Also into a pipe
+    Always,
+    /// Never
+    Never,
+}
+
+/// Global options.
+#[derive(Args, Debug, Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
+pub(crate) struct Global {
+    /// How to print: table (TSV without header on a pipe), tsv, csv, json, jsonl, yaml, or xml as the MnT node sent it
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = parse_format, help_heading = "Output")]
+    pub format: Option<Format>,
+
+    /// Short for --format json
+    #[arg(
+        long,
+        global = true,
+        conflicts_with = "format",
+        help_heading = "Output"
+    )]
+    pub json: bool,
+
+    /// The columns or members to print, in this order
+    #[arg(
+        long,
+        global = true,
+        value_name = "A,B,C",
+        value_delimiter = ',',
+        help_heading = "Output"
+    )]
+    pub fields: Vec<String>,
+
+    /// Sort by a column or member, descending with a leading '-'; holds the whole list in memory
+    #[arg(
+        long,
+        global = true,
+        value_name = "FIELD",
+        allow_hyphen_values = true,
+        help_heading = "Output"
+    )]
+    pub sort: Option<String>,
+
+    /// Stop after N rows
+    #[arg(long, global = true, value_name = "N", help_heading = "Output")]
+    pub limit: Option<u64>,
+
+    /// No header line in table, tsv and csv
+    #[arg(long, global = true, help_heading = "Output")]
+    pub no_header: bool,
+
+    /// Run a jq expression over the JSON (over each object with --format jsonl)
+    #[arg(long, global = true, value_name = "EXPR", help_heading = "Output")]
+    pub jq: Option<String>,
+
+    /// When to colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    pub color: Color,
+
+    /// Profile in the configuration file
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
+    pub profile: Option<String>,
+
+    /// Configuration file instead of the usual one
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Settings",
+        hide_short_help = true
+    )]
+    pub config: Option<PathBuf>,
+
+    /// Read NAME=value lines as if they were in the environment; the environment itself wins
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Settings",
+        hide_short_help = true
+    )]
+    pub env_file: Option<PathBuf>,
+
+    /// Never ask for anything
+    #[arg(long, global = true, help_heading = "Settings", hide_short_help = true)]
+    pub no_input: bool,
+
+    /// Monitoring node
+    #[arg(long, global = true, value_name = "HOST", help_heading = "Connection")]
+    pub mnt_host: Option<String>,
+
+    /// Port of the Monitoring node [default: 443]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PORT",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub mnt_port: Option<u16>,
+
+    /// Administrator for the Monitoring node
+    #[arg(long, global = true, value_name = "USER", help_heading = "Connection")]
+    pub mnt_user: Option<String>,
+
+    /// File that holds the password, '-' for standard input
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
+    pub password_file: Option<PathBuf>,
+
+    /// CA certificates (PEM) to trust instead of the system's
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
+    pub cacert: Option<PathBuf>,
+
+    /// Trust only the server certificate with this SHA-256 fingerprint
+    #[arg(
+        long,
+        global = true,
+        value_name = "HEX",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub pin_sha256: Option<String>,
+
+    /// Connect to ADDR where HOST:PORT is asked for
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST:PORT:ADDR",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub resolve: Vec<String>,
+
+    /// Do not check the server's certificate at all
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub insecure: bool,
+
+    /// Check the certificate's chain but not its name
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub no_verify_hostname: bool,
+
+    /// Time allowed for connecting [default: 10s]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub connect_timeout: Option<String>,
+
+    /// Time allowed without an answer, or with less than 1 kB of it; no limit on the whole [default: 60s]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub timeout: Option<String>,
+
+    /// Refuse every command that changes the network
+    #[arg(long, global = true, help_heading = "Safety", hide_short_help = true)]
+    pub read_only: bool,
+
+    /// Show the request and send nothing
+    #[arg(
+        long,
+        global = true,
+        conflicts_with = "curl",
+        help_heading = "Safety",
+        hide_short_help = true
+    )]
+    pub dry_run: bool,
+
+    /// Print the equivalent curl command and send nothing
+    #[arg(long, global = true, help_heading = "Safety", hide_short_help = true)]
+    pub curl: bool,
+
+    /// Log requests and answers, without secrets, on standard error
+    #[arg(long, global = true, help_heading = "Safety", hide_short_help = true)]
+    pub trace: bool,
+}
+
+fn parse_format(text: &str) -> Result<Format, String> {
+    text.parse().map_err(|error: Error| error.to_string())
+}
+
+impl Global {
+    /// The format asked for; `None` is the table.
+    pub(crate) fn chosen_format(&self) -> Option<Format> {
+        if self.json {
+            Some(Format::Json)
+        } else {
+            self.format
+        }
+    }
+
+    /// Whether errors are to be JSON too.
+    pub(crate) fn errors_as_json(&self) -> bool {
+        matches!(self.chosen_format(), Some(Format::Json | Format::Jsonl))
+    }
+
+    /// Whether something only shows requests.
+    pub(crate) fn shows_only(&self) -> bool {
+        self.dry_run || self.curl
+    }
+}
+
+impl Global {
+    /// The connection and settings options, for [`Settings::resolve`](crate::settings::Settings::resolve).
+    pub(crate) fn flags(&self) -> Flags {
+        Flags {
+            profile: self.profile.clone(),
+            config: self.config.clone(),
+            env_file: self.env_file.clone(),
+            no_input: self.no_input,
+            mnt_host: self.mnt_host.clone(),
+            mnt_port: self.mnt_port,
+            mnt_user: self.mnt_user.clone(),
+            password_file: self.password_file.clone(),
+            cacert: self.cacert.clone(),
+            pin_sha256: self.pin_sha256.clone(),
+            resolve: self.resolve.clone(),
+            insecure: self.insecure,
+            no_verify_hostname: self.no_verify_hostname,
+            connect_timeout: self.connect_timeout.clone(),
+            timeout: self.timeout.clone(),
+            read_only: self.read_only,
+            ..Flags::default()
+        }
+    }
+}

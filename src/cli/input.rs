@@ -1,0 +1,142 @@
+//! What the arguments of several commands have in common: a MAC address or `-`, lists on standard input, a question before harm.
+//! It sends nothing.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use crate::error::{Error, Result};
+use crate::record::Mac;
+
+/// Longest line taken from a list: a MAC address and a comment fit; a binary file does not.
+const LINE_LIMIT: u64 = 4096;
+
+/// A MAC address, or `-` for a list on standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum MacOrList {
+    /// One endpoint.
+    One(Mac),
+    /// One a line on standard input.
+    List,
+}
+
+/// For clap: a MAC address in any spelling.
+pub(crate) fn mac(text: &str) -> Result<Mac, String> {
+    text.parse().map_err(with_hint)
+}
+
+/// For clap: a MAC address, or `-`.
+pub(crate) fn mac_or_list(text: &str) -> Result<MacOrList, String> {
+    if text == "-" {
+        return Ok(MacOrList::List);
+    }
+    mac(text).map(MacOrList::One)
+}
+
+/// For clap: an IP address, v4 or v6, without zone.
+pub(crate) fn ip(text: &str) -> Result<std::net::IpAddr, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| format!("'{text}' is not an IP address"))
+}
+
+/// For clap: a duration such as `90s` or `1h30m`.
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+    crate::settings::duration::parse(text).map_err(with_hint)
+}
+
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "handed to map_err, which gives the error away"
+)]
+fn with_hint(error: Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{}; {hint}", error.message()),
+        None => error.message().to_owned(),
+    }
+}
+
+/// One line of a list: its number from 1, the text, and the MAC address if it is one.
+pub(crate) struct ListLine {
+    /// The line's number, from 1.
+    pub number: u64,
+    /// The address, or why it is none.
+    pub mac: Result<Mac>,
+}
+
+/// Reads MAC addresses, one a line; blank lines and what follows `#` are passed over.
+pub(crate) fn mac_lines(mut input: impl BufRead) -> impl Iterator<Item = Result<ListLine>> {
+    let mut number = 0;
+    std::iter::from_fn(move || {
+        loop {
+            number += 1;
+            let mut bytes = Vec::new();
+            match std::io::Read::take(&mut input, LINE_LIMIT).read_until(b'\n', &mut bytes) {
+                Ok(0) => return None,
+                Ok(read) if read as u64 == LINE_LIMIT => {
+                    return Some(Err(Error::usage(format!(
+                        "line {number} of standard input is longer than {LINE_LIMIT} bytes"
+                    ))
+                    .hint("give one MAC address a line")));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    return Some(Err(Error::usage(format!(
+                        "cannot read standard input: {error}"
+                    ))));
+                }
+            }
+            let line = String::from_utf8_lossy(&bytes);
+            let text = line.split('#').next().unwrap_or_default().trim();
+            if !text.is_empty() {
+                return Some(Ok(ListLine {
+                    number,
+                    mac: text.parse(),
+                }));
+            }
+        }
+    })
+}
+
+/// Asks a question on a terminal; elsewhere, or with `--no-input`, `--yes` is the only way.
+pub(crate) fn confirm(question: &str, yes: bool, no_input: bool) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if no_input || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(
+            Error::usage(format!("{question} needs --yes where nobody can be asked"))
+                .hint("add --yes if that is what you want"),
+        );
+    }
+    let mut stderr = std::io::stderr();
+    let asked = write!(stderr, "{question} Type 'yes' to go on: ").and_then(|()| stderr.flush());
+    let mut answer = String::new();
+    if asked.is_ok() && std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes" {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "nothing was changed: the answer was not 'yes'",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_pass_over_blank_lines_and_comments_and_name_the_line() {
+        let text = "C8:5B:76:C6:59:62\n\n# later\nc85b.76c6.5963 # desk 4\nnot-a-mac\n";
+        let lines: Vec<_> = mac_lines(text.as_bytes()).map(Result::unwrap).collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(
+            lines[1].mac.as_ref().unwrap().to_string(),
+            "C8:5B:76:C6:59:63"
+        );
+        assert_eq!((lines[2].number, lines[2].mac.is_err()), (5, true));
+    }
+
+    #[test]
+    fn an_endless_line_is_refused() {
+        let text = "A".repeat(10_000);
+        assert!(mac_lines(text.as_bytes()).next().unwrap().is_err());
+    }
+}

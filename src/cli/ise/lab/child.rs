@@ -1,0 +1,91 @@
+//! Runs the command of `lab run`: the lab's settings in its environment, this program on its PATH, signals passed on, its exit status ours.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitCode;
+
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::up::no_signals;
+use crate::error::{Error, Kind, Result};
+
+/// Runs `command` to its end.
+pub(super) async fn run(
+    command: &[OsString],
+    environment: &[(&str, String)],
+    remove: &BTreeSet<OsString>,
+) -> Result<ExitCode> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(Error::usage("no command given"));
+    };
+    // Ctrl-C reaches the whole foreground group: the command answers it, and we end when it does. TERM comes to us alone
+    // and is passed on.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let mut child = Command::new(program);
+    child.args(arguments);
+    for name in remove {
+        child.env_remove(name);
+    }
+    child.envs(environment.iter().map(|(name, value)| (name, value)));
+    if let Some(path) = path_with_ourselves() {
+        child.env("PATH", path);
+    }
+    let mut child = child
+        .spawn()
+        .map_err(|error| not_started(program, &error))?;
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                let status = status.map_err(|error| Error::new(Kind::Failed, format!("lost the command: {error}")))?;
+                return Ok(ExitCode::from(as_the_shell_shows(status)));
+            }
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => pass_on_terminate(&child),
+        }
+    }
+}
+
+fn pass_on_terminate(child: &tokio::process::Child) {
+    if let Some(pid) = child
+        .id()
+        .and_then(|pid| i32::try_from(pid).ok())
+        .and_then(rustix::process::Pid::from_raw)
+    {
+        // The command may have ended in this moment; its status is about to be read either way.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+}
+
+/// The exit code, or 128 and the signal's number.
+fn as_the_shell_shows(status: std::process::ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
+    u8::try_from(code).unwrap_or(1)
+}
+
+/// PATH with this program's directory in front.
+fn path_with_ourselves() -> Option<OsString> {
+    let program = std::env::current_exe().ok()?;
+    let old = std::env::var_os("PATH").unwrap_or_default();
+    let paths = program
+        .parent()
+        .map(std::path::Path::to_path_buf)
+        .into_iter()
+        .chain(std::env::split_paths(&old));
+    std::env::join_paths(paths).ok()
+}
+
+fn not_started(program: &OsString, error: &std::io::Error) -> Error {
+    let program = program.to_string_lossy();
+    let hint = match error.kind() {
+        std::io::ErrorKind::NotFound => "check the spelling; a shell line needs sh -c '…'",
+        std::io::ErrorKind::PermissionDenied => "make it executable: chmod +x",
+        _ => "what follows -- must be a program and its arguments",
+    };
+    Error::usage(format!("cannot run '{program}': {error}")).hint(hint)
+}

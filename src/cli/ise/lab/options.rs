@@ -1,0 +1,53 @@
+//! The options that `lab run` and `lab up` share.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::lab::population::MOST_SESSIONS;
+use crate::lab::{Fault, LabOptions};
+
+/// What the lab is like.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// How many sessions there are, to 2,000,000
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=MOST_SESSIONS))]
+    sessions: u64,
+    /// Another seed makes another population
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Port of the Monitoring node instead of a free one
+    #[arg(long, value_name = "PORT")]
+    listen_mnt: Option<u16>,
+    /// Directory for the certificates instead of a temporary one
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Inject a fault: NAME[@N][:PATHPART], see `netapi ise lab faults`; repeatable
+    #[arg(long = "fault", value_name = "FAULT", value_parser = fault)]
+    faults: Vec<Fault>,
+    /// Write every request that arrives to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+fn fault(text: &str) -> Result<Fault, String> {
+    text.parse()
+        .map_err(|error: crate::error::Error| match error.hint_text() {
+            Some(hint) => format!("{}; {hint}", error.message()),
+            None => error.message().to_owned(),
+        })
+}
+
+impl Options {
+    /// For the lab.
+    pub(crate) fn into_lab(self) -> LabOptions {
+        LabOptions {
+            sessions: self.sessions,
+            seed: self.seed,
+            faults: self.faults,
+            dir: self.dir,
+            listen_mnt: self.listen_mnt,
+            log: self.log,
+        }
+    }
+}

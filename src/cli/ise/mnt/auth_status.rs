@@ -1,0 +1,83 @@
+//! `netapi ise mnt auth-status`: an endpoint's authentication attempts, newest first.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::columns::ATTEMPT;
+use super::details::{Details, Jobs};
+use crate::cli::Context;
+use crate::cli::context::bulk_outcome;
+use crate::cli::input::{self, MacOrList};
+use crate::error::{Error, Result};
+use crate::render::{Format, Shape};
+
+/// The longest look back that the node takes: five days (reference mnt-api, section 1, row 16).
+const LONGEST: Duration = Duration::from_hours(120);
+
+/// Arguments.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  netapi ise mnt auth-status C8:5B:76:C6:59:62
+  netapi ise mnt auth-status C8:5B:76:C6:59:62 --since 1d --records 20
+  netapi ise mnt auth-status - --json < macs.txt
+
+No attempt in that time is an empty list, not an error.")]
+pub(crate) struct AuthStatus {
+    /// The endpoint's MAC address, or '-' for one a line on standard input
+    #[arg(value_name = "MAC", value_parser = input::mac_or_list)]
+    mac: MacOrList,
+    /// How far to look back, at most 5d
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = look_back)]
+    since: Duration,
+    /// At most this many attempts of an endpoint; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    records: u32,
+    #[command(flatten)]
+    jobs: Jobs,
+}
+
+/// For clap: a look back that the node takes.
+pub(crate) fn look_back(text: &str) -> Result<Duration, String> {
+    let duration = input::duration(text)?;
+    if duration > LONGEST || duration.as_secs() == 0 {
+        return Err(format!(
+            "'{text}' is out of range: the node looks back from 1s to 5d"
+        ));
+    }
+    Ok(duration)
+}
+
+impl AuthStatus {
+    /// Asks and prints.
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        let client = context.mnt()?;
+        let seconds = seconds(self.since)?;
+        let MacOrList::One(mac) = self.mac else {
+            context.refuse_xml("a list joins many documents")?;
+            let details = Details::new(client, self.jobs);
+            let mut output = context.output(ATTEMPT, Shape::List)?;
+            let tally = details
+                .attempts_listed(seconds, self.records, &mut output, context)
+                .await;
+            let tally = context.end_list(output, tally, "no attempts in that time")?;
+            return bulk_outcome(tally.failed, tally.total);
+        };
+        let attempts = client.auth_status(mac, seconds, self.records).await?;
+        if context.global.chosen_format() == Some(Format::Xml) {
+            return context.print_raw(&attempts.raw, ATTEMPT);
+        }
+        context.print(
+            &attempts.records,
+            ATTEMPT,
+            Shape::List,
+            &format!("no attempts of {mac} in that time"),
+        )
+    }
+}
+
+/// Whole seconds for the path.
+pub(crate) fn seconds(duration: Duration) -> Result<u32> {
+    u32::try_from(duration.as_secs()).map_err(|_| Error::usage("the look back is too long"))
+}

@@ -1,0 +1,52 @@
+//! The columns that session lists and details share. Member names differ from document to document (reference mnt-api, section 2.5); a column names them all.
+
+use crate::render::{CellKind, Column, Source, column, first_of};
+
+/// Columns of the active list.
+pub(crate) const SESSION: &[Column] = &[
+    column("MAC", "calling_station_id"),
+    first_of("IP", &["framed_ip_address", "framed_ipv6_address"]),
+    first_of("USER", &["user_name", "username", "radius_username"]),
+    first_of("NAS", &["nas_ip_address", "nas_ipv6_address"]),
+    first_of("SERVER", &["server", "acs_server"]),
+];
+
+/// Columns of the active list with one detail call a row.
+pub(crate) const SESSION_DETAIL: &[Column] = &[
+    column("MAC", "calling_station_id"),
+    first_of("IP", &["framed_ip_address", "framed_ipv6_address"]),
+    first_of("USER", &["user_name", "username", "radius_username"]),
+    first_of("NAS", &["nas_ip_address", "nas_ipv6_address"]),
+    first_of("SERVER", &["acs_server", "server"]),
+    column("PORT", "nas_port_id"),
+    first_of("METHOD", &["authentication_method", "auth_method"]),
+    column("PROFILE", "endpoint_policy"),
+    first_of("SGT", &["cts_security_group", "security_group"]),
+];
+
+/// Columns of authentication attempts.
+pub(crate) const ATTEMPT: &[Column] = &[
+    Column {
+        title: "TIME",
+        value: Source::FirstOf(&["acs_timestamp", "auth_acs_timestamp"]),
+        kind: CellKind::Time,
+    },
+    Column {
+        title: "RESULT",
+        value: Source::With(verdict),
+        kind: CellKind::Verdict,
+    },
+    first_of("USER", &["user_name"]),
+    column("MAC", "calling_station_id"),
+    column("NAS", "nas_ip_address"),
+    column("PORT", "nas_port_id"),
+    column("METHOD", "authentication_method"),
+    column("SERVER", "acs_server"),
+    column("REASON", "failure_reason"),
+];
+
+fn verdict(record: &crate::record::Record) -> Option<std::borrow::Cow<'_, str>> {
+    record
+        .passed()
+        .map(|passed| if passed { "pass".into() } else { "fail".into() })
+}

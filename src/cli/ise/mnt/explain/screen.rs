@@ -1,0 +1,178 @@
+//! Draws an explanation for a person: the verdict first, then the facts, then the attempts. Pure: JSON in, text out.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::render::time::show as show_time;
+use crate::render::{Style, terminal_safe};
+
+/// Facts in the order a person asks for them: JSON member, label.
+const FACTS: [(&str, &str); 15] = [
+    ("cause", "cause"),
+    ("resolution", "remedy"),
+    ("time", "when"),
+    ("user", "user"),
+    ("identityStore", "identity store"),
+    ("server", "server"),
+    ("method", "method"),
+    ("protocol", "protocol"),
+    ("policySet", "policy set"),
+    ("authenticationRule", "authentication"),
+    ("authorizationRule", "authorization"),
+    ("profiles", "profiles"),
+    ("sgt", "SGT"),
+    ("posture", "posture"),
+    ("latencyMs", "latency"),
+];
+
+/// Width of the labels.
+const LABEL: usize = 16;
+
+/// The screen.
+pub(super) fn draw(explanation: &Value, style: &Style) -> String {
+    let mut out = String::new();
+    let why = explanation.get("why").unwrap_or(&Value::Null);
+    let verdict = text(explanation, "verdict");
+    out.push_str(text(explanation, "mac"));
+    out.push_str("  ");
+    out.push_str(&paint(verdict, style));
+    if let Some(failure) = member(why, "failure") {
+        out.push_str(": ");
+        out.push_str(&safe(failure, style));
+    }
+    out.push_str("\n\n");
+    line(&mut out, "where", &place(why), style);
+    for (name, label) in FACTS {
+        let Some(value) = member(why, name) else {
+            continue;
+        };
+        let value = match name {
+            "time" => show_time(value, style),
+            "latencyMs" => format!("{value} ms"),
+            _ => value.to_owned(),
+        };
+        line(&mut out, label, &value, style);
+    }
+    if let Some(steps) = member(why, "steps") {
+        line(&mut out, "steps", &steps.replace(',', " "), style);
+    }
+    if let Some(latency) = member(why, "stepLatency") {
+        line(&mut out, "slowest step", &slowest(latency), style);
+    }
+    attempts(&mut out, explanation, style);
+    out
+}
+
+fn attempts(out: &mut String, explanation: &Value, style: &Style) {
+    let Some(list) = explanation
+        .get("attempts")
+        .and_then(Value::as_array)
+        .filter(|list| list.len() > 1)
+    else {
+        return;
+    };
+    out.push_str("\nlast attempts\n");
+    for attempt in list {
+        let result = text(attempt, "result");
+        let what = member(attempt, "failure")
+            .or_else(|| member(attempt, "authorizationRule"))
+            .unwrap_or_default();
+        let time = show_time(text(attempt, "time"), style);
+        let _ = writeln!(
+            out,
+            "  {}  {}  {}",
+            safe(&time, style),
+            paint_result(result, style),
+            safe(what, style)
+        );
+    }
+}
+
+/// Device, address and port in one phrase.
+fn place(why: &Value) -> String {
+    let device = member(why, "device").unwrap_or_default();
+    let nas = member(why, "nas")
+        .map(|nas| {
+            if device.is_empty() {
+                nas.to_owned()
+            } else {
+                format!("({nas})")
+            }
+        })
+        .unwrap_or_default();
+    let port = member(why, "port").unwrap_or_default();
+    [device, nas.as_str(), port]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The longest of `1=0;2=14;…`, by position: which step code it belongs to is not settled (reference mnt-api, section 2.3, quirk 5).
+fn slowest(latency: &str) -> String {
+    latency
+        .split(';')
+        .filter_map(|pair| {
+            let (position, milliseconds) = pair.split_once('=')?;
+            Some((milliseconds.trim().parse::<u64>().ok()?, position.trim()))
+        })
+        .max_by_key(|(milliseconds, _)| *milliseconds)
+        .map(|(milliseconds, position)| format!("position {position}, {milliseconds} ms"))
+        .unwrap_or_default()
+}
+
+fn line(out: &mut String, label: &str, value: &str, style: &Style) {
+    if !value.is_empty() {
+        let _ = writeln!(out, "  {label:LABEL$}{}", safe(value, style));
+    }
+}
+
+/// Text for this screen: one line, and nothing that steers a terminal.
+fn safe(text: &str, _style: &Style) -> String {
+    terminal_safe(text).into_owned()
+}
+
+fn paint(verdict: &str, style: &Style) -> String {
+    let code = if verdict == "on the network" {
+        "32"
+    } else {
+        "31"
+    };
+    if style.screen.color {
+        format!("\u{1b}[1;{code}m{verdict}\u{1b}[0m")
+    } else {
+        verdict.to_owned()
+    }
+}
+
+fn paint_result(result: &str, style: &Style) -> String {
+    let code = if result == "pass" { "32" } else { "31" };
+    if style.screen.color {
+        format!("\u{1b}[{code}m{result}\u{1b}[0m")
+    } else {
+        result.to_owned()
+    }
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn member<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value
+        .get(name)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_step_is_named_by_position() {
+        assert_eq!(slowest("1=0;2=4;3=14;4=x"), "position 3, 14 ms");
+        assert_eq!(slowest("nonsense"), "");
+    }
+}

@@ -1,0 +1,195 @@
+//! The filters of session lists, applied while rows stream by: the MnT node has none of its own (reference mnt-api, section 1, row 4).
+
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+
+use clap::Args;
+
+use crate::cli::input;
+use crate::error::Result;
+use crate::record::{Record, RecordSink, Value};
+
+/// Which rows are wanted. Several conditions must all hold.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct Filter {
+    /// Only sessions on the switch or controller with this address
+    #[arg(long, value_name = "IP", value_parser = input::ip)]
+    nas: Option<IpAddr>,
+    /// Only this user name, whole, in any case; '*' stands for any text
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// Only the endpoint with this address, v4 or v6
+    #[arg(long, value_name = "IP", value_parser = input::ip)]
+    ip: Option<IpAddr>,
+    /// Only sessions of this policy service node
+    #[arg(long, value_name = "PSN")]
+    server: Option<String>,
+    /// Only this MAC address, or those that begin so (3 bytes: the vendor)
+    #[arg(long, value_name = "MAC-OR-PREFIX", value_parser = mac_prefix)]
+    mac: Option<MacPrefix>,
+}
+
+/// Hexadecimal digits, upper case, at most twelve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct MacPrefix(String);
+
+fn mac_prefix(text: &str) -> Result<MacPrefix, String> {
+    let digits: String = text
+        .trim()
+        .chars()
+        .filter(|c| !matches!(c, ':' | '-' | '.'))
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
+    if digits.is_empty() || digits.len() > 12 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err(format!(
+            "'{text}' is not a MAC address or the beginning of one; write it as C8:5B:76 or c85b.76c6.5962"
+        ));
+    }
+    Ok(MacPrefix(digits))
+}
+
+impl Filter {
+    /// Whether nothing is filtered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.nas.is_none()
+            && self.user.is_none()
+            && self.ip.is_none()
+            && self.server.is_none()
+            && self.mac.is_none()
+    }
+
+    /// Whether a row is wanted.
+    pub(crate) fn wants(&self, record: &Record) -> bool {
+        self.nas.is_none_or(|ip| {
+            is_address(record, "nas_ip_address", ip) || is_address(record, "nas_ipv6_address", ip)
+        }) && self.ip.is_none_or(|ip| {
+            is_address(record, "framed_ip_address", ip)
+                || is_address(record, "framed_ipv6_address", ip)
+        }) && self.server.as_ref().is_none_or(|server| {
+            record
+                .text("server")
+                .or_else(|| record.text("acs_server"))
+                .is_some_and(|text| text.eq_ignore_ascii_case(server))
+        }) && self.user.as_ref().is_none_or(|user| {
+            record
+                .text("user_name")
+                .or_else(|| record.text("username"))
+                .is_some_and(|text| matches_name(user, &text))
+        }) && self.mac.as_ref().is_none_or(|prefix| {
+            record
+                .text("calling_station_id")
+                .is_some_and(|text| begins_with(&text, &prefix.0))
+        })
+    }
+}
+
+fn is_address(record: &Record, member: &str, wanted: IpAddr) -> bool {
+    let is = |text: &str| text.trim().parse::<IpAddr>().is_ok_and(|ip| ip == wanted);
+    match record {
+        Record::Fields(fields) => match fields.get(member) {
+            Some(Value::Text(text)) => is(text),
+            Some(Value::List(list)) => list
+                .iter()
+                .any(|item| matches!(item, Value::Text(text) if is(text))),
+            _ => false,
+        },
+        Record::Json(_) => record
+            .text(member)
+            .is_some_and(|text| text.split(", ").any(is)),
+    }
+}
+
+/// Compares hexadecimal digits only, so the spelling of either side does not matter.
+fn begins_with(station: &str, prefix: &str) -> bool {
+    // A VPN user's calling station is an IP address; its digits are no MAC address.
+    if station.parse::<IpAddr>().is_ok() {
+        return false;
+    }
+    let mut digits = station.chars().filter(|c| !matches!(c, ':' | '-' | '.'));
+    prefix.chars().all(|wanted| {
+        digits
+            .next()
+            .is_some_and(|digit| digit.eq_ignore_ascii_case(&wanted))
+    })
+}
+
+/// Whole-name comparison without case; `*` stands for any run of characters.
+fn matches_name(pattern: &str, name: &str) -> bool {
+    let pattern = pattern.to_lowercase();
+    let name = name.to_lowercase();
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let Some(last) = parts.next_back() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        let Some(at) = rest.find(part) else {
+            return false;
+        };
+        rest = rest.get(at + part.len()..).unwrap_or_default();
+    }
+    rest.ends_with(last)
+}
+
+/// Passes on the rows that a [`Filter`] wants.
+pub(crate) struct Filtered<S> {
+    filter: Filter,
+    /// Where wanted rows go.
+    pub inner: S,
+}
+
+impl<S> Filtered<S> {
+    /// A filter in front of `inner`.
+    pub(crate) fn new(filter: Filter, inner: S) -> Self {
+        Self { filter, inner }
+    }
+}
+
+impl<S: RecordSink> RecordSink for Filtered<S> {
+    fn begin(&mut self, announced: Option<u64>) -> Result<()> {
+        self.inner.begin(announced)
+    }
+
+    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        if self.filter.wants(record) {
+            self.inner.record(record)
+        } else {
+            Ok(ControlFlow::Continue(()))
+        }
+    }
+
+    fn raw(&mut self, bytes: &[u8]) -> Result<()> {
+        self.inner.raw(bytes)
+    }
+
+    fn wants_raw(&self) -> bool {
+        self.inner.wants_raw()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_compare_whole_without_case_and_with_stars() {
+        assert!(matches_name("LAB\\Pat.Kim", "lab\\pat.kim"));
+        assert!(!matches_name("pat", "pat.kim"));
+        assert!(matches_name("*pat.kim*", "LAB\\pat.kim"));
+        assert!(matches_name("host/*.example", "host/ws-1.lab.example"));
+        assert!(!matches_name("a*a", "a"));
+        assert!(matches_name("*", ""));
+    }
+
+    #[test]
+    fn prefixes_compare_digits_and_pass_over_vpn_addresses() {
+        let prefix = mac_prefix("c8-5b.76").unwrap();
+        assert!(begins_with("C8:5B:76:C6:59:62", &prefix.0));
+        assert!(!begins_with("C8:5C:76:C6:59:62", &prefix.0));
+        assert!(!begins_with("203.0.113.90", &mac_prefix("20").unwrap().0));
+        assert!(mac_prefix("xyz").is_err() && mac_prefix("").is_err());
+    }
+}

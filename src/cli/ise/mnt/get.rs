@@ -1,0 +1,76 @@
+//! `netapi ise mnt get`: the escape hatch. Any GET below `/admin/API/mnt/`, the body as it came, or decoded with `--json`.
+
+use std::io::Write;
+
+use clap::Args;
+
+use crate::cli::Context;
+use crate::error::{Error, Kind, Result, from_output};
+use crate::mnt::{self, documents};
+use crate::record::xml;
+use crate::render::{Column, Format, Shape};
+use crate::transport::BodyReader;
+
+const COLUMNS: &[Column] = &[];
+
+/// Arguments.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  netapi ise mnt get Session/ActiveCount
+  netapi ise mnt get Version --json
+
+Paths that change the network (CoA, Delete) are refused: use `coa` and `delete`.")]
+pub(crate) struct Get {
+    /// Path below /admin/API/mnt/, already percent-encoded
+    #[arg(value_name = "PATH")]
+    path: String,
+}
+
+impl Get {
+    /// Asks and prints.
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        let path = mnt::checked(&self.path)?;
+        let client = context.mnt()?;
+        let as_it_came = matches!(context.global.chosen_format(), None | Some(Format::Xml));
+        if as_it_came && context.global.jq.is_none() {
+            let reader = client.get(&path).await?.into_reader();
+            return tokio::task::spawn_blocking(move || copy(reader))
+                .await
+                .map_err(|error| Error::new(Kind::Failed, format!("the copy ended: {error}")))?;
+        }
+        let shape = match documents::answering(&path).shape {
+            xml::Shape::Single => Shape::Single,
+            xml::Shape::Rows { .. } => Shape::List,
+        };
+        let output = context.output(COLUMNS, shape)?;
+        let (output, outcome) = client.get_records(&path, output).await;
+        context.end_list(output, outcome, "no records")?;
+        Ok(())
+    }
+}
+
+/// Bytes of the body to standard output: whole lines of a document may be megabytes long, so by pieces.
+fn copy(mut reader: BodyReader) -> Result<()> {
+    let terminal = Context::on_terminal();
+    let mut stdout = std::io::stdout().lock();
+    loop {
+        let piece = std::io::BufRead::fill_buf(&mut reader).map_err(|error| {
+            BodyReader::error(&error).unwrap_or_else(|| {
+                Error::new(Kind::Failed, format!("cannot read the answer: {error}"))
+            })
+        })?;
+        if piece.is_empty() {
+            return stdout.flush().map_err(|error| from_output(&error));
+        }
+        let length = piece.len();
+        let written = if terminal {
+            let text = String::from_utf8_lossy(piece);
+            stdout.write_all(crate::render::safe::terminal_safe_lines(&text).as_bytes())
+        } else {
+            stdout.write_all(piece)
+        };
+        written.map_err(|error| from_output(&error))?;
+        std::io::BufRead::consume(&mut reader, length);
+    }
+}

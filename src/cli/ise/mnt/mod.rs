@@ -1,0 +1,81 @@
+//! `netapi ise mnt`: the Monitoring node's commands, one file each.
+
+mod acct_status;
+mod auth_list;
+mod auth_status;
+mod coa;
+mod columns;
+mod count;
+mod delete;
+mod details;
+mod explain;
+mod failure_reasons;
+mod filter;
+mod get;
+mod session;
+mod sessions;
+mod version;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::cli::Context;
+use crate::cli::context::DONE;
+use crate::error::Result;
+
+/// `netapi ise mnt …`
+#[derive(Subcommand, Debug)]
+pub(crate) enum Mnt {
+    /// Product, version and role of the node
+    Version(version::Version),
+    /// How many sessions are active
+    Count(count::Count),
+    /// Active sessions
+    Sessions(sessions::Sessions),
+    /// One session in full
+    Session(session::Session),
+    /// Authenticated sessions in a window of time
+    AuthList(auth_list::AuthList),
+    /// Authentication attempts of an endpoint, newest first
+    AuthStatus(auth_status::AuthStatus),
+    /// Accounting counters of an endpoint
+    AcctStatus(acct_status::AcctStatus),
+    /// The catalogue of failure reasons: code, cause, resolution
+    FailureReasons(failure_reasons::FailureReasons),
+    /// Why an endpoint is, or is not, on the network
+    Explain(explain::Explain),
+    /// Change of authorization: reauthenticate, disconnect, bounce or shut the port
+    Coa(coa::Coa),
+    /// Remove stale session records
+    Delete(delete::Delete),
+    /// Print sessions as they come, change and go
+    Watch(watch::Watch),
+    /// Any GET below /admin/API/mnt/, as it came
+    Get(get::Get),
+}
+
+impl Mnt {
+    /// Runs the command.
+    pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
+        Context::block_on(async {
+            match self {
+                Self::Version(command) => command.run(context).await,
+                Self::Count(command) => command.run(context).await,
+                Self::Sessions(command) => command.run(context).await,
+                Self::Session(command) => command.run(context).await,
+                Self::AuthList(command) => command.run(context).await,
+                Self::AuthStatus(command) => command.run(context).await,
+                Self::AcctStatus(command) => command.run(context).await,
+                Self::FailureReasons(command) => command.run(context).await,
+                Self::Explain(command) => command.run(context).await,
+                Self::Coa(command) => command.run(context).await,
+                Self::Delete(command) => command.run(context).await,
+                Self::Watch(command) => command.run(context).await,
+                Self::Get(command) => command.run(context).await,
+            }
+        })?;
+        Ok(DONE)
+    }
+}

@@ -1,0 +1,88 @@
+//! `netapi ise mnt session`: one session in full, or one for each MAC address on standard input.
+
+use std::net::IpAddr;
+
+use clap::Args;
+
+use super::columns::SESSION_DETAIL;
+use super::details::{Details, Jobs};
+use crate::cli::Context;
+use crate::cli::context::bulk_outcome;
+use crate::cli::input::{self, MacOrList};
+use crate::error::Result;
+use crate::render::Shape;
+
+/// Arguments: exactly one selector.
+#[derive(Args, Debug)]
+#[command(
+    group = clap::ArgGroup::new("selector").required(true).multiple(false),
+    after_help = "\
+Examples:
+  netapi ise mnt session C8:5B:76:C6:59:62
+  netapi ise mnt session c85b.76c6.5962 --json
+  netapi ise mnt session --ip 10.50.10.100
+  netapi ise mnt session --user 'LAB\\pat.kim'
+  cut -f1 macs.tsv | netapi ise mnt session - --format jsonl
+
+From a list, what was found is printed, each address that failed is named on
+standard error, and the exit status is 1."
+)]
+pub(crate) struct Session {
+    /// The endpoint's MAC address in any spelling, or '-' for one a line on standard input
+    #[arg(value_name = "MAC", group = "selector", value_parser = input::mac_or_list)]
+    mac: Option<MacOrList>,
+    /// The endpoint's IP address
+    #[arg(long, value_name = "IP", group = "selector", value_parser = input::ip)]
+    ip: Option<IpAddr>,
+    /// The user name, exactly as ISE has it
+    #[arg(long, value_name = "USER", group = "selector")]
+    user: Option<String>,
+    /// The latest session on the switch or controller with this address
+    #[arg(long, value_name = "IP", group = "selector", value_parser = input::ip)]
+    nas: Option<IpAddr>,
+    /// The audit session id
+    #[arg(long, value_name = "ID", group = "selector")]
+    #[allow(
+        clippy::struct_field_names,
+        reason = "audit session id is the field's own name"
+    )]
+    session_id: Option<String>,
+    #[command(flatten)]
+    jobs: Jobs,
+}
+
+impl Session {
+    /// Asks and prints.
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        if self.mac == Some(MacOrList::List) {
+            return from_list(self.jobs, context).await;
+        }
+        let client = context.mnt()?;
+        let answer = match (self.mac, self.ip, self.user, self.nas) {
+            (Some(MacOrList::One(mac)), ..) => client.session_by_mac(mac).await?,
+            (_, Some(ip), ..) => client.session_by_endpoint_ip(ip).await?,
+            (_, _, Some(user), _) => client.session_by_user(&user).await?,
+            (_, _, _, Some(nas)) => client.session_by_nas_ip(nas).await?,
+            _ => return by_session_id(&self.session_id.unwrap_or_default(), context).await,
+        };
+        context.print_answer(&answer.record, &answer.raw, SESSION_DETAIL)
+    }
+}
+
+/// The only selector that can answer several sessions (reference mnt-api, section 2.4).
+async fn by_session_id(id: &str, context: &Context) -> Result<()> {
+    let rows = context.mnt()?.sessions_by_id(id).await?;
+    match rows.records.as_slice() {
+        [one] => context.print_answer(one, &rows.raw, SESSION_DETAIL),
+        many => context.print(many, SESSION_DETAIL, Shape::List, "no sessions"),
+    }
+}
+
+async fn from_list(jobs: Jobs, context: &Context) -> Result<()> {
+    context.refuse_xml("a list joins many documents")?;
+    let details = Details::new(context.mnt()?, jobs);
+    let mut output = context.output(SESSION_DETAIL, Shape::List)?;
+    let tally = details.sessions_listed(&mut output, context).await;
+    let tally = context.end_list(output, tally, "no addresses on standard input")?;
+    bulk_outcome(tally.failed, tally.total)
+}

@@ -1,0 +1,118 @@
+//! `netapi ise mnt sessions`: the active sessions, filtered while they stream; with `--detail` one more call a row.
+
+use std::ops::ControlFlow;
+
+use clap::Args;
+use tokio::sync::mpsc;
+
+use super::columns::{SESSION, SESSION_DETAIL};
+use super::details::{Details, Jobs};
+use super::filter::{Filter, Filtered};
+use crate::cli::Context;
+use crate::cli::context::bulk_outcome;
+use crate::error::{Error, Kind, Result};
+use crate::mnt::MntClient;
+use crate::record::xml::Summary;
+use crate::record::{Record, RecordSink};
+use crate::render::Shape;
+
+/// Rows waiting for their detail call; a full queue slows the list itself.
+const QUEUE: usize = 64;
+
+/// What to say when there is nothing.
+const NOTHING: &str = "no sessions";
+
+/// Arguments.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  netapi ise mnt sessions
+  netapi ise mnt sessions --nas 10.50.1.10 --detail
+  netapi ise mnt sessions --mac C8:5B:76 --json
+  netapi ise mnt sessions --format csv > sessions.csv
+
+Rows are printed as they arrive. A list that breaks off ends with an error and a
+non-zero exit status, never as if it were whole.")]
+pub(crate) struct Sessions {
+    #[command(flatten)]
+    filter: Filter,
+    /// One detail call for each row: adds PORT, METHOD, PROFILE, SGT, and all members in JSON
+    #[arg(long)]
+    detail: bool,
+    #[command(flatten)]
+    jobs: Jobs,
+}
+
+impl Sessions {
+    /// Streams and prints.
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        if self.detail {
+            context.refuse_xml("--detail joins many documents")?;
+            return self.with_details(context).await;
+        }
+        if !self.filter.is_empty() {
+            context.refuse_xml("filters choose rows")?;
+        }
+        let client = context.mnt()?;
+        let output = context.output(SESSION, Shape::List)?;
+        let (sink, outcome) = client.sessions(Filtered::new(self.filter, output)).await;
+        context.end_list(sink.inner, outcome, NOTHING)?;
+        Ok(())
+    }
+
+    async fn with_details(self, context: &Context) -> Result<()> {
+        let client = context.mnt()?;
+        let mut output = context.output(SESSION_DETAIL, Shape::List)?;
+        let details = Details::new(client.clone(), self.jobs);
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let rows = Rows {
+            sender,
+            left: context
+                .global
+                .limit
+                .filter(|_| context.global.sort.is_none()),
+        };
+        let list = list(client, Filtered::new(self.filter, rows));
+        output.begin(None)?;
+        let (outcome, printed) = tokio::join!(list, details.join(receiver, &mut output, context));
+        // Where the detail calls ended first, the list's own error only says so.
+        let tally = context.end_list(
+            output,
+            printed.and_then(|tally| outcome.map(|_| tally)),
+            NOTHING,
+        )?;
+        bulk_outcome(tally.failed, tally.total)
+    }
+}
+
+async fn list(client: MntClient, sink: Filtered<Rows>) -> Result<Summary> {
+    let (sink, outcome) = client.sessions(sink).await;
+    // The queue must close for the details to end.
+    drop(sink);
+    outcome
+}
+
+/// Hands rows from the parser's thread to the detail calls.
+struct Rows {
+    sender: mpsc::Sender<Record>,
+    left: Option<u64>,
+}
+
+impl RecordSink for Rows {
+    fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        if let Some(left) = &mut self.left {
+            if *left == 0 {
+                return Ok(ControlFlow::Break(()));
+            }
+            *left -= 1;
+        }
+        self.sender
+            .blocking_send(record.clone())
+            .map_err(|_| Error::new(Kind::Failed, "the detail calls ended before the list"))?;
+        Ok(ControlFlow::Continue(()))
+    }
+}

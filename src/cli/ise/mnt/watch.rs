@@ -1,0 +1,232 @@
+//! `netapi ise mnt watch`: polls the active list and prints the sessions that came, changed and went.
+//!
+//! It keeps the last list, one short JSON text a session; that is its memory. A poll that fails is said and the next one follows after
+//! a longer pause; only a refusal ends it.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::filter::{Filter, Filtered};
+use crate::cli::Context;
+use crate::cli::input;
+use crate::error::{Error, Kind, Result};
+use crate::mnt::MntClient;
+use crate::record::{JsonText, Record, RecordSink};
+use crate::render::{Column, Format, Renderer, Shape, column};
+
+const COLUMNS: &[Column] = &[
+    column("CHANGE", "change"),
+    column("MAC", "session.calling_station_id"),
+    column("IP", "session.framed_ip_address"),
+    column("USER", "session.user_name"),
+    column("NAS", "session.nas_ip_address"),
+    column("SERVER", "session.server"),
+];
+
+/// The shortest interval: each poll is the whole list.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// The longest pause after failed polls.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// Arguments.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  netapi ise mnt watch
+  netapi ise mnt watch --interval 30s --nas 10.50.1.10 --json
+
+Each poll reads the whole active list; on a large deployment choose a long interval,
+or use pxGrid. With --json one object a line: {\"change\":\"came\",\"session\":{…}}")]
+pub(crate) struct Watch {
+    /// Pause between polls, at least 1s
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = interval)]
+    interval: Duration,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let duration = input::duration(text)?;
+    if duration < SHORTEST {
+        return Err(format!(
+            "'{text}' is too short: each poll is the whole list; at least 1s"
+        ));
+    }
+    Ok(duration)
+}
+
+impl Watch {
+    /// Polls until it is stopped, or refused.
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        context.refuse_xml("this command compares documents")?;
+        let mut style = context.style();
+        if style.format == Some(Format::Json) {
+            style.format = Some(Format::Jsonl);
+        }
+        if style.sort.is_some() || matches!(style.format, Some(Format::Yaml)) {
+            return Err(Error::usage(
+                "watch prints as things happen: --sort and --format yaml do not go with it",
+            ));
+        }
+        let limit = style.limit;
+        let mut output = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?.live();
+        let client = context.mnt()?;
+        let mut known = poll(&client, &self.filter).await?;
+        context.reporter.note(&format!(
+            "watching {} sessions, every {:?}",
+            known.len(),
+            self.interval
+        ));
+        let mut pause = self.interval;
+        let mut printed = 0;
+        loop {
+            tokio::time::sleep(pause).await;
+            match poll(&client, &self.filter).await {
+                Ok(now) => {
+                    pause = self.interval;
+                    for change in changes(&known, &now) {
+                        if output.record(&change)?.is_break() {
+                            output.finish()?;
+                            return Ok(());
+                        }
+                        printed += 1;
+                        if limit.is_some_and(|limit| printed >= limit) {
+                            output.finish()?;
+                            return Ok(());
+                        }
+                    }
+                    known = now;
+                }
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        Kind::Refused | Kind::Usage | Kind::WrongNode | Kind::NotSent
+                    ) =>
+                {
+                    return Err(error);
+                }
+                Err(error) => {
+                    pause = (pause * 2).min(LONGEST_PAUSE).max(self.interval);
+                    context.reporter.error(&error);
+                    context.reporter.note(&format!("next poll in {pause:?}"));
+                }
+            }
+        }
+    }
+}
+
+/// The active list by session: key -> JSON text.
+type Snapshot = HashMap<Box<str>, Box<str>>;
+
+async fn poll(client: &MntClient, filter: &Filter) -> Result<Snapshot> {
+    let (sink, outcome) = client
+        .sessions(Filtered::new(filter.clone(), Rows::default()))
+        .await;
+    outcome?;
+    Ok(sink.inner.snapshot)
+}
+
+/// Collects a snapshot.
+#[derive(Default)]
+struct Rows {
+    snapshot: Snapshot,
+    text: Vec<u8>,
+}
+
+impl RecordSink for Rows {
+    fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        self.text.clear();
+        record.write_json(&mut self.text);
+        let text = String::from_utf8_lossy(&self.text).into_owned();
+        self.snapshot.insert(key(record).into(), text.into());
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// What makes a session the same session from poll to poll: its audit session id, else its accounting id at its NAS, else the endpoint at its NAS.
+fn key(record: &Record) -> String {
+    let text = |member: &str| record.text(member).unwrap_or_default();
+    if let Some(id) = record.text("audit_session_id") {
+        return id.to_ascii_uppercase();
+    }
+    format!(
+        "{}|{}|{}|{}",
+        text("nas_ip_address"),
+        text("acct_session_id"),
+        text("calling_station_id"),
+        text("user_name")
+    )
+}
+
+/// What happened between two snapshots: first what went, then what came and changed.
+fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Record> {
+    let mut list = Vec::new();
+    for (key, text) in before {
+        if !after.contains_key(key) {
+            list.push(change("went", text));
+        }
+    }
+    for (key, text) in after {
+        match before.get(key) {
+            None => list.push(change("came", text)),
+            Some(old) if old != text => list.push(change("changed", text)),
+            Some(_) => {}
+        }
+    }
+    list
+}
+
+fn change(word: &str, session: &str) -> Record {
+    let text = format!("{{\"change\":\"{word}\",\"session\":{session}}}");
+    match JsonText::parse(text) {
+        Ok(json) => Record::Json(json),
+        // The session's text was written by us as JSON, so this cannot be; an empty change is still a change.
+        Err(_) => Record::from_value(serde_json::json!({ "change": word, "session": null })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(rows: &[(&str, &str)]) -> Snapshot {
+        rows.iter()
+            .map(|(key, text)| ((*key).into(), (*text).into()))
+            .collect()
+    }
+
+    #[test]
+    fn what_came_changed_and_went() {
+        let before = snapshot(&[
+            ("a", r#"{"x":"1"}"#),
+            ("b", r#"{"x":"2"}"#),
+            ("c", r#"{"x":"3"}"#),
+        ]);
+        let after = snapshot(&[
+            ("a", r#"{"x":"1"}"#),
+            ("b", r#"{"x":"9"}"#),
+            ("d", r#"{"x":"4"}"#),
+        ]);
+        let mut words: Vec<String> = changes(&before, &after)
+            .iter()
+            .map(|record| record.to_value().to_string())
+            .collect();
+        words.sort();
+        assert_eq!(
+            words,
+            [
+                r#"{"change":"came","session":{"x":"4"}}"#,
+                r#"{"change":"changed","session":{"x":"9"}}"#,
+                r#"{"change":"went","session":{"x":"3"}}"#
+            ]
+        );
+    }
+}

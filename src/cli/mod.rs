@@ -1,0 +1,102 @@
+//! What a user types. The folders mirror the command path: `netapi ise mnt sessions` is `cli/ise/mnt/sessions.rs`; each leaf
+//! holds its arguments, its columns and its `run`, nothing else.
+//!
+//! This is the only room that knows all the others, and the only one that writes to standard output and standard error.
+
+mod completion;
+mod config;
+mod context;
+mod global;
+mod help;
+mod input;
+mod ise;
+mod man;
+mod report;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::error::Result;
+pub(crate) use context::Context;
+use global::Global;
+
+/// Cisco ISE from the command line: who is on the network, why a device was refused, and quarantine it
+#[derive(Parser, Debug)]
+#[command(
+    name = "netapi",
+    version,
+    propagate_version = false,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    after_help = "\
+Try it without an ISE:
+  netapi ise lab run -- netapi ise mnt sessions
+
+Who is this, and why was it refused?
+  netapi ise mnt session C8:5B:76:C6:59:62
+  netapi ise mnt explain C8:5B:76:C6:59:62
+
+More: netapi help environment | exit-codes | formats"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Cisco Identity Services Engine: the Monitoring node and the lab
+    #[command(subcommand)]
+    Ise(ise::Ise),
+    /// The settings: what is in force and where each value came from
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Print a completion script for a shell
+    Completion(completion::Completion),
+    /// Print the man page, or write one page per command into a directory
+    Man(man::Man),
+    /// Help on a command, or on environment, exit-codes, formats
+    Help(help::Help),
+}
+
+/// Parses `args`, runs the command, reports what went wrong and gives the exit status.
+pub(crate) fn main(args: &[OsString]) -> ExitCode {
+    let parsed = Cli::command()
+        .try_get_matches_from(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return report::usage(&error, args),
+    };
+    let reporter = report::Reporter::new(&cli.global);
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => reporter.end(&error),
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Ise(command) => command.run(&Context::new(global)),
+        Command::Config(command) => command.run(&global),
+        Command::Completion(command) => command.run(),
+        Command::Man(command) => command.run(),
+        Command::Help(command) => command.run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,142 @@
+//! How errors and notices reach the user: one line and a `hint:` on standard error, or one JSON object with `--json`. The
+//! exit status comes from the error's kind and from nowhere else.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::global::Global;
+use crate::error::{Error, Kind};
+use crate::render::terminal_safe;
+
+/// Writes errors the way the options ask for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reporter {
+    json: bool,
+}
+
+impl Reporter {
+    /// For these options.
+    pub(crate) fn new(global: &Global) -> Self {
+        Self {
+            json: global.errors_as_json(),
+        }
+    }
+
+    /// Reports the error that ends the command, and gives the exit status.
+    pub(crate) fn end(self, error: &Error) -> ExitCode {
+        if !error.kind().is_quiet() {
+            self.error(error);
+        }
+        ExitCode::from(error.kind().exit_status())
+    }
+
+    /// Reports an error: the one that ends the command, or that of one item of a bulk run.
+    pub(crate) fn error(self, error: &Error) {
+        if self.json {
+            let mut object = serde_json::Map::new();
+            object.insert("kind".into(), json!(error.kind().name()));
+            object.insert("message".into(), json!(error.message()));
+            for (name, value) in [
+                ("hint", error.hint_text().map(|text| json!(text))),
+                ("host", error.host_name().map(|text| json!(text))),
+                ("status", error.http_status().map(|status| json!(status))),
+            ] {
+                if let Some(value) = value {
+                    object.insert(name.into(), value);
+                }
+            }
+            object.insert("exitCode".into(), json!(error.kind().exit_status()));
+            line(&json!({ "error": object }).to_string());
+            return;
+        }
+        line(&format!("netapi: {}", error.message()));
+        if let Some(hint) = error.hint_text() {
+            line(&format!("hint: {hint}"));
+        }
+    }
+
+    /// Says something that is no error: a warning, an empty list, a step taken.
+    pub(crate) fn note(self, text: &str) {
+        if !self.json {
+            line(text);
+        }
+    }
+
+    /// Says a warning, also where errors are JSON.
+    pub(crate) fn warn(self, text: &str) {
+        if self.json {
+            line(&json!({ "warning": text }).to_string());
+        } else {
+            line(&format!("warning: {text}"));
+        }
+    }
+}
+
+/// One line on standard error, safe for whatever reads it: a server's words cannot start a line of their own or steer a terminal.
+fn line(text: &str) {
+    // Standard error closed: there is nobody left to tell.
+    let _ = writeln!(std::io::stderr(), "{}", terminal_safe(text));
+}
+
+/// A command line that clap refused, or `--help` and `--version`.
+pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
+    use clap::error::ErrorKind::{
+        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
+    };
+    if matches!(error.kind(), DisplayHelp | DisplayVersion) {
+        let mut stdout = std::io::stdout();
+        let text = error.render();
+        let written = if stdout.is_terminal() {
+            write!(stdout, "{}", text.ansi())
+        } else {
+            write!(stdout, "{text}")
+        };
+        return match written.and_then(|()| stdout.flush()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => ExitCode::from(crate::error::from_output(&error).kind().exit_status()),
+        };
+    }
+    let wants_json = args
+        .iter()
+        .any(|arg| arg == "--json" || arg == "--format=json" || arg == "--format=jsonl");
+    if wants_json && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
+        let text = error.render().to_string();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let message = lines.next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let hint: Vec<&str> = lines.collect();
+        return Reporter { json: true }.end(&Error::usage(message).hint(hint.join(" ")));
+    }
+    let mut stderr = std::io::stderr();
+    let text = error.render();
+    let written = if stderr.is_terminal() {
+        write!(stderr, "{}", text.ansi())
+    } else {
+        write!(stderr, "{text}")
+    };
+    drop(written);
+    ExitCode::from(Kind::Usage.exit_status())
+}
+
+/// `--trace`: the transport's one line a request and answer on standard error.
+pub(super) fn start_trace() {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .with_level(false)
+        .without_time();
+    let only_ours = Targets::new().with_target("netapi", LevelFilter::TRACE);
+    // A second start (config show inside another command) finds it in place already.
+    let _ = tracing_subscriber::registry()
+        .with(layer)
+        .with(only_ours)
+        .try_init();
+}

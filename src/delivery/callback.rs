@@ -1,0 +1,387 @@
+//! One run of the callback: the program is executed directly, without a shell, in a process group of its own.
+//!
+//! The event lies on its standard input as a file that is already written, so a script that never reads cannot block us. The
+//! environment is ours without our secrets, plus five variables whose values fit a strict pattern; nothing that somebody on the
+//! network chose freely gets in. A run that takes too long is asked to end (TERM), then ended (KILL), with everything in its
+//! group, and always reaped.
+//!
+//! Whether a failed run is repeated is decided elsewhere ([`super::order`]).
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::{Access, access};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::net::unix::pipe::Receiver;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::output::Output;
+use super::{Envelope, Listener};
+use crate::error::{Error, Result};
+use crate::record::Mac;
+
+/// What we set for the callback; also taken out of what we inherited, so that a value is never an older one.
+const OURS: [&str; 5] = [
+    "NETAPI_TOPIC",
+    "NETAPI_EVENT",
+    "NETAPI_SEQUENCE",
+    "NETAPI_MAC",
+    "NETAPI_STATE",
+];
+
+/// How long a killed process may take to be gone before we go on without it.
+const REAP: Duration = Duration::from_secs(5);
+
+/// How a run, or an attempt to deliver, ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Exit status 0; for a long-lived child: the event was written and flushed.
+    Success,
+    /// Another exit status.
+    Exit(i32),
+    /// Ended by a signal that was not ours.
+    Signal(i32),
+    /// It took longer than it may, and was ended.
+    TimedOut,
+    /// It could not be started, or its input could not be written.
+    NotStarted(io::ErrorKind),
+    /// We are stopping at once, and ended it.
+    Stopped,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Success => f.write_str("success"),
+            Self::Exit(code) => write!(f, "exit {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+            Self::TimedOut => f.write_str("timed out"),
+            Self::NotStarted(kind) => write!(f, "not started: {kind}"),
+            Self::Stopped => f.write_str("stopped"),
+        }
+    }
+}
+
+impl From<ExitStatus> for Outcome {
+    fn from(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(0), _) => Self::Success,
+            (Some(code), _) => Self::Exit(code),
+            (None, Some(signal)) => Self::Signal(signal),
+            (None, None) => Self::Exit(-1),
+        }
+    }
+}
+
+/// The callback as the user named it, checked.
+#[derive(Debug, Clone)]
+pub struct Callback {
+    program: PathBuf,
+    args: Vec<OsString>,
+    /// How long one run may take (`--callback-timeout`).
+    pub timeout: Duration,
+    /// How long it may take to end after TERM (`--callback-grace`).
+    pub grace: Duration,
+    /// Inherited variables that it does not get.
+    withheld: Vec<OsString>,
+}
+
+impl Callback {
+    /// Checks that `program` can be run, before anything is subscribed; see [`check`].
+    pub fn new(
+        program: &Path,
+        args: Vec<OsString>,
+        timeout: Duration,
+        grace: Duration,
+    ) -> Result<Self> {
+        let withheld = std::env::vars_os()
+            .map(|(name, _)| name)
+            .filter(|name| is_secret(name) || OURS.iter().any(|ours| *ours == name.as_os_str()))
+            .collect();
+        Ok(Self {
+            program: check(program)?,
+            args,
+            timeout,
+            grace,
+            withheld,
+        })
+    }
+
+    /// The program's absolute path.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Runs it for one event and waits for its end. `scratch` is the directory for its input, `kill` turns true when
+    /// everything must end at once.
+    pub async fn run(
+        &self,
+        event: &Envelope,
+        scratch: &Path,
+        listener: &Arc<dyn Listener>,
+        mut kill: watch::Receiver<bool>,
+    ) -> Outcome {
+        let started = input(&event.json, scratch).and_then(|input| {
+            let mut command = self.command();
+            command.envs(variables(event));
+            start(command, input.into(), listener)
+        });
+        let (mut child, mut output) = match started {
+            Ok(started) => started,
+            Err(error) => return Outcome::NotStarted(error.kind()),
+        };
+        let outcome = tokio::select! {
+            outcome = self.supervise(&mut child, &mut output) => outcome,
+            () = killed(&mut kill) => {
+                end_group(&mut child, &mut output).await;
+                Outcome::Stopped
+            }
+        };
+        output.rest().await;
+        outcome
+    }
+
+    /// The program with its arguments and environment, in a process group of its own.
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).process_group(0).kill_on_drop(true);
+        for name in &self.withheld {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Waits for the end within the time limit, and makes it end after.
+    async fn supervise(&self, child: &mut Child, output: &mut Output) -> Outcome {
+        match timeout(self.timeout, ended(child, output)).await {
+            Ok(Ok(status)) => status.into(),
+            Ok(Err(error)) => Outcome::NotStarted(error.kind()),
+            Err(_) => {
+                self.end(child, output).await;
+                Outcome::TimedOut
+            }
+        }
+    }
+
+    /// TERM, the grace, KILL, for the whole group.
+    pub(super) async fn end(&self, child: &mut Child, output: &mut Output) {
+        let group = group(child);
+        signal(group, Signal::TERM);
+        if timeout(self.grace, ended(child, output)).await.is_ok() {
+            // The leader went; what it had started and left behind goes too. The group's number cannot be somebody else's
+            // while it has a member, and process numbers come round much later than this.
+            signal(group, Signal::KILL);
+        } else {
+            end_group(child, output).await;
+        }
+    }
+}
+
+/// Waits until everything must end at once; also when nobody is left to say so.
+pub(super) async fn killed(kill: &mut watch::Receiver<bool>) {
+    let _gone = kill.wait_for(|kill| *kill).await.is_err();
+}
+
+/// KILL for the whole group, and the leader is reaped.
+pub(super) async fn end_group(child: &mut Child, output: &mut Output) {
+    signal(group(child), Signal::KILL);
+    // The kernel may hold a process that waits for a dead disk; the runtime reaps it whenever it ends.
+    let _late = timeout(REAP, ended(child, output)).await;
+}
+
+/// The child's process group; `None` once it was reaped, when the number may be somebody else's.
+fn group(child: &Child) -> Option<Pid> {
+    child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(Pid::from_raw)
+}
+
+/// Signals a group; that it has gone already is as good.
+fn signal(group: Option<Pid>, signal: Signal) {
+    if let Some(group) = group {
+        let _gone = kill_process_group(group, signal);
+    }
+}
+
+/// Waits for the child's end and passes its output on meanwhile. Safe to drop half way.
+pub(super) async fn ended(child: &mut Child, output: &mut Output) -> io::Result<ExitStatus> {
+    loop {
+        tokio::select! {
+            status = child.wait() => return status,
+            () = output.pump() => {}
+        }
+    }
+}
+
+/// Starts `command` with standard output and error in one pipe, so that their lines keep their order.
+pub(super) fn start(
+    mut command: Command,
+    stdin: Stdio,
+    listener: &Arc<dyn Listener>,
+) -> io::Result<(Child, Output)> {
+    let (reader, writer) = io::pipe()?;
+    command
+        .stdin(stdin)
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
+    let child = command.spawn()?;
+    // The command holds our copies of the writing end; the pipe must end with the child.
+    drop(command);
+    let pipe = Receiver::from_owned_fd(reader.into())?;
+    Ok((child, Output::new(pipe, Arc::clone(listener))))
+}
+
+/// The event in a file without a name, ready to be read from its start.
+fn input(json: &str, scratch: &Path) -> io::Result<File> {
+    let mut file = tempfile::tempfile_in(scratch)?;
+    file.write_all(json.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Whether the inherited variable `name` holds a secret: the passwords of the contract's section 3, and whatever under our
+/// prefixes is named like one.
+fn is_secret(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_ascii_uppercase();
+    let ours = ["ISE_", "PXGRID_", "NETAPI_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix));
+    ours && ["PASS", "SECRET", "TOKEN"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// The variables about the event, each only if its value fits its pattern.
+fn variables(event: &Envelope) -> Vec<(&'static str, String)> {
+    let fits = |text: &str, longest: usize, extra: &str| {
+        !text.is_empty()
+            && text.len() <= longest
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+    };
+    let mut variables = Vec::with_capacity(OURS.len());
+    if event.topic.starts_with('/') && fits(&event.topic, 200, "/._-") {
+        variables.push(("NETAPI_TOPIC", event.topic.clone()));
+    }
+    if fits(&event.event, 64, "_-") {
+        variables.push(("NETAPI_EVENT", event.event.clone()));
+    }
+    if let Some(sequence) = event.sequence {
+        variables.push(("NETAPI_SEQUENCE", sequence.to_string()));
+    }
+    let mac = event.mac.as_deref().map(str::parse::<Mac>);
+    if let Some(Ok(mac)) = mac {
+        variables.push(("NETAPI_MAC", mac.to_string()));
+    }
+    if let Some(state) = event.state.as_deref().filter(|state| fits(state, 32, "_")) {
+        variables.push(("NETAPI_STATE", state.to_owned()));
+    }
+    variables
+}
+
+/// Whether the callback can be run, said before anything is subscribed; returns its absolute path.
+///
+/// A name with a slash is a path; a bare name is looked for in the current directory, then in `PATH`.
+pub fn check(program: &Path) -> Result<PathBuf> {
+    let path = locate(program)?;
+    let name = path.display();
+    let metadata = path
+        .metadata()
+        .map_err(|error| Error::usage(format!("cannot run the callback {name}: {error}")))?;
+    if !metadata.is_file() {
+        return Err(Error::usage(format!("the callback {name} is not a file")));
+    }
+    if access(&path, Access::EXEC_OK).is_err() || metadata_mode(&metadata) & 0o111 == 0 {
+        return Err(
+            Error::usage(format!("the callback {name} is not executable"))
+                .hint(format!("chmod +x '{name}'")),
+        );
+    }
+    // A program that may be run but not read cannot be looked into; the kernel will judge it.
+    let mut head = Vec::new();
+    if let Ok(file) = File::open(&path)
+        && file.take(256).read_to_end(&mut head).is_ok()
+    {
+        check_head(&path, &head)?;
+    }
+    Ok(path)
+}
+
+fn metadata_mode(metadata: &std::fs::Metadata) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode()
+}
+
+/// The path that the user's name stands for.
+fn locate(program: &Path) -> Result<PathBuf> {
+    let absolute = std::path::absolute(program).map_err(|error| {
+        Error::usage(format!(
+            "'{}' names no callback: {error}",
+            program.display()
+        ))
+    })?;
+    if program.components().count() > 1 || program.is_absolute() || absolute.exists() {
+        return Ok(absolute);
+    }
+    std::env::var_os("PATH")
+        .iter()
+        .flat_map(std::env::split_paths)
+        .map(|dir| dir.join(program))
+        .find(|path| path.is_absolute() && path.is_file())
+        .ok_or_else(|| {
+            Error::usage(format!(
+                "there is no callback {} here or in PATH",
+                program.display()
+            ))
+            .hint("name the script with its path: --callback ./handle-session.sh")
+        })
+}
+
+/// What the kernel would refuse, or refuse with words that mislead: a script without an interpreter.
+fn check_head(path: &Path, head: &[u8]) -> Result<()> {
+    let name = path.display();
+    let Some(line) = head.strip_prefix(b"#!") else {
+        // Only text is judged here: a binary of another kind may have its own loader.
+        if std::str::from_utf8(head).is_ok() && !head.contains(&0) {
+            return Err(
+                Error::usage(format!("the callback {name} does not say what runs it"))
+                    .hint("make '#!/bin/sh' (or the interpreter it needs) its first line"),
+            );
+        }
+        return Ok(());
+    };
+    let Some(end) = line.iter().position(|byte| *byte == b'\n') else {
+        return Ok(());
+    };
+    let line = String::from_utf8_lossy(line.get(..end).unwrap_or_default());
+    if line.ends_with('\r') {
+        return Err(
+            Error::usage(format!("the callback {name} has Windows line ends"))
+                .hint(format!("sed -i 's/\\r$//' '{name}'")),
+        );
+    }
+    let interpreter = line.split_whitespace().next().unwrap_or_default();
+    if !Path::new(interpreter).exists() {
+        return Err(Error::usage(format!(
+            "the callback {name} wants to be run by '{interpreter}', which does not exist"
+        ))
+        .hint("correct its first line"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "callback_tests.rs"]
+mod tests;

@@ -1,0 +1,299 @@
+//! Tests of one callback run, with real scripts.
+
+use std::time::Instant;
+
+use super::*;
+use crate::delivery::testing::{Heard, event, script};
+use crate::error::Kind;
+
+struct Run {
+    outcome: Outcome,
+    lines: Vec<String>,
+    took: Duration,
+}
+
+fn callback(program: &Path) -> Callback {
+    Callback::new(
+        program,
+        Vec::new(),
+        Duration::from_secs(20),
+        Duration::from_secs(20),
+    )
+    .unwrap()
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+fn run(callback: &Callback, event: &Envelope, kill: &watch::Receiver<bool>) -> Run {
+    let heard = Arc::new(Heard::default());
+    let listener: Arc<dyn Listener> = heard.clone();
+    let begun = Instant::now();
+    let outcome = block_on(callback.run(event, &std::env::temp_dir(), &listener, kill.clone()));
+    let lines = heard.lines.lock().unwrap().clone();
+    Run {
+        outcome,
+        lines,
+        took: begun.elapsed(),
+    }
+}
+
+/// Runs a script of these lines for one event.
+fn sh(body: &str, change: impl FnOnce(&mut Callback)) -> Run {
+    let dir = tempfile::tempdir().unwrap();
+    let path = script(dir.path(), "callback", &format!("#!/bin/sh\n{body}\n"));
+    let mut callback = callback(&path);
+    change(&mut callback);
+    let (_keep, kill) = watch::channel(false);
+    run(&callback, &event("C8:5B:76:C6:59:62", 7), &kill)
+}
+
+fn plain(_: &mut Callback) {}
+
+/// Whether the process has ended (an orphan that nobody reaps counts as ended).
+fn is_gone(pid: &str) -> bool {
+    match std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())) {
+        Ok(stat) => stat.rsplit(')').next().unwrap().trim().starts_with('Z'),
+        Err(_) => true,
+    }
+}
+
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < until, "it did not come to pass");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_event_is_on_standard_input_and_both_outputs_come_in_order() {
+    let run = sh("echo one; echo two >&2; cat; exit 0", plain);
+    assert_eq!(run.outcome, Outcome::Success);
+    let json = event("C8:5B:76:C6:59:62", 7).json;
+    assert_eq!(run.lines, ["one", "two", json.as_str()]);
+}
+
+#[test]
+fn exit_status_and_signal_are_told_apart() {
+    assert_eq!(sh("exit 3", plain).outcome, Outcome::Exit(3));
+    assert_eq!(sh("kill -9 $$", plain).outcome, Outcome::Signal(9));
+    assert_eq!(Outcome::Exit(3).to_string(), "exit 3");
+}
+
+#[test]
+fn the_environment_is_ours_plus_what_fits_its_pattern() {
+    let run = sh(
+        "echo $NETAPI_TOPIC $NETAPI_EVENT $NETAPI_SEQUENCE $NETAPI_MAC $NETAPI_STATE; test -n \"$PATH\" && echo path",
+        plain,
+    );
+    assert_eq!(
+        run.lines,
+        [
+            "/topic/com.cisco.ise.session sessionCreated 7 C8:5B:76:C6:59:62 STARTED",
+            "path"
+        ]
+    );
+}
+
+#[test]
+fn what_a_stranger_chose_stays_out_of_the_environment() {
+    let mut hostile = event("$(reboot)", 1);
+    hostile.topic = "/topic/x;reboot".to_owned();
+    hostile.event = "a b".to_owned();
+    hostile.state = Some("\u{1b}[2J".to_owned());
+    hostile.sequence = None;
+    assert_eq!(variables(&hostile), []);
+    hostile.mac = Some("c85b.76c6.5962".to_owned());
+    assert_eq!(
+        variables(&hostile),
+        [("NETAPI_MAC", "C8:5B:76:C6:59:62".to_owned())]
+    );
+    hostile.mac = Some("10.0.0.1".to_owned());
+    assert_eq!(variables(&hostile), []);
+}
+
+#[test]
+fn secrets_are_known_by_name() {
+    for name in [
+        "ISE_MNT_PASS",
+        "ISE_API_PASS",
+        "ISE_PASS",
+        "PXGRID_KEY_PASSWORD",
+        "ISE_PXGRID_PASSWORD",
+        "NETAPI_ACCESS_SECRET",
+        "ise_pass",
+    ] {
+        assert!(is_secret(OsStr::new(name)), "{name}");
+    }
+    for name in ["PATH", "ISE_MNT_FQDN", "PXGRID_CERT", "SSH_ASKPASS"] {
+        assert!(!is_secret(OsStr::new(name)), "{name}");
+    }
+}
+
+#[test]
+fn a_withheld_variable_does_not_reach_the_script() {
+    // A variable that every environment has stands in for the secret.
+    let run = sh("env | grep ^PATH=; echo end", |callback| {
+        callback.withheld.push("PATH".into());
+    });
+    assert!(std::env::var_os("PATH").is_some());
+    assert_eq!(run.lines, ["end"]);
+}
+
+#[test]
+fn a_script_that_never_reads_a_big_event_does_not_block() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = script(dir.path(), "callback", "#!/bin/sh\nexit 0\n");
+    let mut big = event("a", 1);
+    big.json = format!("{{\"message\":\"{}\"}}", "x".repeat(300 << 10));
+    let (_keep, kill) = watch::channel(false);
+    assert_eq!(run(&callback(&path), &big, &kill).outcome, Outcome::Success);
+}
+
+#[test]
+fn a_hanging_script_is_asked_to_end_and_may_tidy_up() {
+    let run = sh(
+        "trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done",
+        |callback| callback.timeout = Duration::from_millis(300),
+    );
+    assert_eq!(run.outcome, Outcome::TimedOut);
+    assert!(
+        run.lines.iter().any(|line| line == "bye"),
+        "{:?}",
+        run.lines
+    );
+    assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
+}
+
+#[test]
+fn one_that_ignores_term_is_killed_with_its_children() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid = dir.path().join("pid");
+    let run = sh(
+        &format!(
+            "trap '' TERM; sleep 1000 & echo $! > {}; while :; do sleep 1; done",
+            pid.display()
+        ),
+        |callback| {
+            callback.timeout = Duration::from_millis(500);
+            callback.grace = Duration::from_millis(200);
+        },
+    );
+    assert_eq!(run.outcome, Outcome::TimedOut);
+    assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
+    let pid = std::fs::read_to_string(pid).unwrap();
+    wait_until(|| is_gone(&pid));
+}
+
+#[test]
+fn a_flood_is_drained_and_cut() {
+    let run = sh("head -c 3000000 /dev/zero | tr '\\0' 'y'; exit 4", plain);
+    assert_eq!(run.outcome, Outcome::Exit(4));
+    let bytes: usize = run.lines.iter().map(String::len).sum();
+    assert!(bytes < 70_000, "{bytes}");
+    assert!(run.lines.last().unwrap().starts_with("(cut: "));
+}
+
+#[test]
+fn an_endless_flood_is_timed_out() {
+    let run = sh(
+        "while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyy; done",
+        |callback| {
+            callback.timeout = Duration::from_millis(300);
+        },
+    );
+    assert_eq!(run.outcome, Outcome::TimedOut);
+    assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
+}
+
+#[test]
+fn a_grandchild_that_holds_the_pipe_holds_nobody_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid = dir.path().join("pid");
+    let run = sh(
+        &format!("sleep 1000 & echo $! > {}; echo done", pid.display()),
+        plain,
+    );
+    assert_eq!(
+        (run.outcome, run.lines),
+        (Outcome::Success, vec!["done".to_owned()])
+    );
+    assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
+    // What a successful script left running on purpose is left alone; the test tidies up.
+    let pid = std::fs::read_to_string(pid).unwrap();
+    assert!(!is_gone(&pid));
+    let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::KILL).unwrap();
+}
+
+#[test]
+fn stopping_at_once_ends_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let begun = dir.path().join("begun");
+    let path = script(
+        dir.path(),
+        "callback",
+        &format!(
+            "#!/bin/sh\ntrap '' TERM\n: > {}\nsleep 1000\n",
+            begun.display()
+        ),
+    );
+    let (stop, kill) = watch::channel(false);
+    let watcher = std::thread::spawn(move || {
+        wait_until(|| begun.exists());
+        stop.send_replace(true);
+        stop
+    });
+    let run = run(&callback(&path), &event("a", 1), &kill);
+    assert_eq!(run.outcome, Outcome::Stopped);
+    assert!(run.took < Duration::from_secs(15), "{:?}", run.took);
+    watcher.join().unwrap();
+}
+
+#[test]
+fn escape_sequences_are_handed_on_as_they_are() {
+    // Making them safe is the listener's part; here they must not break the lines.
+    let run = sh(r"printf '\033]52;c;eA==\a\n\033[2J\n'", plain);
+    assert_eq!(run.lines, ["\u{1b}]52;c;eA==\u{7}", "\u{1b}[2J"]);
+}
+
+#[test]
+fn a_script_that_went_away_after_the_check_is_an_outcome() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = script(dir.path(), "callback", "#!/bin/sh\n");
+    let callback = callback(&path);
+    std::fs::remove_file(&path).unwrap();
+    let (_keep, kill) = watch::channel(false);
+    let run = run(&callback, &event("a", 1), &kill);
+    assert_eq!(run.outcome, Outcome::NotStarted(io::ErrorKind::NotFound));
+}
+
+#[test]
+fn what_cannot_be_run_is_said_before_anything_is_subscribed() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = |path: &Path| {
+        let error = check(path).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        error.message().to_owned()
+    };
+    let plain = dir.path().join("plain");
+    std::fs::write(&plain, "#!/bin/sh\n").unwrap();
+    assert!(refused(&plain).contains("is not executable"));
+    assert!(refused(&dir.path().join("missing")).contains("No such file"));
+    assert!(refused(dir.path()).contains("is not a file"));
+    assert!(refused(Path::new("no-such-callback-anywhere")).contains("in PATH"));
+    let bare = script(dir.path(), "bare", "echo hello\n");
+    assert!(refused(&bare).contains("does not say what runs it"));
+    let lost = script(dir.path(), "lost", "#!/no/such/interpreter -x\n");
+    assert!(refused(&lost).contains("'/no/such/interpreter'"));
+    let dos = script(dir.path(), "dos", "#!/bin/sh\r\nexit 0\r\n");
+    assert!(refused(&dos).contains("Windows line ends"));
+    assert!(check(Path::new("sh")).unwrap().is_absolute());
+    assert!(check(Path::new("/bin/sh")).is_ok());
+}

@@ -1,0 +1,155 @@
+//! Dead letters: events whose every attempt failed, one JSON object a line, in a file or said to the listener.
+//!
+//! `{"failedAt":"…","attempts":4,"outcome":"exit 3","event":{…}}`. The event is the text that the callback was given, so a
+//! line's `event` can be fed to the callback again. Nothing here reads the file back.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::callback::Outcome;
+use super::{Envelope, Listener};
+use crate::error::{Error, Kind, Result};
+
+/// The file's name inside a spool's directory.
+pub const FILE: &str = "dead-letters.jsonl";
+
+/// Where dead letters go.
+pub enum DeadLetters {
+    /// Appended to a file.
+    File {
+        /// The open file.
+        file: File,
+        /// Its name, for messages.
+        path: PathBuf,
+    },
+    /// Said to the listener.
+    Listener(Arc<dyn Listener>),
+}
+
+impl DeadLetters {
+    /// Opens `path` for appending; a new file is readable by its owner only.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::options()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| {
+                Error::usage(format!(
+                    "cannot open the dead letters {}: {error}",
+                    path.display()
+                ))
+                .hint("name a file that you may write to: --dead-letters FILE")
+            })?;
+        Ok(Self::File {
+            file,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Writes one letter. When it returns, the letter is on the disk (or was said), so the event may leave the spool.
+    pub fn write(&mut self, event: &Envelope, attempts: u32, outcome: Outcome) -> Result<()> {
+        let mut line = letter(event, attempts, outcome);
+        match self {
+            Self::Listener(listener) => {
+                listener.dead_letter(&line);
+                Ok(())
+            }
+            Self::File { file, path } => {
+                line.push('\n');
+                // One call for the whole line: two processes that append to one file do not mix their lines.
+                file.write_all(line.as_bytes())
+                    .and_then(|()| synced(file))
+                    .map_err(|error| {
+                        Error::new(
+                            Kind::Failed,
+                            format!(
+                                "cannot write the dead letter to {}: {error}",
+                                path.display()
+                            ),
+                        )
+                        .hint("the event stays in the spool; mend the file and start again")
+                    })
+            }
+        }
+    }
+}
+
+/// Waits for the disk; a terminal or a pipe has none, and says so.
+fn synced(file: &File) -> io::Result<()> {
+    match file.sync_data() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        other => other,
+    }
+}
+
+/// The letter's line, without its end.
+fn letter(event: &Envelope, attempts: u32, outcome: Outcome) -> String {
+    let outcome = serde_json::Value::from(outcome.to_string());
+    format!(
+        r#"{{"failedAt":"{:.3}","attempts":{attempts},"outcome":{outcome},"event":{}}}"#,
+        Timestamp::now(),
+        event.line(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::testing::{Heard, event};
+    use super::*;
+
+    #[test]
+    fn letters_are_appended_lines_that_hold_the_event() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        for sequence in 1..=2 {
+            let mut letters = DeadLetters::open(&path).unwrap();
+            let mut event = event("a", sequence);
+            event.json = event.json.replace(",\"topic\"", ",\n\"topic\"");
+            letters.write(&event, 4, Outcome::Exit(3)).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[1]["outcome"], "exit 3");
+        assert_eq!(lines[1]["attempts"], 4);
+        assert_eq!(lines[1]["event"]["sequenceNumber"], 2);
+        assert!(
+            lines[0]["failedAt"]
+                .as_str()
+                .unwrap()
+                .parse::<Timestamp>()
+                .is_ok()
+        );
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn without_a_file_the_letter_is_said() {
+        let heard = Arc::new(Heard::default());
+        let mut letters = DeadLetters::Listener(heard.clone());
+        letters.write(&event("a", 1), 1, Outcome::TimedOut).unwrap();
+        let said = heard.letters.lock().unwrap();
+        assert!(said[0].contains(r#""outcome":"timed out""#), "{said:?}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_named() {
+        let Err(error) = DeadLetters::open(Path::new("/nonexistent/letters")) else {
+            panic!("opened")
+        };
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.message().contains("/nonexistent/letters"));
+    }
+}

@@ -1,0 +1,302 @@
+//! The way in: a handle to the delivering thread. Offering events waits for the disk and never for a delivery.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::callback::Callback;
+use super::counters::Counters;
+use super::dead_letters::{self, DeadLetters};
+use super::keep_running::{KeepRunning, Pauses};
+use super::order::{Order, Rules};
+use super::spool::{Mark, Spool};
+use super::worker::{Way, Worker};
+use super::{Envelope, Listener};
+use crate::error::{Error, Kind, Result};
+
+/// How many numbers of waiting events are in memory at most; everything else lies in the spool.
+const WINDOW: usize = 20_000;
+
+/// What is delivered how, and where it waits.
+pub struct Options {
+    /// Where events go.
+    pub sink: Sink,
+    /// How many callbacks may run at a time (`--jobs`).
+    pub jobs: usize,
+    /// How often a failed one is tried again (`--retries`).
+    pub retries: u32,
+    /// The pause before the first retry, and before a long-lived child is started again; each further one is twice as long.
+    pub first_pause: Duration,
+    /// The longest such pause.
+    pub longest_pause: Duration,
+    /// The durable spool's directory; `None` for a temporary one.
+    pub spool: Option<PathBuf>,
+    /// The file for dead letters. `None`: `DIR/dead-letters.jsonl` of a durable spool, else the listener.
+    pub dead_letters: Option<PathBuf>,
+    /// Who hears of it.
+    pub listener: Arc<dyn Listener>,
+    /// The figures; shared with whoever counts duplicates and gaps.
+    pub counters: Arc<Counters>,
+}
+
+/// Where events go.
+pub enum Sink {
+    /// One process an event.
+    Callback(Callback),
+    /// One long-lived process (`--keep-running`); one event after the other.
+    KeepRunning(Callback),
+    /// A function that prints (`--spool` without a callback): having printed is having delivered. An error, also
+    /// [`Kind::ClosedPipe`], ends the delivery, and the event stays in the spool.
+    Print(Print),
+}
+
+/// A function that prints one event.
+pub type Print = Box<dyn FnMut(&Envelope) -> Result<()> + Send>;
+
+/// How far delivery has been told to end; it only ever gets more urgent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Not at all.
+    No,
+    /// Everything offered is delivered first (`--count`, `--for`).
+    Drained,
+    /// The running callbacks finish, the rest stays in the spool (first Ctrl-C).
+    Finish,
+    /// The running callbacks are killed (second Ctrl-C).
+    AtOnce,
+}
+
+/// What was left when delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Events not delivered.
+    pub left: u64,
+    /// The spool's directory, which keeps them; `None`: the spool was temporary and they are gone.
+    pub spool: Option<PathBuf>,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let events = if self.left == 1 { "event" } else { "events" };
+        match &self.spool {
+            Some(dir) => write!(
+                f,
+                "{} undelivered {events} in the spool {}, delivered first next time",
+                self.left,
+                dir.display()
+            ),
+            None => write!(
+                f,
+                "{} undelivered {events} discarded with the temporary spool; --spool DIR keeps them",
+                self.left
+            ),
+        }
+    }
+}
+
+/// Takes events and delivers them. See the room's documentation.
+#[derive(Debug)]
+pub struct Deliverer {
+    spool: Arc<Spool>,
+    counters: Arc<Counters>,
+    left_over: u64,
+    tail: watch::Sender<u64>,
+    stop: watch::Sender<Stop>,
+    over: watch::Receiver<bool>,
+    thread: JoinHandle<Result<()>>,
+}
+
+impl Deliverer {
+    /// Opens the spool and starts delivering what an earlier run left in it. Blocks on the disk for a moment.
+    pub fn start(options: Options) -> Result<Self> {
+        let spool = Arc::new(match &options.spool {
+            Some(dir) => Spool::open(dir)?,
+            None => Spool::temporary()?,
+        });
+        let letters = match (&options.dead_letters, spool.directory()) {
+            (Some(file), _) => DeadLetters::open(file)?,
+            (None, Some(dir)) => DeadLetters::open(&dir.join(dead_letters::FILE))?,
+            (None, None) => DeadLetters::Listener(Arc::clone(&options.listener)),
+        };
+        let (tail, tail_seen) = watch::channel(spool.tail());
+        let (stop, stop_seen) = watch::channel(Stop::No);
+        let (over_tell, over) = watch::channel(false);
+        let counters = Arc::clone(&options.counters);
+        let left_over = spool.count()?;
+        let theirs = Arc::clone(&spool);
+        let thread = std::thread::Builder::new()
+            .name("delivery".to_owned())
+            .spawn(move || {
+                let result = run(options, theirs, letters, tail_seen, stop_seen);
+                over_tell.send_replace(true);
+                result
+            })
+            .map_err(|error| cannot_start(&error))?;
+        Ok(Self {
+            spool,
+            counters,
+            left_over,
+            tail,
+            stop,
+            over,
+            thread,
+        })
+    }
+
+    /// How many events an earlier run left in the spool.
+    pub fn left_over(&self) -> u64 {
+        self.left_over
+    }
+
+    /// What an earlier run last saw of each topic, to fetch what was missed since.
+    pub fn marks(&self) -> Result<Vec<Mark>> {
+        self.spool.marks()
+    }
+
+    /// The directory of a durable spool.
+    pub fn directory(&self) -> Option<&Path> {
+        self.spool.directory()
+    }
+
+    /// Takes the events of one received frame, and the marks that go with it. When it returns they are in the spool, all of
+    /// them or (with an error) none; after an error the caller stops taking events.
+    pub async fn offer_batch(&self, batch: Vec<Envelope>, marks: Vec<Mark>) -> Result<()> {
+        if *self.over.borrow() {
+            return Err(Error::new(
+                Kind::Failed,
+                "delivery has ended and takes no more events",
+            ));
+        }
+        let spool = Arc::clone(&self.spool);
+        let counters = Arc::clone(&self.counters);
+        let tail = self.tail.clone();
+        // The whole of it on the blocking thread: a caller that loses patience half way has still offered.
+        let offered = tokio::task::spawn_blocking(move || {
+            let next = spool.append(&batch, &marks)?;
+            let recovered = batch.iter().filter(|event| event.recovered).count();
+            counters.received(batch.len() as u64, recovered as u64);
+            tail.send_if_modified(|tail| {
+                let more = next > *tail;
+                *tail = next.max(*tail);
+                more
+            });
+            Ok(())
+        });
+        offered
+            .await
+            .map_err(|error| Error::new(Kind::Failed, format!("spooling broke off: {error}")))?
+    }
+
+    /// Tells delivery to end; a call that is less urgent than an earlier one changes nothing.
+    pub fn stop(&self, stop: Stop) {
+        self.stop.send_if_modified(|now| {
+            let more = stop > *now;
+            *now = stop.max(*now);
+            more
+        });
+    }
+
+    /// Waits until delivery has ended, since it was told to or since it failed. Safe to drop and to ask again.
+    pub async fn over(&self) {
+        let mut over = self.over.clone();
+        // An error means that the thread is gone: over as well.
+        let _gone = over.wait_for(|over| *over).await;
+    }
+
+    /// Waits for the end, closes the spool, and says what was left, or why delivery failed. Not to be called before
+    /// [`stop`](Self::stop); use [`over`](Self::over) to stay able to say it again.
+    pub async fn finish(self) -> Result<Ending> {
+        self.over().await;
+        let Self { spool, thread, .. } = self;
+        let closing = tokio::task::spawn_blocking(move || {
+            let result = thread
+                .join()
+                .unwrap_or_else(|_| Err(Error::new(Kind::Failed, "the delivery thread broke off")));
+            let dir = spool.directory().map(Path::to_path_buf);
+            let left = match Arc::into_inner(spool) {
+                Some(spool) => spool.close(),
+                // An offer that was given up half way is still writing.
+                None => Err(Error::new(Kind::Failed, "the spool is still being written")),
+            };
+            result?;
+            Ok(Ending {
+                left: left?,
+                spool: dir,
+            })
+        });
+        closing
+            .await
+            .map_err(|error| Error::new(Kind::Failed, format!("closing broke off: {error}")))?
+    }
+}
+
+/// The delivering thread.
+fn run(
+    options: Options,
+    spool: Arc<Spool>,
+    letters: DeadLetters,
+    tail: watch::Receiver<u64>,
+    stop: watch::Receiver<Stop>,
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| cannot_start(&error))?;
+    runtime.block_on(async move {
+        let kill = watch::Sender::new(false);
+        let pauses = Pauses {
+            first: options.first_pause,
+            longest: options.longest_pause,
+        };
+        let (way, jobs) = match options.sink {
+            Sink::Callback(callback) => (Way::Callback(Arc::new(callback)), options.jobs),
+            Sink::KeepRunning(callback) => {
+                let listener = Arc::clone(&options.listener);
+                let child = KeepRunning::start(callback, pauses, listener, kill.subscribe());
+                let feeder = child.feeder();
+                (Way::Child(child, feeder), 1)
+            }
+            Sink::Print(print) => (Way::Print(print), 1),
+        };
+        let scratch = spool
+            .directory()
+            .map_or_else(std::env::temp_dir, Path::to_path_buf);
+        let worker = Worker {
+            order: Order::new(Rules {
+                jobs,
+                retries: options.retries,
+                first_pause: options.first_pause,
+                longest_pause: options.longest_pause,
+                capacity: WINDOW,
+            }),
+            spool,
+            way,
+            letters,
+            listener: options.listener,
+            counters: options.counters,
+            scratch,
+            tail,
+            stop,
+            kill,
+            running: JoinSet::new(),
+            outstanding: std::collections::BTreeMap::new(),
+            read_to: 0,
+            flushing: None,
+            flush_at: None,
+        };
+        worker.run().await
+    })
+}
+
+fn cannot_start(error: &std::io::Error) -> Error {
+    Error::new(Kind::Failed, format!("cannot start delivery: {error}"))
+}
+
+#[cfg(test)]
+#[path = "deliverer_tests.rs"]
+mod tests;

@@ -1,0 +1,116 @@
+//! Who holds a spool's directory: one process at a time, and the file says which.
+//!
+//! The operating system's file lock decides; it is gone when its holder is, also after a kill or a reboot, so there is no
+//! stale lock to clean up. The file's text (`process 4711 on host since …`) only serves the error message.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::error::{Error, Kind, Result};
+
+/// The lock; dropping it lets go.
+#[derive(Debug)]
+pub struct DirectoryLock {
+    file: File,
+}
+
+/// Longest holder's text that is read back.
+const LONGEST_TEXT: u64 = 300;
+
+impl DirectoryLock {
+    /// Makes the directory (only its owner may look inside) where it is missing, and takes its lock.
+    ///
+    /// Another holder is [`Kind::Failed`] and is named; a directory that cannot be made or written is [`Kind::Usage`].
+    pub fn take(dir: &Path) -> Result<Self> {
+        let cannot = |what: &str, error: &std::io::Error| {
+            Error::usage(format!("cannot {what} {}: {error}", dir.display()))
+                .hint("name a directory that you may write to: --spool DIR")
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(|error| cannot("make the spool directory", &error))?;
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(dir.join("lock"))
+            .map_err(|error| cannot("write to the spool directory", &error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(held(dir, &mut file)),
+            Err(TryLockError::Error(error)) => {
+                return Err(cannot("lock the spool directory", &error));
+            }
+        }
+        let text = format!(
+            "process {} on {} since {:.0}\n",
+            std::process::id(),
+            rustix::system::uname().nodename().to_string_lossy(),
+            jiff::Timestamp::now(),
+        );
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .map_err(|error| cannot("write to the spool directory", &error))?;
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file would not do: a callback that is just being started holds a copy until it is executed.
+        let _closed_next = self.file.unlock();
+    }
+}
+
+/// The error that names the holder.
+fn held(dir: &Path, file: &mut File) -> Error {
+    let mut text = String::new();
+    let read = file.take(LONGEST_TEXT).read_to_string(&mut text);
+    let holder = match (read, text.lines().next()) {
+        (Ok(_), Some(line)) if !line.is_empty() => line,
+        _ => "another process",
+    };
+    Error::new(
+        Kind::Failed,
+        format!(
+            "the spool directory {} is in use by {holder}",
+            dir.display()
+        ),
+    )
+    .hint("stop that process, or give this subscription a directory of its own: --spool DIR")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holder_learns_who_is_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = dir.path().join("deep/spool");
+        let lock = DirectoryLock::take(&spool).unwrap();
+        let error = DirectoryLock::take(&spool).unwrap_err();
+        assert_eq!(error.kind(), Kind::Failed);
+        let me = format!("in use by process {} on ", std::process::id());
+        assert!(error.message().contains(&me), "{error}");
+        drop(lock);
+        DirectoryLock::take(&spool).unwrap();
+    }
+
+    #[test]
+    fn a_path_that_is_no_directory_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "").unwrap();
+        let error = DirectoryLock::take(&path.join("spool")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.message().contains("file/spool"), "{error}");
+    }
+}

@@ -1,0 +1,311 @@
+//! Whose turn it is: events of one key in order, different keys in parallel, never more than `jobs` at a time.
+//!
+//! A state machine without I/O and without a clock of its own: it holds numbers of events, not events, and the caller says
+//! what time it is. It starts nothing and stores nothing; [`super::spool`] keeps the events.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The rules of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// How many deliveries may run at a time (`--jobs`); 0 counts as 1.
+    pub jobs: usize,
+    /// How often a failed delivery is tried again (`--retries`).
+    pub retries: u32,
+    /// The pause before the first retry; each further one is twice as long.
+    pub first_pause: Duration,
+    /// No pause is longer than this.
+    pub longest_pause: Duration,
+    /// How many events are held at most; [`Order::offer`] refuses what goes beyond.
+    pub capacity: usize,
+}
+
+/// A delivery to start now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// The event's number.
+    pub id: u64,
+    /// 1 for the first attempt.
+    pub attempt: u32,
+}
+
+/// What became of an event whose delivery ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It is done with.
+    Delivered,
+    /// It is tried again after this pause; the later events of its key wait behind it.
+    Again(Duration),
+    /// Every attempt failed; its key goes on with the next event.
+    GaveUp {
+        /// How many attempts there were.
+        attempts: u32,
+    },
+    /// No such delivery was running.
+    Unknown,
+}
+
+/// The events of one key; the first is the one that is ready, waiting or running.
+#[derive(Debug, Default)]
+struct Line {
+    ids: VecDeque<u64>,
+    /// Attempts of the first event that have ended.
+    failed: u32,
+}
+
+/// The scheduler. Each key is in exactly one place: ready, waiting for a retry, or running.
+#[derive(Debug)]
+pub struct Order {
+    rules: Rules,
+    lines: HashMap<Arc<str>, Line>,
+    ready: VecDeque<Arc<str>>,
+    waiting: BTreeMap<(Instant, u64), Arc<str>>,
+    running: HashMap<u64, Arc<str>>,
+    held: usize,
+}
+
+impl Order {
+    /// An empty order.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            lines: HashMap::new(),
+            ready: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            running: HashMap::new(),
+            held: 0,
+        }
+    }
+
+    /// Takes an event. False when `capacity` is reached: the event was not taken.
+    #[must_use]
+    pub fn offer(&mut self, id: u64, key: &str) -> bool {
+        if self.held >= self.rules.capacity {
+            return false;
+        }
+        self.held += 1;
+        if let Some(line) = self.lines.get_mut(key) {
+            line.ids.push_back(id);
+        } else {
+            let key: Arc<str> = Arc::from(key);
+            let line = Line {
+                ids: VecDeque::from([id]),
+                failed: 0,
+            };
+            self.lines.insert(Arc::clone(&key), line);
+            self.ready.push_back(key);
+        }
+        true
+    }
+
+    /// The next delivery to start, if one may start at `now`.
+    pub fn next(&mut self, now: Instant) -> Option<Start> {
+        while let Some(entry) = self.waiting.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            self.ready.push_back(entry.remove());
+        }
+        if self.running.len() >= self.rules.jobs.max(1) {
+            return None;
+        }
+        let key = self.ready.pop_front()?;
+        let line = self.lines.get(&key)?;
+        let start = Start {
+            id: *line.ids.front()?,
+            attempt: line.failed + 1,
+        };
+        self.running.insert(start.id, key);
+        Some(start)
+    }
+
+    /// The delivery of `id` ended at `now`.
+    pub fn done(&mut self, id: u64, delivered: bool, now: Instant) -> After {
+        let Some(key) = self.running.remove(&id) else {
+            return After::Unknown;
+        };
+        let Some(line) = self.lines.get_mut(&key) else {
+            return After::Unknown;
+        };
+        if !delivered {
+            line.failed += 1;
+            if line.failed <= self.rules.retries {
+                let pause = pause(&self.rules, line.failed);
+                self.waiting.insert((now + pause, id), key);
+                return After::Again(pause);
+            }
+        }
+        let attempts = line.failed;
+        line.ids.pop_front();
+        line.failed = 0;
+        self.held -= 1;
+        if line.ids.is_empty() {
+            self.lines.remove(&key);
+        } else {
+            // To the end of the queue: a busy endpoint does not starve the quiet ones.
+            self.ready.push_back(key);
+        }
+        if delivered {
+            After::Delivered
+        } else {
+            After::GaveUp { attempts }
+        }
+    }
+
+    /// When [`next`](Self::next) is worth asking again because a pause ends; `None` while nothing waits for one.
+    pub fn wake_at(&self) -> Option<Instant> {
+        self.waiting.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// How many more events fit.
+    pub fn room(&self) -> usize {
+        self.rules.capacity.saturating_sub(self.held)
+    }
+
+    /// How many events are held, running ones included.
+    pub fn len(&self) -> usize {
+        self.held
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+}
+
+/// The pause after the `failed`th failure.
+fn pause(rules: &Rules, failed: u32) -> Duration {
+    let doublings = failed.saturating_sub(1).min(20);
+    rules
+        .first_pause
+        .saturating_mul(1 << doublings)
+        .min(rules.longest_pause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rules(jobs: usize, retries: u32) -> Rules {
+        Rules {
+            jobs,
+            retries,
+            first_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(3),
+            capacity: 1000,
+        }
+    }
+
+    #[test]
+    fn a_waiting_retry_blocks_only_its_own_endpoint() {
+        let mut order = Order::new(rules(2, 3));
+        let now = Instant::now();
+        assert!(order.offer(1, "a") && order.offer(2, "a") && order.offer(3, "b"));
+        assert_eq!(order.next(now), Some(Start { id: 1, attempt: 1 }));
+        assert_eq!(
+            order.done(1, false, now),
+            After::Again(Duration::from_secs(1))
+        );
+        assert_eq!(order.next(now), Some(Start { id: 3, attempt: 1 }));
+        assert_eq!(order.next(now), None);
+        let later = order.wake_at().unwrap();
+        assert_eq!(later, now + Duration::from_secs(1));
+        assert_eq!(order.next(later), Some(Start { id: 1, attempt: 2 }));
+        assert_eq!(order.done(1, true, later), After::Delivered);
+        assert_eq!(order.next(later), Some(Start { id: 2, attempt: 1 }));
+    }
+
+    #[test]
+    fn pauses_grow_to_their_limit_and_then_it_gives_up() {
+        let mut order = Order::new(rules(1, 3));
+        let mut now = Instant::now();
+        assert!(order.offer(1, "a"));
+        for pause in [1, 2, 3] {
+            order.next(now).unwrap();
+            let after = order.done(1, false, now);
+            assert_eq!(after, After::Again(Duration::from_secs(pause)));
+            assert_eq!(order.next(now), None);
+            now += Duration::from_secs(pause);
+        }
+        order.next(now).unwrap();
+        assert_eq!(order.done(1, false, now), After::GaveUp { attempts: 4 });
+        assert!(order.is_empty());
+        assert_eq!(order.done(1, false, now), After::Unknown);
+    }
+
+    #[test]
+    fn a_busy_endpoint_lets_the_quiet_ones_in() {
+        let mut order = Order::new(rules(1, 0));
+        let now = Instant::now();
+        for id in 0..10 {
+            assert!(order.offer(id, "busy"));
+        }
+        assert!(order.offer(10, "quiet"));
+        assert_eq!(order.next(now).unwrap().id, 0);
+        order.done(0, true, now);
+        assert_eq!(order.next(now).unwrap().id, 10);
+    }
+
+    #[test]
+    fn beyond_the_capacity_nothing_is_taken() {
+        let mut order = Order::new(Rules {
+            capacity: 2,
+            ..rules(1, 0)
+        });
+        assert!(order.offer(1, "a") && order.offer(2, "b"));
+        assert!(!order.offer(3, "c"));
+        assert_eq!((order.len(), order.room()), (2, 0));
+    }
+
+    proptest! {
+        /// Whatever the keys, outcomes and interleaving: each key in order and one at a time, never more than `jobs`, and all ends.
+        #[test]
+        fn every_history_keeps_order_and_ends(
+            jobs in 1_usize..5,
+            retries in 0_u32..3,
+            keys in proptest::collection::vec(0_u8..6, 0..60),
+            choices in proptest::collection::vec((any::<usize>(), any::<bool>()), 1..50),
+        ) {
+            let mut order = Order::new(rules(jobs, retries));
+            let mut now = Instant::now();
+            for (id, key) in keys.iter().enumerate() {
+                prop_assert!(order.offer(id as u64, &key.to_string()));
+            }
+            let mut running: Vec<Start> = Vec::new();
+            let mut ended: HashMap<u8, Vec<u64>> = HashMap::new();
+            let mut choices = choices.iter().cycle();
+            let mut steps = 0;
+            while !order.is_empty() {
+                steps += 1;
+                prop_assert!(steps < 2000, "it does not end");
+                while let Some(start) = order.next(now) {
+                    let key = keys[usize::try_from(start.id).unwrap()];
+                    prop_assert!(running.iter().all(|other| keys[usize::try_from(other.id).unwrap()] != key));
+                    prop_assert!(start.attempt <= retries + 1);
+                    running.push(start);
+                }
+                prop_assert!(running.len() <= jobs);
+                if running.is_empty() {
+                    now = order.wake_at().expect("something held but nothing to come");
+                    continue;
+                }
+                let (which, good) = choices.next().unwrap();
+                let start = running.swap_remove(which % running.len());
+                match order.done(start.id, *good, now) {
+                    After::Again(_) => prop_assert!(!good),
+                    After::Unknown => prop_assert!(false, "unknown"),
+                    After::Delivered | After::GaveUp { .. } => {
+                        ended.entry(keys[usize::try_from(start.id).unwrap()]).or_default().push(start.id);
+                    }
+                }
+            }
+            prop_assert_eq!(ended.values().map(Vec::len).sum::<usize>(), keys.len());
+            for ids in ended.values() {
+                prop_assert!(ids.is_sorted());
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What a callback writes, cut into lines of bounded length and a bounded amount; a flood is cut, said to be cut, and drained.
+//!
+//! Nothing here makes text safe for a terminal: the listener that gets the lines does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::unix::pipe::Receiver;
+use tokio::time::{Instant, timeout_at};
+
+use super::Listener;
+
+/// What one run may say, in bytes; the rest is counted and left out.
+const BUDGET: usize = 64 << 10;
+
+/// A line longer than this is passed on in pieces.
+const LONGEST_LINE: usize = 4 << 10;
+
+/// How long we listen after the callback's end to whatever it left running.
+const AFTERMATH: Duration = Duration::from_millis(100);
+
+/// Cuts bytes into lines.
+#[derive(Debug)]
+pub struct Lines {
+    line: Vec<u8>,
+    left: usize,
+    cut: u64,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self {
+            line: Vec::new(),
+            left: BUDGET,
+            cut: 0,
+        }
+    }
+}
+
+impl Lines {
+    /// Takes what was read and passes whole lines on.
+    pub fn feed(&mut self, bytes: &[u8], mut say: impl FnMut(&str)) {
+        let (kept, over) = bytes.split_at(bytes.len().min(self.left));
+        self.left -= kept.len();
+        self.cut += over.len() as u64;
+        for piece in kept.split_inclusive(|byte| *byte == b'\n') {
+            let mut piece = piece;
+            while self.line.len() + piece.len() > LONGEST_LINE {
+                let (now, later) = piece.split_at(LONGEST_LINE.saturating_sub(self.line.len()));
+                self.line.extend_from_slice(now);
+                self.pass(&mut say);
+                piece = later;
+            }
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                self.pass(&mut say);
+            }
+        }
+    }
+
+    /// The end: the last line, also without its end, a word on what was cut, and a fresh budget.
+    pub fn finish(&mut self, mut say: impl FnMut(&str)) {
+        if !self.line.is_empty() {
+            self.pass(&mut say);
+        }
+        if self.cut > 0 {
+            say(&format!("(cut: {} more bytes of output)", self.cut));
+        }
+        *self = Self::default();
+    }
+
+    fn pass(&mut self, say: &mut impl FnMut(&str)) {
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        say(&String::from_utf8_lossy(line));
+        self.line.clear();
+    }
+}
+
+/// The reading end of a callback's output.
+pub struct Output {
+    pipe: Option<Receiver>,
+    lines: Lines,
+    buffer: Vec<u8>,
+    reads: u32,
+    listener: Arc<dyn Listener>,
+}
+
+impl Output {
+    /// Passes what comes out of `pipe` to the listener.
+    pub fn new(pipe: Receiver, listener: Arc<dyn Listener>) -> Self {
+        Self {
+            pipe: Some(pipe),
+            lines: Lines::default(),
+            buffer: vec![0; 8 << 10],
+            reads: 0,
+            listener,
+        }
+    }
+
+    /// Passes on one read's worth; pends for ever once the pipe has ended. Safe to drop half way.
+    pub async fn pump(&mut self) {
+        let Some(pipe) = &self.pipe else {
+            return std::future::pending().await;
+        };
+        let ready = pipe.readable().await;
+        self.reads = self.reads.wrapping_add(1);
+        if ready.is_err() || !self.read() {
+            self.pipe = None;
+        }
+        if self.reads.is_multiple_of(16) {
+            // A flood is always ready: let the others have their turn.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// One read without waiting; false at the end.
+    fn read(&mut self) -> bool {
+        let Some(pipe) = &self.pipe else {
+            return false;
+        };
+        match pipe.try_read(&mut self.buffer) {
+            Ok(0) => false,
+            Ok(count) => {
+                let bytes = self.buffer.get(..count).unwrap_or_default();
+                self.lines
+                    .feed(bytes, |line| self.listener.callback_line(line));
+                true
+            }
+            Err(error) => matches!(
+                error.kind(),
+                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted
+            ),
+        }
+    }
+
+    /// The callback has ended: the rest of its output. A process that it left behind may hold the pipe open for ever; it is
+    /// listened to for a moment and then left alone.
+    pub async fn rest(&mut self) {
+        let until = Instant::now() + AFTERMATH;
+        while self.pipe.is_some()
+            && Instant::now() < until
+            && timeout_at(until, self.pump()).await.is_ok()
+        {}
+        self.pipe = None;
+        self.end_of_event();
+    }
+
+    /// Passes on a line without its end and says what was cut; the next event has its own budget.
+    pub fn end_of_event(&mut self) {
+        self.lines.finish(|line| self.listener.callback_line(line));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn said(pieces: &[&[u8]]) -> Vec<String> {
+        let mut said = Vec::new();
+        let mut lines = Lines::default();
+        for piece in pieces {
+            lines.feed(piece, |line| said.push(line.to_owned()));
+        }
+        lines.finish(|line| said.push(line.to_owned()));
+        said
+    }
+
+    #[test]
+    fn lines_come_whole_however_they_were_read() {
+        assert_eq!(
+            said(&[b"on", b"e\r\ntwo\n\nlast"]),
+            ["one", "two", "", "last"]
+        );
+        assert_eq!(said(&[b"\xff\xfe\n"]), ["\u{fffd}\u{fffd}"]);
+        assert_eq!(said(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_flood_is_cut_and_said_to_be() {
+        let flood = vec![b'y'; BUDGET + 10];
+        let said = said(&[&flood]);
+        assert_eq!(said.len(), BUDGET / LONGEST_LINE + 1);
+        assert_eq!(said.last().unwrap(), "(cut: 10 more bytes of output)");
+    }
+
+    proptest! {
+        #[test]
+        fn the_lines_are_the_text_whatever_the_reads(text in "[a-z\n]{0,200}", cuts in proptest::collection::vec(0_usize..200, 0..5)) {
+            let mut cuts: Vec<usize> = cuts.into_iter().filter(|cut| *cut <= text.len()).collect();
+            cuts.sort_unstable();
+            let mut pieces = Vec::new();
+            let mut from = 0;
+            for cut in cuts {
+                pieces.push(&text.as_bytes()[from..cut]);
+                from = cut;
+            }
+            pieces.push(&text.as_bytes()[from..]);
+            let expected: Vec<&str> = text.lines().collect();
+            prop_assert_eq!(said(&pieces), expected);
+        }
+    }
+}

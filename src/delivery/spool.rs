@@ -1,0 +1,439 @@
+//! The spool: events wait here, in one redb file, from the moment they count as received until their callback succeeded.
+//!
+//! One received frame is one commit, so after a crash a frame is there whole or not at all. Deliveries are taken out in
+//! batches (with the next frame, or by [`Spool::flush`]); a crash in between delivers those again: at least once. What an
+//! earlier run left comes first, in order, and is marked `"recovered":true`, since nobody can know whether it was
+//! delivered before the crash. The marks of what was last seen are written in the same commits as the events, so that the
+//! time we were away can be fetched from the server.
+//!
+//! A temporary spool is the same file without a name: it is gone when the process is, however that ends, and it never waits
+//! for the disk.
+//!
+//! It calls no callback and decides no order. Every function blocks on the disk: async callers use a blocking thread.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use redb::backends::FileBackend;
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend};
+use redb::{TableDefinition, TableError};
+
+use super::Envelope;
+use super::lock::DirectoryLock;
+use crate::error::{Error, Kind, Result};
+
+/// key, topic, event, sequence, MAC, state, received (µs since the epoch), JSON.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<i64>,
+    Option<&'static str>,
+    Option<&'static str>,
+    i64,
+    &'static str,
+);
+
+const EVENTS: TableDefinition<'static, u64, Row> = TableDefinition::new("events");
+/// topic -> sequence, newest timestamp.
+const MARKS: TableDefinition<'static, &str, (Option<i64>, Option<&'static str>)> =
+    TableDefinition::new("marks");
+const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+
+/// The layout of the tables above; a file with another number is not touched.
+const FORMAT: u64 = 1;
+
+/// Pages that redb keeps in memory. The default would be a gigabyte.
+const CACHE_BYTES: usize = 8 << 20;
+
+/// How many bytes of events are gone through at most to find out whose turn it is.
+const GLANCE_BYTES: usize = 8 << 20;
+
+/// An empty file larger than this is made small again when it is opened.
+const COMPACT_ABOVE: u64 = 64 << 20;
+
+/// What was last seen of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The topic's path.
+    pub topic: String,
+    /// The last sequence number, where the topic has them.
+    pub sequence: Option<i64>,
+    /// The newest timestamp in the events, in the server's own words.
+    pub newest: Option<String>,
+}
+
+/// An event that waits in the spool, as far as its turn depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its number; later events have larger ones.
+    pub id: u64,
+    /// Its order key.
+    pub key: String,
+    /// When it was received, in milliseconds since the epoch.
+    pub received: i64,
+}
+
+/// The durable queue. See the module's documentation.
+pub struct Spool {
+    database: Database,
+    place: Place,
+    /// Numbers below this were spooled by an earlier run.
+    first_new: u64,
+    /// The next event's number. Held over a whole write, so that writers come one after the other.
+    next: Mutex<u64>,
+    delivered: Mutex<BTreeSet<u64>>,
+    _lock: Option<DirectoryLock>,
+}
+
+/// Where the spool lies, for messages.
+#[derive(Debug, Clone)]
+enum Place {
+    Directory(PathBuf),
+    Temporary,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(dir) => write!(f, "the spool {}", dir.join(FILE).display()),
+            Self::Temporary => write!(
+                f,
+                "the temporary spool in {}",
+                std::env::temp_dir().display()
+            ),
+        }
+    }
+}
+
+/// The database's name inside the directory.
+const FILE: &str = "spool.redb";
+
+impl Spool {
+    /// Opens, or makes, the spool in `dir` and takes the directory's lock.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let lock = DirectoryLock::take(dir)?;
+        let place = Place::Directory(dir.to_path_buf());
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(dir.join(FILE))
+            .map_err(|error| failed(&place, "open", redb::Error::Io(error)))?;
+        let backend = FileBackend::new(file).map_err(|error| failed(&place, "open", error))?;
+        Self::over(backend, place, Some(lock))
+    }
+
+    /// A temporary spool.
+    pub fn temporary() -> Result<Self> {
+        let place = Place::Temporary;
+        let file =
+            tempfile::tempfile().map_err(|error| failed(&place, "make", redb::Error::Io(error)))?;
+        let backend = FileBackend::new(file).map_err(|error| failed(&place, "make", error))?;
+        Self::over(NeverSynced(backend), place, None)
+    }
+
+    fn over(
+        backend: impl StorageBackend,
+        place: Place,
+        lock: Option<DirectoryLock>,
+    ) -> Result<Self> {
+        let large = backend.len().is_ok_and(|bytes| bytes > COMPACT_ABOVE);
+        let mut database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(backend)
+            .map_err(|error| failed(&place, "open", error))?;
+        let (next, empty) =
+            prepare(&database, &place)?.map_err(|error| failed(&place, "open", error))?;
+        if empty && large {
+            database
+                .compact()
+                .map_err(|error| failed(&place, "compact", error))?;
+        }
+        Ok(Self {
+            database,
+            place,
+            first_new: next,
+            next: Mutex::new(next),
+            delivered: Mutex::default(),
+            _lock: lock,
+        })
+    }
+
+    /// The directory, unless the spool is temporary.
+    pub fn directory(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Directory(dir) => Some(dir),
+            Place::Temporary => None,
+        }
+    }
+
+    /// Writes the events of one frame and the marks in one durable commit, and takes out what was delivered meanwhile.
+    /// When it returns, the events outlive a crash.
+    ///
+    /// Returns the number that follows the last event's. After an error nothing of the batch is there, and the caller stops taking events:
+    /// a spool that failed once (disk full, say) refuses everything until it is opened anew.
+    pub fn append(&self, batch: &[Envelope], marks: &[Mark]) -> Result<u64> {
+        self.write(batch, marks)
+            .map_err(|error| failed(&self.place, "write to", error))
+    }
+
+    fn write(&self, batch: &[Envelope], marks: &[Mark]) -> Result<u64, redb::Error> {
+        let mut tail = lock(&self.next);
+        let mut next = *tail;
+        let transaction = self.database.begin_write()?;
+        let gone = std::mem::take(&mut *lock(&self.delivered));
+        {
+            let mut events = transaction.open_table(EVENTS)?;
+            for id in &gone {
+                events.remove(id)?;
+            }
+            for event in batch {
+                events.insert(
+                    next,
+                    (
+                        event.key.as_str(),
+                        event.topic.as_str(),
+                        event.event.as_str(),
+                        event.sequence,
+                        event.mac.as_deref(),
+                        event.state.as_deref(),
+                        event.received_at.as_microsecond(),
+                        event.json.as_str(),
+                    ),
+                )?;
+                next += 1;
+            }
+            let mut table = transaction.open_table(MARKS)?;
+            for mark in marks {
+                table.insert(mark.topic.as_str(), (mark.sequence, mark.newest.as_deref()))?;
+            }
+        }
+        transaction.commit()?;
+        *tail = next;
+        Ok(next)
+    }
+
+    /// Notes that an event needs no further delivery. It leaves the file with the next commit.
+    pub fn delivered_event(&self, id: u64) -> usize {
+        let mut gone = lock(&self.delivered);
+        gone.insert(id);
+        gone.len()
+    }
+
+    /// Takes out now what was delivered.
+    pub fn flush(&self) -> Result<()> {
+        if lock(&self.delivered).is_empty() {
+            return Ok(());
+        }
+        self.append(&[], &[]).map(drop)
+    }
+
+    /// The waiting events from number `from` on, in order, at most `limit`; fewer where they are large, but always one if
+    /// there is one.
+    pub fn waiting(&self, from: u64, limit: usize) -> Result<Vec<Waiting>> {
+        self.list(from, limit)
+            .map_err(|error| failed(&self.place, "read", error))
+    }
+
+    fn list(&self, from: u64, limit: usize) -> Result<Vec<Waiting>, redb::Error> {
+        let events = self.database.begin_read()?.open_table(EVENTS)?;
+        let mut waiting = Vec::new();
+        let mut bytes = 0;
+        for entry in events.range(from..)?.take(limit) {
+            if bytes > GLANCE_BYTES {
+                break;
+            }
+            let (id, row) = entry?;
+            let (key, .., received, json) = row.value();
+            bytes += json.len();
+            waiting.push(Waiting {
+                id: id.value(),
+                key: key.to_owned(),
+                received: received / 1000,
+            });
+        }
+        Ok(waiting)
+    }
+
+    /// One event; `None` when it is not (or no longer) there.
+    pub fn get(&self, id: u64) -> Result<Option<Envelope>> {
+        self.find(id)
+            .map_err(|error| failed(&self.place, "read", error))
+    }
+
+    fn find(&self, id: u64) -> Result<Option<Envelope>, redb::Error> {
+        let events = self.database.begin_read()?.open_table(EVENTS)?;
+        let Some(row) = events.get(id)? else {
+            return Ok(None);
+        };
+        let (key, topic, event, sequence, mac, state, received, json) = row.value();
+        let mut envelope = Envelope {
+            json: json.to_owned(),
+            key: key.to_owned(),
+            topic: topic.to_owned(),
+            event: event.to_owned(),
+            sequence,
+            mac: mac.map(str::to_owned),
+            state: state.map(str::to_owned),
+            recovered: false,
+            received_at: Timestamp::from_microsecond(received).unwrap_or(Timestamp::UNIX_EPOCH),
+        };
+        if id < self.first_new {
+            envelope.mark_recovered();
+        }
+        Ok(Some(envelope))
+    }
+
+    /// What was last seen of each topic.
+    pub fn marks(&self) -> Result<Vec<Mark>> {
+        self.read_marks()
+            .map_err(|error| failed(&self.place, "read", error))
+    }
+
+    fn read_marks(&self) -> Result<Vec<Mark>, redb::Error> {
+        let table = self.database.begin_read()?.open_table(MARKS)?;
+        let mut marks = Vec::new();
+        for entry in table.iter()? {
+            let (topic, mark) = entry?;
+            let (sequence, newest) = mark.value();
+            marks.push(Mark {
+                topic: topic.value().to_owned(),
+                sequence,
+                newest: newest.map(str::to_owned),
+            });
+        }
+        Ok(marks)
+    }
+
+    /// How many events wait, those noted as delivered left out.
+    pub fn count(&self) -> Result<u64> {
+        let held = || -> Result<u64, redb::Error> {
+            let gone = lock(&self.delivered);
+            let events = self.database.begin_read()?.open_table(EVENTS)?;
+            Ok(events.len()?.saturating_sub(gone.len() as u64))
+        };
+        held().map_err(|error| failed(&self.place, "read", error))
+    }
+
+    /// The number that the next event will get.
+    pub fn tail(&self) -> u64 {
+        *lock(&self.next)
+    }
+
+    /// Takes out what was delivered, closes the file and says how many events it still holds.
+    pub fn close(self) -> Result<u64> {
+        self.flush()?;
+        let left = self.count()?;
+        let place = self.place.clone();
+        self.database
+            .close()
+            .map_err(|error| failed(&place, "close", error))?;
+        Ok(left)
+    }
+}
+
+/// Only a panic while the guard is held poisons a mutex; a value that is written last is right all the same.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spool")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes the tables where they are missing; the next number, and whether no event waits.
+fn prepare(database: &Database, place: &Place) -> Result<Result<(u64, bool), redb::Error>> {
+    match read_or_make_format(database) {
+        Ok(FORMAT) => Ok(after_last(database)),
+        Ok(other) => Err(Error::new(
+            Kind::Failed,
+            format!("{place} has format {other}, this program reads {FORMAT}"),
+        )
+        .hint("deliver what it holds with the version that wrote it, or use another directory")),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// The file's format; an empty file gets the tables and [`FORMAT`].
+fn read_or_make_format(database: &Database) -> Result<u64, redb::Error> {
+    match database.begin_read()?.open_table(META) {
+        Ok(meta) => return Ok(meta.get("format")?.map_or(0, |format| format.value())),
+        Err(TableError::TableDoesNotExist(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let transaction = database.begin_write()?;
+    transaction.open_table(META)?.insert("format", FORMAT)?;
+    transaction.open_table(EVENTS)?;
+    transaction.open_table(MARKS)?;
+    transaction.commit()?;
+    Ok(FORMAT)
+}
+
+fn after_last(database: &Database) -> Result<(u64, bool), redb::Error> {
+    let events = database.begin_read()?.open_table(EVENTS)?;
+    let last = events.last()?.map(|(id, _)| id.value());
+    Ok(last.map_or((0, true), |last| (last + 1, false)))
+}
+
+/// The error for people: what was tried, with which file, why, and what to do about this cause.
+fn failed(place: &Place, verb: &str, error: impl Into<redb::Error>) -> Error {
+    let error = error.into();
+    let hint = match &error {
+        redb::Error::Io(io) => match io.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "free some space and start again: what the spool holds is delivered then"
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                "name a directory that you may write to: --spool DIR"
+            }
+            _ => "look after the disk and start again: what the spool holds is delivered then",
+        },
+        redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) => {
+            "move the file away and start again; the server still knows the current sessions"
+        }
+        _ => "start again: what the spool holds is delivered then",
+    };
+    Error::new(Kind::Failed, format!("cannot {verb} {place}: {error}")).hint(hint)
+}
+
+/// A backend that leaves the time of writing to the operating system: for a file that no one reads after us.
+#[derive(Debug)]
+struct NeverSynced(FileBackend);
+
+impl StorageBackend for NeverSynced {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+    fn close(&self) -> io::Result<()> {
+        self.0.close()
+    }
+}
+
+#[cfg(test)]
+#[path = "spool_tests.rs"]
+mod tests;

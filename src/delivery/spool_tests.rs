@@ -1,0 +1,268 @@
+//! Tests of the spool: what survives, in which order, and what a failing disk looks like.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::delivery::testing::event;
+
+fn ids(spool: &Spool) -> Vec<u64> {
+    let waiting = spool.waiting(0, usize::MAX).unwrap();
+    waiting.iter().map(|waiting| waiting.id).collect()
+}
+
+fn mark(sequence: i64) -> Mark {
+    Mark {
+        topic: "/topic/com.cisco.ise.session".to_owned(),
+        sequence: Some(sequence),
+        newest: Some("2026-11-22T01:57:00.000Z".to_owned()),
+    }
+}
+
+/// What a kill or a power cut leaves behind: the files as they are at this moment, without our clean-up.
+fn crash_copy(from: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(from.join(FILE), copy.path().join(FILE)).unwrap();
+    copy
+}
+
+#[test]
+fn undelivered_events_survive_a_crash_in_order_and_are_marked() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::open(dir.path()).unwrap();
+    spool
+        .append(&[event("a", 1), event("b", 2), event("a", 3)], &[mark(3)])
+        .unwrap();
+    assert!(!spool.get(1).unwrap().unwrap().recovered);
+    spool.delivered_event(0);
+    spool.append(&[event("c", 4)], &[mark(4)]).unwrap();
+    // Noted but not yet written: this one comes again.
+    spool.delivered_event(1);
+    assert_eq!(spool.count().unwrap(), 2);
+
+    let copy = crash_copy(dir.path());
+    let again = Spool::open(copy.path()).unwrap();
+    assert_eq!(ids(&again), [1, 2, 3]);
+    assert_eq!(again.marks().unwrap(), [mark(4)]);
+    let first = again.get(1).unwrap().unwrap();
+    assert_eq!(
+        (first.key.as_str(), first.sequence, first.recovered),
+        ("b", Some(2), true)
+    );
+    assert!(first.json.contains("\"recovered\":true,\"message\""));
+    assert_eq!(first.mac.as_deref(), Some("b"));
+    // New ones follow the old ones and are not marked.
+    assert_eq!(again.append(&[event("d", 5)], &[]).unwrap(), 5);
+    assert!(!again.get(4).unwrap().unwrap().recovered);
+}
+
+#[test]
+fn a_clean_close_forgets_what_was_delivered_and_says_what_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::open(dir.path()).unwrap();
+    let sent = event("b", 2);
+    spool.append(&[event("a", 1), sent.clone()], &[]).unwrap();
+    spool.delivered_event(0);
+    assert_eq!(spool.close().unwrap(), 1);
+    let again = Spool::open(dir.path()).unwrap();
+    assert_eq!(ids(&again), [1]);
+    let came = again.get(1).unwrap().unwrap();
+    assert_eq!(
+        came.received_at.as_microsecond(),
+        sent.received_at.as_microsecond()
+    );
+    assert_eq!(again.get(0).unwrap(), None);
+}
+
+#[test]
+fn a_window_of_the_waiting_is_read_from_where_one_stopped() {
+    let spool = Spool::temporary().unwrap();
+    let batch: Vec<_> = (0..10).map(|n| event("a", n)).collect();
+    assert_eq!(spool.append(&batch, &[]).unwrap(), 10);
+    let some = spool.waiting(4, 3).unwrap();
+    assert_eq!(some.iter().map(|w| w.id).collect::<Vec<_>>(), [4, 5, 6]);
+    assert_eq!(spool.directory(), None);
+    assert_eq!(spool.close().unwrap(), 10);
+}
+
+#[test]
+fn large_events_are_looked_at_a_few_at_a_time() {
+    let spool = Spool::temporary().unwrap();
+    for n in 0..4 {
+        let mut large = event("a", n);
+        large.json = "x".repeat(GLANCE_BYTES / 2 + 1);
+        spool.append(&[large], &[]).unwrap();
+    }
+    assert_eq!(ids(&spool), [0, 1]);
+    let rest = spool.waiting(2, 9).unwrap();
+    assert_eq!(rest.iter().map(|w| w.id).collect::<Vec<_>>(), [2, 3]);
+}
+
+#[test]
+fn appending_and_taking_out_at_the_same_time_lose_nothing() {
+    let spool = Spool::temporary().unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for n in 0..500 {
+                let next = spool.append(&[event("a", n), event("a", n)], &[]).unwrap();
+                assert_eq!(next, 2 * u64::try_from(n + 1).unwrap());
+            }
+        });
+        while !writer.is_finished() {
+            for waiting in spool.waiting(0, 3).unwrap() {
+                if waiting.id < 100 {
+                    spool.delivered_event(waiting.id);
+                }
+            }
+            spool.flush().unwrap();
+        }
+    });
+    let first = ids(&spool).into_iter().find(|id| *id >= 100).unwrap();
+    assert_eq!(first, 100);
+    assert_eq!(ids(&spool).last(), Some(&999));
+}
+
+#[test]
+fn a_file_that_is_no_spool_is_named_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    std::fs::write(&path, "not a database".repeat(1000)).unwrap();
+    let error = Spool::open(dir.path()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Failed);
+    assert!(error.message().contains("spool.redb"), "{error}");
+    assert!(std::fs::read(&path).unwrap().starts_with(b"not a database"));
+}
+
+#[test]
+fn another_format_is_not_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = Database::create(dir.path().join(FILE)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction
+        .open_table(META)
+        .unwrap()
+        .insert("format", 9)
+        .unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let error = Spool::open(dir.path()).unwrap_err();
+    assert!(error.message().contains("format 9"), "{error}");
+}
+
+/// A disk that is full from some moment on.
+#[derive(Debug)]
+struct Disk {
+    file: FileBackend,
+    full: Arc<AtomicBool>,
+}
+
+impl Disk {
+    fn check(&self) -> io::Result<()> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        Ok(())
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.check()?;
+        self.file.set_len(len)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.check()?;
+        self.file.sync_data()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.check()?;
+        self.file.write(offset, data)
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_and_what_was_spooled_before_survives() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(dir.path().join(FILE))
+        .unwrap();
+    let full = Arc::new(AtomicBool::new(false));
+    let disk = Disk {
+        file: FileBackend::new(file).unwrap(),
+        full: Arc::clone(&full),
+    };
+    let place = Place::Directory(dir.path().to_path_buf());
+    let spool = Spool::over(disk, place, None).unwrap();
+    spool.append(&[event("a", 1), event("a", 2)], &[]).unwrap();
+    full.store(true, Ordering::Relaxed);
+    let error = spool.append(&[event("a", 3)], &[]).unwrap_err();
+    assert_eq!(error.kind(), Kind::Failed);
+    assert!(error.message().contains("spool.redb"), "{error}");
+    assert!(
+        error.hint_text().unwrap().contains("free some space"),
+        "{error:?}"
+    );
+    // Space alone does not mend an open file; opening it anew does.
+    full.store(false, Ordering::Relaxed);
+    assert!(spool.append(&[event("a", 4)], &[]).is_err());
+    let copy = crash_copy(dir.path());
+    assert_eq!(ids(&Spool::open(copy.path()).unwrap()), [0, 1]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Any history of frames, deliveries and crashes: what waits is what was sent and not known to be delivered, in order,
+    /// and a frame is there whole.
+    #[test]
+    fn nothing_is_lost_over_any_history(steps in proptest::collection::vec((0_usize..4, 0_usize..5), 1..25)) {
+        let mut dir = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(dir.path()).unwrap();
+        let mut sent = 0;
+        // Sequence numbers that must be there, and those that may be (delivered, but perhaps not yet written so).
+        let mut expected: Vec<i64> = Vec::new();
+        let mut noted: BTreeSet<i64> = BTreeSet::new();
+        for (what, size) in steps {
+            match what {
+                0 | 1 => {
+                    let batch: Vec<_> = (0..size).map(|n| event("k", sent + i64::try_from(n).unwrap())).collect();
+                    spool.append(&batch, &[]).unwrap();
+                    for event in &batch {
+                        expected.push(event.sequence.unwrap());
+                    }
+                    sent += i64::try_from(size).unwrap();
+                    expected.retain(|n| !noted.contains(n));
+                    noted.clear();
+                }
+                2 => {
+                    for waiting in spool.waiting(0, size).unwrap() {
+                        noted.insert(spool.get(waiting.id).unwrap().unwrap().sequence.unwrap());
+                        spool.delivered_event(waiting.id);
+                    }
+                }
+                _ => {
+                    let copy = crash_copy(dir.path());
+                    drop(spool);
+                    dir = copy;
+                    spool = Spool::open(dir.path()).unwrap();
+                    noted.clear();
+                }
+            }
+            let there: Vec<i64> = ids(&spool)
+                .into_iter()
+                .map(|id| spool.get(id).unwrap().unwrap().sequence.unwrap())
+                .collect();
+            prop_assert_eq!(&there, &expected);
+        }
+    }
+}

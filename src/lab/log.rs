@@ -1,0 +1,96 @@
+//! The request log: what came over the wire, for tests to read. In memory for those in this process, as JSON lines in a file for others.
+//!
+//! An entry is complete before the answer's first byte leaves, so a client that has its answer finds it here. Passwords are
+//! not logged, only the user's name and whether there was an `Authorization` header.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::error::{Error, Kind, Result};
+
+/// Entries kept in memory: a load test must not fill it. The file has them all.
+const KEPT: usize = 100_000;
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RequestEntry {
+    /// When its head was read, RFC 3339 with microseconds.
+    pub time: String,
+    /// The node that was asked (`ise-mnt`).
+    pub node: String,
+    /// Number of the connection, counted from 1.
+    pub connection: u64,
+    /// Method.
+    pub method: String,
+    /// Path and query as sent, still encoded.
+    pub path: String,
+    /// Whether there was an `Authorization` header.
+    pub authorization: bool,
+    /// The user of a readable Basic header.
+    pub user: Option<String>,
+    /// Status of the answer; `None` when the connection was reset instead.
+    pub status: Option<u16>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    entries: VecDeque<RequestEntry>,
+    file: Option<File>,
+}
+
+/// The log.
+#[derive(Debug, Default)]
+pub struct RequestLog {
+    inner: Mutex<Inner>,
+}
+
+impl RequestLog {
+    /// A log in memory and, with `path`, in a file that is begun anew.
+    pub fn new(path: Option<&Path>) -> Result<Self> {
+        let file = path
+            .map(|path| {
+                File::create(path).map_err(|error| {
+                    Error::new(
+                        Kind::Failed,
+                        format!("cannot write the request log {}: {error}", path.display()),
+                    )
+                })
+            })
+            .transpose()?;
+        Ok(Self {
+            inner: Mutex::new(Inner {
+                entries: VecDeque::new(),
+                file,
+            }),
+        })
+    }
+
+    /// Adds an entry.
+    pub fn add(&self, entry: RequestEntry) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &mut inner.file
+            && let Ok(mut line) = serde_json::to_vec(&entry)
+        {
+            line.push(b'\n');
+            // One write, so that a reader never sees half a line. A log that cannot be written must not end what it watches.
+            if file.write_all(&line).is_err() {
+                inner.file = None;
+            }
+        }
+        if inner.entries.len() == KEPT {
+            inner.entries.pop_front();
+        }
+        inner.entries.push_back(entry);
+    }
+
+    /// The entries kept in memory, oldest first.
+    pub fn entries(&self) -> Vec<RequestEntry> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.entries.iter().cloned().collect()
+    }
+}

@@ -1,0 +1,152 @@
+//! What users changed on the simulated network: sessions removed, bounced, authenticated again, ANC policies applied.
+//!
+//! Only touched sessions are held; everything else is the population's. Times are given by the caller, so that tests need no clock.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::population::LabSession;
+
+/// How long an endpoint is away when its port is bounced, in milliseconds: long enough for a poll to see it gone.
+pub const BOUNCE: i64 = 2_000;
+
+/// What was done to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Authenticated again: a new authentication time.
+    Reauthenticate,
+    /// The session ended.
+    Disconnect,
+    /// The port went down and up: the session is away for [`BOUNCE`], then a new one begins.
+    PortBounce,
+    /// The port was shut down: the session ended.
+    PortShutdown,
+    /// The record was deleted.
+    Delete,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Touched {
+    gone: bool,
+    back_at: Option<i64>,
+    reauthenticated_at: Option<i64>,
+    reconnections: u32,
+}
+
+/// What was changed so far, as of one moment: what a list is written from.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    touched: HashMap<u64, Touched>,
+    emptied: bool,
+    now: i64,
+}
+
+impl Changes {
+    /// The session as it now is; `None` when it is gone or away.
+    pub fn apply(&self, session: LabSession) -> Option<LabSession> {
+        if self.emptied {
+            return None;
+        }
+        let Some(touched) = self.touched.get(&session.index()) else {
+            return Some(session);
+        };
+        if touched.is_absent(self.now) {
+            return None;
+        }
+        let mut session = session;
+        if let Some(back_at) = touched.back_at {
+            session = session.reconnected(back_at, touched.reconnections);
+        }
+        if let Some(at) = touched.reauthenticated_at {
+            session = session.reauthenticated(at);
+        }
+        Some(session)
+    }
+
+    /// How many of `sessions` are there.
+    pub fn present(&self, sessions: u64) -> u64 {
+        if self.emptied {
+            return 0;
+        }
+        let absent = self
+            .touched
+            .values()
+            .filter(|touched| touched.is_absent(self.now))
+            .count();
+        sessions.saturating_sub(u64::try_from(absent).unwrap_or(u64::MAX))
+    }
+}
+
+impl Touched {
+    fn is_absent(&self, now: i64) -> bool {
+        self.gone || self.back_at.is_some_and(|back_at| now < back_at)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    changes: Changes,
+    policies: HashMap<String, String>,
+}
+
+/// The changes, shared by all who serve the deployment.
+#[derive(Debug, Default)]
+pub struct State {
+    inner: Mutex<Inner>,
+}
+
+impl State {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy as of `now` (milliseconds since 1970).
+    pub fn changes(&self, now: i64) -> Changes {
+        let mut changes = self.lock().changes.clone();
+        changes.now = now;
+        changes
+    }
+
+    /// Does `change` to the session `index`; the caller has made sure that it is there.
+    pub fn change(&self, index: u64, change: Change, now: i64) {
+        let mut inner = self.lock();
+        let touched = inner.changes.touched.entry(index).or_default();
+        match change {
+            Change::Reauthenticate => touched.reauthenticated_at = Some(now),
+            Change::Disconnect | Change::PortShutdown | Change::Delete => touched.gone = true,
+            Change::PortBounce => {
+                touched.back_at = Some(now + BOUNCE);
+                touched.reauthenticated_at = None;
+                touched.reconnections += 1;
+            }
+        }
+    }
+
+    /// Deletes every session record.
+    pub fn delete_all(&self) {
+        let mut inner = self.lock();
+        inner.changes.emptied = true;
+        inner.changes.touched.clear();
+    }
+
+    /// The ANC policy applied to the endpoint with this upper-case MAC.
+    pub fn anc_policy(&self, mac: &str) -> Option<String> {
+        self.lock().policies.get(mac).cloned()
+    }
+
+    /// Applies an ANC policy, or clears it with `None`; answers the one before.
+    pub fn set_anc_policy(&self, mac: &str, policy: Option<String>) -> Option<String> {
+        let mut inner = self.lock();
+        match policy {
+            Some(policy) => inner.policies.insert(mac.to_owned(), policy),
+            None => inner.policies.remove(mac),
+        }
+    }
+
+    /// Every endpoint with an ANC policy, as (MAC, policy), in order of the MACs.
+    pub fn anc_policies(&self) -> Vec<(String, String)> {
+        let mut all: Vec<_> = self.lock().policies.clone().into_iter().collect();
+        all.sort();
+        all
+    }
+}

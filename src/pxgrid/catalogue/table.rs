@@ -1,0 +1,409 @@
+//! The table itself: rows only. Sources are the subsections of reference pxgrid-api, section 3, named at each service.
+
+use super::row::{FILTER, MAC, NAS, NAS_ANC, SINCE, change, may, needs, read, topic};
+use super::trustsec::{SXP, TRUSTSEC, TRUSTSEC_CONFIG};
+use super::{FieldKind as Kind, Reply, Service};
+
+const SESSION_COLUMNS: &[&str] = &[
+    "macAddress",
+    "ipAddresses",
+    "userName",
+    "nasIpAddress",
+    "state",
+    "ctsSecurityGroup",
+    "endpointProfile",
+    "timestamp",
+];
+const ANC_ENDPOINT: &[&str] = &["macAddress", "nasIpAddress", "policyName"];
+const ANC_STATUS: &[&str] = &[
+    "operationId",
+    "status",
+    "macAddress",
+    "ipAddress",
+    "nasIpAddress",
+    "policyName",
+    "failureReason",
+];
+const FAILURE_COLUMNS: &[&str] = &[
+    "timestamp",
+    "callingStationId",
+    "userName",
+    "failureReason",
+    "nasIpAddress",
+    "serverName",
+    "id",
+];
+const MDM_COLUMNS: &[&str] = &[
+    "macAddress",
+    "registered",
+    "compliant",
+    "model",
+    "osVersion",
+    "deviceManager",
+    "lastSyncTime",
+];
+
+/// Every service of the reference.
+pub const SERVICES: &[Service] = &[
+    SESSION,
+    ANC,
+    TRUSTSEC_CONFIG,
+    TRUSTSEC,
+    SXP,
+    RADIUS,
+    SYSTEM,
+    PROFILER,
+    MDM,
+    ENDPOINT,
+    POSTURE,
+    ASSET,
+    ECHO,
+    PUBSUB,
+];
+
+/// Section 3.1.
+const SESSION: Service = Service {
+    name: "com.cisco.ise.session",
+    alias: "session",
+    about: "session directory: who is on the network, and user groups",
+    operations: &[
+        read("getSessions", &[SINCE, FILTER], Reply::List("sessions")).columns(SESSION_COLUMNS),
+        read(
+            "getSessionsForRecovery",
+            &[
+                needs("startTimestamp", Kind::Time),
+                may("endTimestamp", Kind::Time),
+            ],
+            Reply::List("sessions"),
+        )
+        .columns(SESSION_COLUMNS)
+        .since("3.0"),
+        read(
+            "getSessionByIpAddress",
+            &[needs("ipAddress", Kind::Ip)],
+            Reply::Object,
+        )
+        .columns(SESSION_COLUMNS),
+        read("getSessionByMacAddress", &[MAC], Reply::Object).columns(SESSION_COLUMNS),
+        read("getUserGroups", &[FILTER, SINCE], Reply::List("userGroups"))
+            .columns(&["userName", "groups"]),
+        read(
+            "getUserGroupByUserName",
+            &[needs("userName", Kind::Text)],
+            Reply::List("groups"),
+        )
+        .columns(&["name", "type"]),
+    ],
+    topics: &[
+        topic("session", "sessionTopic", "/topic/com.cisco.ise.session")
+            .counted("sequence")
+            .list("sessions"),
+        topic(
+            "session-all",
+            "sessionTopicAll",
+            "/topic/com.cisco.ise.session.all",
+        )
+        .counted("sequence")
+        .list("sessions")
+        .since("3.3p2"),
+        topic("group", "groupTopic", "/topic/com.cisco.ise.session.group").list("userGroups"),
+    ],
+};
+
+/// The one member name on which clients disagree for `applyEndpointPolicy` (section 3.3: `policyName` or `policy`); Cisco's newest
+/// client sends this.
+pub(crate) const ANC_POLICY_KEY: &str = "policyName";
+
+/// Section 3.3.
+const ANC: Service = Service {
+    name: "com.cisco.ise.config.anc",
+    alias: "anc",
+    about: "adaptive network control: quarantine and its kin",
+    operations: &[
+        read("getPolicies", &[], Reply::List("policies"))
+            .columns(&["name", "actions"])
+            .since("2.4"),
+        read(
+            "getPolicyByName",
+            &[needs("name", Kind::Text)],
+            Reply::Object,
+        )
+        .columns(&["name", "actions"])
+        .since("2.4"),
+        change(
+            "createPolicy",
+            &[
+                needs("name", Kind::Text),
+                needs(
+                    "actions",
+                    Kind::ListOf(&["QUARANTINE", "SHUT_DOWN", "PORT_BOUNCE", "RE_AUTHENTICATE"]),
+                ),
+            ],
+            Reply::Object,
+        )
+        .columns(&["name", "actions"])
+        .since("2.4"),
+        change(
+            "deletePolicyByName",
+            &[needs("name", Kind::Text)],
+            Reply::Empty,
+        )
+        .since("2.4"),
+        read("getEndpoints", &[], Reply::List("endpoints"))
+            .columns(&["macAddress", "policyName"])
+            .since("2.4"),
+        read("getEndpointPolicies", &[], Reply::List("endpoints"))
+            .columns(ANC_ENDPOINT)
+            .since(NAS_ANC),
+        read("getEndpointByMacAddress", &[MAC], Reply::Object)
+            .columns(&["macAddress", "policyName"])
+            .since("2.4"),
+        read("getEndpointByNasIpAddress", &[MAC, NAS], Reply::Object)
+            .columns(ANC_ENDPOINT)
+            .since(NAS_ANC),
+        change(
+            "applyEndpointByIpAddress",
+            &[
+                needs("policyName", Kind::Text),
+                needs("ipAddress", Kind::Ip),
+            ],
+            Reply::Object,
+        )
+        .columns(ANC_STATUS)
+        .since("2.4"),
+        change(
+            "applyEndpointByMacAddress",
+            &[needs("policyName", Kind::Text), MAC],
+            Reply::Object,
+        )
+        .columns(ANC_STATUS)
+        .since("2.4"),
+        change(
+            "clearEndpointByIpAddress",
+            &[needs("ipAddress", Kind::Ip)],
+            Reply::Object,
+        )
+        .columns(ANC_STATUS)
+        .since("2.4"),
+        change("clearEndpointByMacAddress", &[MAC], Reply::Object)
+            .columns(ANC_STATUS)
+            .since("2.4"),
+        change(
+            "applyEndpointPolicy",
+            &[
+                needs(ANC_POLICY_KEY, Kind::Text),
+                MAC,
+                NAS,
+                may("sessionId", Kind::Text),
+                may("nasPortId", Kind::Text),
+                may("ipAddress", Kind::Ip),
+                may("userName", Kind::Text),
+            ],
+            Reply::Object,
+        )
+        .columns(ANC_STATUS)
+        .since(NAS_ANC),
+        change("clearEndpointPolicy", &[MAC, NAS], Reply::Object)
+            .columns(ANC_STATUS)
+            .since(NAS_ANC),
+        read(
+            "getOperationStatus",
+            &[needs("operationId", Kind::Text)],
+            Reply::Object,
+        )
+        .columns(ANC_STATUS)
+        .since("2.4"),
+    ],
+    topics: &[topic(
+        "anc",
+        "statusTopic",
+        "/topic/com.cisco.ise.config.anc.status",
+    )
+    .since("2.4")],
+};
+
+/// Section 3.7.
+const RADIUS: Service = Service {
+    name: "com.cisco.ise.radius",
+    alias: "radius",
+    about: "RADIUS failures, codes 5400 to 5499",
+    operations: &[
+        read("getFailures", &[SINCE], Reply::List("failures")).columns(FAILURE_COLUMNS),
+        read("getFailureById", &[needs("id", Kind::Text)], Reply::Object).columns(FAILURE_COLUMNS),
+    ],
+    topics: &[topic(
+        "radius-failure",
+        "failureTopic",
+        "/topic/com.cisco.ise.radius.failure",
+    )
+    .counted("sequence")
+    .list("failures")],
+};
+
+/// Section 3.8: no topic.
+const SYSTEM: Service = Service {
+    name: "com.cisco.ise.system",
+    alias: "system",
+    about: "health and performance of ISE's nodes",
+    operations: &[
+        read(
+            "getHealths",
+            &[may("nodeName", Kind::Text), SINCE],
+            Reply::List("healths"),
+        )
+        .columns(&[
+            "timestamp",
+            "serverName",
+            "cpuUsage",
+            "memoryUsage",
+            "loadAverage",
+            "ioWait",
+            "diskUsageRoot",
+            "diskUsageOpt",
+        ]),
+        read(
+            "getPerformances",
+            &[may("nodeName", Kind::Text), SINCE],
+            Reply::List("performances"),
+        )
+        .columns(&[
+            "timestamp",
+            "serverName",
+            "radiusRate",
+            "radiusCount",
+            "radiusLatency",
+        ]),
+    ],
+    topics: &[],
+};
+
+/// Section 3.9.
+const PROFILER: Service = Service {
+    name: "com.cisco.ise.config.profiler",
+    alias: "profiler",
+    about: "profiler policies",
+    operations: &[
+        read("getProfiles", &[], Reply::List("profiles")).columns(&["name", "fullName", "id"])
+    ],
+    topics: &[topic(
+        "profiler",
+        "topic",
+        "/topic/com.cisco.ise.config.profiler",
+    )],
+};
+
+/// Section 3.10.
+const MDM: Service = Service {
+    name: "com.cisco.ise.mdm",
+    alias: "mdm",
+    about: "endpoints under mobile device management",
+    operations: &[
+        read(
+            "getEndpoints",
+            &[may("filter", Kind::Object)],
+            Reply::List("endpoints"),
+        )
+        .columns(MDM_COLUMNS)
+        .since("2.4"),
+        read("getEndpointByMacAddress", &[MAC], Reply::Object)
+            .columns(MDM_COLUMNS)
+            .since("2.4"),
+        read(
+            "getEndpointsByType",
+            &[needs(
+                "type",
+                Kind::OneOf(&["NON_COMPLIANT", "REGISTERED", "DISCONNECTED"]),
+            )],
+            Reply::List("endpoints"),
+        )
+        .columns(MDM_COLUMNS)
+        .since("2.4"),
+        read(
+            "getEndpointsByOsType",
+            &[needs("osType", Kind::OneOf(&["ANDROID", "IOS", "WINDOWS"]))],
+            Reply::List("endpoints"),
+        )
+        .columns(MDM_COLUMNS)
+        .since("2.4"),
+    ],
+    topics: &[topic("mdm", "endpointTopic", "/topic/com.cisco.ise.mdm.endpoint").since("2.4")],
+};
+
+/// Section 3.11; the name of the reply's list is not published and taken from the other services.
+const ENDPOINT: Service = Service {
+    name: "com.cisco.ise.endpoint",
+    alias: "endpoint",
+    about: "endpoints with their profiler attributes",
+    operations: &[read(
+        "getEndpoints",
+        &[
+            may("order", Kind::OneOf(&["ASC", "DESC"])),
+            may("startCreateTimestamp", Kind::Time),
+            may("startUpdateTimestamp", Kind::Time),
+            may("startIndex", Kind::Integer),
+            may("count", Kind::Integer),
+            may("skipConfigCheck", Kind::Flag),
+        ],
+        Reply::List("endpoints"),
+    )
+    .paged("startIndex", "count")
+    .since("3.3")],
+    topics: &[topic("endpoint", "topic", "/topic/com.cisco.ise.endpoint").since("3.3")],
+};
+
+/// Section 3.12; the answers' shapes are not known.
+const POSTURE: Service = Service {
+    name: "com.cisco.ise.posture",
+    alias: "posture",
+    about: "posture: applications and hardware of endpoints",
+    operations: &[
+        read("getPosturedMacs", &[], Reply::Object).since("3.4"),
+        read(
+            "getPostureDataByMacList",
+            &[
+                needs("macAddresses", Kind::MacList),
+                needs("category", Kind::Text),
+            ],
+            Reply::Object,
+        )
+        .since("3.4"),
+    ],
+    topics: &[topic(
+        "posture",
+        "postureVisibilityTopic",
+        "/topic/com.cisco.ise.posture.visibility",
+    )
+    .counted("sequenceNo")
+    .since("3.4")],
+};
+
+/// Section 3.13: registered by an outside provider, no REST.
+const ASSET: Service = Service {
+    name: "com.cisco.endpoint.asset",
+    alias: "asset",
+    about: "context-in: assets that an outside system tells ISE about",
+    operations: &[],
+    topics: &[topic(
+        "asset",
+        "assetTopic",
+        "/topic/com.cisco.endpoint.asset",
+    )],
+};
+
+/// Section 3.14.
+const ECHO: Service = Service {
+    name: "com.cisco.ise.echo",
+    alias: "echo",
+    about: "answers what it was sent, for tests of the connection",
+    operations: &[read("query", &[], Reply::Object)],
+    topics: &[topic("echo", "echoTopic", "/topic/com.cisco.ise.echo")],
+};
+
+/// Section 3.14: carries the topics of all others.
+const PUBSUB: Service = Service {
+    name: "com.cisco.ise.pubsub",
+    alias: "pubsub",
+    about: "the WebSocket that carries every topic",
+    operations: &[],
+    topics: &[],
+};

@@ -1,0 +1,143 @@
+//! The rows of `TrustSec`: its configuration, policy downloads and SXP. Sources: reference pxgrid-api, sections 3.4 to 3.6.
+
+use super::row::{FILTER, SINCE, may, read, topic};
+use super::{Field, FieldKind as Kind, Reply, Service};
+
+const TRUSTSEC_PAGE: &[Field] = &[
+    may("id", Kind::Text),
+    may("startIndex", Kind::Integer),
+    may("recordCount", Kind::Integer),
+    SINCE,
+    may("endTimestamp", Kind::Time),
+];
+const TRUSTSEC_POLICY_PAGE: &[Field] = &[
+    may("id", Kind::Text),
+    may("matrixId", Kind::Text),
+    may("startIndex", Kind::Integer),
+    may("recordCount", Kind::Integer),
+    SINCE,
+    may("endTimestamp", Kind::Time),
+];
+
+/// Section 3.4.
+pub(super) const TRUSTSEC_CONFIG: Service = Service {
+    name: "com.cisco.ise.config.trustsec",
+    alias: "trustsec-config",
+    about: "TrustSec configuration: groups, ACLs, egress policies, virtual networks",
+    operations: &[
+        read(
+            "getSecurityGroups",
+            TRUSTSEC_PAGE,
+            Reply::List("securityGroups"),
+        )
+        .columns(&["tag", "name", "description", "id"])
+        .paged("startIndex", "recordCount")
+        .since("2.4"),
+        read(
+            "getSecurityGroupAcls",
+            TRUSTSEC_PAGE,
+            Reply::List("securityGroupAcls"),
+        )
+        .columns(&["name", "ipVersion", "description", "generationId", "id"])
+        .paged("startIndex", "recordCount")
+        .since("2.4"),
+        read(
+            "getVirtualNetwork",
+            TRUSTSEC_PAGE,
+            Reply::List("virtualNetworks"),
+        )
+        .columns(&["name", "id", "timestamp"])
+        .paged("startIndex", "recordCount")
+        .since("3.1"),
+        read(
+            "getEgressPolicies",
+            TRUSTSEC_POLICY_PAGE,
+            Reply::List("egressPolicies"),
+        )
+        .columns(&[
+            "name",
+            "status",
+            "sourceSecurityGroupId",
+            "destinationSecurityGroupId",
+            "sgaclIds",
+            "matrixId",
+        ])
+        .paged("startIndex", "recordCount")
+        .since("2.4"),
+        read("getEgressMatrices", &[], Reply::List("egressMatrices"))
+            .columns(&["name", "description", "monitorAll", "id"])
+            .since("2.4"),
+    ],
+    topics: &[
+        topic(
+            "trustsec-groups",
+            "securityGroupTopic",
+            "/topic/com.cisco.ise.config.trustsec.security.group",
+        )
+        .counted("sequence")
+        .since("2.4"),
+        topic(
+            "trustsec-acls",
+            "securityGroupAclTopic",
+            "/topic/com.cisco.ise.config.trustsec.security.group.acl",
+        )
+        .counted("sequence")
+        .since("2.4p13"),
+        topic(
+            "trustsec-vlans",
+            "securityGroupVnVlanTopic",
+            "/topic/com.cisco.ise.config.trustsec.security.group.vnvlan",
+        )
+        .counted("sequence")
+        .since("3.0"),
+        topic(
+            "trustsec-networks",
+            "virtualnetworkTopic",
+            "/topic/com.cisco.ise.config.trustsec.virtualnetwork",
+        )
+        .counted("sequence")
+        .since("3.1"),
+        topic(
+            "trustsec-policies",
+            "egressPolicyTopic",
+            "/topic/com.cisco.ise.config.trustsec.egress.policy",
+        )
+        .counted("sequence")
+        .since("3.2"),
+    ],
+};
+
+/// Section 3.5: events only.
+pub(super) const TRUSTSEC: Service = Service {
+    name: "com.cisco.ise.trustsec",
+    alias: "trustsec",
+    about: "TrustSec policy downloads of network devices",
+    operations: &[],
+    topics: &[topic(
+        "trustsec-download",
+        "policyDownloadTopic",
+        "/topic/com.cisco.ise.trustsec.policy.download",
+    )
+    .list("policyDownloads")],
+};
+
+/// Section 3.6.
+pub(super) const SXP: Service = Service {
+    name: "com.cisco.ise.sxp",
+    alias: "sxp",
+    about: "SXP bindings: which security group tag an IP prefix has",
+    operations: &[
+        read("getBindings", &[FILTER], Reply::List("bindings")).columns(&[
+            "ipPrefix",
+            "tag",
+            "source",
+            "peerSequence",
+            "vpn",
+        ]),
+    ],
+    topics: &[topic(
+        "sxp",
+        "bindingTopic",
+        "/topic/com.cisco.ise.sxp.binding",
+    )],
+};

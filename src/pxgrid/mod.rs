@@ -1,0 +1,28 @@
+//! pxGrid 2.0: accounts, services and REST over HTTPS, events by STOMP over WebSocket (reference pxgrid-api).
+//!
+//! It prints nothing and knows no command line. Who the Basic user is, everywhere: our own node name, never the peer's
+//! (reference, section 2). What happens to an event after it was emitted is `delivery`'s affair.
+//!
+//! | part | holds |
+//! | --- | --- |
+//! | [`control`] | accounts, lookups, secrets, registrations |
+//! | [`catalogue`] | what services, operations and topics there are, as data |
+//! | [`rest`] | asking a service: replicas, secrets, lists |
+//! | [`anc`] | Adaptive Network Control |
+//! | [`event`] | an event as it reaches callbacks and standard output |
+//! | [`stomp`] | frames, no I/O |
+//! | [`subscription`] | reconnect, next node, sequence, recovery: a state machine, no I/O |
+
+mod answer;
+mod failover;
+
+pub mod anc;
+pub mod catalogue;
+pub mod control;
+pub mod event;
+pub mod rest;
+pub mod stomp;
+pub mod subscription;
+
+pub use control::{Account, AccountState, Control, NodeName, ServiceNode};
+pub use rest::ServiceClient;

@@ -1,0 +1,305 @@
+//! Reading STOMP frames from bytes in any cuts.
+//!
+//! The decoder holds the bytes of at most one unfinished frame beyond what it was just given. A malformed frame ends the stream: after it
+//! nothing can be trusted, so the same error is returned for good. Frames before it are still handed out, whatever the cuts were.
+
+use std::fmt;
+
+use bytes::{Buf, Bytes, BytesMut};
+use memchr::{memchr, memchr2};
+
+use super::{Command, Frame, MAX_BODY, MAX_HEADERS, MAX_LINE};
+use crate::error::{Error, Kind};
+
+/// What is wrong with a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MalformedFrame {
+    /// The first line is no command of STOMP that pxGrid uses.
+    UnknownCommand,
+    /// A command or header line is longer than [`MAX_LINE`](super::MAX_LINE).
+    LineTooLong,
+    /// More headers than [`MAX_HEADERS`](super::MAX_HEADERS).
+    TooManyHeaders,
+    /// A NUL among the headers.
+    NulInHeader,
+    /// A header line is not UTF-8.
+    NotUtf8,
+    /// A header line has no colon, or nothing before it.
+    NoHeaderName,
+    /// An escape that STOMP 1.2 does not define.
+    UndefinedEscape,
+    /// `content-length` is no number.
+    BadContentLength,
+    /// The body is longer than the bound.
+    BodyTooLong,
+    /// The byte after `content-length` octets is not NUL.
+    NoNulAfterBody,
+}
+
+impl fmt::Display for MalformedFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownCommand => "unknown command",
+            Self::LineTooLong => "a header line is too long",
+            Self::TooManyHeaders => "too many headers",
+            Self::NulInHeader => "a NUL among the headers",
+            Self::NotUtf8 => "a header is not UTF-8",
+            Self::NoHeaderName => "a header without a name",
+            Self::UndefinedEscape => "an undefined escape in a header",
+            Self::BadContentLength => "content-length is no number",
+            Self::BodyTooLong => "the body is too long",
+            Self::NoNulAfterBody => "no NUL after the body",
+        })
+    }
+}
+
+impl std::error::Error for MalformedFrame {}
+
+impl From<MalformedFrame> for Error {
+    fn from(malformed: MalformedFrame) -> Self {
+        Self::new(
+            Kind::Malformed,
+            format!("malformed STOMP frame: {malformed}"),
+        )
+    }
+}
+
+/// Whose frames are read, which decides about escapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// A server's: headers are unescaped as STOMP 1.2 says.
+    Server,
+    /// A client's: headers are plain, as ISE reads them (a filter may hold a backslash).
+    Client,
+}
+
+/// Where in a frame the decoder stands.
+#[derive(Debug)]
+enum Part {
+    Command,
+    Headers(Head),
+    /// `None`: up to NUL.
+    Body(Head, Option<usize>),
+}
+
+#[derive(Debug)]
+struct Head {
+    command: Command,
+    headers: Vec<(String, String)>,
+}
+
+/// Bytes in, frames out. See the module's documentation.
+#[derive(Debug)]
+pub struct Decoder {
+    buffer: BytesMut,
+    /// How much of the buffer was searched in vain for the end of the current part.
+    searched: usize,
+    part: Part,
+    reading: Reading,
+    max_body: usize,
+    failed: Option<MalformedFrame>,
+}
+
+impl Decoder {
+    /// A decoder with the default bound of [`MAX_BODY`](super::MAX_BODY) for bodies.
+    pub fn new(reading: Reading) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            searched: 0,
+            part: Part::Command,
+            reading,
+            max_body: MAX_BODY,
+            failed: None,
+        }
+    }
+
+    /// Bounds bodies by `bytes` instead.
+    #[must_use]
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Takes bytes as they came. Call [`next_frame`](Self::next_frame) until it gives `None` before the next push, or they pile up.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.failed.is_none() {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    /// The next whole frame; `None` when more bytes are needed.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, MalformedFrame> {
+        if let Some(failed) = self.failed {
+            return Err(failed);
+        }
+        self.advance().inspect_err(|malformed| {
+            self.failed = Some(*malformed);
+            self.buffer = BytesMut::new();
+        })
+    }
+
+    /// Whether a frame was begun and is not whole yet.
+    pub fn is_mid_frame(&self) -> bool {
+        !matches!(self.part, Part::Command) || !self.buffer.is_empty()
+    }
+
+    fn advance(&mut self) -> Result<Option<Frame>, MalformedFrame> {
+        loop {
+            match std::mem::replace(&mut self.part, Part::Command) {
+                Part::Command => {
+                    let Some(line) = self.line()? else {
+                        return Ok(None);
+                    };
+                    if line.is_empty() {
+                        continue;
+                    }
+                    let command = std::str::from_utf8(&line)
+                        .ok()
+                        .and_then(Command::from_word)
+                        .ok_or(MalformedFrame::UnknownCommand)?;
+                    self.part = Part::Headers(Head {
+                        command,
+                        headers: Vec::with_capacity(8),
+                    });
+                }
+                Part::Headers(mut head) => match self.line()? {
+                    None => {
+                        self.part = Part::Headers(head);
+                        return Ok(None);
+                    }
+                    Some(line) if line.is_empty() => {
+                        let length = self.content_length(&head)?;
+                        self.part = Part::Body(head, length);
+                    }
+                    Some(line) => {
+                        if head.headers.len() == MAX_HEADERS {
+                            return Err(MalformedFrame::TooManyHeaders);
+                        }
+                        head.headers.push(self.header(head.command, &line)?);
+                        self.part = Part::Headers(head);
+                    }
+                },
+                Part::Body(head, length) => {
+                    let Some(body) = self.body(length)? else {
+                        self.part = Part::Body(head, length);
+                        return Ok(None);
+                    };
+                    return Ok(Some(Frame {
+                        command: head.command,
+                        headers: head.headers,
+                        body,
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Takes a line without its end (LF or CRLF).
+    fn line(&mut self) -> Result<Option<Bytes>, MalformedFrame> {
+        let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+        let found = memchr2(b'\n', 0, unsearched).map(|at| at + self.searched);
+        let Some(end) = found else {
+            if self.buffer.len() > MAX_LINE {
+                return Err(MalformedFrame::LineTooLong);
+            }
+            self.searched = self.buffer.len();
+            return Ok(None);
+        };
+        if end > MAX_LINE {
+            return Err(MalformedFrame::LineTooLong);
+        }
+        self.searched = 0;
+        let mut line = self.buffer.split_to(end);
+        if self.buffer.first() == Some(&0) {
+            return Err(MalformedFrame::NulInHeader);
+        }
+        self.buffer.advance(1);
+        if line.last() == Some(&b'\r') {
+            line.truncate(line.len().saturating_sub(1));
+        }
+        Ok(Some(line.freeze()))
+    }
+
+    fn header(&self, command: Command, line: &[u8]) -> Result<(String, String), MalformedFrame> {
+        let line = std::str::from_utf8(line).map_err(|_| MalformedFrame::NotUtf8)?;
+        // Values hold colons (node names with ports, times, filters): only the first one separates.
+        let (name, value) = line.split_once(':').ok_or(MalformedFrame::NoHeaderName)?;
+        if name.is_empty() {
+            return Err(MalformedFrame::NoHeaderName);
+        }
+        if self.reading == Reading::Server && command.has_escapes() {
+            Ok((unescape(name)?, unescape(value)?))
+        } else {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+    }
+
+    fn content_length(&self, head: &Head) -> Result<Option<usize>, MalformedFrame> {
+        let Some((_, value)) = head
+            .headers
+            .iter()
+            .find(|(name, _)| name == "content-length")
+        else {
+            return Ok(None);
+        };
+        // Not plain `parse`: it would take a sign.
+        if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(MalformedFrame::BadContentLength);
+        }
+        match value.parse::<usize>() {
+            Ok(length) if length <= self.max_body => Ok(Some(length)),
+            _ => Err(MalformedFrame::BodyTooLong),
+        }
+    }
+
+    fn body(&mut self, length: Option<usize>) -> Result<Option<Bytes>, MalformedFrame> {
+        let end = if let Some(length) = length {
+            match self.buffer.get(length) {
+                None => {
+                    self.buffer.reserve(length + 1 - self.buffer.len());
+                    return Ok(None);
+                }
+                Some(0) => length,
+                Some(_) => return Err(MalformedFrame::NoNulAfterBody),
+            }
+        } else {
+            let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+            let found = memchr(0, unsearched).map(|at| at + self.searched);
+            if found.unwrap_or(self.buffer.len()) > self.max_body {
+                return Err(MalformedFrame::BodyTooLong);
+            }
+            let Some(end) = found else {
+                self.searched = self.buffer.len();
+                return Ok(None);
+            };
+            self.searched = 0;
+            end
+        };
+        let body = self.buffer.split_to(end).freeze();
+        self.buffer.advance(1);
+        Ok(Some(body))
+    }
+}
+
+/// Undoes the escapes of STOMP 1.2, "Value Encoding".
+fn unescape(text: &str) -> Result<String, MalformedFrame> {
+    if !text.contains('\\') {
+        return Ok(text.to_owned());
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            out.push(character);
+            continue;
+        }
+        out.push(match characters.next() {
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('c') => ':',
+            Some('\\') => '\\',
+            _ => return Err(MalformedFrame::UndefinedEscape),
+        });
+    }
+    Ok(out)
+}

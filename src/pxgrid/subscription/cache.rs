@@ -1,0 +1,308 @@
+//! What a subscriber remembers of each session (or row) of a topic, and what follows for the next sight of it.
+//!
+//! A session is known by its identity (endpoint and audit session), the newest time it was seen with, the digests of its last few
+//! contents and whether it ended. Ended ones are remembered too, so that an older sight does not bring them back.
+//!
+//! Memory is bounded: two generations of at most `bound` sessions. Whatever is seen moves to the young one; when that is full, the old one is
+//! forgotten and the young one grows old. At least the last `bound` different sessions are remembered, at most twice as many. A
+//! forgotten session is called created when it changes next, and a recovery can bring its last state again, marked as recovered.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+/// Digests kept of a session: several events may carry one timestamp, and an answer may be older than the last of them.
+const DIGESTS: usize = 4;
+
+/// One sight of a session.
+#[derive(Debug, Clone)]
+pub(super) struct Sight {
+    /// The identity, as the text of a JSON object.
+    pub(super) key: String,
+    /// The server's time of it.
+    pub(super) timestamp: Option<Timestamp>,
+    /// Whether it says that the session ended.
+    pub(super) ended: bool,
+    /// Of its content.
+    pub(super) digest: u64,
+}
+
+/// How it was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// On the topic.
+    Live,
+    /// Over REST; what is unknown here and older than this is no change, it was there before we were.
+    Recovered(Option<Timestamp>),
+    /// Over REST, as current session at the start: everything that goes on is news.
+    Snapshot,
+    /// Over REST, only to know it: nothing is news.
+    Baseline,
+}
+
+/// What a sight is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Not seen before, or only ended.
+    Created,
+    /// Seen before, other now.
+    Updated,
+    /// It ended.
+    Ended,
+    /// No news.
+    Known,
+    /// Older than what is known.
+    Outdated,
+}
+
+#[derive(Debug)]
+struct Seen {
+    newest: Option<Timestamp>,
+    digests: [Option<u64>; DIGESTS],
+    ended: bool,
+    recovered: bool,
+    round: u64,
+}
+
+/// The memory of one topic.
+#[derive(Debug)]
+pub(super) struct Cache {
+    young: HashMap<Box<str>, Seen>,
+    old: HashMap<Box<str>, Seen>,
+    bound: usize,
+    round: u64,
+}
+
+impl Cache {
+    pub(super) fn new(bound: usize) -> Self {
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            bound: bound.max(1),
+            round: 0,
+        }
+    }
+
+    /// A full read begins: what is not sighted from now on to its end is gone.
+    pub(super) fn begin_round(&mut self) {
+        self.round += 1;
+    }
+
+    /// A full read came to its end: the identities of sessions that were not sighted since it began. They count as ended from now on.
+    pub(super) fn gone(&mut self) -> Vec<String> {
+        let round = self.round;
+        let mut gone = Vec::new();
+        for (key, seen) in self.young.iter_mut().chain(self.old.iter_mut()) {
+            if !seen.ended && seen.round < round {
+                seen.ended = true;
+                // Should it be there again after all, that is news.
+                seen.digests = [None; DIGESTS];
+                gone.push(key.to_string());
+            }
+        }
+        // For the same events in each run with the same history.
+        gone.sort();
+        gone
+    }
+
+    /// Notes a sight and tells what it is.
+    pub(super) fn sight(&mut self, sight: &Sight, source: Source) -> Verdict {
+        let round = self.round;
+        if let Some((key, mut seen)) = self.take(&sight.key) {
+            seen.round = round;
+            let verdict = seen.again(sight, source);
+            self.put(key, seen);
+            return verdict;
+        }
+        let quiet = match source {
+            Source::Live => false,
+            Source::Baseline => true,
+            Source::Snapshot => sight.ended,
+            Source::Recovered(start) => sight.timestamp.is_some() && sight.timestamp < start,
+        };
+        // What is no news must not push out what is.
+        if !quiet || self.young.len() < self.bound {
+            let mut seen = Seen {
+                newest: None,
+                digests: [None; DIGESTS],
+                ended: true,
+                recovered: false,
+                round,
+            };
+            seen.accept(sight, source);
+            self.put(sight.key.as_str().into(), seen);
+        }
+        match (quiet, sight.ended) {
+            (true, _) => Verdict::Known,
+            (false, true) => Verdict::Ended,
+            (false, false) => Verdict::Created,
+        }
+    }
+
+    fn take(&mut self, key: &str) -> Option<(Box<str>, Seen)> {
+        let young = self.young.remove_entry(key);
+        young.or_else(|| self.old.remove_entry(key))
+    }
+
+    fn put(&mut self, key: Box<str>, seen: Seen) {
+        if self.young.len() >= self.bound {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, seen);
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+}
+
+impl Seen {
+    fn again(&mut self, sight: &Sight, source: Source) -> Verdict {
+        // Without a time the same content may well have happened twice; a topic does not repeat itself, REST does.
+        let repeatable = source == Source::Live && sight.timestamp.is_none();
+        if !repeatable && self.digests.contains(&Some(sight.digest)) {
+            return Verdict::Known;
+        }
+        // Within a topic the order of arrival counts, clocks of the nodes differ. REST answers tell a moment, and what a
+        // recovery has told is not taken back by a message that was on its way.
+        if sight.timestamp.is_some()
+            && sight.timestamp < self.newest
+            && (source != Source::Live || self.recovered)
+        {
+            return Verdict::Outdated;
+        }
+        let was_ended = self.ended;
+        self.accept(sight, source);
+        match (source, sight.ended, was_ended) {
+            (Source::Baseline, _, _) => Verdict::Known,
+            (_, true, _) => Verdict::Ended,
+            (_, false, true) => Verdict::Created,
+            (_, false, false) => Verdict::Updated,
+        }
+    }
+
+    fn accept(&mut self, sight: &Sight, source: Source) {
+        self.newest = self.newest.max(sight.timestamp);
+        self.digests.rotate_right(1);
+        if let Some(first) = self.digests.first_mut() {
+            *first = Some(sight.digest);
+        }
+        self.ended = sight.ended;
+        self.recovered = source != Source::Live;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sight(key: &str, second: i64, ended: bool, digest: u64) -> Sight {
+        Sight {
+            key: key.into(),
+            timestamp: Some(Timestamp::from_second(second).unwrap()),
+            ended,
+            digest,
+        }
+    }
+
+    #[test]
+    fn created_updated_ended_and_created_again() {
+        let mut cache = Cache::new(9);
+        assert_eq!(
+            cache.sight(&sight("a", 1, false, 1), Source::Live),
+            Verdict::Created
+        );
+        assert_eq!(
+            cache.sight(&sight("a", 1, false, 2), Source::Live),
+            Verdict::Updated
+        );
+        assert_eq!(
+            cache.sight(&sight("a", 1, false, 1), Source::Live),
+            Verdict::Known
+        );
+        assert_eq!(
+            cache.sight(&sight("a", 2, true, 3), Source::Live),
+            Verdict::Ended
+        );
+        assert_eq!(
+            cache.sight(&sight("a", 3, false, 4), Source::Live),
+            Verdict::Created
+        );
+    }
+
+    #[test]
+    fn a_recovery_brings_only_news_and_is_not_taken_back() {
+        let mut cache = Cache::new(9);
+        let start = Timestamp::from_second(5).ok();
+        cache.sight(&sight("a", 10, false, 1), Source::Live);
+        let recovered = Source::Recovered(start);
+        assert_eq!(
+            cache.sight(&sight("a", 10, false, 1), recovered),
+            Verdict::Known
+        );
+        assert_eq!(
+            cache.sight(&sight("a", 9, false, 2), recovered),
+            Verdict::Outdated
+        );
+        assert_eq!(
+            cache.sight(&sight("a", 10, false, 3), recovered),
+            Verdict::Updated
+        );
+        assert_eq!(
+            cache.sight(&sight("a", 12, true, 4), recovered),
+            Verdict::Ended
+        );
+        assert_eq!(
+            cache.sight(&sight("a", 11, false, 5), Source::Live),
+            Verdict::Outdated
+        );
+        assert_eq!(
+            cache.sight(&sight("b", 4, false, 6), recovered),
+            Verdict::Known
+        );
+        assert_eq!(
+            cache.sight(&sight("c", 6, false, 7), recovered),
+            Verdict::Created
+        );
+        assert_eq!(
+            cache.sight(&sight("d", 4, false, 8), Source::Snapshot),
+            Verdict::Created
+        );
+        assert_eq!(
+            cache.sight(&sight("e", 4, false, 9), Source::Baseline),
+            Verdict::Known
+        );
+    }
+
+    #[test]
+    fn what_a_full_read_does_not_show_is_gone_once() {
+        let mut cache = Cache::new(9);
+        for key in ["a", "b", "c"] {
+            cache.sight(&sight(key, 1, false, 1), Source::Live);
+        }
+        cache.begin_round();
+        cache.sight(&sight("a", 1, false, 1), Source::Recovered(None));
+        cache.sight(&sight("d", 2, false, 1), Source::Live);
+        assert_eq!(cache.gone(), ["b", "c"]);
+        assert_eq!(cache.gone(), [""; 0]);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_keeps_the_latest() {
+        let mut cache = Cache::new(100);
+        for number in 0..1000 {
+            cache.sight(&sight(&number.to_string(), 1, false, number), Source::Live);
+            cache.sight(&sight("steady", 1, false, number + 5000), Source::Live);
+            assert!(cache.len() <= 200);
+        }
+        for number in 910..1000 {
+            let verdict = cache.sight(&sight(&number.to_string(), 1, false, number), Source::Live);
+            assert_eq!(verdict, Verdict::Known, "{number}");
+        }
+        assert_eq!(
+            cache.sight(&sight("steady", 2, false, 1), Source::Live),
+            Verdict::Updated
+        );
+    }
+}

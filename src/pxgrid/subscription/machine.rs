@@ -1,0 +1,473 @@
+//! The connection's side of a subscription: lookup, secret, node after node, pauses, watchdog, leaving.
+//!
+//! Pauses double from `reconnect_min` to `reconnect_max` with equal jitter (half fixed, half random) and go on to the next node; when each node of
+//! a lookup failed once, `lookup_pause` and a new lookup follow. A connection counts as success, which resets all that, once it brought a message or
+//! outlived `reconnect_max`; merely being let in does not, or a server that sends ERROR after SUBSCRIBE would be asked every second.
+//!
+//! A refused secret is fetched anew once; refused again, the services are looked up anew. A first lookup that fails, and a
+//! refusal that lasts from the start, end the subscription with their error: waiting would not mend a wrong name or a missing permission. Afterwards
+//! nothing ends it but the user.
+
+mod reads;
+
+use std::time::Duration;
+
+use super::notice::{Counters, Notice, Why};
+use super::topic::Topic;
+use super::{Action, Input, Mark, Moment, Node, Options, Timer};
+use crate::error::{Error, Result};
+use crate::pxgrid::stomp::{Command, Frame};
+
+/// The receipt asked for when leaving.
+const RECEIPT: &str = "bye";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    LookingUp,
+    Fetching,
+    Connecting,
+    Greeting,
+    Live(Life),
+    /// Before a new lookup, or before the next node.
+    Pausing {
+        lookup: bool,
+    },
+    Stopping,
+    Done,
+}
+
+/// A connection that stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Life {
+    since: Duration,
+    heard: Duration,
+    message: bool,
+}
+
+/// See the folder's documentation.
+#[derive(Debug)]
+pub struct Subscription {
+    options: Options,
+    resume: Vec<Mark>,
+    phase: Phase,
+    topics: Vec<Topic>,
+    nodes: Vec<Node>,
+    at: usize,
+    /// How many nodes failed in a row since the lookup.
+    failed: usize,
+    /// How many tries failed in a row.
+    tries: u32,
+    /// The secret was fetched anew for this node.
+    refreshed: bool,
+    /// The services were looked up anew after a refusal.
+    refused_before: bool,
+    connected_once: bool,
+    reads: u64,
+    counters: Counters,
+}
+
+impl Subscription {
+    /// A subscription that has not begun. `resume`: how far an earlier run got, topics it does not name begin now.
+    ///
+    /// A filter that cannot be sent is a usage error.
+    pub fn new(options: Options, resume: Vec<Mark>) -> Result<Self> {
+        Frame::subscribe("0", "/", options.filter.as_deref()).encode()?;
+        Ok(Self {
+            options,
+            resume,
+            phase: Phase::Idle,
+            topics: Vec::new(),
+            nodes: Vec::new(),
+            at: 0,
+            failed: 0,
+            tries: 0,
+            refreshed: false,
+            refused_before: false,
+            connected_once: false,
+            reads: 0,
+            counters: Counters::default(),
+        })
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How far each topic was followed; none before the first connection stood.
+    pub fn marks(&self) -> Vec<Mark> {
+        self.topics.iter().filter_map(Topic::mark).collect()
+    }
+
+    /// Whether [`Action::Finished`] was given.
+    pub fn is_finished(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    /// Whether no read runs, waits or is wanted.
+    #[cfg(test)]
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.topics.iter().all(|topic| topic.reads.is_idle())
+    }
+
+    /// Takes what happened and gives what to do, in order. Inputs that fit no longer (a late timer, an answer to a dropped read) do nothing.
+    pub fn handle(&mut self, now: Moment, input: Input) -> Vec<Action> {
+        let mut out = Vec::new();
+        match (input, self.phase) {
+            (_, Phase::Done) => {}
+            (Input::StopRequested, _) => self.stop(&mut out),
+            (Input::Started, Phase::Idle) => self.look_up(&mut out),
+            (
+                Input::LookedUp {
+                    destinations,
+                    nodes,
+                },
+                Phase::LookingUp,
+            ) => self.looked_up(destinations, nodes, &mut out),
+            (Input::LookupFailed(error), Phase::LookingUp) => {
+                if self.topics.is_empty() {
+                    self.finish(Some(error), &mut out);
+                } else {
+                    out.push(Action::Say(Notice::LookupFailed(error)));
+                    self.pause(true, self.options.lookup_pause, &mut out);
+                }
+            }
+            (Input::SecretGot, Phase::Fetching) => {
+                self.phase = Phase::Connecting;
+                if let Some(node) = self.nodes.get(self.at).cloned() {
+                    out.push(Action::Connect { node });
+                }
+            }
+            (Input::SecretFailed(error), Phase::Fetching)
+            | (Input::Closed(error), Phase::Greeting) => {
+                self.node_failed(now, Why::Error(error), &mut out);
+            }
+            (Input::Connected, Phase::Connecting) => {
+                self.phase = Phase::Greeting;
+                out.push(Action::Send(Frame::connect(self.node_name())));
+            }
+            (Input::ConnectFailed { error, refused }, Phase::Connecting) => {
+                if refused {
+                    self.refused(now, error, &mut out);
+                } else {
+                    self.node_failed(now, Why::Error(error), &mut out);
+                }
+            }
+            (Input::Frame(frame), phase) => self.frame(now, &frame, phase, &mut out),
+            (Input::Heard, Phase::Live(life)) => {
+                self.phase = Phase::Live(Life {
+                    heard: now.elapsed,
+                    ..life
+                });
+            }
+            (Input::Closed(error), Phase::Live(life)) => {
+                self.lost(now, life, Why::Error(error), &mut out);
+            }
+            (Input::Closed(_), Phase::Stopping) => self.finish(None, &mut out),
+            (Input::Fired(timer), phase) => self.fired(now, timer, phase, &mut out),
+            (Input::Rows { id, rows, deleted }, _) => {
+                self.rows(now, id, &rows, deleted, &mut out);
+            }
+            (Input::ReadDone { id }, _) => self.read_done(now, id, &mut out),
+            (Input::ReadFailed { id, error }, _) => self.read_failed(now, id, error, &mut out),
+            _ => {}
+        }
+        out
+    }
+
+    fn node_name(&self) -> &str {
+        self.nodes.get(self.at).map_or("", |node| &node.name)
+    }
+
+    fn look_up(&mut self, out: &mut Vec<Action>) {
+        self.phase = Phase::LookingUp;
+        out.push(Action::LookUp);
+    }
+
+    fn looked_up(&mut self, destinations: Vec<String>, nodes: Vec<Node>, out: &mut Vec<Action>) {
+        if let Some(error) = destinations.iter().find_map(|destination| {
+            let frame = Frame::subscribe("0", destination, None);
+            frame.encode().err()
+        }) {
+            return self.finish(Some(error), out);
+        }
+        // A fresh lookup gives the same topics; should a path have changed, what was known of the old one is of no use.
+        for (index, destination) in destinations.into_iter().enumerate() {
+            let same = |topic: &Topic| topic.destination == destination;
+            if self.topics.get(index).is_some_and(same) {
+                continue;
+            }
+            let mark = self
+                .resume
+                .iter()
+                .find(|mark| mark.destination == destination);
+            let filtered = self.options.filter.is_some();
+            let topic = Topic::new(destination, self.options.remembered, filtered, mark);
+            match self.topics.get_mut(index) {
+                Some(slot) => *slot = topic,
+                None => self.topics.push(topic),
+            }
+        }
+        self.nodes = nodes;
+        self.at = 0;
+        self.failed = 0;
+        if self.nodes.is_empty() {
+            out.push(Action::Say(Notice::NoNodes));
+            self.pause(true, self.options.lookup_pause, out);
+        } else {
+            self.try_node(false, out);
+        }
+    }
+
+    fn try_node(&mut self, fresh: bool, out: &mut Vec<Action>) {
+        self.phase = Phase::Fetching;
+        self.refreshed = fresh;
+        out.push(Action::SetTimer {
+            timer: Timer::Connect,
+            after: self.options.connect_timeout,
+        });
+        if let Some(node) = self.nodes.get(self.at).cloned() {
+            out.push(Action::FetchSecret { node, fresh });
+        }
+    }
+
+    fn refused(&mut self, now: Moment, error: Error, out: &mut Vec<Action>) {
+        if !self.refreshed {
+            out.push(Action::Say(Notice::SecretRefused {
+                node: self.node_name().to_owned(),
+            }));
+            return self.try_node(true, out);
+        }
+        if self.refused_before && !self.connected_once {
+            return self.finish(Some(error), out);
+        }
+        self.refused_before = true;
+        out.push(Action::Say(Notice::NodeFailed {
+            node: self.node_name().to_owned(),
+            why: Why::Error(error),
+        }));
+        let pause = self.next_pause(now);
+        self.pause(true, pause, out);
+    }
+
+    /// A node could not be used: the next one, or a new lookup when that was the last.
+    fn node_failed(&mut self, now: Moment, why: Why, out: &mut Vec<Action>) {
+        out.push(Action::Close);
+        out.push(Action::Say(Notice::NodeFailed {
+            node: self.node_name().to_owned(),
+            why,
+        }));
+        self.next_node(now, out);
+    }
+
+    /// A connection that stood is gone.
+    fn lost(&mut self, now: Moment, life: Life, why: Why, out: &mut Vec<Action>) {
+        out.push(Action::Close);
+        out.push(Action::Say(Notice::ConnectionLost {
+            node: self.node_name().to_owned(),
+            why,
+        }));
+        let lived = now.elapsed.saturating_sub(life.since);
+        if life.message || lived >= self.options.reconnect_max {
+            self.tries = 0;
+            self.failed = 0;
+        }
+        self.next_node(now, out);
+    }
+
+    fn next_node(&mut self, now: Moment, out: &mut Vec<Action>) {
+        self.failed += 1;
+        self.at = (self.at + 1).checked_rem(self.nodes.len()).unwrap_or(0);
+        // The first loss of a connection that served us is no verdict on the only node.
+        let fresh_loss = self.tries == 0 && self.failed == 1 && self.connected_once;
+        if self.failed >= self.nodes.len() && !fresh_loss {
+            self.pause(true, self.options.lookup_pause, out);
+        } else {
+            let pause = self.next_pause(now);
+            self.pause(false, pause, out);
+        }
+    }
+
+    fn pause(&mut self, lookup: bool, pause: Duration, out: &mut Vec<Action>) {
+        self.phase = Phase::Pausing { lookup };
+        out.push(Action::Say(Notice::Pause { pause, lookup }));
+        out.push(Action::SetTimer {
+            timer: Timer::Pause,
+            after: pause,
+        });
+    }
+
+    fn next_pause(&mut self, now: Moment) -> Duration {
+        let pause = growing_pause(&self.options, self.tries, now.random);
+        self.tries = self.tries.saturating_add(1);
+        pause
+    }
+
+    fn frame(&mut self, now: Moment, frame: &Frame, phase: Phase, out: &mut Vec<Action>) {
+        match (frame.command, phase) {
+            (Command::Connected, Phase::Greeting) => self.connected(now, out),
+            (Command::Error, Phase::Greeting) => {
+                self.node_failed(now, Why::ErrorFrame(error_text(frame)), out);
+            }
+            (Command::Error, Phase::Live(life)) => {
+                self.lost(now, life, Why::ErrorFrame(error_text(frame)), out);
+            }
+            (Command::Message, Phase::Live(life)) => {
+                self.phase = Phase::Live(Life {
+                    heard: now.elapsed,
+                    message: true,
+                    ..life
+                });
+                self.message(now, frame, out);
+            }
+            (Command::Receipt, Phase::Stopping) if frame.header("receipt-id") == Some(RECEIPT) => {
+                self.finish(None, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn connected(&mut self, now: Moment, out: &mut Vec<Action>) {
+        if self.connected_once {
+            self.counters.reconnects += 1;
+        }
+        let first = !self.connected_once;
+        self.connected_once = true;
+        self.refused_before = false;
+        self.phase = Phase::Live(Life {
+            since: now.elapsed,
+            heard: now.elapsed,
+            message: false,
+        });
+        for (index, topic) in self.topics.iter().enumerate() {
+            let filter = self.options.filter.as_deref();
+            out.push(Action::Send(Frame::subscribe(
+                &index.to_string(),
+                &topic.destination,
+                filter,
+            )));
+        }
+        out.push(Action::SetTimer {
+            timer: Timer::Silence,
+            after: self.options.silence,
+        });
+        out.push(Action::Say(Notice::Subscribed {
+            node: self.node_name().to_owned(),
+            topics: self.topics.len(),
+        }));
+        let snapshot = self.options.snapshot;
+        for index in 0..self.topics.len() {
+            self.with_topic(now, index, out, |topic, here| {
+                topic.subscribed(first, snapshot, here);
+            });
+            self.begin_read(now, index, out);
+        }
+    }
+
+    fn message(&mut self, now: Moment, frame: &Frame, out: &mut Vec<Action>) {
+        let by_id = frame
+            .header("subscription")
+            .and_then(|id| id.parse::<usize>().ok())
+            .filter(|index| *index < self.topics.len());
+        let destination = frame.header("destination").unwrap_or_default();
+        let by_destination = || {
+            self.topics
+                .iter()
+                .position(|topic| topic.destination == destination)
+        };
+        let Some(index) = by_id.or_else(by_destination) else {
+            self.counters.messages += 1;
+            self.counters.unreadable += 1;
+            out.push(Action::Say(Notice::Unreadable {
+                topic: destination.to_owned(),
+            }));
+            return;
+        };
+        self.with_topic(now, index, out, |topic, here| {
+            topic.live(&frame.body, here);
+        });
+        self.begin_read(now, index, out);
+    }
+
+    fn fired(&mut self, now: Moment, timer: Timer, phase: Phase, out: &mut Vec<Action>) {
+        match (timer, phase) {
+            (Timer::Pause, Phase::Pausing { lookup: true }) => self.look_up(out),
+            (Timer::Pause, Phase::Pausing { lookup: false }) => self.try_node(false, out),
+            (Timer::Connect, Phase::Fetching | Phase::Connecting | Phase::Greeting) => {
+                self.node_failed(now, Why::TimedOut(self.options.connect_timeout), out);
+            }
+            (Timer::Silence, Phase::Live(life)) => {
+                let quiet = now.elapsed.saturating_sub(life.heard);
+                if quiet >= self.options.silence {
+                    self.lost(now, life, Why::Silent(self.options.silence), out);
+                } else {
+                    out.push(Action::SetTimer {
+                        timer,
+                        after: self.options.silence.saturating_sub(quiet),
+                    });
+                }
+            }
+            (Timer::Receipt, Phase::Stopping) => {
+                out.push(Action::Say(Notice::NoReceipt));
+                self.finish(None, out);
+            }
+            (Timer::CatchUp(index), _) => {
+                self.with_topic(now, index, out, |topic, _| topic.reads.resume());
+                self.begin_read(now, index, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self, out: &mut Vec<Action>) {
+        match self.phase {
+            Phase::Stopping => {}
+            Phase::Live(_) => {
+                out.push(Action::Say(Notice::Stopping));
+                for index in 0..self.topics.len() {
+                    out.push(Action::Send(Frame::unsubscribe(&index.to_string())));
+                }
+                out.push(Action::Send(Frame::disconnect(RECEIPT)));
+                out.push(Action::SetTimer {
+                    timer: Timer::Receipt,
+                    after: self.options.stop_wait,
+                });
+                self.phase = Phase::Stopping;
+            }
+            _ => self.finish(None, out),
+        }
+    }
+
+    fn finish(&mut self, error: Option<Error>, out: &mut Vec<Action>) {
+        out.push(Action::Close);
+        out.push(Action::Finished(error));
+        self.phase = Phase::Done;
+    }
+}
+
+/// `reconnect_min` doubled `tries` times up to `reconnect_max`; half of that is certain, the other half left to chance, so that a
+/// thousand subscribers that lost one node do not come back at once.
+pub(super) fn growing_pause(options: &Options, tries: u32, random: u32) -> Duration {
+    let factor = 1_u32.checked_shl(tries).unwrap_or(u32::MAX);
+    let whole = options
+        .reconnect_min
+        .saturating_mul(factor)
+        .min(options.reconnect_max);
+    let half = whole / 2;
+    half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
+}
+
+/// The server's words in an ERROR frame: the header, and the body where it says more. Bounded, for it goes to a terminal.
+fn error_text(frame: &Frame) -> String {
+    let head = frame.header("message").unwrap_or_default().trim();
+    let body = String::from_utf8_lossy(&frame.body);
+    let body = body.trim();
+    let text = match (head.is_empty(), body.is_empty()) {
+        (false, true) => head.to_owned(),
+        (true, false) => body.to_owned(),
+        (true, true) => "ERROR without a word".to_owned(),
+        (false, false) => format!("{head}: {body}"),
+    };
+    text.chars().take(500).collect()
+}

@@ -1,0 +1,107 @@
+//! The machine and its topics' REST reads: when one begins, whose answer came, what follows from a failure.
+
+use super::{Phase, Subscription, growing_pause};
+use crate::error::{Error, Kind};
+use crate::pxgrid::subscription::catch_up::Purpose;
+use crate::pxgrid::subscription::topic::{Here, Topic};
+use crate::pxgrid::subscription::{Action, Moment, Notice, Timer};
+
+impl Subscription {
+    /// Calls into a topic with its surroundings.
+    pub(super) fn with_topic<T>(
+        &mut self,
+        now: Moment,
+        index: usize,
+        out: &mut Vec<Action>,
+        call: impl FnOnce(&mut Topic, &mut Here<'_>) -> T,
+    ) -> Option<T> {
+        let mut here = Here {
+            node: self.nodes.get(self.at).map_or("", |node| &node.name),
+            at: now.wall,
+            counters: &mut self.counters,
+            out,
+        };
+        let topic = self.topics.get_mut(index)?;
+        Some(call(topic, &mut here))
+    }
+
+    /// Makes the topic's next read if there is one; only while subscribed, for what is published before that would be missed again.
+    pub(super) fn begin_read(&mut self, now: Moment, index: usize, out: &mut Vec<Action>) {
+        if !matches!(self.phase, Phase::Live(_)) {
+            return;
+        }
+        let id = self.reads;
+        let filter = self.options.filter.clone();
+        let read = self.with_topic(now, index, out, |topic, here| {
+            topic.begin_read(id, filter.as_deref(), here)
+        });
+        if let Some(Some(read)) = read {
+            self.reads += 1;
+            out.push(Action::Recover { id, read });
+        }
+    }
+
+    fn reading(&self, id: u64) -> Option<(usize, Purpose)> {
+        self.topics
+            .iter()
+            .enumerate()
+            .find_map(|(index, topic)| Some((index, topic.reads.purpose(id)?)))
+    }
+
+    pub(super) fn rows(
+        &mut self,
+        now: Moment,
+        id: u64,
+        rows: &[String],
+        deleted: bool,
+        out: &mut Vec<Action>,
+    ) {
+        if let (Some((index, purpose)), false) = (self.reading(id), self.phase == Phase::Stopping) {
+            self.with_topic(now, index, out, |topic, here| {
+                topic.rows(purpose, rows, deleted, here);
+            });
+        }
+    }
+
+    pub(super) fn read_done(&mut self, now: Moment, id: u64, out: &mut Vec<Action>) {
+        if let (Some((index, purpose)), false) = (self.reading(id), self.phase == Phase::Stopping) {
+            self.with_topic(now, index, out, |topic, here| {
+                topic.read_done(purpose, here);
+            });
+            self.begin_read(now, index, out);
+        }
+    }
+
+    pub(super) fn read_failed(
+        &mut self,
+        now: Moment,
+        id: u64,
+        error: Error,
+        out: &mut Vec<Action>,
+    ) {
+        let Some((index, purpose)) = self.reading(id) else {
+            return;
+        };
+        let options = self.options.clone();
+        self.with_topic(now, index, out, |topic, here| {
+            if error.http_status() == Some(404) && topic.fall_back(purpose) {
+                return;
+            }
+            if error.kind() == Kind::Refused {
+                topic.read_refused(error, here);
+                return;
+            }
+            let pause = growing_pause(&options, topic.reads.failed(), now.random);
+            here.out.push(Action::Say(Notice::CatchUpFailed {
+                topic: topic.destination.clone(),
+                error,
+                pause,
+            }));
+            here.out.push(Action::SetTimer {
+                timer: Timer::CatchUp(index),
+                after: pause,
+            });
+        });
+        self.begin_read(now, index, out);
+    }
+}

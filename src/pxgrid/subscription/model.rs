@@ -1,0 +1,535 @@
+//! Whole histories of faults against a model of ISE: sessions that change, a publisher that numbers, nodes that fail, REST that lags and fails.
+//!
+//! Time is virtual. After the faults all is mended, one more session changes (a loss shows only with the next message), and then nothing that REST
+//! knows may be missing, nothing may have come twice, and the machine must be at rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+use crate::error::Kind;
+
+const TOPIC: &str = "/topic/com.cisco.ise.session";
+const SESSIONS: usize = 6;
+const NODES: usize = 2;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Change(usize),
+    End(usize),
+    Lose(u8),
+    Duplicate,
+    Restart,
+    Drop,
+    HalfOpen,
+    Error,
+    NodeDown(usize, bool),
+    RefuseSecrets(u8),
+    FailSecrets(u8),
+    FailLookups(u8),
+    FailReads(u8),
+    /// The process dies and another goes on from its marks.
+    Crash,
+    Wait(u32),
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    revision: u64,
+    ended: bool,
+    at: i64,
+    timestamp: i64,
+}
+
+impl Row {
+    fn json(&self, session: usize) -> String {
+        let state = if self.ended {
+            "DISCONNECTED"
+        } else {
+            "STARTED"
+        };
+        let timestamp = Timestamp::from_millisecond(self.timestamp).unwrap();
+        format!(
+            r#"{{"timestamp":"{timestamp}","state":"{state}","macAddress":"00:00:00:00:00:0{session}","auditSessionId":"s{session}","revision":{}}}"#,
+            self.revision
+        )
+    }
+}
+
+/// ISE, the network and the shell in one.
+#[allow(clippy::struct_excessive_bools)]
+struct World {
+    machine: Subscription,
+    now: u64,
+    dice: u64,
+    /// What is under way to the machine; `true` when it dies with the connection.
+    coming: BTreeMap<(u64, u64), (bool, Input)>,
+    tickets: u64,
+    timers: BTreeMap<Timer, u64>,
+    rows: BTreeMap<usize, Row>,
+    revision: u64,
+    number: i64,
+    /// Below this number a loss cannot be told from a restart.
+    blurred: i64,
+    last_message: Option<String>,
+    subscribed: bool,
+    half_open: bool,
+    subscribed_first: Option<i64>,
+    trying: usize,
+    lose: u8,
+    down: [bool; NODES],
+    refuse: u8,
+    fail_secrets: u8,
+    fail_lookups: u8,
+    fail_reads: u8,
+    knows_recovery: bool,
+    emitted: Vec<Event>,
+    finished: bool,
+    /// Of earlier processes: what they counted, and how much they had told at their end.
+    before: Vec<(Counters, usize)>,
+}
+
+const EPOCH: i64 = 1_800_000_000_000;
+
+impl World {
+    fn new(dice: u64, knows_recovery: bool, snapshot: bool) -> Self {
+        let options = Options {
+            snapshot,
+            ..Options::default()
+        };
+        let mut world = Self {
+            machine: Subscription::new(options, Vec::new()).unwrap(),
+            now: 0,
+            dice,
+            coming: BTreeMap::new(),
+            tickets: 0,
+            timers: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            revision: 0,
+            number: 5,
+            blurred: 0,
+            last_message: None,
+            subscribed: false,
+            half_open: false,
+            subscribed_first: None,
+            trying: 0,
+            lose: 0,
+            down: [false; NODES],
+            refuse: 0,
+            fail_secrets: 0,
+            fail_lookups: 0,
+            fail_reads: 0,
+            knows_recovery,
+            emitted: Vec::new(),
+            finished: false,
+            before: Vec::new(),
+        };
+        for session in 0..SESSIONS / 2 {
+            world.change(session, false);
+        }
+        world.now += 3_600_000;
+        world.input(Input::Started);
+        world
+    }
+
+    fn roll(&mut self) -> u32 {
+        self.dice = self
+            .dice
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from(self.dice >> 32).unwrap()
+    }
+
+    fn wall(&self) -> i64 {
+        EPOCH + i64::try_from(self.now).unwrap()
+    }
+
+    fn soon(&mut self, after: u64, with_connection: bool, input: Input) {
+        self.tickets += 1;
+        self.coming
+            .insert((self.now + after, self.tickets), (with_connection, input));
+    }
+
+    fn later(&mut self, with_connection: bool, input: Input) {
+        let after = 1 + u64::from(self.roll() % 300);
+        self.soon(after, with_connection, input);
+    }
+
+    fn change(&mut self, session: usize, ended: bool) {
+        let known = self.rows.get(&session).is_some_and(|row| !row.ended);
+        if ended && !known {
+            return;
+        }
+        self.revision += 1;
+        // Each session's node has a clock of its own, off by up to six seconds.
+        let skew = 2000 * i64::try_from(session).unwrap() - 6000;
+        let row = Row {
+            revision: self.revision,
+            ended,
+            at: self.wall(),
+            timestamp: self.wall() + skew,
+        };
+        let json = row.json(session);
+        self.rows.insert(session, row);
+        let body = format!(r#"{{"sequence":{},"sessions":[{json}]}}"#, self.number);
+        self.number += 1;
+        if self.lose > 0 && self.number > self.blurred + 1 {
+            self.lose -= 1;
+            return;
+        }
+        self.publish(body);
+    }
+
+    fn publish(&mut self, body: String) {
+        if self.subscribed && !self.half_open {
+            let frame = Frame::message("0", TOPIC, 1, None, body.clone());
+            self.soon(5, true, Input::Frame(frame));
+            self.last_message = Some(body);
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Change(session) => self.change(session, false),
+            Step::End(session) => self.change(session, true),
+            Step::Lose(count) => self.lose = count,
+            Step::Duplicate => {
+                if let Some(body) = self.last_message.clone() {
+                    self.publish(body);
+                }
+            }
+            Step::Restart => {
+                self.blurred = self.number;
+                self.number = 0;
+            }
+            Step::Drop => self.drop_connection(),
+            Step::HalfOpen => self.half_open = self.subscribed,
+            Step::Error => {
+                if self.subscribed {
+                    self.soon(5, true, Input::Frame(Frame::error("no", "")));
+                }
+            }
+            Step::NodeDown(node, down) => {
+                self.down[node] = down;
+                if down && self.trying == node {
+                    self.drop_connection();
+                }
+            }
+            Step::RefuseSecrets(count) => self.refuse = count,
+            Step::FailSecrets(count) => self.fail_secrets = count,
+            Step::FailLookups(count) => self.fail_lookups = count,
+            Step::FailReads(count) => self.fail_reads = count,
+            Step::Crash => self.crash(),
+            Step::Wait(time) => self.run(u64::from(time)),
+        }
+    }
+
+    fn crash(&mut self) {
+        // A lookup that fails at the start would end the new one.
+        self.fail_lookups = 0;
+        self.refuse = 0;
+        let marks = self.machine.marks();
+        self.before
+            .push((*self.machine.counters(), self.emitted.len()));
+        self.machine = Subscription::new(Options::default(), marks).unwrap();
+        self.coming.clear();
+        self.timers.clear();
+        self.subscribed = false;
+        self.half_open = false;
+        self.input(Input::Started);
+        self.run(500);
+    }
+
+    fn drop_connection(&mut self) {
+        if self.subscribed && !self.half_open {
+            self.subscribed = false;
+            self.soon(6, true, Input::Closed(Error::new(Kind::Connect, "reset")));
+        }
+    }
+
+    /// Lets time pass.
+    fn run(&mut self, time: u64) {
+        let until = self.now + time;
+        loop {
+            let coming = self.coming.keys().next().map(|(due, _)| *due);
+            let timer = self.timers.iter().map(|(timer, due)| (*due, *timer)).min();
+            let next = coming
+                .into_iter()
+                .chain(timer.map(|(due, _)| due))
+                .min()
+                .filter(|due| *due <= until);
+            let Some(due) = next else { break };
+            self.now = due.max(self.now);
+            if coming == Some(due) {
+                let (_, (_, input)) = self.coming.pop_first().unwrap();
+                self.input(input);
+            } else if let Some((_, timer)) = timer {
+                self.timers.remove(&timer);
+                self.input(Input::Fired(timer));
+            }
+        }
+        self.now = until;
+    }
+
+    fn input(&mut self, input: Input) {
+        if matches!(input, Input::Heard) {
+            self.ping();
+        }
+        let moment = Moment {
+            elapsed: Duration::from_millis(self.now),
+            wall: Timestamp::from_millisecond(self.wall()).unwrap(),
+            random: self.roll(),
+        };
+        for action in self.machine.handle(moment, input) {
+            self.act(action);
+        }
+        assert!(
+            self.finished || !self.coming.is_empty() || !self.timers.is_empty(),
+            "stuck: {:?}",
+            self.machine
+        );
+    }
+
+    fn ping(&mut self) {
+        if self.subscribed && !self.half_open {
+            self.soon(20_000, true, Input::Heard);
+        }
+    }
+
+    fn fails(left: &mut u8) -> bool {
+        let fails = *left > 0;
+        *left = left.saturating_sub(1);
+        fails
+    }
+
+    fn act(&mut self, action: Action) {
+        assert!(!self.finished, "{action:?} after the end");
+        match action {
+            Action::LookUp => {
+                let input = if Self::fails(&mut self.fail_lookups) {
+                    Input::LookupFailed(Error::new(Kind::Connect, "refused"))
+                } else {
+                    let node = |number| Node {
+                        name: format!("node-{number}"),
+                        url: format!("wss://node-{number}:8910/pxgrid/ise/pubsub"),
+                    };
+                    Input::LookedUp {
+                        destinations: vec![TOPIC.to_owned()],
+                        nodes: (0..NODES).map(node).collect(),
+                    }
+                };
+                self.later(false, input);
+            }
+            Action::FetchSecret { node, .. } => {
+                self.trying = usize::from(node.name == "node-1");
+                let input = if Self::fails(&mut self.fail_secrets) {
+                    Input::SecretFailed(Error::new(Kind::Overloaded, "503"))
+                } else {
+                    Input::SecretGot
+                };
+                self.later(true, input);
+            }
+            Action::Connect { .. } => {
+                let refused = Self::fails(&mut self.refuse);
+                let input = if refused || self.down[self.trying] {
+                    let error = Error::new(Kind::Refused, "401");
+                    Input::ConnectFailed { error, refused }
+                } else {
+                    Input::Connected
+                };
+                self.later(true, input);
+            }
+            Action::Send(frame) => self.sent(&frame),
+            Action::Close => {
+                self.coming.retain(|_, (dies, _)| !*dies);
+                self.subscribed = false;
+                self.half_open = false;
+            }
+            Action::SetTimer { timer, after } => {
+                let after = u64::try_from(after.as_millis()).unwrap();
+                self.timers.insert(timer, self.now + after.max(1));
+            }
+            Action::Recover { id, read } => self.read(id, &read),
+            Action::Emit(event) => self.emitted.push(event),
+            Action::Say(notice) => assert!(!notice.to_string().contains('\n')),
+            Action::Finished(error) => {
+                assert_eq!(error, None);
+                self.finished = true;
+            }
+        }
+    }
+
+    fn sent(&mut self, frame: &Frame) {
+        use crate::pxgrid::stomp::Command;
+        let answer = match frame.command {
+            Command::Connect => Frame::connected(),
+            Command::Subscribe => {
+                self.subscribed = true;
+                // A new connection is not sent what the old one was.
+                self.last_message = None;
+                self.subscribed_first = self.subscribed_first.or(Some(self.wall()));
+                return self.ping();
+            }
+            Command::Disconnect => Frame::receipt(frame.header("receipt").unwrap()),
+            _ => return,
+        };
+        if !self.half_open {
+            self.later(true, Input::Frame(answer));
+        }
+    }
+
+    fn read(&mut self, id: u64, read: &Read) {
+        let after = 1 + u64::from(self.roll() % 3000);
+        let recovery = read.operation == "getSessionsForRecovery";
+        if recovery && !self.knows_recovery {
+            let error = Error::new(Kind::Server, "unknown").status(404);
+            return self.soon(after, false, Input::ReadFailed { id, error });
+        }
+        let since = read.since.map_or(i64::MIN, Timestamp::as_millisecond);
+        let rows: Vec<String> = self
+            .rows
+            .iter()
+            .filter(|(_, row)| row.timestamp >= since && (recovery || !row.ended))
+            .map(|(session, row)| row.json(*session))
+            .collect();
+        let (first, second) = rows.split_at(rows.len() / 2);
+        let (first, second) = (first.to_vec(), second.to_vec());
+        let deleted = false;
+        self.soon(
+            after,
+            false,
+            Input::Rows {
+                id,
+                rows: first,
+                deleted,
+            },
+        );
+        if Self::fails(&mut self.fail_reads) {
+            let error = Error::new(Kind::Truncated, "cut");
+            return self.soon(after + 1, false, Input::ReadFailed { id, error });
+        }
+        self.soon(
+            after + 1,
+            false,
+            Input::Rows {
+                id,
+                rows: second,
+                deleted,
+            },
+        );
+        self.soon(after + 2, false, Input::ReadDone { id });
+    }
+
+    fn mend(&mut self) {
+        self.lose = 0;
+        self.down = [false; NODES];
+        self.refuse = 0;
+        self.fail_secrets = 0;
+        self.fail_lookups = 0;
+        self.fail_reads = 0;
+        self.run(1_800_000);
+        self.change(0, false);
+        self.run(600_000);
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => (0..SESSIONS).prop_map(Step::Change),
+        4 => (0..SESSIONS).prop_map(Step::End),
+        2 => (1_u8..4).prop_map(Step::Lose),
+        1 => Just(Step::Duplicate),
+        1 => Just(Step::Restart),
+        1 => Just(Step::Drop),
+        1 => Just(Step::HalfOpen),
+        1 => Just(Step::Error),
+        1 => (0..NODES, any::<bool>()).prop_map(|(node, down)| Step::NodeDown(node, down)),
+        1 => (1_u8..4).prop_map(Step::RefuseSecrets),
+        1 => (1_u8..4).prop_map(Step::FailSecrets),
+        1 => (1_u8..3).prop_map(Step::FailLookups),
+        1 => (1_u8..5).prop_map(Step::FailReads),
+        1 => Just(Step::Crash),
+        8 => prop_oneof![1_u32..10, 10_u32..4000, 4000_u32..100_000].prop_map(Step::Wait),
+    ];
+    proptest::collection::vec(step, 0..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 600,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+    #[test]
+    fn nothing_is_lost_or_told_twice(
+        steps in steps(),
+        dice in any::<u64>(),
+        knows_recovery in any::<bool>(),
+        snapshot in any::<bool>(),
+    ) {
+        let mut world = World::new(dice, knows_recovery, snapshot);
+        world.run(5_000);
+        // The first number is the base line; a loss before it cannot be told.
+        world.change(SESSIONS - 1, false);
+        world.run(100);
+        for step in &steps {
+            world.step(step);
+        }
+        world.mend();
+
+        world.before.push((*world.machine.counters(), world.emitted.len()));
+        let sum = |count: fn(&Counters) -> u64| -> u64 {
+            world.before.iter().map(|(counters, _)| count(counters)).sum()
+        };
+        let restarts = sum(|counters| counters.restarts);
+        let possibly_lost = sum(|counters| counters.possibly_lost);
+        let crashed = world.before.len() > 1;
+        prop_assert!(world.subscribed, "not connected at the end: {:?}", world.machine);
+        prop_assert!(world.machine.is_at_rest(), "reads left over: {:?}", world.machine);
+        prop_assert_eq!(
+            sum(|counters| counters.received + counters.recovered),
+            u64::try_from(world.emitted.len()).unwrap()
+        );
+
+        let mut from = 0;
+        for (_, until) in &world.before {
+            let mut told = BTreeSet::new();
+            for event in &world.emitted[from..*until] {
+                prop_assert!(
+                    !event.message.contains("revision") || told.insert(event.message.clone()),
+                    "told twice: {event:?}"
+                );
+            }
+            from = *until;
+        }
+
+        let start = world.subscribed_first.unwrap();
+        for (session, row) in &world.rows {
+            let mac = format!("00:00:00:00:00:0{session}");
+            let last = world
+                .emitted
+                .iter()
+                .rfind(|event| event.mac.as_ref() == Some(&mac));
+            if row.ended {
+                // An end that only a list of current sessions could tell is told if the session was.
+                let must = knows_recovery && row.at >= start && restarts == 0;
+                prop_assert!(
+                    last.map_or(!must, |event| event.event == "sessionDeleted" || possibly_lost > 0 || (crashed && restarts > 0)),
+                    "the end of {session} is missing: {last:?}"
+                );
+            } else if row.at >= start || snapshot {
+                prop_assert!(
+                    last.is_some_and(|event| event.message.contains(&row.json(*session))),
+                    "{row:?} of {session} is missing: {last:?}"
+                );
+            }
+        }
+
+        world.input(Input::StopRequested);
+        world.run(2_001);
+        prop_assert!(world.finished && world.machine.is_finished());
+    }
+}

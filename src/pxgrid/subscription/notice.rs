@@ -1,0 +1,221 @@
+//! What a subscription has to say about itself, for standard error, and what it counts.
+//!
+//! A notice is data with words of its own (`Display`, one line); who prints it makes server text in it safe for a terminal.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// One step of a subscription's life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The lookup failed; another follows.
+    LookupFailed(Error),
+    /// The lookup named no pubsub node.
+    NoNodes,
+    /// Connected and subscribed.
+    Subscribed {
+        /// The pubsub node.
+        node: String,
+        /// How many topics.
+        topics: usize,
+    },
+    /// A node could not be used.
+    NodeFailed {
+        /// The pubsub node.
+        node: String,
+        /// Why.
+        why: Why,
+    },
+    /// A connection that stood was lost.
+    ConnectionLost {
+        /// The pubsub node.
+        node: String,
+        /// Why.
+        why: Why,
+    },
+    /// The node refused our secret; a fresh one is fetched.
+    SecretRefused {
+        /// The pubsub node.
+        node: String,
+    },
+    /// Before the next try.
+    Pause {
+        /// How long.
+        pause: Duration,
+        /// Whether the services are looked up anew then; else the next node is tried.
+        lookup: bool,
+    },
+    /// Numbers are missing in a topic.
+    Gap {
+        /// The topic's path.
+        topic: String,
+        /// How many messages.
+        missed: u64,
+    },
+    /// The publisher began to count anew.
+    PublisherRestarted {
+        /// The topic's path.
+        topic: String,
+    },
+    /// What was missed is being fetched.
+    CatchingUp {
+        /// The topic's path.
+        topic: String,
+        /// The REST operation.
+        operation: &'static str,
+    },
+    /// A fetch came to its end.
+    CaughtUp {
+        /// The topic's path.
+        topic: String,
+        /// How many events came of it.
+        events: u64,
+    },
+    /// A fetch failed and is tried again.
+    CatchUpFailed {
+        /// The topic's path.
+        topic: String,
+        /// Why.
+        error: Error,
+        /// Time until the next try.
+        pause: Duration,
+    },
+    /// What was missed cannot be fetched, or not all of it.
+    PossiblyLost {
+        /// The topic's path.
+        topic: String,
+        /// Why not.
+        why: LossCause,
+    },
+    /// A message could not be read.
+    Unreadable {
+        /// The topic's path, or what was named as such.
+        topic: String,
+    },
+    /// Going.
+    Stopping,
+    /// The server did not confirm our leave in time.
+    NoReceipt,
+}
+
+/// Why a node or a connection failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// An error of connecting, reading or fetching the secret.
+    Error(Error),
+    /// No answer within this time.
+    TimedOut(Duration),
+    /// Neither data nor ping for this time.
+    Silent(Duration),
+    /// An ERROR frame with this text.
+    ErrorFrame(String),
+}
+
+/// Why something may have been lost for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LossCause {
+    /// The topic has no REST view of what was published.
+    NoWay,
+    /// The server does not let this account read it.
+    Refused(Error),
+    /// This release tells what changed, not what ended.
+    EndsUnknown,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => write!(f, "{error}"),
+            Self::TimedOut(time) => write!(f, "no answer in {time:?}"),
+            Self::Silent(time) => write!(f, "neither data nor ping for {time:?}"),
+            Self::ErrorFrame(text) => write!(f, "the server said: {text}"),
+        }
+    }
+}
+
+impl fmt::Display for LossCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoWay => f.write_str("this topic cannot be read over REST"),
+            Self::Refused(error) => write!(f, "{error}"),
+            Self::EndsUnknown => {
+                f.write_str("this release does not tell which sessions ended meanwhile")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LookupFailed(error) => write!(f, "lookup failed: {error}"),
+            Self::NoNodes => f.write_str("the lookup names no pubsub node"),
+            Self::Subscribed { node, topics: 1 } => write!(f, "subscribed on {node}"),
+            Self::Subscribed { node, topics } => {
+                write!(f, "subscribed to {topics} topics on {node}")
+            }
+            Self::NodeFailed { node, why } => write!(f, "cannot use {node}: {why}"),
+            Self::ConnectionLost { node, why } => write!(f, "connection to {node} lost: {why}"),
+            Self::SecretRefused { node } => {
+                write!(f, "{node} refused our secret; fetching a fresh one")
+            }
+            Self::Pause { pause, lookup } => write!(
+                f,
+                "{} in {:.1} s",
+                if *lookup { "new lookup" } else { "next try" },
+                pause.as_secs_f64()
+            ),
+            Self::Gap { topic, missed: 1 } => write!(f, "{topic}: a message was missed"),
+            Self::Gap { topic, missed } => write!(f, "{topic}: {missed} messages were missed"),
+            Self::PublisherRestarted { topic } => write!(f, "{topic}: the publisher restarted"),
+            Self::CatchingUp { topic, operation } => {
+                write!(f, "{topic}: fetching what was missed ({operation})")
+            }
+            Self::CaughtUp { topic, events } => write!(f, "{topic}: fetched, {events} events"),
+            Self::CatchUpFailed {
+                topic,
+                error,
+                pause,
+            } => write!(
+                f,
+                "{topic}: fetching failed: {error}; next try in {:.1} s",
+                pause.as_secs_f64()
+            ),
+            Self::PossiblyLost { topic, why } => {
+                write!(f, "{topic}: events may have been lost: {why}")
+            }
+            Self::Unreadable { topic } => write!(f, "{topic}: a message could not be read"),
+            Self::Stopping => f.write_str("unsubscribing"),
+            Self::NoReceipt => f.write_str("the server did not confirm that we left"),
+        }
+    }
+}
+
+/// What a subscription counted since its start. `received + recovered` is the number of events that were emitted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages that came, duplicates and unreadable ones among them.
+    pub messages: u64,
+    /// Events emitted as they came.
+    pub received: u64,
+    /// Events emitted from REST.
+    pub recovered: u64,
+    /// Messages dropped because their number had come before.
+    pub duplicates: u64,
+    /// Sessions (or messages) dropped because their content had been emitted before, or something newer.
+    pub repeated: u64,
+    /// Times that numbers were missing.
+    pub gaps: u64,
+    /// Numbers missing.
+    pub missed: u64,
+    /// Times that a publisher began to count anew.
+    pub restarts: u64,
+    /// Connections that stood, after the first.
+    pub reconnects: u64,
+    /// Messages, or sessions in one, that could not be read.
+    pub unreadable: u64,
+    /// Times that something may have been lost for good.
+    pub possibly_lost: u64,
+}

@@ -1,0 +1,168 @@
+//! Lookup, secret, nodes, pauses, watchdog, leaving.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn the_way_to_the_first_message() {
+    let mut run = Run::new(Options::default(), Vec::new());
+    assert_eq!(run.give(Input::Started).out, [Action::LookUp]);
+    run.looked_up(&[SESSION, ANC], &["a", "b"]);
+    assert!(matches!(
+        &run.out[1],
+        Action::FetchSecret { node, fresh: false } if node.name == "a"
+    ));
+    assert_eq!(run.timer(Timer::Connect), Some(Duration::from_secs(30)));
+    run.give(Input::SecretGot);
+    assert!(matches!(&run.out[..], [Action::Connect { node }] if node.name == "a"));
+    run.give(Input::Connected);
+    assert_eq!(run.out, [Action::Send(Frame::connect("a"))]);
+    run.give(Input::Frame(Frame::connected()));
+    let subscribe = Command::Subscribe;
+    assert_eq!(run.sent(), [(subscribe, SESSION), (subscribe, ANC)]);
+    assert_eq!(run.said(), ["subscribed to 2 topics on a"]);
+    assert_eq!(run.timer(Timer::Silence), Some(Duration::from_secs(75)));
+    assert_eq!(run.read(), None);
+}
+
+#[test]
+fn a_refused_secret_is_renewed_once_then_looked_up_then_an_error() {
+    let mut run = Run::new(Options::default(), Vec::new());
+    run.give(Input::Started);
+    for round in 0..2 {
+        run.looked_up(&[SESSION], &["a"]).give(Input::SecretGot);
+        run.give(Input::ConnectFailed {
+            error: refused(),
+            refused: true,
+        });
+        assert!(matches!(
+            run.out.last(),
+            Some(Action::FetchSecret { fresh: true, .. })
+        ));
+        run.give(Input::SecretGot);
+        run.give(Input::ConnectFailed {
+            error: refused(),
+            refused: true,
+        });
+        if round == 0 {
+            run.give(Input::Fired(Timer::Pause));
+            assert_eq!(run.out, [Action::LookUp]);
+        }
+    }
+    assert_eq!(run.out, [Action::Close, Action::Finished(Some(refused()))]);
+    assert!(run.machine.is_finished());
+}
+
+#[test]
+fn a_first_lookup_that_fails_is_the_end() {
+    let mut run = Run::new(Options::default(), Vec::new());
+    run.give(Input::Started).give(Input::LookupFailed(reset()));
+    assert_eq!(run.out, [Action::Close, Action::Finished(Some(reset()))]);
+}
+
+#[test]
+fn nodes_in_turn_with_growing_pauses_then_a_pause_and_a_new_lookup() {
+    let mut run = Run::new(Options::default(), Vec::new());
+    run.give(Input::Started)
+        .looked_up(&[SESSION], &["a", "b", "c", "d"]);
+    for (pause, next) in [(1, "b"), (2, "c"), (4, "d")] {
+        run.give(Input::SecretFailed(reset()));
+        assert_eq!(run.timer(Timer::Pause), Some(Duration::from_secs(pause)));
+        run.give(Input::Fired(Timer::Pause));
+        assert!(matches!(
+            run.out.last(),
+            Some(Action::FetchSecret { node, .. }) if node.name == next
+        ));
+    }
+    run.give(Input::Fired(Timer::Connect));
+    assert_eq!(
+        run.said(),
+        ["cannot use d: no answer in 30s", "new lookup in 60.0 s"]
+    );
+    assert_eq!(run.give(Input::Fired(Timer::Pause)).out, [Action::LookUp]);
+    run.give(Input::LookupFailed(reset()));
+    assert_eq!(run.timer(Timer::Pause), Some(Duration::from_mins(1)));
+}
+
+#[test]
+fn a_lost_connection_is_made_again_elsewhere_subscribed_and_caught_up() {
+    let mut run = Run::live(Options::default(), &[SESSION, ANC]);
+    run.message(0, r#"{"sequence":1,"sessions":[]}"#);
+    run.give(Input::Frame(Frame::error("slow consumer", "cut off")));
+    assert_eq!(
+        run.said(),
+        [
+            "connection to a lost: the server said: slow consumer: cut off",
+            "next try in 1.0 s"
+        ]
+    );
+    run.give(Input::Fired(Timer::Pause)).connect();
+    assert_eq!(run.sent().len(), 2);
+    assert_eq!(run.read().unwrap().1.operation, "getSessionsForRecovery");
+    let said = run.said();
+    assert_eq!(said[0], "subscribed to 2 topics on b");
+    assert!(
+        said[2].contains("anc.status: events may have been lost"),
+        "{said:?}"
+    );
+    assert_eq!(run.machine.counters().reconnects, 1);
+}
+
+#[test]
+fn pings_keep_a_connection_and_silence_ends_it() {
+    let mut run = Run::live(Options::default(), &[SESSION]);
+    run.now = Duration::from_secs(50);
+    run.give(Input::Heard);
+    run.now = Duration::from_secs(75);
+    run.give(Input::Fired(Timer::Silence));
+    assert_eq!(run.timer(Timer::Silence), Some(Duration::from_secs(50)));
+    run.now = Duration::from_secs(125);
+    run.give(Input::Fired(Timer::Silence));
+    assert_eq!(
+        run.said()[0],
+        "connection to a lost: neither data nor ping for 75s"
+    );
+    assert_eq!(run.out[0], Action::Close);
+}
+
+#[test]
+fn leaving_is_said_to_the_server_and_does_not_hang() {
+    let mut run = Run::live(Options::default(), &[SESSION]);
+    run.give(Input::StopRequested);
+    assert_eq!(
+        run.sent(),
+        [(Command::Unsubscribe, "0"), (Command::Disconnect, "bye")]
+    );
+    assert_eq!(run.timer(Timer::Receipt), Some(Duration::from_secs(2)));
+    run.message(0, r#"{"sequence":1,"sessions":[{}]}"#);
+    assert_eq!(run.out, []);
+    run.give(Input::Frame(Frame::receipt("bye")));
+    assert_eq!(run.out, [Action::Close, Action::Finished(None)]);
+
+    let mut run = Run::live(Options::default(), &[SESSION]);
+    run.give(Input::StopRequested)
+        .give(Input::Fired(Timer::Receipt));
+    assert!(run.machine.is_finished());
+    assert_eq!(run.said(), ["the server did not confirm that we left"]);
+}
+
+#[test]
+fn a_filter_that_cannot_be_sent_is_refused_before_anything_happens() {
+    let options = Options {
+        filter: Some("x".repeat(2000)),
+        ..Options::default()
+    };
+    let error = Subscription::new(options, Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage);
+}
+
+proptest! {
+    #[test]
+    fn pauses_stay_within_their_bounds(tries in 0_u32..100, random in any::<u32>()) {
+        let options = Options::default();
+        let pause = crate::pxgrid::subscription::machine::growing_pause(&options, tries, random);
+        let whole = Duration::from_secs(1_u64 << tries.min(10)).min(options.reconnect_max);
+        prop_assert!(pause >= whole / 2 && pause <= whole);
+    }
+}

@@ -1,0 +1,479 @@
+//! One subscribed topic: the numbers of its messages, the events in them, and what REST adds to them.
+//!
+//! Sequence (reference pxgrid-api, section 4): the first number is the base line, the same one again a duplicate, the next one fine, a greater one
+//! a loss, a smaller one (0, or the same with another body) a restarted publisher. After a loss the topic is read over REST; what comes live meanwhile is emitted at once, and the rows of the answer
+//! are compared with what was seen. When reads are made is the machine's affair.
+
+use std::borrow::Cow;
+use std::hash::RandomState;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+
+use super::cache::{Cache, Source, Verdict};
+use super::catch_up::{CatchUp, Purpose, Since};
+use super::members::Members;
+use super::notice::{Counters, LossCause, Notice};
+use super::row::{Row, message_word, recovered_message, session_message, session_word};
+use super::ways::{Read, Shape, Way};
+use super::{Action, Mark};
+use crate::pxgrid::event::{Event, one_line};
+
+/// How far before the newest time seen a read begins: nodes' clocks differ, and a lost message may be older than the last that came.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
+/// A time further ahead of our clock than this is not believed; it would make every later read miss everything.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a topic needs to know of its surroundings to emit an event.
+pub(super) struct Here<'a> {
+    pub(super) node: &'a str,
+    pub(super) at: Timestamp,
+    pub(super) counters: &'a mut Counters,
+    pub(super) out: &'a mut Vec<Action>,
+}
+
+impl Here<'_> {
+    fn say(&mut self, notice: Notice) {
+        self.out.push(Action::Say(notice));
+    }
+}
+
+/// What a message's number says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Expected,
+    Duplicate,
+    Restarted,
+    Gap(u64),
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Topic {
+    pub(super) destination: String,
+    way: Option<&'static Way>,
+    cache: Cache,
+    hasher: RandomState,
+    last: Option<i64>,
+    /// The last numbered message, to tell a duplicate from a restarted publisher that has come to the same number.
+    last_body: Bytes,
+    newest: Option<Timestamp>,
+    /// Changes after this are ours to tell.
+    start: Option<Timestamp>,
+    filtered: bool,
+    pub(super) reads: CatchUp,
+    /// Events that the running read brought so far.
+    read_events: u64,
+}
+
+impl Topic {
+    /// A topic that remembers `remembered` rows and goes on from `mark`, if there is one.
+    pub(super) fn new(
+        destination: String,
+        remembered: usize,
+        filtered: bool,
+        mark: Option<&Mark>,
+    ) -> Self {
+        Self {
+            way: Way::of(&destination),
+            cache: Cache::new(remembered),
+            hasher: RandomState::new(),
+            last: mark.and_then(|mark| mark.sequence),
+            last_body: Bytes::new(),
+            newest: mark.map(|mark| mark.newest),
+            start: mark.map(|mark| earlier(mark.newest, OVERLAP)),
+            filtered,
+            reads: CatchUp::default(),
+            read_events: 0,
+            destination,
+        }
+    }
+
+    /// The topic was subscribed, for the first time or again.
+    pub(super) fn subscribed(&mut self, first: bool, snapshot: bool, here: &mut Here<'_>) {
+        let resumed = self.start.is_some();
+        self.start = self.start.or(Some(earlier(here.at, OVERLAP)));
+        let initial = match self.way {
+            Some(way) if first && way.compares() => Some(Purpose::Baseline),
+            Some(way) if first && snapshot && way.shape == Shape::Sessions => {
+                Some(Purpose::Snapshot)
+            }
+            _ => None,
+        };
+        if let Some(initial) = initial {
+            self.reads.want(initial);
+        }
+        if resumed {
+            self.want_missed(self.since(), here);
+        }
+    }
+
+    /// Where a later subscription has to go on; `None` before this one began.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        let start = self.start?;
+        // Whoever goes on from here begins as much earlier again.
+        let newest = match (self.reads.open_since(), self.newest) {
+            (Some(Since::Time(since)), _) => later(since, OVERLAP),
+            (None, Some(newest)) => newest,
+            (Some(Since::Everything), _) | (None, None) => later(start, OVERLAP),
+        };
+        Some(Mark {
+            destination: self.destination.clone(),
+            newest,
+            sequence: self.last,
+        })
+    }
+
+    fn since(&self) -> Since {
+        let newest = self.newest.map(|newest| earlier(newest, OVERLAP));
+        newest
+            .max(self.start)
+            .map_or(Since::Everything, Since::Time)
+    }
+
+    fn want_missed(&mut self, since: Since, here: &mut Here<'_>) {
+        if self.way.is_some() {
+            self.reads.want(Purpose::Missed(since));
+        } else {
+            self.lost(LossCause::NoWay, here);
+        }
+    }
+
+    fn lost(&self, why: LossCause, here: &mut Here<'_>) {
+        here.counters.possibly_lost += 1;
+        here.say(Notice::PossiblyLost {
+            topic: self.destination.clone(),
+            why,
+        });
+    }
+
+    /// A message's body came.
+    pub(super) fn live(&mut self, body: &Bytes, here: &mut Here<'_>) {
+        here.counters.messages += 1;
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        let Ok(message) = Members::parse(text) else {
+            self.unreadable(here);
+            return;
+        };
+        let sequence = message
+            .integer("sequence")
+            .or_else(|| message.integer("sequenceNo"));
+        if let Some(number) = sequence {
+            let order = self.order(number, body);
+            if order == Order::Duplicate {
+                here.counters.duplicates += 1;
+                return;
+            }
+            self.missed(order, here);
+        }
+        match (self.way.map(|way| way.shape), message.elements("sessions")) {
+            (Some(Shape::Sessions), Some(sessions)) => {
+                for session in sessions {
+                    self.live_session(session.get(), sequence, here);
+                }
+            }
+            (_, _) => self.live_message(text, &message, sequence, here),
+        }
+    }
+
+    fn unreadable(&self, here: &mut Here<'_>) {
+        here.counters.unreadable += 1;
+        here.say(Notice::Unreadable {
+            topic: self.destination.clone(),
+        });
+    }
+
+    fn order(&mut self, number: i64, body: &Bytes) -> Order {
+        let order = match self.last {
+            None => Order::Expected,
+            Some(last) if number == last && *body == self.last_body => Order::Duplicate,
+            Some(last) if last.checked_add(1) == Some(number) => Order::Expected,
+            Some(last) if number > last => Order::Gap(number.abs_diff(last).saturating_sub(1)),
+            Some(_) => Order::Restarted,
+        };
+        self.last = Some(number);
+        self.last_body = body.clone();
+        order
+    }
+
+    /// Says and counts what a number told, and wants what was missed. To be called before the message's own times are noted.
+    fn missed(&mut self, order: Order, here: &mut Here<'_>) {
+        let topic = self.destination.clone();
+        match order {
+            Order::Expected | Order::Duplicate => {}
+            Order::Gap(missed) => {
+                here.counters.gaps += 1;
+                here.counters.missed = here.counters.missed.saturating_add(missed);
+                here.say(Notice::Gap { topic, missed });
+                self.want_missed(self.since(), here);
+            }
+            Order::Restarted => {
+                here.counters.restarts += 1;
+                here.say(Notice::PublisherRestarted { topic });
+                let whole = self.way.is_some_and(|way| way.full.is_some());
+                let since = if whole {
+                    Since::Everything
+                } else {
+                    self.since()
+                };
+                self.want_missed(since, here);
+            }
+        }
+    }
+
+    fn live_session(&mut self, text: &str, sequence: Option<i64>, here: &mut Here<'_>) {
+        let Ok(members) = Members::parse(text) else {
+            self.unreadable(here);
+            return;
+        };
+        let row = self.row(&members, false);
+        self.note_time(row.sight.timestamp, here.at);
+        let verdict = self.cache.sight(&row.sight, Source::Live);
+        let Some(word) = session_word(verdict) else {
+            here.counters.repeated += 1;
+            return;
+        };
+        let message = session_message(text);
+        self.emit(word, sequence, Some(&row), message, here);
+    }
+
+    fn live_message(
+        &mut self,
+        text: &str,
+        message: &Members<'_>,
+        sequence: Option<i64>,
+        here: &mut Here<'_>,
+    ) {
+        let word = message_word(message);
+        let ended = word == "DELETE";
+        let parts: Vec<&str> = match self.way.map(|way| way.shape) {
+            Some(Shape::List(name)) => message
+                .elements(name)
+                .unwrap_or_default()
+                .into_iter()
+                .map(serde_json::value::RawValue::get)
+                .collect(),
+            Some(Shape::Operation(name)) => message.get(name).into_iter().collect(),
+            Some(Shape::Flat) => vec![text],
+            Some(Shape::Sessions) | None => Vec::new(),
+        };
+        let asset = message
+            .get("asset")
+            .and_then(|asset| Members::parse(asset).ok());
+        self.note_time(message.timestamp(), here.at);
+        let mut known = 0;
+        for part in &parts {
+            if let Ok(members) = Members::parse(part) {
+                let sight = self.row(&members, ended).sight;
+                self.note_time(sight.timestamp, here.at);
+                let verdict = self.cache.sight(&sight, Source::Live);
+                known += usize::from(matches!(verdict, Verdict::Known | Verdict::Outdated));
+            }
+        }
+        if !parts.is_empty() && known == parts.len() {
+            here.counters.repeated += 1;
+            return;
+        }
+        let row = match parts.as_slice() {
+            [one] => Members::parse(one)
+                .ok()
+                .map(|members| self.row(&members, ended)),
+            _ => Some(self.row(asset.as_ref().unwrap_or(message), ended)),
+        };
+        self.emit(&word, sequence, row.as_ref(), one_line(text), here);
+    }
+
+    fn note_time(&mut self, timestamp: Option<Timestamp>, now: Timestamp) {
+        if timestamp.is_some_and(|timestamp| timestamp.duration_since(now) <= AHEAD) {
+            self.newest = self.newest.max(timestamp);
+        }
+    }
+
+    /// The read to make now, if one is wanted and none runs.
+    pub(super) fn begin_read(
+        &mut self,
+        id: u64,
+        filter: Option<&str>,
+        here: &mut Here<'_>,
+    ) -> Option<Read> {
+        let way = self.way?;
+        let purpose = self.reads.begin(id)?;
+        let since = match purpose {
+            Purpose::Missed(Since::Time(since)) => Some(since),
+            Purpose::Missed(Since::Everything) | Purpose::Baseline | Purpose::Snapshot => None,
+        };
+        let Some(mut read) = way.read(since, self.reads.fallback) else {
+            self.reads.done();
+            return None;
+        };
+        if read.since.is_none() {
+            self.cache.begin_round();
+        }
+        self.read_events = 0;
+        read.filter = filter.map(str::to_owned);
+        here.say(Notice::CatchingUp {
+            topic: self.destination.clone(),
+            operation: read.operation,
+        });
+        Some(read)
+    }
+
+    /// Rows of the running read came.
+    pub(super) fn rows(
+        &mut self,
+        purpose: Purpose,
+        rows: &[String],
+        deleted: bool,
+        here: &mut Here<'_>,
+    ) {
+        let Some(way) = self.way else { return };
+        let source = match purpose {
+            Purpose::Baseline => Source::Baseline,
+            Purpose::Snapshot => Source::Snapshot,
+            Purpose::Missed(_) => Source::Recovered(self.start),
+        };
+        for text in rows {
+            let Ok(members) = Members::parse(text) else {
+                self.unreadable(here);
+                continue;
+            };
+            let row = self.row(&members, deleted);
+            self.note_time(row.sight.timestamp, here.at);
+            let verdict = self.cache.sight(&row.sight, source);
+            if let Some((word, message)) = recovered_message(way.shape, verdict, text) {
+                self.emit_recovered(word, &row, message, here);
+            }
+        }
+    }
+
+    /// The running read came to its end.
+    pub(super) fn read_done(&mut self, purpose: Purpose, here: &mut Here<'_>) {
+        let Some(way) = self.way else { return };
+        let Purpose::Missed(since) = purpose else {
+            self.finish_read(here);
+            return;
+        };
+        let whole = since == Since::Everything || way.compares();
+        // A filter hides what goes on but fits no longer: that is no end.
+        if whole && !self.filtered {
+            for key in self.cache.gone() {
+                self.gone(way.shape, &key, here);
+            }
+        }
+        let ends_unknown = if whole {
+            self.filtered
+        } else {
+            way.shape == Shape::Sessions && self.reads.fallback > 0
+        };
+        if ends_unknown {
+            self.lost(LossCause::EndsUnknown, here);
+        }
+        self.finish_read(here);
+    }
+
+    fn finish_read(&mut self, here: &mut Here<'_>) {
+        self.reads.done();
+        here.say(Notice::CaughtUp {
+            topic: self.destination.clone(),
+            events: self.read_events,
+        });
+    }
+
+    /// A session that ended unseen: of it only remains what identified it.
+    fn gone(&mut self, shape: Shape, key: &str, here: &mut Here<'_>) {
+        let (Some(start), Ok(members)) = (key.strip_suffix('}'), Members::parse(key)) else {
+            return;
+        };
+        let mut row = self.row(&members, true);
+        let (word, message) = match shape {
+            Shape::Sessions => {
+                row.state = Some(Cow::Borrowed("DISCONNECTED"));
+                let text = format!(r#"{start},"state":"DISCONNECTED"}}"#);
+                ("sessionDeleted", session_message(&text))
+            }
+            Shape::Operation(name) => (
+                "DELETE",
+                format!(r#"{{"operation":"DELETE","{name}":{key}}}"#),
+            ),
+            Shape::List(_) | Shape::Flat => ("DELETE", key.to_owned()),
+        };
+        self.emit_recovered(word, &row, message, here);
+    }
+
+    /// The server knows no such operation: whether there is another one to try.
+    pub(super) fn fall_back(&mut self, purpose: Purpose) -> bool {
+        let more = matches!(purpose, Purpose::Missed(Since::Time(_)))
+            && self
+                .way
+                .is_some_and(|way| self.reads.fallback + 1 < way.since.len());
+        if more {
+            self.reads.fallback += 1;
+            self.reads.again();
+        }
+        more
+    }
+
+    /// The server does not let us read: what was missed stays missed.
+    pub(super) fn read_refused(&mut self, error: crate::error::Error, here: &mut Here<'_>) {
+        self.reads.give_up();
+        self.lost(LossCause::Refused(error), here);
+    }
+
+    fn emit_recovered(&mut self, word: &str, row: &Row<'_>, message: String, here: &mut Here<'_>) {
+        self.read_events += 1;
+        here.counters.recovered += 1;
+        let event = self.event(word, None, Some(row), message, here);
+        here.out.push(Action::Emit(Event {
+            recovered: true,
+            ..event
+        }));
+    }
+
+    fn emit(
+        &self,
+        word: &str,
+        sequence: Option<i64>,
+        row: Option<&Row<'_>>,
+        message: String,
+        here: &mut Here<'_>,
+    ) {
+        here.counters.received += 1;
+        let event = self.event(word, sequence, row, message, here);
+        here.out.push(Action::Emit(event));
+    }
+
+    fn event(
+        &self,
+        word: &str,
+        sequence: Option<i64>,
+        row: Option<&Row<'_>>,
+        message: String,
+        here: &Here<'_>,
+    ) -> Event {
+        let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
+        Event {
+            event: word.to_owned(),
+            sequence,
+            topic: self.destination.clone(),
+            node: here.node.to_owned(),
+            received_at: here.at,
+            recovered: false,
+            mac: row.and_then(|row| owned(&row.mac)),
+            state: row.and_then(|row| owned(&row.state)),
+            endpoint: row.and_then(|row| owned(&row.endpoint)),
+            message,
+        }
+    }
+
+    fn row<'a>(&self, members: &Members<'a>, deleted: bool) -> Row<'a> {
+        Row::read(members, self.way, deleted, &self.hasher)
+    }
+}
+
+fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+fn earlier(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_sub(by).unwrap_or(Timestamp::MIN)
+}

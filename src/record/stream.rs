@@ -1,0 +1,422 @@
+//! JSON list streams: walks `{"sessions":[ {…}, {…} ]}` and hands out one element at a time, whatever the length of the list.
+//!
+//! One pass over the bytes, in the pieces in which they came; an element is held only when it lies across two pieces. Its text is
+//! passed on as the server sent it. Checked: the grammar of the whole document (the module `scan` says what
+//! that leaves out), that the root is an object, that the member is an array of objects and comes once, that the
+//! document closed. Bytes that are no UTF-8 become replacement characters: one strange user name must not hide the list.
+
+use std::io::BufRead;
+use std::ops::ControlFlow;
+
+use super::scan::{Scanner, skip_space};
+use super::{JsonText, Record, RecordSink};
+use crate::error::{Error, Kind, Result};
+use crate::transport::BodyReader;
+
+/// Longest element, or other member beside the list. The largest object that anyone saw from an ISE has 250 KB (reference
+/// pxgrid-api, section 3.12); a sender who does not stop must cost a bounded amount of memory.
+pub const MAX_ELEMENT: usize = 16 * 1024 * 1024;
+
+/// Longest member beside the list that is kept for [`Summary::extras`], and how many are.
+const MAX_EXTRA: usize = 64 * 1024;
+const MAX_EXTRAS: usize = 32;
+
+/// Longest name of a top-level member.
+const MAX_NAME: usize = 1024;
+
+/// How much of a new piece is first copied behind the beginning of an element that an earlier piece held.
+const FIRST_COPY: usize = 4 * 1024;
+
+/// What a list stream was.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// `totalCount`, where the server sent one before the list.
+    pub announced: Option<u64>,
+    /// Records given to the sink.
+    pub rows: u64,
+    /// The sink wanted no more; the rest of the document was not read.
+    pub stopped_early: bool,
+    /// The other top-level members, in order: those of at most 64 KiB, at most 32.
+    pub extras: Vec<(String, JsonText)>,
+}
+
+/// Reads the list `member` of the document into `sink`, which is handed back in any case. Rows that came before an error were delivered.
+///
+/// Errors: [`Kind::Malformed`] (HTML, broken JSON, wrong shape, a bound passed), [`Kind::Truncated`] (the end is missing), what
+/// reading reports, and the sink's own.
+pub fn stream<S: RecordSink>(
+    mut reader: impl BufRead,
+    member: &str,
+    mut sink: S,
+) -> (S, Result<Summary>) {
+    let mut splitter = Splitter::new(member);
+    let result = pump(&mut reader, &mut splitter, &mut sink).map(|()| splitter.summary);
+    (sink, result)
+}
+
+fn pump<S: RecordSink>(
+    reader: &mut impl BufRead,
+    splitter: &mut Splitter,
+    sink: &mut S,
+) -> Result<()> {
+    let mut record = Record::Json(JsonText::from_value(serde_json::Value::Null));
+    let mut take = |part: Part<'_>| match part {
+        Part::Begin(announced) => {
+            sink.begin(announced)?;
+            Ok(ControlFlow::Continue(()))
+        }
+        Part::Element(bytes) => {
+            if let Record::Json(text) = &mut record {
+                text.refill(bytes);
+            }
+            sink.record(&record)
+        }
+    };
+    loop {
+        let piece = match reader.fill_buf() {
+            Ok(piece) => piece,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(from_reader(&error)),
+        };
+        if piece.is_empty() {
+            return splitter.finish();
+        }
+        let length = piece.len();
+        if splitter.push(piece, &mut take)?.is_break() {
+            splitter.summary.stopped_early = true;
+            return Ok(());
+        }
+        reader.consume(length);
+    }
+}
+
+fn from_reader(error: &std::io::Error) -> Error {
+    if let Some(error) = BodyReader::error(error) {
+        return error;
+    }
+    let kind = if error.kind() == std::io::ErrorKind::TimedOut {
+        Kind::TimedOut
+    } else {
+        Kind::Truncated
+    };
+    Error::new(kind, format!("the answer broke off: {error}"))
+}
+
+/// What the splitter finds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// The list begins; the `totalCount` that stood before it.
+    Begin(Option<u64>),
+    /// One element, a well-formed JSON object.
+    Element(&'a [u8]),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Start,
+    FirstName,
+    Name,
+    Colon,
+    Value,
+    AfterValue,
+    FirstElement,
+    Element,
+    AfterElement,
+    End,
+}
+
+/// One step's outcome, for the bytes it was shown.
+enum Step {
+    /// This many bytes are done with.
+    Done(usize),
+    /// The token is not whole yet.
+    More,
+    /// The taker wanted no more.
+    Stop,
+}
+
+/// The push splitter: bytes in, in any cuts, parts out. It reads nothing itself.
+#[derive(Debug)]
+pub struct Splitter {
+    member: String,
+    state: State,
+    /// Name of the top-level member whose value comes next.
+    name: String,
+    /// The beginning of a token whose rest has not come yet, and where scanning it stands.
+    carry: Vec<u8>,
+    scanner: Scanner,
+    /// Bytes done with.
+    position: u64,
+    found: bool,
+    summary: Summary,
+}
+
+impl Splitter {
+    /// A splitter for the list `member`.
+    pub fn new(member: &str) -> Self {
+        Self {
+            member: member.to_owned(),
+            state: State::Start,
+            name: String::new(),
+            carry: Vec::new(),
+            scanner: Scanner::default(),
+            position: 0,
+            found: false,
+            summary: Summary::default(),
+        }
+    }
+
+    /// What was read so far.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Takes the next bytes of the document. `Break` comes from `take` and ends the work.
+    pub fn push(
+        &mut self,
+        mut piece: &[u8],
+        take: &mut impl FnMut(Part<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<ControlFlow<()>> {
+        while !self.carry.is_empty() {
+            // A whole piece behind each held beginning would copy every byte once more: take a little, then as much again.
+            let held = self.carry.len();
+            let (next, _) = piece.split_at(piece.len().min(held.max(FIRST_COPY)));
+            if next.is_empty() {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let mut carry = std::mem::take(&mut self.carry);
+            carry.extend_from_slice(next);
+            let (done, flow) = self.run(&carry, held, take)?;
+            if flow.is_break() {
+                return Ok(flow);
+            }
+            if let Some(into_piece) = done.checked_sub(held) {
+                piece = piece.get(into_piece..).unwrap_or_default();
+                carry.clear();
+                self.carry = carry;
+                break;
+            }
+            piece = piece.get(next.len()..).unwrap_or_default();
+            carry.drain(..done);
+            self.carry = carry;
+        }
+        let (done, flow) = self.run(piece, usize::MAX, take)?;
+        self.carry
+            .extend_from_slice(piece.get(done..).unwrap_or_default());
+        Ok(flow)
+    }
+
+    /// To be called at the end of the bytes: was it the whole document?
+    pub fn finish(&mut self) -> Result<()> {
+        match self.state {
+            State::End if self.found => Ok(()),
+            State::End => Err(self.missing_list()),
+            State::Start => Err(Error::new(Kind::Malformed, "the answer is empty")),
+            _ => Err(Error::new(
+                Kind::Truncated,
+                format!(
+                    "the answer broke off after {} records: its end is missing",
+                    self.summary.rows
+                ),
+            )
+            .hint("run it again; if it breaks off again, look at the node's load and at proxies in between")),
+        }
+    }
+
+    /// Steps until `enough` bytes are done with or a token is not whole. Returns how many are.
+    fn run(
+        &mut self,
+        bytes: &[u8],
+        enough: usize,
+        take: &mut impl FnMut(Part<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<(usize, ControlFlow<()>)> {
+        let mut done = 0;
+        while done < enough {
+            match self.step(bytes.get(done..).unwrap_or_default(), take)? {
+                Step::Done(length) => {
+                    done += length;
+                    self.position = self.position.saturating_add(length as u64);
+                }
+                Step::More => break,
+                Step::Stop => return Ok((done, ControlFlow::Break(()))),
+            }
+        }
+        Ok((done, ControlFlow::Continue(())))
+    }
+
+    fn step(
+        &mut self,
+        bytes: &[u8],
+        take: &mut impl FnMut(Part<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<Step> {
+        let space = skip_space(bytes, 0);
+        if space > 0 {
+            return Ok(Step::Done(space));
+        }
+        let Some(&byte) = bytes.first() else {
+            return Ok(Step::More);
+        };
+        match (self.state, byte) {
+            (State::Start, b'{') => Ok(self.go(State::FirstName)),
+            (State::Start, b'<') => Err(html()),
+            (State::Start, _) => Err(Error::new(Kind::Malformed, "the answer is no JSON object")),
+            (State::FirstName | State::Name, b'"') => self.name(bytes),
+            (State::FirstName | State::AfterValue, b'}') => Ok(self.go(State::End)),
+            (State::Colon, b':') => Ok(self.go(State::Value)),
+            (State::Value, _) if self.name == self.member => self.open_list(byte, take),
+            (State::Value, _) => self.extra(bytes),
+            (State::AfterValue, b',') => Ok(self.go(State::Name)),
+            (State::FirstElement | State::Element, b'{') => self.element(bytes, take),
+            (State::FirstElement | State::AfterElement, b']') => Ok(self.go(State::AfterValue)),
+            (State::AfterElement, b',') => Ok(self.go(State::Element)),
+            (State::FirstElement | State::Element, _) => Err(Error::new(
+                Kind::Malformed,
+                format!(
+                    "element {} of '{}' is no JSON object",
+                    self.summary.rows + 1,
+                    self.member
+                ),
+            )),
+            _ => Err(Error::new(
+                Kind::Malformed,
+                format!(
+                    "the answer is not well-formed JSON: '{}' is out of place at byte {}",
+                    byte.escape_ascii(),
+                    self.position
+                ),
+            )),
+        }
+    }
+
+    /// A token of one byte.
+    fn go(&mut self, state: State) -> Step {
+        self.state = state;
+        Step::Done(1)
+    }
+
+    /// The rest of a value; a whole one makes room for the next.
+    fn scan(&mut self, bytes: &[u8], bound: usize) -> Result<Option<usize>> {
+        let end = self
+            .scanner
+            .resume(bytes)
+            .map_err(|fault| fault.into_error(self.position))?;
+        if end.unwrap_or(bytes.len()) > bound {
+            let what = match self.state {
+                State::Element | State::FirstElement => {
+                    format!("element {} of '{}'", self.summary.rows + 1, self.member)
+                }
+                State::Value => "a member beside the list".to_owned(),
+                _ => "a member name".to_owned(),
+            };
+            return Err(Error::new(
+                Kind::Malformed,
+                format!("{what} is over the bound of {bound} bytes"),
+            ));
+        }
+        if end.is_some() {
+            self.scanner = Scanner::default();
+        }
+        Ok(end)
+    }
+
+    fn name(&mut self, bytes: &[u8]) -> Result<Step> {
+        let Some(end) = self.scan(bytes, MAX_NAME)? else {
+            return Ok(Step::More);
+        };
+        let text = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
+        self.name = serde_json::from_str(&text).unwrap_or_else(|_| text.into_owned());
+        self.state = State::Colon;
+        Ok(Step::Done(end))
+    }
+
+    fn open_list(
+        &mut self,
+        byte: u8,
+        take: &mut impl FnMut(Part<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<Step> {
+        if byte != b'[' || self.found {
+            let why = if self.found {
+                "comes twice"
+            } else {
+                "is no list"
+            };
+            return Err(Error::new(
+                Kind::Malformed,
+                format!("'{}' of the answer {why}", self.member),
+            ));
+        }
+        self.found = true;
+        self.summary.announced = self
+            .summary
+            .extras
+            .iter()
+            .find(|(name, _)| name == "totalCount")
+            .and_then(|(_, text)| text.as_str().parse().ok());
+        self.state = State::FirstElement;
+        match take(Part::Begin(self.summary.announced))? {
+            ControlFlow::Continue(()) => Ok(Step::Done(1)),
+            ControlFlow::Break(()) => Ok(Step::Stop),
+        }
+    }
+
+    fn element(
+        &mut self,
+        bytes: &[u8],
+        take: &mut impl FnMut(Part<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<Step> {
+        let Some(end) = self.scan(bytes, MAX_ELEMENT)? else {
+            return Ok(Step::More);
+        };
+        self.state = State::AfterElement;
+        self.summary.rows += 1;
+        match take(Part::Element(bytes.get(..end).unwrap_or_default()))? {
+            ControlFlow::Continue(()) => Ok(Step::Done(end)),
+            ControlFlow::Break(()) => Ok(Step::Stop),
+        }
+    }
+
+    fn extra(&mut self, bytes: &[u8]) -> Result<Step> {
+        let Some(end) = self.scan(bytes, MAX_ELEMENT)? else {
+            return Ok(Step::More);
+        };
+        if end <= MAX_EXTRA && self.summary.extras.len() < MAX_EXTRAS {
+            let text = JsonText::from_split(bytes.get(..end).unwrap_or_default());
+            self.summary
+                .extras
+                .push((std::mem::take(&mut self.name), text));
+        }
+        self.state = State::AfterValue;
+        Ok(Step::Done(end))
+    }
+
+    fn missing_list(&self) -> Error {
+        let names = self
+            .summary
+            .extras
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .take(8)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let found = if names.is_empty() {
+            String::new()
+        } else {
+            format!(", only: {names}")
+        };
+        Error::new(
+            Kind::Malformed,
+            format!("the answer has no list '{}'{found}", self.member),
+        )
+    }
+}
+
+fn html() -> Error {
+    Error::new(
+        Kind::Malformed,
+        "the answer is an HTML or XML page, not JSON",
+    )
+    .hint("is this a pxGrid node, and the right port? pxGrid answers on 8910, the web pages on 443")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,338 @@
+//! `--jq EXPR`: a built-in jq over the JSON that `--format json` would write, so it works where no jq is installed.
+//!
+//! The filter sees the whole document, a list's array, as jq users expect (`.[].mac`, `length`); that holds the list, within a bound.
+//! With `--format jsonl` it sees one object after the other and holds nothing. Texts are printed raw, as gh does. The environment is not
+//! there (`env`, `$ENV` are undefined), nothing is read (`input`, `import`), and `halt` ends the output, not the process.
+
+use std::io::Write;
+
+use jaq_core::data::JustLut;
+use jaq_core::load::{Arena, File, Loader, lex, parse};
+use jaq_core::{Compiler, Ctx, Vars, compile, load};
+use jaq_json::{Val, read, write};
+
+use super::column::Chosen;
+use super::json::{Frame, write_members};
+use super::output::{Body, Output};
+use super::safe::terminal_safe_lines;
+use super::{Screen, pretty};
+use crate::error::{Error, Kind, Result};
+use crate::record::Record;
+
+/// Bytes of JSON that the filter may be given at once.
+const MOST_BYTES: usize = 1 << 30;
+/// Nesting that the filter may be given; jaq reads recursively.
+const DEEPEST: usize = 128;
+
+/// What jq has and jaq's library lacks.
+const FORMATS: &str = r#"
+def @csv: [.[] | if isstring then "\"" + (split("\"") | join("\"\"")) + "\"" elif . == null then "" else tostring end] | join(",");
+def @tsv: [.[] | if isstring then
+    (split("\\") | join("\\\\")) | (split("\t") | join("\\t")) | (split("\n") | join("\\n")) | (split("\r") | join("\\r"))
+  elif . == null then "" else tostring end] | join("\t");
+"#;
+
+/// A compiled expression.
+pub(super) struct Filter(jaq_core::Filter<JustLut<Val>>);
+
+impl Filter {
+    /// Compiles; an error says where in the expression it is.
+    pub(super) fn compile(code: &str) -> Result<Self> {
+        let definitions = jaq_core::defs()
+            .chain(jaq_std::defs())
+            .chain(jaq_json::defs())
+            .chain(load::parse(FORMATS, |parser| parser.defs()).unwrap_or_default());
+        // `env` would put every secret of the environment within a filter's reach.
+        let functions = jaq_core::funs()
+            .chain(jaq_std::funs())
+            .chain(jaq_json::funs())
+            .filter(|(name, ..)| *name != "env");
+        let arena = Arena::default();
+        let modules = Loader::new(definitions)
+            .load(&arena, File { code, path: () })
+            .map_err(|errors| not_compiled(code, first_load_error(&errors)))?;
+        Compiler::default()
+            .with_funs(functions)
+            .compile(modules)
+            .map(Self)
+            .map_err(|errors| not_compiled(code, first_compile_error(&errors)))
+    }
+
+    fn run(&self, json: &[u8], mut each: impl FnMut(&Val) -> Result<()>) -> Result<Halted> {
+        if deeper_than(json, DEEPEST) {
+            return Err(Error::new(
+                Kind::Failed,
+                format!("the JSON is nested deeper than the {DEEPEST} levels that --jq takes"),
+            ));
+        }
+        let input = read::parse_single(json).map_err(|error| {
+            Error::new(Kind::Failed, format!("--jq cannot read the JSON: {error}"))
+        })?;
+        let context = Ctx::<JustLut<Val>>::new(&self.0.lut, Vars::new([]));
+        for output in self.0.id.run((context, input)) {
+            match output {
+                Ok(value) => each(&value)?,
+                Err(exception) => return stopped(exception),
+            }
+        }
+        Ok(Halted(false))
+    }
+}
+
+/// Whether the filter asked to end.
+struct Halted(bool);
+
+fn stopped(exception: jaq_core::Exn<'_, Val>) -> Result<Halted> {
+    let failed = |what: String| Err(Error::new(Kind::Failed, format!("--jq: {what}")));
+    match exception.get_err() {
+        Ok(error) => failed(error.to_string().replace(['\n', '\r'], " ")),
+        Err(exception) => match exception.get_halt() {
+            Ok(0) => Ok(Halted(true)),
+            Ok(status) => failed(format!("the filter halted with status {status}")),
+            Err(_) => failed("the filter broke out of no label".to_owned()),
+        },
+    }
+}
+
+/// What was wrong and the part of the expression where it was.
+type Complaint<'c> = (String, &'c str);
+
+fn not_compiled(code: &str, complaint: Option<Complaint<'_>>) -> Error {
+    let Some((what, part)) = complaint else {
+        return Error::usage("the --jq expression is wrong");
+    };
+    // The part is a slice of the code, so what lies before it is what is left of its address.
+    let before = (part.as_ptr() as usize)
+        .checked_sub(code.as_ptr() as usize)
+        .and_then(|at| code.get(..at))
+        .filter(|_| !part.is_empty())
+        .unwrap_or(code);
+    let position = before.chars().count() + 1;
+    Error::usage(format!(
+        "the --jq expression is wrong at character {position}: {what}"
+    ))
+    .hint("see jq's manual, for example --jq '.[].calling_station_id'")
+}
+
+fn first_load_error<'c>(errors: &load::Errors<&'c str, ()>) -> Option<Complaint<'c>> {
+    errors.iter().find_map(|(_, error)| match error {
+        load::Error::Io(list) => list
+            .first()
+            .map(|(part, what)| (format!("cannot import '{part}': {what}"), *part)),
+        load::Error::Lex(list) => list.first().map(lex_error),
+        load::Error::Parse(list) => list.first().map(parse_error),
+    })
+}
+
+fn lex_error<'c>((expected, part): &lex::Error<&'c str>) -> Complaint<'c> {
+    (format!("expected {}", expected.as_str()), part)
+}
+
+fn parse_error<'c>((expected, part): &parse::Error<&'c str>) -> Complaint<'c> {
+    (format!("expected {}", expected.as_str()), part)
+}
+
+fn first_compile_error<'c>(errors: &compile::Errors<&'c str, ()>) -> Option<Complaint<'c>> {
+    errors.iter().find_map(|(_, list)| {
+        list.first()
+            .map(|(part, what)| (format!("no such {}: {part}", what.as_str()), *part))
+    })
+}
+
+fn deeper_than(json: &[u8], most: usize) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                if depth > most {
+                    return true;
+                }
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Runs the filter over what the JSON would have been.
+pub(super) struct Jq<W> {
+    output: Output<W>,
+    filter: Filter,
+    members: Option<Vec<Chosen>>,
+    frame: Frame,
+    screen: Screen,
+    document: Vec<u8>,
+    most_bytes: usize,
+    halted: bool,
+}
+
+impl<W: Write> Jq<W> {
+    /// `frame` says whether the filter sees one array or each object.
+    pub(super) fn new(
+        output: Output<W>,
+        filter: Filter,
+        members: Option<Vec<Chosen>>,
+        frame: Frame,
+        screen: Screen,
+    ) -> Self {
+        Self {
+            output,
+            filter,
+            members,
+            frame,
+            screen,
+            document: Vec::new(),
+            most_bytes: MOST_BYTES,
+            halted: false,
+        }
+    }
+
+    /// Filters what the document holds.
+    fn filter(&mut self) -> Result<()> {
+        if self.halted {
+            return Ok(());
+        }
+        let (output, screen) = (&mut self.output, self.screen);
+        let halted = self.filter.run(&self.document, |value| {
+            print(value, screen, &mut output.buffer)?;
+            output.buffer.push(b'\n');
+            output.line_end()
+        })?;
+        self.halted = halted.0;
+        Ok(())
+    }
+}
+
+fn print(value: &Val, screen: Screen, out: &mut Vec<u8>) -> Result<()> {
+    if let Val::TStr(text) = value {
+        if screen.terminal {
+            out.extend_from_slice(terminal_safe_lines(&String::from_utf8_lossy(text)).as_bytes());
+        } else {
+            out.extend_from_slice(text);
+        }
+        return Ok(());
+    }
+    let plain = write::Pp::default();
+    if screen.terminal {
+        let mut text = Vec::new();
+        write::write(&mut text, &plain, 0, value).map_err(|e| crate::error::from_output(&e))?;
+        pretty::write(&String::from_utf8_lossy(&text), 0, screen.color, out);
+        return Ok(());
+    }
+    write::write(out, &plain, 0, value).map_err(|e| crate::error::from_output(&e))
+}
+
+impl<W: Write + Send> Body for Jq<W> {
+    fn record(&mut self, record: &Record) -> Result<()> {
+        let whole = self.frame == Frame::Array;
+        if whole {
+            self.document
+                .push(if self.document.is_empty() { b'[' } else { b',' });
+        } else {
+            self.document.clear();
+        }
+        write_members(record, self.members.as_deref(), &mut self.document);
+        if self.document.len() > self.most_bytes {
+            return Err(Error::new(
+                Kind::Failed,
+                format!(
+                    "the list is too long for --jq to hold: over {} MiB",
+                    self.most_bytes >> 20
+                ),
+            )
+            .hint(
+                "add --format jsonl, which filters one object after the other, or narrow the list",
+            ));
+        }
+        if whole { Ok(()) } else { self.filter() }
+    }
+
+    /// A filter over half a list would tell something untrue, so a list that broke off is not filtered.
+    fn end(&mut self, whole: bool) -> Result<()> {
+        if whole && self.frame == Frame::Array {
+            if self.document.is_empty() {
+                self.document.push(b'[');
+            }
+            self.document.push(b']');
+            self.filter()?;
+        }
+        self.output.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(code: &str, json: &str) -> Result<Vec<String>> {
+        let mut outputs = Vec::new();
+        Filter::compile(code)?.run(json.as_bytes(), |value| {
+            outputs.push(value.to_string());
+            Ok(())
+        })?;
+        Ok(outputs)
+    }
+
+    #[test]
+    fn numbers_keep_their_spelling() {
+        assert_eq!(run(".[].v", r#"[{"v":1.10}]"#).unwrap(), ["1.10"]);
+        assert_eq!(run("length", "[1,2]").unwrap(), ["2"]);
+    }
+
+    #[test]
+    fn rows_as_csv_and_tsv() {
+        let json = r#"["a\"b", "t\tb\\", 1.50, null, true]"#;
+        let one = |code| match Filter::compile(code)
+            .unwrap()
+            .run(json.as_bytes(), |value| {
+                let Val::TStr(text) = value else { panic!() };
+                assert_eq!(
+                    &**text,
+                    if code == "@csv" {
+                        &b"\"a\"\"b\",\"t\tb\\\",1.50,,true"[..]
+                    } else {
+                        &b"a\"b\tt\\tb\\\\\t1.50\t\ttrue"[..]
+                    }
+                );
+                Ok(())
+            }) {
+            Ok(Halted(false)) => (),
+            _ => panic!("{code}"),
+        };
+        one("@csv");
+        one("@tsv");
+    }
+
+    #[test]
+    fn a_wrong_expression_says_where() {
+        for (code, position, word) in [
+            (".a | nope", 6, "filter"),
+            (".[] | select(", 14, "parenthesis"),
+            ("é | $x", 1, "token"),
+            (".a | $x", 6, "variable"),
+        ] {
+            let error = run(code, "1").unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            let text = error.message().to_owned();
+            assert!(text.contains(&format!("character {position}:")), "{text}");
+            assert!(text.contains(word), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_environment_is_out_of_reach_and_nothing_ends_us() {
+        for code in ["env", "$ENV", "input", "inputs", r#"import "x" as x; 1"#] {
+            assert_eq!(run(code, "1").unwrap_err().kind(), Kind::Usage, "{code}");
+        }
+        assert_eq!(run("1, halt, 2", "0").unwrap(), ["1"]);
+        assert_eq!(run("halt_error", "0").unwrap_err().kind(), Kind::Failed);
+        assert_eq!(run("error(\"x\")", "0").unwrap_err().kind(), Kind::Failed);
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(run(".", &deep).unwrap_err().kind(), Kind::Failed);
+    }
+}

@@ -1,0 +1,278 @@
+//! TSV and CSV: one record, one line, whatever the cells hold.
+//!
+//! TSV has no quoting: tab, line feed, carriage return and backslash become `\t`, `\n`, `\r`, `\\`, as in jq's `@tsv`. CSV is quoted by
+//! the csv crate; line ends in a cell are written `\n`, since a line is a record. In both, other control characters and line separators show
+//! as `\xNN` or `\u{…}`. A CSV cell that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, also full-width) gets a `'` in
+//! front; plain signed numbers such as `-12.5` do not. On a terminal everything is made safe for it as well.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use csv::{QuoteStyle, Writer, WriterBuilder};
+
+use super::column::{CellKind, Chosen};
+use super::output::{BLOCK, Body};
+use super::safe::{push_escape, terminal_safe};
+use super::time;
+use crate::error::{Error, Kind, Result, from_output};
+use crate::record::Record;
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Tab-separated, escapes, no quotes.
+    Tsv,
+    /// Comma-separated, quotes, formulas defused.
+    Csv,
+}
+
+/// Writes rows of cells.
+pub(super) struct Rows<W: Write> {
+    writer: Writer<W>,
+    dialect: Dialect,
+    terminal: bool,
+    live: bool,
+}
+
+impl<W: Write> Rows<W> {
+    /// Rows to `out`; `live` writes each at once.
+    pub(super) fn new(out: W, dialect: Dialect, terminal: bool, live: bool) -> Self {
+        let (delimiter, quotes) = match dialect {
+            Dialect::Tsv => (b'\t', QuoteStyle::Never),
+            Dialect::Csv => (b',', QuoteStyle::Necessary),
+        };
+        let writer = WriterBuilder::new()
+            .delimiter(delimiter)
+            .quote_style(quotes)
+            .flexible(true)
+            .buffer_capacity(BLOCK)
+            .from_writer(out);
+        Self {
+            writer,
+            dialect,
+            terminal,
+            live,
+        }
+    }
+
+    /// One cell of the row.
+    pub(super) fn cell(&mut self, text: &str) -> Result<()> {
+        let text = match self.dialect {
+            Dialect::Tsv => tsv_cell(text),
+            Dialect::Csv => csv_cell(text),
+        };
+        let text = if self.terminal {
+            Cow::Owned(terminal_safe(&text).into_owned())
+        } else {
+            text
+        };
+        self.writer.write_field(text.as_bytes()).map_err(failed)
+    }
+
+    /// Ends the row.
+    pub(super) fn end_row(&mut self) -> Result<()> {
+        self.writer.write_record(None::<&[u8]>).map_err(failed)?;
+        if self.live { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what is held.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        self.writer.flush().map_err(|error| from_output(&error))
+    }
+}
+
+fn failed(error: csv::Error) -> Error {
+    let text = error.to_string();
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => from_output(&error),
+        _ => Error::new(Kind::Failed, format!("cannot write the row: {text}")),
+    }
+}
+
+/// A list with columns.
+pub(super) struct Lines<W: Write> {
+    rows: Rows<W>,
+    columns: Vec<Chosen>,
+}
+
+impl<W: Write> Lines<W> {
+    /// Starts the list, with its header if there is to be one.
+    pub(super) fn new(mut rows: Rows<W>, columns: Vec<Chosen>, header: bool) -> Result<Self> {
+        if header {
+            for column in &columns {
+                rows.cell(&column.title)?;
+            }
+            rows.end_row()?;
+        }
+        Ok(Self { rows, columns })
+    }
+}
+
+impl<W: Write + Send> Body for Lines<W> {
+    fn record(&mut self, record: &Record) -> Result<()> {
+        for column in &self.columns {
+            let text = column.text(record).unwrap_or_default();
+            if column.kind == CellKind::Time {
+                self.rows.cell(&time::plain(&text))?;
+            } else {
+                self.rows.cell(&text)?;
+            }
+        }
+        self.rows.end_row()
+    }
+
+    fn end(&mut self, _whole: bool) -> Result<()> {
+        self.rows.flush()
+    }
+}
+
+/// Characters that some reader takes for a line end or a terminal for a command.
+fn breaks_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Whether [`breaks_line`] could be true of a character that has this byte: C0 and DEL themselves, and the lead bytes of C1 (U+0080)
+/// and of the separators (U+2028).
+fn suspicious(byte: u8) -> bool {
+    matches!(byte, ..0x20 | 0x7f | 0xc2 | 0xe2)
+}
+
+/// Whether it is true of any byte. Without an early end, so that the compiler takes many bytes at once; nearly all cells are harmless.
+fn any_byte(text: &str, is: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |found, byte| found | is(byte))
+}
+
+fn tsv_cell(text: &str) -> Cow<'_, str> {
+    if any_byte(text, |byte| byte == b'\\' || suspicious(byte)) {
+        return visible(text, true);
+    }
+    Cow::Borrowed(text)
+}
+
+fn csv_cell(text: &str) -> Cow<'_, str> {
+    let text = if any_byte(text, suspicious) {
+        visible(text, false)
+    } else {
+        Cow::Borrowed(text)
+    };
+    if is_formula(&text) {
+        return Cow::Owned(format!("'{text}"));
+    }
+    text
+}
+
+fn visible(text: &str, backslash: bool) -> Cow<'_, str> {
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\\' if backslash => out.push_str("\\\\"),
+            c if breaks_line(c) => push_escape(c, &mut out),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a spreadsheet would run the cell.
+fn is_formula(text: &str) -> bool {
+    match text.chars().next() {
+        Some('=' | '@' | '＝' | '＋' | '－' | '＠') => true,
+        Some('+' | '-') => !is_number(text),
+        _ => false,
+    }
+}
+
+/// A sign, digits, and at most one point: nothing that a spreadsheet could compute with a name in it.
+fn is_number(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    text.len() - digits.len() == 1
+        && digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.bytes().filter(|byte| *byte == b'.').count() <= 1
+        && digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(dialect: Dialect, cells: &[Vec<String>]) -> String {
+        let mut out = Vec::new();
+        let mut rows = Rows::new(&mut out, dialect, false, false);
+        for row in cells {
+            for cell in row {
+                rows.cell(cell).unwrap();
+            }
+            rows.end_row().unwrap();
+        }
+        rows.flush().unwrap();
+        drop(rows);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn unescape(text: &str) -> String {
+        text.replace("\\\\", "\0")
+            .replace("\\t", "\t")
+            .replace("\\n", "\n")
+            .replace("\\r", "\r")
+            .replace('\0', "\\")
+    }
+
+    #[test]
+    fn formulas_are_defused_and_numbers_are_not() {
+        for (cell, expected) in [
+            ("=1+1", "'=1+1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+            ("-2+3", "'-2+3"),
+            ("--5", "'--5"),
+            ("-", "'-"),
+            ("＝1", "'＝1"),
+            ("-12.5", "-12.5"),
+            ("+49", "+49"),
+            ("\t=1", "\\t=1"),
+            ("CORP\\alice", "CORP\\alice"),
+            ("a\r\nb", "a\\r\\nb"),
+            ("\u{85}\u{2028}", "\\x85\\u{2028}"),
+        ] {
+            assert_eq!(csv_cell(cell), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn tsv_is_one_line_a_record_and_reads_back(
+            cells in prop::collection::vec(prop::collection::vec("[a-z\\\\\t\n\r\"',=é😀 ]{1,12}", 3), 0..8),
+        ) {
+            let text = written(Dialect::Tsv, &cells);
+            prop_assert_eq!(text.lines().count(), cells.len());
+            let back: Vec<Vec<String>> = text.lines().map(|line| line.split('\t').map(unescape).collect()).collect();
+            prop_assert_eq!(back, cells);
+        }
+
+        #[test]
+        fn csv_is_one_line_a_record_and_reads_back(cells in prop::collection::vec(prop::collection::vec(any::<String>(), 3), 0..8)) {
+            let text = written(Dialect::Csv, &cells);
+            prop_assert_eq!(text.lines().count(), cells.len());
+            prop_assert!(!text.contains(|c| breaks_line(c) && c != '\n'));
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+            for (row, cells) in reader.records().zip(&cells) {
+                let row = row.unwrap();
+                prop_assert_eq!(row.len(), cells.len());
+                for (got, cell) in row.iter().zip(cells) {
+                    prop_assert_eq!(got, &*csv_cell(cell));
+                    prop_assert!(!is_formula(got));
+                    if !cell.contains(breaks_line) && !is_formula(cell) {
+                        prop_assert_eq!(got, cell);
+                    }
+                }
+            }
+        }
+    }
+}

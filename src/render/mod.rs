@@ -1,0 +1,364 @@
+//! Records to output: table, tsv, csv, json, jsonl, yaml, and the Monitoring node's xml as it came. It fetches nothing and prints only to the writer it is given.
+//!
+//! A [`Renderer`] is a [`RecordSink`]: records are pushed in one at a time, and leave at once in line formats. What must see more says
+//! so: a terminal table holds a block, `--sort` and `--jq` hold the list within bounds. Facts about the terminal come in with the
+//! [`Style`], so everything here is a function of its input.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `column` | columns, and what `--fields` makes of them |
+//! | `lines` | tsv and csv |
+//! | `json`, `pretty`, `yaml` | JSON, JSON for a terminal, YAML |
+//! | `table`, `widths`, `single`, `paint` | what a person looks at |
+//! | `raw` | xml |
+//! | `sort`, `jq` | what holds a list |
+//! | [`safe`] | nothing a stranger chose steers a terminal |
+//! | [`time`], [`progress`] | times for people, and a sign of life |
+
+mod column;
+mod format;
+#[cfg(feature = "jq")]
+mod jq;
+mod json;
+mod lines;
+mod output;
+mod paint;
+mod pretty;
+pub mod progress;
+mod raw;
+pub mod safe;
+mod single;
+mod sort;
+mod table;
+pub mod time;
+mod widths;
+mod yaml;
+
+pub use column::{CellKind, Column, Source, column, first_of, with};
+pub use format::Format;
+pub use progress::Progress;
+pub use safe::terminal_safe;
+
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::error::{Error, Result};
+use crate::record::{Record, RecordSink};
+use column::Chosen;
+use json::Frame;
+use lines::{Dialect, Rows};
+use output::{Body, Output};
+
+/// Facts about where the output goes, captured once by the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Screen {
+    /// It is a terminal.
+    pub terminal: bool,
+    /// Its width in columns; looked at only on a terminal.
+    pub width: u16,
+    /// Colour is wanted.
+    pub color: bool,
+}
+
+/// How the user wants it.
+#[derive(Debug, Clone)]
+pub struct Style {
+    /// The format asked for; `None` is the default table.
+    pub format: Option<Format>,
+    /// `--fields`: columns or members, in this order; empty for the default.
+    pub fields: Vec<String>,
+    /// `--sort`: a column or member, descending with a `-` in front.
+    pub sort: Option<String>,
+    /// `--limit`: at most so many rows, after sorting.
+    pub limit: Option<u64>,
+    /// Whether tables, explicit tsv and csv have a header.
+    pub header: bool,
+    /// `--jq`: a jq expression over the JSON.
+    pub jq: Option<String>,
+    /// Where it goes.
+    pub screen: Screen,
+    /// What relative times are relative to.
+    pub now: Timestamp,
+    /// The zone that times are shown in.
+    pub zone: TimeZone,
+}
+
+/// What the records are together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Any number of like things: an array, a table.
+    List,
+    /// One thing in full: an object, `name  value` lines. Explicit tsv and csv have one row of all its members.
+    Single,
+    /// One value (`count`): an object in JSON and YAML, the bare first column in the default table; explicit tsv and csv like a list.
+    Bare,
+}
+
+/// Writes records in a format.
+///
+/// After the last record call [`finish`](Self::finish), or [`broke_off`](Self::broke_off) when the list did not come to its end;
+/// without either, what is still buffered is lost.
+pub struct Renderer<W> {
+    style: Style,
+    columns: Vec<Column>,
+    shape: Shape,
+    live: bool,
+    out: Option<W>,
+    body: Option<Box<dyn Body>>,
+    sorter: Option<sort::Sorter>,
+    #[cfg(feature = "jq")]
+    filter: Option<jq::Filter>,
+    rows: u64,
+}
+
+impl<W: Write + Send + 'static> Renderer<W> {
+    /// Checks the style and settles what can be settled before the first record. Usage errors: options that the format has no use
+    /// for, a wrong `--jq` expression.
+    pub fn new(
+        style: Style,
+        columns: impl Into<Vec<Column>>,
+        shape: Shape,
+        out: W,
+    ) -> Result<Self> {
+        check(&style)?;
+        #[cfg(feature = "jq")]
+        let filter = style.jq.as_deref().map(jq::Filter::compile).transpose()?;
+        Ok(Self {
+            style,
+            columns: columns.into(),
+            shape,
+            live: false,
+            out: Some(out),
+            body: None,
+            sorter: None,
+            #[cfg(feature = "jq")]
+            filter,
+            rows: 0,
+        })
+    }
+
+    /// For what comes when it comes (`watch`, `subscribe`): each record is written at once, and a terminal table draws each row
+    /// alone, with widths guessed from the first and absolute times. Lists are written by size instead: they end.
+    #[must_use]
+    pub fn live(mut self) -> Self {
+        self.live = true;
+        self
+    }
+
+    /// Ends well: writes what is held, closes what is open. The number of records written; for xml, of those seen. A second call
+    /// does nothing.
+    pub fn finish(&mut self) -> Result<u64> {
+        self.end(true)
+    }
+
+    /// Ends a list that broke off: what was received is written (sorted, if it was to be), but a JSON array stays open, so that its
+    /// reader fails too, and a `--jq` filter over the whole list does not run.
+    pub fn broke_off(&mut self) -> Result<u64> {
+        self.end(false)
+    }
+
+    fn end(&mut self, whole: bool) -> Result<u64> {
+        if self.body.is_none() && self.out.is_some() {
+            self.start(None)?;
+        }
+        if let Some(sorter) = self.sorter.take() {
+            for record in sorter.finish() {
+                if self.emit(&record?)?.is_break() {
+                    break;
+                }
+            }
+        }
+        if let Some(mut body) = self.body.take() {
+            body.end(whole)?;
+        }
+        Ok(self.rows)
+    }
+
+    fn emit(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        let limit = self.style.limit.unwrap_or(u64::MAX);
+        if self.rows < limit {
+            if let Some(body) = &mut self.body {
+                body.record(record)?;
+            }
+            self.rows += 1;
+        }
+        Ok(if self.rows < limit {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
+    }
+
+    /// Settles fields and sorting by the first record (`None`: there is none) and starts the format.
+    fn start(&mut self, first: Option<&Record>) -> Result<()> {
+        let format = self.style.format.unwrap_or(Format::Table);
+        let members_first = self.style.jq.is_some()
+            || matches!(format, Format::Json | Format::Jsonl | Format::Yaml);
+        let chosen = if self.style.fields.is_empty() {
+            None
+        } else {
+            Some(column::choose(
+                &self.style.fields,
+                &self.columns,
+                first,
+                members_first,
+            )?)
+        };
+        if let Some(field) = self.style.sort.as_deref() {
+            let name = field.strip_prefix('-').unwrap_or(field);
+            let by = column::find(name, &self.columns, first, members_first)?;
+            self.sorter = Some(sort::Sorter::new(by, name.len() < field.len()));
+        }
+        let Some(out) = self.out.take() else {
+            return Ok(());
+        };
+        self.body = Some(self.body(format, chosen, first, out)?);
+        Ok(())
+    }
+
+    fn body(
+        &mut self,
+        format: Format,
+        chosen: Option<Vec<Chosen>>,
+        first: Option<&Record>,
+        out: W,
+    ) -> Result<Box<dyn Body>> {
+        let (screen, live) = (self.style.screen, self.live);
+        let list = self.shape == Shape::List;
+        let frame = match format {
+            Format::Jsonl => Frame::Lines,
+            _ if list => Frame::Array,
+            _ => Frame::Objects,
+        };
+        #[cfg(feature = "jq")]
+        if let Some(filter) = self.filter.take() {
+            let output = Output::new(out, live);
+            return Ok(Box::new(jq::Jq::new(output, filter, chosen, frame, screen)));
+        }
+        Ok(match format {
+            Format::Table => return self.table(chosen, out),
+            Format::Tsv | Format::Csv => {
+                let dialect = if format == Format::Csv {
+                    Dialect::Csv
+                } else {
+                    Dialect::Tsv
+                };
+                let rows = Rows::new(out, dialect, screen.terminal, live);
+                let columns = chosen.unwrap_or_else(|| self.default_columns(first));
+                Box::new(lines::Lines::new(rows, columns, self.style.header)?)
+            }
+            Format::Json | Format::Jsonl => {
+                let output = Output::new(out, live);
+                Box::new(json::Json::new(output, chosen, frame, screen))
+            }
+            Format::Yaml => Box::new(yaml::Yaml::new(Output::new(out, live), chosen, list)),
+            Format::Xml => Box::new(raw::Raw::new(Output::new(out, live), screen.terminal)),
+        })
+    }
+
+    /// The columns of explicit tsv and csv: those of the list, or all members of the single thing.
+    fn default_columns(&self, first: Option<&Record>) -> Vec<Chosen> {
+        match (self.shape, first) {
+            (Shape::Single, Some(record)) => record
+                .names()
+                .into_iter()
+                .map(|name| Chosen::of_member(name, &self.columns))
+                .collect(),
+            _ => column::all(&self.columns),
+        }
+    }
+
+    fn table(&mut self, chosen: Option<Vec<Chosen>>, out: W) -> Result<Box<dyn Body>> {
+        let (screen, live) = (self.style.screen, self.live);
+        let pipe = |out| Rows::new(out, Dialect::Tsv, screen.terminal, live);
+        if self.shape == Shape::Single {
+            let sheet = single::Sheet::new(chosen, self.columns.clone());
+            return Ok(if screen.terminal {
+                let output = Output::new(out, live);
+                Box::new(single::OnTerminal::new(output, sheet, self.style.clone()))
+            } else {
+                Box::new(single::OnPipe::new(pipe(out), sheet))
+            });
+        }
+        let mut columns = chosen.unwrap_or_else(|| column::all(&self.columns));
+        if self.shape == Shape::Bare {
+            columns.truncate(1);
+        }
+        if !screen.terminal || self.shape == Shape::Bare {
+            return Ok(Box::new(lines::Lines::new(pipe(out), columns, false)?));
+        }
+        let look = table::Look {
+            screen,
+            header: self.style.header,
+            live,
+            now: (!live).then_some(self.style.now),
+            zone: self.style.zone.clone(),
+        };
+        let output = Output::new(out, live);
+        Ok(Box::new(table::Table::new(output, columns, look)))
+    }
+}
+
+/// Options that contradict the format.
+fn check(style: &Style) -> Result<()> {
+    let format = style.format.unwrap_or(Format::Table);
+    if style.jq.is_some() {
+        if cfg!(not(feature = "jq")) {
+            return Err(Error::usage("this netapi was built without --jq")
+                .hint("pipe --format json through jq"));
+        }
+        if !matches!(format, Format::Table | Format::Json | Format::Jsonl) {
+            return Err(Error::usage(format!("--jq works on JSON, not on {format}"))
+                .hint("leave out --format, or use --format json or jsonl"));
+        }
+    }
+    let used = [
+        ("--fields", !style.fields.is_empty()),
+        ("--sort", style.sort.is_some()),
+        ("--limit", style.limit.is_some()),
+    ];
+    match used.into_iter().find(|(_, used)| *used) {
+        Some((option, _)) if format == Format::Xml => Err(Error::usage(format!(
+            "{option} does not go with --format xml, which is the document as it came"
+        ))
+        .hint("use another format")),
+        _ => Ok(()),
+    }
+}
+
+impl<W: Write + Send + 'static> RecordSink for Renderer<W> {
+    fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        if self.body.is_none() {
+            self.start(Some(record))?;
+        }
+        if let Some(sorter) = &mut self.sorter {
+            sorter.push(record)?;
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.emit(record)
+    }
+
+    fn raw(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.body.is_none() {
+            self.start(None)?;
+        }
+        match &mut self.body {
+            Some(body) => body.raw(bytes),
+            None => Ok(()),
+        }
+    }
+
+    fn wants_raw(&self) -> bool {
+        self.style.format == Some(Format::Xml)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! The table on a terminal: header, fitted to the width, in blocks, the first of which fixes the widths for all.
+//!
+//! comfy-table draws, and never sees more than a block, since it holds kilobytes a row (design, section 4). A list that comes slowly
+//! shows its first rows after a moment. Values are cut with an ellipsis; whoever wants them whole pipes the output or asks for
+//! another format.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ColumnConstraint, Table as Drawing, Width};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use unicode_width::UnicodeWidthStr;
+
+use super::Screen;
+use super::column::{CellKind, Chosen};
+use super::output::{Body, Output};
+use super::safe::terminal_safe;
+use super::widths::{GAP, Wish, cut, fit, spread};
+use super::{paint, time};
+use crate::error::Result;
+use crate::record::Record;
+
+/// Rows drawn at once.
+const BLOCK_ROWS: usize = 1000;
+/// How long a row waits for company.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// What stands for an unknown value.
+const EMPTY: &str = "-";
+
+/// How a table is drawn.
+pub(super) struct Look {
+    /// The terminal.
+    pub(super) screen: Screen,
+    /// Whether there is a header.
+    pub(super) header: bool,
+    /// Each row is drawn at once.
+    pub(super) live: bool,
+    /// What times are relative to; `None` shows them absolute.
+    pub(super) now: Option<Timestamp>,
+    /// The zone of shown times.
+    pub(super) zone: TimeZone,
+}
+
+/// Draws blocks of rows.
+pub(super) struct Table<W> {
+    output: Output<W>,
+    columns: Vec<Chosen>,
+    titles: Vec<String>,
+    look: Look,
+    rows: Vec<Vec<String>>,
+    since: Option<Instant>,
+    widths: Option<Vec<usize>>,
+}
+
+impl<W: Write> Table<W> {
+    /// A table of these columns.
+    pub(super) fn new(output: Output<W>, columns: Vec<Chosen>, look: Look) -> Self {
+        let titles = columns
+            .iter()
+            .map(|column| terminal_safe(&column.title).into_owned())
+            .collect();
+        Self {
+            output,
+            columns,
+            titles,
+            look,
+            rows: Vec::new(),
+            since: None,
+            widths: None,
+        }
+    }
+
+    /// Adds a row that came at `now`, and draws when it is time.
+    fn push(&mut self, record: &Record, now: Instant) -> Result<()> {
+        let widest = usize::from(self.look.screen.width);
+        let row = self
+            .columns
+            .iter()
+            .map(|column| {
+                let mut cell = self.cell(column, record);
+                // No cell can be wider than the screen, so no block holds more than a screen's width a cell.
+                cut(&mut cell, widest);
+                cell
+            })
+            .collect();
+        self.rows.push(row);
+        let since = *self.since.get_or_insert(now);
+        if self.look.live
+            || self.rows.len() >= BLOCK_ROWS
+            || now.saturating_duration_since(since) >= PATIENCE
+        {
+            self.draw(true)?;
+        }
+        Ok(())
+    }
+
+    fn cell(&self, column: &Chosen, record: &Record) -> String {
+        match column.text(record) {
+            None => EMPTY.to_owned(),
+            Some(text) if text.is_empty() => EMPTY.to_owned(),
+            Some(text) if column.kind == CellKind::Time => {
+                time::brief(&text, self.look.now, &self.look.zone)
+            }
+            Some(text) => terminal_safe(&text).into_owned(),
+        }
+    }
+
+    /// Draws the rows held; `more` rows may follow.
+    fn draw(&mut self, more: bool) -> Result<()> {
+        self.since = None;
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let with_header = self.look.header && self.widths.is_none();
+        let screen = usize::from(self.look.screen.width);
+        let widths = self.widths.take().unwrap_or_else(|| {
+            let mut widths = fit(
+                &wishes(&self.columns, &self.titles, &self.rows, self.look.header),
+                screen,
+            );
+            if more {
+                spread(&mut widths, screen);
+            }
+            widths
+        });
+        let mut head = self.titles.clone();
+        for cells in self.rows.iter_mut().chain([&mut head]) {
+            for (cell, width) in cells.iter_mut().zip(widths.iter()) {
+                cut(cell, *width);
+            }
+        }
+        let mut drawing = Drawing::new();
+        drawing.add_rows(&self.rows);
+        if with_header {
+            drawing.set_header(&head);
+        }
+        arrange(&mut drawing, &self.columns, &widths);
+        let mut lines = drawing.lines();
+        if with_header && let Some(line) = lines.next() {
+            let line = paint::bold(line.trim_end(), self.look.screen.color);
+            self.output.buffer.extend_from_slice(line.as_bytes());
+            self.output.buffer.push(b'\n');
+        }
+        for (line, cells) in lines.zip(&self.rows) {
+            let line = self.painted(&line, cells, &widths);
+            self.output
+                .buffer
+                .extend_from_slice(line.trim_end().as_bytes());
+            self.output.buffer.push(b'\n');
+        }
+        self.rows.clear();
+        self.widths = Some(widths);
+        self.output.flush()
+    }
+
+    /// The drawn line with its verdicts coloured. comfy-table measures colour sequences as text, so they are put in afterwards.
+    fn painted(&self, line: &str, cells: &[String], widths: &[usize]) -> String {
+        let mut out = String::with_capacity(line.len() + 16);
+        let mut rest = line;
+        for ((cell, width), column) in cells.iter().zip(widths).zip(&self.columns) {
+            let bytes = cell.len() + width.saturating_sub(cell.width()) + GAP;
+            let (part, after) = rest.split_at_checked(bytes).unwrap_or((rest, ""));
+            rest = after;
+            match part.strip_prefix(cell.as_str()) {
+                Some(padding) if column.kind == CellKind::Verdict => {
+                    out.push_str(&paint::verdict(cell, self.look.screen.color));
+                    out.push_str(padding);
+                }
+                _ => out.push_str(part),
+            }
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+impl<W: Write + Send> Body for Table<W> {
+    fn record(&mut self, record: &Record) -> Result<()> {
+        self.push(record, Instant::now())
+    }
+
+    fn end(&mut self, _whole: bool) -> Result<()> {
+        self.draw(false)?;
+        self.output.flush()
+    }
+}
+
+/// What the block's columns would like.
+fn wishes(columns: &[Chosen], titles: &[String], rows: &[Vec<String>], header: bool) -> Vec<Wish> {
+    let column = |(index, (column, title)): (usize, (&Chosen, &String))| {
+        let cells = || rows.iter().filter_map(|row| row.get(index));
+        let least = if header { title.width() } else { 1 };
+        Wish {
+            width: cells().map(|cell| cell.width()).fold(least, usize::max),
+            firm: column.kind != CellKind::Text || cells().all(|cell| is_address(cell)),
+        }
+    };
+    columns.iter().zip(titles).enumerate().map(column).collect()
+}
+
+/// MAC and IP addresses, and the mark of an unknown one.
+fn is_address(cell: &str) -> bool {
+    cell.bytes()
+        .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.' | b'-'))
+}
+
+/// Sets style and widths; comfy-table knows its columns only once it has rows.
+fn arrange(drawing: &mut Drawing, columns: &[Chosen], widths: &[usize]) {
+    let gap = u16::try_from(GAP).unwrap_or_default();
+    drawing.load_style(NOTHING);
+    for ((drawn, column), width) in drawing.column_iter_mut().zip(columns).zip(widths) {
+        let width = u16::try_from(*width)
+            .unwrap_or(u16::MAX)
+            .saturating_add(gap);
+        drawn.set_padding((0, gap));
+        drawn.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+        if column.kind == CellKind::Number {
+            drawn.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::column::{self, column};
+    use super::super::tests::{Shared, style};
+    use super::*;
+
+    #[test]
+    fn a_slow_list_shows_rows_before_its_end() {
+        let shared = Shared::default();
+        let style = style();
+        let look = Look {
+            screen: style.screen,
+            header: true,
+            live: false,
+            now: Some(style.now),
+            zone: style.zone,
+        };
+        let columns = column::all(&[column("MAC", "mac")]);
+        let mut table = Table::new(Output::new(shared.clone(), false), columns, look);
+        let record = Record::from_value(serde_json::json!({"mac": "AA"}));
+        let start = Instant::now();
+        table.push(&record, start).unwrap();
+        table.push(&record, start + PATIENCE / 2).unwrap();
+        assert_eq!(shared.text(), "");
+        table.push(&record, start + PATIENCE).unwrap();
+        assert_eq!(shared.text(), "MAC\nAA\nAA\nAA\n");
+        table.push(&record, start + PATIENCE).unwrap();
+        assert_eq!(shared.text().lines().count(), 4);
+        table.end(true).unwrap();
+        assert_eq!(shared.text().lines().count(), 5);
+    }
+}

@@ -1,0 +1,196 @@
+//! Spans of time and points in time as a user writes them: `3s`, `2m`, `1h30m`, and RFC 3339.
+//!
+//! Numbers without a unit are refused: seconds to one reader are minutes to another.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::error::{Error, Result};
+
+/// Units from long to short, in milliseconds; a span names each at most once, in this order.
+const UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+];
+
+/// Ten years: beyond it, adding a span to a clock could overflow on some platform, and nobody means it.
+const LONGEST: Duration = Duration::from_hours(3650 * 24);
+
+/// Reads `500ms`, `3s`, `2m`, `1h30m`, `1d` (at most `3650d`). Anything else is a usage error that names the text.
+pub fn parse(text: &str) -> Result<Duration> {
+    let mut rest = text.trim();
+    let mut units = UNITS.iter();
+    let mut total: u64 = 0;
+    while !rest.is_empty() {
+        let (digits, after) = split(rest, |c| c.is_ascii_digit());
+        let (unit, after) = split(after, |c| c.is_ascii_alphabetic());
+        let milliseconds = units
+            .find(|(name, _)| *name == unit)
+            .map(|(_, milliseconds)| *milliseconds)
+            .ok_or_else(|| wrong(text))?;
+        total = digits
+            .parse::<u64>()
+            .ok()
+            .and_then(|count| count.checked_mul(milliseconds))
+            .and_then(|span| total.checked_add(span))
+            .ok_or_else(|| wrong(text))?;
+        rest = after;
+    }
+    let span = Duration::from_millis(total);
+    if text.trim().is_empty() {
+        return Err(wrong(text));
+    }
+    if span > LONGEST {
+        return Err(
+            Error::usage(format!("`{text}` is too long a time")).hint("at most 3650d is accepted")
+        );
+    }
+    Ok(span)
+}
+
+fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
+    let end = text.find(|c| !belongs(c)).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+fn wrong(text: &str) -> Error {
+    let error = Error::usage(format!("`{text}` is no length of time"));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return error.hint(format!("add a unit: `{text}s`, `{text}m`, `{text}h`"));
+    }
+    error.hint("write it as `500ms`, `3s`, `2m`, `1h30m` or `1d`")
+}
+
+/// The span in the form that [`parse`] reads, whole milliseconds.
+pub fn show(span: Duration) -> String {
+    let mut left = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    for (unit, milliseconds) in UNITS {
+        let count = left / milliseconds;
+        left %= milliseconds;
+        if count > 0 {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{count}{unit}");
+        }
+    }
+    if text.is_empty() {
+        text.push_str("0s");
+    }
+    text
+}
+
+/// A point in time for `--since` and `--until`: RFC 3339 with its zone, or a span such as `2h`, meaning that long before `now`.
+pub fn parse_when(text: &str, now: Timestamp) -> Result<Timestamp> {
+    if let Ok(when) = text.trim().parse::<Timestamp>() {
+        return Ok(when);
+    }
+    if text.trim().parse::<jiff::civil::DateTime>().is_ok() {
+        return Err(Error::usage(format!("`{text}` has no time zone"))
+            .hint("write RFC 3339, `2026-03-01T08:00:00Z` or `2026-03-01T08:00:00+01:00`"));
+    }
+    let wrong = || {
+        Error::usage(format!("`{text}` is no point in time"))
+            .hint("write RFC 3339, `2026-03-01T08:00:00Z`, or how long ago, `2h`")
+    };
+    now.checked_sub(parse(text).map_err(|_| wrong())?)
+        .map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use proptest::prelude::*;
+
+    #[test]
+    fn spans_are_read() {
+        for (text, milliseconds) in [
+            ("500ms", 500),
+            ("3s", 3000),
+            ("2m", 120_000),
+            ("1h30m", 5_400_000),
+            ("1d", 86_400_000),
+            ("1d1ms", 86_400_001),
+            ("0s", 0),
+            (" 10s ", 10_000),
+        ] {
+            assert_eq!(
+                parse(text).unwrap(),
+                Duration::from_millis(milliseconds),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_span_is_refused() {
+        for text in [
+            "",
+            " ",
+            "10",
+            "s",
+            "1.5h",
+            "-3s",
+            "30m1h",
+            "1h1h",
+            "3 s",
+            "3sec",
+            "1w",
+            "99999999999999999999s",
+            "3651d",
+            "1h30",
+            "٣s",
+        ] {
+            assert_eq!(parse(text).unwrap_err().kind(), Kind::Usage, "{text}");
+        }
+        assert_eq!(
+            parse("10").unwrap_err().hint_text(),
+            Some("add a unit: `10s`, `10m`, `10h`")
+        );
+    }
+
+    #[test]
+    fn points_in_time() {
+        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let at = |text| parse_when(text, now).map(|when| when.to_string());
+        assert_eq!(at("2h").unwrap(), "2026-03-01T10:00:00Z");
+        assert_eq!(at("2026-02-28T08:00:00Z").unwrap(), "2026-02-28T08:00:00Z");
+        assert_eq!(
+            at("2026-02-28T08:00:00+01:00").unwrap(),
+            "2026-02-28T07:00:00Z"
+        );
+        for text in ["2026-02-28T08:00:00", "2026-02-28", "yesterday", "2", ""] {
+            assert_eq!(at(text).unwrap_err().kind(), Kind::Usage, "{text}");
+        }
+        assert!(
+            at("2026-02-28T08:00:00")
+                .unwrap_err()
+                .message()
+                .contains("no time zone")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in ".*") {
+            let _ = parse(&text);
+            let _ = parse_when(&text, Timestamp::UNIX_EPOCH);
+        }
+
+        #[test]
+        fn near_misses_never_panic(text in "[0-9]{0,22}(d|h|m|s|ms|x){0,2}[0-9]{0,22}(s|ms)?") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn what_is_shown_is_read_back(milliseconds in 0..=3650 * 86_400_000_u64) {
+            let span = Duration::from_millis(milliseconds);
+            prop_assert_eq!(parse(&show(span)).unwrap(), span);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The process's surroundings, captured once, so that everything after it is a function of data.
+//!
+//! Only variables whose names begin with `ISE_`, `PXGRID_` or `NETAPI_` are kept: nothing else in the environment can be a setting.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+const PREFIXES: [&str; 3] = ["ISE_", "PXGRID_", "NETAPI_"];
+
+/// Variables, home directory, and whether someone sits at standard input. `Debug` shows names only, as values can be secrets.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, OsString>,
+    home: Option<PathBuf>,
+    config_home: Option<PathBuf>,
+    terminal: bool,
+}
+
+impl Environment {
+    /// Of this process.
+    pub fn capture() -> Self {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+            .filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+            .collect();
+        Self {
+            variables,
+            home: std::env::home_dir().filter(|path| !path.as_os_str().is_empty()),
+            config_home: std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from),
+            terminal: std::io::stdin().is_terminal(),
+        }
+    }
+
+    /// From a list, with no home directory and no terminal.
+    pub fn from_list<N: Into<String>, V: Into<OsString>>(
+        list: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        Self {
+            variables: list
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// With this home directory.
+    #[must_use]
+    pub fn with_home(mut self, home: impl Into<PathBuf>) -> Self {
+        self.home = Some(home.into());
+        self
+    }
+
+    /// With this `XDG_CONFIG_HOME`.
+    #[must_use]
+    pub fn with_config_home(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.config_home = Some(directory.into());
+        self
+    }
+
+    /// The variable's value; an empty one counts as unset.
+    pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
+        self.variables
+            .get(name)
+            .map(OsString::as_os_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Whether standard input is a terminal, so that a question has someone to answer it.
+    pub(crate) fn terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// The home directory, where one is known.
+    pub(crate) fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
+    /// `path` with a leading `~` replaced by the home directory; `~other` is left alone, as no password database is read.
+    pub(crate) fn expand(&self, path: &Path) -> Result<PathBuf> {
+        let Ok(rest) = path.strip_prefix("~") else {
+            return Ok(path.to_path_buf());
+        };
+        let home = self.home().ok_or_else(|| {
+            Error::usage(format!(
+                "{} cannot be expanded: no home directory is known",
+                path.display()
+            ))
+            .hint("set HOME, or write the whole path")
+        })?;
+        // Joining an empty rest would add a slash at the end.
+        if rest.as_os_str().is_empty() {
+            return Ok(home.to_path_buf());
+        }
+        Ok(home.join(rest))
+    }
+
+    /// `$XDG_CONFIG_HOME/netapi/config.toml`, else `~/.config/netapi/config.toml`. A relative `XDG_CONFIG_HOME` is ignored, as
+    /// the XDG base directory specification asks.
+    pub(crate) fn config_path(&self) -> Result<PathBuf> {
+        let directory = self
+            .config_home
+            .clone()
+            .filter(|path| path.is_absolute())
+            .or_else(|| self.home.as_ref().map(|home| home.join(".config")))
+            .ok_or_else(|| {
+                Error::usage(
+                    "no place for a config file: neither XDG_CONFIG_HOME nor a home directory is known",
+                )
+                .hint("name the file with `--config FILE`")
+            })?;
+        Ok(directory.join("netapi").join("config.toml"))
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("variables", &self.variables.keys())
+            .field("home", &self.home)
+            .field("config_home", &self.config_home)
+            .field("terminal", &self.terminal)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leading_tilde_is_the_home_directory() {
+        let environment = Environment::default().with_home("/home/u");
+        for (given, wanted) in [
+            ("~/a/b", "/home/u/a/b"),
+            ("~", "/home/u"),
+            ("~other/a", "~other/a"),
+            ("a/~/b", "a/~/b"),
+            ("/x", "/x"),
+        ] {
+            assert_eq!(
+                environment.expand(Path::new(given)).unwrap(),
+                Path::new(wanted),
+                "{given}"
+            );
+        }
+        assert!(Environment::default().expand(Path::new("~/a")).is_err());
+    }
+
+    #[test]
+    fn the_config_file_follows_xdg() {
+        let home = Environment::default().with_home("/home/u");
+        assert_eq!(
+            home.config_path().unwrap(),
+            Path::new("/home/u/.config/netapi/config.toml")
+        );
+        assert_eq!(
+            home.clone().with_config_home("/x").config_path().unwrap(),
+            Path::new("/x/netapi/config.toml")
+        );
+        assert_eq!(
+            home.with_config_home("relative").config_path().unwrap(),
+            Path::new("/home/u/.config/netapi/config.toml")
+        );
+        assert!(Environment::default().config_path().is_err());
+    }
+
+    #[test]
+    fn debug_shows_no_values() {
+        let shown = format!(
+            "{:?}",
+            Environment::from_list([("ISE_MNT_PASS", "hunter2")])
+        );
+        assert!(shown.contains("ISE_MNT_PASS") && !shown.contains("hunter2"));
+    }
+}

@@ -1,0 +1,302 @@
+//! A value as it was found, still text, with its source: and how it is read as what it should be.
+//!
+//! All errors are usage errors that blame the source by name; a value is quoted only where it cannot be a secret.
+
+use std::ffi::OsString;
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::duration;
+use super::environment::Environment;
+use super::source::Source;
+use crate::error::{Error, Result};
+
+/// Values (one, but for lists) and where they were found.
+#[derive(Clone)]
+pub(crate) struct Found {
+    pub(crate) values: Vec<OsString>,
+    pub(crate) source: Source,
+}
+
+/// A host with the port that stood beside it, if one did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Host {
+    /// Name or address, without brackets.
+    pub(crate) name: String,
+    pub(crate) port: Option<u16>,
+}
+
+/// Refuses an empty value: `--cacert "$UNSET"` is a mistake, not a wish.
+pub(crate) fn non_empty(found: &Found) -> Result<()> {
+    if found.values.iter().any(|value| value.is_empty()) {
+        return Err(found.wrong("is empty"));
+    }
+    Ok(())
+}
+
+impl Found {
+    /// An error that blames the source.
+    pub(crate) fn wrong(&self, what: &str) -> Error {
+        Error::usage(format!("{} {what}", self.source.name()))
+    }
+
+    /// All values as texts, none of them empty.
+    pub(crate) fn texts(&self) -> Result<Vec<&str>> {
+        non_empty(self)?;
+        self.values
+            .iter()
+            .map(|value| value.to_str().ok_or_else(|| self.wrong("is not UTF-8")))
+            .collect()
+    }
+
+    /// The one value as text.
+    pub(crate) fn text(&self) -> Result<&str> {
+        self.texts()?
+            .into_iter()
+            .next()
+            .ok_or_else(|| self.wrong("is empty"))
+    }
+
+    /// The one value as a path, a leading `~` expanded.
+    pub(crate) fn path(&self, environment: &Environment) -> Result<PathBuf> {
+        non_empty(self)?;
+        let value = self.values.first().ok_or_else(|| self.wrong("is empty"))?;
+        environment.expand(value.as_ref())
+    }
+
+    /// A port, 1 to 65535.
+    pub(crate) fn port(&self) -> Result<u16> {
+        let text = self.text()?;
+        parse_port(text).ok_or_else(|| {
+            self.wrong(&format!("is no port: `{text}`"))
+                .hint("a port is a number from 1 to 65535")
+        })
+    }
+
+    /// `1`, `true`, `yes` or `0`, `false`, `no`. Other words are an error rather than a guess: some of these guard the network.
+    pub(crate) fn truth(&self) -> Result<bool> {
+        let text = self.text()?;
+        match text.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" => Ok(true),
+            "0" | "false" | "no" => Ok(false),
+            _ => Err(self
+                .wrong(&format!("is neither yes nor no: `{text}`"))
+                .hint("write 1, true or yes; or 0, false or no")),
+        }
+    }
+
+    /// A time-out: a span of more than nothing.
+    pub(crate) fn timeout(&self) -> Result<Duration> {
+        let text = self.text()?;
+        let span = duration::parse(text).map_err(|error| {
+            let named = self.wrong(&format!("is wrong: {error}"));
+            match error.hint_text() {
+                Some(hint) => named.hint(hint),
+                None => named,
+            }
+        })?;
+        if span.is_zero() {
+            return Err(self.wrong("is no time at all").hint(
+                "a time-out of nothing would fail every time; leave it out for the default",
+            ));
+        }
+        Ok(span)
+    }
+
+    /// A SHA-256 fingerprint: 64 hexadecimal digits, colons between bytes allowed (as `openssl x509 -fingerprint` prints them).
+    pub(crate) fn fingerprint(&self) -> Result<[u8; 32]> {
+        let digits: Vec<u8> = self.text()?.bytes().filter(|byte| *byte != b':').collect();
+        parse_hex(&digits).ok_or_else(|| {
+            self.wrong("is no SHA-256 fingerprint").hint(
+                "64 hexadecimal digits of the certificate's SHA-256, as `openssl x509 -noout -fingerprint -sha256` prints them",
+            )
+        })
+    }
+
+    /// Hosts: names, IPv4, IPv6 with or without brackets; each with a port beside it, or without.
+    pub(crate) fn hosts(&self) -> Result<Vec<Host>> {
+        self.texts()?
+            .into_iter()
+            .map(|text| self.host(text))
+            .collect()
+    }
+
+    fn host(&self, text: &str) -> Result<Host> {
+        if text.contains('/') || text.contains('@') {
+            return Err(self.no_url(text));
+        }
+        parse_host(text).ok_or_else(|| {
+            self.wrong(&format!("is no host: `{text}`"))
+                .hint("write ise.example.com, 10.0.0.1 or [2001:db8::1]; with a port, ise.example.com:443")
+        })
+    }
+
+    /// Not quoted, since a URL may hold a password; the hint shows what of it is wanted.
+    fn no_url(&self, text: &str) -> Error {
+        let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or("");
+        let host = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host);
+        let error = self.wrong("is a URL; a host name is wanted");
+        match parse_host(host) {
+            Some(_) => error.hint(format!("write {host}")),
+            None => error.hint("write the host alone, as in ise.example.com"),
+        }
+    }
+}
+
+fn parse_hex(digits: &[u8]) -> Option<[u8; 32]> {
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        if !pair.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn parse_host(text: &str) -> Option<Host> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (address, rest) = rest.split_once(']')?;
+        address.parse::<Ipv6Addr>().ok()?;
+        let port = match rest {
+            "" => None,
+            rest => Some(parse_port(rest.strip_prefix(':')?)?),
+        };
+        return Some(Host {
+            name: address.to_owned(),
+            port,
+        });
+    }
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Some(Host {
+            name: text.to_owned(),
+            port: None,
+        });
+    }
+    let (name, port) = match text.split_once(':') {
+        Some((name, port)) => (name, Some(parse_port(port)?)),
+        None => (text, None),
+    };
+    // What comes out of here is put into URLs: only what a name or an IPv4 address is made of.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let fits = !name.is_empty() && name.len() <= 253 && name.bytes().all(plain);
+    fits.then(|| Host {
+        name: name.to_owned(),
+        port,
+    })
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    // `parse` would take a plus sign.
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok().filter(|port| *port > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use proptest::prelude::*;
+
+    fn found(value: &str) -> Found {
+        Found {
+            values: vec![value.into()],
+            source: Source::Environment("ISE_MNT_FQDN".to_owned()),
+        }
+    }
+
+    fn host(text: &str) -> Result<(String, Option<u16>)> {
+        let host = found(text).hosts()?.remove(0);
+        Ok((host.name, host.port))
+    }
+
+    #[test]
+    fn hosts_with_and_without_port() {
+        for (text, name, port) in [
+            ("ise.example.com", "ise.example.com", None),
+            ("ise.example.com:9443", "ise.example.com", Some(9443)),
+            ("10.0.0.1:1", "10.0.0.1", Some(1)),
+            ("2001:db8::1", "2001:db8::1", None),
+            ("[2001:db8::1]", "2001:db8::1", None),
+            ("[2001:db8::1]:443", "2001:db8::1", Some(443)),
+        ] {
+            assert_eq!(host(text).unwrap(), (name.to_owned(), port), "{text}");
+        }
+        for text in [
+            "a b", "a:", "a:0", "a:70000", "a:+1", "a:x", "a:1:2", "[::1", "[a]", "[::1]x", ":443",
+            "", "a?b", "a#b", "a\n", "ä",
+        ] {
+            assert_eq!(host(text).unwrap_err().kind(), Kind::Usage, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_mended_in_the_hint_and_its_password_never_shown() {
+        for (text, hint) in [
+            ("https://ise/admin/API", "write ise"),
+            ("https://ise:9443/", "write ise:9443"),
+            ("https://u:hunter2@ise", "write ise"),
+            ("ise/admin", "write ise"),
+            ("https://[::1]:8443/", "write [::1]:8443"),
+            ("https:///", "write the host alone, as in ise.example.com"),
+        ] {
+            let error = host(text).unwrap_err();
+            assert_eq!(
+                error.message(),
+                "ISE_MNT_FQDN is a URL; a host name is wanted"
+            );
+            assert_eq!(error.hint_text(), Some(hint), "{text}");
+        }
+    }
+
+    #[test]
+    fn fingerprints() {
+        let plain = "ab".repeat(32);
+        assert_eq!(found(&plain).fingerprint().unwrap(), [0xab; 32]);
+        let colons = vec!["AB"; 32].join(":");
+        assert_eq!(found(&colons).fingerprint().unwrap(), [0xab; 32]);
+        for text in [
+            "",
+            "ab",
+            &"g".repeat(64),
+            &"+1".repeat(32),
+            &"ab".repeat(33),
+        ] {
+            assert!(found(text).fingerprint().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn truths_ports_and_timeouts() {
+        assert!(found("YES").truth().unwrap() && found("1").truth().unwrap());
+        assert!(!found("0").truth().unwrap() && !found("no").truth().unwrap());
+        assert!(found("on").truth().is_err() && found("2").truth().is_err());
+        assert!(found("0").port().is_err() && found("65536").port().is_err());
+        assert_eq!(found("8910").port().unwrap(), 8910);
+        assert!(found("0s").timeout().is_err());
+        let error = found("10").timeout().unwrap_err();
+        assert_eq!(
+            error.message(),
+            "ISE_MNT_FQDN is wrong: `10` is no length of time"
+        );
+        assert!(error.hint_text().unwrap().contains("`10s`"));
+    }
+
+    proptest! {
+        #[test]
+        fn hosts_never_panic_and_hold_nothing_that_ends_a_url(text in "[a-z0-9:/@.\\[\\]?#%é -]{0,20}") {
+            if let Ok((name, _)) = host(&text) {
+                prop_assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte)));
+            }
+        }
+    }
+}

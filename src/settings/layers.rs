@@ -1,0 +1,159 @@
+//! Flag, environment, profile, default: the four layers, and the search through them.
+//!
+//! The files (config, `--env-file`) are read here, once. What is wrong with them is kept, not thrown, so that commands which
+//! need no settings never stumble over them and `config show` can tell.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::environment::Environment;
+use super::flags::Flags;
+use super::found::Found;
+use super::profile::{self, Profile};
+use super::source::Source;
+use super::table::Spec;
+use super::{env_file, flags};
+use crate::error::{Error, Result};
+
+pub(crate) struct Layers {
+    pub(crate) flags: Flags,
+    pub(crate) environment: Environment,
+    env_file: Option<(PathBuf, Environment)>,
+    pub(crate) profile: Profile,
+    /// Where the config file is or would be.
+    pub(crate) config: Result<PathBuf>,
+    /// Why a file could not be used.
+    pub(crate) broken: Vec<Error>,
+}
+
+impl Layers {
+    pub(crate) fn read(flags: Flags, environment: Environment) -> Self {
+        let mut layers = Self {
+            config: match &flags.config {
+                Some(path) => environment.expand(path),
+                None => environment.config_path(),
+            },
+            flags,
+            environment,
+            env_file: None,
+            profile: Profile::default(),
+            broken: Vec::new(),
+        };
+        match layers.read_env_file() {
+            Ok(file) => layers.env_file = file,
+            Err(error) => layers.broken.push(error),
+        }
+        match layers.read_profile() {
+            Ok(profile) => layers.profile = profile,
+            Err(error) => layers.broken.push(error),
+        }
+        layers
+    }
+
+    fn read_env_file(&self) -> Result<Option<(PathBuf, Environment)>> {
+        let Some(path) = &self.flags.env_file else {
+            return Ok(None);
+        };
+        let path = self.environment.expand(path)?;
+        let variables = env_file::read(&path)?;
+        Ok(Some((path, variables)))
+    }
+
+    fn read_profile(&self) -> Result<Profile> {
+        let given = Found::of(
+            flags::one(self.flags.profile.as_ref()),
+            Source::Flag("--profile"),
+        )
+        .or_else(|| self.variable("NETAPI_PROFILE"));
+        let wanted = given.as_ref().map(Found::text).transpose()?;
+        match &self.config {
+            Ok(path) => profile::read(path, self.flags.config.is_some(), wanted),
+            // Without a home there is no file; that matters only to who asked for something in it.
+            Err(_) if wanted.is_none() && self.flags.config.is_none() => Ok(Profile::default()),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    /// The setting's value from the nearest layer that has one; `None` where even a default is missing.
+    pub(crate) fn find(&self, spec: &Spec) -> Option<Found> {
+        Found::of((spec.given)(&self.flags), Source::Flag(spec.flag))
+            .or_else(|| self.first_variable(spec))
+            .or_else(|| self.in_profile(spec.key))
+            .or_else(|| Found::of(vec![spec.default?.into()], Source::Default))
+    }
+
+    fn first_variable(&self, spec: &Spec) -> Option<Found> {
+        let found = spec.variables.iter().find_map(|name| self.variable(name))?;
+        Some(if spec.list { found.parted() } else { found })
+    }
+
+    /// A variable, of the process's environment first, else of the `--env-file`.
+    pub(crate) fn variable(&self, name: &str) -> Option<Found> {
+        self.environments()
+            .find_map(|environment| environment.get(name))
+    }
+
+    /// The environments, nearest first. A pair is looked up in one of them whole: a user from one and a password from
+    /// another would be a wrong password sent, and enough of those lock an administrator's account.
+    pub(crate) fn environments(&self) -> impl Iterator<Item = Variables<'_>> {
+        let process = Variables {
+            variables: &self.environment,
+            file: None,
+        };
+        let file = self.env_file.as_ref().map(|(path, variables)| Variables {
+            variables,
+            file: Some(path),
+        });
+        std::iter::once(process).chain(file)
+    }
+
+    /// A key of the profile in use.
+    pub(crate) fn in_profile(&self, key: &str) -> Option<Found> {
+        let values = self.profile.get(key)?;
+        let source = Source::Profile(self.profile.name.clone(), key.to_owned());
+        Found::of(values.to_vec(), source)
+    }
+}
+
+/// The variables of one origin.
+pub(crate) struct Variables<'a> {
+    variables: &'a Environment,
+    file: Option<&'a PathBuf>,
+}
+
+impl Variables<'_> {
+    pub(crate) fn get(&self, name: &str) -> Option<Found> {
+        let value = self.variables.get(name)?.to_os_string();
+        let source = match self.file {
+            None => Source::Environment(name.to_owned()),
+            Some(path) => Source::EnvFile(path.clone(), name.to_owned()),
+        };
+        Found::of(vec![value], source)
+    }
+}
+
+impl Found {
+    /// `None` for no values.
+    pub(crate) fn of(values: Vec<OsString>, source: Source) -> Option<Self> {
+        (!values.is_empty()).then_some(Self { values, source })
+    }
+
+    /// A variable's value parted at commas; blanks around the parts and empty parts are dropped.
+    fn parted(self) -> Self {
+        let Some(text) = self.values.first().and_then(|value| OsStr::to_str(value)) else {
+            return self;
+        };
+        let parts = text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
+        let values: Vec<OsString> = parts.map(OsString::from).collect();
+        if values.is_empty() {
+            return self;
+        }
+        Self {
+            values,
+            source: self.source,
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! Settings: flag, environment, profile, default, in this order; each value with its source (contract, section 3).
+//!
+//! [`Settings::resolve`] reads the config file and the `--env-file` and keeps what is wrong with them for whoever demands a
+//! setting; so commands that need none (completion, help, lab) never fail on them, and `config show` shows what it can.
+//! [`Settings::mnt`] and [`Settings::pxgrid`] check their group and fetch its secrets (file, command, question on the terminal):
+//! call each once. This room does no network, prints nothing but that question, and knows no command-line parser.
+//!
+//! Decided here, where the contract leaves room:
+//!
+//! - An empty variable is an unset one; an empty flag (`--cacert "$UNSET"`) is an error.
+//! - The process's environment wins over `--env-file`, variable by variable, but a pair comes whole from one of the two.
+//! - `--mnt-user U` without a password file takes the password of a pair whose user is the same U, else asks.
+//! - A host may carry its port. Against a port setting the nearer to the hand wins; two equally near that differ are an error.
+//! - `--insecure` switches off what a CA bundle or a pin from farther away would check, as in curl. A CA bundle or a pin
+//!   nearer to the hand (a flag against `NETAPI_INSECURE`) switches checking on again. Both as flags, or both in one profile, contradict each
+//!   other: an error. Of two variables, `NETAPI_INSECURE` wins over `ISE_CA_CERT`, since the latter is set for good.
+
+pub mod duration;
+
+mod env_file;
+mod environment;
+mod flags;
+mod found;
+mod layers;
+mod pairs;
+mod profile;
+mod secret;
+mod show;
+mod source;
+mod table;
+mod template;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+pub use environment::Environment;
+pub use flags::Flags;
+pub use show::Row;
+pub use template::init;
+
+use crate::error::{Error, Result};
+use found::{Found, Host};
+use layers::Layers;
+use pairs::Credentials;
+use source::{Setting, Source};
+use table::Spec;
+
+/// Everything that was given, resolved on demand. Not `Debug`: it holds secrets.
+pub struct Settings {
+    layers: Layers,
+}
+
+/// A host and the port to call it on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Node {
+    /// Name or address, IPv6 without brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Node {
+    /// `host:port`, IPv6 in brackets, as it stands in a URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// How to reach a server and why to believe it.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The CA bundle; the system's trust where there is none.
+    pub ca: Option<PathBuf>,
+    /// No certificate check at all; `ca` and `pin_sha256` are then `None`.
+    pub insecure: bool,
+    /// Whether the certificate must name the host.
+    pub verify_hostname: bool,
+    /// SHA-256 of the server's certificate, checked in place of its chain.
+    pub pin_sha256: Option<[u8; 32]>,
+    /// `HOST:PORT:ADDR` texts; the transport reads them.
+    pub overrides: Vec<String>,
+    /// For name, connection and TLS handshake together; 10 s by default.
+    pub connect_timeout: Duration,
+    /// Idle time, not total; 60 s by default.
+    pub timeout: Duration,
+    /// Whether changing requests are refused.
+    pub read_only: bool,
+    /// What the user should be told on standard error, every time.
+    pub warnings: Vec<String>,
+}
+
+/// What the client of the Monitoring node needs.
+#[derive(Debug, Clone)]
+pub struct MntSettings {
+    /// The Monitoring node.
+    pub node: Node,
+    /// An internal ISE administrator (reference mnt-api, section 5).
+    pub user: String,
+    /// The administrator's password.
+    pub password: SecretString,
+    /// How to connect.
+    pub connection: Connection,
+}
+
+impl MntSettings {
+    /// `https://host:port`.
+    pub fn base_url(&self) -> String {
+        format!("https://{}", self.node)
+    }
+}
+
+/// What the pxGrid client needs. Which of certificate, name and password a command cannot do without is the command's to say.
+#[derive(Debug, Clone)]
+pub struct PxgridSettings {
+    /// Control nodes in the order to try them; never empty.
+    pub nodes: Vec<Node>,
+    /// Our node name; without one, the certificate's CN.
+    pub client_name: Option<String>,
+    /// The client certificate: PEM or PKCS#12.
+    pub certificate: Option<PathBuf>,
+    /// The private key, where it has a file of its own.
+    pub key: Option<PathBuf>,
+    /// The passphrase of the key or of the PKCS#12 file.
+    pub key_password: Option<SecretString>,
+    /// The password of a password account.
+    pub account_password: Option<SecretString>,
+    /// How to connect.
+    pub connection: Connection,
+}
+
+impl Settings {
+    /// Reads the files that `flags` and `environment` name. Never fails: what is wrong is told when a setting is demanded.
+    pub fn resolve(flags: Flags, environment: Environment) -> Self {
+        Self {
+            layers: Layers::read(flags, environment),
+        }
+    }
+
+    /// Settings for the Monitoring node, secrets fetched.
+    pub fn mnt(&self) -> Result<MntSettings> {
+        let node = self.mnt_node()?;
+        let mut connection = self.connection(&table::MNT_CA)?;
+        let Credentials { user, password } = self.mnt_credentials()?;
+        let password = self.fetch(&password, &mut connection.warnings)?;
+        Ok(MntSettings {
+            node,
+            user: user.value,
+            password,
+            connection,
+        })
+    }
+
+    /// Settings for pxGrid, secrets fetched.
+    pub fn pxgrid(&self) -> Result<PxgridSettings> {
+        let nodes = self.pxgrid_nodes()?;
+        let mut connection = self.connection(&table::PXGRID_CA)?;
+        let client_name = self.layers.find(&table::CLIENT_NAME);
+        let client_name = client_name.map(|found| found.text().map(str::to_owned));
+        let pair = pairs::certificate(&self.layers)?;
+        let mut fetch = |secret: Option<secret::Secret>| {
+            secret
+                .map(|secret| self.fetch(&secret, &mut connection.warnings))
+                .transpose()
+        };
+        let key_password = fetch(pairs::key_password(&self.layers)?)?;
+        let account_password = fetch(pairs::account_password(&self.layers)?)?;
+        Ok(PxgridSettings {
+            nodes,
+            client_name: client_name.transpose()?,
+            certificate: pair.certificate.map(|setting| setting.value),
+            key: pair.key.map(|setting| setting.value),
+            key_password,
+            account_password,
+            connection,
+        })
+    }
+
+    /// Whether changing commands are refused.
+    pub fn read_only(&self) -> Result<bool> {
+        self.usable()?;
+        Ok(self.truth(&table::READ_ONLY)?.value)
+    }
+
+    /// Asks on the terminal for a secret that turned out to be needed (the passphrase of a key). `what` begins the question.
+    pub fn ask(&self, what: &str) -> Result<SecretString> {
+        secret::ask(what, &self.layers.environment, self.layers.flags.no_input)
+    }
+
+    /// Where the config file is, or would be.
+    pub fn config_path(&self) -> Result<PathBuf> {
+        self.layers.config.clone()
+    }
+
+    /// The profile in use.
+    pub fn profile(&self) -> Option<&str> {
+        Some(self.layers.profile.name.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// The first thing that is wrong with the files or the flags as a whole.
+    fn usable(&self) -> Result<()> {
+        match self.layers.broken.first() {
+            Some(error) => Err(error.clone()),
+            None => pairs::one_reader_of_stdin(&self.layers),
+        }
+    }
+
+    fn mnt_node(&self) -> Result<Node> {
+        self.usable()?;
+        let found = self.layers.find(&table::MNT_HOST).ok_or_else(|| {
+            missing(
+                "no MnT host is set",
+                "--mnt-host HOST",
+                "ISE_MNT_FQDN",
+                "ise mnt count",
+            )
+        })?;
+        let nodes = self.nodes(&found, &table::MNT_PORT)?;
+        nodes
+            .into_iter()
+            .next()
+            .ok_or_else(|| found.wrong("is empty"))
+    }
+
+    fn pxgrid_nodes(&self) -> Result<Vec<Node>> {
+        self.usable()?;
+        let found = self.layers.find(&table::PXGRID_HOSTS).ok_or_else(|| {
+            missing(
+                "no pxGrid host is set",
+                "--pxgrid-host HOST",
+                "ISE_PXGRID_HOST",
+                "ise pxgrid test",
+            )
+        })?;
+        self.nodes(&found, &table::PXGRID_PORT)
+    }
+
+    fn mnt_credentials(&self) -> Result<Credentials> {
+        pairs::credentials(&self.layers)?.ok_or_else(|| {
+            missing(
+                "no MnT user is set",
+                "--mnt-user NAME",
+                "ISE_MNT_USER and ISE_MNT_PASS",
+                "ise mnt count",
+            )
+        })
+    }
+
+    /// Hosts, each with its own port or with the setting's, whichever is nearer to the hand.
+    fn nodes(&self, found: &Found, spec: &Spec) -> Result<Vec<Node>> {
+        let port = self
+            .layers
+            .find(spec)
+            .ok_or_else(|| found.wrong("has no port"))?;
+        let number = port.port()?;
+        let rank = |source: &Source| source.rank();
+        let node = |host: Host| match host.port {
+            Some(own) if own != number && rank(&port.source) == rank(&found.source) => {
+                Err(Error::usage(format!(
+                    "{} says port {own}, {} says {number}",
+                    found.source.name(),
+                    port.source.name()
+                ))
+                .hint("leave one of the two out"))
+            }
+            Some(own) if rank(&found.source) >= rank(&port.source) => Ok(Node {
+                host: host.name,
+                port: own,
+            }),
+            _ => Ok(Node {
+                host: host.name,
+                port: number,
+            }),
+        };
+        found.hosts()?.into_iter().map(node).collect()
+    }
+
+    fn connection(&self, ca: &Spec) -> Result<Connection> {
+        self.usable()?;
+        let layers = &self.layers;
+        let insecure = self.truth(&table::INSECURE)?;
+        let (ca, pin) = (layers.find(ca), layers.find(&table::PIN));
+        let off = unchecked(&insecure, ca.as_ref(), pin.as_ref())?;
+        let (ca, pin) = if off { (None, None) } else { (ca, pin) };
+        let overrides = match layers.find(&table::RESOLVE) {
+            Some(found) => found.texts()?.into_iter().map(str::to_owned).collect(),
+            None => Vec::new(),
+        };
+        let warnings = off.then(|| {
+            format!(
+                "certificates are not checked ({}): anyone on the way to ISE can read passwords and change answers",
+                insecure.source
+            )
+        });
+        Ok(Connection {
+            ca: ca
+                .map(|found| found.path(&layers.environment))
+                .transpose()?,
+            insecure: off,
+            verify_hostname: self.truth(&table::VERIFY_HOSTNAME)?.value,
+            pin_sha256: pin.map(|found| found.fingerprint()).transpose()?,
+            overrides,
+            connect_timeout: self.timeout(&table::CONNECT_TIMEOUT)?,
+            timeout: self.timeout(&table::TIMEOUT)?,
+            read_only: self.truth(&table::READ_ONLY)?.value,
+            warnings: warnings.into_iter().collect(),
+        })
+    }
+
+    fn truth(&self, spec: &Spec) -> Result<Setting<bool>> {
+        let found = self.demand(spec)?;
+        Ok(Setting {
+            value: found.truth()?,
+            source: found.source,
+        })
+    }
+
+    fn timeout(&self, spec: &Spec) -> Result<Duration> {
+        self.demand(spec)?.timeout()
+    }
+
+    fn demand(&self, spec: &Spec) -> Result<Found> {
+        self.layers
+            .find(spec)
+            .ok_or_else(|| Error::usage(format!("{} is not set", spec.name)))
+    }
+
+    fn fetch(&self, secret: &secret::Secret, warnings: &mut Vec<String>) -> Result<SecretString> {
+        secret.fetch(
+            &self.layers.environment,
+            self.layers.flags.no_input,
+            warnings,
+        )
+    }
+}
+
+/// Whether certificates go unchecked; see the module's documentation for who wins.
+fn unchecked(insecure: &Setting<bool>, ca: Option<&Found>, pin: Option<&Found>) -> Result<bool> {
+    if !insecure.value {
+        return Ok(false);
+    }
+    let off = insecure.source.rank();
+    for found in [ca, pin].into_iter().flatten() {
+        let checks = found.source.rank();
+        if checks > off {
+            return Ok(false);
+        }
+        let both_variables = matches!(found.source, Source::Environment(_) | Source::EnvFile(..));
+        if checks == off && !both_variables {
+            return Err(Error::usage(format!(
+                "{} and {} contradict each other",
+                insecure.source.name(),
+                found.source.name()
+            ))
+            .hint(format!(
+                "leave out {}: the certificate is then checked",
+                insecure.source.name()
+            )));
+        }
+    }
+    Ok(true)
+}
+
+fn missing(what: &str, flag: &str, variables: &str, example: &str) -> Error {
+    Error::usage(what).hint(format!(
+        "give `{flag}`, set {variables}, or write a profile with `netapi config init`; to try it without an ISE: `netapi ise lab run -- netapi {example}`"
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! What is taken in pairs: the Monitoring node's user with its password, a certificate with its key.
+//!
+//! A pair comes whole from one place. Half a pair is a usage error that names both halves (contract, section 8), except where the
+//! other half can be had: a user given by flag or profile is asked for the password, and a certificate's file may hold its key.
+
+use std::path::PathBuf;
+
+use super::flags::one;
+use super::found::Found;
+use super::layers::Layers;
+use super::secret::{Secret, SecretPlace};
+use super::source::{Setting, Source};
+use super::table::{CERTIFICATE_PAIRS, MNT_PAIRS};
+use crate::error::{Error, Result};
+
+/// User and where the password is to be had; nothing secret has been read from a file yet.
+pub(crate) struct Credentials {
+    pub(crate) user: Setting<String>,
+    pub(crate) password: Secret,
+}
+
+/// The Monitoring node's credentials.
+pub(crate) fn credentials(layers: &Layers) -> Result<Option<Credentials>> {
+    let user = Found::of(
+        one(layers.flags.mnt_user.as_ref()),
+        Source::Flag("--mnt-user"),
+    );
+    let password = flag_file(layers, "--password-file");
+    match (user, password) {
+        (Some(user), Some(password)) => complete(&user, password).map(Some),
+        (Some(user), None) => {
+            let user = user_of(&user)?;
+            let password = password_of_same_user(layers, &user.value)?
+                .unwrap_or_else(|| Secret::asked(&user.value));
+            Ok(Some(Credentials { user, password }))
+        }
+        (None, Some(password)) => {
+            let user = any_user(layers).ok_or_else(|| {
+                Error::usage("--password-file is given, but no user")
+                    .hint("add --mnt-user NAME, or set ISE_MNT_USER")
+            })?;
+            complete(&user, password).map(Some)
+        }
+        (None, None) => match environment_pair(layers)? {
+            Some(pair) => Ok(Some(pair)),
+            None => profile_pair(layers),
+        },
+    }
+}
+
+fn complete(user: &Found, password: Secret) -> Result<Credentials> {
+    Ok(Credentials {
+        user: user_of(user)?,
+        password,
+    })
+}
+
+/// HTTP Basic parts user and password at the first colon (RFC 7617, section 2), so a user with one would be another user.
+fn user_of(found: &Found) -> Result<Setting<String>> {
+    let value = found.text()?.to_owned();
+    if value.contains(':') || value.contains(char::is_control) {
+        return Err(found.wrong("holds a colon or a control character, which no ISE user name can"));
+    }
+    Ok(Setting {
+        value,
+        source: found.source.clone(),
+    })
+}
+
+/// The first pair of variables of which at least one is set.
+fn environment_pair(layers: &Layers) -> Result<Option<Credentials>> {
+    for (user_name, password_name) in MNT_PAIRS {
+        for variables in layers.environments() {
+            match (variables.get(user_name), variables.get(password_name)) {
+                (None, None) => {}
+                (Some(user), Some(password)) => {
+                    return complete(&user, Secret::text(password)?).map(Some);
+                }
+                (Some(set), None) => {
+                    let error = half(&set, password_name);
+                    return Err(error.hint(format!(
+                        "set {password_name} as well; or give `--mnt-user NAME` to be asked for the password"
+                    )));
+                }
+                (None, Some(set)) => {
+                    let error = half(&set, user_name);
+                    return Err(
+                        error.hint(format!("set {user_name} as well, or unset {password_name}"))
+                    );
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn half(set: &Found, missing: &str) -> Error {
+    Error::usage(format!(
+        "{} is set, but {missing} is not: a pair is taken whole, from one place",
+        set.source.name()
+    ))
+}
+
+fn profile_pair(layers: &Layers) -> Result<Option<Credentials>> {
+    let user = layers.in_profile("mnt_user");
+    let password = profile_secret(layers, "mnt_password_file", "mnt_password_command")?;
+    match (user, password) {
+        (None, None) => Ok(None),
+        (Some(user), Some(password)) => complete(&user, password).map(Some),
+        (Some(user), None) => {
+            let user = user_of(&user)?;
+            let password = Secret::asked(&user.value);
+            Ok(Some(Credentials { user, password }))
+        }
+        (None, Some(password)) => Err(Error::usage(format!(
+            "{} is set, but mnt_user is not: a pair is taken whole, from one place",
+            password.source.name()
+        ))
+        .hint("add mnt_user to the profile")),
+    }
+}
+
+/// `--mnt-user` names who; a pair of that very user supplies the password.
+fn password_of_same_user(layers: &Layers, user: &str) -> Result<Option<Secret>> {
+    let same = |found: &Found| found.text().is_ok_and(|text| text == user);
+    let pairs = MNT_PAIRS.iter().flat_map(|(user_name, password_name)| {
+        layers
+            .environments()
+            .map(|variables| (variables.get(user_name), variables.get(password_name)))
+    });
+    for (user, password) in pairs {
+        if let (Some(user), Some(password)) = (user, password)
+            && same(&user)
+        {
+            return Secret::text(password).map(Some);
+        }
+    }
+    if layers
+        .in_profile("mnt_user")
+        .is_some_and(|user| same(&user))
+    {
+        return profile_secret(layers, "mnt_password_file", "mnt_password_command");
+    }
+    Ok(None)
+}
+
+/// The user to go with `--password-file`.
+fn any_user(layers: &Layers) -> Option<Found> {
+    MNT_PAIRS
+        .iter()
+        .find_map(|(user_name, _)| layers.variable(user_name))
+        .or_else(|| layers.in_profile("mnt_user"))
+}
+
+/// Certificate, and its key if that is in a file of its own.
+#[derive(Default)]
+pub(crate) struct Certificate {
+    pub(crate) certificate: Option<Setting<PathBuf>>,
+    pub(crate) key: Option<Setting<PathBuf>>,
+}
+
+/// The client certificate and key: the first place that has either.
+pub(crate) fn certificate(layers: &Layers) -> Result<Certificate> {
+    let flags = &layers.flags;
+    let given = Certificate::of(
+        layers,
+        Found::of(one(flags.cert.as_ref()), Source::Flag("--cert")),
+        Found::of(one(flags.key.as_ref()), Source::Flag("--key")),
+        "--cert",
+    )?;
+    if let Some(pair) = given {
+        return Ok(pair);
+    }
+    for (certificate, key) in CERTIFICATE_PAIRS {
+        for variables in layers.environments() {
+            let pair = Certificate::of(
+                layers,
+                variables.get(certificate),
+                variables.get(key),
+                certificate,
+            )?;
+            if let Some(pair) = pair {
+                return Ok(pair);
+            }
+        }
+    }
+    let (certificate, key) = (layers.in_profile("cert"), layers.in_profile("key"));
+    Ok(Certificate::of(layers, certificate, key, "cert")?.unwrap_or_default())
+}
+
+impl Certificate {
+    fn of(
+        layers: &Layers,
+        certificate: Option<Found>,
+        key: Option<Found>,
+        certificate_name: &str,
+    ) -> Result<Option<Self>> {
+        let path = |found: Found| -> Result<Setting<PathBuf>> {
+            Ok(Setting {
+                value: found.path(&layers.environment)?,
+                source: found.source,
+            })
+        };
+        match (certificate, key) {
+            (None, None) => Ok(None),
+            (None, Some(key)) => Err(half(&key, certificate_name)
+                .hint("name the client certificate that the key belongs to")),
+            (Some(certificate), key) => Ok(Some(Self {
+                certificate: Some(path(certificate)?),
+                key: key.map(path).transpose()?,
+            })),
+        }
+    }
+}
+
+/// The private key's passphrase.
+pub(crate) fn key_password(layers: &Layers) -> Result<Option<Secret>> {
+    if let Some(secret) = flag_file(layers, "--key-password-file") {
+        return Ok(Some(secret));
+    }
+    if let Some(found) = layers.variable("PXGRID_KEY_PASSWORD") {
+        return Secret::text(found).map(Some);
+    }
+    profile_secret(layers, "key_password_file", "key_password_command")
+}
+
+/// The pxGrid account's password.
+pub(crate) fn account_password(layers: &Layers) -> Result<Option<Secret>> {
+    if let Some(secret) = flag_file(layers, "--client-password-file") {
+        return Ok(Some(secret));
+    }
+    if let Some(found) = layers.variable("ISE_PXGRID_PASSWORD") {
+        return Secret::text(found).map(Some);
+    }
+    profile_secret(layers, "client_password_file", "client_password_command")
+}
+
+/// Standard input has one first line: two flags cannot both mean it.
+pub(crate) fn one_reader_of_stdin(layers: &Layers) -> Result<()> {
+    let mut readers = [
+        "--password-file",
+        "--key-password-file",
+        "--client-password-file",
+    ]
+    .into_iter()
+    .filter(|flag| {
+        flag_file(layers, flag).is_some_and(|secret| matches!(secret.place, SecretPlace::Stdin))
+    });
+    if let (Some(first), Some(second)) = (readers.next(), readers.next()) {
+        return Err(Error::usage(format!(
+            "{first} - and {second} - cannot both read standard input"
+        ))
+        .hint("put one of the two passwords into a file"));
+    }
+    Ok(())
+}
+
+fn flag_file(layers: &Layers, flag: &'static str) -> Option<Secret> {
+    let flags = &layers.flags;
+    let path = match flag {
+        "--password-file" => flags.password_file.as_ref(),
+        "--key-password-file" => flags.key_password_file.as_ref(),
+        _ => flags.client_password_file.as_ref(),
+    };
+    let path = path?;
+    Some(Secret {
+        place: if path.as_os_str() == "-" {
+            SecretPlace::Stdin
+        } else {
+            SecretPlace::File(path.clone())
+        },
+        source: Source::Flag(flag),
+    })
+}
+
+fn profile_secret(layers: &Layers, file: &str, command: &str) -> Result<Option<Secret>> {
+    match (layers.in_profile(file), layers.in_profile(command)) {
+        (None, None) => Ok(None),
+        (Some(_), Some(found)) => Err(Error::usage(format!(
+            "profile {}: {file} and {command} are both set",
+            layers.profile.name
+        ))
+        .hint(format!(
+            "keep one of the two; {} would be the second",
+            found.source.name()
+        ))),
+        (Some(found), None) => Ok(Some(Secret {
+            place: SecretPlace::File(found.path(&layers.environment)?),
+            source: found.source,
+        })),
+        (None, Some(found)) => Ok(Some(Secret {
+            place: SecretPlace::Command(found.values),
+            source: found.source,
+        })),
+    }
+}

@@ -1,0 +1,487 @@
+//! Profiles: `[profiles.NAME]` tables of the config file, checked as a whole and handed on as plain lists of values.
+//!
+//! Every mistake is a usage error naming file and line. A secret has no key here: only a file that holds it, or a command that
+//! prints it. Relative paths are taken from the config file's directory, since a profile is used from anywhere.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::error::{Error, Result};
+
+/// What a key's value must look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Text,
+    Path,
+    Port,
+    Truth,
+    /// A list of texts; one text alone is a list of one.
+    List,
+    /// A program and its arguments.
+    Command,
+}
+
+/// Every key of a profile.
+const KEYS: [(&str, Shape); 24] = [
+    ("mnt_host", Shape::Text),
+    ("mnt_port", Shape::Port),
+    ("mnt_user", Shape::Text),
+    ("mnt_password_file", Shape::Path),
+    ("mnt_password_command", Shape::Command),
+    ("password_file", Shape::Path),
+    ("password_command", Shape::Command),
+    ("cacert", Shape::Path),
+    ("pxgrid_hosts", Shape::List),
+    ("pxgrid_port", Shape::Port),
+    ("client_name", Shape::Text),
+    ("cert", Shape::Path),
+    ("key", Shape::Path),
+    ("key_password_file", Shape::Path),
+    ("key_password_command", Shape::Command),
+    ("client_password_file", Shape::Path),
+    ("client_password_command", Shape::Command),
+    ("resolve", Shape::List),
+    ("insecure", Shape::Truth),
+    ("verify_hostname", Shape::Truth),
+    ("pin_sha256", Shape::Text),
+    ("connect_timeout", Shape::Text),
+    ("timeout", Shape::Text),
+    ("read_only", Shape::Truth),
+];
+
+/// Keys with a second spelling: the flag's own (`--password-file`), and the one that says whose password it is.
+const ALIASES: [(&str, &str); 2] = [
+    ("password_file", "mnt_password_file"),
+    ("password_command", "mnt_password_command"),
+];
+
+/// One profile: values by key, as texts. The profile of no name is empty.
+#[derive(Clone, Default)]
+pub(crate) struct Profile {
+    /// The profile's name; empty where no profile is in use.
+    pub(crate) name: String,
+    values: BTreeMap<&'static str, Vec<OsString>>,
+}
+
+impl Profile {
+    /// The values of a key; a list is never empty.
+    pub(crate) fn get(&self, key: &str) -> Option<&[OsString]> {
+        self.values.get(key).map(Vec::as_slice)
+    }
+}
+
+/// Reads the profile `wanted`, else the file's `default_profile`, else the empty profile. `explicit` says that the user named the
+/// file; a file at the default place may be missing.
+pub(crate) fn read(path: &Path, explicit: bool, wanted: Option<&str>) -> Result<Profile> {
+    if !explicit && !path.exists() {
+        return match wanted {
+            None => Ok(Profile::default()),
+            Some(name) => Err(Error::usage(format!(
+                "profile {name} is wanted, but there is no {}",
+                path.display()
+            ))
+            .hint("`netapi config init` writes one to fill in")),
+        };
+    }
+    let text = super::env_file::read_text(path, "config file")?;
+    File { path, text: &text }.profile(wanted)
+}
+
+struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+type Entry<'a, 'i> = (
+    &'a Spanned<std::borrow::Cow<'i, str>>,
+    &'a Spanned<DeValue<'i>>,
+);
+
+impl File<'_> {
+    fn wrong(&self, span: &Range<usize>, what: &str) -> Error {
+        let before = self.text.as_bytes().iter().take(span.start);
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        Error::usage(format!("{}:{line}: {what}", self.path.display()))
+    }
+
+    fn profile(&self, wanted: Option<&str>) -> Result<Profile> {
+        let document = DeTable::parse(self.text).map_err(|error| {
+            let span = error.span().unwrap_or(0..0);
+            self.wrong(&span, &format!("no TOML: {}", one_line(error.message())))
+        })?;
+        let mut default = None;
+        let mut profiles = BTreeMap::new();
+        for (key, value) in document.get_ref() {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("default_profile", DeValue::String(name)) => default = Some((name, value.span())),
+                ("default_profile", _) => {
+                    return Err(self.wrong(&value.span(), "default_profile wants a text"));
+                }
+                ("profiles", DeValue::Table(tables)) => {
+                    for (name, table) in tables {
+                        let profile = self.table(name.get_ref(), table)?;
+                        profiles.insert(name.get_ref().to_string(), profile);
+                    }
+                }
+                ("profiles", _) => {
+                    return Err(self.wrong(&value.span(), "profiles are tables: `[profiles.NAME]`"));
+                }
+                (other, _) => {
+                    let error = self.wrong(&key.span(), &format!("unknown key {other}"));
+                    return Err(error.hint("settings stand in a table `[profiles.NAME]`; above the tables only default_profile has a place"));
+                }
+            }
+        }
+        let (name, error) = match (wanted, default) {
+            (Some(name), _) => (
+                name,
+                Error::usage(format!("{} has no profile {name}", self.path.display())),
+            ),
+            (None, Some((name, span))) => (
+                name.as_ref(),
+                self.wrong(
+                    &span,
+                    &format!("default_profile: there is no profile {name}"),
+                ),
+            ),
+            (None, None) => return Ok(Profile::default()),
+        };
+        let known: Vec<String> = profiles.keys().cloned().collect();
+        profiles.remove(name).ok_or_else(|| {
+            if known.is_empty() {
+                return error.hint(format!("it has none; begin one with `[profiles.{name}]`"));
+            }
+            error.hint(format!("it has: {}", known.join(", ")))
+        })
+    }
+
+    fn table(&self, name: &str, table: &Spanned<DeValue<'_>>) -> Result<Profile> {
+        let DeValue::Table(entries) = table.get_ref() else {
+            return Err(self.wrong(&table.span(), "profiles are tables: `[profiles.NAME]`"));
+        };
+        let mut profile = Profile {
+            name: name.to_owned(),
+            ..Profile::default()
+        };
+        for entry in entries {
+            let (key, values) = self.entry(entry)?;
+            let alias = ALIASES.iter().find(|(short, _)| *short == key);
+            let canonical = alias.map_or(key, |(_, long)| long);
+            if profile.values.insert(canonical, values).is_some() {
+                let (short, long) = alias
+                    .or_else(|| ALIASES.iter().find(|(_, long)| *long == key))
+                    .unwrap_or(&("", ""));
+                return Err(self.wrong(
+                    &entry.0.span(),
+                    &format!("{short} and {long} are the same setting; keep one"),
+                ));
+            }
+        }
+        Ok(profile)
+    }
+
+    fn entry(&self, (key, value): Entry<'_, '_>) -> Result<(&'static str, Vec<OsString>)> {
+        let name = key.get_ref().as_ref();
+        let Some((known, shape)) = KEYS.iter().find(|(known, _)| *known == name) else {
+            return Err(self.unknown_key(name, &key.span()));
+        };
+        let values = self.values(*shape, value.get_ref()).ok_or_else(|| {
+            let wanted = match shape {
+                Shape::Text | Shape::Path => "a text",
+                Shape::Port => "a port number, 1 to 65535",
+                Shape::Truth => "true or false",
+                Shape::List => "a list of texts",
+                Shape::Command => {
+                    "a list: the program, then its arguments, as in [\"pass\", \"show\", \"ise\"]"
+                }
+            };
+            self.wrong(&value.span(), &format!("{known} wants {wanted}"))
+        })?;
+        Ok((known, values))
+    }
+
+    /// The value as texts, or `None` where it has not the shape. The value is never quoted in an error: people put secrets in wrong places.
+    fn values(&self, shape: Shape, value: &DeValue<'_>) -> Option<Vec<OsString>> {
+        let text = |value: &DeValue<'_>| match value {
+            DeValue::String(text) if !text.is_empty() => Some(OsString::from(text.as_ref())),
+            _ => None,
+        };
+        match (shape, value) {
+            (Shape::Text | Shape::List, DeValue::String(_)) => Some(vec![text(value)?]),
+            (Shape::Path, DeValue::String(path)) if !path.is_empty() => {
+                Some(vec![self.beside(path).into_os_string()])
+            }
+            (Shape::Port, DeValue::Integer(port)) => {
+                let port = u16::from_str_radix(port.as_str(), port.radix()).ok()?;
+                (port > 0).then(|| vec![port.to_string().into()])
+            }
+            (Shape::Truth, DeValue::Boolean(truth)) => Some(vec![truth.to_string().into()]),
+            (Shape::List | Shape::Command, DeValue::Array(items)) => {
+                let mut items = items.iter().map(Spanned::get_ref);
+                let mut values = vec![text(items.next()?)?];
+                for item in items {
+                    // An argument may be empty, a list's item not.
+                    values.push(match item {
+                        DeValue::String(empty) if empty.is_empty() && shape == Shape::Command => {
+                            OsString::new()
+                        }
+                        item => text(item)?,
+                    });
+                }
+                Some(values)
+            }
+            _ => None,
+        }
+    }
+
+    /// A path as written if it is absolute or begins with `~`, else beside the config file.
+    fn beside(&self, path: &str) -> PathBuf {
+        match self.path.parent() {
+            Some(directory) if !Path::new(path).starts_with("~") => directory.join(path),
+            _ => PathBuf::from(path),
+        }
+    }
+
+    fn unknown_key(&self, name: &str, span: &Range<usize>) -> Error {
+        if let Some(hint) = secret_hint(name) {
+            return self
+                .wrong(span, &format!("{name}: secrets do not stand in this file"))
+                .hint(hint);
+        }
+        let error = self.wrong(span, &format!("unknown key {name}"));
+        let nearest = KEYS
+            .iter()
+            .map(|(known, _)| (strsim::damerau_levenshtein(known, name), *known))
+            .min();
+        match nearest {
+            Some((distance, known)) if distance <= 1 + known.len() / 3 => {
+                error.hint(format!("did you mean {known}?"))
+            }
+            _ => {
+                let known: Vec<&str> = KEYS.iter().map(|(known, _)| *known).collect();
+                error.hint(format!("known keys: {}", known.join(", ")))
+            }
+        }
+    }
+}
+
+/// What to write instead of a key that looks like a secret in plain text.
+fn secret_hint(name: &str) -> Option<String> {
+    let lower = name.to_lowercase();
+    let endings = ["password", "passwd", "pass", "passphrase", "pwd", "secret"];
+    if !endings.iter().any(|ending| lower.ends_with(ending)) {
+        return None;
+    }
+    let whose = if lower.contains("key") {
+        "key"
+    } else if lower.contains("client") || lower.contains("pxgrid") {
+        "client"
+    } else {
+        "mnt"
+    };
+    Some(format!(
+        "write {whose}_password_file = \"FILE\" or {whose}_password_command = [\"pass\", \"show\", \"ise\"]"
+    ))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use proptest::prelude::*;
+
+    fn parse(text: &str, wanted: Option<&str>) -> Result<Profile> {
+        let path = Path::new("/etc/netapi/config.toml");
+        File { path, text }.profile(wanted)
+    }
+
+    fn message(text: &str) -> String {
+        let error = parse(text, Some("a")).err().unwrap();
+        assert_eq!(error.kind(), Kind::Usage);
+        let message = error.message().to_owned();
+        assert!(!message.contains('\n'), "{message}");
+        match error.hint_text() {
+            Some(hint) => format!("{message} | {hint}"),
+            None => message,
+        }
+    }
+
+    #[test]
+    fn values_of_every_shape() {
+        let profile = parse(
+            "[profiles.a]\nmnt_host = 'h'\nmnt_port = 0x1bb\ninsecure = true\npxgrid_hosts = ['p', 'q']\nresolve = 'one'\ncacert = 'ca.pem'\ncert = '/x/c.pem'\nkey = '~/k.pem'\npassword_command = ['pass', '']\n",
+            Some("a"),
+        )
+        .unwrap();
+        assert_eq!(profile.name, "a");
+        for (key, wanted) in [
+            ("mnt_host", vec!["h"]),
+            ("mnt_port", vec!["443"]),
+            ("insecure", vec!["true"]),
+            ("pxgrid_hosts", vec!["p", "q"]),
+            ("resolve", vec!["one"]),
+            ("cacert", vec!["/etc/netapi/ca.pem"]),
+            ("cert", vec!["/x/c.pem"]),
+            ("key", vec!["~/k.pem"]),
+            ("mnt_password_command", vec!["pass", ""]),
+        ] {
+            assert_eq!(profile.get(key).unwrap(), wanted, "{key}");
+        }
+        assert!(profile.get("mnt_user").is_none());
+    }
+
+    #[test]
+    fn which_profile() {
+        let text = "default_profile = 'b'\n[profiles.a]\nmnt_host = '1'\n[profiles.b]\n";
+        assert_eq!(parse(text, None).unwrap().name, "b");
+        assert_eq!(parse(text, Some("a")).unwrap().name, "a");
+        assert_eq!(parse("[profiles.a]", None).unwrap().name, "");
+        assert_eq!(parse("", None).unwrap().name, "");
+        let error = parse(text, Some("c")).err().unwrap();
+        assert_eq!(error.message(), "/etc/netapi/config.toml has no profile c");
+        assert_eq!(error.hint_text(), Some("it has: a, b"));
+        let error = parse("\ndefault_profile = 'c'\n[profiles.a]", None)
+            .err()
+            .unwrap();
+        assert_eq!(
+            error.message(),
+            "/etc/netapi/config.toml:2: default_profile: there is no profile c"
+        );
+        assert!(
+            parse("", Some("a"))
+                .err()
+                .unwrap()
+                .hint_text()
+                .unwrap()
+                .contains("it has none")
+        );
+    }
+
+    #[test]
+    fn mistakes_name_file_and_line() {
+        for (text, wanted) in [
+            (
+                "[profiles.a]\n\nmnt_hots = 'h'",
+                "/etc/netapi/config.toml:3: unknown key mnt_hots | did you mean mnt_host?",
+            ),
+            (
+                "[profiles.b]\nmnt-port = 1",
+                "/etc/netapi/config.toml:2: unknown key mnt-port | did you mean mnt_port?",
+            ),
+            (
+                "mnt_host = 'h'",
+                "/etc/netapi/config.toml:1: unknown key mnt_host | settings stand in a table `[profiles.NAME]`; above the tables only default_profile has a place",
+            ),
+            (
+                "[profiles.a]\nmnt_port = 'hunter2'",
+                "/etc/netapi/config.toml:2: mnt_port wants a port number, 1 to 65535",
+            ),
+            (
+                "[profiles.a]\nmnt_port = 65536",
+                "/etc/netapi/config.toml:2: mnt_port wants a port number, 1 to 65535",
+            ),
+            (
+                "[profiles.a]\nmnt_port = 0",
+                "/etc/netapi/config.toml:2: mnt_port wants a port number, 1 to 65535",
+            ),
+            (
+                "[profiles.a]\ninsecure = 1",
+                "/etc/netapi/config.toml:2: insecure wants true or false",
+            ),
+            (
+                "[profiles.a]\nmnt_host = ''",
+                "/etc/netapi/config.toml:2: mnt_host wants a text",
+            ),
+            (
+                "[profiles.a]\nresolve = []",
+                "/etc/netapi/config.toml:2: resolve wants a list of texts",
+            ),
+            (
+                "[profiles.a]\npassword_command = 'hunter2'",
+                "/etc/netapi/config.toml:2: password_command wants a list: the program, then its arguments, as in [\"pass\", \"show\", \"ise\"]",
+            ),
+            (
+                "[profiles.a]\npassword_file = 'f'\nmnt_password_file = 'g'",
+                "/etc/netapi/config.toml:2: password_file and mnt_password_file are the same setting; keep one",
+            ),
+            (
+                "profiles = 1",
+                "/etc/netapi/config.toml:1: profiles are tables: `[profiles.NAME]`",
+            ),
+            (
+                "[profiles]\na = 1",
+                "/etc/netapi/config.toml:2: profiles are tables: `[profiles.NAME]`",
+            ),
+        ] {
+            assert_eq!(message(text), wanted, "{text}");
+        }
+        assert!(
+            message("[profiles.a]\nmnt_host = hunter2")
+                .starts_with("/etc/netapi/config.toml:2: no TOML")
+        );
+        assert!(!message("[profiles.a]\nmnt_host = hunter2").contains("hunter2"));
+        assert!(message("[profiles.a]\nxyzzy_quux = 1").contains("known keys: mnt_host"));
+    }
+
+    #[test]
+    fn a_secret_in_plain_text_is_refused() {
+        for (key, place) in [
+            ("mnt_password", "mnt_password_file"),
+            ("password", "mnt_password_file"),
+            ("mnt_pass", "mnt_password_file"),
+            ("key_password", "key_password_file"),
+            ("key_passphrase", "key_password_file"),
+            ("client_password", "client_password_file"),
+            ("pxgrid_password", "client_password_file"),
+        ] {
+            let text = message(&format!("[profiles.a]\n{key} = 'hunter2'"));
+            assert!(text.contains("secrets do not stand in this file"), "{text}");
+            assert!(text.contains(place) && !text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_template_sets_nothing_and_names_every_key_rightly() {
+        let template = super::super::template::TEMPLATE;
+        assert_eq!(parse(template, None).unwrap().name, "");
+        // Uncommented, each key reads; keys that exclude each other do so only when used.
+        let keys: String = template
+            .lines()
+            .filter_map(|line| line.strip_prefix("# "))
+            .filter(|line| line.starts_with('[') || line.contains(" = "))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let profile = parse(&keys, None).unwrap();
+        assert_eq!(profile.name, "production");
+        for (key, _) in KEYS {
+            let alias = ALIASES.iter().any(|(short, _)| *short == key);
+            assert!(alias || profile.get(key).is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_matters_only_to_who_named_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.toml");
+        assert!(read(&path, false, None).is_ok());
+        assert!(read(&path, true, None).is_err());
+        let error = read(&path, false, Some("a")).err().unwrap();
+        assert!(error.hint_text().unwrap().contains("config init"));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "(\\[profiles\\.a\\]\n)?(mnt_|[a-z_]{0,8}|=| |'|\"|\\[|\\]|\n|[0-9]|é){0,20}") {
+            let _ = parse(&text, Some("a"));
+        }
+    }
+}

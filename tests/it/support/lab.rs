@@ -1,0 +1,70 @@
+//! A lab of its own for each test, in this process, and the program pointed at it.
+
+use assert_cmd::Command;
+use netapi::lab::{Lab, LabOptions, RequestEntry, RunningLab};
+
+/// A running lab.
+pub(crate) struct TestLab {
+    lab: RunningLab,
+}
+
+/// The lab as it is without options.
+pub(crate) fn lab() -> TestLab {
+    with(LabOptions::default())
+}
+
+/// A lab in which these faults are injected.
+pub(crate) fn faulty(faults: &[&str]) -> TestLab {
+    with(LabOptions {
+        faults: faults
+            .iter()
+            .map(|text| text.parse().expect("a fault's name"))
+            .collect(),
+        ..LabOptions::default()
+    })
+}
+
+/// A lab with these options.
+pub(crate) fn with(options: LabOptions) -> TestLab {
+    let lab = Lab::spawn_in_thread(options).expect("the lab starts");
+    TestLab { lab }
+}
+
+impl TestLab {
+    /// `netapi ise mnt …`, pointed at this lab.
+    pub(crate) fn mnt(&self, arguments: &[&str]) -> Command {
+        let mut command = self.netapi();
+        command.args(["ise", "mnt"]).args(arguments);
+        command
+    }
+
+    /// `netapi`, pointed at this lab.
+    pub(crate) fn netapi(&self) -> Command {
+        let mut command = super::netapi();
+        command.envs(self.lab.environment());
+        command
+    }
+
+    /// What arrived, as `METHOD path`, oldest first.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.entries()
+            .iter()
+            .map(|entry| format!("{} {}", entry.method, entry.path))
+            .collect()
+    }
+
+    /// What arrived, in full.
+    pub(crate) fn entries(&self) -> Vec<RequestEntry> {
+        self.lab.requests()
+    }
+
+    /// One of the lab's variables.
+    pub(crate) fn variable(&self, name: &str) -> String {
+        let found = self
+            .lab
+            .environment()
+            .into_iter()
+            .find(|(known, _)| *known == name);
+        found.expect("a variable of the lab").1
+    }
+}

@@ -1,0 +1,47 @@
+//! What the tests share.
+
+pub(crate) mod lab;
+pub(crate) mod server;
+
+use std::time::Duration;
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+
+/// No command here may take longer; a hang is a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Variables of the developer's own that a test must not see.
+const KEPT: [&str; 3] = ["PATH", "TMPDIR", "LLVM_PROFILE_FILE"];
+
+/// `netapi` with an empty home and only the environment that a test gives it.
+pub(crate) fn netapi() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netapi"));
+    let kept: Vec<_> = KEPT
+        .iter()
+        .filter_map(|name| Some((*name, std::env::var_os(name)?)))
+        .collect();
+    command
+        .env_clear()
+        .envs(kept)
+        .env("HOME", "/nonexistent")
+        .env("TZ", "UTC")
+        .timeout(PATIENCE);
+    command
+}
+
+/// Standard output as text.
+pub(crate) fn stdout(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stdout.clone()).expect("standard output is UTF-8")
+}
+
+/// Standard error as text.
+pub(crate) fn stderr(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stderr.clone()).expect("standard error is UTF-8")
+}
+
+/// Standard output as JSON.
+pub(crate) fn json(assert: &Assert) -> serde_json::Value {
+    let text = stdout(assert);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
