@@ -9,19 +9,58 @@ use crate::error::Result;
 use crate::record::RecordSink;
 
 impl<S: RecordSink> Parser<'_, S> {
-    /// Takes the run of plain fields that `rest`, which begins directly inside a row, begins with; says how long it was.
+    /// Takes the run of plain fields and lists that `rest`, which begins directly inside a row, begins with; says how long it was.
     pub(super) fn plain_fields(&mut self, rest: &str, at: u64) -> Result<usize> {
         let mut used = 0;
-        while self.text.is_empty()
-            && let Some((name, text, length)) = plain_field(rest.get(used..).unwrap_or_default())
-        {
-            self.count(text.len(), at)?;
-            let text = if is_blank(text) { "" } else { text };
-            self.fields.put_text(name, text);
-            used += length;
+        if !self.text.is_empty() {
+            return Ok(used);
         }
-        Ok(used)
+        loop {
+            let here = rest.get(used..).unwrap_or_default();
+            if let Some((name, text, length)) = plain_field(here) {
+                self.count(text.len(), at)?;
+                let text = if is_blank(text) { "" } else { text };
+                self.fields.put_text(name, text);
+                used += length;
+            } else if let Some((items, length)) = plain_list(here) {
+                for item in plain_items(items) {
+                    self.count(item.len(), at)?;
+                }
+                self.count(0, at)?;
+                self.fields.put_list(LIST, plain_items(items));
+                used += length;
+            } else {
+                return Ok(used);
+            }
+        }
     }
+}
+
+/// What stands between the tags of a [`LIST`] that holds nothing but plain fields, and the whole length.
+fn plain_list(rest: &str) -> Option<(&str, usize)> {
+    let start = rest.strip_prefix('<')?.strip_prefix(LIST)?;
+    let inner = start.strip_prefix('>')?;
+    let mut at = 0;
+    while let Some((_, _, length)) = plain_field(inner.get(at..)?) {
+        at += length;
+    }
+    let after = inner.get(at..)?.strip_prefix("</")?.strip_prefix(LIST)?;
+    let after = after.strip_prefix('>')?;
+    Some((inner.get(..at)?, rest.len() - after.len()))
+}
+
+/// The texts of a run of plain fields, trimmed; empty ones are left out (reference mnt-api, section 2.3, quirk 8).
+fn plain_items(mut items: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        loop {
+            let (_, text, length) = plain_field(items)?;
+            items = items.get(length..)?;
+            let text = text.trim();
+            if !text.is_empty() {
+                return Some(text);
+            }
+        }
+    })
 }
 
 /// The name, the text and the whole length of a field that is nothing but `<name>text</name>`, perhaps with layout before it.
