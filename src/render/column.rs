@@ -41,6 +41,8 @@ pub enum CellKind {
     Number,
     /// Pass or fail, coloured on a terminal.
     Verdict,
+    /// A switch port: on a terminal `Gi1/0/5` for `GigabitEthernet1/0/5`, as switches print it.
+    Port,
 }
 
 /// A column that shows a member as it is.

@@ -1,6 +1,7 @@
 //! TSV and CSV: one record, one line, whatever the cells hold.
 //!
-//! TSV has no quoting: tab, line feed, carriage return and backslash become `\t`, `\n`, `\r`, `\\`, as in jq's `@tsv`. CSV is quoted by
+//! TSV has no quoting: tab, line feed, carriage return and backslash become `\t`, `\n`, `\r`, `\\`, as in jq's `@tsv`; a table in a pipe leaves
+//! the backslash alone, since `cut -f3` is to give `LAB\pat.kim` as ISE has it. CSV is quoted by
 //! the csv crate; line ends in a cell are written `\n`, since a line is a record. In both, other control characters and line separators show
 //! as `\xNN` or `\u{…}`. A CSV cell that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, also full-width) gets a `'` in
 //! front; plain signed numbers such as `-12.5` do not. On a terminal everything is made safe for it as well.
@@ -22,6 +23,8 @@ use crate::record::Record;
 pub(super) enum Dialect {
     /// Tab-separated, escapes, no quotes.
     Tsv,
+    /// The table in a pipe: like TSV, backslashes as they are.
+    Piped,
     /// Comma-separated, quotes, formulas defused.
     Csv,
 }
@@ -38,7 +41,7 @@ impl<W: Write> Rows<W> {
     /// Rows to `out`; `live` writes each at once.
     pub(super) fn new(out: W, dialect: Dialect, terminal: bool, live: bool) -> Self {
         let (delimiter, quotes) = match dialect {
-            Dialect::Tsv => (b'\t', QuoteStyle::Never),
+            Dialect::Tsv | Dialect::Piped => (b'\t', QuoteStyle::Never),
             Dialect::Csv => (b',', QuoteStyle::Necessary),
         };
         let writer = WriterBuilder::new()
@@ -58,7 +61,8 @@ impl<W: Write> Rows<W> {
     /// One cell of the row.
     pub(super) fn cell(&mut self, text: &str) -> Result<()> {
         let text = match self.dialect {
-            Dialect::Tsv => tsv_cell(text),
+            Dialect::Tsv => tsv_cell(text, true),
+            Dialect::Piped => tsv_cell(text, false),
             Dialect::Csv => csv_cell(text),
         };
         let text = if self.terminal {
@@ -142,9 +146,9 @@ fn any_byte(text: &str, is: impl Fn(u8) -> bool) -> bool {
     text.bytes().fold(false, |found, byte| found | is(byte))
 }
 
-fn tsv_cell(text: &str) -> Cow<'_, str> {
-    if any_byte(text, |byte| byte == b'\\' || suspicious(byte)) {
-        return visible(text, true);
+fn tsv_cell(text: &str, backslash: bool) -> Cow<'_, str> {
+    if any_byte(text, |byte| backslash && byte == b'\\' || suspicious(byte)) {
+        return visible(text, backslash);
     }
     Cow::Borrowed(text)
 }
@@ -178,6 +182,14 @@ fn visible(text: &str, backslash: bool) -> Cow<'_, str> {
 
 /// Whether a spreadsheet would run the cell.
 fn is_formula(text: &str) -> bool {
+    // Nearly every cell begins with a letter or a digit: one look at a byte settles those.
+    if text
+        .as_bytes()
+        .first()
+        .is_none_or(u8::is_ascii_alphanumeric)
+    {
+        return false;
+    }
     match text.chars().next() {
         Some('=' | '@' | '＝' | '＋' | '－' | '＠') => true,
         Some('+' | '-') => !is_number(text),

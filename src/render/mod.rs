@@ -9,7 +9,7 @@
 //! | `column` | columns, and what `--fields` makes of them |
 //! | `lines` | tsv and csv |
 //! | `json`, `pretty`, `yaml` | JSON, JSON for a terminal, YAML |
-//! | `table`, `widths`, `single`, `paint` | what a person looks at |
+//! | `table`, `widths`, `single`, `paint`, `port` | what a person looks at |
 //! | `raw` | xml |
 //! | `sort`, `jq` | what holds a list |
 //! | [`safe`] | nothing a stranger chose steers a terminal |
@@ -23,6 +23,7 @@ mod json;
 mod lines;
 mod output;
 mod paint;
+mod port;
 mod pretty;
 pub mod progress;
 mod raw;
@@ -273,7 +274,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
 
     fn table(&mut self, chosen: Option<Vec<Chosen>>, out: W) -> Result<Box<dyn Body>> {
         let (screen, live) = (self.style.screen, self.live);
-        let pipe = |out| Rows::new(out, Dialect::Tsv, screen.terminal, live);
+        let pipe = |out| Rows::new(out, Dialect::Piped, screen.terminal, live);
         if self.shape == Shape::Single {
             let sheet = single::Sheet::new(chosen, self.columns.clone());
             return Ok(if screen.terminal {
@@ -283,6 +284,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
                 Box::new(single::OnPipe::new(pipe(out), sheet))
             });
         }
+        let may_drop = chosen.is_none();
         let mut columns = chosen.unwrap_or_else(|| column::all(&self.columns));
         if self.shape == Shape::Bare {
             columns.truncate(1);
@@ -293,6 +295,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
         let look = table::Look {
             screen,
             header: self.style.header,
+            may_drop,
             live,
             now: (!live).then_some(self.style.now),
             zone: self.style.zone.clone(),

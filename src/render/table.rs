@@ -1,6 +1,7 @@
 //! The table on a terminal: header, fitted to the width, in blocks, the first of which fixes the widths for all.
 //!
-//! comfy-table draws, and never sees more than a block, since it holds kilobytes a row (design, section 4). A list that comes slowly
+//! Columns that do not fit even when the words are cut short are left out from the right, and counted at the end of the header (`+2`): part of
+//! an address is of no use to anybody. comfy-table draws, and never sees more than a block, since it holds kilobytes a row (design, section 4). A list that comes slowly
 //! shows its first rows after a moment. Values are cut with an ellipsis; whoever wants them whole pipes the output or asks for
 //! another format.
 
@@ -17,8 +18,8 @@ use super::Screen;
 use super::column::{CellKind, Chosen};
 use super::output::{Body, Output};
 use super::safe::terminal_safe;
-use super::widths::{GAP, Wish, cut, fit, spread};
-use super::{paint, time};
+use super::widths::{GAP, MARK, Wish, cut, fit, how_many, spread};
+use super::{paint, port, time};
 use crate::error::Result;
 use crate::record::Record;
 
@@ -35,6 +36,8 @@ pub(super) struct Look {
     pub(super) screen: Screen,
     /// Whether there is a header.
     pub(super) header: bool,
+    /// Columns that do not fit are left out from the right (those that the user chose never are).
+    pub(super) may_drop: bool,
     /// Each row is drawn at once.
     pub(super) live: bool,
     /// What times are relative to; `None` shows them absolute.
@@ -103,6 +106,9 @@ impl<W: Write> Table<W> {
             Some(text) if column.kind == CellKind::Time => {
                 time::brief(&text, self.look.now, &self.look.zone)
             }
+            Some(text) if column.kind == CellKind::Port => {
+                terminal_safe(&port::short(&text)).into_owned()
+            }
             Some(text) => terminal_safe(&text).into_owned(),
         }
     }
@@ -116,16 +122,26 @@ impl<W: Write> Table<W> {
         let with_header = self.look.header && self.widths.is_none();
         let screen = usize::from(self.look.screen.width);
         let widths = self.widths.take().unwrap_or_else(|| {
-            let mut widths = fit(
-                &wishes(&self.columns, &self.titles, &self.rows, self.look.header),
-                screen,
-            );
+            let mut wishes = wishes(&self.columns, &self.titles, &self.rows, self.look.header);
+            let mut screen = screen;
+            if self.look.may_drop {
+                wishes.truncate(how_many(&wishes, screen));
+            }
+            if wishes.len() < self.columns.len() {
+                screen = screen.saturating_sub(MARK);
+            }
+            let mut widths = fit(&wishes, screen);
             if more {
                 spread(&mut widths, screen);
             }
             widths
         });
+        let dropped = self.titles.len().saturating_sub(widths.len());
         let mut head = self.titles.clone();
+        head.truncate(widths.len());
+        for cells in &mut self.rows {
+            cells.truncate(widths.len());
+        }
         for cells in self.rows.iter_mut().chain([&mut head]) {
             for (cell, width) in cells.iter_mut().zip(widths.iter()) {
                 cut(cell, *width);
@@ -141,6 +157,11 @@ impl<W: Write> Table<W> {
         if with_header && let Some(line) = lines.next() {
             let line = paint::bold(line.trim_end(), self.look.screen.color);
             self.output.buffer.extend_from_slice(line.as_bytes());
+            if dropped > 0 {
+                self.output
+                    .buffer
+                    .extend_from_slice(format!("  +{dropped}").as_bytes());
+            }
             self.output.buffer.push(b'\n');
         }
         for (line, cells) in lines.zip(&self.rows) {
@@ -233,6 +254,7 @@ mod tests {
         let shared = Shared::default();
         let style = style();
         let look = Look {
+            may_drop: false,
             screen: style.screen,
             header: true,
             live: false,

@@ -8,6 +8,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 pub(super) const GAP: usize = 2;
 /// What a column of words keeps while one of addresses is still whole.
 const KEPT: usize = 8;
+/// What the header's count of columns left out takes: a gap, a plus, two digits.
+pub(super) const MARK: usize = GAP + 3;
 /// What every column keeps.
 const LEAST: usize = 3;
 
@@ -42,6 +44,27 @@ pub(super) fn fit(wishes: &[Wish], screen: usize) -> Vec<usize> {
         }
     }
     widths
+}
+
+/// How many columns, from the left, a screen has room for when words are cut short and nothing else is; at least two, and
+/// room is kept to count the others.
+pub(super) fn how_many(wishes: &[Wish], screen: usize) -> usize {
+    let least = |wish: &Wish| {
+        if wish.firm {
+            wish.width
+        } else {
+            wish.width.min(KEPT)
+        }
+    };
+    let room_for = |count: usize| {
+        let shown: usize = wishes.iter().take(count).map(least).sum();
+        let mark = if count < wishes.len() { MARK } else { 0 };
+        shown + GAP * count.saturating_sub(1) + mark <= screen
+    };
+    (3..=wishes.len())
+        .rev()
+        .find(|count| room_for(*count))
+        .unwrap_or(wishes.len().min(2))
 }
 
 /// The widths under the highest cap, laid on the columns that `gives` names, with which the row fits the room.
@@ -122,6 +145,16 @@ mod tests {
         assert_eq!(fit(&sessions, 60), [17, 9, 9, 9, 8]);
         assert_eq!(fit(&wishes(&[17; 9]), 20), [3; 9]);
         assert_eq!(fit(&[], 80), [0_usize; 0]);
+    }
+
+    #[test]
+    fn columns_are_left_out_from_the_right() {
+        // MAC, IP, USER, NAS, SERVER, PORT, METHOD, PROFILE, SGT
+        let details = wishes(&[17, 13, 28, 10, 6, 9, 6, 22, 18]);
+        assert_eq!(how_many(&details, 200), 9);
+        assert_eq!(how_many(&details, 80), 6);
+        assert_eq!(how_many(&details, 10), 2);
+        assert_eq!(how_many(&wishes(&[17]), 10), 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The columns that session lists and details share. Member names differ from document to document (reference mnt-api, section 2.5); a column names them all.
 
-use crate::render::{CellKind, Column, Source, column, first_of};
+use crate::render::{CellKind, Column, column, first_of, with};
 
 /// Columns of the active list.
 pub(crate) const SESSION: &[Column] = &[
@@ -18,7 +18,7 @@ pub(crate) const SESSION_DETAIL: &[Column] = &[
     first_of("USER", &["user_name", "username", "radius_username"]),
     first_of("NAS", &["nas_ip_address", "nas_ipv6_address"]),
     first_of("SERVER", &["acs_server", "server"]),
-    column("PORT", "nas_port_id"),
+    column("PORT", "nas_port_id").kind(CellKind::Port),
     first_of("METHOD", &["authentication_method", "auth_method"]),
     column("PROFILE", "endpoint_policy"),
     first_of("SGT", &["cts_security_group", "security_group"]),
@@ -26,23 +26,15 @@ pub(crate) const SESSION_DETAIL: &[Column] = &[
 
 /// Columns of authentication attempts.
 pub(crate) const ATTEMPT: &[Column] = &[
-    Column {
-        title: "TIME",
-        value: Source::FirstOf(&["acs_timestamp", "auth_acs_timestamp"]),
-        kind: CellKind::Time,
-    },
-    Column {
-        title: "RESULT",
-        value: Source::With(verdict),
-        kind: CellKind::Verdict,
-    },
+    first_of("TIME", &["acs_timestamp", "auth_acs_timestamp"]).kind(CellKind::Time),
+    with("RESULT", verdict).kind(CellKind::Verdict),
+    column("REASON", "failure_reason"),
     first_of("USER", &["user_name"]),
-    column("MAC", "calling_station_id"),
     column("NAS", "nas_ip_address"),
-    column("PORT", "nas_port_id"),
+    column("PORT", "nas_port_id").kind(CellKind::Port),
     column("METHOD", "authentication_method"),
     column("SERVER", "acs_server"),
-    column("REASON", "failure_reason"),
+    column("MAC", "calling_station_id"),
 ];
 
 fn verdict(record: &crate::record::Record) -> Option<std::borrow::Cow<'_, str>> {

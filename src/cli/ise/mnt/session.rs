@@ -9,7 +9,7 @@ use super::details::{Details, Jobs};
 use crate::cli::Context;
 use crate::cli::context::bulk_outcome;
 use crate::cli::input::{self, MacOrList};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::render::Shape;
 
 /// Arguments: exactly one selector.
@@ -59,7 +59,14 @@ impl Session {
         }
         let client = context.mnt()?;
         let answer = match (self.mac, self.ip, self.user, self.nas) {
-            (Some(MacOrList::One(mac)), ..) => client.session_by_mac(mac).await?,
+            (Some(MacOrList::One(mac)), ..) => {
+                client.session_by_mac(mac).await.map_err(|error| {
+                    if error.kind() != Kind::NotFound {
+                        return error;
+                    }
+                    error.hint(format!("why not: `netapi ise mnt explain {mac}`"))
+                })?
+            }
             (_, Some(ip), ..) => client.session_by_endpoint_ip(ip).await?,
             (_, _, Some(user), _) => client.session_by_user(&user).await?,
             (_, _, _, Some(nas)) => client.session_by_nas_ip(nas).await?,

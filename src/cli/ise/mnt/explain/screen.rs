@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::render::time::show as show_time;
-use crate::render::{Style, terminal_safe};
+use crate::render::{Style, terminal_safe, time};
 
 /// Facts in the order a person asks for them: JSON member, label.
 const FACTS: [(&str, &str); 15] = [
@@ -39,7 +38,7 @@ pub(super) fn draw(explanation: &Value, style: &Style) -> String {
     out.push_str(&paint(verdict, style));
     if let Some(failure) = member(why, "failure") {
         out.push_str(": ");
-        out.push_str(&safe(failure, style));
+        out.push_str(&terminal_safe(failure));
     }
     out.push_str("\n\n");
     line(&mut out, "where", &place(why), style);
@@ -48,7 +47,7 @@ pub(super) fn draw(explanation: &Value, style: &Style) -> String {
             continue;
         };
         let value = match name {
-            "time" => show_time(value, style),
+            "time" => time::show(value, style),
             "latencyMs" => format!("{value} ms"),
             _ => value.to_owned(),
         };
@@ -64,28 +63,63 @@ pub(super) fn draw(explanation: &Value, style: &Style) -> String {
     out
 }
 
+/// Attempts in a row that ended alike, as one line.
+struct Run<'a> {
+    result: &'a str,
+    what: &'a str,
+    newest: &'a str,
+    oldest: &'a str,
+    count: usize,
+}
+
 fn attempts(out: &mut String, explanation: &Value, style: &Style) {
-    let Some(list) = explanation
-        .get("attempts")
-        .and_then(Value::as_array)
-        .filter(|list| list.len() > 1)
-    else {
+    let list = explanation.get("attempts").and_then(Value::as_array);
+    let runs = runs(list.map(Vec::as_slice).unwrap_or_default());
+    if runs.is_empty() {
         return;
-    };
+    }
     out.push_str("\nlast attempts\n");
+    for run in runs {
+        let when = if run.count == 1 {
+            ago(run.newest, style)
+        } else {
+            let (newest, oldest) = (ago(run.newest, style), ago(run.oldest, style));
+            format!("{} times, {newest} to {oldest}", run.count)
+        };
+        let head = format!("  {}  {when}: ", paint_result(run.result, style));
+        wrapped(out, &head, &terminal_safe(run.what), style);
+    }
+}
+
+fn runs(list: &[Value]) -> Vec<Run<'_>> {
+    let mut runs: Vec<Run<'_>> = Vec::new();
     for attempt in list {
         let result = text(attempt, "result");
         let what = member(attempt, "failure")
             .or_else(|| member(attempt, "authorizationRule"))
             .unwrap_or_default();
-        let time = show_time(text(attempt, "time"), style);
-        let _ = writeln!(
-            out,
-            "  {}  {}  {}",
-            safe(&time, style),
-            paint_result(result, style),
-            safe(what, style)
-        );
+        let time = text(attempt, "time");
+        match runs.last_mut() {
+            Some(run) if run.result == result && run.what == what => {
+                run.oldest = time;
+                run.count += 1;
+            }
+            _ => runs.push(Run {
+                result,
+                what,
+                newest: time,
+                oldest: time,
+                count: 1,
+            }),
+        }
+    }
+    runs
+}
+
+fn ago(time: &str, style: &Style) -> String {
+    match time::parse(time) {
+        Some(moment) => time::relative(moment, style.now),
+        None => terminal_safe(time).into_owned(),
     }
 }
 
@@ -124,13 +158,27 @@ fn slowest(latency: &str) -> String {
 
 fn line(out: &mut String, label: &str, value: &str, style: &Style) {
     if !value.is_empty() {
-        let _ = writeln!(out, "  {label:LABEL$}{}", safe(value, style));
+        wrapped(
+            out,
+            &format!("  {label:LABEL$}"),
+            &terminal_safe(value),
+            style,
+        );
     }
 }
 
-/// Text for this screen: one line, and nothing that steers a terminal.
-fn safe(text: &str, _style: &Style) -> String {
-    terminal_safe(text).into_owned()
+/// A line; on a terminal broken between words, what follows indented.
+fn wrapped(out: &mut String, head: &str, text: &str, style: &Style) {
+    let width = usize::from(style.screen.width);
+    let indent = " ".repeat(LABEL + 2);
+    if !style.screen.terminal || width <= indent.len() * 2 {
+        let _ = writeln!(out, "{head}{text}");
+        return;
+    }
+    let options = textwrap::Options::new(width)
+        .initial_indent(head)
+        .subsequent_indent(&indent);
+    let _ = writeln!(out, "{}", textwrap::fill(text, options));
 }
 
 fn paint(verdict: &str, style: &Style) -> String {
@@ -169,6 +217,29 @@ fn member<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attempts_that_ended_alike_are_one_run() {
+        let list = serde_json::json!([
+            {"result": "fail", "failure": "22040 x", "time": "t4"},
+            {"result": "fail", "failure": "22040 x", "time": "t3"},
+            {"result": "pass", "authorizationRule": "Staff", "time": "t2"},
+            {"result": "fail", "failure": "22040 x", "time": "t1"},
+        ]);
+        let runs = runs(list.as_array().unwrap());
+        let seen: Vec<_> = runs
+            .iter()
+            .map(|run| (run.result, run.count, run.newest, run.oldest))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("fail", 2, "t4", "t3"),
+                ("pass", 1, "t2", "t2"),
+                ("fail", 1, "t1", "t1")
+            ]
+        );
+    }
 
     #[test]
     fn the_slowest_step_is_named_by_position() {
