@@ -317,7 +317,7 @@ fn many_addresses_take_no_more_room_than_one_on_a_terminal() {
     let shown = |style| {
         let shared = Shared::default();
         let mut renderer = Renderer::new(style, COLUMNS, Shape::List, shared.clone()).unwrap();
-        renderer.record(&record).unwrap();
+        assert!(renderer.record(&record).unwrap().is_continue());
         renderer.finish().unwrap();
         shared.text()
     };
