@@ -114,13 +114,13 @@ fn an_endpoint_is_quarantined_and_let_go() {
         .assert()
         .code(5);
     assert!(stderr(&none).contains("not associated with a policy"));
-    let nope = pxgrid(&lab, &["anc", "apply", "--mac", mac, "--policy", "nope"])
+    let missing = pxgrid(&lab, &["anc", "apply", "--mac", mac, "--policy", "nope"])
         .assert()
         .code(5);
     assert!(
-        stderr(&nope).contains("Policy is not configured"),
+        stderr(&missing).contains("Policy is not configured"),
         "{}",
-        stderr(&nope)
+        stderr(&missing)
     );
     // By MAC address the endpoint need not be on the network; by IP address it must.
     pxgrid(
