@@ -7,6 +7,7 @@
 
 pub mod decode;
 mod fields;
+pub mod filter;
 mod json;
 mod mac;
 mod scan;

@@ -1,0 +1,240 @@
+//! A `JMESPath` expression that one object satisfies or not, with ISE's additions `in_subnet` and `in_array` (reference pxgrid-api, section 3.2).
+//!
+//! The same language is evaluated by ISE (`filter`), by the lab, and by us on what arrives. Expressions are over one object, never over the list.
+//! An expression that cannot be evaluated on an object (a function of a member that is not there) does not match it.
+
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+use jmespath::ast::{Ast, KeyValuePair};
+use jmespath::functions::{ArgumentType, CustomFunction, Signature};
+use jmespath::{Expression, Rcvar, Runtime, Variable};
+use serde_json::{Number, Value};
+
+use crate::error::{Error, Result};
+
+/// The longest expression; its parser recurses, so it must be bounded.
+const LONGEST: usize = 4096;
+/// The name under which `serde_json`, keeping numbers as they were spelled, hands a number to a reader that knows nothing of it.
+const SPELLED_NUMBER: &str = "$serde_json::private::Number";
+
+/// A compiled expression.
+#[derive(Debug)]
+pub struct Filter(Expression<'static>);
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut runtime = Runtime::new();
+    runtime.register_builtin_functions();
+    let two = || Signature::new(vec![ArgumentType::Any, ArgumentType::Any], None);
+    runtime.register_function(
+        "in_subnet",
+        Box::new(CustomFunction::new(
+            two(),
+            Box::new(|arguments, _| Ok(truth(pair(arguments, &in_subnet)))),
+        )),
+    );
+    runtime.register_function(
+        "in_array",
+        Box::new(CustomFunction::new(
+            two(),
+            Box::new(|arguments, _| {
+                Ok(truth(pair(arguments, &|value, list| {
+                    list.as_array().is_some_and(|list| {
+                        list.iter()
+                            .any(|entry| **entry == *value && !value.is_null())
+                    })
+                })))
+            }),
+        )),
+    );
+    runtime
+});
+
+impl Filter {
+    /// Compiles `expression`; a mistake in it is a usage error that says where.
+    pub fn compile(expression: &str) -> Result<Self> {
+        let refused = |why: &str| {
+            Error::usage(format!("'{expression}' is not a filter: {why}")).hint(
+                "a filter is a JMESPath expression over one object, such as \"userName=='jsmith'\"",
+            )
+        };
+        if expression.len() > LONGEST {
+            return Err(Error::usage(format!(
+                "a filter has at most {LONGEST} characters"
+            )));
+        }
+        let mut ast = jmespath::parse(expression).map_err(|error| {
+            let why = error.to_string();
+            refused(why.lines().next().unwrap_or("it cannot be read"))
+        })?;
+        mend_numbers(&mut ast);
+        Ok(Self(Expression::new(expression, ast, &RUNTIME)))
+    }
+
+    /// Whether `object` satisfies it.
+    pub fn matches(&self, object: Value) -> bool {
+        Variable::try_from(object)
+            .ok()
+            .and_then(|object| self.0.search(object).ok())
+            .is_some_and(|found| found.is_truthy())
+    }
+
+    /// Whether the JSON object `text` satisfies it; text that is no JSON does not.
+    pub fn matches_text(&self, text: &str) -> bool {
+        serde_json::from_str(text).is_ok_and(|object| self.matches(object))
+    }
+}
+
+fn truth(value: bool) -> Rcvar {
+    Rcvar::new(Variable::Bool(value))
+}
+
+/// Applies `test` to two arguments; where the first is a list one of its entries is enough.
+fn pair(arguments: &[Rcvar], test: &dyn Fn(&Variable, &Variable) -> bool) -> bool {
+    let [value, other] = arguments else {
+        return false;
+    };
+    match value.as_array() {
+        Some(entries) => entries.iter().any(|entry| test(entry, other)),
+        None => test(value, other),
+    }
+}
+
+/// Whether the address `value`, or the prefix that begins with it, lies in the subnet.
+fn in_subnet(value: &Variable, subnet: &Variable) -> bool {
+    let parse = || {
+        let (base, length) = subnet.as_string()?.split_once('/')?;
+        let value = value.as_string()?;
+        let address = value.split_once('/').map_or(value.as_str(), |(ip, _)| ip);
+        let (base, address) = (bits(base)?, bits(address)?);
+        let length: u32 = length.parse().ok()?;
+        (base.1 == address.1 && length <= base.1).then(|| {
+            let shift = base.1 - length;
+            base.0.checked_shr(shift) == address.0.checked_shr(shift)
+        })
+    };
+    parse().unwrap_or(false)
+}
+
+/// An address as a number, and how many bits it has.
+fn bits(text: &str) -> Option<(u128, u32)> {
+    Some(match text.parse().ok()? {
+        IpAddr::V4(address) => (u128::from(u32::from(address)), 32),
+        IpAddr::V6(address) => (u128::from(address), 128),
+    })
+}
+
+/// Numbers in an expression come out of its parser as objects with one peculiar member, because this program's JSON keeps the spelling of
+/// numbers; they would equal no number. Puts numbers in their place.
+fn mend_numbers(ast: &mut Ast) {
+    match ast {
+        Ast::Literal { value, .. } => *value = Rcvar::new(mended(value)),
+        Ast::Comparison { lhs, rhs, .. }
+        | Ast::Projection { lhs, rhs, .. }
+        | Ast::And { lhs, rhs, .. }
+        | Ast::Or { lhs, rhs, .. }
+        | Ast::Subexpr { lhs, rhs, .. } => {
+            mend_numbers(lhs);
+            mend_numbers(rhs);
+        }
+        Ast::Condition {
+            predicate, then, ..
+        } => {
+            mend_numbers(predicate);
+            mend_numbers(then);
+        }
+        Ast::Expref { ast, .. } => mend_numbers(ast),
+        Ast::Flatten { node, .. } | Ast::Not { node, .. } | Ast::ObjectValues { node, .. } => {
+            mend_numbers(node);
+        }
+        Ast::Function { args, .. } => args.iter_mut().for_each(mend_numbers),
+        Ast::MultiList { elements, .. } => elements.iter_mut().for_each(mend_numbers),
+        Ast::MultiHash { elements, .. } => {
+            for KeyValuePair { value, .. } in elements {
+                mend_numbers(value);
+            }
+        }
+        Ast::Identity { .. } | Ast::Field { .. } | Ast::Index { .. } | Ast::Slice { .. } => {}
+    }
+}
+
+fn mended(value: &Variable) -> Variable {
+    match value {
+        Variable::Object(members) => {
+            let number = members
+                .get(SPELLED_NUMBER)
+                .filter(|_| members.len() == 1)
+                .and_then(|text| text.as_string())
+                .and_then(|text| serde_json::from_str::<Number>(text).ok());
+            number.map_or_else(
+                || {
+                    Variable::Object(
+                        members
+                            .iter()
+                            .map(|(name, value)| (name.clone(), Rcvar::new(mended(value))))
+                            .collect(),
+                    )
+                },
+                Variable::Number,
+            )
+        }
+        Variable::Array(entries) => Variable::Array(
+            entries
+                .iter()
+                .map(|entry| Rcvar::new(mended(entry)))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(expression: &str) -> bool {
+        let session = r#"{"userName":"jsmith","ipAddresses":["10.66.3.4","2001:db8::7"],"tag":5,"big":10,"ipPrefix":"10.66.3.4/32","callingStationId":"86:5E:50:C1:91:11"}"#;
+        Filter::compile(expression).unwrap().matches_text(session)
+    }
+
+    #[test]
+    fn the_references_examples() {
+        for expression in [
+            "userName=='jsmith' && callingStationId=='86:5E:50:C1:91:11'",
+            "tag == `5`",
+            "tag != `6`",
+            "tag < `6` && big > `9`",
+            "in_subnet(ipPrefix,'10.66.0.0/16')",
+            "in_subnet(ipAddresses,'10.66.0.0/16')",
+            "in_subnet(ipAddresses,'2001:db8::/32')",
+            "in_array(tag,[`8`,`5`])",
+            "in_array(userName,['x','jsmith'])",
+            "contains(userName,'smi')",
+            "in_subnet(ipPrefix,'0.0.0.0/0')",
+        ] {
+            assert!(matches(expression), "{expression}");
+        }
+        for expression in [
+            "userName=='smith'",
+            "tag == `6`",
+            "tag == '5'",
+            "in_subnet(ipPrefix,'10.67.0.0/16')",
+            "in_subnet(ipPrefix,'nonsense')",
+            "in_subnet(missing,'10.66.0.0/16')",
+            "in_array(tag,[`8`])",
+            "in_array(missing,[`8`])",
+            "contains(missing,'x')",
+            "missing",
+        ] {
+            assert!(!matches(expression), "{expression}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_usage_errors() {
+        for expression in ["userName=='x", "", "a &&", &"a".repeat(5000)] {
+            let error = Filter::compile(expression).unwrap_err();
+            assert_eq!(error.kind(), crate::error::Kind::Usage, "{expression}");
+        }
+    }
+}
