@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::{MntClient, Requests};
 use crate::record::{Record, RecordSink};
 use crate::render::{Column, Format, Progress, Renderer, Screen, Shape, Style};
-use crate::settings::{Connection, Environment, Settings};
+use crate::settings::{Connection, Environment, MntSettings, Settings};
 use crate::transport::{Basic, Client, ClientOptions, Override, Sending, TlsOptions};
 
 /// Width of a terminal that does not tell its own.
@@ -117,15 +117,20 @@ impl Context {
     fn mnt_client(&self, reads: bool) -> Result<MntClient> {
         let mnt = self.settings.mnt()?;
         let client = Client::new(self.client_options(&mnt.connection, reads)?)?;
-        let base_url = mnt.base_url();
-        let basic = Basic {
-            user: mnt.user,
-            password: mnt.password,
-        };
-        Ok(MntClient::new(client, Requests::new(base_url, basic)))
+        Ok(mnt_over(client, mnt))
     }
 
-    fn client_options(&self, connection: &Connection, reads: bool) -> Result<ClientOptions> {
+    /// The client for settings that were fetched already, and the HTTP client below it, for whoever looks at the connection itself.
+    pub(crate) fn mnt_with(&self, mnt: MntSettings) -> Result<(MntClient, Client)> {
+        let client = Client::new(self.client_options(&mnt.connection, false)?)?;
+        Ok((mnt_over(client.clone(), mnt), client))
+    }
+    /// How a client connects, without identity. Says the connection's warnings.
+    pub(super) fn client_options(
+        &self,
+        connection: &Connection,
+        reads: bool,
+    ) -> Result<ClientOptions> {
         for warning in &connection.warnings {
             self.reporter.warn(warning);
         }
@@ -199,15 +204,22 @@ impl Context {
         }
     }
 
-    /// A renderer on standard output, behind a progress line where a person waits for a long list.
-    pub(crate) fn output(&self, columns: &'static [Column], shape: Shape) -> Result<Output> {
+    /// A renderer on standard output, behind a progress line where a person waits for a long list of sessions.
+    pub(crate) fn output(&self, columns: impl Into<Vec<Column>>, shape: Shape) -> Result<Output> {
+        self.output_of("sessions", columns, shape)
+    }
+
+    /// The same for a list of other things, which the progress line calls `what`.
+    pub(crate) fn output_of(
+        &self,
+        what: &'static str,
+        columns: impl Into<Vec<Column>>,
+        shape: Shape,
+    ) -> Result<Output> {
         let renderer = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
         if std::io::stderr().is_terminal() && !Self::on_terminal() {
-            return Ok(Output::Watched(Progress::new(
-                renderer,
-                "sessions",
-                std::io::stderr(),
-            )));
+            let progress = Progress::new(renderer, what, std::io::stderr());
+            return Ok(Output::Watched(progress));
         }
         Ok(Output::Plain(renderer))
     }
@@ -239,7 +251,7 @@ impl Context {
     pub(crate) fn print(
         &self,
         records: &[Record],
-        columns: &'static [Column],
+        columns: impl Into<Vec<Column>>,
         shape: Shape,
         nothing: &str,
     ) -> Result<()> {
@@ -287,6 +299,15 @@ impl Context {
         }
         Ok(())
     }
+}
+
+fn mnt_over(client: Client, mnt: MntSettings) -> MntClient {
+    let base_url = mnt.base_url();
+    let basic = Basic {
+        user: mnt.user,
+        password: mnt.password,
+    };
+    MntClient::new(client, Requests::new(base_url, basic))
 }
 
 /// Writes text to standard output.

@@ -134,6 +134,52 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub password_file: Option<PathBuf>,
 
+    /// pxGrid node, repeatable: tried in this order
+    #[arg(long, global = true, value_name = "HOST", help_heading = "Connection")]
+    pub pxgrid_host: Vec<String>,
+
+    /// Port of the pxGrid nodes [default: 8910]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PORT",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub pxgrid_port: Option<u16>,
+
+    /// Our name on the grid [default: the certificate's CN]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Connection")]
+    pub client_name: Option<String>,
+
+    /// Client certificate for pxGrid: PEM, or PKCS#12 with its key
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
+    pub cert: Option<PathBuf>,
+
+    /// Its private key, where that is in a file of its own
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
+    pub key: Option<PathBuf>,
+
+    /// File that holds the passphrase of the key, '-' for standard input
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub key_password_file: Option<PathBuf>,
+
+    /// File that holds the password of a pxGrid password account, '-' for standard input
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub client_password_file: Option<PathBuf>,
+
     /// CA certificates (PEM) to trust instead of the system's
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub cacert: Option<PathBuf>,
@@ -257,6 +303,13 @@ impl Global {
             mnt_user: self.mnt_user.clone(),
             password_file: self.password_file.clone(),
             cacert: self.cacert.clone(),
+            pxgrid_host: self.pxgrid_host.clone(),
+            pxgrid_port: self.pxgrid_port,
+            client_name: self.client_name.clone(),
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            key_password_file: self.key_password_file.clone(),
+            client_password_file: self.client_password_file.clone(),
             pin_sha256: self.pin_sha256.clone(),
             resolve: self.resolve.clone(),
             insecure: self.insecure,
@@ -264,7 +317,6 @@ impl Global {
             connect_timeout: self.connect_timeout.clone(),
             timeout: self.timeout.clone(),
             read_only: self.read_only,
-            ..Flags::default()
         }
     }
 }

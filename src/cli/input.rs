@@ -3,11 +3,17 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use futures_util::{Stream, stream};
+use tokio::sync::mpsc;
+
 use crate::error::{Error, Result};
 use crate::record::Mac;
 
 /// Longest line taken from a list: a MAC address and a comment fit; a binary file does not.
 const LINE_LIMIT: u64 = 4096;
+
+/// Lines of standard input read ahead.
+const READ_AHEAD: usize = 64;
 
 /// A MAC address, or `-` for a list on standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +102,42 @@ pub(crate) fn mac_lines(mut input: impl BufRead) -> impl Iterator<Item = Result<
     })
 }
 
+/// The same from standard input, read on a thread of its own: a terminal or a slow producer must not hold up the calls under way.
+pub(crate) fn listed_macs() -> impl Stream<Item = Result<ListLine>> {
+    let (sender, receiver) = mpsc::channel(READ_AHEAD);
+    std::thread::spawn(move || {
+        for line in mac_lines(std::io::stdin().lock()) {
+            if sender.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|line| (line, receiver))
+    })
+}
+
+/// Whole-name comparison without case; `*` stands for any run of characters.
+pub(crate) fn matches_name(pattern: &str, name: &str) -> bool {
+    let pattern = pattern.to_lowercase();
+    let name = name.to_lowercase();
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let Some(last) = parts.next_back() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        let Some(at) = rest.find(part) else {
+            return false;
+        };
+        rest = rest.get(at + part.len()..).unwrap_or_default();
+    }
+    rest.ends_with(last)
+}
+
 /// Asks a question on a terminal; elsewhere, or with `--no-input`, `--yes` is the only way.
 pub(crate) fn confirm(question: &str, yes: bool, no_input: bool) -> Result<()> {
     if yes {
@@ -132,6 +174,20 @@ mod tests {
             "C8:5B:76:C6:59:63"
         );
         assert_eq!((lines[2].number, lines[2].mac.is_err()), (5, true));
+    }
+
+    #[test]
+    fn names_compare_whole_without_case_and_with_stars() {
+        for (pattern, name, same) in [
+            ("LAB\\Pat.Kim", "lab\\pat.kim", true),
+            ("pat", "pat.kim", false),
+            ("*pat.kim*", "LAB\\pat.kim", true),
+            ("host/*.example", "host/ws-1.lab.example", true),
+            ("a*a", "a", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches_name(pattern, name), same, "{pattern} {name}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod completion;
 mod config;
 mod context;
 mod global;
+mod grid;
 mod help;
 mod input;
 mod ise;
@@ -39,6 +40,10 @@ Who is this, and why was it refused?
   netapi ise mnt session C8:5B:76:C6:59:62
   netapi ise mnt explain C8:5B:76:C6:59:62
 
+Quarantine it, once pxGrid is set up:
+  netapi ise pxgrid test
+  netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy quarantine
+
 More: netapi help environment | exit-codes | formats"
 )]
 pub(crate) struct Cli {
@@ -50,7 +55,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Cisco Identity Services Engine: the Monitoring node and the lab
+    /// Cisco Identity Services Engine: the Monitoring node, pxGrid and the lab
     #[command(subcommand)]
     Ise(ise::Ise),
     /// The settings: what is in force and where each value came from

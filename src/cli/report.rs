@@ -99,10 +99,7 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
             Err(error) => ExitCode::from(crate::error::from_output(&error).kind().exit_status()),
         };
     }
-    let wants_json = args
-        .iter()
-        .any(|arg| arg == "--json" || arg == "--format=json" || arg == "--format=jsonl");
-    if wants_json && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
+    if wants_json(args) && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
         let text = error.render().to_string();
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let message = lines.next().unwrap_or_default();
@@ -119,6 +116,16 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     };
     drop(written);
     ExitCode::from(Kind::Usage.exit_status())
+}
+
+/// Whether a command line that could not be parsed asks for JSON. What follows `--` is another program's.
+fn wants_json(args: &[OsString]) -> bool {
+    let ours = args.split(|arg| arg == "--").next().unwrap_or_default();
+    ours.iter()
+        .any(|arg| arg == "--json" || arg == "--format=json" || arg == "--format=jsonl")
+        || ours.windows(2).any(
+            |pair| matches!(pair, [name, value] if name == "--format" && (value == "json" || value == "jsonl")),
+        )
 }
 
 /// `--trace`: the transport's one line a request and answer on standard error.

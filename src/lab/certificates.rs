@@ -12,9 +12,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, Kind, Result};
@@ -54,6 +57,7 @@ pub struct Identity {
 /// The lab's CA and the place where what clients need is written.
 pub struct Certificates {
     ca_pem: String,
+    stranger_pem: String,
     issuer: Issuer<'static, KeyPair>,
     stranger: Issuer<'static, KeyPair>,
     directory: PathBuf,
@@ -73,9 +77,10 @@ impl Certificates {
             (temporary.path().to_path_buf(), Some(temporary))
         };
         let (ca_pem, issuer) = authority("netapi lab CA")?;
-        let (_, stranger) = authority("somebody else's CA")?;
+        let (stranger_pem, stranger) = authority("somebody else's CA")?;
         let certificates = Self {
             ca_pem,
+            stranger_pem,
             issuer,
             stranger,
             directory,
@@ -114,6 +119,11 @@ impl Certificates {
     /// The CA's certificate, PEM: what a node that asks for client certificates trusts.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
+    }
+
+    /// The certificate, PEM, of a CA that signed nobody here: a node that trusts it alone refuses every client.
+    pub fn stranger_pem(&self) -> &str {
+        &self.stranger_pem
     }
 
     /// A certificate for the node with the short name `node`: also good for `localhost` and the loopback addresses.
@@ -186,10 +196,31 @@ impl Certificates {
 impl Identity {
     /// The TLS configuration of an HTTP/1.1 server that shows this certificate and asks clients for none.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>> {
+        self.config(WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// The TLS configuration of an HTTP/1.1 server that shows this certificate and asks clients for one from the CA `ca_pem`. A client without one
+    /// gets in (it may have a password), one with a certificate of somebody else does not.
+    pub fn server_config_asking(&self, ca_pem: &str) -> Result<Arc<ServerConfig>> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
+            let certificate = certificate.map_err(|error| cannot_serve(&error))?;
+            roots
+                .add(certificate)
+                .map_err(|error| cannot_serve(&error))?;
+        }
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+            .allow_unauthenticated()
+            .build()
+            .map_err(|error| cannot_serve(&error))?;
+        self.config(verifier)
+    }
+
+    fn config(&self, verifier: Arc<dyn ClientCertVerifier>) -> Result<Arc<ServerConfig>> {
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| cannot_serve(&error))?
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier)
             .with_single_cert(
                 vec![self.certificate.clone()],
                 PrivateKeyDer::Pkcs8(self.key.clone_key()),
@@ -255,7 +286,7 @@ fn cannot_issue(error: &rcgen::Error) -> Error {
     )
 }
 
-fn cannot_serve(error: &rustls::Error) -> Error {
+fn cannot_serve(error: &dyn std::fmt::Display) -> Error {
     Error::new(
         Kind::Failed,
         format!("cannot use the lab's certificates: {error}"),

@@ -13,12 +13,14 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
-use super::certificates::{Certificates, Flavour};
+use super::certificates::{CLIENT_NAME, Certificates, Flavour};
 use super::directory::Directory;
 use super::faults::{Fault, FaultKind, Faults};
 use super::log::{RequestEntry, RequestLog};
 use super::mnt::{self, MntNode};
 use super::population::Population;
+use super::pxgrid::hub::Events;
+use super::pxgrid::{self, Grid, PxGridNode, Tls};
 use crate::error::{Error, Kind, Result};
 
 /// Short name of the Monitoring node.
@@ -27,6 +29,9 @@ pub const MNT_NODE: &str = "ise-mnt";
 pub const USER: &str = "lab-admin";
 /// The administrator's password. It opens nothing but a lab on this machine, so it is no secret; it holds a colon, which clients get wrong.
 pub const PASSWORD: &str = "Lab:Pass-1";
+
+/// The most pxGrid nodes, as in the largest deployments (reference pxgrid-api, section 6).
+pub const MOST_NODES: u16 = 4;
 
 /// Safety settings of the surrounding shell that stay in force inside the lab.
 const KEPT_VARIABLES: &[&str] = &["NETAPI_READ_ONLY"];
@@ -45,6 +50,10 @@ pub struct LabOptions {
     pub dir: Option<PathBuf>,
     /// Port of the MnT node; a free one if `None`.
     pub listen_mnt: Option<u16>,
+    /// How many pxGrid nodes there are, 1 to [`MOST_NODES`].
+    pub nodes: u16,
+    /// Port of the first pxGrid node, the others on the ports after it; free ones if `None`.
+    pub listen_pxgrid: Option<u16>,
     /// File for the request log, JSON lines.
     pub log: Option<PathBuf>,
 }
@@ -57,6 +66,8 @@ impl Default for LabOptions {
             faults: Vec::new(),
             dir: None,
             listen_mnt: None,
+            nodes: 2,
+            listen_pxgrid: None,
             log: None,
         }
     }
@@ -68,7 +79,9 @@ pub struct Lab {
     directory: Arc<Directory>,
     log: Arc<RequestLog>,
     mnt: SocketAddr,
-    task: AbortHandle,
+    grid: Arc<Grid>,
+    pxgrid: Vec<SocketAddr>,
+    tasks: Vec<AbortHandle>,
 }
 
 impl Lab {
@@ -90,23 +103,47 @@ impl Lab {
                 .map(|directory| directory.join("requests.jsonl"))
         });
         let log = Arc::new(RequestLog::new(log_path.as_deref())?);
-        let listener = listen(options.listen_mnt).await?;
-        let mnt = listener
-            .local_addr()
-            .map_err(|error| cannot_listen(options.listen_mnt, &error))?;
+        let (listener, mnt) = listen(options.listen_mnt, "--listen-mnt").await?;
+        let mut listeners = Vec::new();
+        let mut pxgrid = Vec::new();
+        for port in pxgrid_ports(options.nodes, options.listen_pxgrid)? {
+            let (listener, address) = listen(port, "--listen-pxgrid").await?;
+            listeners.push(listener);
+            pxgrid.push(address);
+        }
+        let ports = pxgrid.iter().map(SocketAddr::port).collect();
+        let grid = Arc::new(Grid::new(Arc::clone(&directory), ports, options.seed));
         let node = MntNode {
             directory: Arc::clone(&directory),
             tls: tls_flavours(&certificates, &faults)?,
-            faults,
+            faults: Arc::clone(&faults),
             log: Arc::clone(&log),
         };
-        let task = tokio::spawn(mnt::serve(node, listener)).abort_handle();
+        let mut nodes = Vec::new();
+        for (number, listener) in (1..).zip(listeners) {
+            let node = PxGridNode {
+                grid: Arc::clone(&grid),
+                number,
+                faults: Arc::clone(&faults),
+                log: Arc::clone(&log),
+                tls: pxgrid_tls(&certificates, &faults, number)?,
+            };
+            nodes.push((node, listener));
+        }
+        let mut tasks = vec![tokio::spawn(mnt::serve(node, listener)).abort_handle()];
+        tasks.extend(
+            nodes
+                .into_iter()
+                .map(|(node, listener)| tokio::spawn(pxgrid::serve(node, listener)).abort_handle()),
+        );
         Ok(Self {
             certificates,
             directory,
             log,
             mnt,
-            task,
+            grid,
+            pxgrid,
+            tasks,
         })
     }
 
@@ -133,6 +170,16 @@ impl Lab {
         self.mnt
     }
 
+    /// Addresses of the pxGrid nodes.
+    pub fn pxgrid_addresses(&self) -> &[SocketAddr] {
+        &self.pxgrid
+    }
+
+    /// The events of the deployment.
+    pub fn events(&self) -> &Events {
+        self.grid.events()
+    }
+
     /// Where the certificates are.
     pub fn certificates(&self) -> &Certificates {
         &self.certificates
@@ -157,6 +204,12 @@ impl Lab {
             ("ISE_MNT_USER", USER.to_owned()),
             ("ISE_MNT_PASS", PASSWORD.to_owned()),
             ("ISE_CA_CERT", path(self.certificates.ca_path())),
+            ("ISE_PXGRID_HOST", "localhost".to_owned()),
+            (
+                "ISE_PXGRID_PORT",
+                self.pxgrid.first().map_or(0, SocketAddr::port).to_string(),
+            ),
+            ("ISE_PXGRID_CLIENT_NAME", CLIENT_NAME.to_owned()),
             ("PXGRID_CERT", path(self.certificates.client_path())),
             ("PXGRID_KEY", path(self.certificates.client_key_path())),
             ("PXGRID_CA", path(self.certificates.ca_path())),
@@ -196,7 +249,9 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        self.task.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }
 
@@ -245,32 +300,86 @@ fn run(options: LabOptions, ready: &mpsc::Sender<Result<Lab>>, stopped: oneshot:
     }
 }
 
-async fn listen(port: Option<u16>) -> Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0)))
+/// The ports to listen on; `None` is a free one.
+fn pxgrid_ports(nodes: u16, first: Option<u16>) -> Result<Vec<Option<u16>>> {
+    if !(1..=MOST_NODES).contains(&nodes) {
+        return Err(Error::usage(format!(
+            "the lab has 1 to {MOST_NODES} pxGrid nodes, {nodes} were asked for"
+        )));
+    }
+    (0..nodes)
+        .map(|number| match first {
+            None | Some(0) => Ok(None),
+            Some(first) => first.checked_add(number).map(Some).ok_or_else(|| {
+                Error::usage(format!("there are not {nodes} ports from {first} on"))
+                    .hint("choose another port with --listen-pxgrid")
+            }),
+        })
+        .collect()
+}
+
+async fn listen(port: Option<u16>, option: &str) -> Result<(TcpListener, SocketAddr)> {
+    let failed = |error: std::io::Error| {
+        let port = port.map_or_else(|| "a free port".to_owned(), |port| format!("port {port}"));
+        Error::new(
+            Kind::Failed,
+            format!("the lab cannot listen on 127.0.0.1, {port}: {error}"),
+        )
+        .hint(format!(
+            "choose another port with {option}, or none for a free one"
+        ))
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0)))
         .await
-        .map_err(|error| cannot_listen(port, &error))
+        .map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
-fn cannot_listen(port: Option<u16>, error: &std::io::Error) -> Error {
-    let port = port.map_or_else(|| "a free port".to_owned(), |port| format!("port {port}"));
-    Error::new(
-        Kind::Failed,
-        format!("the lab cannot listen on 127.0.0.1, {port}: {error}"),
-    )
-    .hint("choose another port with --listen-mnt, or none for a free one")
-}
-
-/// The right certificate, and the wrong ones that the faults ask for.
-fn tls_flavours(
-    certificates: &Certificates,
-    faults: &Faults,
-) -> Result<Vec<(Flavour, TlsAcceptor)>> {
+/// The flavours of certificates that may be shown: the right one, and the wrong ones that the faults ask for.
+fn flavours(faults: &Faults) -> impl Iterator<Item = Flavour> {
     let wrong = Fault::ALL
         .iter()
         .filter(|(kind, ..)| faults.has(*kind))
         .filter_map(|(kind, ..)| kind.flavour());
-    std::iter::once(Flavour::Good)
-        .chain(wrong)
+    std::iter::once(Flavour::Good).chain(wrong)
+}
+
+/// A pxGrid node's configurations: each flavour with each way of treating client certificates that may be wanted.
+fn pxgrid_tls(certificates: &Certificates, faults: &Faults, number: usize) -> Result<Vec<Tls>> {
+    let modes = [
+        None,
+        Some(FaultKind::ClientCertRefused),
+        Some(FaultKind::TlsNoClientAuth),
+    ];
+    let mut all = Vec::new();
+    for flavour in flavours(faults) {
+        let identity = certificates.server(&format!("ise-pxgrid-{number}"), flavour)?;
+        for mode in modes {
+            if mode.is_some_and(|kind| !faults.has(kind)) {
+                continue;
+            }
+            let config = match mode {
+                Some(FaultKind::TlsNoClientAuth) => identity.server_config()?,
+                Some(_) => identity.server_config_asking(certificates.stranger_pem())?,
+                None => identity.server_config_asking(certificates.ca_pem())?,
+            };
+            all.push(Tls {
+                flavour,
+                client_authentication: mode,
+                acceptor: TlsAcceptor::from(config),
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// The Monitoring node's configurations.
+fn tls_flavours(
+    certificates: &Certificates,
+    faults: &Faults,
+) -> Result<Vec<(Flavour, TlsAcceptor)>> {
+    flavours(faults)
         .map(|flavour| {
             let identity = certificates.server(MNT_NODE, flavour)?;
             Ok((flavour, TlsAcceptor::from(identity.server_config()?)))

@@ -4,7 +4,9 @@
 //! whose path, as sent, contains that text. `overload-503@2` overloads twice and then recovers; `reset:ActiveList` resets
 //! lists only. The TLS faults apply to connections, and `hostile-names` to the population, so these take no `:PATHPART`, and `hostile-names` no `@N`.
 //!
-//! This file names and chooses; `mnt` carries them out.
+//! For `ServiceLookup` the path ends with the service that is looked up. `anc-failure:REASON` has a reason in place of a part of the path.
+//!
+//! This file names and chooses; `mnt` and `pxgrid` carry them out.
 
 use std::fmt;
 use std::str::FromStr;
@@ -62,6 +64,24 @@ kinds! {
     VerdictStrings "verdict-strings" "writes passed and failed as 1 and 0 of type xs:string";
     UserBackslash "user-backslash" "refuses user names with a backslash (400) or a slash (404) in the path";
     EndpointIpUnreliable "endpoint-ip-unreliable" "finds no session by the endpoint's IP address";
+    WrongShape "wrong-shape" "pxGrid: calls the list in the answer by another name";
+    HugeElement "huge-element" "pxGrid: sends a list element of 300 MB";
+    PolicyRefused "policy-refused" "pxGrid: answers 403 to operations of services, as when the policy does not let this client do them";
+    AccountPending "account-pending" "pxGrid: the account waits for approval; @N: for N activations";
+    AccountDisabled "account-disabled" "pxGrid: the account is disabled";
+    AccountCreateForbidden "account-create-403" "pxGrid: refuses to create password accounts with 403";
+    AccountCreateUnavailable "account-create-503" "pxGrid: refuses to create password accounts with 503";
+    LookupEmpty "lookup-empty" "pxGrid: knows no provider; :SERVICE for one service";
+    DeadReplica "dead-replica" "pxGrid: announces first a replica that is not there";
+    DeadReplicaShuffled "dead-replica-shuffled" "pxGrid: announces anywhere in the list a replica that is not there";
+    SecretRefused "secret-refused" "pxGrid: services answer 401 to every secret";
+    SecretRefusedOnce "secret-refused-once" "pxGrid: services answer 401 to a good secret, once";
+    SecretRotation "secret-rotation" "pxGrid: a service changes the secret before it looks at it; @N: for N requests";
+    SecretIgnored "secret-ignored" "pxGrid: services take any password together with a client certificate, as ISE 3.4 seems to";
+    AncFailure "anc-failure" "pxGrid: ANC operations fail; :REASON is the reason";
+    AncRunning "anc-running" "pxGrid: ANC operations never end";
+    ClientCertRefused "client-cert-refused" "pxGrid: refuses every client certificate in the TLS handshake";
+    TlsNoClientAuth "tls-no-client-auth" "pxGrid: does not ask for a client certificate";
     TlsExpired "tls-expired" "shows an expired certificate";
     TlsNotYetValid "tls-not-yet-valid" "shows a certificate whose time has not come";
     TlsWrongName "tls-wrong-name" "shows a certificate for another name";
@@ -82,6 +102,11 @@ impl FaultKind {
         }
     }
 
+    /// Whether it is one of the pxGrid nodes' handshakes.
+    fn is_client_authentication(self) -> bool {
+        matches!(self, Self::ClientCertRefused | Self::TlsNoClientAuth)
+    }
+
     /// Whether the fault can do anything to a request for `path`. One that cannot does not use up its `@N`.
     fn concerns(self, path: &str) -> bool {
         match self {
@@ -95,10 +120,36 @@ impl FaultKind {
             Self::EndpointIpUnreliable => path.contains("/EndPointIPAddress/"),
             Self::VerdictStrings => path.contains("/Session/"),
             Self::HostileNames => false,
-            _ => self.flavour().is_none(),
+            Self::WrongNode
+            | Self::Doctype
+            | Self::Entity
+            | Self::HugeField
+            | Self::UnauthorizedHtml => !path.starts_with(PXGRID),
+            Self::WrongShape | Self::HugeElement => path.starts_with(PXGRID),
+            Self::PolicyRefused
+            | Self::SecretRefused
+            | Self::SecretRefusedOnce
+            | Self::SecretRotation
+            | Self::SecretIgnored => path.starts_with(SERVICES),
+            Self::AccountPending | Self::AccountDisabled => path.ends_with("/AccountActivate"),
+            Self::AccountCreateForbidden | Self::AccountCreateUnavailable => {
+                path.ends_with("/AccountCreate")
+            }
+            Self::LookupEmpty | Self::DeadReplica | Self::DeadReplicaShuffled => {
+                path.contains("/ServiceLookup")
+            }
+            Self::AncFailure | Self::AncRunning => {
+                path.contains("/anc/apply") || path.contains("/anc/clear")
+            }
+            _ => self.flavour().is_none() && !self.is_client_authentication(),
         }
     }
 }
+
+/// Where the pxGrid nodes' paths begin.
+const PXGRID: &str = "/pxgrid/";
+/// Where those of their services do.
+const SERVICES: &str = "/pxgrid/ise/";
 
 /// A fault that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +182,9 @@ impl fmt::Display for Fault {
             .find(|(kind, ..)| *kind == self.kind)
             .map_or("", |(_, name, _)| *name);
         f.write_str(name)?;
-        if let Some(first) = self.first {
+        if let Some(first) = self.first
+            && (self.kind != FaultKind::SecretRefusedOnce || first != 1)
+        {
             write!(f, "@{first}")?;
         }
         self.path_part
@@ -167,8 +220,10 @@ impl FromStr for Fault {
                 Error::usage(format!("there is no fault '{name}'"))
                     .hint("netapi ise lab faults lists them")
             })?;
+        let first = first.or((kind == FaultKind::SecretRefusedOnce).then_some(1));
         let on_population = kind == FaultKind::HostileNames;
-        if (path_part.is_some() && (on_population || kind.flavour().is_some()))
+        let on_connections = kind.flavour().is_some() || kind.is_client_authentication();
+        if (path_part.is_some() && (on_population || on_connections))
             || (first.is_some() && on_population)
         {
             return Err(Error::usage(format!(
@@ -214,14 +269,30 @@ impl Faults {
             .iter()
             .filter(|(fault, left)| {
                 fault.kind.concerns(path)
-                    && fault
-                        .path_part
-                        .as_ref()
-                        .is_none_or(|part| path.contains(part.as_str()))
+                    && fault.path_part.as_ref().is_none_or(|part| {
+                        fault.kind == FaultKind::AncFailure || path.contains(part.as_str())
+                    })
                     && take(left)
             })
             .map(|(fault, _)| fault.kind)
             .collect()
+    }
+
+    /// What was written behind the `:` of `kind`.
+    pub fn text_of(&self, kind: FaultKind) -> Option<&str> {
+        self.active
+            .iter()
+            .find(|(fault, _)| fault.kind == kind)
+            .and_then(|(fault, _)| fault.path_part.as_deref())
+    }
+
+    /// How a pxGrid node treats client certificates on a new connection, if not as it should. Uses up the `@N`.
+    pub fn of_client_authentication(&self) -> Option<FaultKind> {
+        self.active
+            .iter()
+            .filter(|(fault, _)| fault.kind.is_client_authentication())
+            .find(|(_, left)| take(left))
+            .map(|(fault, _)| fault.kind)
     }
 
     /// The certificate that a new connection gets to see. Uses up the `@N` of the TLS faults.

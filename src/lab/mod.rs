@@ -8,6 +8,8 @@
 //! | [`faults`] | what goes wrong on demand |
 //! | [`log`] | what came over the wire |
 //! | `mnt` | the Monitoring node |
+//! | `pxgrid` | the pxGrid nodes: control API and services, and the [`Events`] that they publish |
+//! | `wire` | what the nodes share below their documents |
 //! | [`Lab`] | all of it, started and stopped |
 //!
 //! It imitates what the reference (mnt-api) says of 3.3 patch 11 and is no proof of what an appliance does. It prints nothing, and nothing of
@@ -18,11 +20,15 @@ mod deployment;
 pub mod directory;
 pub mod faults;
 pub mod log;
+mod mac;
 mod mnt;
 pub mod population;
+mod pxgrid;
 pub mod state;
 mod text;
+mod wire;
 
-pub use deployment::{Lab, LabOptions, MNT_NODE, PASSWORD, RunningLab, USER};
+pub use deployment::{Lab, LabOptions, MNT_NODE, MOST_NODES, PASSWORD, RunningLab, USER};
 pub use faults::{Fault, FaultKind};
 pub use log::RequestEntry;
+pub use pxgrid::hub::{Event, Events};

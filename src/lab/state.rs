@@ -23,6 +23,10 @@ pub enum Change {
     PortShutdown,
     /// The record was deleted.
     Delete,
+    /// An ANC policy put it in quarantine: authenticated again, with other rights.
+    Quarantine,
+    /// The ANC policy was lifted: authenticated again; a port that was shut down comes up with a new session.
+    Release,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,12 +35,15 @@ struct Touched {
     back_at: Option<i64>,
     reauthenticated_at: Option<i64>,
     reconnections: u32,
+    ended_at: Option<i64>,
+    quarantined: bool,
 }
 
 /// What was changed so far, as of one moment: what a list is written from.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
     touched: HashMap<u64, Touched>,
+    policies: HashMap<String, String>,
     emptied: bool,
     now: i64,
 }
@@ -60,7 +67,22 @@ impl Changes {
         if let Some(at) = touched.reauthenticated_at {
             session = session.reauthenticated(at);
         }
+        if touched.quarantined {
+            session = session.quarantined();
+        }
         Some(session)
+    }
+
+    /// When the session `index` ended, if it did.
+    pub fn ended_at(&self, index: u64) -> Option<i64> {
+        self.touched
+            .get(&index)
+            .and_then(|touched| touched.ended_at)
+    }
+
+    /// The ANC policy applied to the endpoint with this upper-case MAC.
+    pub fn anc_policy(&self, mac: &str) -> Option<&str> {
+        self.policies.get(mac).map(String::as_str)
     }
 
     /// How many of `sessions` are there.
@@ -86,7 +108,6 @@ impl Touched {
 #[derive(Debug, Default)]
 struct Inner {
     changes: Changes,
-    policies: HashMap<String, String>,
 }
 
 /// The changes, shared by all who serve the deployment.
@@ -113,10 +134,29 @@ impl State {
         let touched = inner.changes.touched.entry(index).or_default();
         match change {
             Change::Reauthenticate => touched.reauthenticated_at = Some(now),
-            Change::Disconnect | Change::PortShutdown | Change::Delete => touched.gone = true,
+            Change::Disconnect | Change::PortShutdown | Change::Delete => {
+                touched.gone = true;
+                touched.ended_at = Some(now);
+            }
+            Change::Quarantine => {
+                touched.quarantined = true;
+                touched.reauthenticated_at = Some(now);
+            }
+            Change::Release if touched.gone => {
+                touched.gone = false;
+                touched.ended_at = None;
+                touched.back_at = Some(now);
+                touched.reauthenticated_at = None;
+                touched.reconnections += 1;
+            }
+            Change::Release => {
+                touched.quarantined = false;
+                touched.reauthenticated_at = Some(now);
+            }
             Change::PortBounce => {
                 touched.back_at = Some(now + BOUNCE);
                 touched.reauthenticated_at = None;
+                touched.ended_at = Some(now);
                 touched.reconnections += 1;
             }
         }
@@ -131,21 +171,21 @@ impl State {
 
     /// The ANC policy applied to the endpoint with this upper-case MAC.
     pub fn anc_policy(&self, mac: &str) -> Option<String> {
-        self.lock().policies.get(mac).cloned()
+        self.lock().changes.policies.get(mac).cloned()
     }
 
     /// Applies an ANC policy, or clears it with `None`; answers the one before.
     pub fn set_anc_policy(&self, mac: &str, policy: Option<String>) -> Option<String> {
         let mut inner = self.lock();
         match policy {
-            Some(policy) => inner.policies.insert(mac.to_owned(), policy),
-            None => inner.policies.remove(mac),
+            Some(policy) => inner.changes.policies.insert(mac.to_owned(), policy),
+            None => inner.changes.policies.remove(mac),
         }
     }
 
     /// Every endpoint with an ANC policy, as (MAC, policy), in order of the MACs.
     pub fn anc_policies(&self) -> Vec<(String, String)> {
-        let mut all: Vec<_> = self.lock().policies.clone().into_iter().collect();
+        let mut all: Vec<_> = self.lock().changes.policies.clone().into_iter().collect();
         all.sort();
         all
     }

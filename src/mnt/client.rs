@@ -399,9 +399,11 @@ fn local(time: Timestamp) -> DateTime {
     time.to_zoned(TimeZone::system()).datetime()
 }
 
-/// `error` with the host in its message and beside it.
+/// `error` with the host in its message and beside it. What the receiver of the records found (an unknown field, a closed pipe, a full
+/// disk) is no fault of the host.
 fn on(host: &str, error: Error) -> Error {
-    if error.host_name().is_some() {
+    let local = matches!(error.kind(), Kind::Usage | Kind::ClosedPipe | Kind::Failed);
+    if local || error.host_name().is_some() {
         return error;
     }
     let mut told = Error::new(error.kind(), format!("{host}: {}", error.message())).host(host);

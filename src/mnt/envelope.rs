@@ -7,6 +7,9 @@ use crate::error::{Error, Kind};
 use crate::record::xml::{Document, single};
 use crate::record::{Fields, Record};
 
+/// What to do about a failure that only the server can explain.
+const ITS_OWN_LOG: &str = "try again; if it stays so, the node's own log says more (Operations > Troubleshoot > Download Logs)";
+
 /// The members of a `mnt-rest-result`, under whatever root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Envelope {
@@ -91,14 +94,15 @@ pub fn error(status: u16, envelope: Option<&Envelope>) -> Error {
             .hint("give the account the role MnT Admin, System Admin or Super Admin"),
         404 => Error::new(Kind::Server, with("the server does not know this path"))
             .hint("check that host and port are the Monitoring node's, and that its release has this call"),
-        400 => Error::new(Kind::Server, with("the server refused the request as malformed")),
+        400 => Error::new(Kind::Server, with("the server refused the request as malformed"))
+            .hint("--trace shows the request; another release may want it otherwise"),
         // A 5xx of the gateway: the node behind it is gone or busy (section 3, "MnT overloaded").
         502 | 503 => Error::new(Kind::Overloaded, with("the Monitoring node is overloaded or restarting"))
             .hint("wait some minutes before the next try: repeated lists are what keeps it down"),
         504 => Error::new(Kind::TimedOut, with("the Monitoring node did not answer its gateway in time"))
             .hint("wait a minute, then ask for less, or ask the other Monitoring node"),
         500 => internal(envelope, &with),
-        _ => Error::new(Kind::Server, with("the server answered with an error")),
+        _ => Error::new(Kind::Server, with("the server answered with an error")).hint(ITS_OWN_LOG),
     };
     error.status(status)
 }
@@ -117,7 +121,7 @@ fn internal(envelope: Option<&Envelope>, with: &dyn Fn(&str) -> String) -> Error
             "there may be authentication attempts all the same: 'netapi ise mnt auth-status MAC'",
         );
     }
-    Error::new(Kind::Server, with("the server failed"))
+    Error::new(Kind::Server, with("the server failed")).hint(ITS_OWN_LOG)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use jmespath::ast::{Ast, KeyValuePair};
 use jmespath::functions::{ArgumentType, CustomFunction, Signature};
-use jmespath::{Expression, Rcvar, Runtime, Variable};
+use jmespath::{Context, Rcvar, Runtime, Variable};
 use serde_json::{Number, Value};
 
 use crate::error::{Error, Result};
@@ -20,7 +20,10 @@ const SPELLED_NUMBER: &str = "$serde_json::private::Number";
 
 /// A compiled expression.
 #[derive(Debug)]
-pub struct Filter(Expression<'static>);
+pub struct Filter {
+    text: String,
+    ast: Ast,
+}
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let mut runtime = Runtime::new();
@@ -68,20 +71,44 @@ impl Filter {
             refused(why.lines().next().unwrap_or("it cannot be read"))
         })?;
         mend_numbers(&mut ast);
-        Ok(Self(Expression::new(expression, ast, &RUNTIME)))
+        Ok(Self {
+            text: expression.to_owned(),
+            ast,
+        })
     }
 
     /// Whether `object` satisfies it.
     pub fn matches(&self, object: Value) -> bool {
-        Variable::try_from(object)
-            .ok()
-            .and_then(|object| self.0.search(object).ok())
-            .is_some_and(|found| found.is_truthy())
+        let object = Rcvar::new(variable(object));
+        let mut context = Context::new(&self.text, &RUNTIME);
+        jmespath::interpret(&object, &self.ast, &mut context).is_ok_and(|found| found.is_truthy())
     }
 
     /// Whether the JSON object `text` satisfies it; text that is no JSON does not.
     pub fn matches_text(&self, text: &str) -> bool {
         serde_json::from_str(text).is_ok_and(|object| self.matches(object))
+    }
+}
+
+/// A value as the evaluator has it. Its own conversion goes through serialization and would spoil numbers as its parser does.
+fn variable(value: Value) -> Variable {
+    match value {
+        Value::Null => Variable::Null,
+        Value::Bool(value) => Variable::Bool(value),
+        Value::Number(number) => Variable::Number(number),
+        Value::String(text) => Variable::String(text),
+        Value::Array(entries) => Variable::Array(
+            entries
+                .into_iter()
+                .map(|entry| Rcvar::new(variable(entry)))
+                .collect(),
+        ),
+        Value::Object(members) => Variable::Object(
+            members
+                .into_iter()
+                .map(|(name, value)| (name, Rcvar::new(variable(value))))
+                .collect(),
+        ),
     }
 }
 

@@ -256,6 +256,14 @@ fn chain_for(
     Ok(chain)
 }
 
+/// What a certificate in DER says of itself, for one that a server showed.
+pub fn certificate_facts(der: &[u8]) -> Result<IdentityFacts> {
+    facts(
+        &[CertificateDer::from(der.to_vec())],
+        Path::new("the server's answer"),
+    )
+}
+
 fn facts(chain: &[CertificateDer<'static>], path: &Path) -> Result<IdentityFacts> {
     let Some(leaf) = chain.first() else {
         return Err(Error::usage(format!(

@@ -1,1 +1,632 @@
-//! Tests.
+//! What a Monitoring node and the way to it do wrong: each fault with its words, its exit status and what went over the wire.
+//! TLS has a file of its own; what must never be sent twice is in `safety`.
+
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use netapi::lab::LabOptions;
+use serde_json::{Value, json};
+
+use crate::support::lab::{self, faulty};
+use crate::support::{netapi, stderr, stdout};
+
+const LIST: &str = "GET /admin/API/mnt/Session/ActiveList";
+
+/// A fault of every request, what `sessions` then says (HOST stands for the node), a part of the hint, and the exit status.
+const FAULTS: &[(&str, &str, &str, i32)] = &[
+    (
+        "unauthorized",
+        "HOST: user or password was refused (HTTP 401)",
+        "ISE locks an account after a few wrong passwords",
+        4,
+    ),
+    (
+        "unauthorized-html",
+        "HOST: user or password was refused (HTTP 401)",
+        "MnT Admin",
+        4,
+    ),
+    (
+        "forbidden",
+        "HOST: the account may not do this (HTTP 403)",
+        "MnT Admin",
+        4,
+    ),
+    (
+        "not-found-path",
+        "HOST: the server does not know this path (HTTP 404)",
+        "host and port",
+        5,
+    ),
+    (
+        "bad-request",
+        "HOST: the server refused the request as malformed (HTTP 400)",
+        "--trace",
+        5,
+    ),
+    (
+        "wrong-node",
+        "HOST: this node is not a Monitoring node (HTTP 500): This host is not a MnT node. MnT REST APIs can not be executed on this node",
+        "--mnt-host, ISE_MNT_FQDN",
+        5,
+    ),
+    (
+        "server-error",
+        "HOST: the server failed (HTTP 500): The session directory could not be read: its database connection was lost",
+        "log",
+        5,
+    ),
+    (
+        "overload-502",
+        "HOST: the Monitoring node is overloaded or restarting (HTTP 502)",
+        "wait some minutes",
+        5,
+    ),
+    (
+        "overload-503",
+        "HOST: the Monitoring node is overloaded or restarting (HTTP 503)",
+        "wait some minutes",
+        5,
+    ),
+    (
+        "gateway-timeout-504",
+        "HOST: the Monitoring node did not answer its gateway in time (HTTP 504)",
+        "wait a minute",
+        7,
+    ),
+    (
+        "login-page",
+        "HOST: the server answered with a web page (HTTP 200)",
+        "login page",
+        5,
+    ),
+    (
+        "redirect",
+        "HOST redirects to /admin/login.jsp (HTTP 302); redirects are not followed",
+        "the API is not enabled",
+        5,
+    ),
+    (
+        "empty-body",
+        "HOST: the list of sessions is missing: empty answer",
+        "check host and port",
+        5,
+    ),
+    (
+        "doctype",
+        "HOST: the list of sessions: a document type, which ISE never sends, at byte 55",
+        "ISE",
+        5,
+    ),
+    (
+        "entity",
+        "HOST: the list of sessions: unknown entity '&undeclared;', at byte 145",
+        "ISE",
+        5,
+    ),
+    (
+        "deep-nesting",
+        "HOST: the list of sessions: nested deeper than 64 elements, at byte 280",
+        "ISE",
+        5,
+    ),
+    (
+        "huge-field",
+        "HOST: the list of sessions: a piece of it is longer than 1114112 bytes, at byte 117",
+        "ISE",
+        5,
+    ),
+];
+
+/// The message and the hint on standard error.
+fn told(text: &str) -> (&str, &str) {
+    let (message, hint) = text.split_once('\n').unwrap_or((text, ""));
+    (
+        message.strip_prefix("netapi: ").unwrap_or(message),
+        hint.strip_prefix("hint: ").unwrap_or("").trim_end(),
+    )
+}
+
+#[test]
+fn every_fault_has_its_words_its_status_and_one_request() {
+    for (fault, message, hint, status) in FAULTS {
+        let lab = faulty(&[fault]);
+        let run = lab.mnt(&["sessions"]).assert();
+        let text = stderr(&run);
+        let (said, hinted) = told(&text);
+        assert_eq!(said, message.replace("HOST", &lab.host()), "{fault}");
+        assert!(hinted.contains(hint), "{fault}: {text}");
+        assert_eq!(text.lines().count(), 2, "{fault}: {text}");
+        assert_eq!(run.get_output().status.code(), Some(*status), "{fault}");
+        assert_eq!(stdout(&run), "", "{fault}");
+        assert_eq!(lab.requests(), [LIST], "{fault}");
+    }
+}
+
+/// The same faults meet a single document, which another parser reads.
+#[test]
+fn single_documents_meet_the_same_faults() {
+    for (fault, _, _, status) in FAULTS {
+        let lab = faulty(&[fault]);
+        for command in [&["count"][..], &["version"]] {
+            let run = lab.mnt(command).assert().code(*status);
+            assert!(
+                stderr(&run).contains(&lab.host()),
+                "{fault}: {}",
+                stderr(&run)
+            );
+            assert!(
+                stderr(&run).contains("\nhint: "),
+                "{fault}: {}",
+                stderr(&run)
+            );
+            assert_eq!(stdout(&run), "", "{fault}");
+        }
+        assert_eq!(lab.requests().len(), 2, "{fault}");
+    }
+}
+
+#[test]
+fn an_error_as_json_is_one_object_with_all_its_facts() {
+    let lab = faulty(&["overload-503"]);
+    for arguments in [
+        &["count", "--json"][..],
+        &["--json", "count"],
+        &["count", "--format", "jsonl"],
+    ] {
+        let run = lab.mnt(arguments).assert().code(5);
+        let text = stderr(&run);
+        assert_eq!(text.lines().count(), 1);
+        let error: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            error,
+            json!({"error": {
+                "kind": "overloaded",
+                "message": format!("{}: the Monitoring node is overloaded or restarting (HTTP 503)", lab.host()),
+                "hint": "wait some minutes before the next try: repeated lists are what keeps it down",
+                "host": lab.host(),
+                "status": 503,
+                "exitCode": 5
+            }})
+        );
+    }
+}
+
+/// "No such session" and "not a Monitoring node" come with the same status and the same code.
+#[test]
+fn a_500_is_told_apart_by_what_it_says() {
+    let lab = lab::lab();
+    let run = lab.mnt(&["session", "00:00:5E:00:53:99"]).assert().code(3);
+    let text = stderr(&run);
+    assert!(text.starts_with(&format!(
+        "netapi: {}: no session (HTTP 500): Session data is not available for 00:00:5E:00:53:99\nhint: ",
+        lab.host()
+    )));
+    assert_eq!(
+        lab.requests(),
+        ["GET /admin/API/mnt/Session/MACAddress/00:00:5E:00:53:99"]
+    );
+    for (fault, word) in [
+        ("wrong-node", "this node is not a Monitoring node"),
+        ("server-error", "the server failed (HTTP 500)"),
+    ] {
+        let lab = faulty(&[fault]);
+        let run = lab.mnt(&["session", "00:00:5E:00:53:99"]).assert().code(5);
+        assert!(stderr(&run).contains(word));
+        assert_eq!(lab.requests().len(), 1);
+    }
+}
+
+/// A wrong password fanned out would lock the administrator's account.
+#[test]
+fn a_bulk_run_ends_at_the_first_refusal() {
+    let list = (0..1000).fold(String::new(), |mut list, number| {
+        writeln!(
+            list,
+            "02:00:00:00:{:02X}:{:02X}",
+            number / 256,
+            number % 256
+        )
+        .unwrap();
+        list
+    });
+    for fault in ["unauthorized", "unauthorized-html", "forbidden"] {
+        for command in ["session", "auth-status"] {
+            let lab = faulty(&[fault]);
+            let run = lab
+                .mnt(&[command, "-", "--jobs", "10"])
+                .write_stdin(list.as_str())
+                .assert()
+                .code(4);
+            assert_eq!(lab.requests().len(), 1, "{fault}, {command}");
+            assert_eq!(stderr(&run).matches("netapi: ").count(), 1);
+            assert_eq!(stdout(&run), "");
+        }
+    }
+    // Also among the detail calls of a list that was allowed.
+    let lab = faulty(&["unauthorized:/MACAddress/"]);
+    lab.mnt(&["sessions", "--detail"]).assert().code(4);
+    assert_eq!(lab.requests().len(), 2);
+}
+
+/// A list that broke off is never taken for a whole one: its rows stay, then the error, then a status that is not 0.
+#[test]
+fn a_broken_list_keeps_its_rows_and_ends_in_an_error() {
+    for (fault, rows, message) in [
+        (
+            "truncated",
+            33,
+            "HOST: the list of sessions broke off after 33 of 50 rows",
+        ),
+        (
+            "reset",
+            33,
+            "the list of sessions broke off after 33 of 50 rows: the answer of HOST broke off before its end: the connection was reset",
+        ),
+        (
+            "count-mismatch",
+            50,
+            "HOST: the list of sessions: announced 53, sent 50",
+        ),
+    ] {
+        let lab = faulty(&[fault]);
+        let message = message.replace("HOST", &lab.host());
+        for format in ["table", "jsonl", "json", "yaml", "csv", "tsv"] {
+            let run = lab.mnt(&["sessions", "--format", format]).assert().code(5);
+            let out = stdout(&run);
+            assert_eq!(
+                out.matches("C8:5B:76:C6:59:62").count(),
+                1,
+                "{fault} {format}"
+            );
+            let found = match format {
+                "json" => {
+                    assert!(serde_json::from_str::<Value>(&out).is_err(), "{out}");
+                    assert!(!out.trim_end().ends_with(']'), "{out}");
+                    out.matches("\"server\"").count()
+                }
+                "yaml" => out.matches(" server: psn").count(),
+                "csv" | "tsv" => out.lines().count() - 1,
+                _ => out.lines().count(),
+            };
+            assert_eq!(found, rows, "{fault} {format}");
+            let errors = stderr(&run);
+            assert!(
+                errors.contains(&message) && errors.contains("hint"),
+                "{fault} {format}: {errors}"
+            );
+        }
+        assert_eq!(lab.requests().len(), 6, "a list is not asked for again");
+    }
+}
+
+#[test]
+fn a_sorted_list_that_broke_off_is_an_error_too() {
+    let lab = faulty(&["truncated"]);
+    let run = lab.mnt(&["sessions", "--sort", "MAC"]).assert().code(5);
+    assert!(stderr(&run).contains("broke off after 33 of 50 rows"));
+    let run = lab
+        .mnt(&["sessions", "--jq", "length", "--json"])
+        .assert()
+        .code(5);
+    assert_ne!(stdout(&run).trim(), "50");
+}
+
+/// `xml` is the document as it came, up to where it broke.
+#[test]
+fn a_raw_document_that_broke_off_is_an_error_too() {
+    for fault in ["truncated", "reset"] {
+        let lab = faulty(&[fault]);
+        let run = lab.mnt(&["sessions", "--format", "xml"]).assert().code(5);
+        assert!(stdout(&run).starts_with("<?xml"));
+        assert!(!stdout(&run).contains("</activeList>"));
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_replaced() {
+    let lab = faulty(&["invalid-utf8"]);
+    let run = lab.mnt(&["sessions"]).assert().success();
+    assert_eq!(stdout(&run).lines().count(), 50);
+    assert!(stdout(&run).contains('\u{fffd}'));
+    assert_eq!(lab.requests(), [LIST]);
+}
+
+/// An older root and older spellings of yes and no are the same document.
+#[test]
+fn old_spellings_are_understood() {
+    let lab = faulty(&["old-root", "verdict-strings"]);
+    let run = lab.mnt(&["sessions"]).assert().success();
+    assert_eq!(stdout(&run).lines().count(), 50);
+    let run = lab
+        .mnt(&["explain", "C8:5B:76:C6:59:62"])
+        .assert()
+        .success();
+    assert!(stdout(&run).starts_with("C8:5B:76:C6:59:62  on the network"));
+}
+
+#[test]
+fn a_server_that_trickles_or_falls_silent_times_out() {
+    for fault in ["slow", "stalled"] {
+        let lab = faulty(&[fault]);
+        for command in ["sessions", "count"] {
+            let started = Instant::now();
+            let run = lab.mnt(&[command, "--timeout", "1s"]).assert().code(7);
+            assert!(started.elapsed() < Duration::from_secs(10), "{fault}");
+            let text = stderr(&run);
+            assert!(
+                text.contains(&format!(
+                    "the answer of {} stalled: less than 1 kB came within 1s\nhint: --timeout allows more time",
+                    lab.host()
+                )),
+                "{text}"
+            );
+            assert_eq!(stdout(&run), "");
+        }
+        assert_eq!(lab.requests().len(), 2, "{fault}");
+    }
+}
+
+#[test]
+fn a_connection_that_dies_before_the_answer_is_unreachable() {
+    let lab = faulty(&["reset-early"]);
+    let run = lab.mnt(&["count"]).assert().code(6);
+    assert!(stderr(&run).starts_with(&format!(
+        "netapi: {} closed the connection before it answered\nhint: ",
+        lab.host()
+    )));
+    assert_eq!(
+        lab.requests(),
+        ["GET /admin/API/mnt/Session/ActiveCount"; 2],
+        "a read is asked twice, not more"
+    );
+    assert!(lab.entries().iter().all(|entry| entry.status.is_none()));
+}
+
+#[test]
+fn a_name_that_does_not_resolve() {
+    let lab = lab::lab();
+    let host = "no-such-node.invalid";
+    let run = lab.mnt(&["count", "--mnt-host", host]).assert().code(6);
+    let text = stderr(&run);
+    assert!(
+        text.starts_with(&format!("netapi: cannot resolve {host}: ")),
+        "{text}"
+    );
+    assert!(text.contains(&format!("--resolve {host}:")), "{text}");
+    assert_eq!(lab.requests(), [""; 0]);
+}
+
+#[test]
+fn a_closed_port() {
+    let port = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let lab = lab::lab();
+    let port = port.to_string();
+    let run = lab.mnt(&["count", "--mnt-port", &port]).assert().code(6);
+    let text = stderr(&run);
+    assert!(
+        text.starts_with(&format!(
+            "netapi: cannot connect to localhost:{port}: the connection was refused\nhint: nothing listens there"
+        )),
+        "{text}"
+    );
+}
+
+/// A server that takes the connection and says nothing at all, not even TLS.
+#[test]
+fn a_silent_port_times_out_while_connecting() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let lab = lab::lab();
+    let run = lab
+        .mnt(&["count", "--mnt-port", &port, "--connect-timeout", "500ms"])
+        .assert()
+        .code(7);
+    let text = stderr(&run);
+    assert!(
+        text.contains(&format!("no connection to localhost:{port} within 500ms")),
+        "{text}"
+    );
+    assert!(text.contains("--connect-timeout"), "{text}");
+}
+
+/// What is wrong before a request is formed: the message says what and how it is written, and nothing is sent.
+#[test]
+fn bad_input_is_refused_before_anything_is_sent() {
+    let lab = lab::lab();
+    let mac = "C8:5B:76:C6:59:62";
+    let cases: &[(&[&str], &str)] = &[
+        (
+            &["session", "C8:5B:76:C6:59"],
+            "'C8:5B:76:C6:59' is not a MAC address; write it as C8:5B:76:C6:59:62",
+        ),
+        (&["explain", "zz"], "'zz' is not a MAC address"),
+        (&["coa", "10.0.0.1"], "'10.0.0.1' is not a MAC address"),
+        (
+            &["session", "--ip", "10.0.0.300"],
+            "'10.0.0.300' is not an IP address",
+        ),
+        (
+            &["session", "--nas", "switch"],
+            "'switch' is not an IP address",
+        ),
+        (
+            &["sessions", "--ip", "10.0.0"],
+            "'10.0.0' is not an IP address",
+        ),
+        (
+            &["sessions", "--mac", "xyz"],
+            "'xyz' is not a MAC address or the beginning of one; write it as C8:5B:76",
+        ),
+        (
+            &["session"],
+            "<MAC|--ip <IP>|--user <USER>|--nas <IP>|--session-id <ID>>",
+        ),
+        (
+            &["session", mac, "--ip", "10.0.0.1"],
+            "'[MAC]' cannot be used with '--ip <IP>'",
+        ),
+        (
+            &["session", "--user", "a", "--nas", "10.0.0.1"],
+            "'--user <USER>' cannot be used with '--nas <IP>'",
+        ),
+        (&["coa"], "<MAC|--mac <MAC>>"),
+        (
+            &["coa", mac, "--type", "nudge"],
+            "[possible values: reauth, disconnect, port-bounce, port-shutdown]",
+        ),
+        (
+            &["delete", mac, "--all"],
+            "'[MAC]' cannot be used with '--all'",
+        ),
+        (
+            &["count", "--posture", "--profiler"],
+            "'--posture' cannot be used with '--profiler'",
+        ),
+        (
+            &["auth-list", "--since", "yesterday"],
+            "`yesterday` is no point in time\nhint: write RFC 3339",
+        ),
+        (
+            &["auth-list", "--since", "2026-03-01T08:00:00"],
+            "`2026-03-01T08:00:00` has no time zone",
+        ),
+        (
+            &["auth-list", "--since", "1h", "--until", "2h"],
+            "the window is empty: --since ",
+        ),
+        (
+            &["auth-status", mac, "--since", "6d"],
+            "'6d' is out of range: the node looks back from 1s to 5d",
+        ),
+        (
+            &["auth-status", mac, "--since", "0s"],
+            "'0s' is out of range",
+        ),
+        (
+            &["auth-status", mac, "--since", "10"],
+            "add a unit: `10s`, `10m`, `10h`",
+        ),
+        (
+            &["auth-status", mac, "--records", "many"],
+            "invalid value 'many' for '--records <N>'",
+        ),
+        (
+            &["acct-status", mac, "--since", "soon"],
+            "`soon` is no length of time",
+        ),
+        (&["failure-reasons", "0"], "0 is not in 1.."),
+        (&["sessions", "--limit", "-1"], "unexpected argument '-1'"),
+        (
+            &["sessions", "--limit", "ten"],
+            "invalid value 'ten' for '--limit <N>'",
+        ),
+        (
+            &["sessions", "--detail", "--jobs", "11"],
+            "11 is not in 1..=10",
+        ),
+        (
+            &["sessions", "--format", "pdf"],
+            "'pdf' is not an output format",
+        ),
+        (
+            &["sessions", "--jq", ".["],
+            "the --jq expression is wrong at character 3",
+        ),
+        (
+            &["sessions", "--format", "xml", "--nas", "10.50.1.10"],
+            "--format xml is the document as the server sent it",
+        ),
+        (
+            &["watch", "--interval", "10ms"],
+            "each poll is the whole list; at least 1s",
+        ),
+        (
+            &["count", "--timeout", "soon"],
+            "--timeout is wrong: `soon` is no length of time",
+        ),
+        (
+            &["count", "--mnt-port", "99999"],
+            "99999 is not in 0..=65535",
+        ),
+        (&["count", "--mnt-host", "https://ise/x"], "--mnt-host"),
+        (
+            &["count", "--cacert", "/nonexistent/ca.pem"],
+            "cannot use the CA bundle /nonexistent/ca.pem: No such file",
+        ),
+        (
+            &["count", "--cacert", "/dev/null"],
+            "cannot use the CA bundle /dev/null: there is no certificate in it",
+        ),
+        (
+            &["count", "--pin-sha256", "abc"],
+            "--pin-sha256 is no SHA-256 fingerprint",
+        ),
+        (&["count", "--resolve", "a:b"], "cannot use --resolve a:b"),
+        (
+            &["count", "--password-file", "/nonexistent/p"],
+            "/nonexistent/p",
+        ),
+    ];
+    for (arguments, message) in cases {
+        let run = lab.mnt(arguments).assert();
+        let text = stderr(&run);
+        assert_eq!(
+            run.get_output().status.code(),
+            Some(2),
+            "{arguments:?}: {text}"
+        );
+        assert!(text.contains(message), "{arguments:?}: {text}");
+        assert_eq!(stdout(&run), "", "{arguments:?}");
+    }
+    assert_eq!(lab.requests(), [""; 0]);
+}
+
+#[test]
+fn an_unknown_field_lists_the_valid_ones() {
+    let lab = lab::lab();
+    for arguments in [
+        ["sessions", "--fields", "MAC,NOPE"],
+        ["sessions", "--sort", "NOPE"],
+    ] {
+        let run = lab.mnt(&arguments).assert().code(2);
+        assert_eq!(
+            stderr(&run),
+            "netapi: unknown field 'NOPE'\n\
+             hint: the fields here are: MAC, IP, USER, NAS, SERVER, user_name, calling_station_id, nas_ip_address, \
+             acct_session_id, audit_session_id, server, framed_ip_address, framed_ipv6_address\n"
+        );
+        assert_eq!(stdout(&run), "");
+    }
+}
+
+#[test]
+fn without_any_settings_the_way_in_is_shown() {
+    let run = netapi().args(["ise", "mnt", "count"]).assert().code(2);
+    let text = stderr(&run);
+    assert!(
+        text.starts_with(
+            "netapi: no MnT host is set\nhint: give `--mnt-host HOST`, set ISE_MNT_FQDN"
+        )
+    );
+    assert!(text.contains("netapi ise lab run --"));
+    assert_eq!(stdout(&run), "");
+}
+
+/// A node that recovers: detail calls wait for it, the list is whole.
+#[test]
+fn an_overload_that_passes_is_waited_for() {
+    let lab = lab::with(LabOptions {
+        sessions: 3,
+        faults: vec!["overload-503@1:/MACAddress/".parse().unwrap()],
+        ..LabOptions::default()
+    });
+    let run = lab.mnt(&["sessions", "--detail"]).assert().success();
+    assert_eq!(stdout(&run).lines().count(), 3);
+    assert!(stdout(&run).contains("GigabitEthernet1/0/5"));
+    assert_eq!(lab.requests().len(), 5);
+}

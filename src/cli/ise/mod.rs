@@ -1,8 +1,11 @@
-//! `netapi ise`: the Monitoring node, and the lab.
+//! `netapi ise`: the Monitoring node, pxGrid, the doctor that looks at both, and the lab.
 
+mod doctor;
 #[cfg(feature = "lab")]
 mod lab;
 mod mnt;
+mod pxgrid;
+mod steps;
 
 use std::process::ExitCode;
 
@@ -17,6 +20,11 @@ pub(crate) enum Ise {
     /// The Monitoring node: sessions, authentications, change of authorization
     #[command(subcommand, arg_required_else_help = true)]
     Mnt(mnt::Mnt),
+    /// pxGrid: sessions, groups, quarantine, TrustSec and the other services
+    #[command(subcommand, arg_required_else_help = true)]
+    Pxgrid(pxgrid::Pxgrid),
+    /// Walk the path to the Monitoring node and to pxGrid, and say what is wrong
+    Doctor(doctor::Doctor),
     /// A simulated ISE on this machine, to learn, test and script against
     #[cfg(feature = "lab")]
     #[command(subcommand, arg_required_else_help = true)]
@@ -28,6 +36,8 @@ impl Ise {
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         match self {
             Self::Mnt(command) => command.run(context),
+            Self::Pxgrid(command) => command.run(context),
+            Self::Doctor(command) => command.run(context),
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.run(context),
         }

@@ -6,64 +6,19 @@ use std::fmt::Write;
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::body::Part;
 use super::xml::Xml;
 use crate::lab::faults::FaultKind;
+use crate::lab::wire::{Answer, Part};
 
-const XML: &str = "application/xml;charset=UTF-8";
-const HTML: &str = "text/html;charset=UTF-8";
+pub(super) const XML: &str = "application/xml;charset=UTF-8";
 const LOGIN: &str = "/admin/login.jsp";
 const HUGE_FIELD: usize = 100_000_000;
 const NESTING: usize = 100_000;
 
-/// Status, head and body of an answer.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) content_type: Option<&'static str>,
-    pub(super) location: Option<&'static str>,
-    pub(super) parts: VecDeque<Part>,
-}
-
 impl Answer {
-    fn new(status: u16, content_type: Option<&'static str>, text: String) -> Self {
-        Self {
-            status,
-            content_type,
-            location: None,
-            parts: VecDeque::from([Part::Bytes(Bytes::from(text))]),
-        }
-    }
-
     /// A document with status 200.
     pub(super) fn document(xml: Xml) -> Self {
         Self::new(200, Some(XML), xml.finish())
-    }
-
-    /// A document of parts with status 200.
-    pub(super) fn stream(part: Part) -> Self {
-        Self {
-            parts: VecDeque::from([part]),
-            ..Self::new(200, Some(XML), String::new())
-        }
-    }
-
-    /// A status without a body.
-    pub(super) fn bare(status: u16) -> Self {
-        Self {
-            parts: VecDeque::new(),
-            ..Self::new(status, None, String::new())
-        }
-    }
-
-    /// A status with the servlet container's or the gateway's page. What 400 and 404 carry is in no source; a page is what the container sends by default.
-    pub(super) fn page(status: u16, title: &str) -> Self {
-        Self::new(
-            status,
-            Some(HTML),
-            format!(
-                "<!doctype html><html lang=\"en\"><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-            ),
-        )
     }
 
     /// "No session for `what`": status 500, code 34110.
@@ -169,8 +124,8 @@ impl Answer {
                 |text| memchr::memchr_iter(b'>', text).nth(1).map(|at| at + 1),
                 || vec![Part::Fill(b"<n>", NESTING), Part::Fill(b"</n>", NESTING)],
             ),
-            FaultKind::Truncated => self.cut(None),
-            FaultKind::Reset => self.cut(Some(Part::Reset)),
+            FaultKind::Truncated => self.cut(b"</", None),
+            FaultKind::Reset => self.cut(b"</", Some(Part::Reset)),
             FaultKind::Stalled => self.parts = VecDeque::from([Part::Silence]),
             _ => {}
         }
@@ -178,56 +133,6 @@ impl Answer {
 
     fn insert_in_field(&mut self, part: Part) {
         self.insert(|text| memmem::find(text, b"</"), || vec![part]);
-    }
-
-    /// Inserts parts where `place` says in the first piece.
-    fn insert(
-        &mut self,
-        place: impl FnOnce(&[u8]) -> Option<usize>,
-        parts: impl FnOnce() -> Vec<Part>,
-    ) {
-        let mut first = self.take_first();
-        let tail = place(&first)
-            .filter(|at| *at <= first.len())
-            .map(|at| first.split_off(at));
-        if let Some(tail) = tail {
-            self.parts.push_front(Part::Bytes(tail));
-            for part in parts().into_iter().rev() {
-                self.parts.push_front(part);
-            }
-        }
-        self.parts.push_front(Part::Bytes(first));
-    }
-
-    /// Cuts the body inside an end tag: the last one in the first two thirds of its first piece, or the first one at all.
-    fn cut(&mut self, then: Option<Part>) {
-        let mut first = self.take_first();
-        let at = first
-            .get(..first.len() * 2 / 3)
-            .and_then(|text| memmem::rfind(text, b"</"))
-            .or_else(|| memmem::find(&first, b"</"))
-            .map_or(first.len() / 2, |at| at + 3);
-        first.truncate(at);
-        self.parts = VecDeque::from([Part::Bytes(first)]);
-        self.parts.extend(then);
-    }
-
-    fn take_first(&mut self) -> Bytes {
-        match self.parts.pop_front() {
-            Some(Part::Bytes(bytes)) => bytes,
-            Some(Part::Rows(mut rows)) => {
-                let mut piece = String::new();
-                if rows.write_piece(&mut piece) {
-                    self.parts.push_front(Part::Rows(rows));
-                }
-                piece.into()
-            }
-            Some(other) => {
-                self.parts.push_front(other);
-                Bytes::new()
-            }
-            None => Bytes::new(),
-        }
     }
 }
 

@@ -37,14 +37,14 @@ pub(super) fn session_parameters(session: &LabSession, verdict: Verdict) -> Xml 
     xml.element("response", &response(session));
     xml.element("audit_session_id", &session.audit_session_id());
     xml.element("nas_port_id", &session.port());
-    xml.element("posture_status", "");
-    xml.element("selected_azn_profiles", role.profiles);
+    xml.element("posture_status", session.posture_status());
+    xml.element("selected_azn_profiles", session.profiles());
     xml.element("service_type", role.service_type);
     xml.element("message_code", "5200");
     xml.time("auth_acsview_timestamp", session.authenticated_at() + 2);
     xml.number("auth_id", session.auth_id());
     xml.element("identity_store", role.identity_store);
-    xml.optional("cts_security_group", role.security_group);
+    xml.optional("cts_security_group", session.security_group());
     if let Some(nas) = nas {
         xml.element("location", &nas.location());
         xml.element("device_type", nas.device_type());
@@ -55,7 +55,7 @@ pub(super) fn session_parameters(session: &LabSession, verdict: Verdict) -> Xml 
     }
     xml.element("other_attr_string", &other_attributes(session, None));
     accounting(&mut xml, session);
-    xml.optional("security_group", role.security_group);
+    xml.optional("security_group", session.security_group());
     xml.boolean("started", true, Verdict::Boolean);
     xml.boolean("stopped", false, Verdict::Boolean);
     xml.element("endpoint_policy", session.device().policy);
@@ -75,8 +75,8 @@ pub(super) fn session_by_id(session: &LabSession) -> Xml {
     xml.element("session_state", "STARTED");
     xml.element("session_source", "0");
     xml.element("authentication_rule", role.authentication_rule);
-    xml.element("authorization_rule", role.authorization_rule);
-    xml.element("selected_authz_profiles", role.profiles);
+    xml.element("authorization_rule", session.authorization_rule());
+    xml.element("selected_authz_profiles", session.profiles());
     xml.time("auth_timestamp", session.authenticated_at());
     xml.time("acct_timestamp", session.accounted_at());
     xml.element("dead_timestamp", "");
@@ -94,12 +94,12 @@ pub(super) fn session_by_id(session: &LabSession) -> Xml {
     xml.element("nas_port_id", &session.port());
     xml.element("auth_method", role.method);
     xml.element("auth_protocol", role.protocol);
-    xml.element("posture_status", "");
+    xml.element("posture_status", session.posture_status());
     xml.element("endpoint_policy", session.device().policy);
     xml.element("destination_ip_address", psn_address(session));
     xml.element("server", session.psn());
     xml.element("user_type", role.user_type);
-    xml.optional("cts_security_group", role.security_group);
+    xml.optional("cts_security_group", session.security_group());
     let [octets_in, octets_out, packets_in, packets_out] = session.traffic();
     xml.number("paks_in", packets_in);
     xml.number("paks_out", packets_out);
@@ -175,18 +175,18 @@ pub(super) fn response(session: &LabSession) -> String {
         session.psn(),
         session.index() % 10_000
     );
-    if role.vlan > 0 {
+    if session.vlan() > 0 {
         let _ = write!(
             text,
             "Tunnel-Type=(tag=1) VLAN; Tunnel-Private-Group-ID=(tag=1) {}; ",
-            role.vlan
+            session.vlan()
         );
     }
-    if role.security_group_tag > 0 {
+    if session.security_group_tag() > 0 {
         let _ = write!(
             text,
             "cisco-av-pair=cts:security-group-tag={:04x}-00; ",
-            role.security_group_tag
+            session.security_group_tag()
         );
     }
     if role.method == "mab" {
@@ -221,7 +221,7 @@ pub(super) fn other_attributes(session: &LabSession, failure: Option<&Reason>) -
     part("ISEPolicySetName", role.policy_set);
     part("IdentityPolicyMatchedRule", role.authentication_rule);
     let (authorization_rule, outcome) = match failure {
-        None => (role.authorization_rule, "AuthenticationPassed"),
+        None => (session.authorization_rule(), "AuthenticationPassed"),
         Some(_) => ("Default", "AuthenticationFailed"),
     };
     part("AuthorizationPolicyMatchedRule", authorization_rule);

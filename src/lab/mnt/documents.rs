@@ -122,7 +122,7 @@ fn attempt_fields(
     xml.element("audit_session_id", &id);
     xml.element("nas_port_id", &endpoint.port());
     xml.element("posture_status", "");
-    xml.element("selected_azn_profiles", given(role.profiles));
+    xml.element("selected_azn_profiles", given(endpoint.profiles()));
     xml.element("service_type", role.service_type);
     xml.element("message_code", if passed { "5200" } else { "5400" });
     xml.raw(|out| {
@@ -136,7 +136,7 @@ fn attempt_fields(
         xml.element("location", &nas.location());
         xml.element("device_type", nas.device_type());
     }
-    xml.element("cts_security_group", given(role.security_group));
+    xml.element("cts_security_group", given(endpoint.security_group()));
     xml.element("user_type", role.user_type);
     xml.element(
         "other_attr_string",

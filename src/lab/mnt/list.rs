@@ -11,6 +11,7 @@ use crate::lab::directory::Directory;
 use crate::lab::population::LabSession;
 use crate::lab::state::Changes;
 use crate::lab::text::{push_ipv4, push_number};
+use crate::lab::wire::Pieces;
 
 /// A piece is sent when it is at least this long: one TLS record's worth is 16 KiB, and four of them amortise the system call.
 const PIECE: usize = 64 * 1024;
@@ -52,8 +53,24 @@ impl Rows {
         }
     }
 
-    /// Appends a piece of at least 64 KiB, or the rest; false when that was the end.
-    pub(super) fn write_piece(&mut self, out: &mut String) -> bool {
+    fn session(&self, index: u64) -> Option<LabSession> {
+        self.changes
+            .apply(self.directory.population.session(index))
+            .filter(|session| self.window.contains(&session.authenticated_at()))
+    }
+
+    fn count(&self) -> u64 {
+        let sessions = self.directory.population.sessions();
+        if self.window == (i64::MIN..=i64::MAX) {
+            return self.changes.present(sessions);
+        }
+        let rows = (0..sessions).filter(|index| self.session(*index).is_some());
+        u64::try_from(rows.count()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Pieces for Rows {
+    fn write_piece(&mut self, out: &mut String) -> bool {
         out.reserve(PIECE + 2048);
         let begin = out.len();
         if !self.started {
@@ -79,21 +96,6 @@ impl Rows {
             }
         }
         true
-    }
-
-    fn session(&self, index: u64) -> Option<LabSession> {
-        self.changes
-            .apply(self.directory.population.session(index))
-            .filter(|session| self.window.contains(&session.authenticated_at()))
-    }
-
-    fn count(&self) -> u64 {
-        let sessions = self.directory.population.sessions();
-        if self.window == (i64::MIN..=i64::MAX) {
-            return self.changes.present(sessions);
-        }
-        let rows = (0..sessions).filter(|index| self.session(*index).is_some());
-        u64::try_from(rows.count()).unwrap_or(u64::MAX)
     }
 }
 

@@ -1,10 +1,8 @@
 //! The Monitoring node: HTTPS with Basic authentication, the XML documents of ISE 3.3, and the faults that were asked for.
 //!
-//! [`server`](self) takes connections; [`routes`] decides answers; [`list`], [`details`] and [`documents`] write them; [`answer`] and [`body`] spoil and send them.
+//! [`server`](self) takes connections; [`routes`] decides answers; [`list`], [`details`] and [`documents`] write them; [`answer`] spoils them.
 
 mod answer;
-mod authorization;
-mod body;
 mod details;
 mod documents;
 mod list;

@@ -8,15 +8,15 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use percent_encoding::percent_decode_str;
 
-use super::answer::Answer;
-use super::body::Part;
 use super::list::{Head, Rows};
 use super::xml::Verdict;
 use super::{details, documents};
 use crate::lab::directory::Directory;
 use crate::lab::faults::FaultKind;
+use crate::lab::mac::parse_mac;
 use crate::lab::population::LabSession;
 use crate::lab::state::Change;
+use crate::lab::wire::{Answer, Part};
 
 const BASE: &str = "/admin/API/mnt/";
 const EVERY_TIME: RangeInclusive<i64> = i64::MIN..=i64::MAX;
@@ -140,7 +140,7 @@ impl Question<'_> {
         };
         let changes = self.directory.state.changes(self.now);
         let rows = Rows::new(Arc::clone(self.directory), changes, window, head);
-        Answer::stream(Part::Rows(Box::new(rows)))
+        Answer::stream(super::answer::XML, Part::Rows(Box::new(rows)))
     }
 
     fn detail(&self, session: Option<LabSession>, asked: &str) -> Answer {
@@ -265,21 +265,6 @@ fn bad_request() -> Answer {
 /// Whether `node` names the PSN, by its short name or in full.
 fn is_node(node: &str, psn: &str) -> bool {
     node == psn || node.strip_prefix(psn) == Some(".lab.example")
-}
-
-/// A MAC in the only form that the node takes, upper case with colons.
-fn parse_mac(text: &str) -> Option<[u8; 6]> {
-    let upper = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
-    let mut mac = [0; 6];
-    let mut parts = text.split(':');
-    for octet in &mut mac {
-        let part = parts.next()?;
-        if part.len() != 2 || !part.bytes().all(upper) {
-            return None;
-        }
-        *octet = u8::from_str_radix(part, 16).ok()?;
-    }
-    parts.next().is_none().then_some(mac)
 }
 
 /// A bound of a window: the word `null`, or a time in the node's zone, which is this machine's.

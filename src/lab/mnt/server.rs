@@ -1,10 +1,8 @@
 //! Connections of the Monitoring node: TLS, HTTP/1.1 with keep-alive, one log entry a request.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -14,21 +12,18 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::answer::Answer;
-use super::authorization::read_basic;
-use super::body::LabBody;
 use super::routes::Question;
 use crate::lab::certificates::Flavour;
 use crate::lab::deployment::{MNT_NODE, PASSWORD, USER};
 use crate::lab::directory::Directory;
 use crate::lab::faults::{FaultKind, Faults};
 use crate::lab::log::{RequestEntry, RequestLog};
+use crate::lab::wire::{Answer, LabBody, Resettable, read_basic};
 
 /// A handshake that takes longer is given up, so that silent connections do not pile up.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -71,10 +66,7 @@ async fn connection(node: Arc<MntNode>, stream: TcpStream, number: u64) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let stream = Resettable {
-        stream,
-        reset: Arc::clone(&reset),
-    };
+    let stream = Resettable::new(stream, Arc::clone(&reset));
     let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await else {
         return;
     };
@@ -161,59 +153,4 @@ fn decide(
         answer.spoil(*fault);
     }
     answer
-}
-
-/// A TCP stream that is reset instead of closed when its flag is set.
-struct Resettable {
-    stream: TcpStream,
-    reset: Arc<AtomicBool>,
-}
-
-impl Drop for Resettable {
-    fn drop(&mut self) {
-        if self.reset.load(Ordering::Relaxed) {
-            // Closing with nothing to linger for sends RST. If it cannot be set the client sees an early end, which is what it gets anyway.
-            let _ = self.stream.set_zero_linger();
-        }
-    }
-}
-
-impl AsyncRead for Resettable {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Resettable {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }

@@ -27,12 +27,14 @@ mod numbering;
 mod reasons;
 mod roles;
 mod session;
+mod verdict;
 
 pub use attempts::Attempt;
 pub use nas::Nas;
 pub use reasons::{CATALOGUE, Reason};
 pub use roles::{Device, Role};
 pub use session::LabSession;
+pub use verdict::{QUARANTINE_GROUP, QUARANTINE_PROFILE, QUARANTINE_TAG};
 
 use std::net::Ipv4Addr;
 
@@ -128,6 +130,11 @@ impl Population {
     pub fn find_by_mac(&self, mac: [u8; 6]) -> Option<LabSession> {
         self.endpoint_of_mac(mac)
             .filter(|endpoint| endpoint.index() < self.sessions)
+    }
+
+    /// The endpoints that have a MAC, sessions first, with or without a session now.
+    pub fn endpoints(&self) -> impl DoubleEndedIterator<Item = u64> + use<> {
+        (0..self.sessions).chain(session::FIRST_FAILED..session::FIRST_FAILED + self.failed_only())
     }
 
     /// The session that was assigned this address.

@@ -56,6 +56,7 @@ pub struct LabSession {
     authenticated_at: i64,
     accounted_at: i64,
     reconnections: u32,
+    pub(super) quarantined: bool,
 }
 
 impl LabSession {
@@ -89,6 +90,7 @@ impl LabSession {
             authenticated_at,
             accounted_at: authenticated_at + age / INTERIM * INTERIM,
             reconnections: 0,
+            quarantined: false,
         }
     }
 
@@ -105,6 +107,12 @@ impl LabSession {
         self.authenticated_at = at;
         self.accounted_at = at;
         self.reconnections = times;
+        self
+    }
+
+    /// Marks that an ANC policy holds the endpoint in quarantine.
+    pub(in crate::lab) fn quarantined(mut self) -> Self {
+        self.quarantined = true;
         self
     }
 

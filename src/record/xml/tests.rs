@@ -490,4 +490,19 @@ proptest! {
             prop_assert_eq!(sink.records[0].text(&format!("f{i}")).unwrap_or_default(), expected);
         }
     }
+
+    #[test]
+    fn plain_fields_are_read_as_the_tokenizer_would(
+        fields in proptest::collection::vec(("[a-c]|framed_ipv6_address|n:a|a-b", "[ x>é\\]]{0,4}|a&amp;b|<i>1</i>| <!---->y"), 0..8),
+        layout in "[ \n]{0,2}|z",
+    ) {
+        let with = |close: &str| {
+            let fields: Vec<String> = fields.iter().map(|(name, text)| format!("{layout}<{name}>{text}</{name}{close}>")).collect();
+            let row = format!("<activeSession>{}</activeSession>", fields.concat());
+            let (lines, outcome) = read(&format!("<activeList>{row}{row}</activeList>"), &LIST);
+            (lines, outcome.map_err(|error| error.kind()))
+        };
+        // Only the tokenizer takes an end tag with a blank in it.
+        prop_assert_eq!(with(""), with(" "));
+    }
 }

@@ -45,6 +45,21 @@ impl TestLab {
         command
     }
 
+    /// `netapi ise mnt …` as a plain process, pointed at this lab.
+    pub(crate) fn process(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = super::process();
+        command
+            .envs(self.lab.environment())
+            .args(["ise", "mnt"])
+            .args(arguments);
+        command
+    }
+
+    /// `localhost:PORT`, as messages name it.
+    pub(crate) fn host(&self) -> String {
+        format!("localhost:{}", self.variable("ISE_MNT_PORT"))
+    }
+
     /// What arrived, as `METHOD path`, oldest first.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.entries()

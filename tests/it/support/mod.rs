@@ -30,6 +30,30 @@ pub(crate) fn netapi() -> Command {
     command
 }
 
+/// The same as a plain process: for tests that read while it runs, signal it, or close its pipes.
+pub(crate) fn process() -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_netapi"));
+    command
+        .env_clear()
+        .envs(
+            KEPT.iter()
+                .filter_map(|name| Some((*name, std::env::var_os(name)?))),
+        )
+        .env("HOME", "/nonexistent")
+        .env("TZ", "UTC")
+        .stdin(std::process::Stdio::null());
+    command
+}
+
+/// Waits until `done`; a condition that never comes is a failure that says `what`.
+pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let started = std::time::Instant::now();
+    while !done() {
+        assert!(started.elapsed() < PATIENCE, "never came: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Standard output as text.
 pub(crate) fn stdout(assert: &Assert) -> String {
     String::from_utf8(assert.get_output().stdout.clone()).expect("standard output is UTF-8")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::lab::population::MOST_SESSIONS;
-use crate::lab::{Fault, LabOptions};
+use crate::lab::{Fault, LabOptions, MOST_NODES};
 
 /// What the lab is like.
 #[derive(Args, Debug)]
@@ -19,6 +19,12 @@ pub(crate) struct Options {
     /// Port of the Monitoring node instead of a free one
     #[arg(long, value_name = "PORT")]
     listen_mnt: Option<u16>,
+    /// How many pxGrid nodes there are, 1 to 4
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_NODES)))]
+    nodes: u16,
+    /// Port of the first pxGrid node instead of a free one; the others take the ports after it
+    #[arg(long, value_name = "PORT")]
+    listen_pxgrid: Option<u16>,
     /// Directory for the certificates instead of a temporary one
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -47,6 +53,8 @@ impl Options {
             faults: self.faults,
             dir: self.dir,
             listen_mnt: self.listen_mnt,
+            nodes: self.nodes,
+            listen_pxgrid: self.listen_pxgrid,
             log: self.log,
         }
     }

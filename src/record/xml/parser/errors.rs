@@ -8,6 +8,9 @@ use crate::record::RecordSink;
 /// What to do about an answer that does not come from the API.
 pub(crate) const NOT_THE_API: &str = "this may be a login page: check that host and port are the Monitoring node's, and that the account is an internal administrator with the MnT Admin role";
 
+/// What to do about a document that ISE does not write.
+const NOT_OF_ISE: &str = "ISE sends no such document: check that host and port are the Monitoring node's, and that no gateway on the way changes its answers";
+
 impl<S: RecordSink> Parser<'_, S> {
     /// A [`Kind::Malformed`] error that says `what` at byte `at` of the document.
     pub(in super::super) fn malformed(&self, what: &str, at: u64) -> Error {
@@ -15,6 +18,7 @@ impl<S: RecordSink> Parser<'_, S> {
             Kind::Malformed,
             format!("{}: {what}, at byte {at}", self.document.name),
         )
+        .hint(NOT_OF_ISE)
     }
 
     /// `error` ended the reading; says how far it got. Before the root there is nothing to say.
@@ -57,6 +61,7 @@ impl<S: RecordSink> Parser<'_, S> {
             Kind::Malformed,
             format!("the answer is <{root}>, not {}", self.document.name),
         )
+        .hint(NOT_OF_ISE)
     }
 
     pub(super) fn document_type(&self, name: &str, at: u64) -> Error {

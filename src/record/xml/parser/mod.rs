@@ -3,9 +3,11 @@
 //! It is fed pieces of text and keeps its own stack of open elements, since the tokenizer is started anew for each piece; it reads nothing itself.
 
 mod errors;
+mod plain;
 mod text;
 
 use std::borrow::Cow;
+use std::io::BufRead;
 use std::ops::ControlFlow;
 
 use quick_xml::Reader;
@@ -197,6 +199,11 @@ impl<'d, S: RecordSink> Parser<'d, S> {
             if self.summary.stopped_early {
                 break;
             }
+            if self.row > 0 && self.starts.len() == self.row && pending.is_none() {
+                let length = self.plain_fields(body.get(used..).unwrap_or_default(), at)?;
+                reader.stream().consume(length);
+                used += length;
+            }
             if self.foreign.is_some() && at > MAX_FOREIGN {
                 return Err(self.foreign_root());
             }
@@ -252,7 +259,7 @@ impl<'d, S: RecordSink> Parser<'d, S> {
             return Ok(());
         }
         if self.row > 0 {
-            return self.open_field(level - self.row, local(name), pending, at);
+            return self.open_field(level - self.row, name, pending, at);
         }
         if level == 1 {
             return self.open_root(tag, at);
@@ -330,7 +337,7 @@ impl<'d, S: RecordSink> Parser<'d, S> {
         at: u64,
     ) -> Result<()> {
         if below == 1 {
-            self.in_list = name == LIST;
+            self.in_list = name.ends_with(LIST) && local(name) == LIST;
             return self.mixed(pending, at);
         }
         if self.in_list {

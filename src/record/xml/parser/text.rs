@@ -164,6 +164,10 @@ pub(super) fn local(name: &str) -> &str {
 
 /// Whether text is layout: nothing but XML white space.
 pub(super) fn is_blank(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+    text.bytes().all(is_layout)
+}
+
+/// XML white space.
+pub(super) fn is_layout(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }

@@ -1,7 +1,7 @@
 //! HTTP Basic as the server sees it: who came, and with the right password? Nothing else.
 
 /// A user and a password from a header's value.
-pub(super) fn read_basic(header: &[u8]) -> Option<(String, String)> {
+pub(in crate::lab) fn read_basic(header: &[u8]) -> Option<(String, String)> {
     let text = std::str::from_utf8(header).ok()?;
     let (scheme, encoded) = text.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {

@@ -13,22 +13,26 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use super::list::Rows;
-
 /// Pause between the bytes of a slow answer.
 const SLOWLY: Duration = Duration::from_secs(1);
 /// Before a reset what was sent gets this long to leave, or the peer would see the reset first.
 const LEAVE: Duration = Duration::from_millis(20);
 const FILL_PIECE: usize = 64 * 1024;
 
+/// A document that is written as it is sent.
+pub(in crate::lab) trait Pieces: Send {
+    /// Appends a piece of at least 64 KiB, or the rest; false when that was the end.
+    fn write_piece(&mut self, out: &mut String) -> bool;
+}
+
 /// A part of a body.
-pub(super) enum Part {
+pub(in crate::lab) enum Part {
     /// As it is.
     Bytes(Bytes),
     /// A pattern this many times over, made as it is sent.
     Fill(&'static [u8], usize),
     /// A list.
-    Rows(Box<Rows>),
+    Rows(Box<dyn Pieces>),
     /// Nothing more, for ever.
     Silence,
     /// The connection is reset.
@@ -36,7 +40,7 @@ pub(super) enum Part {
 }
 
 /// A body of parts.
-pub(super) struct LabBody {
+pub(in crate::lab) struct LabBody {
     parts: VecDeque<Part>,
     slow: bool,
     pause: Option<Pin<Box<Sleep>>>,
@@ -45,7 +49,7 @@ pub(super) struct LabBody {
 
 impl LabBody {
     /// `reset` is set before the body fails, so that the connection's owner resets it.
-    pub(super) fn new(parts: VecDeque<Part>, slow: bool, reset: Arc<AtomicBool>) -> Self {
+    pub(in crate::lab) fn new(parts: VecDeque<Part>, slow: bool, reset: Arc<AtomicBool>) -> Self {
         Self {
             parts,
             slow,

@@ -1,0 +1,101 @@
+//! The pxGrid side of a [`Context`]: who we are on the grid, and a client over its nodes. Everything that can be wrong with certificate,
+//! key and name is said here, before the first connection.
+
+use jiff::Timestamp;
+
+use super::Context;
+use crate::error::{Error, Result};
+use crate::pxgrid::{Account, Control, ServiceClient};
+use crate::settings::PxgridSettings;
+use crate::transport::identity::{IdentityFacts, needs_password, read_identity};
+use crate::transport::{Client, Identity};
+
+impl Context {
+    /// The client for pxGrid's services; nothing is sent yet. Asks for a missing passphrase or password.
+    pub(crate) fn pxgrid(&self) -> Result<ServiceClient> {
+        let settings = self.settings.pxgrid()?;
+        let identity = self.identity(&settings)?;
+        let facts = identity.as_ref().map(|(_, facts)| facts);
+        for warning in facts.map_or_else(Vec::new, |facts| facts.warnings(Timestamp::now())) {
+            self.reporter.warn(&warning);
+        }
+        let account = self.account(&settings, facts)?;
+        let client = self.pxgrid_http(&settings, identity.map(|(identity, _)| identity))?;
+        Ok(ServiceClient::new(control(&settings, client, account)?))
+    }
+
+    /// The client certificate that the settings name, if they name one.
+    pub(crate) fn identity(
+        &self,
+        settings: &PxgridSettings,
+    ) -> Result<Option<(Identity, IdentityFacts)>> {
+        let Some(certificate) = &settings.certificate else {
+            return Ok(None);
+        };
+        let key = settings.key.as_deref();
+        let mut password = settings.key_password.clone();
+        if password.is_none() && needs_password(certificate, key)? {
+            let file = key.unwrap_or(certificate);
+            password = Some(
+                self.settings
+                    .ask(&format!("Passphrase of {}", file.display()))?,
+            );
+        }
+        read_identity(certificate, key, password.as_ref()).map(Some)
+    }
+
+    /// Our name, and the password of a password account.
+    pub(crate) fn account(
+        &self,
+        settings: &PxgridSettings,
+        certificate: Option<&IdentityFacts>,
+    ) -> Result<Account> {
+        let common_name = certificate.and_then(|facts| facts.common_name.as_deref());
+        let name = settings.client_name.as_deref().or(common_name);
+        let mut password = settings.account_password.clone();
+        if certificate.is_none() && password.is_none() {
+            let why = Error::usage("no client certificate and no pxGrid account password is set")
+                .hint("give --cert FILE --key FILE (or PXGRID_CERT, PXGRID_KEY); for a password account, --client-name NAME --client-password-file FILE (or ISE_PXGRID_PASSWORD)");
+            let Some(name) = name else {
+                return Err(why);
+            };
+            let asked = self
+                .settings
+                .ask(&format!("Password of the pxGrid account {name}"));
+            password = Some(asked.map_err(|_| why)?);
+        }
+        let name = name.ok_or_else(|| {
+            Error::usage("no pxGrid client name is set, and no certificate has one")
+                .hint("give --client-name NAME, or set ISE_PXGRID_CLIENT_NAME")
+        })?;
+        Ok(Account {
+            name: name.parse()?,
+            password,
+        })
+    }
+
+    /// The HTTP client for control calls and services.
+    pub(crate) fn pxgrid_http(
+        &self,
+        settings: &PxgridSettings,
+        identity: Option<Identity>,
+    ) -> Result<Client> {
+        let mut options = self.client_options(&settings.connection, false)?;
+        options.tls.identity = identity;
+        options.identity_files = settings
+            .certificate
+            .clone()
+            .map(|certificate| (certificate, settings.key.clone()));
+        Client::new(options)
+    }
+}
+
+/// Control calls to the nodes of the settings.
+pub(crate) fn control(
+    settings: &PxgridSettings,
+    client: Client,
+    account: Account,
+) -> Result<Control> {
+    let hosts = settings.nodes.iter().map(ToString::to_string).collect();
+    Control::new(client, hosts, account)
+}

@@ -1,0 +1,235 @@
+//! `netapi ise pxgrid anc`: Adaptive Network Control. What reads is asked as any service is; orders to put a policy on an endpoint, or to take it
+//! off, are in `order`.
+
+mod order;
+
+use std::net::IpAddr;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+
+use super::ask::{Ask, ready};
+use crate::cli::Context;
+use crate::cli::input;
+use crate::error::Result;
+use crate::pxgrid::anc;
+use crate::record::{JsonText, Mac, Record};
+use crate::render::Shape;
+
+const SERVICE: &str = "anc";
+const NO_POLICY: &str = "`netapi ise pxgrid anc policies` lists the policies";
+
+/// `netapi ise pxgrid anc …`
+#[derive(Subcommand, Debug)]
+pub(crate) enum Anc {
+    /// The policies and what they do
+    #[command(after_help = "Example:\n  netapi ise pxgrid anc policies")]
+    Policies,
+    /// One policy
+    #[command(after_help = "Example:\n  netapi ise pxgrid anc policy quarantine --json")]
+    Policy(Named),
+    /// Make a policy
+    Create(Create),
+    /// Delete a policy
+    #[command(after_help = "\
+Examples:
+  netapi ise pxgrid anc delete quarantine
+  netapi ise pxgrid anc delete quarantine --dry-run")]
+    Delete(Named),
+    /// Endpoints that have a policy
+    Endpoints(Endpoints),
+    /// The policy of one endpoint
+    Endpoint(Endpoint),
+    /// Put a policy on endpoints
+    Apply(order::Apply),
+    /// Take the policy off endpoints
+    Clear(order::Clear),
+    /// How far an operation is
+    Status(Status),
+}
+
+/// A policy's name.
+#[derive(Args, Debug)]
+pub(crate) struct Named {
+    /// The policy's name
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+/// What ISE does to an endpoint with the policy (reference pxgrid-api, section 3.3).
+#[derive(ValueEnum, Debug, Clone, Copy)]
+enum Action {
+    /// Authorize it as quarantined
+    #[value(alias = "QUARANTINE")]
+    Quarantine,
+    /// Shut its switch port
+    #[value(alias = "SHUT_DOWN", alias = "shutdown")]
+    ShutDown,
+    /// Take its switch port down and up again
+    #[value(alias = "PORT_BOUNCE")]
+    PortBounce,
+    /// Authenticate it again
+    #[value(alias = "RE_AUTHENTICATE", alias = "reauthenticate")]
+    ReAuthenticate,
+}
+
+impl Action {
+    fn wire(self) -> &'static str {
+        match self {
+            Self::Quarantine => "QUARANTINE",
+            Self::ShutDown => "SHUT_DOWN",
+            Self::PortBounce => "PORT_BOUNCE",
+            Self::ReAuthenticate => "RE_AUTHENTICATE",
+        }
+    }
+}
+
+/// Arguments of `create`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  netapi ise pxgrid anc create quarantine --action quarantine
+  netapi ise pxgrid anc create bounce --action port-bounce --dry-run")]
+pub(crate) struct Create {
+    /// The new policy's name
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// What it does; repeatable
+    #[arg(long, value_name = "ACTION", required = true, ignore_case = true)]
+    action: Vec<Action>,
+}
+
+/// Arguments of `endpoints`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  netapi ise pxgrid anc endpoints
+  netapi ise pxgrid anc endpoints --by-nas --json")]
+pub(crate) struct Endpoints {
+    /// Those that have their policy at one network device (apply --nas) as well
+    #[arg(long)]
+    by_nas: bool,
+}
+
+/// Arguments of `endpoint`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  netapi ise pxgrid anc endpoint C8:5B:76:C6:59:62
+  netapi ise pxgrid anc endpoint C8:5B:76:C6:59:62 --nas 10.50.1.10")]
+pub(crate) struct Endpoint {
+    /// The endpoint's MAC address
+    #[arg(value_name = "MAC", value_parser = input::mac)]
+    mac: Mac,
+    /// The network device at which it has the policy
+    #[arg(long, value_name = "IP", value_parser = input::ip)]
+    nas: Option<IpAddr>,
+}
+
+/// Arguments of `status`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  netapi ise pxgrid anc status ise-admin-1:42
+
+While the operation runs the state is the answer, with exit status 0; a failed one
+ends with 5.")]
+pub(crate) struct Status {
+    /// The operation's id, as apply and clear print it
+    #[arg(value_name = "OPERATION-ID")]
+    id: String,
+}
+
+impl Anc {
+    /// Asks and prints.
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        match self {
+            Self::Policies => {
+                Ask::new(SERVICE, "getPolicies", "no policies")
+                    .list(context)
+                    .await
+            }
+            Self::Policy(Named { name }) => {
+                Ask::new(SERVICE, "getPolicyByName", NO_POLICY)
+                    .with("name", name)
+                    .one(context)
+                    .await
+            }
+            Self::Create(create) => create.run(context).await,
+            Self::Delete(Named { name }) => delete(&name, context).await,
+            Self::Endpoints(Endpoints { by_nas }) => {
+                let operation = if by_nas {
+                    "getEndpointPolicies"
+                } else {
+                    "getEndpoints"
+                };
+                Ask::new(SERVICE, operation, "no endpoint has a policy")
+                    .list(context)
+                    .await
+            }
+            Self::Endpoint(Endpoint { mac, nas }) => {
+                let operation = if nas.is_some() {
+                    "getEndpointByNasIpAddress"
+                } else {
+                    "getEndpointByMacAddress"
+                };
+                let nothing =
+                    "it has no policy; `netapi ise pxgrid anc endpoints` lists those that have one";
+                Ask::new(SERVICE, operation, nothing)
+                    .with("macAddress", mac.to_string())
+                    .with_some("nasIpAddress", nas.map(|nas| nas.to_string()))
+                    .one(context)
+                    .await
+            }
+            Self::Apply(apply) => apply.run(context).await,
+            Self::Clear(clear) => clear.run(context).await,
+            Self::Status(status) => status.run(context).await,
+        }
+    }
+}
+
+impl Create {
+    async fn run(self, context: &Context) -> Result<()> {
+        let actions: Vec<&str> = self.action.iter().map(|action| action.wire()).collect();
+        let body = json!({ "name": self.name, "actions": actions });
+        let columns = Ask::new(SERVICE, "createPolicy", "").columns()?;
+        let client = ready(context, SERVICE, "createPolicy", &body).await?;
+        let mut answer = client.query(SERVICE, "createPolicy", &body).await?;
+        if answer.names().is_empty() {
+            // Some releases answer with nothing: what was asked for is then what there is.
+            answer = JsonText::from_value(body);
+        }
+        context.print(&[Record::Json(answer)], columns, Shape::Single, "")
+    }
+}
+
+async fn delete(name: &str, context: &Context) -> Result<()> {
+    let body = json!({ "name": name });
+    let client = ready(context, SERVICE, "deletePolicyByName", &body).await?;
+    client
+        .query(SERVICE, "deletePolicyByName", &body)
+        .await
+        .map_err(|error| match error.kind() {
+            crate::error::Kind::NotFound => error.hint(NO_POLICY),
+            _ => error,
+        })?;
+    let record = Record::from_value(json!({ "deleted": name }));
+    let columns: &[_] = &[crate::render::column("DELETED", "deleted")];
+    context.print(&[record], columns, Shape::Single, "")
+}
+
+impl Status {
+    async fn run(self, context: &Context) -> Result<()> {
+        let body = json!({ "operationId": self.id });
+        let columns = Ask::new(SERVICE, "getOperationStatus", "").columns()?;
+        let client = ready(context, SERVICE, "getOperationStatus", &body).await?;
+        let status = anc::status(&client, &self.id).await?;
+        let state = status.state;
+        let record = Record::Json(status.json.clone());
+        context.print(&[record], columns, Shape::Single, "")?;
+        match state {
+            anc::State::Failure => order::told(&status),
+            anc::State::Success | anc::State::Running => Ok(()),
+        }
+    }
+}

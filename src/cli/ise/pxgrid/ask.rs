@@ -1,0 +1,177 @@
+//! One operation of the catalogue, asked and printed: what every command that only reads a service runs. The catalogue says whether the
+//! answer is a list or one thing, which columns it has and how it is paged; a command adds the request's members and its own filter.
+
+use std::ops::ControlFlow;
+
+use serde_json::{Map, Value, json};
+
+use super::columns;
+use crate::cli::Context;
+use crate::error::{Error, Kind, Result};
+use crate::pxgrid::catalogue::{self, Operation};
+use crate::pxgrid::{ServiceClient, rest};
+use crate::record::{Record, RecordSink};
+use crate::render::{Column, Shape};
+use crate::transport::Effect;
+
+/// An operation and its request.
+pub(super) struct Ask {
+    service: &'static str,
+    operation: &'static str,
+    body: Map<String, Value>,
+    nothing: &'static str,
+}
+
+impl Ask {
+    /// An operation of a service (by alias); `nothing` is said of an empty list, and is the hint where one thing is not there.
+    pub(super) fn new(
+        service: &'static str,
+        operation: &'static str,
+        nothing: &'static str,
+    ) -> Self {
+        Self {
+            service,
+            operation,
+            body: Map::new(),
+            nothing,
+        }
+    }
+
+    /// Adds a member to the request.
+    pub(super) fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.body.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// The same where there is a value.
+    pub(super) fn with_some(self, member: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(member, value),
+            None => self,
+        }
+    }
+
+    fn row(&self) -> Result<&'static Operation> {
+        catalogue::operation(self.service, self.operation).ok_or_else(|| {
+            Error::new(
+                Kind::Failed,
+                format!("{} has no operation {}", self.service, self.operation),
+            )
+        })
+    }
+
+    /// The columns of the answer.
+    pub(super) fn columns(&self) -> Result<Vec<Column>> {
+        self.row().map(columns::of)
+    }
+
+    /// Streams a list to standard output, page by page where the service pages.
+    pub(super) async fn list(self, context: &Context) -> Result<()> {
+        self.list_where(context, |_| true).await
+    }
+
+    /// The same; only rows that are `wanted` are printed.
+    pub(super) async fn list_where(
+        mut self,
+        context: &Context,
+        wanted: impl Fn(&Record) -> bool + Send + 'static,
+    ) -> Result<()> {
+        let row = self.row()?;
+        if let Some(paging) = row.paging
+            && let Some(limit) = context.global.limit
+            && context.global.sort.is_none()
+        {
+            // A page larger than what is wanted would be thrown away.
+            let rows = limit.clamp(1, paging.rows);
+            self.body.insert(paging.count.to_owned(), json!(rows));
+        }
+        let body = Value::Object(self.body);
+        let client = ready(context, self.service, self.operation, &body).await?;
+        let output = context.output_of("rows", columns::of(row), Shape::List)?;
+        let sink = Where {
+            wanted,
+            inner: output,
+        };
+        let (sink, outcome) = client.list(self.service, self.operation, &body, sink).await;
+        context.end_list(sink.inner, outcome, self.nothing)?;
+        Ok(())
+    }
+
+    /// Prints one thing in full.
+    ///
+    /// Errors: [`Kind::NotFound`] where the service knows nothing.
+    pub(super) async fn one(self, context: &Context) -> Result<()> {
+        let columns = self.columns()?;
+        let body = Value::Object(self.body);
+        let client = ready(context, self.service, self.operation, &body).await?;
+        let answer = client
+            .query(self.service, self.operation, &body)
+            .await
+            .map_err(|error| match error.kind() {
+                Kind::NotFound => error.hint(self.nothing),
+                _ => error,
+            })?;
+        context.print(&[Record::Json(answer)], columns, Shape::Single, "")
+    }
+}
+
+/// The client for one operation, when it may be sent: `--read-only` refuses a change before anything is connected, `--dry-run` and `--curl` show
+/// the request and end in [`Kind::NotSent`].
+pub(super) async fn ready(
+    context: &Context,
+    service: &str,
+    operation: &str,
+    body: &Value,
+) -> Result<ServiceClient> {
+    permitted(context, service, operation)?;
+    let client = context.pxgrid()?;
+    shown(context, &client, service, operation, body).await?;
+    Ok(client)
+}
+
+/// Refuses a changing operation under `--read-only`.
+pub(super) fn permitted(context: &Context, service: &str, operation: &str) -> Result<()> {
+    if catalogue::effect(service, operation) == Effect::Change && context.settings.read_only()? {
+        return Err(Error::usage(format!(
+            "{operation} of {service} changes the network, and --read-only is set"
+        ))
+        .hint("leave out --read-only, or unset NETAPI_READ_ONLY"));
+    }
+    Ok(())
+}
+
+/// Under `--dry-run` and `--curl`: shows the request with placeholders for what only a lookup could tell, and ends in [`Kind::NotSent`].
+pub(super) async fn shown(
+    context: &Context,
+    client: &ServiceClient,
+    service: &str,
+    operation: &str,
+    body: &Value,
+) -> Result<()> {
+    if !context.global.shows_only() {
+        return Ok(());
+    }
+    let control = client.control();
+    let request = rest::preview(service, operation, body, control.account())?;
+    control.client().send(request).await.map(|_| ())
+}
+
+/// Passes on wanted rows.
+struct Where<F, S> {
+    wanted: F,
+    inner: S,
+}
+
+impl<F: Fn(&Record) -> bool + Send + 'static, S: RecordSink> RecordSink for Where<F, S> {
+    fn begin(&mut self, announced: Option<u64>) -> Result<()> {
+        self.inner.begin(announced)
+    }
+
+    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        if (self.wanted)(record) {
+            self.inner.record(record)
+        } else {
+            Ok(ControlFlow::Continue(()))
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! `netapi ise pxgrid call`: any operation of any service. The answer is printed as it came, while it comes, and checked to be one whole JSON
+//! value as it passes by.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use clap::Args;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::ask::ready;
+use crate::cli::Context;
+use crate::error::{Error, Kind, Result, from_output};
+use crate::pxgrid::catalogue::{self, Reply};
+use crate::record::Record;
+use crate::render::safe::terminal_safe_lines;
+use crate::render::{Column, Format, Shape};
+use crate::transport::BodyReader;
+
+const COLUMNS: &[Column] = &[];
+
+/// Largest request that is read from standard input.
+const MAX_REQUEST: u64 = 16 * 1024 * 1024;
+
+/// What is copied at once.
+const PIECE: usize = 64 * 1024;
+
+/// Arguments.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  netapi ise pxgrid call session getSessions
+  netapi ise pxgrid call com.cisco.ise.config.anc getPolicyByName '{\"name\":\"quarantine\"}'
+  netapi ise pxgrid call anc createPolicy - < policy.json
+  netapi ise pxgrid call sxp getBindings --jq '.bindings[].ipPrefix'
+
+An operation that netapi does not know is taken to change something unless its
+name begins with 'get': --read-only refuses it, and it is sent at most once.")]
+pub(crate) struct Call {
+    /// The service, by its name or by the short one (session, anc, sxp, …)
+    #[arg(value_name = "SERVICE")]
+    service: String,
+    /// The operation
+    #[arg(value_name = "OPERATION")]
+    operation: String,
+    /// The request, a JSON object, or '-' for standard input
+    #[arg(value_name = "JSON", default_value = "{}", hide_default_value = true)]
+    json: String,
+}
+
+impl Call {
+    /// Asks and prints.
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        let body = request(&self.json)?;
+        let client = ready(context, &self.service, &self.operation, &body).await?;
+        let global = &context.global;
+        let as_it_came = matches!(global.chosen_format(), None | Some(Format::Json))
+            && global.jq.is_none()
+            && global.fields.is_empty();
+        if !as_it_came {
+            let answer = client.query(&self.service, &self.operation, &body).await?;
+            return context.print(&[Record::Json(answer)], COLUMNS, Shape::Single, "");
+        }
+        let response = client.send(&self.service, &self.operation, &body).await?;
+        let host = response.host.clone();
+        if response.status == 204 {
+            return self.nothing(&host, context);
+        }
+        let reader = response.into_reader();
+        let outcome = tokio::task::spawn_blocking(move || copy(reader))
+            .await
+            .map_err(|error| Error::new(Kind::Failed, format!("the copy ended: {error}")))?;
+        outcome.map_err(|error| match error.kind() {
+            Kind::Malformed | Kind::Truncated if error.host_name().is_none() => {
+                super::bulk::renamed(
+                    &error,
+                    format!("{host} answered {}: {}", self.operation, error.message()),
+                )
+                .host(host)
+            }
+            _ => error,
+        })
+    }
+
+    /// 204: for one thing it says that there is none, for a list that it is empty, for an operation that nobody knows it is an answer.
+    fn nothing(&self, host: &str, context: &Context) -> Result<()> {
+        let known = catalogue::operation(&self.service, &self.operation);
+        if known.is_some_and(|known| !matches!(known.reply, Reply::List(_))) {
+            return Err(Error::new(
+                Kind::NotFound,
+                format!(
+                    "{host} knows nothing for this request ({} of {})",
+                    self.operation, self.service
+                ),
+            )
+            .host(host)
+            .status(204));
+        }
+        context.reporter.note("the answer is empty (HTTP 204)");
+        Ok(())
+    }
+}
+
+/// The request's body: an argument, or standard input.
+fn request(text: &str) -> Result<Value> {
+    let mut read = String::new();
+    let text = if text == "-" {
+        io::stdin()
+            .lock()
+            .take(MAX_REQUEST + 1)
+            .read_to_string(&mut read)
+            .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
+        read.as_str()
+    } else {
+        text
+    };
+    if text.len() as u64 > MAX_REQUEST {
+        return Err(Error::usage("the request is over 16 MiB"));
+    }
+    match serde_json::from_str(text) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err(Error::usage("the request is no JSON object")
+            .hint("write it in braces: '{\"name\":\"value\"}'")),
+        Err(error) => Err(
+            Error::usage(format!("the request is no JSON: {error}")).hint(
+                "quote it for the shell: '{\"name\":\"value\"}'; '-' reads it from standard input",
+            ),
+        ),
+    }
+}
+
+/// Copies an answer to standard output, checking on the way that it is one whole JSON value.
+fn copy(reader: BodyReader) -> Result<()> {
+    let mut tee = Tee {
+        reader,
+        terminal: Context::on_terminal(),
+        failed: None,
+        last: b'\n',
+    };
+    if tee.first()? == Some(b'<') {
+        return Err(Error::new(
+            Kind::Malformed,
+            "the answer is a web page, not JSON",
+        ));
+    }
+    // The parser takes single bytes; the buffer makes it the tee's pieces.
+    let mut parser =
+        serde_json::Deserializer::from_reader(BufReader::with_capacity(PIECE, &mut tee));
+    let whole = IgnoredAny::deserialize(&mut parser).and_then(|_| parser.end());
+    drop(parser);
+    if let Some(error) = tee.failed.take() {
+        return Err(error);
+    }
+    tee.finish()?;
+    match whole {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_eof() => Err(Error::new(
+            Kind::Truncated,
+            "the JSON breaks off before its end",
+        )),
+        Err(error) => Err(Error::new(Kind::Malformed, format!("no JSON ({error})"))),
+    }
+}
+
+/// A reader that writes to standard output what it reads.
+struct Tee {
+    reader: BodyReader,
+    terminal: bool,
+    failed: Option<Error>,
+    last: u8,
+}
+
+impl Tee {
+    /// The first byte that is no white space, without consuming it.
+    fn first(&mut self) -> Result<Option<u8>> {
+        loop {
+            let piece = self.reader.fill_buf().map_err(|error| read_error(&error))?;
+            if piece.is_empty() {
+                return Ok(None);
+            }
+            if let Some(at) = piece.iter().position(|byte| !byte.is_ascii_whitespace()) {
+                return Ok(piece.get(at).copied());
+            }
+            let length = piece.len();
+            self.reader.consume(length);
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        if self.terminal {
+            let text = String::from_utf8_lossy(bytes);
+            stdout.write_all(terminal_safe_lines(&text).as_bytes())?;
+        } else {
+            stdout.write_all(bytes)?;
+        }
+        if let Some(last) = bytes.last() {
+            self.last = *last;
+        }
+        Ok(())
+    }
+
+    /// The rest after what the parser took, and a line end.
+    fn finish(&mut self) -> Result<()> {
+        let mut rest = vec![0; PIECE];
+        loop {
+            match self.read(&mut rest) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    return Err(self.failed.take().unwrap_or_else(|| read_error(&error)));
+                }
+            }
+        }
+        let mut stdout = io::stdout().lock();
+        let end = if self.last == b'\n' { "" } else { "\n" };
+        stdout
+            .write_all(end.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(|error| from_output(&error))
+    }
+}
+
+impl Read for Tee {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = match self.reader.read(into) {
+            Ok(read) => read,
+            Err(error) => {
+                self.failed = Some(read_error(&error));
+                return Err(error);
+            }
+        };
+        if let Err(error) = self.write(into.get(..read).unwrap_or_default()) {
+            self.failed = Some(from_output(&error));
+            return Err(error);
+        }
+        Ok(read)
+    }
+}
+
+fn read_error(error: &io::Error) -> Error {
+    BodyReader::error(error)
+        .unwrap_or_else(|| Error::new(Kind::Failed, format!("cannot read the answer: {error}")))
+}

@@ -1,0 +1,106 @@
+//! `netapi ise pxgrid mdm`: endpoints under mobile device management: all, one, by compliance, by operating system.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::ask::Ask;
+use crate::cli::Context;
+use crate::cli::input;
+use crate::error::Result;
+use crate::record::Mac;
+
+const NOTHING: &str = "no endpoints";
+
+/// `netapi ise pxgrid mdm …`
+#[derive(Subcommand, Debug)]
+pub(crate) enum Mdm {
+    /// Managed endpoints, or one
+    Endpoints(Endpoints),
+}
+
+/// Arguments of `endpoints`.
+#[derive(Args, Debug)]
+#[command(
+    group = clap::ArgGroup::new("which").multiple(false),
+    after_help = "\
+Examples:
+  netapi ise pxgrid mdm endpoints
+  netapi ise pxgrid mdm endpoints C8:5B:76:C6:59:62
+  netapi ise pxgrid mdm endpoints --type non-compliant
+  netapi ise pxgrid mdm endpoints --os ios --json"
+)]
+pub(crate) struct Endpoints {
+    /// One endpoint's MAC address
+    #[arg(value_name = "MAC", group = "which", value_parser = input::mac)]
+    mac: Option<Mac>,
+    /// Only endpoints in this state
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        group = "which",
+        ignore_case = true
+    )]
+    kind: Option<Kind>,
+    /// Only endpoints with this operating system
+    #[arg(long, value_name = "OS", group = "which", ignore_case = true)]
+    os: Option<Os>,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy)]
+enum Kind {
+    /// Does not meet the device manager's rules
+    #[value(alias = "NON_COMPLIANT")]
+    NonCompliant,
+    /// Known to the device manager
+    Registered,
+    /// Out of the device manager's reach
+    Disconnected,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy)]
+enum Os {
+    /// Android
+    Android,
+    /// iOS
+    Ios,
+    /// Windows
+    Windows,
+}
+
+impl Mdm {
+    /// Asks and prints.
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        let Self::Endpoints(Endpoints { mac, kind, os }) = self;
+        if let Some(mac) = mac {
+            return Ask::new(
+                "mdm",
+                "getEndpointByMacAddress",
+                "`netapi ise pxgrid mdm endpoints` lists the managed ones",
+            )
+            .with("macAddress", mac.to_string())
+            .one(context)
+            .await;
+        }
+        let ask = if let Some(kind) = kind {
+            Ask::new("mdm", "getEndpointsByType", NOTHING).with(
+                "type",
+                match kind {
+                    Kind::NonCompliant => "NON_COMPLIANT",
+                    Kind::Registered => "REGISTERED",
+                    Kind::Disconnected => "DISCONNECTED",
+                },
+            )
+        } else if let Some(os) = os {
+            Ask::new("mdm", "getEndpointsByOsType", NOTHING).with(
+                "osType",
+                match os {
+                    Os::Android => "ANDROID",
+                    Os::Ios => "IOS",
+                    Os::Windows => "WINDOWS",
+                },
+            )
+        } else {
+            Ask::new("mdm", "getEndpoints", NOTHING)
+        };
+        ask.list(context).await
+    }
+}

@@ -1,0 +1,120 @@
+//! `netapi ise pxgrid`: pxGrid's commands, one file each. What only reads a service is a row of the catalogue, asked by `ask`.
+
+mod account;
+mod anc;
+mod ask;
+mod bulk;
+mod call;
+mod columns;
+mod endpoints;
+mod groups;
+mod mdm;
+mod posture;
+mod profiler;
+mod radius;
+mod services;
+mod session;
+mod sessions;
+mod sxp;
+mod system;
+pub(super) mod test;
+mod trustsec;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use jiff::Timestamp;
+
+use crate::cli::Context;
+use crate::cli::context::DONE;
+use crate::error::{Error, Result};
+use crate::render::Format;
+
+/// `netapi ise pxgrid …`
+#[derive(Subcommand, Debug)]
+pub(crate) enum Pxgrid {
+    /// Walk the whole path to pxGrid and say what is wrong, and how to mend it
+    Test(test::Test),
+    /// Our account: make one with a password, activate it, look at it
+    #[command(subcommand, arg_required_else_help = true)]
+    Account(account::Account),
+    /// Which services are up, on which nodes, with their properties and topics
+    Services(services::Services),
+    /// All sessions
+    Sessions(sessions::Sessions),
+    /// One session in full
+    Session(session::Session),
+    /// Groups of users, or of one user
+    Groups(groups::Groups),
+    /// Adaptive Network Control: policies, and which endpoints have one
+    #[command(subcommand, arg_required_else_help = true)]
+    Anc(anc::Anc),
+    /// TrustSec: security groups, ACLs, egress policies, matrices, virtual networks
+    #[command(subcommand, arg_required_else_help = true)]
+    Trustsec(trustsec::Trustsec),
+    /// SXP: which security group tag an address has
+    #[command(subcommand, arg_required_else_help = true)]
+    Sxp(sxp::Sxp),
+    /// RADIUS failures
+    #[command(subcommand, arg_required_else_help = true)]
+    Radius(radius::Radius),
+    /// Profiler policies
+    #[command(subcommand, arg_required_else_help = true)]
+    Profiler(profiler::Profiler),
+    /// Endpoints under mobile device management
+    #[command(subcommand, arg_required_else_help = true)]
+    Mdm(mdm::Mdm),
+    /// Health and performance of ISE's nodes
+    #[command(subcommand, arg_required_else_help = true)]
+    System(system::System),
+    /// Endpoints with their profiler attributes (ISE 3.3)
+    Endpoints(endpoints::Endpoints),
+    /// Posture: endpoints, their applications and hardware (ISE 3.4)
+    #[command(subcommand, arg_required_else_help = true)]
+    Posture(posture::Posture),
+    /// Any operation of any service, the answer as it came
+    Call(call::Call),
+}
+
+impl Pxgrid {
+    /// Runs the command.
+    pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
+        if context.global.chosen_format() == Some(Format::Xml) {
+            return Err(Error::usage(
+                "--format xml is what a Monitoring node sends; pxGrid answers in JSON",
+            )
+            .hint("use --format json"));
+        }
+        Context::block_on(async {
+            match self {
+                Self::Test(command) => command.run(context).await,
+                Self::Account(command) => command.run(context).await,
+                Self::Services(command) => command.run(context).await,
+                Self::Sessions(command) => command.run(context).await,
+                Self::Session(command) => command.run(context).await,
+                Self::Groups(command) => command.run(context).await,
+                Self::Anc(command) => command.run(context).await,
+                Self::Trustsec(command) => command.run(context).await,
+                Self::Sxp(command) => command.run(context).await,
+                Self::Radius(command) => command.run(context).await,
+                Self::Profiler(command) => command.run(context).await,
+                Self::Mdm(command) => command.run(context).await,
+                Self::System(command) => command.run(context).await,
+                Self::Endpoints(command) => command.run(context).await,
+                Self::Posture(command) => command.run(context).await,
+                Self::Call(command) => command.run(context).await,
+            }
+        })?;
+        Ok(DONE)
+    }
+}
+
+/// `--since` as the request's member: RFC 3339 to the millisecond, which is as fine as ISE's own times are.
+fn timestamp(since: Option<&str>) -> Result<Option<String>> {
+    let Some(text) = since else {
+        return Ok(None);
+    };
+    let time = crate::settings::duration::parse_when(text, Timestamp::now())?;
+    let whole = Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time);
+    Ok(Some(whole.to_string()))
+}

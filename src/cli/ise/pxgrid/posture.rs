@@ -1,0 +1,51 @@
+//! `netapi ise pxgrid posture`: endpoints whose posture is known, and what was found on them. The answers' shapes are not published: they are
+//! printed as they come.
+
+use clap::{Args, Subcommand};
+
+use super::ask::Ask;
+use crate::cli::Context;
+use crate::cli::input;
+use crate::error::Result;
+use crate::record::Mac;
+
+/// `netapi ise pxgrid posture …`
+#[derive(Subcommand, Debug)]
+pub(crate) enum Posture {
+    /// MAC addresses of the endpoints whose posture is known
+    #[command(after_help = "Example:\n  netapi ise pxgrid posture macs --json")]
+    Macs,
+    /// What was found on endpoints
+    Data(Data),
+}
+
+/// Arguments of `data`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  netapi ise pxgrid posture data C8:5B:76:C6:59:62 --category hardware --json"
+)]
+pub(crate) struct Data {
+    /// The endpoints' MAC addresses
+    #[arg(value_name = "MAC", required = true, value_parser = input::mac)]
+    macs: Vec<Mac>,
+    /// Which kind of data
+    #[arg(long, value_name = "CATEGORY", default_value = "hardware")]
+    category: String,
+}
+
+impl Posture {
+    /// Asks and prints.
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        let nothing = "no endpoint has posture data; the service came with ISE 3.4";
+        let ask = match self {
+            Self::Macs => Ask::new("posture", "getPosturedMacs", nothing),
+            Self::Data(Data { macs, category }) => {
+                let macs: Vec<String> = macs.iter().map(ToString::to_string).collect();
+                Ask::new("posture", "getPostureDataByMacList", nothing)
+                    .with("macAddresses", macs)
+                    .with("category", category)
+            }
+        };
+        ask.one(context).await
+    }
+}

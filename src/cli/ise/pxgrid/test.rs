@@ -1,0 +1,252 @@
+//! `netapi ise pxgrid test`: the whole path to pxGrid, step by step, as far as it goes.
+//!
+//! A step that needs one that failed is left out; every other is done, so that one run shows all there is to mend.
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::cli::Context;
+use crate::cli::grid;
+use crate::cli::ise::steps::{Server, Step, Steps, probe};
+use crate::error::{Kind, Result};
+use crate::pxgrid::catalogue::REST_BASE_URL;
+use crate::pxgrid::control::require_enabled;
+use crate::pxgrid::{Account, ServiceClient, ServiceNode};
+use crate::settings::PxgridSettings;
+use crate::transport::Client;
+use crate::transport::identity::IdentityFacts;
+
+/// The service that every deployment with pxGrid has.
+const SERVICE: &str = "com.cisco.ise.session";
+
+/// A question that costs the server nothing: nobody has this address.
+const NOBODY: &str = "00:00:00:00:00:00";
+
+/// Arguments.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  netapi ise pxgrid test
+  netapi ise pxgrid test --json
+
+The exit status is that of the first step that failed (`netapi help exit-codes`).")]
+pub(crate) struct Test {}
+
+impl Test {
+    /// Walks and prints.
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        if context.global.shows_only() {
+            return context.pxgrid()?.ready().await.map(|_| ());
+        }
+        let mut steps = Steps::new(context)?;
+        walk(context, &mut steps).await?;
+        steps.end()
+    }
+}
+
+/// All steps of pxGrid.
+pub(in crate::cli::ise) async fn walk(context: &Context, steps: &mut Steps<'_>) -> Result<()> {
+    let settings = match context.settings.pxgrid() {
+        Ok(settings) => settings,
+        Err(error) => return steps.done(&Step::fail("settings", error)),
+    };
+    let Some((client, account)) = who(context, &settings, steps)? else {
+        return Ok(());
+    };
+    let nodes: Vec<Server> = settings
+        .nodes
+        .iter()
+        .map(|node| Server {
+            host: node.host.clone(),
+            port: node.port,
+        })
+        .collect();
+    let reached = probe(steps, &client, &nodes).await?;
+    let (Some(account), true) = (account, reached) else {
+        return Ok(());
+    };
+    let control = grid::control(&settings, client, account)?;
+    let services = ServiceClient::new(control);
+    let Some(providers) = account_and_lookup(&services, steps).await? else {
+        return Ok(());
+    };
+    service(&services, &nodes, &providers, steps).await
+}
+
+/// Certificate and name. Without a usable certificate the servers are still probed; without a client at all (a CA bundle that cannot be read) nothing is.
+fn who(
+    context: &Context,
+    settings: &PxgridSettings,
+    steps: &mut Steps<'_>,
+) -> Result<Option<(Client, Option<Account>)>> {
+    let identity = context.identity(settings);
+    let usable = identity.is_ok();
+    let identity = match identity {
+        Ok(identity) => identity,
+        Err(error) => {
+            steps.done(&Step::fail("certificate", error))?;
+            None
+        }
+    };
+    let facts = identity.as_ref().map(|(_, facts)| facts);
+    if let Some(facts) = facts {
+        for step in certificate(facts, settings.client_name.as_deref()) {
+            steps.done(&step)?;
+        }
+    }
+    let mut account = None;
+    if usable {
+        match context.account(settings, facts) {
+            Ok(ours) => {
+                let how = if facts.is_some() {
+                    "certificate"
+                } else {
+                    "password"
+                };
+                steps.done(&Step::ok(
+                    "client name",
+                    format!("{} (account by {how})", ours.name),
+                ))?;
+                account = Some(ours);
+            }
+            Err(error) => steps.done(&Step::fail("client name", error))?,
+        }
+    }
+    match context.pxgrid_http(settings, identity.map(|(identity, _)| identity)) {
+        Ok(client) => Ok(Some((client, account))),
+        Err(error) => {
+            steps.done(&Step::fail("settings", error))?;
+            Ok(None)
+        }
+    }
+}
+
+fn certificate(facts: &IdentityFacts, client_name: Option<&str>) -> Vec<Step> {
+    let mut steps: Vec<Step> = facts
+        .warnings(Timestamp::now())
+        .into_iter()
+        .map(|warning| Step::warn("certificate", warning, Some("issue a new one in ISE: Administration > pxGrid Services > Client Management > Certificates")))
+        .collect();
+    if let (Some(name), Some(common_name)) = (client_name, facts.common_name.as_deref())
+        && !name.eq_ignore_ascii_case(common_name)
+    {
+        steps.push(Step::warn(
+            "certificate",
+            format!("it was issued for '{common_name}', and our name is '{name}'"),
+            Some("ISE may hold an account to the name in its certificate: leave out --client-name, or use the certificate of that name"),
+        ));
+    }
+    if steps.is_empty() {
+        steps.push(Step::ok(
+            "certificate",
+            format!(
+                "{}, issued by {}, valid until {}",
+                facts.subject, facts.issuer, facts.not_after
+            ),
+        ));
+    }
+    steps
+}
+
+/// The providers of the session service, when the account is enabled and there are some.
+async fn account_and_lookup(
+    services: &ServiceClient,
+    steps: &mut Steps<'_>,
+) -> Result<Option<Vec<ServiceNode>>> {
+    let control = services.control();
+    let enabled = match control.activate(None).await {
+        Ok(activation) => {
+            require_enabled(&activation, &control.account().name).map(|()| activation)
+        }
+        Err(error) => Err(error),
+    };
+    match enabled {
+        Ok(activation) => {
+            let version = activation.version.unwrap_or_else(|| "unknown".to_owned());
+            steps.done(&Step::ok(
+                "account",
+                format!("enabled; pxGrid version {version}"),
+            ))?;
+        }
+        Err(error) => {
+            steps.done(&Step::fail("account", error))?;
+            return Ok(None);
+        }
+    }
+    match services.lookup(SERVICE, true).await {
+        Ok(nodes) => {
+            let names: Vec<&str> = nodes.iter().map(|node| node.node_name.as_str()).collect();
+            steps.done(&Step::ok(
+                "lookup",
+                format!("{SERVICE} on {}", names.join(", ")),
+            ))?;
+            Ok(Some(nodes))
+        }
+        Err(error) => {
+            steps.done(&Step::fail("lookup", error))?;
+            Ok(None)
+        }
+    }
+}
+
+/// The way to the service's own nodes, a secret, and one request.
+async fn service(
+    services: &ServiceClient,
+    probed: &[Server],
+    providers: &[ServiceNode],
+    steps: &mut Steps<'_>,
+) -> Result<()> {
+    let mut servers: Vec<Server> = Vec::new();
+    for server in providers.iter().filter_map(address) {
+        if !servers.contains(&server) {
+            servers.push(server);
+        }
+    }
+    // A server that was reached already is not probed again, and is enough to go on.
+    let new: Vec<Server> = servers
+        .iter()
+        .filter(|server| !probed.contains(server))
+        .cloned()
+        .collect();
+    let known = new.len() < servers.len();
+    let client = services.control().client();
+    if !new.is_empty() && !probe(steps, client, &new).await? && !known {
+        return Ok(());
+    }
+    if let Some(node) = providers.first() {
+        let step = match services.secret(&node.node_name, true).await {
+            Ok(_) => Step::ok("secret", format!("given for {}", node.node_name)),
+            Err(error) => Step::fail("secret", error),
+        };
+        steps.done(&step)?;
+    }
+    if steps.failed() {
+        return Ok(());
+    }
+    let body = json!({ "macAddress": NOBODY });
+    let answer = services
+        .query(SERVICE, "getSessionByMacAddress", &body)
+        .await;
+    let step = match answer {
+        Ok(_) => Step::ok("rest", "the session directory answers"),
+        Err(error) if error.kind() == Kind::NotFound => {
+            Step::ok("rest", "the session directory answers")
+        }
+        Err(error) => Step::fail("rest", error),
+    };
+    steps.done(&step)
+}
+
+/// Where a provider's REST operations are.
+fn address(node: &ServiceNode) -> Option<Server> {
+    let url = reqwest::Url::parse(node.property(REST_BASE_URL)?).ok()?;
+    let host = url.host_str()?;
+    Some(Server {
+        host: host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned(),
+        port: url.port_or_known_default()?,
+    })
+}

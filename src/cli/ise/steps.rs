@@ -1,0 +1,312 @@
+//! Steps of a diagnosis: what `pxgrid test` and `doctor` print, one line a step, and the probes of one server that both begin with. Goes as
+//! far as it can; the exit status is that of the first step that failed.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::cli::Context;
+use crate::cli::context::{Output, write_out};
+use crate::error::{Error, Kind, Result};
+use crate::record::{Record, RecordSink};
+use crate::render::{CellKind, Column, Format, Shape, column, terminal_safe};
+use crate::transport::identity::certificate_facts;
+use crate::transport::{Client, Seen, connect};
+
+const COLUMNS: &[Column] = &[
+    column("STEP", "step"),
+    column("RESULT", "result").kind(CellKind::Verdict),
+    column("HOST", "host"),
+    column("DETAIL", "detail"),
+    column("HINT", "hint"),
+];
+
+/// A server's certificate that expires within this time gets a warning.
+const EXPIRES_SOON_SECONDS: i64 = 30 * 24 * 3600;
+
+/// One step and what came of it.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    name: &'static str,
+    host: Option<String>,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone)]
+enum Outcome {
+    Ok(String),
+    Warn(String, Option<String>),
+    Fail(Error),
+}
+
+impl Step {
+    /// It is as it should be.
+    pub(super) fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(name, Outcome::Ok(detail.into()))
+    }
+
+    /// It works, but is worth a word.
+    pub(super) fn warn(name: &'static str, detail: impl Into<String>, hint: Option<&str>) -> Self {
+        Self::new(name, Outcome::Warn(detail.into(), hint.map(str::to_owned)))
+    }
+
+    /// It does not work.
+    pub(super) fn fail(name: &'static str, error: Error) -> Self {
+        Self::new(name, Outcome::Fail(error))
+    }
+
+    fn new(name: &'static str, outcome: Outcome) -> Self {
+        Self {
+            name,
+            host: None,
+            outcome,
+        }
+    }
+
+    /// At this host.
+    pub(super) fn at(mut self, host: &str) -> Self {
+        self.host = Some(host.to_owned());
+        self
+    }
+
+    fn failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Fail(_))
+    }
+
+    /// A failure that costs nothing, since another node does the same.
+    fn spared(mut self) -> Self {
+        if let Outcome::Fail(error) = self.outcome {
+            let hint = error.hint_text().map(str::to_owned);
+            self.outcome = Outcome::Warn(error.message().to_owned(), hint);
+        }
+        self
+    }
+
+    fn parts(&self) -> (&'static str, &str, Option<&str>) {
+        match &self.outcome {
+            Outcome::Ok(detail) => ("ok", detail, None),
+            Outcome::Warn(detail, hint) => ("warn", detail, hint.as_deref()),
+            Outcome::Fail(error) => ("fail", error.message(), error.hint_text()),
+        }
+    }
+}
+
+/// Prints steps as they are done.
+pub(super) struct Steps<'c> {
+    context: &'c Context,
+    /// `None` where a person looks: steps are then written as they are done, hints in full below them.
+    output: Option<Output>,
+    first: Option<Error>,
+}
+
+impl<'c> Steps<'c> {
+    /// Nothing done yet.
+    pub(super) fn new(context: &'c Context) -> Result<Self> {
+        let global = &context.global;
+        let person = Context::on_terminal()
+            && matches!(global.chosen_format(), None | Some(Format::Table))
+            && global.jq.is_none()
+            && global.fields.is_empty()
+            && global.sort.is_none()
+            && global.limit.is_none();
+        let output = if person {
+            None
+        } else {
+            Some(context.output_of("steps", COLUMNS, Shape::List)?)
+        };
+        Ok(Self {
+            context,
+            output,
+            first: None,
+        })
+    }
+
+    /// Whether a step failed so far.
+    pub(super) fn failed(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// Prints one.
+    pub(super) fn done(&mut self, step: &Step) -> Result<()> {
+        if let (Outcome::Fail(error), None) = (&step.outcome, &self.first) {
+            self.first = Some(error.clone());
+        }
+        let (result, detail, hint) = step.parts();
+        match &mut self.output {
+            Some(output) => {
+                let record = json!({
+                    "step": step.name, "result": result, "host": step.host, "detail": detail, "hint": hint
+                });
+                let _ = output.record(&Record::from_value(record))?;
+                Ok(())
+            }
+            None => write_out(&self.line(step.name, result, step.host.as_deref(), detail, hint)),
+        }
+    }
+
+    fn line(
+        &self,
+        name: &str,
+        result: &str,
+        host: Option<&str>,
+        detail: &str,
+        hint: Option<&str>,
+    ) -> String {
+        let color = match (self.context.style().screen.color, result) {
+            (false, _) => None,
+            (true, "ok") => Some("32"),
+            (true, "fail") => Some("31"),
+            (true, _) => Some("33"),
+        };
+        let word = match color {
+            Some(code) => format!("\x1b[{code}m{result:<4}\x1b[0m"),
+            None => format!("{result:<4}"),
+        };
+        let place = host.map(|host| format!("{host}: ")).unwrap_or_default();
+        // An error names its host itself.
+        let place = if detail.contains(place.trim_end_matches(": ")) {
+            String::new()
+        } else {
+            place
+        };
+        let mut text = format!(
+            "{word}  {name:<12} {}\n",
+            terminal_safe(&format!("{place}{detail}"))
+        );
+        if let Some(hint) = hint {
+            text.push_str("      hint: ");
+            text.push_str(&terminal_safe(hint));
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Ends: the first failure is the command's.
+    pub(super) fn end(self) -> Result<()> {
+        if let Some(output) = self.output {
+            self.context.end_list(output, Ok(()), "no steps")?;
+        }
+        match self.first {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One server to probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Server {
+    /// Name or address, IPv6 without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl Server {
+    fn shown(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// Probes servers of which one is enough: name, TCP, TLS of each. Where one is reached, what fails at others is a warning.
+///
+/// Whether one was reached.
+pub(super) async fn probe(
+    steps: &mut Steps<'_>,
+    client: &Client,
+    servers: &[Server],
+) -> Result<bool> {
+    let mut all = Vec::new();
+    for server in servers {
+        all.push(probe_one(client, server).await);
+    }
+    let reached = |done: &Vec<Step>| !done.iter().any(Step::failed);
+    let any = all.iter().any(reached);
+    for step in all.into_iter().flatten() {
+        let step = if any { step.spared() } else { step };
+        steps.done(&step)?;
+    }
+    Ok(any)
+}
+
+async fn probe_one(client: &Client, server: &Server) -> Vec<Step> {
+    let shown = server.shown();
+    let (host, port) = (server.host.as_str(), server.port);
+    let dialer = client.dialer();
+    let allowed = dialer.connect_timeout();
+    let mut steps = Vec::new();
+    match timeout(allowed, dialer.addresses(host, port)).await {
+        Ok(Ok(found)) => {
+            let found: Vec<String> = found
+                .iter()
+                .map(|address| address.ip().to_string())
+                .collect();
+            steps.push(Step::ok("name", found.join(", ")).at(&shown));
+        }
+        Ok(Err(error)) => {
+            steps.push(Step::fail("name", error).at(&shown));
+            return steps;
+        }
+        Err(_) => {
+            steps.push(Step::fail("name", slow_resolver(&shown, allowed)).at(&shown));
+            return steps;
+        }
+    }
+    match connect(dialer, host, port).await {
+        Ok(_) => steps.push(Step::ok("tcp", "connected").at(&shown)),
+        Err(error) => {
+            steps.push(Step::fail("tcp", error).at(&shown));
+            return steps;
+        }
+    }
+    let step = match client.connect(host, port).await {
+        Ok((_, seen)) => shown_certificate(&seen),
+        Err(error) => Step::fail("tls", error),
+    };
+    steps.push(step.at(&shown));
+    steps
+}
+
+fn slow_resolver(host: &str, allowed: Duration) -> Error {
+    Error::new(
+        Kind::TimedOut,
+        format!("the name of {host} did not resolve within {allowed:?}"),
+    )
+    .hint("does this computer's DNS server answer? --resolve HOST:PORT:ADDRESS goes without it")
+    .host(host)
+}
+
+/// What the server showed in a handshake that went well.
+fn shown_certificate(seen: &Seen) -> Step {
+    let facts = seen.leaf().and_then(|leaf| certificate_facts(&leaf).ok());
+    let Some(facts) = facts else {
+        return Step::ok("tls", "the handshake went well");
+    };
+    let detail = format!(
+        "{}, issued by {}, valid until {}",
+        facts.subject, facts.issuer, facts.not_after
+    );
+    if facts.not_after.as_second() - Timestamp::now().as_second() < EXPIRES_SOON_SECONDS {
+        return Step::warn(
+            "tls",
+            format!("{detail}: less than 30 days"),
+            Some("renew the node's certificate in ISE: Administration > System > Certificates"),
+        );
+    }
+    if seen.we_have_certificate() && !seen.asked_for_certificate() {
+        return Step::warn(
+            "tls",
+            format!("{detail}; the server did not ask for a client certificate"),
+            Some(
+                "is this a pxGrid node, and the pxGrid port (8910)? Without it ISE knows us by password only",
+            ),
+        );
+    }
+    Step::ok("tls", detail)
+}

@@ -1,0 +1,127 @@
+//! The events of the deployment: who changes something publishes here, the pubsub nodes subscribe. Numbers what is numbered, remembers what was said.
+//!
+//! Knows no frames and no sockets; what is lost to a slow subscriber is told to that subscriber (`RecvError::Lagged`).
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::broadcast;
+
+use crate::pxgrid::catalogue::SERVICES;
+
+/// Events that a subscriber may be behind.
+const BEHIND: usize = 4096;
+/// Events that the truth log keeps.
+const KEPT: usize = 100_000;
+
+/// One event as it was published.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The topic's path.
+    pub topic: Arc<str>,
+    /// Its number, from 0 since the publisher's start; `None` on topics that are not numbered.
+    pub sequence: Option<u64>,
+    /// The body, JSON, with the number in it.
+    pub body: Arc<str>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    next: HashMap<String, u64>,
+    truth: VecDeque<Event>,
+}
+
+/// The hub.
+#[derive(Debug)]
+pub struct Events {
+    sender: broadcast::Sender<Event>,
+    inner: Mutex<Inner>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            sender: broadcast::channel(BEHIND).0,
+            inner: Mutex::default(),
+        }
+    }
+}
+
+impl Events {
+    /// Publishes `body` on `topic`. On a numbered topic (reference pxgrid-api, section 4) the number becomes its first member.
+    pub fn publish(&self, topic: &str, body: Value) {
+        // Numbering and sending under one lock, or two publishers could send their numbers in the wrong order.
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let counter = SERVICES
+            .iter()
+            .flat_map(|service| service.topics)
+            .find(|known| known.path == topic)
+            .and_then(|known| known.sequence);
+        let (sequence, body) = match (counter, body) {
+            (Some(name), Value::Object(members)) => {
+                let next = inner.next.entry(topic.to_owned()).or_default();
+                let number = *next;
+                *next += 1;
+                let mut numbered = serde_json::Map::new();
+                numbered.insert(name.to_owned(), number.into());
+                numbered.extend(members);
+                (Some(number), Value::Object(numbered))
+            }
+            (_, body) => (None, body),
+        };
+        let event = Event {
+            topic: topic.into(),
+            sequence,
+            body: body.to_string().into(),
+        };
+        if inner.truth.len() == KEPT {
+            inner.truth.pop_front();
+        }
+        inner.truth.push_back(event.clone());
+        // An error says that nobody listens, which is nobody's loss.
+        let _ = self.sender.send(event);
+    }
+
+    /// What is published from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.sender.subscribe()
+    }
+
+    /// What was published, oldest first; the last hundred thousand.
+    pub fn truth(&self) -> Vec<Event> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.truth.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn topics_are_numbered_apart_and_the_truth_is_kept() {
+        let events = Events::default();
+        let mut receiver = events.subscribe();
+        let session = "/topic/com.cisco.ise.session";
+        events.publish(session, json!({"sessions": []}));
+        events.publish("/topic/com.cisco.ise.session.all", json!({"sessions": []}));
+        events.publish(session, json!({"sessions": []}));
+        events.publish("/topic/com.cisco.ise.config.anc.status", json!({"x": 1}));
+        let bodies: Vec<String> =
+            std::iter::from_fn(|| receiver.try_recv().ok().map(|event| event.body.to_string()))
+                .collect();
+        assert_eq!(
+            bodies,
+            [
+                r#"{"sequence":0,"sessions":[]}"#,
+                r#"{"sequence":0,"sessions":[]}"#,
+                r#"{"sequence":1,"sessions":[]}"#,
+                r#"{"x":1}"#
+            ]
+        );
+        assert_eq!(events.truth().len(), 4);
+        assert_eq!(events.truth()[2].sequence, Some(1));
+    }
+}

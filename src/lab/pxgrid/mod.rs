@@ -1,0 +1,73 @@
+//! The pxGrid nodes: mutual TLS, the control API, every service's REST operations, and the events that they publish (reference pxgrid-api).
+//!
+//! | part | holds |
+//! | --- | --- |
+//! | `server` | connections, who is asking, which faults meet a request |
+//! | `control`, `accounts` | accounts, lookups, secrets, registrations |
+//! | `services` | which node provides what, and who answers an operation |
+//! | `sessions`, `anc`, `trustsec`, `radius`, `system`, `devices` | the services |
+//! | `listing`, `json`, `reply` | how answers are written |
+//! | [`hub`] | events |
+//!
+//! It answers as ISE 3.4 would where the reference knows how; the WebSocket is not here.
+
+mod accounts;
+mod anc;
+mod control;
+mod devices;
+pub(super) mod hub;
+mod json;
+mod listing;
+mod radius;
+mod reply;
+mod server;
+mod services;
+mod sessions;
+mod system;
+mod trustsec;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::directory::Directory;
+use accounts::Accounts;
+use anc::Anc;
+use hub::Events;
+
+pub(super) use server::{PxGridNode, Tls, serve};
+
+/// What the pxGrid nodes of a deployment share.
+#[derive(Debug)]
+pub(super) struct Grid {
+    directory: Arc<Directory>,
+    /// Ports of the nodes, first node first.
+    ports: Vec<u16>,
+    accounts: Accounts,
+    anc: Anc,
+    events: Arc<Events>,
+    number: AtomicU64,
+}
+
+impl Grid {
+    /// A grid of nodes that listen on `ports`.
+    pub(super) fn new(directory: Arc<Directory>, ports: Vec<u16>, seed: u64) -> Self {
+        Self {
+            directory,
+            ports,
+            accounts: Accounts::new(seed),
+            anc: Anc::default(),
+            events: Arc::default(),
+            number: AtomicU64::new(seed),
+        }
+    }
+
+    /// Where changes are published.
+    pub(super) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// A number that was not used before.
+    fn next_number(&self) -> u64 {
+        self.number.fetch_add(1, Ordering::Relaxed)
+    }
+}
