@@ -15,6 +15,8 @@ mod radius;
 mod services;
 mod session;
 mod sessions;
+mod signals;
+mod subscribe;
 mod sxp;
 mod system;
 pub(super) mod test;
@@ -46,6 +48,8 @@ pub(crate) enum Pxgrid {
     Session(session::Session),
     /// Groups of users, or of one user
     Groups(groups::Groups),
+    /// Events as they happen: printed, or each handed to a callback
+    Subscribe(Box<subscribe::Subscribe>),
     /// Adaptive Network Control: policies, and which endpoints have one
     #[command(subcommand, arg_required_else_help = true)]
     Anc(anc::Anc),
@@ -87,6 +91,7 @@ impl Pxgrid {
         }
         Context::block_on(async {
             match self {
+                Self::Subscribe(command) => return command.run(context).await,
                 Self::Test(command) => command.run(context).await,
                 Self::Account(command) => command.run(context).await,
                 Self::Services(command) => command.run(context).await,
@@ -103,9 +108,9 @@ impl Pxgrid {
                 Self::Endpoints(command) => command.run(context).await,
                 Self::Posture(command) => command.run(context).await,
                 Self::Call(command) => command.run(context).await,
-            }
-        })?;
-        Ok(DONE)
+            }?;
+            Ok(DONE)
+        })
     }
 }
 
