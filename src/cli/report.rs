@@ -91,19 +91,20 @@ impl Reporter {
             line(text);
         }
     }
+}
 
-    /// Passes on a line of somebody else's standard error.
-    pub(crate) fn passed_on(self, text: &str) {
-        line(text);
-    }
+/// Passes on a line of somebody else's standard error.
+pub(crate) fn pass_on(text: &str) {
+    line(text);
+}
 
-    /// Writes a line of JSON that somebody wants to read again: only a terminal gets it made safe.
-    pub(crate) fn data(self, json: &str) {
-        if std::io::stderr().is_terminal() {
-            line(json);
-        } else {
-            let _ = writeln!(std::io::stderr(), "{json}");
-        }
+/// Writes a line of JSON that somebody wants to read again: only a terminal gets it made safe.
+pub(crate) fn say_data(json: &str) {
+    if std::io::stderr().is_terminal() {
+        line(json);
+    } else {
+        // Standard error closed: there is nobody left to tell.
+        let _ = writeln!(std::io::stderr(), "{json}");
     }
 }
 

@@ -31,6 +31,7 @@ use super::catalogue::TopicName;
 use super::event::Event;
 use super::rest::ServiceClient;
 use super::socket::Incoming;
+use super::stomp::Frame;
 use super::subscription::{
     Action, Counters, Input, Mark, Moment, Node, Notice, Options, Subscription, Timer,
 };
@@ -44,6 +45,9 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// How much is taken from the socket's queue for one [`Update`], in bytes of bodies.
 const PORTION: usize = 512 * 1024;
+
+/// How many frames may wait to be written before nothing more is published.
+const MOST_WAITING: usize = 16;
 
 /// How many portions of rows wait between REST and the state machine.
 const WAITING_PORTIONS: usize = 2;
@@ -92,7 +96,8 @@ enum Done {
 }
 
 impl Subscriber {
-    /// Begins to subscribe to `topics` (at least one), going on from `resume`. Must be called inside a runtime.
+    /// Begins to subscribe to `topics`, going on from `resume`; without topics it only connects to ISE's own pubsub, to publish there.
+    /// Must be called inside a runtime.
     ///
     /// Errors: [`crate::error::Kind::Usage`] for a filter that cannot be sent or evaluated.
     pub fn start(
@@ -129,6 +134,17 @@ impl Subscriber {
     /// What the subscription counted so far.
     pub fn counters(&self) -> &Counters {
         self.machine.counters()
+    }
+
+    /// Publishes a message; false when nothing can be sent now: no connection stands, or too much waits to be written already. Whether it
+    /// arrives shows when it is left with the server's receipt.
+    pub fn publish(&self, destination: &str, body: &str) -> bool {
+        let ready = |link: &&Link| self.machine.is_live() && link.waiting() < MOST_WAITING;
+        let Some(link) = self.link.as_ref().filter(ready) else {
+            return false;
+        };
+        link.send(Frame::send(destination, body.to_owned()));
+        true
     }
 
     /// Leaves: unsubscribes, and ends with the server's receipt or without it after a moment. Events that come meanwhile are not taken.

@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -75,10 +76,12 @@ impl Sockets {
     ) -> Link {
         let (give, events) = mpsc::unbounded_channel();
         let (outgoing, frames) = mpsc::unbounded_channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
         let keeper = Keeper {
             give,
             frames,
             room: Arc::new(Semaphore::new(ROOM as usize)),
+            waiting: Arc::clone(&waiting),
             ping_every,
         };
         let task = self.handle.spawn(async move {
@@ -91,6 +94,7 @@ impl Sockets {
         Link {
             events,
             outgoing,
+            waiting,
             task,
         }
     }
@@ -106,6 +110,8 @@ struct Queued {
 pub(crate) struct Link {
     events: mpsc::UnboundedReceiver<Queued>,
     outgoing: mpsc::UnboundedSender<Frame>,
+    /// Frames that are not written yet.
+    waiting: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -133,8 +139,14 @@ impl Link {
 
     /// Sends a frame after those before it. That it failed is told by [`LinkEvent::Closed`].
     pub(crate) fn send(&self, frame: Frame) {
+        self.waiting.fetch_add(1, Relaxed);
         // A link that ended has said so.
         let _ended = self.outgoing.send(frame);
+    }
+
+    /// How many frames wait to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
     }
 
     /// Closes, and waits for it a moment.
@@ -143,6 +155,7 @@ impl Link {
             events,
             outgoing,
             task,
+            ..
         } = self;
         drop((events, outgoing));
         let _late = timeout(PARTING, task).await;
@@ -154,6 +167,7 @@ struct Keeper {
     give: mpsc::UnboundedSender<Queued>,
     frames: mpsc::UnboundedReceiver<Frame>,
     room: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
     ping_every: Duration,
 }
 
@@ -184,7 +198,10 @@ impl Keeper {
             let cost = held.as_ref().map_or(0, cost);
             tokio::select! {
                 frame = self.frames.recv() => match frame {
-                    Some(frame) => socket.send(&frame).await?,
+                    Some(frame) => {
+                        socket.send(&frame).await?;
+                        self.waiting.fetch_sub(1, Relaxed);
+                    }
                     None => return Ok(()),
                 },
                 _ = ping.tick() => socket.ping().await?,

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role};
 
 use super::*;
 use crate::error::Kind;
-use crate::pxgrid::stomp::{Command, Decoder, Frame, Reading};
+use crate::pxgrid::stomp::{Command, Decoder, Reading};
 use crate::pxgrid::subscription::Why;
 use crate::pxgrid::{Account, Control};
 use crate::transport::{Client, ClientOptions, TlsOptions};

@@ -11,6 +11,7 @@ mod groups;
 mod mdm;
 mod posture;
 mod profiler;
+mod publish;
 mod radius;
 mod services;
 mod session;
@@ -76,6 +77,8 @@ pub(crate) enum Pxgrid {
     /// Posture: endpoints, their applications and hardware (ISE 3.4)
     #[command(subcommand, arg_required_else_help = true)]
     Posture(posture::Posture),
+    /// Publish assets (context-in), or messages of a service of your own
+    Publish(publish::Publish),
     /// Any operation of any service, the answer as it came
     Call(call::Call),
 }
@@ -92,6 +95,7 @@ impl Pxgrid {
         Context::block_on(async {
             match self {
                 Self::Subscribe(command) => return command.run(context).await,
+                Self::Publish(command) => return command.run(context).await,
                 Self::Test(command) => command.run(context).await,
                 Self::Account(command) => command.run(context).await,
                 Self::Services(command) => command.run(context).await,

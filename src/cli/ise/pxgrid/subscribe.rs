@@ -30,6 +30,7 @@ use crate::pxgrid::subscriber::Subscriber;
 use crate::pxgrid::subscription::Options;
 use crate::record::filter::Filter;
 use course::Course;
+use printer::Paper;
 use selection::Selection;
 use sink::Sink;
 
@@ -142,12 +143,11 @@ impl Subscribe {
             condition: self.condition.as_deref().map(Filter::compile).transpose()?,
             state: self.state,
         };
-        let printer = match &self.delivery.callback {
-            None => Some(printer::Paper::new(context)?),
-            Some(_) => {
-                printer::refuse_formats(context)?;
-                None
-            }
+        let paper = if self.delivery.callback.is_some() {
+            printer::refuse_formats(context)?;
+            None
+        } else {
+            Some(Paper::new(context)?)
         };
         let callback = self.callback()?;
         let services = Arc::new(context.pxgrid()?);
@@ -158,7 +158,7 @@ impl Subscribe {
             .into_iter()
             .flatten()
             .min();
-        let sink = Sink::start(&self.delivery, callback, printer, context.reporter)?;
+        let sink = Sink::start(&self.delivery, callback, paper, context.reporter)?;
         if sink.left_over() > 0 {
             context.reporter.step(&format!(
                 "{} events of an earlier run are delivered first",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::DeliveryArgs;
 use super::printer::{Paper, Printer};
-use crate::cli::report::Reporter;
+use crate::cli::report::{Reporter, pass_on, say_data};
 use crate::delivery::callback::Callback;
 use crate::delivery::counters::Counters;
 use crate::delivery::spool::Mark as SpoolMark;
@@ -185,7 +185,7 @@ struct Ear(Reporter);
 
 impl Listener for Ear {
     fn callback_line(&self, line: &str) {
-        self.0.passed_on(line);
+        pass_on(line);
     }
 
     fn notice(&self, text: &str) {
@@ -193,6 +193,6 @@ impl Listener for Ear {
     }
 
     fn dead_letter(&self, json: &str) {
-        self.0.data(json);
+        say_data(json);
     }
 }
