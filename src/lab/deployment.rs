@@ -115,6 +115,7 @@ impl Lab {
         let grid = Arc::new(Grid::new(Arc::clone(&directory), ports, options.seed));
         let node = MntNode {
             directory: Arc::clone(&directory),
+            grid: Arc::clone(&grid),
             tls: tls_flavours(&certificates, &faults)?,
             faults: Arc::clone(&faults),
             log: Arc::clone(&log),

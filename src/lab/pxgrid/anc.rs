@@ -11,10 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::Grid;
 use super::json::text;
-use super::listing::Source;
 use super::reply::Reply;
 use super::services::Question;
-use super::sessions;
 use crate::lab::mac::parse_mac;
 use crate::lab::state::Change;
 
@@ -338,12 +336,7 @@ impl Operation {
                 state.change(original.index(), change, now);
             }
         }
-        let source = Source {
-            directory: Arc::clone(&self.grid.directory),
-            changes: state.changes(now),
-            now,
-        };
-        sessions::publish(&source, &self.grid.events, original.index());
+        self.grid.session_changed(original.index());
     }
 
     /// Remembers and publishes the outcome.
