@@ -320,7 +320,7 @@ async fn an_event_arrives_and_leaving_is_confirmed() {
     let mut node = node().await;
     let mut subscriber = node.subscriber(hasty());
     let mut seen = Update::default();
-    let (_, mut peer) = tokio::join!(until(&mut subscriber, &mut seen, subscribed), async {
+    let ((), mut peer) = tokio::join!(until(&mut subscriber, &mut seen, subscribed), async {
         let mut peer = node.peer().await;
         let subscribe = peer.greet().await;
         assert_eq!(subscribe.header("destination"), Some(TOPIC));
@@ -474,7 +474,7 @@ async fn a_slow_owner_costs_a_bounded_queue_and_loses_nothing() {
     let mut node = node().await;
     let mut subscriber = node.subscriber(hasty());
     let mut seen = Update::default();
-    let (_, mut peer) = tokio::join!(until(&mut subscriber, &mut seen, subscribed), async {
+    let ((), mut peer) = tokio::join!(until(&mut subscriber, &mut seen, subscribed), async {
         let mut peer = node.peer().await;
         peer.greet().await;
         peer
