@@ -396,7 +396,7 @@ async fn a_refused_secret_is_fetched_anew_once() {
     node.answer("upgrade", &[(401, json!({})), (101, json!({}))]);
     let mut subscriber = node.subscriber(hasty());
     let mut seen = Update::default();
-    let (_, peer) = tokio::join!(until(&mut subscriber, &mut seen, subscribed), async {
+    let ((), peer) = tokio::join!(until(&mut subscriber, &mut seen, subscribed), async {
         let mut peer = node.peer().await;
         peer.greet().await;
         peer
