@@ -183,7 +183,11 @@ fn visible(text: &str, backslash: bool) -> Cow<'_, str> {
 /// Whether a spreadsheet would run the cell.
 fn is_formula(text: &str) -> bool {
     // Nearly every cell begins with a letter or a digit: one look at a byte settles those.
-    if text.as_bytes().first().is_none_or(u8::is_ascii_alphanumeric) {
+    if text
+        .as_bytes()
+        .first()
+        .is_none_or(u8::is_ascii_alphanumeric)
+    {
         return false;
     }
     match text.chars().next() {
