@@ -52,12 +52,60 @@ impl Run {
         self
     }
 
-    /// curl, throwing the document away.
+    /// Points netapi at the server as a pxGrid node, with a password account.
+    pub(crate) fn against_pxgrid(mut self, server: &Server) -> Self {
+        self.environment = [
+            ("ISE_PXGRID_HOST", "localhost".to_owned()),
+            ("ISE_PXGRID_PORT", server.address.port().to_string()),
+            ("ISE_PXGRID_CLIENT_NAME", "bench".to_owned()),
+            ("ISE_PXGRID_PASSWORD", "secret".to_owned()),
+            ("PXGRID_CA", server.ca.display().to_string()),
+            (
+                "NETAPI_RESOLVE",
+                format!("localhost:{}:127.0.0.1", server.address.port()),
+            ),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        self
+    }
+
+    /// Cisco's own client for the same sessions. `None` where pxgrid-util is not installed.
+    pub(crate) fn session_query_all(server: &Server) -> Option<Self> {
+        let found = Command::new("session-query-all")
+            .arg("--help")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        found.ok()?;
+        let port = server.address.port().to_string();
+        let ca = server.ca.display().to_string();
+        let arguments = [
+            "-a",
+            "localhost",
+            "--port",
+            &port,
+            "-n",
+            "bench",
+            "-w",
+            "secret",
+            "-s",
+            &ca,
+        ];
+        Some(Self::program(Path::new("session-query-all"), &arguments))
+    }
+
+    /// curl, throwing the document away; a path of pxGrid is posted to.
     pub(crate) fn curl(server: &Server, path: &str) -> Self {
         let url = format!("https://localhost:{}{path}", server.address.port());
         let ca = server.ca.display().to_string();
         let override_ = format!("localhost:{}:127.0.0.1", server.address.port());
-        Self::program(
+        let post: &[&str] = if path.starts_with("/pxgrid/") {
+            &["-X", "POST", "-d", "{}"]
+        } else {
+            &[]
+        };
+        let mut run = Self::program(
             Path::new("curl"),
             &[
                 "-sf",
@@ -72,7 +120,10 @@ impl Run {
                 "/dev/null",
                 &url,
             ],
-        )
+        );
+        run.arguments
+            .extend(post.iter().map(|text| (*text).to_owned()));
+        run
     }
 
     /// What people do without netapi: `curl | xq | jq`. `None` where xq is not installed.

@@ -43,6 +43,7 @@ fn main() {
     start_up(&mut figures);
     big_list(&mut figures);
     slow_link(&mut figures);
+    pxgrid_list(&mut figures);
     memory(&mut figures);
     size(&mut figures);
     std::process::exit(i32::from(figures.missed > 0));
@@ -112,6 +113,42 @@ fn slow_link(figures: &mut Figures) {
         1.1,
         "x",
     );
+}
+
+fn pxgrid_list(figures: &mut Figures) {
+    let server = Server::start(Body::Pxgrid { rows: 100_000 }, None);
+    let sessions =
+        Run::netapi(&["ise", "pxgrid", "sessions", "--format", "jsonl"]).against_pxgrid(&server);
+    let curl = Run::curl(&server, "/pxgrid/ise/session/getSessions");
+    let (ours, theirs) = best_of(15, &sessions, &curl);
+    println!(
+        "     curl -o /dev/null, 100000 sessions: {:.3} s; netapi jsonl: {:.3} s",
+        theirs.best, ours.best
+    );
+    figures.line(
+        "pxgrid sessions jsonl, 100,000 sessions / curl",
+        ours.best / theirs.best,
+        3.0,
+        "x",
+    );
+    figures.line(
+        "peak memory of pxgrid sessions --format jsonl",
+        sessions.peak_mebibytes(),
+        32.0,
+        "MiB",
+    );
+    if let Some(cisco) = Run::session_query_all(&server) {
+        let (ours, theirs) = best_of(2, &sessions, &cisco);
+        println!("     session-query-all: {:.2} s", theirs.best);
+        figures.line(
+            "the same, as a part of session-query-all (1/25)",
+            ours.best / theirs.best,
+            1.0 / 25.0,
+            "x",
+        );
+    } else {
+        println!("     session-query-all: not measured, pxgrid-util is not installed");
+    }
 }
 
 fn memory(figures: &mut Figures) {

@@ -1,6 +1,6 @@
 //! A TLS server that hands out one document as fast as it can be encrypted, or at the pace of a slow link. Blocking threads, one a connection.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +16,11 @@ pub(crate) enum Body {
     /// An active list.
     List {
         /// How many rows.
+        rows: u64,
+    },
+    /// pxGrid's control API and a session directory.
+    Pxgrid {
+        /// How many sessions.
         rows: u64,
     },
 }
@@ -48,7 +53,10 @@ impl Server {
         let config = Arc::new(config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let block = Arc::new(block());
+        let block = Arc::new(match body {
+            Body::Pxgrid { .. } => json_block(),
+            _ => block(),
+        });
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (config, block) = (config.clone(), block.clone());
@@ -63,6 +71,37 @@ impl Server {
     }
 }
 
+/// A document: its beginning, a block that is repeated, what stands between blocks, its end.
+struct Document {
+    kind: &'static str,
+    start: String,
+    block: Vec<u8>,
+    between: &'static str,
+    blocks: u64,
+    end: &'static str,
+}
+
+impl Document {
+    fn small(kind: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            start: text.into(),
+            block: Vec::new(),
+            between: "",
+            blocks: 0,
+            end: "",
+        }
+    }
+
+    fn length(&self) -> u64 {
+        let between = self.between.len() as u64 * self.blocks.saturating_sub(1);
+        self.start.len() as u64
+            + self.blocks * self.block.len() as u64
+            + between
+            + self.end.len() as u64
+    }
+}
+
 fn serve(
     stream: TcpStream,
     config: Arc<ServerConfig>,
@@ -71,59 +110,98 @@ fn serve(
     pace: Option<u64>,
 ) {
     stream.set_nodelay(true).unwrap();
-    let mut tls = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
-    loop {
-        let mut head = 0;
-        {
-            let mut reader = BufReader::new(&mut tls);
-            let mut line = String::new();
-            while reader.read_line(&mut line).unwrap_or(0) > 2 {
-                head += line.len();
-                line.clear();
-            }
-        }
-        if head == 0 || answer(&mut tls, body, block, pace).is_err() {
+    let port = stream.local_addr().unwrap().port();
+    let tls = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
+    let mut reader = BufReader::new(tls);
+    while let Some(path) = request(&mut reader) {
+        let document = document(body, &path, port, block);
+        if answer(reader.get_mut(), &document, pace).is_err() {
             return;
         }
     }
 }
 
-fn answer(
-    out: &mut impl Write,
-    body: Body,
-    block: &[u8],
-    pace: Option<u64>,
-) -> std::io::Result<()> {
-    let Body::List { rows } = body else {
-        let text = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><sessionCount><count>1284</count></sessionCount>";
-        write!(
-            out,
-            "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\r\n{text}",
-            text.len()
-        )?;
-        return out.flush();
-    };
-    let start = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><activeList noOfActiveSession=\"{rows}\">"
-    );
-    let end = "</activeList>";
-    let blocks = rows / BLOCK_ROWS;
-    let length = start.len() as u64 + blocks * block.len() as u64 + end.len() as u64;
+/// Reads a request, its body too, and gives its path.
+fn request(reader: &mut impl BufRead) -> Option<String> {
+    let mut first = String::new();
+    reader.read_line(&mut first).ok()?;
+    let path = first.split(' ').nth(1)?.to_owned();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? <= 2 {
+            break;
+        }
+        if let Some(number) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = number.trim().parse().ok()?;
+        }
+    }
+    std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;
+    Some(path)
+}
+
+fn document(body: Body, path: &str, port: u16, block: &[u8]) -> Document {
+    let xml = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>";
+    match body {
+        Body::Count => Document::small(
+            "application/xml",
+            format!("{xml}<sessionCount><count>1284</count></sessionCount>"),
+        ),
+        Body::List { rows } => Document {
+            kind: "application/xml",
+            start: format!("{xml}<activeList noOfActiveSession=\"{rows}\">"),
+            block: block.to_vec(),
+            between: "",
+            blocks: rows / BLOCK_ROWS,
+            end: "</activeList>",
+        },
+        Body::Pxgrid { rows } => match path.rsplit('/').next().unwrap_or_default() {
+            "AccountActivate" => Document::small(
+                "application/json",
+                r#"{"accountState":"ENABLED","version":"2.0.2.1"}"#,
+            ),
+            "AccessSecret" => {
+                Document::small("application/json", r#"{"secret":"0123456789abcdef"}"#)
+            }
+            "ServiceLookup" => Document::small(
+                "application/json",
+                format!(
+                    r#"{{"services":[{{"name":"com.cisco.ise.session","nodeName":"ise-mnt-bench","properties":{{"restBaseUrl":"https://localhost:{port}/pxgrid/ise/session"}}}}]}}"#
+                ),
+            ),
+            _ => Document {
+                kind: "application/json",
+                start: r#"{"sessions":["#.to_owned(),
+                block: block.to_vec(),
+                between: ",",
+                blocks: rows / BLOCK_ROWS,
+                end: "]}",
+            },
+        },
+    }
+}
+
+fn answer(out: &mut impl Write, document: &Document, pace: Option<u64>) -> std::io::Result<()> {
+    let length = document.length();
     write!(
         out,
-        "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n\r\n{start}"
+        "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {length}\r\n\r\n{}",
+        document.kind, document.start
     )?;
     let began = Instant::now();
     let mut sent = 0;
-    for _ in 0..blocks {
-        out.write_all(block)?;
-        sent += block.len() as u64;
+    for index in 0..document.blocks {
+        if index > 0 {
+            out.write_all(document.between.as_bytes())?;
+        }
+        out.write_all(&document.block)?;
+        sent += document.block.len() as u64;
         if let Some(pace) = pace {
             let due = Duration::from_micros(sent * 1_000_000 / pace);
             std::thread::sleep(due.saturating_sub(began.elapsed()));
         }
     }
-    out.write_all(end.as_bytes())?;
+    out.write_all(document.end.as_bytes())?;
     out.flush()
 }
 
@@ -138,6 +216,23 @@ fn block() -> Vec<u8> {
              <nas_ip_address>192.0.2.{b}</nas_ip_address><acct_session_id>{row:08X}</acct_session_id>\
              <audit_session_id>C0000201{row:08X}5D2E7781</audit_session_id><server>psn-a</server>\
              <framed_ip_address>198.51.{a}.{b}</framed_ip_address><framed_ipv6_address><ipv6_address>2001:db8:7::{row:x}</ipv6_address></framed_ipv6_address></activeSession>"
+        )
+        .unwrap();
+    }
+    out
+}
+
+/// A thousand pxGrid sessions of about 1,060 bytes.
+fn json_block() -> Vec<u8> {
+    let mut out = Vec::new();
+    for row in 0..BLOCK_ROWS {
+        if row > 0 {
+            out.push(b',');
+        }
+        let (a, b) = (row / 256, row % 256);
+        write!(
+            out,
+            r#"{{"timestamp":"2026-03-09T08:14:55.207Z","state":"STARTED","macAddress":"00:00:5E:00:{a:02X}:{b:02X}","ipAddresses":["198.51.{a}.{b}"],"callingStationId":"00:00:5E:00:{a:02X}:{b:02X}","calledStationId":"00:00:5E:00:00:FF","auditSessionId":"C0000201{row:08X}5D2E7781","userName":"LAB\\user{row:06}.surname","nasIpAddress":"192.0.2.{b}","nasPortId":"GigabitEthernet1/0/{b}","nasPortType":"Ethernet","nasIdentifier":"sw-lab-{a}","selectedAuthzProfiles":["Wired_Staff","PermitAccess"],"endpointProfile":"Windows11-Workstation","endpointOperatingSystem":"Windows 11 Enterprise","ctsSecurityGroup":"Employees","adNormalizedUser":"user{row:06}.surname","adUserDomainName":"lab.example","adUserNetBiosName":"LAB","adUserResolvedIdentities":"user{row:06}.surname@lab.example","adUserResolvedDns":"CN=User {row:06},OU=Staff,DC=lab,DC=example","providers":["None"],"identitySourcePortStart":0,"identitySourcePortEnd":0,"identitySourcePortFirst":0,"isMachineAuthentication":"false","serviceType":"Framed","tunnelPrivateGroupId":"(tag=1) 20","networkDeviceProfileName":"Cisco","radiusFlowType":"Wired802_1x","mdmRegistered":false,"mdmCompliant":false,"mdmDiskEncrypted":false,"mdmJailBroken":false,"mdmPinLocked":false}}"#
         )
         .unwrap();
     }

@@ -29,8 +29,12 @@ pub(crate) enum Config {
     )]
     Show,
     /// The path of the configuration file
+    #[command(after_help = "Example:\n  \"${EDITOR:-vi}\" \"$(netapi config path)\"")]
     Path,
     /// Write a commented configuration file to start with; never overwrites
+    #[command(
+        after_help = "Examples:\n  netapi config init\n  netapi --config ./ise.toml config init"
+    )]
     Init,
 }
 

@@ -13,6 +13,11 @@ use crate::transport::{Client, Identity};
 impl Context {
     /// The client for pxGrid's services; nothing is sent yet. Asks for a missing passphrase or password.
     pub(crate) fn pxgrid(&self) -> Result<ServiceClient> {
+        self.pxgrid_as().map(|(client, _)| client)
+    }
+
+    /// The same, with what our certificate says.
+    pub(crate) fn pxgrid_as(&self) -> Result<(ServiceClient, Option<IdentityFacts>)> {
         let settings = self.settings.pxgrid()?;
         let identity = self.identity(&settings)?;
         let facts = identity.as_ref().map(|(_, facts)| facts);
@@ -20,8 +25,12 @@ impl Context {
             self.reporter.warn(&warning);
         }
         let account = self.account(&settings, facts)?;
-        let client = self.pxgrid_http(&settings, identity.map(|(identity, _)| identity))?;
-        Ok(ServiceClient::new(control(&settings, client, account)?))
+        let (identity, facts) = identity.unzip();
+        let client = self.pxgrid_http(&settings, identity)?;
+        Ok((
+            ServiceClient::new(control(&settings, client, account)?),
+            facts,
+        ))
     }
 
     /// The client certificate that the settings name, if they name one.

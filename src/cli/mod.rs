@@ -104,4 +104,26 @@ mod tests {
     fn the_command_tree_is_sound() {
         super::Cli::command().debug_assert();
     }
+
+    #[test]
+    fn no_argument_of_a_command_takes_the_name_of_a_global_option() {
+        fn walk(command: &clap::Command, globals: &[String]) {
+            for argument in command.get_arguments() {
+                let name = argument.get_id().to_string();
+                assert!(!globals.contains(&name), "{} {name}", command.get_name());
+            }
+            for inner in command.get_subcommands() {
+                walk(inner, globals);
+            }
+        }
+        let root = super::Cli::command();
+        let globals: Vec<String> = root
+            .get_arguments()
+            .map(|argument| argument.get_id().to_string())
+            .collect();
+        assert!(globals.iter().any(|name| name == "json"));
+        for command in root.get_subcommands() {
+            walk(command, &globals);
+        }
+    }
 }

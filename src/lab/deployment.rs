@@ -128,6 +128,7 @@ impl Lab {
         ));
         let node = MntNode {
             directory: Arc::clone(&directory),
+            grid: Arc::clone(&grid),
             tls: tls_flavours(&certificates, &faults)?,
             faults: Arc::clone(&faults),
             log: Arc::clone(&log),

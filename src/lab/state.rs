@@ -92,6 +92,12 @@ impl Changes {
         Some((session, touched.ended_at?))
     }
 
+    /// When the session `index` comes back, if it is away for a moment.
+    pub fn back_at(&self, index: u64) -> Option<i64> {
+        let back_at = self.touched.get(&index)?.back_at?;
+        (self.now < back_at).then_some(back_at)
+    }
+
     /// The ANC policy applied to the endpoint with this upper-case MAC.
     pub fn anc_policy(&self, mac: &str) -> Option<&str> {
         self.policies.get(mac).map(String::as_str)

@@ -41,6 +41,8 @@ pub enum CellKind {
     Number,
     /// Pass or fail, coloured on a terminal.
     Verdict,
+    /// Addresses, often several: on a terminal the first, and how many more (`10.50.10.101 +2`).
+    Addresses,
     /// A switch port: on a terminal `Gi1/0/5` for `GigabitEthernet1/0/5`, as switches print it.
     Port,
 }

@@ -94,7 +94,7 @@ pub enum Shape {
     List,
     /// One thing in full: an object, `name  value` lines. Explicit tsv and csv have one row of all its members.
     Single,
-    /// One value (`count`): an object in JSON and YAML, the bare first column in the default table; explicit tsv and csv like a list.
+    /// One value (`count`): an object in JSON and YAML, the bare first column in table and tsv; csv like a list.
     Bare,
 }
 
@@ -241,6 +241,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
         }
         Ok(match format {
             Format::Table => return self.table(chosen, out),
+            Format::Tsv if self.shape == Shape::Bare => return self.table(chosen, out),
             Format::Tsv | Format::Csv => {
                 let dialect = if format == Format::Csv {
                     Dialect::Csv

@@ -129,7 +129,7 @@ impl<W: Write + Send> Body for OnTerminal<W> {
                 CellKind::Verdict => {
                     paint::verdict(&terminal_safe(&line.value), color).into_owned()
                 }
-                CellKind::Text | CellKind::Number | CellKind::Port => {
+                CellKind::Text | CellKind::Number | CellKind::Port | CellKind::Addresses => {
                     terminal_safe(&line.value).into_owned()
                 }
             };

@@ -5,6 +5,7 @@
 //! shows its first rows after a moment. Values are cut with an ellipsis; whoever wants them whole pipes the output or asks for
 //! another format.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -105,6 +106,9 @@ impl<W: Write> Table<W> {
             Some(text) if text.is_empty() => EMPTY.to_owned(),
             Some(text) if column.kind == CellKind::Time => {
                 time::brief(&text, self.look.now, &self.look.zone)
+            }
+            Some(text) if column.kind == CellKind::Addresses => {
+                terminal_safe(&first_of_many(&text)).into_owned()
             }
             Some(text) if column.kind == CellKind::Port => {
                 terminal_safe(&port::short(&text)).into_owned()
@@ -219,6 +223,14 @@ fn wishes(columns: &[Chosen], titles: &[String], rows: &[Vec<String>], header: b
         }
     };
     columns.iter().zip(titles).enumerate().map(column).collect()
+}
+
+/// The first of a joined list, and how many more there are.
+fn first_of_many(text: &str) -> Cow<'_, str> {
+    match text.split_once(", ") {
+        None => Cow::Borrowed(text),
+        Some((first, rest)) => Cow::Owned(format!("{first} +{}", rest.split(", ").count())),
+    }
 }
 
 /// MAC and IP addresses, and the mark of an unknown one.

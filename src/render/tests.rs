@@ -311,11 +311,28 @@ fn one_thing_in_every_format() {
 }
 
 #[test]
+fn many_addresses_take_no_more_room_than_one_on_a_terminal() {
+    const COLUMNS: &[Column] = &[column("IP", "ips").kind(CellKind::Addresses)];
+    let record = Record::from_value(json!({"ips": ["10.0.0.1", "2001:db8::1", "fe80::1"]}));
+    let shown = |style| {
+        let shared = Shared::default();
+        let mut renderer = Renderer::new(style, COLUMNS, Shape::List, shared.clone()).unwrap();
+        assert!(renderer.record(&record).unwrap().is_continue());
+        renderer.finish().unwrap();
+        shared.text()
+    };
+    assert_eq!(shown(on_terminal(style(), 80)), "IP\n10.0.0.1 +2\n");
+    assert_eq!(shown(style()), "10.0.0.1, 2001:db8::1, fe80::1\n");
+}
+
+#[test]
 fn a_bare_value() {
     let record = Record::from_value(json!({"calling_station_id": 1284}));
     let bare = |style| render(style, Shape::Bare, std::slice::from_ref(&record));
     assert_eq!(bare(style()), "1284\n");
     assert_eq!(bare(on_terminal(style(), 80)), "1284\n");
+    assert_eq!(bare(formatted(Format::Tsv)), "1284\n");
+    assert!(bare(formatted(Format::Csv)).contains("\n1284,"));
     assert_eq!(
         bare(formatted(Format::Json)),
         "{\"calling_station_id\":1284}\n"

@@ -1,1 +1,157 @@
-//! Tests.
+//! The surface that scripts and people rely on: help, topics, completion, man pages, and how a wrong command line is answered.
+
+use crate::support::{json, netapi, stderr, stdout};
+
+/// Every command that does something.
+const COMMANDS: &[&str] = &[
+    "ise mnt version",
+    "ise mnt count",
+    "ise mnt sessions",
+    "ise mnt session",
+    "ise mnt auth-list",
+    "ise mnt auth-status",
+    "ise mnt acct-status",
+    "ise mnt failure-reasons",
+    "ise mnt explain",
+    "ise mnt coa",
+    "ise mnt delete",
+    "ise mnt watch",
+    "ise mnt get",
+    "ise lab run",
+    "ise lab up",
+    "ise lab faults",
+    "config show",
+    "config path",
+    "config init",
+    "completion",
+    "man",
+    "help",
+];
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    for command in COMMANDS {
+        for help in ["--help", "-h"] {
+            let run = netapi()
+                .args(command.split(' '))
+                .arg(help)
+                .assert()
+                .success();
+            let text = stdout(&run);
+            assert!(text.contains(&format!("Usage: netapi {command}")), "{text}");
+            assert!(text.contains("Example"), "{command} {help}");
+            assert_eq!(stderr(&run), "");
+        }
+        let run = netapi()
+            .arg("help")
+            .args(command.split(' '))
+            .assert()
+            .success();
+        assert!(stdout(&run).contains("Example"), "{command}");
+    }
+}
+
+#[test]
+fn help_topics() {
+    for (topic, words) in [
+        ("environment", "ISE_MNT_FQDN"),
+        ("exit-codes", "130"),
+        ("formats", "--jq"),
+    ] {
+        let run = netapi().args(["help", topic]).assert().success();
+        assert!(stdout(&run).contains(words), "{topic}");
+    }
+    let run = netapi().args(["help", "nonsense"]).assert().code(2);
+    assert!(stderr(&run).starts_with("netapi: no command or topic 'nonsense'\nhint: "));
+}
+
+#[test]
+fn completion_for_each_shell_knows_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = netapi().args(["completion", shell]).assert().success();
+        assert!(stdout(&run).contains("failure-reasons"), "{shell}");
+    }
+    netapi().args(["completion", "dos"]).assert().code(2);
+}
+
+#[test]
+fn a_man_page_for_each_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let pages = directory.path().join("share/man1");
+    netapi().arg("man").arg(&pages).assert().success();
+    for command in COMMANDS {
+        let page = pages.join(format!("netapi-{}.1", command.replace(' ', "-")));
+        let text =
+            std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{page:?}: {error}"));
+        assert!(text.contains(".SH EXIT STATUS"), "{command}");
+    }
+    let run = netapi().arg("man").assert().success();
+    assert!(stdout(&run).contains(".TH"));
+}
+
+#[test]
+fn the_version() {
+    let run = netapi().arg("--version").assert().success();
+    assert_eq!(
+        stdout(&run),
+        format!("netapi {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn a_wrong_command_line_is_status_2_and_json_where_json_was_asked_for() {
+    for words in [
+        &["nonsense"][..],
+        &["ise", "mnt", "nonsense"],
+        &["ise", "mnt", "count", "--nonsense"],
+        &[],
+        &["ise", "mnt"],
+    ] {
+        let run = netapi().args(words).assert().code(2);
+        assert_eq!(stdout(&run), "");
+        assert!(stderr(&run).contains("Usage: netapi"), "{}", stderr(&run));
+    }
+    for words in [
+        &["--json"][..],
+        &["--format", "json"],
+        &["--format=jsonl"],
+        &["--format", "jsonl"],
+    ] {
+        let run = netapi()
+            .args(["ise", "mnt", "nonsense"])
+            .args(words)
+            .assert()
+            .code(2);
+        let error: serde_json::Value = serde_json::from_str(&stderr(&run)).unwrap();
+        assert_eq!(error["error"]["kind"], "usage");
+        assert_eq!(error["error"]["exitCode"], 2);
+        assert_eq!(
+            error["error"]["message"],
+            "unrecognized subcommand 'nonsense'"
+        );
+    }
+    let run = netapi()
+        .args(["ise", "mnt", "count", "--json"])
+        .assert()
+        .code(2);
+    let error: serde_json::Value = serde_json::from_str(&stderr(&run)).unwrap();
+    assert_eq!(error["error"]["message"], "no MnT host is set");
+}
+
+/// Global options stand before or after the command.
+#[test]
+fn global_options_stand_anywhere() {
+    let first = json(
+        &netapi()
+            .args(["--json", "config", "show"])
+            .assert()
+            .success(),
+    );
+    let last = json(
+        &netapi()
+            .args(["config", "show", "--json"])
+            .assert()
+            .success(),
+    );
+    assert_eq!(first, last);
+}

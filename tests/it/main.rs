@@ -17,7 +17,15 @@ mod lab_run;
 mod mnt_commands;
 mod mnt_faults;
 mod output;
+mod pxgrid_anc;
 mod pxgrid_client;
+mod pxgrid_commands;
+mod pxgrid_faults;
+mod pxgrid_handshake;
+#[cfg(feature = "lab")]
+mod pxgrid_lab;
+mod pxgrid_node;
+mod pxgrid_safety;
 mod safety;
 mod settings;
 mod support;

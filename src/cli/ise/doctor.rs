@@ -113,10 +113,10 @@ async fn monitoring(context: &Context, steps: &mut Steps<'_>) -> Result<()> {
     let step = match client.version().await {
         Ok(answer) => {
             let text = |name: &str| answer.record.text(name).unwrap_or_default().into_owned();
-            let role = node_type(&text("type_of_node")).unwrap_or("a role unknown to netapi");
+            let role = node_type(&text("type_of_node")).unwrap_or("unknown");
             Step::ok(
                 "mnt version",
-                format!("{} {}, {role}", text("name"), text("version")),
+                format!("{} {}; role: {role}", text("name"), text("version")),
             )
         }
         Err(error) => Step::fail("mnt version", error),

@@ -23,8 +23,8 @@ const COLUMNS: &[Column] = &[
     column("HINT", "hint"),
 ];
 
-/// A server's certificate that expires within this time gets a warning.
-const EXPIRES_SOON_SECONDS: i64 = 30 * 24 * 3600;
+/// A server's certificate that expires within this time gets a warning, as the client's own does.
+const EXPIRES_SOON_SECONDS: i64 = 14 * 24 * 3600;
 
 /// One step and what came of it.
 #[derive(Debug, Clone)]
@@ -295,7 +295,7 @@ fn shown_certificate(seen: &Seen) -> Step {
     if facts.not_after.as_second() - Timestamp::now().as_second() < EXPIRES_SOON_SECONDS {
         return Step::warn(
             "tls",
-            format!("{detail}: less than 30 days"),
+            format!("{detail}: less than 14 days"),
             Some("renew the node's certificate in ISE: Administration > System > Certificates"),
         );
     }

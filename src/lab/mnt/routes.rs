@@ -15,6 +15,7 @@ use crate::lab::directory::Directory;
 use crate::lab::faults::FaultKind;
 use crate::lab::mac::parse_mac;
 use crate::lab::population::LabSession;
+use crate::lab::pxgrid::Grid;
 use crate::lab::state::Change;
 use crate::lab::wire::{Answer, Part};
 
@@ -26,6 +27,7 @@ const LONGEST: i64 = 432_000;
 /// What answers a request: the directory, as of `now` (milliseconds since 1970), with the faults that change a document.
 pub(super) struct Question<'a> {
     pub(super) directory: &'a Arc<Directory>,
+    pub(super) grid: &'a Arc<Grid>,
     pub(super) faults: &'a [FaultKind],
     pub(super) now: i64,
 }
@@ -226,8 +228,11 @@ impl Question<'_> {
         let done = !self.has(FaultKind::CoaFalse)
             && parse_mac(mac).is_some_and(|mac| {
                 let session = self.directory.by_mac(mac, self.now);
-                session.is_some_and(|session| is_node(node, session.psn()))
-                    && self.directory.change(mac, change, self.now)
+                let session = session.filter(|session| is_node(node, session.psn()));
+                session.is_some_and(|session| {
+                    self.change(session.index(), change);
+                    true
+                })
             });
         Answer::document(documents::coa(done))
     }
@@ -247,10 +252,14 @@ impl Question<'_> {
         let Some(session) = session else {
             return Answer::not_found(segments.last().copied().unwrap_or(""));
         };
-        self.directory
-            .state
-            .change(session.index(), Change::Delete, self.now);
+        self.change(session.index(), Change::Delete);
         Answer::deleted()
+    }
+
+    /// Changes a session that is there, and lets subscribers know.
+    fn change(&self, index: u64, change: Change) {
+        self.directory.state.change(index, change, self.now);
+        self.grid.session_changed(index);
     }
 }
 

@@ -23,6 +23,7 @@ use crate::lab::deployment::{MNT_NODE, PASSWORD, USER};
 use crate::lab::directory::Directory;
 use crate::lab::faults::{FaultKind, Faults};
 use crate::lab::log::{RequestEntry, RequestLog};
+use crate::lab::pxgrid::Grid;
 use crate::lab::wire::{Answer, LabBody, Resettable, read_basic};
 
 /// A handshake that takes longer is given up, so that silent connections do not pile up.
@@ -33,6 +34,8 @@ const BREATH: Duration = Duration::from_millis(50);
 /// What the node's connections share.
 pub(in crate::lab) struct MntNode {
     pub(in crate::lab) directory: Arc<Directory>,
+    /// Is told what changes.
+    pub(in crate::lab) grid: Arc<Grid>,
     pub(in crate::lab) faults: Arc<Faults>,
     pub(in crate::lab) log: Arc<RequestLog>,
     /// A TLS configuration for each flavour of certificate that may be shown.
@@ -144,6 +147,7 @@ fn decide(
         None if !welcome => Answer::bare(401),
         None => Question {
             directory: &node.directory,
+            grid: &node.grid,
             faults,
             now: now.as_millisecond(),
         }

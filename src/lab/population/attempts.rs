@@ -66,9 +66,7 @@ impl Population {
     /// The endpoint that the attempt with record number `id` belongs to.
     pub fn endpoint_of_record(&self, id: u64) -> Option<LabSession> {
         let index = id.checked_sub(FIRST_ID)? / 1000;
-        self.endpoints()
-            .any(|known| known == index)
-            .then(|| self.session(index))
+        self.has_endpoint(index).then(|| self.session(index))
     }
 
     /// The attempts of `endpoint` between `since` and `until`, newest first; at most a hundred and fifty.

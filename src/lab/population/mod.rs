@@ -111,6 +111,12 @@ impl Population {
         (0..self.failed_only()).map(|number| self.session(session::FIRST_FAILED + number))
     }
 
+    /// Whether there is an endpoint `index`.
+    fn has_endpoint(&self, index: u64) -> bool {
+        let failures = session::FIRST_FAILED..session::FIRST_FAILED + self.failed_only();
+        index < self.sessions || failures.contains(&index)
+    }
+
     /// The endpoint with this MAC: also one without a session.
     pub fn endpoint_of_mac(&self, mac: [u8; 6]) -> Option<LabSession> {
         let index = if mac == session::FIRST_FAILED_MAC {
@@ -118,8 +124,7 @@ impl Population {
         } else {
             numbering::index_of_mac(self.seed, mac)
         };
-        let failures = session::FIRST_FAILED..session::FIRST_FAILED + self.failed_only();
-        if index >= self.sessions && !failures.contains(&index) {
+        if !self.has_endpoint(index) {
             return None;
         }
         let endpoint = self.session(index);
@@ -132,7 +137,7 @@ impl Population {
             .filter(|endpoint| endpoint.index() < self.sessions)
     }
 
-    /// The endpoints that have a MAC, sessions first, with or without a session now.
+    /// The indexes of all endpoints, those with a session first.
     pub fn endpoints(&self) -> impl DoubleEndedIterator<Item = u64> + use<> {
         (0..self.sessions).chain(session::FIRST_FAILED..session::FIRST_FAILED + self.failed_only())
     }

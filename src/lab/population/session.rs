@@ -81,7 +81,7 @@ impl LabSession {
             seed: population.seed,
             hash,
             nas,
-            port: index / population.nas_count,
+            port: failed_number.unwrap_or(index) / population.nas_count,
             role,
             device: pick(role.devices, hash >> 40).unwrap_or(&roles::UNKNOWN_DEVICE),
             failed_number,

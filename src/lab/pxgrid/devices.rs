@@ -46,8 +46,8 @@ impl Managed {
         crate::lab::text::push_hex(&mut serial_number, session.index(), 8);
         Some(Self {
             registered: true,
-            compliant: (hash >> 50) % 8 != 0,
-            connected: (hash >> 54) % 16 != 0,
+            compliant: !(hash >> 50).is_multiple_of(8),
+            connected: !(hash >> 54).is_multiple_of(16),
             os_version: device.operating_system,
             model,
             manufacturer,

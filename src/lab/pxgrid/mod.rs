@@ -31,14 +31,21 @@ mod system;
 mod trustsec;
 mod truth;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::directory::Directory;
 use super::log::RequestLog;
 use accounts::Accounts;
 use anc::Anc;
 use hub::Events;
+use listing::Source;
 
 pub(super) use server::{PxGridNode, Tls, serve};
 
@@ -75,6 +82,25 @@ impl Grid {
     /// Where changes are published.
     pub(super) fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// Tells subscribers what became of the session `index`: now, and once more when it is only away for a moment.
+    pub(super) fn session_changed(self: &Arc<Self>, index: u64) {
+        let now = Timestamp::now().as_millisecond();
+        let source = Source {
+            directory: Arc::clone(&self.directory),
+            changes: self.directory.state.changes(now),
+            now,
+        };
+        sessions::publish(&source, &self.events, index);
+        if let Some(back_at) = source.changes.back_at(index) {
+            let grid = Arc::clone(self);
+            let away = u64::try_from(back_at - now).unwrap_or(0);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(away)).await;
+                grid.session_changed(index);
+            });
+        }
     }
 
     /// A number that was not used before.

@@ -84,7 +84,7 @@ pub(super) fn spoil(answer: &mut Answer, fault: FaultKind) {
             vec![Part::Bytes(Bytes::from_static(b"\xFF\xC3\x28"))]
         }),
         FaultKind::HugeElement => {
-            answer.insert(first_element_text, || vec![Part::Fill(b"x", HUGE)])
+            answer.insert(first_element_text, || vec![Part::Fill(b"x", HUGE)]);
         }
         FaultKind::DeepNesting => answer.insert(first_value, || {
             vec![

@@ -147,7 +147,9 @@ async fn respond(
     let (head, body) = request.into_parts();
     // A body that is too long or breaks off is none; the request is then refused for what it lacks.
     let body = Limited::new(body, LONGEST).collect().await;
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     let node = &connection.node;
     let now = Timestamp::now();
     let path = head.uri.path_and_query().map_or("", |path| path.as_str());

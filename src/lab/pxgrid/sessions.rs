@@ -63,9 +63,14 @@ pub(super) fn answer(question: &Question<'_>, operation: &str) -> Option<Reply> 
 }
 
 fn list(question: &Question<'_>, since: i64, filter: Option<Filter>) -> Reply {
-    let indexes = 0..question.directory.population.sessions();
-    Reply::list(Listing::new(
-        question.source(),
+    Reply::list(listing(question.source(), since, filter))
+}
+
+/// The sessions that were authenticated since then.
+pub(super) fn listing(source: Source, since: i64, filter: Option<Filter>) -> Listing {
+    let indexes = 0..source.directory.population.sessions();
+    Listing::new(
+        source,
         "sessions",
         indexes,
         filter,
@@ -76,7 +81,7 @@ fn list(question: &Question<'_>, since: i64, filter: Option<Filter>) -> Reply {
                 rows.row(|out| push(out, &session, &source.changes, None));
             }
         }),
-    ))
+    )
 }
 
 /// Also what ended in the window.

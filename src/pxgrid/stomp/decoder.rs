@@ -16,9 +16,9 @@ use crate::error::{Error, Kind};
 pub enum MalformedFrame {
     /// The first line is no command of STOMP that pxGrid uses.
     UnknownCommand,
-    /// A command or header line is longer than [`MAX_LINE`](super::MAX_LINE).
+    /// A command or header line is longer than [`MAX_LINE`].
     LineTooLong,
-    /// More headers than [`MAX_HEADERS`](super::MAX_HEADERS).
+    /// More headers than [`MAX_HEADERS`].
     TooManyHeaders,
     /// A NUL among the headers.
     NulInHeader,
@@ -101,7 +101,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder with the default bound of [`MAX_BODY`](super::MAX_BODY) for bodies.
+    /// A decoder with the default bound of [`MAX_BODY`] for bodies.
     pub fn new(reading: Reading) -> Self {
         Self {
             buffer: BytesMut::new(),

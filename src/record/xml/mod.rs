@@ -1,4 +1,4 @@
-//! MnT documents as streams: bytes in, one reused [`Record`](super::Record) out for each row, nothing held back.
+//! MnT documents as streams: bytes in, one reused [`Record`] out for each row, nothing held back.
 //!
 //! A [`Document`] says what is expected: the root, what a row is, which attributes are members. Anything else that can come instead (an error
 //! envelope, a login page, an answer that broke off, an attack) is told apart here, and bounded. The reader is tolerant where a NAS chooses the bytes

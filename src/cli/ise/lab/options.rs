@@ -32,7 +32,7 @@ pub(crate) struct Options {
     /// Directory for the certificates instead of a temporary one
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Inject a fault: NAME[@N][:PATHPART], see `netapi ise lab faults`; repeatable
+    /// Inject a fault, NAME or NAME@N:PATHPART, see `netapi ise lab faults`; repeatable
     #[arg(long = "fault", value_name = "FAULT", value_parser = fault)]
     faults: Vec<Fault>,
     /// Write every request that arrives and every event published to this file, one JSON object a line

@@ -5,7 +5,7 @@ use crate::render::{CellKind, Column, column, first_of, with};
 /// Columns of the active list.
 pub(crate) const SESSION: &[Column] = &[
     column("MAC", "calling_station_id"),
-    first_of("IP", &["framed_ip_address", "framed_ipv6_address"]),
+    first_of("IP", &["framed_ip_address", "framed_ipv6_address"]).kind(CellKind::Addresses),
     first_of("USER", &["user_name", "username", "radius_username"]),
     first_of("NAS", &["nas_ip_address", "nas_ipv6_address"]),
     first_of("SERVER", &["server", "acs_server"]),
@@ -14,7 +14,7 @@ pub(crate) const SESSION: &[Column] = &[
 /// Columns of the active list with one detail call a row.
 pub(crate) const SESSION_DETAIL: &[Column] = &[
     column("MAC", "calling_station_id"),
-    first_of("IP", &["framed_ip_address", "framed_ipv6_address"]),
+    first_of("IP", &["framed_ip_address", "framed_ipv6_address"]).kind(CellKind::Addresses),
     first_of("USER", &["user_name", "username", "radius_username"]),
     first_of("NAS", &["nas_ip_address", "nas_ipv6_address"]),
     first_of("SERVER", &["acs_server", "server"]),

@@ -136,9 +136,7 @@ impl Activate {
 }
 
 async fn show(context: &Context) -> Result<()> {
-    let settings = context.settings.pxgrid()?;
-    let facts = context.identity(&settings)?.map(|(_, facts)| facts);
-    let client = context.pxgrid()?;
+    let (client, facts) = context.pxgrid_as()?;
     let control = client.control();
     let activation = control.activate(None).await?;
     let certificate = facts.map(|facts| {

@@ -45,13 +45,13 @@ pub(crate) struct Call {
     operation: String,
     /// The request, a JSON object, or '-' for standard input
     #[arg(value_name = "JSON", default_value = "{}", hide_default_value = true)]
-    json: String,
+    request: String,
 }
 
 impl Call {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        let body = request(&self.json)?;
+        let body = request(&self.request)?;
         let client = ready(context, &self.service, &self.operation, &body).await?;
         let global = &context.global;
         let as_it_came = matches!(global.chosen_format(), None | Some(Format::Json))

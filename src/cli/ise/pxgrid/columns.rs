@@ -17,7 +17,10 @@ const KNOWN: &[(&str, Column)] = &[
         "callingStationId",
         first_of("MAC", &["callingStationId", "macAddress"]),
     ),
-    ("ipAddresses", column("IP", "ipAddresses")),
+    (
+        "ipAddresses",
+        column("IP", "ipAddresses").kind(CellKind::Addresses),
+    ),
     ("ipAddress", column("IP", "ipAddress")),
     ("userName", column("USER", "userName")),
     ("nasIpAddress", column("NAS", "nasIpAddress")),
@@ -102,7 +105,7 @@ const KNOWN: &[(&str, Column)] = &[
 /// For rows whose members are not published (reference pxgrid-api, section 3.11): the names that other services use.
 const UNPUBLISHED: &[Column] = &[
     first_of("MAC", &["macAddress", "mac", "MACAddress"]),
-    first_of("IP", &["ipAddress", "ip", "ipAddresses"]),
+    first_of("IP", &["ipAddress", "ip", "ipAddresses"]).kind(CellKind::Addresses),
     first_of(
         "PROFILE",
         &[

@@ -36,7 +36,7 @@ pub(crate) struct Data {
 impl Posture {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        let nothing = "no endpoint has posture data; the service came with ISE 3.4";
+        let nothing = "`netapi ise pxgrid posture macs` lists the endpoints with posture data; the service came with ISE 3.4";
         let ask = match self {
             Self::Macs => Ask::new("posture", "getPosturedMacs", nothing),
             Self::Data(Data { macs, category }) => {

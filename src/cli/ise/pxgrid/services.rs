@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::Context;
 use crate::error::Result;
-use crate::pxgrid::catalogue::SERVICES;
+use crate::pxgrid::catalogue::{SERVICES, service};
 use crate::pxgrid::control::Call;
 use crate::pxgrid::{ServiceClient, ServiceNode};
 use crate::record::Record;
@@ -41,7 +41,8 @@ impl Services {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let client = context.pxgrid()?;
         if context.global.shows_only() {
-            let name = self.name.as_deref().unwrap_or("com.cisco.ise.session");
+            let name = self.name.as_deref().unwrap_or("session");
+            let name = service(name).map_or(name, |known| known.name);
             client.control().call(&Call::service_lookup(name)).await?;
         }
         let nodes = match &self.name {

@@ -1,0 +1,215 @@
+//! The control API.
+
+use super::*;
+
+#[tokio::test]
+async fn the_way_of_a_client_with_a_certificate() {
+    let setting = Setting::new(&[]);
+    let lookup = json!({ "name": "com.cisco.ise.session" });
+    let early = setting.control("ServiceLookup", lookup.clone()).await;
+    assert_eq!(early.status, 401);
+    // Any password will do with a certificate.
+    let url = setting.control_url("AccountActivate");
+    let active = setting.post(&url, NAME, "None", json!({})).await.json();
+    assert_eq!(
+        active,
+        json!({ "accountState": "ENABLED", "version": "2.0.2.1" })
+    );
+    let mut first = std::collections::HashSet::new();
+    for _ in 0..40 {
+        let found = setting.control("ServiceLookup", lookup.clone()).await;
+        let found = found.rows("services");
+        assert_eq!(found.len(), 2);
+        first.insert(found[0]["nodeName"].to_string());
+    }
+    assert_eq!(first.len(), 2, "the order is another one each time");
+    let pubsub = json!({ "name": "com.cisco.ise.pubsub" });
+    let found = setting
+        .control("ServiceLookup", pubsub)
+        .await
+        .rows("services");
+    let url = found[0]["properties"]["wsUrl"].as_str().unwrap();
+    assert!(url.starts_with("wss://localhost:") && url.ends_with("/pxgrid/ise/pubsub"));
+    let unknown = json!({ "name": "com.example.none" });
+    let unknown = setting.control("ServiceLookup", unknown).await;
+    assert_eq!(unknown.json(), json!({ "services": [] }));
+    assert_eq!(setting.control("NoSuchMethod", json!({})).await.status, 404);
+    assert_eq!(
+        setting.control("ServiceLookup", json!({})).await.status,
+        400
+    );
+    let url = setting.control_url("AccountActivate");
+    let request = setting.client.get(&url).basic_auth(NAME, Some(""));
+    assert_eq!(read(request).await.status, 405);
+    let request = setting
+        .client
+        .post(&url)
+        .basic_auth(NAME, Some(""))
+        .body("{");
+    assert_eq!(read(request).await.status, 400);
+    let peer = setting.post(&url, "~ise-mnt-lab-1", "", json!({})).await;
+    assert_eq!(peer.status, 401);
+    assert_eq!(read(setting.client.post(&url).body("{}")).await.status, 401);
+}
+
+#[tokio::test]
+async fn every_service_is_announced_on_every_node() {
+    let setting = Setting::with(LabOptions {
+        nodes: 3,
+        ..LabOptions::default()
+    });
+    setting.control("AccountActivate", json!({})).await;
+    for service in crate::pxgrid::catalogue::SERVICES {
+        let found = setting.control("ServiceLookup", json!({ "name": service.name }));
+        let found = found.await.rows("services");
+        if service.name == "com.cisco.endpoint.asset" {
+            assert!(found.is_empty());
+            continue;
+        }
+        assert_eq!(found.len(), 3, "{}", service.name);
+        for node in &found {
+            for topic in service.topics {
+                assert_eq!(node["properties"][topic.property], topic.path);
+                assert_eq!(
+                    node["properties"]["wsPubsubService"],
+                    "com.cisco.ise.pubsub"
+                );
+            }
+            let has_base = node["properties"].get("restBaseUrl").is_some();
+            assert_eq!(has_base, !service.operations.is_empty(), "{}", service.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_password_account_needs_its_password_and_no_certificate() {
+    let mut setting = Setting::new(&[]);
+    setting.client = client(&setting.lab, false);
+    let url = setting.control_url("AccountCreate");
+    let create = || {
+        read(
+            setting
+                .client
+                .post(&url)
+                .body(json!({ "nodeName": "app" }).to_string()),
+        )
+    };
+    let account = create().await.json();
+    assert_eq!(
+        (&account["nodeName"], &account["userName"]),
+        (&json!("app"), &json!("app"))
+    );
+    let password = account["password"].as_str().unwrap();
+    let activate = setting.control_url("AccountActivate");
+    for (user, password) in [("app", "wrong"), ("other", password), ("app", "")] {
+        let refused = setting.post(&activate, user, password, json!({})).await;
+        assert_eq!(refused.status, 401, "{user}");
+    }
+    let active = setting
+        .post(&activate, "app", password, json!({}))
+        .await
+        .json();
+    assert_eq!(active["accountState"], "ENABLED");
+    assert_eq!(create().await.status, 409);
+    let lookup = setting.control_url("ServiceLookup");
+    let body = json!({ "name": "com.cisco.ise.session" });
+    let found = setting
+        .post(&lookup, "app", password, body)
+        .await
+        .rows("services");
+    assert_eq!(found.len(), 2);
+    let bad = setting
+        .client
+        .post(&url)
+        .body(json!({ "nodeName": "a b" }).to_string());
+    assert_eq!(read(bad).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_service_can_be_registered_and_asked_about() {
+    let setting = Setting::new(&[]);
+    setting.control("AccountActivate", json!({})).await;
+    let name = "com.cisco.endpoint.asset";
+    let properties = json!({ "assetTopic": "/topic/com.cisco.endpoint.asset" });
+    let body = json!({ "name": name, "properties": properties });
+    let done = setting.control("ServiceRegister", body).await.json();
+    assert_eq!(done["reregisterTimeMillis"], 300_000);
+    let found = setting
+        .control("ServiceLookup", json!({ "name": name }))
+        .await
+        .rows("services");
+    assert_eq!(
+        found,
+        [json!({ "name": name, "nodeName": NAME, "properties": properties })]
+    );
+    let id = json!({ "id": done["id"] });
+    assert_eq!(
+        setting
+            .control("ServiceReregister", id.clone())
+            .await
+            .json(),
+        json!({})
+    );
+    assert_eq!(
+        setting
+            .control("ServiceUnregister", id.clone())
+            .await
+            .json(),
+        json!({})
+    );
+    assert_eq!(setting.control("ServiceReregister", id).await.status, 404);
+    for (node, word) in [(NAME, "PERMIT"), ("stranger", "DENY")] {
+        let body =
+            json!({ "requestNodeName": node, "serviceName": name, "serviceOperation": "gets" });
+        let answer = setting.control("Authorization", body).await.json();
+        assert_eq!(answer, json!({ "authorization": word }));
+    }
+}
+
+#[tokio::test]
+async fn a_service_wants_the_clients_own_name_and_the_secret_of_that_node() {
+    let setting = Setting::new(&[]);
+    let (base, secret) = setting.login("com.cisco.ise.session").await;
+    let url = format!("{base}/getSessions");
+    let here = base.contains(&setting.lab.pxgrid_addresses()[0].port().to_string());
+    let (peer, other) = if here {
+        ("~ise-mnt-lab-1", "~ise-mnt-lab-2")
+    } else {
+        ("~ise-mnt-lab-2", "~ise-mnt-lab-1")
+    };
+    let other = setting
+        .control("AccessSecret", json!({ "peerNodeName": other }))
+        .await
+        .json();
+    let other = other["secret"].as_str().unwrap();
+    assert_eq!(secret.len(), 16);
+    for (user, password) in [
+        (NAME, other),
+        (peer, &secret),
+        (NAME, ""),
+        ("stranger", &secret),
+    ] {
+        let refused = setting.post(&url, user, password, json!({})).await;
+        assert_eq!(refused.status, 401, "{user}");
+    }
+    assert_eq!(
+        setting.post(&url, NAME, &secret, json!({})).await.status,
+        200
+    );
+    let doubled = format!("{base}//getSessions");
+    assert_eq!(
+        setting
+            .post(&doubled, NAME, &secret, json!({}))
+            .await
+            .status,
+        200
+    );
+    let unknown = format!("{base}/getNothing");
+    assert_eq!(
+        setting
+            .post(&unknown, NAME, &secret, json!({}))
+            .await
+            .status,
+        404
+    );
+}

@@ -1,0 +1,387 @@
+//! Every pxGrid command against a deployment that works: its table, its JSON, and what goes over the wire.
+
+use serde_json::{Value, json};
+
+use crate::pxgrid_node::{CLIENT, Deployment, plan};
+use crate::support::{json, stderr, stdout};
+
+pub(crate) fn table(deployment: &Deployment, arguments: &[&str]) -> String {
+    stdout(&deployment.pxgrid(arguments).assert().success())
+}
+
+pub(crate) fn decoded(deployment: &Deployment, arguments: &[&str]) -> Value {
+    json(
+        &deployment
+            .pxgrid(arguments)
+            .arg("--json")
+            .assert()
+            .success(),
+    )
+}
+
+#[test]
+fn sessions_take_four_requests_over_one_connection() {
+    let deployment = plan().start();
+    let rows = decoded(&deployment, &["sessions"]);
+    assert_eq!(rows.as_array().unwrap().len(), 50);
+    assert_eq!(
+        deployment.operations(),
+        [
+            "AccountActivate",
+            "ServiceLookup",
+            "AccessSecret",
+            "getSessions"
+        ]
+    );
+    let log = deployment.log();
+    assert!(log.iter().all(|one| one.connection == 1), "{log:?}");
+    assert_eq!(log[0].basic, format!("{CLIENT}:"));
+    assert_eq!(log[3].basic, format!("{CLIENT}:secret-of-~ise-0"));
+    assert_eq!(log[3].body, json!({}));
+}
+
+#[test]
+fn sessions_are_a_table_of_the_documented_columns_and_keep_what_nobody_knows() {
+    let deployment = plan().start();
+    let text = table(&deployment, &["sessions", "--limit", "1"]);
+    assert_eq!(
+        text,
+        "C8:5B:76:00:00:00\t10.50.10.0\tLAB\\user0\t10.50.1.0\tPOSTURED\tEmployees\tWindows10-Workstation\t2026-03-09T07:40:01.554Z\n"
+    );
+    let text = stdout(
+        &deployment
+            .pxgrid(&["sessions", "--limit", "1", "--json"])
+            .assert()
+            .success(),
+    );
+    assert!(text.contains("\"newInALaterRelease\""), "{text}");
+    let text = table(
+        &deployment,
+        &["sessions", "--limit", "1", "--format", "csv"],
+    );
+    assert!(
+        text.starts_with("MAC,IP,USER,NAS,STATE,SGT,PROFILE,TIME"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_server_gets_since_and_filter_and_the_rest_is_done_here() {
+    let deployment = plan().start();
+    let arguments = [
+        "sessions",
+        "--since",
+        "2026-03-09T08:00:00+01:00",
+        "--filter",
+        "userName=='x'",
+        "--state",
+        "postured",
+        "--nas",
+        "10.50.1.0",
+        "--user",
+        "lab\\user*",
+    ];
+    let rows = decoded(&deployment, &arguments);
+    let macs: Vec<&str> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["macAddress"].as_str().unwrap())
+        .collect();
+    assert_eq!(macs.len(), 5, "{macs:?}");
+    assert_eq!(
+        deployment.log()[3].body,
+        json!({"startTimestamp": "2026-03-09T07:00:00Z", "filter": "userName=='x'"})
+    );
+    deployment
+        .pxgrid(&["sessions", "--state", "gone"])
+        .assert()
+        .code(2);
+    deployment
+        .pxgrid(&["sessions", "--since", "yesterday"])
+        .assert()
+        .code(2);
+}
+
+#[test]
+fn one_session_by_mac_and_by_address() {
+    let deployment = plan().start();
+    let text = table(&deployment, &["session", "c85b.7600.0003"]);
+    assert!(text.contains("macAddress\tC8:5B:76:00:00:03\n"), "{text}");
+    let one = decoded(&deployment, &["session", "--ip", "10.50.10.3"]);
+    assert_eq!(one["userName"], "LAB\\user3");
+    let assert = deployment
+        .pxgrid(&["session", "00:00:00:00:00:01"])
+        .assert()
+        .code(3);
+    assert!(
+        stderr(&assert).contains("00:00:00:00:00:01"),
+        "{}",
+        stderr(&assert)
+    );
+    deployment.pxgrid(&["session"]).assert().code(2);
+}
+
+#[test]
+fn groups_of_all_of_one_and_of_nobody() {
+    let deployment = plan().start();
+    assert_eq!(table(&deployment, &["groups"]), "pat\tStaff, VPN\n");
+    assert_eq!(decoded(&deployment, &["groups", "pat"])[0]["name"], "Staff");
+    deployment.pxgrid(&["groups", "nobody"]).assert().code(3);
+}
+
+#[test]
+fn services_by_name_and_all() {
+    let deployment = plan().start();
+    let text = table(&deployment, &["services", "session"]);
+    assert!(
+        text.starts_with("com.cisco.ise.session\t~ise-0\thttps://localhost:"),
+        "{text}"
+    );
+    assert!(
+        text.trim_end().ends_with("/topic/com.cisco.ise.session"),
+        "{text}"
+    );
+    let all = decoded(&deployment, &["services"]);
+    let names: Vec<&str> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
+    assert!(
+        names.contains(&"com.cisco.ise.config.anc") && !names.contains(&"com.cisco.ise.echo"),
+        "{names:?}"
+    );
+    let assert = deployment
+        .pxgrid(&["services", "com.example.nobody"])
+        .assert()
+        .code(6);
+    assert!(stderr(&assert).contains("com.example.nobody"));
+}
+
+#[test]
+fn accounts_are_made_activated_and_shown() {
+    let deployment = plan().start();
+    assert_eq!(
+        decoded(&deployment, &["account", "create", "reporter"]),
+        json!({"nodeName": "reporter", "password": "made-by-ise", "userName": "reporter"})
+    );
+    assert_eq!(deployment.log()[0].basic, "");
+    assert_eq!(
+        decoded(&deployment, &["account", "activate"])["accountState"],
+        "ENABLED"
+    );
+    let shown = decoded(&deployment, &["account", "show"]);
+    assert_eq!(shown["nodeName"], CLIENT);
+    assert!(
+        shown["certificate"]["subject"]
+            .as_str()
+            .unwrap()
+            .contains(CLIENT)
+    );
+    assert!(table(&deployment, &["account", "show"]).contains("accountState\tENABLED\n"));
+    deployment
+        .pxgrid(&["account", "create", "no good"])
+        .assert()
+        .code(2);
+}
+
+#[test]
+fn a_password_account_uses_its_password_for_control_and_the_secret_for_services() {
+    let deployment = plan().clients(crate::pxgrid_node::Clients::Anyone).start();
+    let mut command = deployment.without_certificate(&["anc", "policies"]);
+    command
+        .env("ISE_PXGRID_CLIENT_NAME", CLIENT)
+        .env("ISE_PXGRID_PASSWORD", "hunter2")
+        .assert()
+        .success();
+    let log = deployment.log();
+    assert_eq!(log[0].basic, format!("{CLIENT}:hunter2"));
+    assert_eq!(log[3].basic, format!("{CLIENT}:secret-of-~ise-0"));
+}
+
+#[test]
+fn the_other_services_have_a_table_and_json_each() {
+    let deployment = plan().start();
+    for (arguments, first) in [
+        (vec!["trustsec", "groups"], "4\tEmployees\td\t1\n"),
+        (vec!["trustsec", "acls"], "Deny\tIPV4\t\t0\t2\n"),
+        (
+            vec!["trustsec", "policies", "--matrix", "m"],
+            "cell\tENABLED\t\t\t2\tm\n",
+        ),
+        (vec!["trustsec", "matrices"], "Production\t\tfalse\t5\n"),
+        (vec!["trustsec", "networks"], "Campus\t3\t\n"),
+        (
+            vec!["sxp", "bindings"],
+            "10.0.0.1/32\t4\t10.0.0.9\t10.0.0.9\tdefault\n",
+        ),
+        (
+            vec!["radius", "failures"],
+            "2026-03-09T07:40:01Z\tC8:5B:76:00:00:09\tpat\t5440 Endpoint abandoned EAP session\t10.50.1.1\tise-psn-1\t77\n",
+        ),
+        (
+            vec!["profiler", "profiles"],
+            "Apple-Device\tApple-Device:x\t6\n",
+        ),
+        (
+            vec!["mdm", "endpoints"],
+            "C8:5B:76:00:00:01\ttrue\t\t\t17.1\t\t\n",
+        ),
+        (
+            vec!["mdm", "endpoints", "--type", "non-compliant"],
+            "C8:5B:76:00:00:02\t\t\tphone\t\t\t\n",
+        ),
+        (
+            vec!["mdm", "endpoints", "--os", "ios"],
+            "C8:5B:76:00:00:02\t\t\tphone\t\t\t\n",
+        ),
+        (
+            vec!["system", "health"],
+            "2026-03-09T07:40:01Z\tise-psn-1\t12.5\t40.0\t\t\t\t\n",
+        ),
+        (
+            vec!["system", "performance"],
+            "2026-03-09T07:40:01Z\tise-psn-1\t3.1\t9\t8\n",
+        ),
+    ] {
+        assert_eq!(table(&deployment, &arguments), first, "{arguments:?}");
+        assert_eq!(
+            decoded(&deployment, &arguments).as_array().unwrap().len(),
+            1,
+            "{arguments:?}"
+        );
+    }
+    assert_eq!(
+        decoded(&deployment, &["radius", "failure", "77"])["id"],
+        "77"
+    );
+    deployment
+        .pxgrid(&["radius", "failure", "78"])
+        .assert()
+        .code(3);
+    assert_eq!(
+        decoded(&deployment, &["mdm", "endpoints", "C8:5B:76:00:00:01"])["registered"],
+        true
+    );
+    assert_eq!(
+        decoded(&deployment, &["posture", "macs"])["macAddresses"][0],
+        "C8:5B:76:00:00:05"
+    );
+    let data = decoded(
+        &deployment,
+        &["posture", "data", "c85b76000005", "--category", "app"],
+    );
+    assert_eq!(
+        data,
+        json!({"category": "app", "macAddresses": ["C8:5B:76:00:00:05"]})
+    );
+}
+
+#[test]
+fn requests_carry_what_the_options_say() {
+    let deployment = plan().start();
+    for (arguments, body) in [
+        (
+            vec!["sxp", "bindings", "--filter", "tag == `5`"],
+            json!({"filter": "tag == `5`"}),
+        ),
+        (
+            vec!["radius", "failures", "--since", "2026-03-09T07:00:00Z"],
+            json!({"startTimestamp": "2026-03-09T07:00:00Z"}),
+        ),
+        (
+            vec!["system", "health", "--node", "n"],
+            json!({"nodeName": "n"}),
+        ),
+        (
+            vec!["mdm", "endpoints", "--type", "NON_COMPLIANT"],
+            json!({"type": "NON_COMPLIANT"}),
+        ),
+        (
+            vec!["mdm", "endpoints", "--os", "windows"],
+            json!({"osType": "WINDOWS"}),
+        ),
+        (
+            vec!["trustsec", "groups", "--limit", "5"],
+            json!({"recordCount": 5, "startIndex": 0}),
+        ),
+    ] {
+        deployment.pxgrid(&arguments).assert().success();
+        assert_eq!(deployment.log().pop().unwrap().body, body, "{arguments:?}");
+    }
+}
+
+#[test]
+fn paged_services_are_read_to_the_end_unless_limited() {
+    let deployment = plan().start();
+    assert_eq!(table(&deployment, &["endpoints"]).lines().count(), 2500);
+    let starts: Vec<u64> = deployment
+        .log()
+        .iter()
+        .filter(|one| one.operation == "getEndpoints")
+        .map(|one| one.body["startIndex"].as_u64().unwrap())
+        .collect();
+    assert_eq!(starts, [0, 1000, 2000]);
+    let limited = plan().start();
+    assert_eq!(
+        table(&limited, &["endpoints", "--limit", "7"])
+            .lines()
+            .count(),
+        7
+    );
+    let log = limited.log();
+    assert_eq!(log.len(), 4);
+    assert_eq!(
+        log[3].body,
+        json!({"order": "ASC", "startIndex": 0, "count": 7})
+    );
+}
+
+#[test]
+fn call_prints_the_answer_as_it_came() {
+    let body = "{\"v\": 1.10,\n  \"list\": [ 1, 2 ]}";
+    let deployment = plan().answering("query", 200, body).start();
+    let arguments = ["call", "com.example.custom", "query", "{\"a\": 1.10}"];
+    assert_eq!(table(&deployment, &arguments), format!("{body}\n"));
+    assert_eq!(
+        deployment.log()[1].body,
+        json!({"name": "com.example.custom"})
+    );
+    assert_eq!(deployment.log()[3].body.to_string(), "{\"a\":1.10}");
+    let assert = deployment
+        .pxgrid(&arguments)
+        .args(["--jq", ".list[1]"])
+        .assert()
+        .success();
+    assert_eq!(stdout(&assert), "2\n");
+    let assert = deployment
+        .pxgrid(&["call", "echo2", "query", "-"])
+        .write_stdin("{\"b\":2}")
+        .assert()
+        .success();
+    drop(assert);
+    assert_eq!(deployment.log().pop().unwrap().body, json!({"b": 2}));
+    for wrong in ["[1]", "{", "nope"] {
+        deployment
+            .pxgrid(&["call", "x", "query", wrong])
+            .assert()
+            .code(2);
+    }
+    deployment.pxgrid(&["call", "x", "a/b"]).assert().code(2);
+    deployment
+        .pxgrid(&[
+            "call",
+            "session",
+            "getSessionByMacAddress",
+            "{\"macAddress\":\"x\"}",
+        ])
+        .assert()
+        .code(3);
+    deployment
+        .pxgrid(&["call", "com.example.custom", "getNothing"])
+        .assert()
+        .success()
+        .stdout("");
+}
