@@ -11,7 +11,7 @@
 //! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) |
 //! | [`mnt`] | the Monitoring node's client: paths, documents, error envelope |
 //! | [`pxgrid`] | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription |
-//! | [`record`] | the record, MAC addresses, XML and JSON streams |
+//! | [`record`] | the record, MAC addresses, XML and JSON streams, filters |
 //! | [`render`] | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress |
 //! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
 //! | [`transport`] | TLS, HTTP, name overrides, the retry rule, the trace |

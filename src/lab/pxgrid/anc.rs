@@ -128,12 +128,20 @@ pub(super) fn answer(question: &Question<'_>, operation: &str) -> Option<Reply> 
         "getEndpointByNasIpAddress" => {
             endpoint(question, member("macAddress"), Some(member("nasIpAddress")))
         }
-        "applyEndpointByIpAddress" | "applyEndpointByMacAddress" | "applyEndpointPolicy" => {
-            start(question, true)
+        "applyEndpointByIpAddress" | "applyEndpointByMacAddress" => start(question, true, None),
+        "applyEndpointPolicy" => {
+            let nas = text(request, "nasIpAddress").map(str::to_owned);
+            let nas = nas.or_else(|| {
+                let session = question.session_of(member("macAddress"))?;
+                Some(session.nas_ip()?.to_string())
+            });
+            start(question, true, nas)
         }
-        "clearEndpointByIpAddress" | "clearEndpointByMacAddress" | "clearEndpointPolicy" => {
-            start(question, false)
-        }
+        "clearEndpointByIpAddress" | "clearEndpointByMacAddress" | "clearEndpointPolicy" => start(
+            question,
+            false,
+            text(request, "nasIpAddress").map(str::to_owned),
+        ),
         "getOperationStatus" => {
             let inner = anc.lock();
             let known = inner.operations.get(member("operationId"));
@@ -214,7 +222,7 @@ struct Operation {
 }
 
 /// Begins an operation: refusals that need no look at the network are there at once, the rest comes a moment later.
-fn start(question: &Question<'_>, apply: bool) -> Reply {
+fn start(question: &Question<'_>, apply: bool, nas: Option<String>) -> Reply {
     let request = question.request;
     let policy = text(request, "policyName").or_else(|| text(request, "policy"));
     let policy = policy.filter(|_| apply).map(str::to_owned);
@@ -227,7 +235,6 @@ fn start(question: &Question<'_>, apply: bool) -> Reply {
             .and_then(|ip| question.directory.by_ip(ip, question.now))
             .and_then(|session| session.mac_text()),
     };
-    let nas = text(request, "nasIpAddress").map(str::to_owned);
     let grid = question.grid;
     let id = {
         let mut inner = grid.anc.lock();
@@ -357,7 +364,7 @@ impl Operation {
             .lock()
             .operations
             .insert(self.id, status.clone());
-        self.grid.events.publish(TOPIC, status.clone());
+        self.grid.events.publish(TOPIC, &status);
         status
     }
 }

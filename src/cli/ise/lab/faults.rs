@@ -18,6 +18,8 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   netapi ise lab run --fault overload-502 -- netapi ise mnt count
   netapi ise lab run --fault reset@1:ActiveList -- netapi ise mnt sessions
+  netapi ise lab run --fault account-pending@1 -- netapi ise pxgrid account activate
+  netapi ise lab run --fault 'anc-failure:Policy is not configured' -- sh
 
 NAME[@N][:PATHPART]: after '@' how many requests it hits before it stops, after ':' a
 part of the paths it applies to.";

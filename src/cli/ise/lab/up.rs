@@ -15,7 +15,7 @@ use crate::lab::Lab;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  netapi ise lab up --listen-mnt 8443 --dir ./lab > lab.env &
+  netapi ise lab up --listen-mnt 8443 --listen-pxgrid 8910 --dir ./lab > lab.env &
   . ./lab.env && netapi ise mnt sessions
 
 Standard output is the export lines and nothing else. Ctrl-C ends the lab.")]

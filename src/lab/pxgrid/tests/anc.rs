@@ -217,6 +217,9 @@ async fn policies_at_a_nas_and_either_spelling_of_their_name() {
         assert_eq!(status["status"], "SUCCESS");
     }
     assert_eq!(setting.anc("applyEndpointPolicy", at).await.status, 400);
+    let without = json!({ "macAddress": MAC, "policyName": "Quarantine" });
+    let status = setting.finished("applyEndpointPolicy", without).await;
+    assert_eq!(status["nasIpAddress"], "10.50.1.10");
 }
 
 #[tokio::test]

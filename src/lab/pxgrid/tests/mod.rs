@@ -2,8 +2,10 @@
 
 mod anc;
 mod control;
+mod devices;
 mod faults;
 mod services;
+mod volume;
 
 use std::time::{Duration, Instant};
 
