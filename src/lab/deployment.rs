@@ -19,7 +19,9 @@ use super::faults::{Fault, FaultKind, Faults};
 use super::log::{RequestEntry, RequestLog};
 use super::mnt::{self, MntNode};
 use super::population::Population;
+use super::pxgrid::churn::{self, EventRate};
 use super::pxgrid::hub::Events;
+use super::pxgrid::pubsub::PubsubTimes;
 use super::pxgrid::{self, Grid, PxGridNode, Tls};
 use crate::error::{Error, Kind, Result};
 
@@ -54,8 +56,12 @@ pub struct LabOptions {
     pub nodes: u16,
     /// Port of the first pxGrid node, the others on the ports after it; free ones if `None`.
     pub listen_pxgrid: Option<u16>,
-    /// File for the request log, JSON lines.
+    /// File for the request log, JSON lines; also has a line for every published event.
     pub log: Option<PathBuf>,
+    /// How many sessions change by themselves.
+    pub events_per_second: EventRate,
+    /// How long the pubsub nodes wait.
+    pub pubsub_times: PubsubTimes,
 }
 
 impl Default for LabOptions {
@@ -69,6 +75,8 @@ impl Default for LabOptions {
             nodes: 2,
             listen_pxgrid: None,
             log: None,
+            events_per_second: EventRate::None,
+            pubsub_times: PubsubTimes::default(),
         }
     }
 }
@@ -112,7 +120,12 @@ impl Lab {
             pxgrid.push(address);
         }
         let ports = pxgrid.iter().map(SocketAddr::port).collect();
-        let grid = Arc::new(Grid::new(Arc::clone(&directory), ports, options.seed));
+        let grid = Arc::new(Grid::new(
+            Arc::clone(&directory),
+            ports,
+            options.seed,
+            Arc::clone(&log),
+        ));
         let node = MntNode {
             directory: Arc::clone(&directory),
             grid: Arc::clone(&grid),
@@ -128,6 +141,7 @@ impl Lab {
                 faults: Arc::clone(&faults),
                 log: Arc::clone(&log),
                 tls: pxgrid_tls(&certificates, &faults, number)?,
+                times: options.pubsub_times,
             };
             nodes.push((node, listener));
         }
@@ -137,6 +151,10 @@ impl Lab {
                 .into_iter()
                 .map(|(node, listener)| tokio::spawn(pxgrid::serve(node, listener)).abort_handle()),
         );
+        if let EventRate::PerSecond(rate) = options.events_per_second {
+            let churn = churn::run(Arc::clone(&grid), rate, options.seed);
+            tasks.push(tokio::spawn(churn).abort_handle());
+        }
         Ok(Self {
             certificates,
             directory,

@@ -31,4 +31,6 @@ mod wire;
 pub use deployment::{Lab, LabOptions, MNT_NODE, MOST_NODES, PASSWORD, RunningLab, USER};
 pub use faults::{Fault, FaultKind};
 pub use log::RequestEntry;
+pub use pxgrid::churn::EventRate;
 pub use pxgrid::hub::{Event, Events};
+pub use pxgrid::pubsub::PubsubTimes;

@@ -36,6 +36,8 @@ struct Touched {
     reauthenticated_at: Option<i64>,
     reconnections: u32,
     ended_at: Option<i64>,
+    /// When the session that ended had begun, and after how many reconnections; `None` if it was there from the start.
+    last: Option<(i64, u32)>,
     quarantined: bool,
 }
 
@@ -51,13 +53,17 @@ pub struct Changes {
 impl Changes {
     /// The session as it now is; `None` when it is gone or away.
     pub fn apply(&self, session: LabSession) -> Option<LabSession> {
+        self.apply_at(session, self.now)
+    }
+
+    fn apply_at(&self, session: LabSession, now: i64) -> Option<LabSession> {
         if self.emptied {
             return None;
         }
         let Some(touched) = self.touched.get(&session.index()) else {
             return Some(session);
         };
-        if touched.is_absent(self.now) {
+        if touched.is_absent(now) {
             return None;
         }
         let mut session = session;
@@ -73,11 +79,17 @@ impl Changes {
         Some(session)
     }
 
-    /// When the session `index` ended, if it did.
-    pub fn ended_at(&self, index: u64) -> Option<i64> {
-        self.touched
-            .get(&index)
-            .and_then(|touched| touched.ended_at)
+    /// A session that ended, as it last was, and when; `None` for one that did not.
+    pub fn ended(&self, session: LabSession) -> Option<(LabSession, i64)> {
+        let touched = self.touched.get(&session.index())?;
+        let mut session = session;
+        if let Some((began_at, reconnections)) = touched.last {
+            session = session.reconnected(began_at, reconnections);
+        }
+        if let Some(at) = touched.reauthenticated_at {
+            session = session.reauthenticated(at);
+        }
+        Some((session, touched.ended_at?))
     }
 
     /// When the session `index` comes back, if it is away for a moment.
@@ -106,6 +118,12 @@ impl Changes {
 }
 
 impl Touched {
+    /// The session ends: remembers what it was.
+    fn end(&mut self, now: i64) {
+        self.ended_at = Some(now);
+        self.last = self.back_at.map(|began_at| (began_at, self.reconnections));
+    }
+
     fn is_absent(&self, now: i64) -> bool {
         self.gone || self.back_at.is_some_and(|back_at| now < back_at)
     }
@@ -134,6 +152,11 @@ impl State {
         changes
     }
 
+    /// The session as it is at `now`; `None` when it is gone or away. For one session cheaper than a copy of all changes.
+    pub fn apply(&self, session: LabSession, now: i64) -> Option<LabSession> {
+        self.lock().changes.apply_at(session, now)
+    }
+
     /// Does `change` to the session `index`; the caller has made sure that it is there.
     pub fn change(&self, index: u64, change: Change, now: i64) {
         let mut inner = self.lock();
@@ -141,8 +164,8 @@ impl State {
         match change {
             Change::Reauthenticate => touched.reauthenticated_at = Some(now),
             Change::Disconnect | Change::PortShutdown | Change::Delete => {
+                touched.end(now);
                 touched.gone = true;
-                touched.ended_at = Some(now);
             }
             Change::Quarantine => {
                 touched.quarantined = true;
@@ -160,9 +183,9 @@ impl State {
                 touched.reauthenticated_at = Some(now);
             }
             Change::PortBounce => {
+                touched.end(now);
                 touched.back_at = Some(now + BOUNCE);
                 touched.reauthenticated_at = None;
-                touched.ended_at = Some(now);
                 touched.reconnections += 1;
             }
         }

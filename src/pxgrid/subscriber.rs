@@ -260,7 +260,7 @@ impl Subscriber {
         hasher.write_u64(self.thrown);
         let moment = Moment {
             elapsed: self.started.elapsed(),
-            wall: Timestamp::now(),
+            wall: now(),
             random: u32::try_from(hasher.finish() >> 32).unwrap_or_default(),
         };
         for action in self.machine.handle(moment, input) {
@@ -345,6 +345,12 @@ async fn fired(due: Option<(Instant, Timer)>) -> Timer {
         }
         None => std::future::pending().await,
     }
+}
+
+/// The clock on the wall to the millisecond, which is as fine as ISE's own times are.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 /// No sockets, no subscription.

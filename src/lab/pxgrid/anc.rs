@@ -364,7 +364,7 @@ impl Operation {
             .lock()
             .operations
             .insert(self.id, status.clone());
-        self.grid.events.publish(TOPIC, status.clone());
+        self.grid.events.publish(TOPIC, &status);
         status
     }
 }

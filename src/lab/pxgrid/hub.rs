@@ -5,15 +5,18 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+use super::truth;
+use crate::lab::log::RequestLog;
 use crate::pxgrid::catalogue::SERVICES;
 
 /// Events that a subscriber may be behind.
 const BEHIND: usize = 4096;
-/// Events that the truth log keeps.
-const KEPT: usize = 100_000;
+/// Bytes of bodies that are remembered.
+const KEPT: usize = 64 * 1024 * 1024;
 
 /// One event as it was published.
 #[derive(Debug, Clone)]
@@ -29,7 +32,9 @@ pub struct Event {
 #[derive(Debug, Default)]
 struct Inner {
     next: HashMap<String, u64>,
+    published: HashMap<String, u64>,
     truth: VecDeque<Event>,
+    remembered: usize,
 }
 
 /// The hub.
@@ -37,48 +42,74 @@ struct Inner {
 pub struct Events {
     sender: broadcast::Sender<Event>,
     inner: Mutex<Inner>,
+    log: Arc<RequestLog>,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self {
-            sender: broadcast::channel(BEHIND).0,
-            inner: Mutex::default(),
-        }
+        Self::new(Arc::default())
     }
 }
 
 impl Events {
+    /// A hub that writes what it publishes to `log`.
+    pub(in crate::lab) fn new(log: Arc<RequestLog>) -> Self {
+        Self {
+            sender: broadcast::channel(BEHIND).0,
+            inner: Mutex::default(),
+            log,
+        }
+    }
+
     /// Publishes `body` on `topic`. On a numbered topic (reference pxgrid-api, section 4) the number becomes its first member.
-    pub fn publish(&self, topic: &str, body: Value) {
-        // Numbering and sending under one lock, or two publishers could send their numbers in the wrong order.
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn publish(&self, topic: &str, body: &Value) {
+        self.publish_text(topic, &body.to_string());
+    }
+
+    /// [`publish`](Self::publish) of a body that is JSON text already.
+    pub(super) fn publish_text(&self, topic: &str, body: &str) {
         let counter = SERVICES
             .iter()
             .flat_map(|service| service.topics)
             .find(|known| known.path == topic)
             .and_then(|known| known.sequence);
-        let (sequence, body) = match (counter, body) {
-            (Some(name), Value::Object(members)) => {
+        self.send(topic, body, counter);
+    }
+
+    /// Passes on what a client published, as it is.
+    pub(super) fn relay(&self, topic: &str, body: &str) {
+        self.send(topic, body, None);
+    }
+
+    fn send(&self, topic: &str, body: &str, counter: Option<&str>) {
+        // Numbering, sending and logging under one lock, or two publishers could send their numbers in the wrong order.
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let (sequence, body) = match (counter, body.strip_prefix('{')) {
+            (Some(name), Some(members)) => {
                 let next = inner.next.entry(topic.to_owned()).or_default();
                 let number = *next;
                 *next += 1;
-                let mut numbered = serde_json::Map::new();
-                numbered.insert(name.to_owned(), number.into());
-                numbered.extend(members);
-                (Some(number), Value::Object(numbered))
+                let comma = if members.starts_with('}') { "" } else { "," };
+                let body = format!("{{\"{name}\":{number}{comma}{members}");
+                (Some(number), body.into())
             }
-            (_, body) => (None, body),
+            _ => (None, body.into()),
         };
         let event = Event {
             topic: topic.into(),
             sequence,
-            body: body.to_string().into(),
+            body,
         };
-        if inner.truth.len() == KEPT {
-            inner.truth.pop_front();
-        }
+        *inner.published.entry(topic.to_owned()).or_default() += 1;
+        self.log
+            .published(|| truth::entry(Timestamp::now(), &event));
+        inner.remembered += event.body.len();
         inner.truth.push_back(event.clone());
+        while inner.remembered > KEPT
+            && let Some(oldest) = inner.truth.pop_front()
+        {
+            inner.remembered -= oldest.body.len();
+        }
         // An error says that nobody listens, which is nobody's loss.
         let _ = self.sender.send(event);
     }
@@ -88,10 +119,16 @@ impl Events {
         self.sender.subscribe()
     }
 
-    /// What was published, oldest first; the last hundred thousand.
+    /// What was published, oldest first; the last 64 MiB of bodies.
     pub fn truth(&self) -> Vec<Event> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.truth.iter().cloned().collect()
+    }
+
+    /// How many events were published on `topic`.
+    pub fn published(&self, topic: &str) -> u64 {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.published.get(topic).copied().unwrap_or(0)
     }
 }
 
@@ -105,10 +142,10 @@ mod tests {
         let events = Events::default();
         let mut receiver = events.subscribe();
         let session = "/topic/com.cisco.ise.session";
-        events.publish(session, json!({"sessions": []}));
-        events.publish("/topic/com.cisco.ise.session.all", json!({"sessions": []}));
-        events.publish(session, json!({"sessions": []}));
-        events.publish("/topic/com.cisco.ise.config.anc.status", json!({"x": 1}));
+        events.publish(session, &json!({"sessions": []}));
+        events.publish("/topic/com.cisco.ise.session.all", &json!({"sessions": []}));
+        events.publish(session, &json!({"sessions": []}));
+        events.publish("/topic/com.cisco.ise.config.anc.status", &json!({"x": 1}));
         let bodies: Vec<String> =
             std::iter::from_fn(|| receiver.try_recv().ok().map(|event| event.body.to_string()))
                 .collect();

@@ -7,17 +7,21 @@
 //! | `services` | which node provides what, and who answers an operation |
 //! | `sessions`, `anc`, `trustsec`, `radius`, `system`, `devices` | the services |
 //! | `listing`, `json`, `reply` | how answers are written |
-//! | [`hub`] | events |
+//! | [`hub`], `truth` | events, and the account of them |
+//! | `churn`, `asides` | what happens by itself: sessions come and go, and the rest now and then |
+//! | `pubsub` | the WebSocket that carries events |
 //!
-//! It answers as ISE 3.4 would where the reference knows how; the WebSocket is not here.
+//! It answers as ISE 3.4 would where the reference knows how.
 
 mod accounts;
 mod anc;
+pub(super) mod churn;
 mod control;
 mod devices;
 pub(super) mod hub;
 mod json;
 mod listing;
+pub(super) mod pubsub;
 mod radius;
 mod reply;
 mod server;
@@ -25,6 +29,7 @@ mod services;
 mod sessions;
 mod system;
 mod trustsec;
+mod truth;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +41,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::directory::Directory;
+use super::log::RequestLog;
 use accounts::Accounts;
 use anc::Anc;
 use hub::Events;
@@ -51,19 +57,24 @@ pub(super) struct Grid {
     ports: Vec<u16>,
     accounts: Accounts,
     anc: Anc,
-    events: Arc<Events>,
+    events: Events,
     number: AtomicU64,
 }
 
 impl Grid {
     /// A grid of nodes that listen on `ports`.
-    pub(super) fn new(directory: Arc<Directory>, ports: Vec<u16>, seed: u64) -> Self {
+    pub(super) fn new(
+        directory: Arc<Directory>,
+        ports: Vec<u16>,
+        seed: u64,
+        log: Arc<RequestLog>,
+    ) -> Self {
         Self {
             directory,
             ports,
             accounts: Accounts::new(seed),
             anc: Anc::default(),
-            events: Arc::default(),
+            events: Events::new(log),
             number: AtomicU64::new(seed),
         }
     }

@@ -1,16 +1,18 @@
 //! Connections of a pxGrid node: TLS that asks for a client certificate, HTTP/1.1 with keep-alive, one log entry a request.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue, LOCATION, SEC_WEBSOCKET_ACCEPT, UPGRADE,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response};
+use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::control::{self, Call, Caller};
+use super::pubsub::{self, Accepted, PubsubTimes};
 use super::services::{self, Question};
 use super::{Grid, anc, json as members, reply};
 use crate::lab::certificates::Flavour;
@@ -31,6 +34,8 @@ use crate::lab::wire::{Answer, LabBody, Resettable, read_basic};
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// After a failed accept (mostly: no file descriptors left) connections get this long to end.
 const BREATH: Duration = Duration::from_millis(50);
+/// The status that turns a connection into a WebSocket.
+const SWITCHING: u16 = 101;
 /// The longest request body.
 const LONGEST: usize = 1024 * 1024;
 
@@ -50,6 +55,8 @@ pub(in crate::lab) struct PxGridNode {
     pub(in crate::lab) faults: Arc<Faults>,
     pub(in crate::lab) log: Arc<RequestLog>,
     pub(in crate::lab) tls: Vec<Tls>,
+    /// How long its pubsub waits.
+    pub(in crate::lab) times: PubsubTimes,
 }
 
 /// Serves until it is dropped, and ends every connection with itself.
@@ -75,6 +82,8 @@ struct Connection {
     number: u64,
     certificate: bool,
     reset: Arc<AtomicBool>,
+    /// The WebSocket that this connection becomes after its last answer.
+    accepted: Mutex<Option<Accepted>>,
 }
 
 /// Serves one connection. How it ends is the client's affair and told nowhere: the log has what was asked.
@@ -106,19 +115,35 @@ async fn connection(node: Arc<PxGridNode>, stream: TcpStream, number: u64) {
         number,
         certificate,
         reset,
+        accepted: Mutex::default(),
     });
-    let service = service_fn(move |request| respond(Arc::clone(&connection), request));
+    let service = service_fn(|request| respond(Arc::clone(&connection), request));
     let _ = http1::Builder::new()
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await;
+    let accepted = connection
+        .accepted
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(accepted) = accepted {
+        pubsub::serve(
+            Arc::clone(&connection.node),
+            accepted,
+            number,
+            Arc::clone(&connection.reset),
+        )
+        .await;
+    }
 }
 
 async fn respond(
     connection: Arc<Connection>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> io::Result<Response<LabBody>> {
+    let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
     // A body that is too long or breaks off is none; the request is then refused for what it lacks.
     let body = Limited::new(body, LONGEST).collect().await;
@@ -140,6 +165,7 @@ async fn respond(
             connection: &connection,
             method: &head.method,
             path: head.uri.path(),
+            headers: &head.headers,
             credentials: credentials.as_ref(),
             request: parsed.as_ref(),
             faults: &faults,
@@ -154,7 +180,7 @@ async fn respond(
         method: head.method.as_str().to_owned(),
         path: path.to_owned(),
         authorization: header.is_some(),
-        user: credentials.map(|(user, _)| user),
+        user: credentials.as_ref().map(|(user, _)| user.clone()),
         status: (!early).then_some(answer.status),
     });
     if early {
@@ -162,6 +188,20 @@ async fn respond(
         return Err(io::Error::other("reset by a fault"));
     }
     let mut response = Response::builder().status(answer.status);
+    if answer.status == SWITCHING
+        && let (Some(key), Some((user, _))) =
+            (pubsub::handshake::accept_key(&head.headers), credentials)
+    {
+        response = response
+            .header(UPGRADE, HeaderValue::from_static("websocket"))
+            .header(CONNECTION, HeaderValue::from_static("Upgrade"))
+            .header(SEC_WEBSOCKET_ACCEPT, key);
+        let accepted = Accepted { upgrade, user };
+        *connection
+            .accepted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(accepted);
+    }
     if let Some(content_type) = answer.content_type {
         response = response.header(CONTENT_TYPE, content_type);
     }
@@ -200,6 +240,7 @@ struct Asked<'a> {
     connection: &'a Connection,
     method: &'a Method,
     path: &'a str,
+    headers: &'a HeaderMap,
     credentials: Option<&'a (String, String)>,
     /// `None` when the body is no JSON object.
     request: Option<&'a Value>,
@@ -212,6 +253,9 @@ impl Asked<'_> {
     fn answer(&self) -> Answer {
         let replaced = self.faults.iter().find_map(|fault| reply::of_fault(*fault));
         let mut answer = replaced.unwrap_or_else(|| self.honest().into_answer());
+        if answer.status == SWITCHING {
+            return answer;
+        }
         for fault in self.faults {
             reply::spoil(&mut answer, *fault);
         }
@@ -219,6 +263,9 @@ impl Asked<'_> {
     }
 
     fn honest(&self) -> reply::Reply {
+        if self.path == services::PUBSUB_PATH {
+            return self.upgrade();
+        }
         if self.method != Method::POST {
             return reply::Reply::Status(405);
         }
@@ -253,6 +300,20 @@ impl Asked<'_> {
             outcome: self.outcome(),
         };
         question.answer(service, &operation)
+    }
+
+    /// The answer to a WebSocket handshake.
+    fn upgrade(&self) -> reply::Reply {
+        if self.method != Method::GET {
+            return reply::Reply::Status(405);
+        }
+        if !self.may_use(services::PUBSUB) {
+            return reply::Reply::Status(401);
+        }
+        if pubsub::handshake::accept_key(self.headers).is_none() {
+            return reply::Reply::BAD;
+        }
+        reply::Reply::Status(SWITCHING)
     }
 
     /// Whether the Basic header holds the client's own name and its secret with the peer that provides `service` here.

@@ -100,10 +100,10 @@ fn recovery(question: &Question<'_>, since: i64, until: i64) -> Reply {
                 }
                 Some(_) => {}
                 None => {
-                    if let Some(ended) = source.changes.ended_at(original.index())
+                    if let Some((last, ended)) = source.changes.ended(original)
                         && window.contains(&ended)
                     {
-                        rows.row(|out| push(out, &original, &source.changes, Some(ended)));
+                        rows.row(|out| push(out, &last, &source.changes, Some(ended)));
                     }
                 }
             }
@@ -185,24 +185,35 @@ fn groups(session: &LabSession) -> Value {
 
 /// Publishes the session `index` as it now is; as disconnected when it is gone.
 pub(super) fn publish(source: &Source, events: &super::Events, index: u64) {
-    let original = source.directory.population.session(index);
-    let (session, ended) = match source.changes.apply(original) {
-        Some(session) => (session, None),
-        None => (
-            original,
-            Some(source.changes.ended_at(index).unwrap_or(source.now)),
-        ),
-    };
-    let mut text = String::new();
-    push(&mut text, &session, &source.changes, ended);
-    let Ok(session_object) = serde_json::from_str::<Value>(&text) else {
-        return;
-    };
-    let body = json!({ "sessions": [session_object] });
-    if session.framed_ip().is_some() {
-        events.publish(TOPIC, body.clone());
+    publish_all(source, events, &[index]);
+}
+
+/// Publishes the sessions `indexes` in one message, as the Monitoring node batches them; those without an address on the topic of all alone.
+pub(super) fn publish_all(source: &Source, events: &super::Events, indexes: &[u64]) {
+    let (mut addressed, mut all) = (String::new(), String::new());
+    for index in indexes {
+        let original = source.directory.population.session(*index);
+        let (session, ended) = match source.changes.apply(original) {
+            Some(session) => (session, None),
+            None => source.changes.ended(original).map_or_else(
+                || (original, Some(source.now)),
+                |(last, ended)| (last, Some(ended)),
+            ),
+        };
+        let comma = |list: &str| if list.is_empty() { "" } else { "," };
+        all.push_str(comma(&all));
+        let start = all.len();
+        push(&mut all, &session, &source.changes, ended);
+        if session.framed_ip().is_some() {
+            addressed.push_str(comma(&addressed));
+            addressed.push_str(all.get(start..).unwrap_or_default());
+        }
     }
-    events.publish(TOPIC_ALL, body);
+    for (topic, list) in [(TOPIC, addressed), (TOPIC_ALL, all)] {
+        if !list.is_empty() {
+            events.publish_text(topic, &format!("{{\"sessions\":[{list}]}}"));
+        }
+    }
 }
 
 /// Appends a session object; one that ended is `DISCONNECTED` as of then.

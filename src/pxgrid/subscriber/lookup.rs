@@ -28,8 +28,14 @@ pub(crate) async fn look_up(services: &ServiceClient, topics: &[TopicName]) -> R
     for topic in topics {
         let (path, pubsub) = match topic {
             TopicName::Known(service, topic) => {
-                let nodes = services.lookup(service.name, true).await?;
-                announced(&nodes, service.name, topic.property)?
+                match services.lookup(service.name, true).await {
+                    Ok(nodes) => announced(&nodes, service.name, topic.property)?,
+                    // Who publishes assets comes and goes; the topic is there without them.
+                    Err(error) if error.kind() == Kind::Connect && service.alias == "asset" => {
+                        (topic.path.to_owned(), ISE_PUBSUB.to_owned())
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             TopicName::Property { service, property } => {
                 let nodes = services.lookup(service, true).await?;

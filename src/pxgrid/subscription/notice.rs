@@ -172,7 +172,7 @@ impl fmt::Display for Notice {
             Self::Gap { topic, missed } => write!(f, "{topic}: {missed} messages were missed"),
             Self::PublisherRestarted { topic } => write!(f, "{topic}: the publisher restarted"),
             Self::CatchingUp { topic, operation } => {
-                write!(f, "{topic}: fetching what was missed ({operation})")
+                write!(f, "{topic}: fetching over REST ({operation})")
             }
             Self::CaughtUp { topic, events } => write!(f, "{topic}: fetched, {events} events"),
             Self::CatchUpFailed {

@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod lab;
+pub(crate) mod pubsub;
 pub(crate) mod server;
 
 use std::time::Duration;

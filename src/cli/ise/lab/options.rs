@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::error::Error;
 use crate::lab::population::MOST_SESSIONS;
-use crate::lab::{Fault, LabOptions, MOST_NODES};
+use crate::lab::{EventRate, Fault, LabOptions, MOST_NODES, PubsubTimes};
 
 /// What the lab is like.
 #[derive(Args, Debug)]
@@ -13,6 +14,9 @@ pub(crate) struct Options {
     /// How many sessions there are, to 2,000,000
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=MOST_SESSIONS))]
     sessions: u64,
+    /// How many sessions start, change or end a second, to 50,000; max: as fast as subscribers take them, changing nothing
+    #[arg(long, value_name = "R", default_value = "0", value_parser = rate)]
+    events_per_second: EventRate,
     /// Another seed makes another population
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -31,17 +35,24 @@ pub(crate) struct Options {
     /// Inject a fault, NAME or NAME@N:PATHPART, see `netapi ise lab faults`; repeatable
     #[arg(long = "fault", value_name = "FAULT", value_parser = fault)]
     faults: Vec<Fault>,
-    /// Write every request that arrives to this file, one JSON object a line
+    /// Write every request that arrives and every event published to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 }
 
 fn fault(text: &str) -> Result<Fault, String> {
-    text.parse()
-        .map_err(|error: crate::error::Error| match error.hint_text() {
-            Some(hint) => format!("{}; {hint}", error.message()),
-            None => error.message().to_owned(),
-        })
+    text.parse().map_err(|error| why(&error))
+}
+
+fn rate(text: &str) -> Result<EventRate, String> {
+    text.parse().map_err(|error| why(&error))
+}
+
+fn why(error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{}; {hint}", error.message()),
+        None => error.message().to_owned(),
+    }
 }
 
 impl Options {
@@ -56,6 +67,8 @@ impl Options {
             nodes: self.nodes,
             listen_pxgrid: self.listen_pxgrid,
             log: self.log,
+            events_per_second: self.events_per_second,
+            pubsub_times: PubsubTimes::default(),
         }
     }
 }

@@ -1,0 +1,236 @@
+//! One WebSocket connection: frames in, messages out, pings, time limits. What frames mean is in `subscriber`.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+
+use super::PubsubTimes;
+use super::subscriber::{Fate, Reaction, Subscriber, refuse};
+use crate::lab::log::RequestEntry;
+use crate::lab::pxgrid::hub::Event;
+use crate::lab::pxgrid::server::PxGridNode;
+use crate::pxgrid::stomp::{Decoder, Frame, Reading};
+
+/// The longest message that a client may send (reference pxgrid-api, section 4, "Limits").
+const LONGEST: usize = 300 * 1024;
+/// Events that are taken together before what they make is flushed.
+const TOGETHER: usize = 256;
+/// How long the end of a connection may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// An upgrade that was granted.
+pub(in crate::lab::pxgrid) struct Accepted {
+    pub(in crate::lab::pxgrid) upgrade: OnUpgrade,
+    pub(in crate::lab::pxgrid) user: String,
+}
+
+/// The connection ends here.
+type Step = ControlFlow<()>;
+
+/// Serves one connection to its end.
+pub(in crate::lab::pxgrid) async fn serve(
+    node: Arc<PxGridNode>,
+    accepted: Accepted,
+    number: u64,
+    _reset: Arc<AtomicBool>,
+) {
+    // Before the upgrade is awaited, so that nothing published after the client saw the 101 is missed.
+    let events = node.grid.events().subscribe();
+    let Ok(upgraded) = accepted.upgrade.await else {
+        return;
+    };
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(LONGEST))
+        .max_frame_size(Some(LONGEST));
+    let stream =
+        WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+    let times = node.times;
+    let mut socket = Socket {
+        node,
+        number,
+        user: accepted.user,
+        stream,
+        decoder: Decoder::new(Reading::Client).max_body(LONGEST),
+        subscriber: Subscriber::default(),
+        times,
+    };
+    socket.run(events).await;
+}
+
+struct Socket {
+    node: Arc<PxGridNode>,
+    number: u64,
+    user: String,
+    stream: WebSocketStream<TokioIo<Upgraded>>,
+    decoder: Decoder,
+    subscriber: Subscriber,
+    times: PubsubTimes,
+}
+
+impl Socket {
+    async fn run(&mut self, mut events: Receiver<Event>) {
+        let mut ping_at = Instant::now() + self.times.ping;
+        let mut heard_by = Instant::now() + self.times.silence;
+        loop {
+            let step = tokio::select! {
+                message = self.stream.next() => {
+                    heard_by = Instant::now() + self.times.silence;
+                    match message {
+                        Some(Ok(message)) => self.message(message).await,
+                        _ => Step::Break(()),
+                    }
+                }
+                event = events.recv() => match event {
+                    Ok(event) => self.events(event, &mut events).await,
+                    Err(RecvError::Lagged(_)) => self.cut("slow consumer"),
+                    Err(RecvError::Closed) => Step::Break(()),
+                },
+                () = sleep_until(ping_at) => {
+                    ping_at = Instant::now() + self.times.ping;
+                    self.send(vec![Message::Ping(Bytes::new())]).await
+                }
+                () = sleep_until(heard_by) => self.cut("silent peer"),
+            };
+            if step.is_break() {
+                return;
+            }
+        }
+    }
+
+    async fn message(&mut self, message: Message) -> Step {
+        match message {
+            Message::Binary(bytes) => {
+                self.decoder.push(&bytes);
+                loop {
+                    let reaction = match self.decoder.next_frame() {
+                        Ok(None) => return Step::Continue(()),
+                        Ok(Some(frame)) => self.frame(&frame),
+                        Err(malformed) => refuse(&malformed.to_string()),
+                    };
+                    self.react(reaction).await?;
+                }
+            }
+            // ISE drops the connection on text (reference pxgrid-api, section 5).
+            Message::Text(_) => {
+                self.note("CUT", "text frame");
+                self.close(CloseCode::Unsupported).await
+            }
+            _ => Step::Continue(()),
+        }
+    }
+
+    fn frame(&mut self, frame: &Frame) -> Reaction {
+        let about = frame.header("destination").or_else(|| frame.header("id"));
+        self.note(frame.command.word(), about.unwrap_or(""));
+        self.subscriber.take(frame)
+    }
+
+    async fn react(&mut self, reaction: Reaction) -> Step {
+        if let Some((topic, body)) = reaction.publish {
+            // What is no text could only be published as something else.
+            let Ok(text) = std::str::from_utf8(&body) else {
+                return Box::pin(self.react(refuse("the body is not UTF-8"))).await;
+            };
+            self.node.grid.events().relay(&topic, text);
+        }
+        if let Some(reply) = reaction.reply {
+            // A reply that echoes what cannot be written is not sent; the client waits for it in vain, as it would at ISE.
+            if let Ok(bytes) = reply.encode() {
+                self.send(vec![Message::Binary(bytes.into())]).await?;
+            }
+        }
+        if reaction.end {
+            return self.close(CloseCode::Protocol).await;
+        }
+        Step::Continue(())
+    }
+
+    /// Sends what this event and those waiting behind it are for the client.
+    async fn events(&mut self, first: Event, events: &mut Receiver<Event>) -> Step {
+        let mut messages = self.messages(&first);
+        for _ in 1..TOGETHER {
+            match events.try_recv() {
+                Ok(event) => messages.extend(self.messages(&event)),
+                Err(TryRecvError::Lagged(_)) => return self.cut("slow consumer"),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        self.send(messages).await
+    }
+
+    fn messages(&mut self, event: &Event) -> Vec<Message> {
+        let mine = self.subscriber.deliver(event, |_| Fate::Arrives);
+        mine.into_iter()
+            .map(|bytes| Message::Binary(bytes.into()))
+            .collect()
+    }
+
+    async fn send(&mut self, messages: Vec<Message>) -> Step {
+        if messages.is_empty() {
+            return Step::Continue(());
+        }
+        let stream = &mut self.stream;
+        let sending = async {
+            for message in messages {
+                stream.feed(message).await?;
+            }
+            stream.flush().await
+        };
+        match timeout(self.times.send, sending).await {
+            Ok(Ok(())) => Step::Continue(()),
+            Ok(Err(_)) => Step::Break(()),
+            Err(_) => self.cut("slow consumer"),
+        }
+    }
+
+    /// Ends the connection without a word.
+    fn cut(&self, why: &str) -> Step {
+        self.note("CUT", why);
+        Step::Break(())
+    }
+
+    /// Says that the connection ends, and waits a moment for the client to say so too.
+    async fn close(&mut self, code: CloseCode) -> Step {
+        let frame = CloseFrame {
+            code,
+            reason: "".into(),
+        };
+        let stream = &mut self.stream;
+        let _ = timeout(FAREWELL, async {
+            if stream.close(Some(frame)).await.is_ok() {
+                while let Some(Ok(_)) = stream.next().await {}
+            }
+        })
+        .await;
+        Step::Break(())
+    }
+
+    /// An entry in the request log: a frame that came, or why the node ended the connection.
+    fn note(&self, what: &str, about: &str) {
+        let now = Timestamp::now();
+        self.node.log.add(RequestEntry {
+            time: now.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+            node: format!("ise-pxgrid-{}", self.node.number),
+            connection: self.number,
+            method: what.to_owned(),
+            path: about.to_owned(),
+            authorization: true,
+            user: Some(self.user.clone()),
+            status: None,
+        });
+    }
+}
