@@ -18,6 +18,7 @@ use super::directory::Directory;
 use super::faults::{Fault, FaultKind, Faults};
 use super::log::{RequestEntry, RequestLog};
 use super::mnt::{self, MntNode};
+use super::orders;
 use super::population::Population;
 use super::pxgrid::churn::{self, EventRate};
 use super::pxgrid::hub::Events;
@@ -86,6 +87,7 @@ pub struct Lab {
     certificates: Certificates,
     directory: Arc<Directory>,
     log: Arc<RequestLog>,
+    faults: Arc<Faults>,
     mnt: SocketAddr,
     grid: Arc<Grid>,
     pxgrid: Vec<SocketAddr>,
@@ -96,6 +98,10 @@ impl Lab {
     /// Starts the deployment on loopback; it answers when this returns.
     pub async fn start(options: LabOptions) -> Result<Self> {
         let started_at = Timestamp::now().as_millisecond();
+        let nodes = usize::from(options.nodes);
+        for fault in &options.faults {
+            orders::check_node(fault, nodes)?;
+        }
         let faults = Arc::new(Faults::new(options.faults));
         let population = Population::new(
             options.seed,
@@ -125,6 +131,7 @@ impl Lab {
             ports,
             options.seed,
             Arc::clone(&log),
+            Arc::clone(&faults),
         ));
         let node = MntNode {
             directory: Arc::clone(&directory),
@@ -159,6 +166,7 @@ impl Lab {
             certificates,
             directory,
             log,
+            faults,
             mnt,
             grid,
             pxgrid,
@@ -207,6 +215,11 @@ impl Lab {
     /// Who is on the network.
     pub fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// Carries out an order to the running lab; answers what was done, in a few words. See [`orders`](super::orders).
+    pub fn order(&self, line: &str) -> Result<String> {
+        orders::carry_out(&self.faults, self.pxgrid.len(), line)
     }
 
     /// The requests so far, oldest first.

@@ -6,6 +6,7 @@
 //! | [`state`], [`directory`] | what users changed, and both together |
 //! | [`certificates`] | a throw-away CA, certificates right and wrong |
 //! | [`faults`] | what goes wrong on demand |
+//! | [`orders`] | what a running lab is told |
 //! | [`log`] | what came over the wire |
 //! | `mnt` | the Monitoring node |
 //! | `pxgrid` | the pxGrid nodes: control API and services, and the [`Events`] that they publish |
@@ -22,6 +23,7 @@ pub mod faults;
 pub mod log;
 mod mac;
 mod mnt;
+pub mod orders;
 pub mod population;
 mod pxgrid;
 pub mod state;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 use super::truth;
+use crate::lab::faults::{FaultKind, Faults};
 use crate::lab::log::RequestLog;
 use crate::pxgrid::catalogue::SERVICES;
 
@@ -43,21 +44,17 @@ pub struct Events {
     sender: broadcast::Sender<Event>,
     inner: Mutex<Inner>,
     log: Arc<RequestLog>,
-}
-
-impl Default for Events {
-    fn default() -> Self {
-        Self::new(Arc::default())
-    }
+    faults: Arc<Faults>,
 }
 
 impl Events {
     /// A hub that writes what it publishes to `log`.
-    pub(in crate::lab) fn new(log: Arc<RequestLog>) -> Self {
+    pub(in crate::lab) fn new(log: Arc<RequestLog>, faults: Arc<Faults>) -> Self {
         Self {
             sender: broadcast::channel(BEHIND).0,
             inner: Mutex::default(),
             log,
+            faults,
         }
     }
 
@@ -86,6 +83,11 @@ impl Events {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let (sequence, body) = match (counter, body.strip_prefix('{')) {
             (Some(name), Some(members)) => {
+                if inner.next.get(topic).is_some_and(|next| next % 4 == 3)
+                    && self.faults.strikes(FaultKind::PublisherRestart, topic)
+                {
+                    inner.next.clear();
+                }
                 let next = inner.next.entry(topic.to_owned()).or_default();
                 let number = *next;
                 *next += 1;
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn topics_are_numbered_apart_and_the_truth_is_kept() {
-        let events = Events::default();
+        let events = Events::new(Arc::default(), Arc::new(Faults::new(Vec::new())));
         let mut receiver = events.subscribe();
         let session = "/topic/com.cisco.ise.session";
         events.publish(session, &json!({"sessions": []}));

@@ -41,6 +41,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::directory::Directory;
+use super::faults::Faults;
 use super::log::RequestLog;
 use accounts::Accounts;
 use anc::Anc;
@@ -68,13 +69,14 @@ impl Grid {
         ports: Vec<u16>,
         seed: u64,
         log: Arc<RequestLog>,
+        faults: Arc<Faults>,
     ) -> Self {
         Self {
             directory,
             ports,
             accounts: Accounts::new(seed),
             anc: Anc::default(),
-            events: Events::new(log),
+            events: Events::new(log, faults),
             number: AtomicU64::new(seed),
         }
     }

@@ -59,7 +59,9 @@ pub(super) fn of_fault(fault: FaultKind) -> Option<Answer> {
         FaultKind::BadRequest => Answer::bare(400),
         FaultKind::ServerError => Answer::page(500, "Internal Server Error"),
         FaultKind::Overload502 => Answer::page(502, "Bad Gateway"),
-        FaultKind::Overload503 => Answer::page(503, "Service Unavailable"),
+        FaultKind::Overload503 | FaultKind::WsUpgradeRefused => {
+            Answer::page(503, "Service Unavailable")
+        }
         FaultKind::GatewayTimeout => Answer::page(504, "Gateway Timeout"),
         FaultKind::LoginPage => Answer::page(200, "Identity Services Engine login"),
         FaultKind::Redirect => Answer {

@@ -1,6 +1,7 @@
 //! Connections of a pxGrid node: TLS that asks for a client certificate, HTTP/1.1 with keep-alive, one log entry a request.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::control::{self, Call, Caller};
@@ -61,18 +62,71 @@ pub(in crate::lab) struct PxGridNode {
 
 /// Serves until it is dropped, and ends every connection with itself.
 pub(in crate::lab) async fn serve(node: PxGridNode, listener: TcpListener) {
+    let Ok(address) = listener.local_addr() else {
+        return;
+    };
     let node = Arc::new(node);
-    let mut connections = JoinSet::new();
     let mut number = 0;
+    let mut listener = Some(listener);
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                number += 1;
-                connections.spawn(connection(Arc::clone(&node), stream, number));
+        node.wait_until(false).await;
+        let ready = match listener.take() {
+            Some(listener) => Some(listener),
+            None => listen_again(address).await,
+        };
+        let Some(listener) = ready else { continue };
+        // Going down drops the listener and every connection.
+        let mut connections = JoinSet::new();
+        let serving = async {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        number += 1;
+                        connections.spawn(connection(Arc::clone(&node), stream, number));
+                    }
+                    Err(_) => tokio::time::sleep(BREATH).await,
+                }
+                while connections.try_join_next().is_some() {}
             }
-            Err(_) => tokio::time::sleep(BREATH).await,
+        };
+        tokio::select! {
+            () = serving => {}
+            () = node.wait_until(true) => {}
         }
-        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// The node's port again, after it was down.
+async fn listen_again(address: SocketAddr) -> Option<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    if listener.is_err() {
+        tokio::time::sleep(BREATH).await;
+    }
+    listener.ok()
+}
+
+impl PxGridNode {
+    /// Waits until the node is to be down, or up.
+    async fn wait_until(&self, down: bool) {
+        let mut changes = self.faults.changes();
+        loop {
+            let from = self.faults.down_from(self.number).map(Instant::from_std);
+            let is_down = from.is_some_and(|from| from <= Instant::now());
+            if is_down == down {
+                return;
+            }
+            match from.filter(|_| !is_down) {
+                Some(from) => {
+                    tokio::select! {
+                        _ = changes.changed() => {}
+                        () = sleep_until(from) => {}
+                    }
+                }
+                None => {
+                    let _ = changes.changed().await;
+                }
+            }
+        }
     }
 }
 
@@ -344,7 +398,7 @@ impl Asked<'_> {
         }
         if self.faults.contains(&FaultKind::AncFailure) {
             let reason = self.connection.node.faults.text_of(FaultKind::AncFailure);
-            return anc::Outcome::Failure(reason.map(str::to_owned));
+            return anc::Outcome::Failure(reason);
         }
         anc::Outcome::Real
     }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::options::Options;
 use crate::cli::Context;
@@ -17,8 +18,14 @@ use crate::lab::Lab;
 Examples:
   netapi ise lab up --listen-mnt 8443 --listen-pxgrid 8910 --dir ./lab > lab.env &
   . ./lab.env && netapi ise mnt sessions
+  (sleep 60; echo 'node-down 1'; sleep 30; echo 'node-up 1') | netapi ise lab up
 
-Standard output is the export lines and nothing else. Ctrl-C ends the lab.")]
+Standard output is the export lines and nothing else. Ctrl-C ends the lab.
+
+Faults come and go by lines on standard input:
+  fault NAME[@N][~SECONDS][:PATHPART]   begins a fault (see `netapi ise lab faults`)
+  clear NAME                            ends it
+  node-down N, node-up N                takes pxGrid node N away, brings it back")]
 pub(crate) struct Up {
     #[command(flatten)]
     options: Options,
@@ -38,14 +45,40 @@ impl Up {
         let status = Context::block_on(async {
             let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
             let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-            Ok(tokio::select! {
-                _ = terminate.recv() => 143,
-                _ = interrupt.recv() => 130,
-            })
+            let mut orders = orders();
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => return Ok(143),
+                    _ = interrupt.recv() => return Ok(130),
+                    Some(line) = orders.recv() => match lab.order(&line) {
+                        Ok(done) => context.reporter.note(&done),
+                        Err(error) => context.reporter.error(&error),
+                    },
+                }
+            }
         })?;
         drop(lab);
         Ok(ExitCode::from(status))
     }
+}
+
+/// The lines of standard input. Nothing comes when it is a terminal that belongs to somebody else: reading it would stop a lab in the background.
+fn orders() -> UnboundedReceiver<String> {
+    let (sender, lines) = unbounded_channel();
+    let input = std::io::stdin();
+    let in_background = rustix::termios::tcgetpgrp(&input)
+        .is_ok_and(|foreground| foreground != rustix::process::getpgrp());
+    if !in_background {
+        // A thread of its own, not the runtime's: nothing can end a read, and the runtime would wait for it.
+        std::thread::spawn(move || {
+            for line in input.lines().map_while(std::io::Result::ok) {
+                if !line.trim().is_empty() && sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    lines
 }
 
 #[allow(

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -20,6 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 
 use super::PubsubTimes;
 use super::subscriber::{Fate, Reaction, Subscriber, refuse};
+use crate::lab::faults::FaultKind;
 use crate::lab::log::RequestEntry;
 use crate::lab::pxgrid::hub::Event;
 use crate::lab::pxgrid::server::PxGridNode;
@@ -46,7 +48,7 @@ pub(in crate::lab::pxgrid) async fn serve(
     node: Arc<PxGridNode>,
     accepted: Accepted,
     number: u64,
-    _reset: Arc<AtomicBool>,
+    reset: Arc<AtomicBool>,
 ) {
     // Before the upgrade is awaited, so that nothing published after the client saw the 101 is missed.
     let events = node.grid.events().subscribe();
@@ -67,6 +69,8 @@ pub(in crate::lab::pxgrid) async fn serve(
         decoder: Decoder::new(Reading::Client).max_body(LONGEST),
         subscriber: Subscriber::default(),
         times,
+        reset,
+        strike: None,
     };
     socket.run(events).await;
 }
@@ -79,14 +83,34 @@ struct Socket {
     decoder: Decoder,
     subscriber: Subscriber,
     times: PubsubTimes,
+    /// Set before the end, resets the connection.
+    reset: Arc<AtomicBool>,
+    /// The fault that this connection will meet.
+    strike: Option<(Instant, FaultKind)>,
 }
 
 impl Socket {
     async fn run(&mut self, mut events: Receiver<Event>) {
         let mut ping_at = Instant::now() + self.times.ping;
         let mut heard_by = Instant::now() + self.times.silence;
+        let mut faults = self.node.faults.changes();
         loop {
+            let strike = self.strike;
+            let struck = async {
+                match strike {
+                    Some((at, kind)) => {
+                        sleep_until(at).await;
+                        kind
+                    }
+                    None => std::future::pending().await,
+                }
+            };
             let step = tokio::select! {
+                kind = struck => self.strike(kind).await,
+                Ok(()) = faults.changed() => {
+                    self.plan();
+                    Step::Continue(())
+                }
                 message = self.stream.next() => {
                     heard_by = Instant::now() + self.times.silence;
                     match message {
@@ -136,7 +160,58 @@ impl Socket {
     fn frame(&mut self, frame: &Frame) -> Reaction {
         let about = frame.header("destination").or_else(|| frame.header("id"));
         self.note(frame.command.word(), about.unwrap_or(""));
-        self.subscriber.take(frame)
+        let reaction = self.subscriber.take(frame);
+        self.plan();
+        reaction
+    }
+
+    /// Looks up what will happen to this connection: once subscribed it meets one fault of its kind.
+    fn plan(&mut self) {
+        let faults = &self.node.faults;
+        if self.strike.is_some_and(|(_, kind)| !faults.has(kind)) {
+            self.strike = None;
+        }
+        if self.strike.is_none() {
+            let mut topics = self.subscriber.topics();
+            let strike = topics.find_map(|topic| faults.of_subscription(topic));
+            self.strike = strike.map(|strike| (Instant::now() + strike.after, strike.kind));
+        }
+    }
+
+    /// The fault happens.
+    async fn strike(&mut self, kind: FaultKind) -> Step {
+        match kind {
+            FaultKind::WsClose => self.close(CloseCode::Away).await,
+            FaultKind::WsReset => {
+                self.reset.store(true, Ordering::Relaxed);
+                Step::Break(())
+            }
+            FaultKind::WsSilence => {
+                // Only that the peer leaves is noticed.
+                let mut heard = [0; 4096];
+                let stream = self.stream.get_mut();
+                while stream.read(&mut heard).await.is_ok_and(|count| count > 0) {}
+                Step::Break(())
+            }
+            FaultKind::SlowConsumerCut => {
+                // A binary frame of 1,000 bytes, of which three come.
+                let beginning = [0x82, 126, 3, 0xE8, b'M', b'E', b'S'];
+                let stream = self.stream.get_mut();
+                if stream.write_all(&beginning).await.is_ok() {
+                    let _ = stream.flush().await;
+                }
+                self.cut("slow consumer")
+            }
+            _ => {
+                let error = Frame::error("internal error", "the node has a fault");
+                let reaction = Reaction {
+                    reply: Some(error),
+                    end: true,
+                    ..Reaction::default()
+                };
+                self.react(reaction).await
+            }
+        }
     }
 
     async fn react(&mut self, reaction: Reaction) -> Step {
@@ -173,7 +248,17 @@ impl Socket {
     }
 
     fn messages(&mut self, event: &Event) -> Vec<Message> {
-        let mine = self.subscriber.deliver(event, |_| Fate::Arrives);
+        let faults = &self.node.faults;
+        let mine = self.subscriber.deliver(event, |had| {
+            let strikes = |kind| had % 4 == 3 && faults.strikes(kind, &event.topic);
+            if strikes(FaultKind::SequenceGap) {
+                Fate::IsLost
+            } else if strikes(FaultKind::Duplicate) {
+                Fate::ComesTwice
+            } else {
+                Fate::Arrives
+            }
+        });
         mine.into_iter()
             .map(|bytes| Message::Binary(bytes.into()))
             .collect()

@@ -63,9 +63,11 @@ pub(super) struct Subscriber {
 }
 
 impl Subscriber {
-    /// Whether it wants any messages.
-    pub(super) fn is_subscribed(&self) -> bool {
-        !self.disconnected && !self.subscriptions.is_empty()
+    /// What it is subscribed to.
+    pub(super) fn topics(&self) -> impl Iterator<Item = &str> {
+        self.subscriptions
+            .iter()
+            .map(|one| one.destination.as_str())
     }
 
     /// The first subscription to a topic: its id.

@@ -1,19 +1,30 @@
 //! Named faults: what goes wrong in the field, on demand.
 //!
-//! A fault is written `NAME[@N][:PATHPART]`: `@N` limits it to the first N requests that it applies to, `:PATHPART` to requests
-//! whose path, as sent, contains that text. `overload-503@2` overloads twice and then recovers; `reset:ActiveList` resets
-//! lists only. The TLS faults apply to connections, and `hostile-names` to the population, so these take no `:PATHPART`, and `hostile-names` no `@N`.
+//! A fault is written `NAME[@N][~SECONDS][:PATHPART]`: `@N` limits it to the first N requests that it applies to, `~SECONDS` lets it begin
+//! so long after it was asked for, `:PATHPART` limits it to requests whose path, as sent, contains that text. `overload-503@2` overloads twice
+//! and then recovers; `reset:ActiveList` resets lists only. The TLS faults apply to connections, and `hostile-names` to the population, so these
+//! take no `:PATHPART`, and `hostile-names` nothing at all.
+//!
+//! Faults of pubsub apply to connections (`ws-…`, `slow-consumer-cut`) or to numbered messages; their `:PATHPART` is a part of the
+//! topic. Those of connections strike a second, or `~SECONDS`, after the first subscription; those of messages strike each fourth.
+//! `node-down:2` takes node 2 away.
 //!
 //! For `ServiceLookup` the path ends with the service that is looked up. `anc-failure:REASON` has a reason in place of a part of the path.
 //!
-//! This file names and chooses; `mnt` and `pxgrid` carry them out.
+//! This file names them, `active` chooses whom they meet; `mnt` and `pxgrid` carry them out.
+
+mod active;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::certificates::Flavour;
 use crate::error::{Error, Result};
+
+pub use active::{Faults, Strike};
 
 macro_rules! kinds {
     ($($variant:ident $name:literal $description:literal;)*) => {
@@ -80,6 +91,16 @@ kinds! {
     SecretIgnored "secret-ignored" "pxGrid: services take any password together with a client certificate, as ISE 3.4 seems to";
     AncFailure "anc-failure" "pxGrid: ANC operations fail; :REASON is the reason";
     AncRunning "anc-running" "pxGrid: ANC operations never end";
+    WsUpgradeRefused "ws-upgrade-refused" "pubsub: answers 503 to the WebSocket upgrade";
+    WsClose "ws-close" "pubsub: closes the WebSocket, as a node that goes away";
+    WsError "ws-error" "pubsub: sends an ERROR frame and closes";
+    WsReset "ws-reset" "pubsub: resets the connection";
+    WsSilence "ws-silence" "pubsub: falls silent: no messages, no pings, no answers";
+    SlowConsumerCut "slow-consumer-cut" "pubsub: cuts the connection in the middle of a frame, as for a consumer that is too slow";
+    SequenceGap "sequence-gap" "pubsub: loses each fourth numbered message; @N: N of them";
+    Duplicate "duplicate" "pubsub: sends each fourth numbered message twice; @N: N of them";
+    PublisherRestart "publisher-restart" "pubsub: counts from 0 again after each third message; @N: N times";
+    NodeDown "node-down" "pxGrid: takes a node away; :NUMBER says which";
     ClientCertRefused "client-cert-refused" "pxGrid: refuses every client certificate in the TLS handshake";
     TlsNoClientAuth "tls-no-client-auth" "pxGrid: does not ask for a client certificate";
     TlsExpired "tls-expired" "shows an expired certificate";
@@ -90,6 +111,14 @@ kinds! {
 }
 
 impl FaultKind {
+    /// How it is written.
+    fn name(self) -> &'static str {
+        Fault::ALL
+            .iter()
+            .find(|(kind, ..)| *kind == self)
+            .map_or("", |(_, name, _)| *name)
+    }
+
     /// The certificate that this fault shows, if it is one of TLS.
     pub fn flavour(self) -> Option<Flavour> {
         match self {
@@ -107,9 +136,33 @@ impl FaultKind {
         matches!(self, Self::ClientCertRefused | Self::TlsNoClientAuth)
     }
 
+    /// Whether it ends or silences a pubsub connection.
+    fn is_of_websocket(self) -> bool {
+        matches!(
+            self,
+            Self::WsClose | Self::WsError | Self::WsReset | Self::WsSilence | Self::SlowConsumerCut
+        )
+    }
+
+    /// Whether it is one of numbered messages.
+    fn is_of_messages(self) -> bool {
+        matches!(
+            self,
+            Self::SequenceGap | Self::Duplicate | Self::PublisherRestart
+        )
+    }
+
+    /// Whether it can come and go while the lab runs: what certificates and names need is made at the start.
+    fn is_of_the_start(self) -> bool {
+        self == Self::HostileNames || self.flavour().is_some() || self.is_client_authentication()
+    }
+
     /// Whether the fault can do anything to a request for `path`. One that cannot does not use up its `@N`.
     fn concerns(self, path: &str) -> bool {
         match self {
+            Self::WsUpgradeRefused => path.starts_with(PUBSUB),
+            Self::NodeDown => false,
+            _ if self.is_of_websocket() || self.is_of_messages() => false,
             Self::CountMismatch | Self::OldRoot => {
                 path.contains("/ActiveList") || path.contains("/AuthList/")
             }
@@ -148,7 +201,9 @@ impl FaultKind {
 
 /// Where the pxGrid nodes' paths begin.
 const PXGRID: &str = "/pxgrid/";
-/// Where those of their services do.
+/// Where the pubsub nodes' WebSocket is.
+const PUBSUB: &str = "/pxgrid/ise/pubsub";
+/// Where the paths of services begin.
 const SERVICES: &str = "/pxgrid/ise/";
 
 /// A fault that was asked for.
@@ -156,6 +211,7 @@ const SERVICES: &str = "/pxgrid/ise/";
 pub struct Fault {
     kind: FaultKind,
     first: Option<u64>,
+    after: Option<Duration>,
     path_part: Option<String>,
 }
 
@@ -165,8 +221,14 @@ impl Fault {
         Self {
             kind,
             first: None,
+            after: None,
             path_part: None,
         }
+    }
+
+    /// What stands behind the `:`.
+    pub fn part(&self) -> Option<&str> {
+        self.path_part.as_deref()
     }
 
     /// Its kind.
@@ -177,15 +239,14 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL
-            .iter()
-            .find(|(kind, ..)| *kind == self.kind)
-            .map_or("", |(_, name, _)| *name);
-        f.write_str(name)?;
+        f.write_str(self.kind.name())?;
         if let Some(first) = self.first
             && (self.kind != FaultKind::SecretRefusedOnce || first != 1)
         {
             write!(f, "@{first}")?;
+        }
+        if let Some(after) = self.after {
+            write!(f, "~{}", after.as_secs_f64())?;
         }
         self.path_part
             .as_ref()
@@ -201,17 +262,9 @@ impl FromStr for Fault {
             Some((head, part)) => (head, Some(part.to_owned())),
             None => (text, None),
         };
-        let (name, first) = match head.split_once('@') {
-            Some((name, number)) => {
-                let number = number.parse().ok().filter(|number| *number > 0);
-                let number = number.ok_or_else(|| {
-                    Error::usage(format!("'{text}': after @ stands how many requests fail"))
-                        .hint("write NAME[@N][:PATHPART], as overload-503@2:ActiveList")
-                })?;
-                (name, Some(number))
-            }
-            None => (head, None),
-        };
+        let end = head.find(['@', '~']).unwrap_or(head.len());
+        let (name, limits) = head.split_at(end);
+        let (first, after) = limits_of(text, limits)?;
         let kind = Self::ALL
             .iter()
             .find(|(_, known, _)| *known == name)
@@ -221,147 +274,71 @@ impl FromStr for Fault {
                     .hint("netapi ise lab faults lists them")
             })?;
         let first = first.or((kind == FaultKind::SecretRefusedOnce).then_some(1));
+        let fault = Self {
+            kind,
+            first,
+            after,
+            path_part,
+        };
+        fault.check(text, name)?;
+        Ok(fault)
+    }
+}
+
+impl Fault {
+    /// Whether what was written behind the name belongs to this kind.
+    fn check(&self, text: &str, name: &str) -> Result<()> {
+        let kind = self.kind;
         let on_population = kind == FaultKind::HostileNames;
-        let on_connections = kind.flavour().is_some() || kind.is_client_authentication();
-        if (path_part.is_some() && (on_population || on_connections))
-            || (first.is_some() && on_population)
-        {
+        let limited = self.first.is_some() || self.after.is_some();
+        if (self.path_part.is_some() && kind.is_of_the_start()) || (limited && on_population) {
             return Err(Error::usage(format!(
                 "'{text}': {name} does not belong to single requests"
             ))
             .hint(format!("write just {name}")));
         }
-        Ok(Self {
-            kind,
-            first,
-            path_part,
-        })
-    }
-}
-
-/// The faults of one lab, with what is left of their `@N`.
-#[derive(Debug, Default)]
-pub struct Faults {
-    active: Vec<(Fault, AtomicU64)>,
-}
-
-impl Faults {
-    /// Arms `faults`.
-    pub fn new(faults: Vec<Fault>) -> Self {
-        let active = faults
-            .into_iter()
-            .map(|fault| {
-                let left = fault.first.unwrap_or(u64::MAX);
-                (fault, AtomicU64::new(left))
-            })
-            .collect();
-        Self { active }
-    }
-
-    /// Whether `kind` was asked for.
-    pub fn has(&self, kind: FaultKind) -> bool {
-        self.active.iter().any(|(fault, _)| fault.kind == kind)
-    }
-
-    /// The faults that a request for `path` meets, in the order they were asked for. Uses up their `@N`.
-    pub fn of_request(&self, path: &str) -> Vec<FaultKind> {
-        self.active
-            .iter()
-            .filter(|(fault, left)| {
-                fault.kind.concerns(path)
-                    && fault.path_part.as_ref().is_none_or(|part| {
-                        fault.kind == FaultKind::AncFailure || path.contains(part.as_str())
-                    })
-                    && take(left)
-            })
-            .map(|(fault, _)| fault.kind)
-            .collect()
-    }
-
-    /// What was written behind the `:` of `kind`.
-    pub fn text_of(&self, kind: FaultKind) -> Option<&str> {
-        self.active
-            .iter()
-            .find(|(fault, _)| fault.kind == kind)
-            .and_then(|(fault, _)| fault.path_part.as_deref())
-    }
-
-    /// How a pxGrid node treats client certificates on a new connection, if not as it should. Uses up the `@N`.
-    pub fn of_client_authentication(&self) -> Option<FaultKind> {
-        self.active
-            .iter()
-            .filter(|(fault, _)| fault.kind.is_client_authentication())
-            .find(|(_, left)| take(left))
-            .map(|(fault, _)| fault.kind)
-    }
-
-    /// The certificate that a new connection gets to see. Uses up the `@N` of the TLS faults.
-    pub fn of_connection(&self) -> Flavour {
-        self.active
-            .iter()
-            .filter_map(|(fault, left)| Some((fault.kind.flavour()?, left)))
-            .find(|(_, left)| take(left))
-            .map_or(Flavour::Good, |(flavour, _)| flavour)
-    }
-}
-
-/// Takes one of what is left; `u64::MAX` is without end.
-fn take(left: &AtomicU64) -> bool {
-    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| match left {
-        0 => None,
-        u64::MAX => Some(u64::MAX),
-        left => Some(left - 1),
-    })
-    .is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_name_is_read_and_written() {
-        for (kind, name, description) in Fault::ALL {
-            let fault: Fault = name.parse().unwrap();
-            assert_eq!(fault.kind(), *kind);
-            assert_eq!(fault.to_string(), *name);
-            assert!(!description.is_empty());
+        let is_node = |part: &String| part.parse().is_ok_and(|number: u16| number > 0);
+        if kind == FaultKind::NodeDown
+            && (!self.path_part.as_ref().is_some_and(is_node) || self.first.is_some())
+        {
+            return Err(
+                Error::usage(format!("'{text}': which node goes down is not said"))
+                    .hint("write node-down:1, or node-down~30:1 for one that goes down later"),
+            );
         }
-        let text = "reset@3:Session/ActiveList";
-        assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
+        Ok(())
     }
+}
 
-    #[test]
-    fn what_makes_no_sense_is_refused() {
-        for text in [
-            "",
-            "no-such",
-            "reset@",
-            "reset@0",
-            "reset@x",
-            "hostile-names@1",
-            "hostile-names:x",
-            "tls-expired:x",
-            "Reset",
-        ] {
-            assert!(text.parse::<Fault>().is_err(), "{text}");
+/// How many, and after how long: `@N` and `~SECONDS` in any order.
+fn limits_of(text: &str, limits: &str) -> Result<(Option<u64>, Option<Duration>)> {
+    let (mut first, mut after) = (None, None);
+    let mut rest = limits;
+    while let Some(mark) = rest.chars().next() {
+        let body = rest.get(1..).unwrap_or_default();
+        let end = body.find(['@', '~']).unwrap_or(body.len());
+        let (value, later) = body.split_at(end);
+        if mark == '@' && first.is_none() {
+            let number = value.parse().ok().filter(|number| *number > 0);
+            first = Some(number.ok_or_else(|| {
+                Error::usage(format!("'{text}': after @ stands how many requests fail"))
+                    .hint("write NAME[@N][~SECONDS][:PATHPART], as overload-503@2:ActiveList")
+            })?);
+        } else if mark == '~' && after.is_none() {
+            let seconds = value.parse().ok();
+            let seconds = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            // Far below what could overflow a clock.
+            let seconds = seconds.filter(|seconds| *seconds <= Duration::from_hours(24));
+            after = Some(seconds.ok_or_else(|| {
+                Error::usage(format!(
+                    "'{text}': after ~ stands in how many seconds it begins"
+                ))
+                .hint("write NAME~5, or NAME~0.5")
+            })?);
+        } else {
+            return Err(Error::usage(format!("'{text}' says one thing twice")));
         }
+        rest = later;
     }
-
-    #[test]
-    fn limits_count_only_requests_that_are_met() {
-        let faults = Faults::new(vec![
-            "overload-503@2:ActiveList".parse().unwrap(),
-            "coa-false@1".parse().unwrap(),
-            "tls-expired@1".parse().unwrap(),
-        ]);
-        assert_eq!(faults.of_request("/Version"), []);
-        assert_eq!(faults.of_request("/ActiveList"), [FaultKind::Overload503]);
-        assert_eq!(faults.of_request("/ActiveList"), [FaultKind::Overload503]);
-        assert_eq!(faults.of_request("/ActiveList"), []);
-        assert_eq!(faults.of_request("/CoA/x"), [FaultKind::CoaFalse]);
-        assert_eq!(faults.of_request("/CoA/x"), []);
-        assert_eq!(faults.of_connection(), Flavour::Expired);
-        assert_eq!(faults.of_connection(), Flavour::Good);
-    }
+    Ok((first, after))
 }
