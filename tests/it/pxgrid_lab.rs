@@ -307,7 +307,7 @@ fn the_doctor_walks_both_paths() {
         .map(|step| step["step"].as_str().unwrap())
         .collect();
     assert!(
-        names.contains(&"mnt version") && names.last() == Some(&"rest"),
+        names.contains(&"mnt version") && names.last() == Some(&"stomp"),
         "{names:?}"
     );
     assert!(

@@ -82,7 +82,8 @@ pub(crate) async fn carriers(services: &ServiceClient, pubsub: &str) -> Result<V
         return Err(Error::new(
             Kind::Malformed,
             format!("no node announces {pubsub} with a {WS_URL}"),
-        ));
+        )
+        .hint("events need ISE's pubsub service: is pxGrid enabled on a node, and has it finished starting?"));
     }
     Ok(nodes)
 }
