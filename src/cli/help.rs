@@ -39,12 +39,13 @@ pub(super) const EXIT_STATUS: [(&str, &str); 11] = [
 
 const ENVIRONMENT: &str = include_str!("help/environment.txt");
 const FORMATS: &str = include_str!("help/formats.txt");
+const CALLBACKS: &str = include_str!("help/callbacks.txt");
 
 /// Arguments.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  netapi help ise mnt sessions\n  netapi help exit-codes")]
 pub(crate) struct Help {
-    /// A command (ise mnt sessions), or: environment, exit-codes, formats
+    /// A command (ise mnt sessions), or: environment, exit-codes, formats, callbacks
     #[arg(value_name = "COMMAND|TOPIC")]
     words: Vec<String>,
 }
@@ -61,6 +62,7 @@ impl Help {
         {
             ["environment"] => ENVIRONMENT.to_owned(),
             ["formats"] => FORMATS.to_owned(),
+            ["callbacks"] => CALLBACKS.to_owned(),
             ["exit-codes"] => exit_codes(),
             words => command_help(words)?,
         };
@@ -83,7 +85,7 @@ fn command_help(words: &[&str]) -> Result<String> {
     for word in words {
         at = at.find_subcommand_mut(word).ok_or_else(|| {
             Error::usage(format!("no command or topic '{}'", words.join(" "))).hint(
-                "`netapi --help` lists the commands; topics are environment, exit-codes, formats",
+                "`netapi --help` lists the commands; topics are environment, exit-codes, formats, callbacks",
             )
         })?;
     }

@@ -44,7 +44,7 @@ Quarantine it, once pxGrid is set up:
   netapi ise pxgrid test
   netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy quarantine
 
-More: netapi help environment | exit-codes | formats"
+More: netapi help environment | exit-codes | formats | callbacks"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -65,7 +65,7 @@ enum Command {
     Completion(completion::Completion),
     /// Print the man page, or write one page per command into a directory
     Man(man::Man),
-    /// Help on a command, or on environment, exit-codes, formats
+    /// Help on a command, or on environment, exit-codes, formats, callbacks
     Help(help::Help),
 }
 

@@ -73,6 +73,39 @@ impl Reporter {
             line(&format!("warning: {text}"));
         }
     }
+
+    /// Says a step of something that goes on for long, also where errors are JSON.
+    pub(crate) fn step(self, text: &str) {
+        if self.json {
+            line(&json!({ "notice": text }).to_string());
+        } else {
+            line(text);
+        }
+    }
+
+    /// Says figures: `text` for people, `figures` under the name `name` where errors are JSON.
+    pub(crate) fn figures(self, name: &str, text: &str, figures: &serde_json::Value) {
+        if self.json {
+            line(&json!({ name: figures }).to_string());
+        } else {
+            line(text);
+        }
+    }
+}
+
+/// Passes on a line of somebody else's standard error.
+pub(crate) fn pass_on(text: &str) {
+    line(text);
+}
+
+/// Writes a line of JSON that somebody wants to read again: only a terminal gets it made safe.
+pub(crate) fn say_data(json: &str) {
+    if std::io::stderr().is_terminal() {
+        line(json);
+    } else {
+        // Standard error closed: there is nobody left to tell.
+        let _ = writeln!(std::io::stderr(), "{json}");
+    }
 }
 
 /// One line on standard error, safe for whatever reads it: a server's words cannot start a line of their own or steer a terminal.

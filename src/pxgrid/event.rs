@@ -41,27 +41,32 @@ impl Event {
     /// The envelope: one line of JSON, always with the same members (`sequenceNumber` is `null` where there is none).
     pub fn to_json(&self) -> String {
         let mut out = Vec::with_capacity(self.message.len() + 256);
+        self.write_json(&mut out);
+        // Every part came from a `str`, cut at ASCII only, so nothing is ever replaced.
+        String::from_utf8(out)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
+    /// Appends the envelope to `out`, without a line end.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"type":"MESSAGE","event":"#);
-        write_string(&self.event, &mut out);
+        write_string(&self.event, out);
         out.extend_from_slice(br#","sequenceNumber":"#);
         match self.sequence {
             Some(sequence) => out.extend_from_slice(sequence.to_string().as_bytes()),
             None => out.extend_from_slice(b"null"),
         }
         out.extend_from_slice(br#","topic":"#);
-        write_string(&self.topic, &mut out);
+        write_string(&self.topic, out);
         out.extend_from_slice(br#","node":"#);
-        write_string(&self.node, &mut out);
+        write_string(&self.node, out);
         out.extend_from_slice(br#","receivedAt":"#);
-        write_string(&self.received_at.to_string(), &mut out);
+        write_string(&self.received_at.to_string(), out);
         out.extend_from_slice(br#","recovered":"#);
         out.extend_from_slice(if self.recovered { b"true" } else { b"false" });
         out.extend_from_slice(br#","message":"#);
         out.extend_from_slice(self.message.as_bytes());
         out.push(b'}');
-        // Every part came from a `str`, cut at ASCII only, so nothing is ever replaced.
-        String::from_utf8(out)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 }
 

@@ -10,7 +10,9 @@
 //! | [`rest`] | asking a service: replicas, secrets, lists |
 //! | [`anc`] | Adaptive Network Control |
 //! | [`event`] | an event as it reaches callbacks and standard output |
+//! | [`socket`] | one WebSocket connection |
 //! | [`stomp`] | frames, no I/O |
+//! | [`subscriber`] | drives a subscription: lookups, secrets, connections, timers, reads |
 //! | [`subscription`] | reconnect, next node, sequence, recovery: a state machine, no I/O |
 
 mod answer;
@@ -21,7 +23,9 @@ pub mod catalogue;
 pub mod control;
 pub mod event;
 pub mod rest;
+pub mod socket;
 pub mod stomp;
+pub mod subscriber;
 pub mod subscription;
 
 pub use control::{Account, AccountState, Control, NodeName, ServiceNode};

@@ -127,6 +127,12 @@ impl Fields {
         }
     }
 
+    /// The name that stood in the record before where the next field goes.
+    pub(crate) fn expected(&self) -> Option<&str> {
+        let (name, _) = self.entries.get(..self.distinct)?.get(self.used)?;
+        Some(name)
+    }
+
     /// Where the value of `name` goes, and whether one is there already.
     fn place(&mut self, name: &str) -> (usize, bool) {
         let next = self.used;

@@ -18,7 +18,7 @@ use crate::transport::BodyReader;
 pub const MAX_ELEMENT: usize = 16 * 1024 * 1024;
 
 /// Longest member beside the list that is kept for [`Summary::extras`], and how many are.
-const MAX_EXTRA: usize = 64 * 1024;
+const MAX_EXTRA: usize = 1024 * 1024;
 const MAX_EXTRAS: usize = 32;
 
 /// Longest name of a top-level member.
@@ -36,7 +36,7 @@ pub struct Summary {
     pub rows: u64,
     /// The sink wanted no more; the rest of the document was not read.
     pub stopped_early: bool,
-    /// The other top-level members, in order: those of at most 64 KiB, at most 32.
+    /// The other top-level members, in order: those of at most 1 MiB, at most 32.
     pub extras: Vec<(String, JsonText)>,
 }
 

@@ -1,5 +1,7 @@
 //! The pxGrid client against a hand-written node: what goes over the wire, in which order, over how many connections.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
@@ -32,19 +34,7 @@ fn basic(head: &str) -> String {
         return String::new();
     };
     let text = line.split_whitespace().nth(2).unwrap();
-    let table = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bits = 0_u32;
-    let mut count = 0;
-    let mut out = vec![];
-    for byte in text.bytes().filter(|byte| *byte != b'=') {
-        bits = bits << 6 | table.iter().position(|one| *one == byte).unwrap() as u32;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-            bits &= (1 << count) - 1;
-        }
-    }
+    let out = STANDARD.decode(text).unwrap();
     String::from_utf8(out).unwrap()
 }
 

@@ -114,13 +114,13 @@ fn an_endpoint_is_quarantined_and_let_go() {
         .assert()
         .code(5);
     assert!(stderr(&none).contains("not associated with a policy"));
-    let nope = pxgrid(&lab, &["anc", "apply", "--mac", mac, "--policy", "nope"])
+    let missing = pxgrid(&lab, &["anc", "apply", "--mac", mac, "--policy", "nope"])
         .assert()
         .code(5);
     assert!(
-        stderr(&nope).contains("Policy is not configured"),
+        stderr(&missing).contains("Policy is not configured"),
         "{}",
-        stderr(&nope)
+        stderr(&missing)
     );
     // By MAC address the endpoint need not be on the network; by IP address it must.
     pxgrid(
@@ -307,7 +307,7 @@ fn the_doctor_walks_both_paths() {
         .map(|step| step["step"].as_str().unwrap())
         .collect();
     assert!(
-        names.contains(&"mnt version") && names.last() == Some(&"rest"),
+        names.contains(&"mnt version") && names.last() == Some(&"stomp"),
         "{names:?}"
     );
     assert!(

@@ -4,6 +4,8 @@
 mod certificates;
 mod services;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -351,18 +353,8 @@ fn header(head: &str, name: &str) -> Option<String> {
 
 /// `user:password` of a Basic header.
 fn basic(text: &str) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digits = text.trim_start_matches("Basic ").bytes();
-    let bits: Vec<String> = digits
-        .filter_map(|byte| LETTERS.iter().position(|letter| *letter == byte))
-        .map(|digit| format!("{digit:06b}"))
-        .collect();
-    let bits = bits.concat();
-    let bytes = bits.as_bytes().chunks_exact(8);
-    let decoded = bytes
-        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap())
-        .collect();
-    String::from_utf8(decoded).unwrap()
+    let encoded = text.trim_start_matches("Basic ");
+    String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap()
 }
 
 /// Counts, by operation.

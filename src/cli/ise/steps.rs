@@ -76,7 +76,7 @@ impl Step {
     }
 
     /// A failure that costs nothing, since another node does the same.
-    fn spared(mut self) -> Self {
+    pub(super) fn spared(mut self) -> Self {
         if let Outcome::Fail(error) = self.outcome {
             let hint = error.hint_text().map(str::to_owned);
             self.outcome = Outcome::Warn(error.message().to_owned(), hint);

@@ -58,6 +58,8 @@ pub struct Subscription {
     failed: usize,
     /// How many tries failed in a row.
     tries: u32,
+    /// How many lookups have succeeded.
+    lookups: u64,
     /// The secret was fetched anew for this node.
     refreshed: bool,
     /// The services were looked up anew after a refusal.
@@ -82,6 +84,7 @@ impl Subscription {
             at: 0,
             failed: 0,
             tries: 0,
+            lookups: 0,
             refreshed: false,
             refused_before: false,
             connected_once: false,
@@ -98,6 +101,11 @@ impl Subscription {
     /// How far each topic was followed; none before the first connection stood.
     pub fn marks(&self) -> Vec<Mark> {
         self.topics.iter().filter_map(Topic::mark).collect()
+    }
+
+    /// Whether a connection stands.
+    pub fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live(_))
     }
 
     /// Whether [`Action::Finished`] was given.
@@ -126,7 +134,7 @@ impl Subscription {
                 Phase::LookingUp,
             ) => self.looked_up(destinations, nodes, &mut out),
             (Input::LookupFailed(error), Phase::LookingUp) => {
-                if self.topics.is_empty() {
+                if self.lookups == 0 {
                     self.finish(Some(error), &mut out);
                 } else {
                     out.push(Action::Say(Notice::LookupFailed(error)));
@@ -209,6 +217,7 @@ impl Subscription {
                 None => self.topics.push(topic),
             }
         }
+        self.lookups += 1;
         self.nodes = nodes;
         self.at = 0;
         self.failed = 0;

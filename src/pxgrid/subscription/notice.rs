@@ -152,6 +152,7 @@ impl fmt::Display for Notice {
         match self {
             Self::LookupFailed(error) => write!(f, "lookup failed: {error}"),
             Self::NoNodes => f.write_str("the lookup names no pubsub node"),
+            Self::Subscribed { node, topics: 0 } => write!(f, "connected to {node}"),
             Self::Subscribed { node, topics: 1 } => write!(f, "subscribed on {node}"),
             Self::Subscribed { node, topics } => {
                 write!(f, "subscribed to {topics} topics on {node}")
@@ -171,7 +172,7 @@ impl fmt::Display for Notice {
             Self::Gap { topic, missed } => write!(f, "{topic}: {missed} messages were missed"),
             Self::PublisherRestarted { topic } => write!(f, "{topic}: the publisher restarted"),
             Self::CatchingUp { topic, operation } => {
-                write!(f, "{topic}: fetching what was missed ({operation})")
+                write!(f, "{topic}: fetching over REST ({operation})")
             }
             Self::CaughtUp { topic, events } => write!(f, "{topic}: fetched, {events} events"),
             Self::CatchUpFailed {
@@ -187,7 +188,7 @@ impl fmt::Display for Notice {
                 write!(f, "{topic}: events may have been lost: {why}")
             }
             Self::Unreadable { topic } => write!(f, "{topic}: a message could not be read"),
-            Self::Stopping => f.write_str("unsubscribing"),
+            Self::Stopping => f.write_str("leaving"),
             Self::NoReceipt => f.write_str("the server did not confirm that we left"),
         }
     }

@@ -3,6 +3,8 @@
 use assert_cmd::Command;
 use netapi::lab::{Lab, LabOptions, RequestEntry, RunningLab};
 
+use super::running::Running;
+
 /// A running lab.
 pub(crate) struct TestLab {
     lab: RunningLab,
@@ -53,6 +55,28 @@ impl TestLab {
             .args(["ise", "mnt"])
             .args(arguments);
         command
+    }
+
+    /// `netapi ise pxgrid …`, pointed at this lab.
+    pub(crate) fn pxgrid(&self, arguments: &[&str]) -> Command {
+        let mut command = self.netapi();
+        command.args(["ise", "pxgrid"]).args(arguments);
+        command
+    }
+
+    /// `netapi ise pxgrid …`, running beside the test.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = super::process();
+        command
+            .envs(self.lab.environment())
+            .args(["ise", "pxgrid"])
+            .args(arguments);
+        Running::start(command)
+    }
+
+    /// Publishes on a topic.
+    pub(crate) fn publish(&self, topic: &str, body: &serde_json::Value) {
+        self.lab.events().publish(topic, body);
     }
 
     /// `localhost:PORT`, as messages name it.

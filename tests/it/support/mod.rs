@@ -2,6 +2,7 @@
 
 pub(crate) mod lab;
 pub(crate) mod pubsub;
+pub(crate) mod running;
 pub(crate) mod server;
 
 use std::time::Duration;

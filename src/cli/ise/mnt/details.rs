@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::Context;
 use crate::cli::context::Output;
-use crate::cli::input::{ListLine, mac_lines};
+use crate::cli::input::{ListLine, listed_macs};
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
 use crate::record::{Mac, Record, RecordSink};
@@ -21,9 +21,6 @@ const APART: Duration = Duration::from_millis(20);
 
 /// How often one call is tried while the node is overloaded.
 const TRIES: u32 = 4;
-
-/// Lines of standard input read ahead.
-const READ_AHEAD: usize = 64;
 
 /// `--jobs`.
 #[derive(Args, Debug, Clone, Copy)]
@@ -151,7 +148,7 @@ impl Details {
         output: &mut Output,
         context: &Context,
     ) -> Result<Tally> {
-        let calls = standard_input()
+        let calls = listed_macs()
             .map(|line| async { Item::of(self.each(line, |mac| self.session(mac)).await) });
         self.drain(calls, output, context).await
     }
@@ -169,8 +166,7 @@ impl Details {
                 .await
                 .map(|rows| rows.records)
         };
-        let calls =
-            standard_input().map(|line| async { Item::of(self.each(line, attempts).await) });
+        let calls = listed_macs().map(|line| async { Item::of(self.each(line, attempts).await) });
         self.drain(calls, output, context).await
     }
 
@@ -247,21 +243,6 @@ impl Tally {
         }
         Ok(false)
     }
-}
-
-/// MAC addresses from standard input, read on a thread of its own: a terminal or a slow producer must not hold up the calls under way.
-fn standard_input() -> impl Stream<Item = Result<ListLine>> {
-    let (sender, receiver) = mpsc::channel(READ_AHEAD);
-    std::thread::spawn(move || {
-        for line in mac_lines(std::io::stdin().lock()) {
-            if sender.blocking_send(line).is_err() {
-                break;
-            }
-        }
-    });
-    stream::unfold(receiver, |mut receiver| async {
-        receiver.recv().await.map(|line| (line, receiver))
-    })
 }
 
 /// The state behind the lock is always whole: nothing panics while holding it.

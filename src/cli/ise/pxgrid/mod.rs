@@ -11,10 +11,13 @@ mod groups;
 mod mdm;
 mod posture;
 mod profiler;
+mod publish;
 mod radius;
 mod services;
 mod session;
 mod sessions;
+mod signals;
+mod subscribe;
 mod sxp;
 mod system;
 pub(super) mod test;
@@ -46,6 +49,8 @@ pub(crate) enum Pxgrid {
     Session(session::Session),
     /// Groups of users, or of one user
     Groups(groups::Groups),
+    /// Events as they happen: printed, or each handed to a callback
+    Subscribe(Box<subscribe::Subscribe>),
     /// Adaptive Network Control: policies, and which endpoints have one
     #[command(subcommand, arg_required_else_help = true)]
     Anc(anc::Anc),
@@ -72,6 +77,8 @@ pub(crate) enum Pxgrid {
     /// Posture: endpoints, their applications and hardware (ISE 3.4)
     #[command(subcommand, arg_required_else_help = true)]
     Posture(posture::Posture),
+    /// Publish assets (context-in), or messages of a service of your own
+    Publish(publish::Publish),
     /// Any operation of any service, the answer as it came
     Call(call::Call),
 }
@@ -87,6 +94,8 @@ impl Pxgrid {
         }
         Context::block_on(async {
             match self {
+                Self::Subscribe(command) => return command.run(context).await,
+                Self::Publish(command) => return command.run(context).await,
                 Self::Test(command) => command.run(context).await,
                 Self::Account(command) => command.run(context).await,
                 Self::Services(command) => command.run(context).await,
@@ -103,9 +112,9 @@ impl Pxgrid {
                 Self::Endpoints(command) => command.run(context).await,
                 Self::Posture(command) => command.run(context).await,
                 Self::Call(command) => command.run(context).await,
-            }
-        })?;
-        Ok(DONE)
+            }?;
+            Ok(DONE)
+        })
     }
 }
 

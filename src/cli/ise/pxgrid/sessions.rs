@@ -43,7 +43,7 @@ pub(crate) struct Sessions {
 
 /// The states of a session (reference pxgrid-api, section 3.1).
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// The endpoint is being authenticated
     Authenticating,
     /// It was authenticated
@@ -54,6 +54,14 @@ enum State {
     Started,
     /// It is gone
     Disconnected,
+}
+
+impl State {
+    /// Whether `text` is this state as the server writes it.
+    pub(super) fn is(self, text: &str) -> bool {
+        self.to_possible_value()
+            .is_some_and(|wanted| text.eq_ignore_ascii_case(wanted.get_name()))
+    }
 }
 
 impl Sessions {
@@ -73,12 +81,7 @@ impl Sessions {
 }
 
 fn is_state(session: &Record, state: State) -> bool {
-    let Some(wanted) = state.to_possible_value() else {
-        return false;
-    };
-    session
-        .text("state")
-        .is_some_and(|text| text.eq_ignore_ascii_case(wanted.get_name()))
+    session.text("state").is_some_and(|text| state.is(&text))
 }
 
 fn is_at(session: &Record, nas: IpAddr) -> bool {

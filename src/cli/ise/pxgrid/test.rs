@@ -9,9 +9,13 @@ use serde_json::json;
 use crate::cli::Context;
 use crate::cli::grid;
 use crate::cli::ise::steps::{Server, Step, Steps, probe};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::REST_BASE_URL;
 use crate::pxgrid::control::require_enabled;
+use crate::pxgrid::socket::{Incoming, Socket};
+use crate::pxgrid::stomp::{Command, Frame};
+use crate::pxgrid::subscriber::lookup::{ISE_PUBSUB, carriers};
+use crate::pxgrid::subscription::Node;
 use crate::pxgrid::{Account, ServiceClient, ServiceNode};
 use crate::settings::PxgridSettings;
 use crate::transport::Client;
@@ -22,6 +26,9 @@ const SERVICE: &str = "com.cisco.ise.session";
 
 /// A question that costs the server nothing: nobody has this address.
 const NOBODY: &str = "00:00:00:00:00:00";
+
+/// How long a pubsub node may take to greet.
+const GREETING: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -235,7 +242,71 @@ async fn service(
         }
         Err(error) => Step::fail("rest", error),
     };
-    steps.done(&step)
+    steps.done(&step)?;
+    events(services, steps).await
+}
+
+/// The way events come: each pubsub node's WebSocket, until one of them speaks STOMP with us.
+async fn events(services: &ServiceClient, steps: &mut Steps<'_>) -> Result<()> {
+    let nodes = match carriers(services, ISE_PUBSUB).await {
+        Ok(nodes) => nodes,
+        Err(error) => return steps.done(&Step::fail("websocket", error)),
+    };
+    let mut failed: Vec<Step> = Vec::new();
+    for node in nodes {
+        match open(services, &node).await {
+            Ok(mut socket) => {
+                for step in failed {
+                    steps.done(&step.spared())?;
+                }
+                steps.done(&Step::ok(
+                    "websocket",
+                    format!("{} let us in at {}", node.name, node.url),
+                ))?;
+                let step = match greet(&mut socket, &node.name).await {
+                    Ok(version) => Step::ok("stomp", format!("connected, version {version}")),
+                    Err(error) => Step::fail("stomp", error),
+                };
+                socket.close().await;
+                return steps.done(&step);
+            }
+            Err(error) => failed.push(Step::fail("websocket", error)),
+        }
+    }
+    failed.iter().try_for_each(|step| steps.done(step))
+}
+
+async fn open(services: &ServiceClient, node: &Node) -> Result<Socket> {
+    let secret = services.secret(&node.name, true).await?;
+    let control = services.control();
+    let basic = control.account().basic_with(secret);
+    Socket::open(control.client(), &node.url, &basic).await
+}
+
+/// The STOMP handshake; the server's version of STOMP.
+async fn greet(socket: &mut Socket, node: &str) -> Result<String> {
+    let greeting = async {
+        socket.send(&Frame::connect(node)).await?;
+        loop {
+            let Incoming::Frame(frame) = socket.receive().await? else {
+                continue;
+            };
+            return match frame.command {
+                Command::Connected => Ok(frame.header("version").unwrap_or("unknown").to_owned()),
+                other => Err(Error::new(
+                    Kind::Server,
+                    format!("{node} answered CONNECT with {other}"),
+                )),
+            };
+        }
+    };
+    match tokio::time::timeout(GREETING, greeting).await {
+        Ok(greeted) => greeted,
+        Err(_) => Err(Error::new(
+            Kind::TimedOut,
+            format!("{node} did not answer CONNECT within {GREETING:?}"),
+        )),
+    }
 }
 
 /// Where a provider's REST operations are.

@@ -71,7 +71,7 @@ async fn a_quarantine_shows_on_both_sides_and_goes_again() {
             .anc("getEndpoints", json!({}))
             .await
             .rows("endpoints"),
-        [endpoint.clone()]
+        std::slice::from_ref(&endpoint)
     );
     assert_eq!(
         setting
@@ -193,7 +193,7 @@ async fn policies_at_a_nas_and_either_spelling_of_their_name() {
             .anc("getEndpointPolicies", json!({}))
             .await
             .rows("endpoints");
-        assert_eq!(rows, [row.clone()]);
+        assert_eq!(rows, std::slice::from_ref(&row));
         assert!(
             setting
                 .anc("getEndpoints", json!({}))

@@ -1,0 +1,214 @@
+//! From a file or standard input to messages: JSON objects, one after the other, in one array, over one line or several. Bounded by
+//! what the server takes of one message.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use crate::error::{Error, Kind, Result};
+
+/// The largest message; the server's own limit (reference pxgrid-api, section 4).
+const LARGEST: usize = 300 * 1000;
+
+/// How many messages are read ahead.
+const AHEAD: usize = 16;
+
+/// Where messages come from.
+pub(super) struct Source {
+    name: String,
+    reader: Box<dyn BufRead + Send>,
+}
+
+impl Source {
+    /// Opens a file, or standard input for `-`.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        if path == "-" {
+            return Ok(Self {
+                name: "standard input".to_owned(),
+                reader: Box::new(BufReader::new(std::io::stdin())),
+            });
+        }
+        let name = path.display().to_string();
+        let file = File::open(path)
+            .map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
+        Ok(Self {
+            name,
+            reader: Box::new(BufReader::new(file)),
+        })
+    }
+
+    /// Reads on a thread of its own; an error is the last. `wrap`: what is done with an asset that comes alone.
+    pub(super) fn read(self, wrap: Option<&'static str>) -> mpsc::Receiver<Result<String>> {
+        let (give, messages) = mpsc::channel(AHEAD);
+        let Self { name, mut reader } = self;
+        // Not a task of the runtime: a read from a terminal cannot be interrupted, and must not keep the program.
+        let started = std::thread::Builder::new()
+            .name("messages".to_owned())
+            .spawn({
+                let give = give.clone();
+                move || {
+                    let outcome = objects(&mut reader, &mut |object| {
+                        let message = message(object, wrap)?;
+                        Ok(give.blocking_send(Ok(message)).is_ok())
+                    });
+                    if let Err(error) = outcome {
+                        let said = Error::new(error.kind(), format!("{name}: {}", error.message()));
+                        let said = match error.hint_text() {
+                            Some(hint) => said.hint(hint),
+                            None => said,
+                        };
+                        let _gone = give.blocking_send(Err(said));
+                    }
+                }
+            });
+        if let Err(error) = started {
+            let error = Error::new(Kind::Failed, format!("cannot start reading: {error}"));
+            let _full = give.try_send(Err(error));
+        }
+        messages
+    }
+}
+
+/// Hands every object of `reader` to `take` until that gives false.
+fn objects(reader: &mut dyn BufRead, take: &mut dyn FnMut(&str) -> Result<bool>) -> Result<()> {
+    let mut number = 0_u64;
+    let mut text = Vec::new();
+    loop {
+        text.clear();
+        // A line at a time, so that what comes live is sent when it comes; an object over several lines ends with the line that closes it.
+        let object = loop {
+            let room = LARGEST.saturating_sub(text.len()) as u64 + 1;
+            let read = Read::take(&mut *reader, room)
+                .read_until(b'\n', &mut text)
+                .map_err(|error| Error::usage(format!("cannot be read: {error}")))?;
+            let trimmed = text.trim_ascii();
+            if trimmed.is_empty() && read > 0 {
+                text.clear();
+                continue;
+            }
+            if trimmed.is_empty() {
+                return Ok(());
+            }
+            match whole(trimmed) {
+                Whole::Yes(list) => break list,
+                Whole::NotYet if read > 0 && text.len() <= LARGEST => {}
+                Whole::NotYet => {
+                    return Err(wrong(
+                        number + 1,
+                        if read == 0 {
+                            "it is not closed"
+                        } else {
+                            "it is longer than the 300 kB that the server takes"
+                        },
+                    ));
+                }
+                Whole::No(why) => return Err(wrong(number + 1, &why)),
+            }
+        };
+        for one in object {
+            number += 1;
+            if !take(one.get()).map_err(|error| wrong(number, error.message()))? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether a text is one or more whole values.
+enum Whole {
+    Yes(Vec<Box<RawValue>>),
+    NotYet,
+    No(String),
+}
+
+fn whole(text: &[u8]) -> Whole {
+    let mut values = Vec::new();
+    for value in serde_json::Deserializer::from_slice(text).into_iter::<Box<RawValue>>() {
+        match value {
+            Ok(value) if value.get().starts_with('[') => {
+                match serde_json::from_str::<Vec<Box<RawValue>>>(value.get()) {
+                    Ok(list) => values.extend(list),
+                    Err(error) => return Whole::No(error.to_string()),
+                }
+            }
+            Ok(value) => values.push(value),
+            Err(error) if error.is_eof() => return Whole::NotYet,
+            Err(error) => return Whole::No(format!("it is no JSON: {error}")),
+        }
+    }
+    Whole::Yes(values)
+}
+
+fn wrong(number: u64, why: &str) -> Error {
+    Error::usage(format!("object {number} cannot be published: {why}"))
+        .hint("give JSON objects, one a line, or one array of them; those before it were published")
+}
+
+/// The message for an object: itself on one line; an asset that comes alone is put into the shape that ISE reads.
+fn message(object: &str, wrap: Option<&str>) -> Result<String> {
+    let text = crate::pxgrid::event::one_line(object);
+    let members: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&text).map_err(|_| Error::usage("it is no JSON object"))?;
+    let message = match wrap {
+        Some(operation) if !members.contains_key("opType") => {
+            if members.contains_key("asset") {
+                return Err(Error::usage("it has an asset and no opType"));
+            }
+            format!(r#"{{"opType":"{operation}","asset":{text}}}"#)
+        }
+        _ => text,
+    };
+    if message.len() > LARGEST {
+        return Err(Error::usage(
+            "it is longer than the 300 kB that the server takes",
+        ));
+    }
+    Ok(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, wrap: Option<&str>) -> Result<Vec<String>> {
+        let mut all = Vec::new();
+        objects(&mut text.as_bytes(), &mut |object| {
+            all.push(message(object, wrap)?);
+            Ok(true)
+        })?;
+        Ok(all)
+    }
+
+    #[test]
+    fn objects_come_a_line_each_over_lines_or_in_an_array() {
+        let all = ["{\"a\":1}", "{\"b\":2.50}"];
+        assert_eq!(read("{\"a\":1}\n\n{\"b\":2.50}\n", None).unwrap(), all);
+        assert_eq!(read("{\n\"a\":1\n}\n{\"b\":2.50}", None).unwrap(), all);
+        assert_eq!(read("[{\"a\":1},\n{\"b\":2.50}]", None).unwrap(), all);
+        assert!(read("", None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_asset_alone_is_wrapped() {
+        assert_eq!(
+            read(r#"{"assetId":1}"#, Some("CREATE")).unwrap(),
+            [r#"{"opType":"CREATE","asset":{"assetId":1}}"#]
+        );
+        let whole = r#"{"opType":"DELETE","asset":{"assetId":1}}"#;
+        assert_eq!(read(whole, Some("CREATE")).unwrap(), [whole]);
+        assert!(read(r#"{"asset":{}}"#, Some("CREATE")).is_err());
+    }
+
+    #[test]
+    fn what_is_no_object_is_named_by_its_number() {
+        for text in ["{\"a\":1}\n7\n", "{\"a\":1}\n{\"b\":\n", "{\"a\":1}\nx\n"] {
+            let error = read(text, None).unwrap_err();
+            assert!(error.message().starts_with("object 2 "), "{error}");
+        }
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(LARGEST));
+        assert!(read(&long, None).unwrap_err().message().contains("300 kB"));
+    }
+}

@@ -1,0 +1,214 @@
+//! `netapi ise pxgrid subscribe`: events as they happen, printed or handed to a callback.
+//!
+//! | part | holds |
+//! | --- | --- |
+//! | `course` | from the first lookup to the last word: events, signals, ends |
+//! | `selection` | which events are wanted |
+//! | `sink` | where they go: the printer, or delivery with its spool |
+//! | `printer` | lines on standard output |
+
+mod course;
+mod printer;
+mod selection;
+mod sink;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::sessions::State;
+use crate::cli::Context;
+use crate::cli::input;
+use crate::delivery::callback::Callback;
+use crate::error::{Error, Result};
+use crate::pxgrid::catalogue::TopicName;
+use crate::pxgrid::subscriber::Subscriber;
+use crate::pxgrid::subscription::Options;
+use crate::record::filter::Filter;
+use course::Course;
+use printer::Paper;
+use selection::Selection;
+use sink::Sink;
+
+/// Arguments.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  netapi ise pxgrid subscribe --topic session
+  netapi ise pxgrid subscribe --topic session --topic anc --json
+  netapi ise pxgrid subscribe --topic session --state started --callback ./handle-session.sh
+  netapi ise pxgrid subscribe --topic session --callback ./handle.sh --spool /var/spool/netapi -- --dry-run
+  netapi ise pxgrid subscribe --topic radius-failure --where \"failures[?userName=='pat']\" --count 1
+
+What a callback gets and what becomes of it: netapi help callbacks
+Ctrl-C (or TERM) once: running callbacks finish, the rest stays in the spool. Twice: at once.
+SIGUSR1 says the figures so far.")]
+pub(crate) struct Subscribe {
+    /// What to subscribe to: session, session-all, group, anc, radius-failure, …; SERVICE:PROPERTY; or /topic/…; repeatable
+    #[arg(long = "topic", required = true, value_name = "TOPIC", value_parser = topic)]
+    topics: Vec<TopicName>,
+    /// A JMESPath condition on one session or message, applied by the server (ISE 3.4)
+    #[arg(long, value_name = "JMESPATH")]
+    filter: Option<String>,
+    /// The same, applied here
+    #[arg(long = "where", value_name = "JMESPATH")]
+    condition: Option<String>,
+    /// Only sessions in this state
+    #[arg(long, value_name = "STATE", ignore_case = true)]
+    state: Option<State>,
+    /// End after N events
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// End after this time
+    #[arg(long = "for", value_name = "DURATION", value_parser = input::duration)]
+    time: Option<Duration>,
+    /// The current sessions first, marked "recovered"
+    #[arg(long)]
+    snapshot: bool,
+    #[command(flatten)]
+    delivery: DeliveryArgs,
+    #[command(flatten)]
+    reconnecting: Reconnecting,
+    /// Arguments for the callback
+    #[arg(last = true, value_name = "ARGS", requires = "callback")]
+    arguments: Vec<OsString>,
+}
+
+/// What happens to an event.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Delivery")]
+struct DeliveryArgs {
+    /// Run this program for each event, with the event on its standard input
+    #[arg(long, value_name = "SCRIPT")]
+    callback: Option<PathBuf>,
+    /// How many callbacks run at a time; events of one endpoint stay in order [default: the cores]
+    #[arg(long, value_name = "N", requires = "callback", conflicts_with = "keep_running",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// How long a callback may take
+    #[arg(long, value_name = "DURATION", default_value = "30s", requires = "callback", value_parser = input::duration)]
+    callback_timeout: Duration,
+    /// How long it may take to end after TERM
+    #[arg(long, value_name = "DURATION", default_value = "5s", requires = "callback", value_parser = input::duration)]
+    callback_grace: Duration,
+    /// How often a failed callback is run again before the event becomes a dead letter
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "callback")]
+    retries: u32,
+    /// Start the callback once, and give it one event a line
+    #[arg(long, requires = "callback")]
+    keep_running: bool,
+    /// Keep events here until they are delivered, also over a crash, and fetch what was missed meanwhile
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+    /// Append events that could not be delivered [default: DIR/dead-letters.jsonl, else standard error]
+    #[arg(long, value_name = "FILE", requires = "callback")]
+    dead_letters: Option<PathBuf>,
+}
+
+/// How a lost connection is made again.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Reconnecting")]
+struct Reconnecting {
+    /// The first pause before the next try; each further one is twice as long
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = input::duration)]
+    reconnect_min: Duration,
+    /// The longest pause
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::duration)]
+    reconnect_max: Duration,
+    /// The pause before a new lookup when every node failed
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::duration)]
+    lookup_pause: Duration,
+}
+
+/// For clap: an alias, `service:property` or a path.
+fn topic(text: &str) -> Result<TopicName, String> {
+    TopicName::parse(text).ok_or_else(|| {
+        let aliases: Vec<&str> = TopicName::aliases().collect();
+        format!(
+            "'{text}' is no topic; there are {}, and SERVICE:PROPERTY or /topic/… for others",
+            aliases.join(", ")
+        )
+    })
+}
+
+impl Subscribe {
+    /// Subscribes until it is stopped, or enough has come.
+    pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
+        let options = self.options()?;
+        let selection = Selection {
+            condition: self.condition.as_deref().map(Filter::compile).transpose()?,
+            state: self.state,
+        };
+        let paper = if self.delivery.callback.is_some() {
+            printer::refuse_formats(context)?;
+            None
+        } else {
+            Some(Paper::new(context)?)
+        };
+        let callback = self.callback()?;
+        let services = Arc::new(context.pxgrid()?);
+        if context.global.shows_only() {
+            services.ready().await?;
+        }
+        let limit = [self.count, context.global.limit]
+            .into_iter()
+            .flatten()
+            .min();
+        let sink = Sink::start(&self.delivery, callback, paper, context.reporter)?;
+        if sink.left_over() > 0 {
+            context.reporter.step(&format!(
+                "{} events of an earlier run are delivered first",
+                sink.left_over()
+            ));
+        }
+        let subscriber = Subscriber::start(services, self.topics, options, sink.marks()?)?;
+        Course {
+            reporter: context.reporter,
+            subscriber,
+            selection,
+            left: limit,
+            deadline: self.time.map(|time| tokio::time::Instant::now() + time),
+        }
+        .run(sink)
+        .await
+    }
+
+    fn options(&self) -> Result<Options> {
+        let Reconnecting {
+            reconnect_min,
+            reconnect_max,
+            lookup_pause,
+        } = self.reconnecting;
+        if reconnect_min > reconnect_max {
+            return Err(Error::usage(
+                "--reconnect-min is longer than --reconnect-max",
+            ));
+        }
+        Ok(Options {
+            filter: self.filter.clone(),
+            snapshot: self.snapshot,
+            reconnect_min,
+            reconnect_max,
+            lookup_pause,
+            ..Options::default()
+        })
+    }
+
+    fn callback(&self) -> Result<Option<Callback>> {
+        let DeliveryArgs {
+            callback,
+            callback_timeout,
+            callback_grace,
+            ..
+        } = &self.delivery;
+        let Some(program) = callback else {
+            return Ok(None);
+        };
+        let arguments = self.arguments.clone();
+        Callback::new(program, arguments, *callback_timeout, *callback_grace).map(Some)
+    }
+}

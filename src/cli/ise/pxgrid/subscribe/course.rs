@@ -1,0 +1,219 @@
+//! The course of one subscription: takes what the subscriber gives, hands it on, answers signals, and ends in good order.
+
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::selection::Selection;
+use super::sink::Sink;
+use crate::cli::context::DONE;
+use crate::cli::ise::pxgrid::signals::{Asked, Signals};
+use crate::cli::report::Reporter;
+use crate::delivery::Stop;
+use crate::error::{Error, Kind, Result};
+use crate::pxgrid::event::Event;
+use crate::pxgrid::subscriber::{Subscriber, Update};
+use crate::pxgrid::subscription::Mark;
+
+/// How long killed callbacks may take to be gone.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+/// See the module's documentation.
+pub(super) struct Course {
+    pub(super) reporter: Reporter,
+    pub(super) subscriber: Subscriber,
+    pub(super) selection: Selection,
+    /// How many more events are wanted; `None`: any number.
+    pub(super) left: Option<u64>,
+    pub(super) deadline: Option<Instant>,
+}
+
+/// Events on their way into the sink.
+type Taking<'s> = Pin<Box<dyn Future<Output = Result<()>> + 's>>;
+
+/// How the subscription came to its end.
+#[derive(Default)]
+struct Outcome {
+    /// A signal was the reason: the exit status.
+    signalled: Option<u8>,
+    /// It was the second one.
+    at_once: bool,
+    failure: Option<Error>,
+}
+
+impl Course {
+    /// Runs to the end.
+    pub(super) async fn run(mut self, sink: Sink) -> Result<ExitCode> {
+        let mut signals = Signals::listen()?;
+        let mut outcome = self.follow(&sink, &mut signals).await;
+        if !outcome.at_once {
+            let stop = match (outcome.signalled, &outcome.failure) {
+                (None, None) => Stop::Drained,
+                _ => Stop::Finish,
+            };
+            sink.stop(stop);
+            self.wind_down(&sink, &mut signals, &mut outcome).await;
+        }
+        if outcome.at_once {
+            sink.stop(Stop::AtOnce);
+            if timeout(AT_ONCE, sink.over()).await.is_err() {
+                self.say_figures(&sink);
+                return Ok(ExitCode::from(outcome.signalled.unwrap_or(130)));
+            }
+        }
+        self.say_figures(&sink);
+        let counters = std::sync::Arc::clone(sink.counters());
+        let finished = sink.finish().await;
+        if !outcome.at_once {
+            self.subscriber.close().await;
+        }
+        if let Ok(Some(word)) = &finished {
+            self.reporter.step(word);
+        }
+        if let Some(code) = outcome.signalled {
+            if let Err(error) = &finished
+                && !error.kind().is_quiet()
+            {
+                self.reporter.error(error);
+            }
+            return Ok(ExitCode::from(code));
+        }
+        if let Some(error) = outcome.failure {
+            return Err(error);
+        }
+        finished?;
+        match counters.snapshot().failed {
+            0 => Ok(DONE),
+            failed => Err(Error::new(
+                Kind::Partial,
+                format!("{failed} events could not be delivered and are dead letters"),
+            )),
+        }
+    }
+
+    /// Until the subscriber has ended.
+    async fn follow(&mut self, sink: &Sink, signals: &mut Signals) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut taking: Option<Taking<'_>> = None;
+        let mut ended = false;
+        let mut sink_over = false;
+        let mut kept: Vec<Mark> = Vec::new();
+        while !ended || taking.is_some() {
+            tokio::select! {
+                update = self.subscriber.next(), if taking.is_none() && !ended => {
+                    if let Some(end) = &update.ended {
+                        ended = true;
+                        outcome.failure = outcome.failure.or(end.clone().err());
+                    }
+                    let (events, marks) = self.wanted(update);
+                    let news = sink.is_durable() && marks != kept && !marks.is_empty();
+                    if !events.is_empty() || news {
+                        kept.clone_from(&marks);
+                        taking = Some(Box::pin(sink.take(events, marks)));
+                    }
+                }
+                taken = taken(&mut taking) => {
+                    taking = None;
+                    if let Err(error) = taken {
+                        outcome.failure.get_or_insert(error);
+                        self.subscriber.stop();
+                    }
+                }
+                () = sink.over(), if !sink_over => {
+                    sink_over = true;
+                    self.subscriber.stop();
+                }
+                () = at(self.deadline) => {
+                    self.deadline = None;
+                    self.left = Some(0);
+                    self.subscriber.stop();
+                }
+                asked = signals.next() => match (asked, outcome.signalled) {
+                    (Asked::Tell, _) => self.say_figures(sink),
+                    (Asked::Stop(code), None) => {
+                        outcome.signalled = Some(code);
+                        sink.stop(Stop::Finish);
+                        self.subscriber.stop();
+                    }
+                    (Asked::Stop(_), Some(_)) => {
+                        outcome.at_once = true;
+                        return outcome;
+                    }
+                },
+            }
+        }
+        outcome
+    }
+
+    /// Until the sink has ended.
+    async fn wind_down(&mut self, sink: &Sink, signals: &mut Signals, outcome: &mut Outcome) {
+        loop {
+            tokio::select! {
+                () = sink.over() => return,
+                asked = signals.next() => match (asked, outcome.signalled) {
+                    (Asked::Tell, _) => self.say_figures(sink),
+                    (Asked::Stop(code), None) => {
+                        outcome.signalled = Some(code);
+                        sink.stop(Stop::Finish);
+                    }
+                    (Asked::Stop(_), Some(_)) => {
+                        outcome.at_once = true;
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Says what there is to say, and gives the events that are wanted with the marks that hold then.
+    fn wanted(&mut self, update: Update) -> (Vec<Event>, Vec<Mark>) {
+        for notice in &update.notices {
+            self.reporter.step(&notice.to_string());
+        }
+        let Update {
+            mut events,
+            mut marks,
+            ..
+        } = update;
+        events.retain(|event| self.selection.wants(event));
+        if let Some(left) = &mut self.left {
+            let most = usize::try_from(*left).unwrap_or(usize::MAX);
+            if events.len() > most {
+                events.truncate(most);
+                // Of what these marks stand for a part was left out; the next run is to fetch it.
+                marks.clear();
+            }
+            let before = *left;
+            *left = before.saturating_sub(events.len() as u64);
+            if *left == 0 && before > 0 {
+                self.subscriber.stop();
+            }
+        }
+        (events, marks)
+    }
+
+    fn say_figures(&self, sink: &Sink) {
+        let mut figures = sink.counters().snapshot();
+        let counters = self.subscriber.counters();
+        figures.duplicates = counters.duplicates;
+        figures.gaps = counters.gaps;
+        self.reporter
+            .figures("summary", &figures.to_string(), &figures.to_json());
+    }
+}
+
+async fn taken(taking: &mut Option<Taking<'_>>) -> Result<()> {
+    match taking {
+        Some(taking) => taking.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

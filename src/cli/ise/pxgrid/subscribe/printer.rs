@@ -1,0 +1,276 @@
+//! Events on standard output: for people one line of columns, with `--json` one object a line.
+//!
+//! It has a thread of its own, so that a reader that pauses stops neither the pings nor Ctrl-C.
+
+use std::borrow::Cow;
+use std::io::{Stdout, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+
+use crate::cli::Context;
+use crate::delivery::counters::Counters;
+use crate::error::{Error, Kind, Result, from_output};
+use crate::pxgrid::event::Event;
+use crate::record::{JsonText, Record, RecordSink};
+use crate::render::{CellKind, Column, Format, Renderer, Shape, column, with};
+
+const COLUMNS: &[Column] = &[
+    column("TIME", "receivedAt").kind(CellKind::Time),
+    column("EVENT", "event"),
+    with("MAC", |record| {
+        first(
+            record,
+            &["macAddress", "assetMacAddress", "callingStationId"],
+        )
+    }),
+    with("IP", |record| {
+        first(
+            record,
+            &["ipAddresses", "ipAddress", "assetIpAddress", "ipPrefix"],
+        )
+    }),
+    with("USER", |record| first(record, &["userName"])),
+    with("STATE", |record| first(record, &["state", "status"])),
+    with("NAS", |record| first(record, &["nasIpAddress"])),
+    with("ABOUT", |record| {
+        first(
+            record,
+            &[
+                "failureReason",
+                "policyName",
+                "ancPolicy",
+                "fullName",
+                "name",
+                "assetName",
+                "tag",
+            ],
+        )
+    }),
+    with("NOTE", |record| {
+        let recovered = value(record)?.get("recovered")?.as_bool()?;
+        recovered.then_some(Cow::Borrowed("recovered"))
+    }),
+];
+
+/// Where a message of each topic holds what it is about; what is none of these is about itself.
+const SUBJECTS: [&str; 10] = [
+    "sessions",
+    "failures",
+    "userGroups",
+    "policyDownloads",
+    "securityGroup",
+    "binding",
+    "profile",
+    "asset",
+    "endpoint",
+    "endpoints",
+];
+
+fn value(record: &Record) -> Option<&Value> {
+    match record {
+        Record::Json(json) => Some(json.value()),
+        Record::Fields(_) => None,
+    }
+}
+
+/// The first of `names` that the event's subject has, as text.
+fn first<'r>(record: &'r Record, names: &[&str]) -> Option<Cow<'r, str>> {
+    let message = value(record)?.get("message")?;
+    let held = SUBJECTS.iter().find_map(|name| message.get(name));
+    let subject = match held {
+        Some(Value::Array(list)) => list.first()?,
+        Some(object) => object,
+        None => message,
+    };
+    names
+        .iter()
+        .filter_map(|name| subject.get(name).or_else(|| message.get(name)))
+        .find_map(text)
+}
+
+fn text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Array(list) => {
+            let texts: Vec<_> = list.iter().filter_map(text).collect();
+            (!texts.is_empty()).then(|| Cow::Owned(texts.join(" ")))
+        }
+        Value::Null | Value::Object(_) => None,
+        other => Some(Cow::Owned(other.to_string())),
+    }
+}
+
+/// How events are written.
+pub(super) enum Paper {
+    /// JSON as it is, a batch at a time.
+    Lines(Stdout),
+    /// Everything else.
+    Rendered(Box<Renderer<Stdout>>),
+}
+
+impl Paper {
+    /// For the options.
+    ///
+    /// Errors: [`Kind::Usage`] for what only a list that ends can have.
+    pub(super) fn new(context: &Context) -> Result<Self> {
+        let mut style = context.style();
+        // The number of events is counted before they come here.
+        style.limit = None;
+        if style.format == Some(Format::Json) {
+            style.format = Some(Format::Jsonl);
+        }
+        if style.sort.is_some() || style.format == Some(Format::Yaml) {
+            return Err(Error::usage(
+                "subscribe prints as things happen: --sort and --format yaml do not go with it",
+            )
+            .hint("--json gives one object a line"));
+        }
+        let plain = style.format == Some(Format::Jsonl)
+            && style.fields.is_empty()
+            && style.jq.is_none()
+            && !style.screen.terminal;
+        if plain {
+            return Ok(Self::Lines(std::io::stdout()));
+        }
+        let renderer = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?.live();
+        Ok(Self::Rendered(Box::new(renderer)))
+    }
+
+    /// Writes events.
+    fn batch(&mut self, events: &[Event], buffer: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Self::Lines(out) => {
+                buffer.clear();
+                for event in events {
+                    event.write_json(buffer);
+                    buffer.push(b'\n');
+                }
+                write(out, buffer)
+            }
+            Self::Rendered(renderer) => events
+                .iter()
+                .try_for_each(|event| rendered(renderer, event.to_json())),
+        }
+    }
+
+    /// Writes one event that came as text.
+    pub(super) fn one(&mut self, json: &str) -> Result<()> {
+        match self {
+            Self::Lines(out) => write(out, format!("{json}\n").as_bytes()),
+            Self::Rendered(renderer) => rendered(renderer, json.to_owned()),
+        }
+    }
+}
+
+fn write(out: &mut Stdout, bytes: &[u8]) -> Result<()> {
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| from_output(&error))
+}
+
+fn rendered(renderer: &mut Renderer<Stdout>, json: String) -> Result<()> {
+    let json = JsonText::parse(json)
+        .map_err(|error| Error::new(Kind::Malformed, format!("an event is no JSON: {error}")))?;
+    if renderer.record(&Record::Json(json))?.is_break() {
+        return Err(Error::new(Kind::ClosedPipe, "no more is wanted"));
+    }
+    Ok(())
+}
+
+/// With a callback nothing is printed: options for printing would be read and ignored.
+pub(super) fn refuse_formats(context: &Context) -> Result<()> {
+    let global = &context.global;
+    // --json alone still says how errors are written.
+    let format = global
+        .chosen_format()
+        .is_some_and(|format| !matches!(format, Format::Json | Format::Jsonl));
+    if format
+        || !global.fields.is_empty()
+        || global.sort.is_some()
+        || global.jq.is_some()
+        || global.no_header
+    {
+        return Err(Error::usage(
+            "with --callback nothing is printed: --format, --fields, --sort, --jq and --no-header do not go with it",
+        )
+        .hint("the callback gets the event as JSON on its standard input"));
+    }
+    Ok(())
+}
+
+/// The printing thread.
+pub(super) struct Printer {
+    batches: Mutex<Option<mpsc::Sender<Vec<Event>>>>,
+    over: watch::Receiver<bool>,
+    thread: JoinHandle<Result<()>>,
+}
+
+/// How many batches wait; each has at most some hundred kilobytes.
+const WAITING: usize = 4;
+
+impl Printer {
+    /// Starts the thread.
+    pub(super) fn start(mut paper: Paper, counters: Arc<Counters>) -> Result<Self> {
+        let (batches, mut waiting) = mpsc::channel::<Vec<Event>>(WAITING);
+        let (tell, over) = watch::channel(false);
+        let thread = std::thread::Builder::new()
+            .name("printer".to_owned())
+            .spawn(move || {
+                let mut buffer = Vec::new();
+                let mut print = || {
+                    while let Some(batch) = waiting.blocking_recv() {
+                        paper.batch(&batch, &mut buffer)?;
+                        for event in &batch {
+                            counters.delivered(event.received_at);
+                        }
+                    }
+                    Ok(())
+                };
+                let result = print();
+                tell.send_replace(true);
+                result
+            })
+            .map_err(|error| Error::new(Kind::Failed, format!("cannot start printing: {error}")))?;
+        Ok(Self {
+            batches: Mutex::new(Some(batches)),
+            over,
+            thread,
+        })
+    }
+
+    /// Hands events over; waits while the reader does not keep up. After the end they go nowhere, and [`finish`](Self::finish) says why.
+    pub(super) async fn take(&self, events: Vec<Event>) {
+        let batches = lock(&self.batches).clone();
+        if let Some(batches) = batches {
+            let _over = batches.send(events).await;
+        }
+    }
+
+    /// No more events will come.
+    pub(super) fn stop(&self) {
+        lock(&self.batches).take();
+    }
+
+    /// Waits until everything is printed or printing has failed.
+    pub(super) async fn over(&self) {
+        let mut over = self.over.clone();
+        // An error means that the thread is gone: over as well.
+        let _gone = over.wait_for(|over| *over).await;
+    }
+
+    /// How it ended; to be called when it is [`over`](Self::over).
+    pub(super) fn finish(self) -> Result<()> {
+        self.thread
+            .join()
+            .unwrap_or_else(|_| Err(Error::new(Kind::Failed, "printing broke off")))
+    }
+}
+
+/// A poisoned lock holds a sender that is whole all the same.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

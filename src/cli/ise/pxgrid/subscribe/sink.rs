@@ -1,0 +1,198 @@
+//! Where events go: straight to the printer, or through delivery, which has the spool, the callbacks and the dead letters.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::DeliveryArgs;
+use super::printer::{Paper, Printer};
+use crate::cli::report::{Reporter, pass_on, say_data};
+use crate::delivery::callback::Callback;
+use crate::delivery::counters::Counters;
+use crate::delivery::spool::Mark as SpoolMark;
+use crate::delivery::{self, Deliverer, Envelope, Listener, Stop};
+use crate::error::Result;
+use crate::pxgrid::event::Event;
+use crate::pxgrid::subscription::Mark;
+
+/// The pause before a failed callback is run again, and the longest such pause.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// See the module's documentation.
+pub(super) struct Sink {
+    way: Way,
+    counters: Arc<Counters>,
+    /// Whether marks outlive this run.
+    durable: bool,
+}
+
+enum Way {
+    Print(Printer),
+    Deliver(Deliverer),
+}
+
+impl Sink {
+    /// Starts whatever delivers. Blocks on the disk for a moment.
+    pub(super) fn start(
+        arguments: &DeliveryArgs,
+        callback: Option<Callback>,
+        paper: Option<Paper>,
+        reporter: Reporter,
+    ) -> Result<Self> {
+        let counters = Arc::new(Counters::default());
+        let sink = match (callback, paper) {
+            (Some(callback), _) if arguments.keep_running => delivery::Sink::KeepRunning(callback),
+            (Some(callback), _) => delivery::Sink::Callback(callback),
+            (None, Some(mut paper)) if arguments.spool.is_some() => {
+                delivery::Sink::Print(Box::new(move |event| paper.one(&event.line())))
+            }
+            (None, Some(paper)) => {
+                let printer = Printer::start(paper, Arc::clone(&counters))?;
+                return Ok(Self {
+                    way: Way::Print(printer),
+                    counters,
+                    durable: false,
+                });
+            }
+            (None, None) => delivery::Sink::Print(Box::new(|_| Ok(()))),
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        let deliverer = Deliverer::start(delivery::Options {
+            sink,
+            jobs: arguments.jobs.map_or_else(cores, usize::from),
+            retries: arguments.retries,
+            first_pause: FIRST_PAUSE,
+            longest_pause: LONGEST_PAUSE,
+            spool: arguments.spool.clone(),
+            dead_letters: arguments.dead_letters.clone(),
+            listener: Arc::new(Ear(reporter)),
+            counters: Arc::clone(&counters),
+        })?;
+        Ok(Self {
+            way: Way::Deliver(deliverer),
+            counters,
+            durable: arguments.spool.is_some(),
+        })
+    }
+
+    /// The figures.
+    pub(super) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// Whether marks are worth keeping without events.
+    pub(super) fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    /// How many events an earlier run left.
+    pub(super) fn left_over(&self) -> u64 {
+        match &self.way {
+            Way::Print(_) => 0,
+            Way::Deliver(deliverer) => deliverer.left_over(),
+        }
+    }
+
+    /// How far an earlier run got.
+    pub(super) fn marks(&self) -> Result<Vec<Mark>> {
+        let Way::Deliver(deliverer) = &self.way else {
+            return Ok(Vec::new());
+        };
+        let kept = deliverer.marks()?;
+        Ok(kept.into_iter().filter_map(from_spool).collect())
+    }
+
+    /// Takes events, and the marks that hold once they are safe. Waits for the disk, or for a reader that does not keep up.
+    pub(super) async fn take(&self, events: Vec<Event>, marks: Vec<Mark>) -> Result<()> {
+        match &self.way {
+            Way::Print(printer) => {
+                let recovered = events.iter().filter(|event| event.recovered).count();
+                self.counters
+                    .received(events.len() as u64, recovered as u64);
+                printer.take(events).await;
+                Ok(())
+            }
+            Way::Deliver(deliverer) => {
+                let events = events.into_iter().map(envelope).collect();
+                let marks = marks.into_iter().map(to_spool).collect();
+                deliverer.offer_batch(events, marks).await
+            }
+        }
+    }
+
+    /// Tells it to end.
+    pub(super) fn stop(&self, stop: Stop) {
+        match &self.way {
+            Way::Print(printer) => printer.stop(),
+            Way::Deliver(deliverer) => deliverer.stop(stop),
+        }
+    }
+
+    /// Waits until it has ended, by itself or since it was told to.
+    pub(super) async fn over(&self) {
+        match &self.way {
+            Way::Print(printer) => printer.over().await,
+            Way::Deliver(deliverer) => deliverer.over().await,
+        }
+    }
+
+    /// How it ended, and a word about what was left. To be called when it is [`over`](Self::over).
+    pub(super) async fn finish(self) -> Result<Option<String>> {
+        match self.way {
+            Way::Print(printer) => printer.finish().map(|()| None),
+            Way::Deliver(deliverer) => {
+                let ending = deliverer.finish().await?;
+                Ok((ending.left > 0).then(|| ending.to_string()))
+            }
+        }
+    }
+}
+
+fn envelope(event: Event) -> Envelope {
+    Envelope {
+        json: event.to_json(),
+        key: event.order_key().to_owned(),
+        topic: event.topic,
+        event: event.event,
+        sequence: event.sequence,
+        mac: event.mac,
+        state: event.state,
+        recovered: event.recovered,
+        received_at: event.received_at,
+    }
+}
+
+fn to_spool(mark: Mark) -> SpoolMark {
+    SpoolMark {
+        topic: mark.destination,
+        sequence: mark.sequence,
+        newest: Some(mark.newest.to_string()),
+    }
+}
+
+/// A mark without a time we can read is of no use: the topic begins now.
+fn from_spool(mark: SpoolMark) -> Option<Mark> {
+    Some(Mark {
+        destination: mark.topic,
+        newest: mark.newest?.parse().ok()?,
+        sequence: mark.sequence,
+    })
+}
+
+/// Passes on what delivery says.
+struct Ear(Reporter);
+
+impl Listener for Ear {
+    fn callback_line(&self, line: &str) {
+        pass_on(line);
+    }
+
+    fn notice(&self, text: &str) {
+        self.0.step(text);
+    }
+
+    fn dead_letter(&self, json: &str) {
+        say_data(json);
+    }
+}

@@ -1,0 +1,302 @@
+//! One WebSocket connection to a pubsub node: frames in and out, pings answered and sent (reference pxgrid-api, section 4).
+//!
+//! It connects once, with one secret, and ends for good: where to go next is `subscription`'s affair, which also decides when silence means
+//! that the connection is dead. What is sent is binary, for a text frame makes the server drop the connection; both are read.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use reqwest::Url;
+use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use super::answer;
+use super::stomp::{Decoder, Frame, MAX_BODY, Reading};
+use crate::error::{Error, Kind, Result};
+use crate::transport::{Basic, Client, Seen, tls_error};
+
+/// The largest WebSocket message: the largest STOMP body, and room for its headers. The server's own limit is 300 KB.
+const MAX_MESSAGE: usize = MAX_BODY + 64 * 1024;
+
+/// How long one frame may take to be written: the server's own patience with us.
+const SEND_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long the close handshake may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// A STOMP frame.
+    Frame(Frame),
+    /// A ping or pong: the connection lives.
+    Heard,
+}
+
+/// An open connection.
+pub struct Socket {
+    stream: WebSocketStream<TlsStream<TcpStream>>,
+    decoder: Decoder,
+    host: String,
+    seen: Seen,
+}
+
+impl Socket {
+    /// Connects and upgrades. `url` is the node's `wsUrl`, `basic` our own name with the node's secret.
+    ///
+    /// Errors: those of [`Client::connect`]; [`Kind::Refused`] with status 401 or 403 for a refused secret; [`Kind::Malformed`] for an
+    /// address that is no `wss` or an answer that is no upgrade; [`Kind::TimedOut`].
+    pub async fn open(client: &Client, url: &str, basic: &Basic) -> Result<Self> {
+        let (name, port) = target(url)?;
+        let host = format!("{name}:{port}");
+        let request = upgrade(url, basic)?;
+        let (tls, seen) = client.connect(&name, port).await?;
+        let config = WebSocketConfig::default()
+            .write_buffer_size(0)
+            .max_message_size(Some(MAX_MESSAGE))
+            .max_frame_size(Some(MAX_MESSAGE));
+        let patience = client.dialer().connect_timeout();
+        let upgraded = timeout(
+            patience,
+            client_async_with_config(request, tls, Some(config)),
+        )
+        .await
+        .map_err(|_| {
+            Error::new(
+                Kind::TimedOut,
+                format!("{host} did not answer the WebSocket upgrade within {patience:?}"),
+            )
+            .host(&host)
+        })?;
+        let (stream, _) = upgraded.map_err(|error| not_upgraded(&host, error, &seen))?;
+        Ok(Self {
+            stream,
+            decoder: Decoder::new(Reading::Server),
+            host,
+            seen,
+        })
+    }
+
+    /// Waits for what comes next; pings are answered meanwhile. Safe to drop and to call again.
+    ///
+    /// Errors: the connection is over, and why.
+    pub async fn receive(&mut self) -> Result<Incoming> {
+        loop {
+            let frame = self.decoder.next_frame().map_err(|error| {
+                Error::new(
+                    Kind::Malformed,
+                    format!("{} sent a malformed STOMP frame: {error}", self.host),
+                )
+                .host(&self.host)
+            })?;
+            if let Some(frame) = frame {
+                return Ok(Incoming::Frame(frame));
+            }
+            match self.stream.next().await {
+                Some(Ok(Message::Binary(bytes))) => self.decoder.push(&bytes),
+                Some(Ok(Message::Text(text))) => self.decoder.push(text.as_bytes()),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(Incoming::Heard),
+                Some(Ok(Message::Close(reason))) => return Err(self.closed(reason.as_ref())),
+                Some(Ok(Message::Frame(_))) => {}
+                Some(Err(error)) => return Err(broken(&self.host, &error, &self.seen)),
+                None => return Err(self.closed(None)),
+            }
+        }
+    }
+
+    /// Sends one frame, in one binary message.
+    pub async fn send(&mut self, frame: &Frame) -> Result<()> {
+        let bytes = frame.encode()?;
+        self.write(Message::Binary(bytes.into())).await
+    }
+
+    /// Sends a ping, whose pong will be [`Incoming::Heard`].
+    pub async fn ping(&mut self) -> Result<()> {
+        self.write(Message::Ping(Bytes::new())).await
+    }
+
+    async fn write(&mut self, message: Message) -> Result<()> {
+        match timeout(SEND_TIMEOUT, self.stream.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(broken(&self.host, &error, &self.seen)),
+            Err(_) => Err(Error::new(
+                Kind::TimedOut,
+                format!("{} took nothing from us for {SEND_TIMEOUT:?}", self.host),
+            )
+            .host(&self.host)),
+        }
+    }
+
+    /// Says goodbye and waits a moment for the other side to do the same.
+    pub async fn close(mut self) {
+        // Whatever happens to it, the connection is dropped next.
+        let _ended = timeout(CLOSE_TIMEOUT, async {
+            if self.stream.close(None).await.is_ok() {
+                while let Some(Ok(_)) = self.stream.next().await {}
+            }
+        })
+        .await;
+    }
+
+    fn closed(&self, reason: Option<&CloseFrame>) -> Error {
+        let why = reason.map_or_else(String::new, |reason| {
+            let code = u16::from(reason.code);
+            let words: String = reason.reason.chars().take(120).collect();
+            if words.is_empty() {
+                format!(" (code {code})")
+            } else {
+                format!(" (code {code}: {words})")
+            }
+        });
+        Error::new(
+            Kind::Connect,
+            format!("{} closed the WebSocket{why}", self.host),
+        )
+        .host(&self.host)
+    }
+}
+
+/// Host and port of a `wsUrl`.
+fn target(url: &str) -> Result<(String, u16)> {
+    let wrong = || {
+        Error::new(
+            Kind::Malformed,
+            format!("'{url}' is announced as wsUrl and is no wss address"),
+        )
+    };
+    let parsed = Url::parse(url).map_err(|_| wrong())?;
+    let plain = parsed.username().is_empty() && parsed.password().is_none();
+    match parsed.host_str() {
+        Some(host) if parsed.scheme() == "wss" && plain => Ok((
+            host.to_owned(),
+            parsed.port_or_known_default().unwrap_or(443),
+        )),
+        _ => Err(wrong()),
+    }
+}
+
+/// The upgrade request; no subprotocol, as every client of Cisco's does it.
+fn upgrade(url: &str, basic: &Basic) -> Result<Request> {
+    let mut request = url.into_client_request().map_err(|error| {
+        Error::new(
+            Kind::Malformed,
+            format!("'{url}' is announced as wsUrl and cannot be used: {error}"),
+        )
+    })?;
+    let pair = format!("{}:{}", basic.user, basic.password.expose_secret());
+    let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
+        .map_err(|_| Error::new(Kind::Failed, "the credentials do not fit in a header"))?;
+    value.set_sensitive(true);
+    let headers = request.headers_mut();
+    headers.insert(AUTHORIZATION, value);
+    headers.insert(
+        USER_AGENT,
+        HeaderValue::from_static(concat!("netapi/", env!("CARGO_PKG_VERSION"))),
+    );
+    Ok(request)
+}
+
+/// Why there was no upgrade.
+fn not_upgraded(host: &str, error: WsError, seen: &Seen) -> Error {
+    match error {
+        WsError::Http(response) => {
+            let status = response.status().as_u16();
+            let body = response.body().as_deref().unwrap_or_default();
+            let refusal = answer::plain_refusal("the WebSocket upgrade", host, status, body);
+            match status {
+                401 => refusal.hint("the node does not take our access secret; with a certificate, check that --client-name is the name it was issued for"),
+                403 => refusal.hint("ISE does not let this client subscribe: see its groups in Administration > pxGrid Services > Client Management"),
+                _ => refusal,
+            }
+        }
+        other => broken(host, &other, seen),
+    }
+}
+
+/// Why a connection broke.
+fn broken(host: &str, error: &WsError, seen: &Seen) -> Error {
+    let gone = |why: &str| {
+        let error =
+            Error::new(Kind::Connect, format!("{host} closed the connection{why}")).host(host);
+        if seen.asked_for_certificate() && !seen.we_have_certificate() {
+            error.hint("the server asked for a client certificate and got none: give one with --cert FILE --key FILE")
+        } else {
+            error
+        }
+    };
+    match error {
+        WsError::Io(io) => {
+            tls_error::explain_io(host, io, seen).unwrap_or_else(|| gone(&format!(": {io}")))
+        }
+        WsError::ConnectionClosed
+        | WsError::AlreadyClosed
+        | WsError::Protocol(
+            ProtocolError::ResetWithoutClosingHandshake | ProtocolError::HandshakeIncomplete,
+        ) => gone(""),
+        other => Error::new(
+            Kind::Malformed,
+            format!("{host} does not speak WebSocket as it should: {other}"),
+        )
+        .host(host),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_wss_address_without_credentials_is_dialled() {
+        assert_eq!(
+            target("wss://ise.example.com:8910/pxgrid/ise/pubsub").unwrap(),
+            ("ise.example.com".to_owned(), 8910)
+        );
+        assert_eq!(target("wss://[::1]/x").unwrap(), ("[::1]".to_owned(), 443));
+        for url in ["ws://a:1/", "https://a/", "wss://u:p@a/", "", "a:8910"] {
+            assert_eq!(target(url).unwrap_err().kind(), Kind::Malformed, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_upgrade_carries_our_name_and_hides_the_secret() {
+        let basic = Basic {
+            user: "client".to_owned(),
+            password: "secret".to_owned().into(),
+        };
+        let request = upgrade("wss://ise.example.com:8910/pxgrid/ise/pubsub", &basic).unwrap();
+        let value = request.headers().get(AUTHORIZATION).unwrap();
+        assert_eq!(value.to_str().unwrap(), "Basic Y2xpZW50OnNlY3JldA==");
+        assert!(!format!("{request:?}").contains("Y2xpZW50"));
+        assert!(request.headers().get("sec-websocket-protocol").is_none());
+    }
+
+    #[test]
+    fn refused_secrets_are_told_from_other_answers() {
+        use tokio_tungstenite::tungstenite::http::Response;
+        for (status, kind) in [
+            (401, Kind::Refused),
+            (403, Kind::Refused),
+            (404, Kind::Server),
+            (503, Kind::Overloaded),
+        ] {
+            let response = Response::builder().status(status).body(None).unwrap();
+            let error = not_upgraded(
+                "ise:8910",
+                WsError::Http(Box::new(response)),
+                &Seen::default(),
+            );
+            assert_eq!((error.kind(), error.http_status()), (kind, Some(status)));
+        }
+    }
+}

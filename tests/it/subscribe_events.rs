@@ -1,0 +1,270 @@
+//! `netapi ise pxgrid subscribe` without a callback: what is printed, what is chosen, how it ends.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::{lab, stderr};
+
+const SESSIONS: &str = "/topic/com.cisco.ise.session";
+
+/// A session as the topic tells of it.
+pub(crate) fn session(mac: &str, user: &str, state: &str) -> Value {
+    json!({
+        "timestamp": jiff::Timestamp::now().to_string(),
+        "state": state,
+        "macAddress": mac,
+        "ipAddresses": ["10.1.2.3"],
+        "auditSessionId": format!("0A{}", mac.replace(':', "")),
+        "userName": user,
+        "nasIpAddress": "10.50.1.10",
+    })
+}
+
+fn parsed(lines: &[String]) -> Vec<Value> {
+    lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}")))
+        .collect()
+}
+
+#[test]
+fn each_session_is_an_event_in_the_documented_envelope() {
+    let lab = lab::lab();
+    let running = lab.start(&["subscribe", "--topic", "session", "--json"]);
+    running.says("subscribed");
+    let pat = session("00:00:5E:00:53:A1", "pat", "STARTED");
+    let kim = session("00:00:5E:00:53:A2", "kim", "STARTED");
+    lab.publish(SESSIONS, &json!({ "sessions": [pat, kim] }));
+    let gone = session("00:00:5E:00:53:A1", "pat", "DISCONNECTED");
+    lab.publish(SESSIONS, &json!({ "sessions": [gone] }));
+    running.prints(3);
+    running.signal(Signal::TERM);
+    let (code, out, err) = running.end();
+    assert_eq!(code, 143);
+    let events = parsed(&out);
+    let words: Vec<_> = events
+        .iter()
+        .map(|event| event["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        words,
+        ["sessionCreated", "sessionCreated", "sessionDeleted"]
+    );
+    let members: Vec<_> = events[0].as_object().unwrap().keys().collect();
+    assert_eq!(
+        members,
+        [
+            "type",
+            "event",
+            "sequenceNumber",
+            "topic",
+            "node",
+            "receivedAt",
+            "recovered",
+            "message"
+        ]
+    );
+    assert_eq!(events[0]["type"], "MESSAGE");
+    assert_eq!(events[0]["topic"], SESSIONS);
+    assert_eq!(events[0]["recovered"], false);
+    assert_eq!(events[0]["message"], json!({ "sessions": [pat] }));
+    assert_eq!(events[1]["sequenceNumber"], events[0]["sequenceNumber"]);
+    assert_eq!(events[2]["message"]["sessions"][0]["state"], "DISCONNECTED");
+    let last: Value = serde_json::from_str(err.last().unwrap()).unwrap();
+    assert_eq!(last["summary"]["received"], 3);
+    assert_eq!(last["summary"]["delivered"], 3);
+}
+
+#[test]
+fn for_people_an_event_is_one_line_of_columns() {
+    let lab = lab::lab();
+    let running = lab.start(&["subscribe", "--topic", "session", "--count", "1"]);
+    running.says("subscribed");
+    let session = session("00:00:5E:00:53:A1", "pat\u{1b}[2J", "STARTED");
+    lab.publish(SESSIONS, &json!({ "sessions": [session] }));
+    let (code, out, _) = running.end();
+    assert_eq!((code, out.len()), (0, 1));
+    let cells: Vec<_> = out[0].split('\t').collect();
+    assert_eq!(
+        cells[1..4],
+        ["sessionCreated", "00:00:5E:00:53:A1", "10.1.2.3"]
+    );
+    assert_eq!(cells[5..7], ["STARTED", "10.50.1.10"]);
+}
+
+#[test]
+fn events_are_chosen_by_condition_and_state_and_counted_after_that() {
+    let lab = lab::lab();
+    let running = lab.start(&[
+        "subscribe",
+        "--topic",
+        "session",
+        "--where",
+        "starts_with(userName,'p')",
+        "--state",
+        "started",
+        "--count",
+        "2",
+        "--json",
+    ]);
+    running.says("subscribed");
+    let all = [
+        session("00:00:5E:00:53:01", "kim", "STARTED"),
+        session("00:00:5E:00:53:02", "pat", "POSTURED"),
+        session("00:00:5E:00:53:03", "pat", "STARTED"),
+        session("00:00:5E:00:53:04", "pia", "STARTED"),
+        session("00:00:5E:00:53:05", "pia", "STARTED"),
+    ];
+    lab.publish(SESSIONS, &json!({ "sessions": all }));
+    let (code, out, _) = running.end();
+    assert_eq!(code, 0);
+    let macs: Vec<_> = parsed(&out)
+        .iter()
+        .map(|event| event["message"]["sessions"][0]["macAddress"].clone())
+        .collect();
+    assert_eq!(macs, ["00:00:5E:00:53:03", "00:00:5E:00:53:04"]);
+}
+
+#[test]
+fn several_topics_come_over_one_connection() {
+    let lab = lab::lab();
+    let running = lab.start(&[
+        "subscribe",
+        "--topic",
+        "anc",
+        "--topic",
+        "com.cisco.ise.radius:failureTopic",
+        "--topic",
+        "/topic/com.cisco.ise.sxp.binding",
+        "--count",
+        "3",
+        "--json",
+    ]);
+    running.says("subscribed to 3 topics");
+    lab.publish(
+        "/topic/com.cisco.ise.config.anc.status",
+        &json!({ "operationId": "x:1", "status": "SUCCESS", "macAddress": "00:00:5E:00:53:A1" }),
+    );
+    lab.publish(
+        "/topic/com.cisco.ise.radius.failure",
+        &json!({ "failures": [{ "id": "1", "userName": "pat", "failureReason": "12514" }] }),
+    );
+    lab.publish(
+        "/topic/com.cisco.ise.sxp.binding",
+        &json!({ "operation": "CREATE", "binding": { "ipPrefix": "10.0.0.1/32", "tag": 1.10 } }),
+    );
+    let (code, out, _) = running.end();
+    assert_eq!(code, 0);
+    let mut words: Vec<_> = parsed(&out)
+        .iter()
+        .map(|event| event["event"].as_str().unwrap().to_owned())
+        .collect();
+    words.sort();
+    assert_eq!(words, ["CREATE", "MESSAGE", "SUCCESS"]);
+}
+
+#[test]
+fn the_current_sessions_come_first_when_asked_for() {
+    let lab = lab::lab();
+    let running = lab.start(&[
+        "subscribe",
+        "--topic",
+        "session",
+        "--snapshot",
+        "--count",
+        "50",
+        "--json",
+    ]);
+    let (code, out, _) = running.end();
+    assert_eq!(code, 0);
+    assert!(
+        parsed(&out)
+            .iter()
+            .all(|event| event["recovered"] == true && event["sequenceNumber"].is_null())
+    );
+}
+
+#[test]
+fn it_ends_after_its_time_and_says_the_figures_when_asked() {
+    let lab = lab::lab();
+    let running = lab.start(&["subscribe", "--topic", "session", "--for", "2s"]);
+    running.says("subscribed");
+    running.signal(Signal::USR1);
+    running.says("received 0, delivered 0");
+    let (code, out, err) = running.end();
+    assert_eq!((code, out.len()), (0, 0));
+    assert!(err.last().unwrap().starts_with("received 0"), "{err:?}");
+}
+
+#[test]
+fn an_interrupt_ends_it_as_the_shell_shows_it() {
+    let lab = lab::lab();
+    let running = lab.start(&["subscribe", "--topic", "session"]);
+    running.says("subscribed");
+    running.signal(Signal::INT);
+    let (code, _, err) = running.end();
+    assert_eq!(code, 130);
+    assert!(
+        !err.iter().any(|line| line.contains("did not confirm")),
+        "{err:?}"
+    );
+}
+
+#[test]
+fn mistakes_are_said_before_anything_is_sent() {
+    let lab = lab::lab();
+    let cases: [(&[&str], &str); 8] = [
+        (&["--topic", "sessions"], "radius-failure"),
+        (&[], "--topic"),
+        (&["--topic", "session", "--where", "userName=='x"], "filter"),
+        (
+            &["--topic", "session", "--callback", "/nonexistent/script"],
+            "/nonexistent/script",
+        ),
+        (&["--topic", "session", "--jobs", "2"], "--callback"),
+        (&["--topic", "session", "--sort", "event"], "--sort"),
+        (
+            &["--topic", "session", "--reconnect-min", "2m"],
+            "--reconnect-max",
+        ),
+        (&["--topic", "session", "--count", "0"], "--count"),
+    ];
+    for (arguments, word) in cases {
+        let mut command = lab.pxgrid(&["subscribe"]);
+        let assert = command.args(arguments).assert().code(2);
+        assert!(
+            stderr(&assert).contains(word),
+            "{arguments:?}: {}",
+            stderr(&assert)
+        );
+    }
+    assert!(lab.requests().is_empty(), "{:?}", lab.requests());
+}
+
+#[test]
+fn a_topic_that_nobody_provides_is_named() {
+    let lab = lab::faulty(&["lookup-empty:com.cisco.ise.sxp"]);
+    let assert = lab
+        .pxgrid(&["subscribe", "--topic", "sxp"])
+        .assert()
+        .code(6);
+    assert!(stderr(&assert).contains("com.cisco.ise.sxp"));
+    let assert = lab
+        .pxgrid(&["subscribe", "--topic", "session:otherTopic"])
+        .assert()
+        .code(3);
+    assert!(
+        stderr(&assert).contains("sessionTopic"),
+        "{}",
+        stderr(&assert)
+    );
+}
+
+#[test]
+fn a_dry_run_shows_the_first_request_and_sends_nothing() {
+    let lab = lab::lab();
+    lab.pxgrid(&["subscribe", "--topic", "session", "--dry-run"])
+        .assert()
+        .success();
+    assert!(lab.requests().is_empty());
+}

@@ -1,0 +1,134 @@
+//! `netapi ise pxgrid publish`: a registration as long as it takes, messages once each, and the last steps of `pxgrid test`.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::{json as parsed, lab, stderr, stdout};
+
+const ASSETS: &str = "/topic/com.cisco.endpoint.asset";
+
+fn asked(lab: &lab::TestLab, method: &str) -> usize {
+    lab.requests()
+        .iter()
+        .filter(|line| line.ends_with(&format!("/{method}")))
+        .count()
+}
+
+#[test]
+fn assets_arrive_in_the_shape_that_ise_reads_and_the_registration_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("assets.jsonl");
+    std::fs::write(
+        &file,
+        "{\"assetId\":1.0,\"assetName\":\"plc\"}\n[{\"opType\":\"DELETE\",\"asset\":{\"assetId\":2}}]\n",
+    )
+    .unwrap();
+    let lab = lab::lab();
+    let reader = lab.start(&["subscribe", "--topic", "asset", "--count", "2", "--json"]);
+    reader.says("subscribed");
+    lab.pxgrid(&[
+        "publish",
+        "asset",
+        file.to_str().unwrap(),
+        "--settle",
+        "0s",
+        "--operation",
+        "update",
+    ])
+    .assert()
+    .success();
+    let (code, out, _) = reader.end();
+    assert_eq!(code, 0);
+    let events: Vec<Value> = out
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(events[0]["topic"], ASSETS);
+    assert_eq!(events[0]["event"], "UPDATE");
+    assert!(
+        out[0]
+            .contains(r#""message":{"opType":"UPDATE","asset":{"assetId":1.0,"assetName":"plc"}}"#)
+    );
+    assert_eq!(
+        events[1]["message"],
+        json!({ "opType": "DELETE", "asset": { "assetId": 2 } })
+    );
+    assert_eq!(
+        (
+            asked(&lab, "ServiceRegister"),
+            asked(&lab, "ServiceUnregister")
+        ),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_service_of_ones_own_is_found_while_it_is_registered() {
+    let lab = lab::lab();
+    let running = lab.start(&[
+        "publish",
+        "com.example.custom:customTopic",
+        "/dev/null",
+        "--stay",
+    ]);
+    running.says("connected to");
+    let assert = lab
+        .pxgrid(&["services", "com.example.custom", "--json"])
+        .assert()
+        .success();
+    assert!(
+        stdout(&assert).contains("/topic/com.example.custom"),
+        "{}",
+        parsed(&assert)
+    );
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().0, 143);
+    assert_eq!(asked(&lab, "ServiceUnregister"), 1);
+}
+
+#[test]
+fn what_is_no_object_ends_it_and_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bad.jsonl");
+    std::fs::write(&file, "{\"a\":1}\n7\n").unwrap();
+    let lab = lab::lab();
+    let assert = lab
+        .pxgrid(&[
+            "publish",
+            "/topic/com.example.custom",
+            file.to_str().unwrap(),
+        ])
+        .assert()
+        .code(2);
+    assert!(stderr(&assert).contains("object 2"), "{}", stderr(&assert));
+    assert_eq!(asked(&lab, "ServiceUnregister"), 1);
+}
+
+#[test]
+fn nothing_is_registered_where_nothing_may_be_changed() {
+    let lab = lab::lab();
+    lab.pxgrid(&["publish", "asset", "/dev/null", "--read-only"])
+        .assert()
+        .code(2);
+    let assert = lab
+        .pxgrid(&["publish", "asset", "/dev/null", "--dry-run"])
+        .assert()
+        .success();
+    assert!(stdout(&assert).contains("assetTopic"));
+    lab.pxgrid(&["publish", "session", "/dev/null"])
+        .assert()
+        .code(2);
+    assert!(lab.requests().is_empty(), "{:?}", lab.requests());
+}
+
+#[test]
+fn the_test_goes_as_far_as_stomp() {
+    let lab = lab::lab();
+    let assert = lab.pxgrid(&["test", "--json"]).assert().success();
+    let steps = parsed(&assert);
+    let steps: Vec<_> = steps.as_array().unwrap().iter().rev().take(2).collect();
+    assert!(
+        steps[0].to_string().contains("stomp") && steps[1].to_string().contains("websocket"),
+        "{steps:?}"
+    );
+}
