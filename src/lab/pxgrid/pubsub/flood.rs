@@ -12,8 +12,12 @@ use crate::lab::text::push_number;
 
 /// The topics that are flooded.
 pub(super) const TOPICS: &[&str] = &[sessions::TOPIC, sessions::TOPIC_ALL];
+/// How long a body is to be: a session event of a real deployment, of which the figures speak.
+const LENGTH: usize = 1300;
+/// How many sessions are looked at for ones of that length.
+const LOOKED_AT: u64 = 2048;
 /// How many different sessions are sent.
-const DIFFERENT: u64 = 256;
+const DIFFERENT: usize = 64;
 /// Bytes of a block.
 const BLOCK: usize = 128 * 1024;
 /// A final binary frame (RFC 6455, section 5.2); servers do not mask.
@@ -29,7 +33,7 @@ impl Bodies {
     /// Bodies with one session each, as the sessions are now.
     pub(in crate::lab::pxgrid) fn new(source: &Source) -> Self {
         let population = &source.directory.population;
-        let bodies = (0..population.sessions().min(DIFFERENT))
+        let mut bodies: Vec<String> = (0..population.sessions().min(LOOKED_AT))
             .filter_map(|index| source.changes.apply(population.session(index)))
             .filter(|session| session.framed_ip().is_some())
             .map(|session| {
@@ -39,6 +43,8 @@ impl Bodies {
                 body
             })
             .collect();
+        bodies.sort_by_key(|body| body.len().abs_diff(LENGTH));
+        bodies.truncate(DIFFERENT);
         Self(bodies)
     }
 }
