@@ -140,6 +140,8 @@ impl Lab {
             faults: Arc::clone(&faults),
             log: Arc::clone(&log),
         };
+        let flood = (options.events_per_second == EventRate::Max)
+            .then(|| Arc::new(grid.bodies(started_at)));
         let mut nodes = Vec::new();
         for (number, listener) in (1..).zip(listeners) {
             let node = PxGridNode {
@@ -148,6 +150,7 @@ impl Lab {
                 faults: Arc::clone(&faults),
                 log: Arc::clone(&log),
                 tls: pxgrid_tls(&certificates, &faults, number)?,
+                flood: flood.clone(),
                 times: options.pubsub_times,
             };
             nodes.push((node, listener));

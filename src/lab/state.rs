@@ -23,6 +23,8 @@ pub enum Change {
     PortShutdown,
     /// The record was deleted.
     Delete,
+    /// An endpoint that never came in failed once more.
+    Fail,
     /// An ANC policy put it in quarantine: authenticated again, with other rights.
     Quarantine,
     /// The ANC policy was lifted: authenticated again; a port that was shut down comes up with a new session.
@@ -39,6 +41,7 @@ struct Touched {
     /// When the session that ended had begun, and after how many reconnections; `None` if it was there from the start.
     last: Option<(i64, u32)>,
     quarantined: bool,
+    failed_at: Option<i64>,
 }
 
 /// What was changed so far, as of one moment: what a list is written from.
@@ -75,6 +78,9 @@ impl Changes {
         }
         if touched.quarantined {
             session = session.quarantined();
+        }
+        if let Some(at) = touched.failed_at {
+            session = session.failed(at);
         }
         Some(session)
     }
@@ -167,6 +173,7 @@ impl State {
                 touched.end(now);
                 touched.gone = true;
             }
+            Change::Fail => touched.failed_at = Some(now),
             Change::Quarantine => {
                 touched.quarantined = true;
                 touched.reauthenticated_at = Some(now);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use netapi::lab::{Lab, LabOptions};
 use netapi::pxgrid::stomp::{Command, Frame};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -353,6 +354,107 @@ fn nodes_go_down_and_come_back() {
             "fault tls-expired",
         ] {
             assert!(lab.order(wrong).is_err(), "{wrong}");
+        }
+    });
+}
+
+#[test]
+fn every_topic_has_its_events() {
+    let lab = lab(&[], "2000");
+    block_on(async {
+        let mut client = open(&lab, 1).await.ok().unwrap();
+        let topics = [
+            "session.group",
+            "sxp.binding",
+            "radius.failure",
+            "config.profiler",
+            "mdm.endpoint",
+            "endpoint",
+            "config.trustsec.security.group",
+            "config.trustsec.security.group.acl",
+            "config.trustsec.virtualnetwork",
+            "config.trustsec.egress.policy",
+            "trustsec.policy.download",
+            "posture.visibility",
+        ];
+        for topic in topics {
+            let path = format!("/topic/com.cisco.ise.{topic}");
+            client.subscribe(topic, &path, None).await;
+            let mut came = None;
+            while came.is_none() {
+                let (of, body) = client.message().await;
+                came = (of == path).then_some(body);
+            }
+            assert!(!came.unwrap().as_object().unwrap().is_empty(), "{topic}");
+            let mut frame = Frame::unsubscribe(topic);
+            frame.headers.push(("receipt".into(), "r".into()));
+            client.send(&frame).await;
+            while client.any_frame().await.command != Command::Receipt {}
+        }
+    });
+    let truth = lab.events().truth();
+    let longest = truth.iter().map(|event| event.body.len()).max().unwrap();
+    assert!((200_000..300_000).contains(&longest), "{longest}");
+    for event in truth.iter().filter(|event| event.body.len() < 50_000) {
+        let body: Value = serde_json::from_str(&event.body).unwrap();
+        assert!(
+            !body.to_string().contains(":null"),
+            "{}: {body}",
+            event.topic
+        );
+    }
+}
+
+#[test]
+fn a_failure_told_is_a_failure_found() {
+    let lab = lab(&[], "500");
+    block_on(async {
+        let mut client = open(&lab, 1).await.ok().unwrap();
+        let topic = "/topic/com.cisco.ise.radius.failure";
+        client.subscribe("r", topic, None).await;
+        let failure = client.message().await.1["failures"][0].clone();
+        let password = secret(&lab, "~ise-mnt-lab-1").await;
+        let request = json!({ "id": failure["id"] });
+        let path = "/pxgrid/ise/radius/getFailureById";
+        let (_, found) = post(&lab, path, &password, &request).await;
+        assert_eq!(found["macAddress"], failure["macAddress"]);
+        assert!(found["timestamp"].as_str().unwrap() >= failure["timestamp"].as_str().unwrap());
+    });
+}
+
+#[test]
+fn a_flood_comes_in_order_and_leaves_room_for_the_rest() {
+    let lab = Lab::spawn_in_thread(LabOptions {
+        sessions: 5000,
+        events_per_second: "max".parse().unwrap(),
+        ..LabOptions::default()
+    })
+    .unwrap();
+    block_on(async {
+        let mut client = open(&lab, 1).await.ok().unwrap();
+        client.subscribe("f", SESSION, None).await;
+        let mut frame = Frame::subscribe("a", ANC, None);
+        frame.headers.push(("receipt".into(), "r".into()));
+        client.send(&frame).await;
+        let (mut expected, mut receipt, mut status) = (0_u64, false, false);
+        while expected < 20_000 || !receipt || !status {
+            let frame = client.any_frame().await;
+            if frame.command == Command::Receipt {
+                receipt = true;
+                lab.events().publish(ANC, &json!({"status": "SUCCESS"}));
+            } else if frame.header("destination") == Some(ANC) {
+                status = true;
+            } else {
+                assert!(
+                    (1200..1400).contains(&frame.body.len()),
+                    "{}",
+                    frame.body.len()
+                );
+                let start = format!("{{\"sequence\":{expected},\"sessions\":[{{");
+                assert!(frame.body.starts_with(start.as_bytes()));
+                assert!(expected > 100 || serde_json::from_slice::<Value>(&frame.body).is_ok());
+                expected += 1;
+            }
         }
     });
 }

@@ -75,8 +75,17 @@ impl Population {
     pub fn attempts(&self, endpoint: &LabSession, since: i64, until: i64) -> Vec<Attempt> {
         let original = self.session(endpoint.index());
         let mut attempts = Vec::new();
+        if let Some(at) = endpoint.failed_at {
+            // Its number is beyond those of the others, which keep theirs.
+            attempts.push(Attempt {
+                at,
+                failure: Some(endpoint.usual_failure()),
+                id: endpoint.auth_id() + 401,
+            });
+        }
+        let mut id = endpoint.auth_id() + 401;
         let mut next = |at: i64, failure: Option<&'static Reason>| {
-            let id = endpoint.auth_id() + 400 - u64::try_from(attempts.len()).unwrap_or(0);
+            id -= 1;
             attempts.push(Attempt { at, failure, id });
         };
         if endpoint.is_failed_only() {

@@ -57,6 +57,7 @@ pub struct LabSession {
     accounted_at: i64,
     reconnections: u32,
     pub(super) quarantined: bool,
+    pub(super) failed_at: Option<i64>,
 }
 
 impl LabSession {
@@ -91,6 +92,7 @@ impl LabSession {
             accounted_at: authenticated_at + age / INTERIM * INTERIM,
             reconnections: 0,
             quarantined: false,
+            failed_at: None,
         }
     }
 
@@ -113,6 +115,12 @@ impl LabSession {
     /// Marks that an ANC policy holds the endpoint in quarantine.
     pub(in crate::lab) fn quarantined(mut self) -> Self {
         self.quarantined = true;
+        self
+    }
+
+    /// Marks that it failed again at `at`. Of several such failures one is remembered: ISE suppresses repeated ones.
+    pub(in crate::lab) fn failed(mut self, at: i64) -> Self {
+        self.failed_at = Some(at);
         self
     }
 

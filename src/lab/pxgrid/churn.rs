@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Grid;
 use super::listing::Source;
-use super::sessions;
+use super::{asides, sessions};
 use crate::error::{Error, Result};
 use crate::lab::state::Change;
 use crate::lab::text::{low_byte, mix};
@@ -23,6 +23,8 @@ const TICK: Duration = Duration::from_millis(20);
 const TAKING_PART: u64 = 10_000;
 /// The most sessions in one message: far below the server's 300 KB.
 const MOST_IN_MESSAGE: usize = 16;
+/// Session changes between two events of other topics.
+const BETWEEN_OTHERS: u64 = 10;
 /// The highest rate that changes anything; more is only sent, see [`EventRate::Max`].
 const HIGHEST: u32 = 50_000;
 
@@ -79,6 +81,7 @@ struct Churn {
     /// Those that we ended.
     away: HashSet<u64>,
     random: u64,
+    changes: u64,
 }
 
 impl Churn {
@@ -92,6 +95,7 @@ impl Churn {
             position: 0,
             away: HashSet::new(),
             random: seed,
+            changes: 0,
         }
     }
 
@@ -119,6 +123,12 @@ impl Churn {
             }
             left -= changed.len();
             self.publish(&changed, now);
+            for _ in &changed {
+                self.changes += 1;
+                if self.changes.is_multiple_of(BETWEEN_OTHERS) {
+                    asides::another(&self.grid, self.changes / BETWEEN_OTHERS, now);
+                }
+            }
         }
     }
 
@@ -148,8 +158,8 @@ impl Churn {
     fn change(&mut self, index: u64, now: i64) -> bool {
         let directory = Arc::clone(&self.grid.directory);
         let session = directory.population.session(index);
-        let present = directory.state.apply(session, now).is_some();
-        let change = if present {
+        let before = directory.state.apply(session, now);
+        let change = if before.is_some() {
             self.away.remove(&index);
             match self.random() % 10 {
                 0..3 if index > 0 => Change::Disconnect,
@@ -164,6 +174,12 @@ impl Churn {
             self.away.insert(index);
         }
         directory.state.change(index, change, now);
+        let after = directory.state.apply(session, now);
+        match (before, after) {
+            (Some(ended), None) => asides::session(&self.grid, &ended, false),
+            (None, Some(began)) => asides::session(&self.grid, &began, true),
+            _ => {}
+        }
         true
     }
 }

@@ -57,7 +57,8 @@ impl Managed {
         })
     }
 
-    fn object(&self, mac: &str) -> Value {
+    /// As the service shows it.
+    pub(super) fn object(&self, mac: &str) -> Value {
         json!({
             "macAddress": mac,
             "osVersion": self.os_version,
@@ -225,7 +226,8 @@ fn endpoints(question: &Question<'_>) -> Reply {
     ))
 }
 
-fn endpoint_object(endpoint: &LabSession) -> Value {
+/// An endpoint of the endpoint service.
+pub(super) fn endpoint_object(endpoint: &LabSession) -> Value {
     let device = endpoint.device();
     let [first, second, third] = device.oui;
     let mac = endpoint.mac_text().unwrap_or_default();

@@ -32,19 +32,27 @@ pub(super) struct Rows<'a> {
 impl Rows<'_> {
     /// Appends a row, unless the filter refuses it.
     pub(super) fn row(&mut self, write: impl FnOnce(&mut String)) {
+        self.maybe(|out| {
+            write(out);
+            true
+        });
+    }
+
+    /// Appends a row, unless the filter refuses it or `write` says that there is none.
+    pub(super) fn maybe(&mut self, write: impl FnOnce(&mut String) -> bool) {
         let begin = self.out.len();
         if !*self.first {
             self.out.push(',');
         }
         let start = self.out.len();
-        write(self.out);
+        let written = write(self.out);
         let refused = self.filter.is_some_and(|filter| {
             !self
                 .out
                 .get(start..)
                 .is_some_and(|row| filter.matches_text(row))
         });
-        if refused {
+        if refused || !written {
             self.out.truncate(begin);
         } else {
             *self.first = false;

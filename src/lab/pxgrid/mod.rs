@@ -15,6 +15,7 @@
 
 mod accounts;
 mod anc;
+mod asides;
 pub(super) mod churn;
 mod control;
 mod devices;
@@ -47,6 +48,7 @@ use accounts::Accounts;
 use anc::Anc;
 use hub::Events;
 use listing::Source;
+use pubsub::Bodies;
 
 pub(super) use server::{PxGridNode, Tls, serve};
 
@@ -84,6 +86,15 @@ impl Grid {
     /// Where changes are published.
     pub(super) fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// What subscribers are flooded with: the sessions as of `now`.
+    pub(super) fn bodies(&self, now: i64) -> Bodies {
+        Bodies::new(&Source {
+            directory: Arc::clone(&self.directory),
+            changes: self.directory.state.changes(now),
+            now,
+        })
     }
 
     /// Tells subscribers what became of the session `index`: now, and once more when it is only away for a moment.

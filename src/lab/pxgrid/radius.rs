@@ -6,7 +6,7 @@ use super::json::{moment, text, time};
 use super::listing::Listing;
 use super::reply::Reply;
 use super::services::Question;
-use crate::lab::population::{Attempt, LabSession, Reason};
+use crate::lab::population::{Attempt, LabSession, Population, Reason};
 
 /// Without a start the last hour is answered.
 const HOUR: i64 = 3_600_000;
@@ -59,6 +59,13 @@ fn by_id(question: &Question<'_>) -> Option<Value> {
     let attempts = population.attempts(&endpoint, i64::MIN, question.now);
     let attempt = attempts.into_iter().find(|attempt| attempt.id == id)?;
     Some(failure(&endpoint, &attempt, attempt.failure?))
+}
+
+/// The newest failure of an endpoint.
+pub(super) fn latest(population: &Population, endpoint: &LabSession, now: i64) -> Option<Value> {
+    let attempts = population.attempts(endpoint, i64::MIN, now);
+    let attempt = attempts.iter().find(|attempt| attempt.failure.is_some())?;
+    Some(failure(endpoint, attempt, attempt.failure?))
 }
 
 /// `failureReason` is what the Monitoring node says; the code of the message is of 5400 to 5499.

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::control::{self, Call, Caller};
-use super::pubsub::{self, Accepted, PubsubTimes};
+use super::pubsub::{self, Accepted, Bodies, PubsubTimes};
 use super::services::{self, Question};
 use super::{Grid, anc, json as members, reply};
 use crate::lab::certificates::Flavour;
@@ -56,6 +56,8 @@ pub(in crate::lab) struct PxGridNode {
     pub(in crate::lab) faults: Arc<Faults>,
     pub(in crate::lab) log: Arc<RequestLog>,
     pub(in crate::lab) tls: Vec<Tls>,
+    /// What subscribers of sessions are flooded with, if they are.
+    pub(in crate::lab) flood: Option<Arc<Bodies>>,
     /// How long its pubsub waits.
     pub(in crate::lab) times: PubsubTimes,
 }

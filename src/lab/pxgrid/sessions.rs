@@ -16,9 +16,9 @@ use crate::lab::state::Changes;
 use crate::record::filter::Filter;
 
 /// The topic of session changes.
-const TOPIC: &str = "/topic/com.cisco.ise.session";
+pub(super) const TOPIC: &str = "/topic/com.cisco.ise.session";
 /// The same, with sessions that have no address.
-const TOPIC_ALL: &str = "/topic/com.cisco.ise.session.all";
+pub(super) const TOPIC_ALL: &str = "/topic/com.cisco.ise.session.all";
 
 /// Answers one operation.
 pub(super) fn answer(question: &Question<'_>, operation: &str) -> Option<Reply> {
@@ -166,7 +166,7 @@ fn user_groups(question: &Question<'_>, filter: Option<Filter>) -> Reply {
 }
 
 /// The groups of a session's user.
-fn groups(session: &LabSession) -> Value {
+pub(super) fn groups(session: &LabSession) -> Value {
     let role = session.role();
     let mut groups = Vec::new();
     if role.identity_store == "lab.example" || role.method == "dot1x" {

@@ -6,7 +6,7 @@ use super::json::{Object, moment, number, text, time, uuid};
 use super::listing::Listing;
 use super::reply::Reply;
 use super::services::Question;
-use crate::lab::population::{Population, QUARANTINE_GROUP, QUARANTINE_TAG};
+use crate::lab::population::{LabSession, Population, QUARANTINE_GROUP, QUARANTINE_TAG};
 
 const DAY: i64 = 86_400_000;
 const MATRIX: &str = "Production";
@@ -207,20 +207,27 @@ pub(super) fn bindings(question: &Question<'_>, operation: &str) -> Option<Reply
         indexes,
         filter,
         Box::new(|source, session, rows| {
-            if let Some(session) = source.changes.apply(session)
-                && let Some(address) = session.framed_ip()
-                && session.security_group_tag() > 0
-            {
-                rows.row(|out| {
-                    let mut object = Object::new(out);
-                    object.plain("ipPrefix", &format!("{address}/32"));
-                    object.number("tag", u64::from(session.security_group_tag()));
-                    object.plain("source", "10.50.0.31");
-                    object.plain("peerSequence", "10.50.0.31");
-                    object.plain("vpn", "default");
-                    object.end();
-                });
+            if let Some(session) = source.changes.apply(session) {
+                rows.maybe(|out| push_binding(out, &session));
             }
         }),
     )))
+}
+
+/// Appends a session's binding; false when it has none.
+pub(super) fn push_binding(out: &mut String, session: &LabSession) -> bool {
+    let Some(address) = session.framed_ip() else {
+        return false;
+    };
+    if session.security_group_tag() == 0 {
+        return false;
+    }
+    let mut object = Object::new(out);
+    object.plain("ipPrefix", &format!("{address}/32"));
+    object.number("tag", u64::from(session.security_group_tag()));
+    object.plain("source", "10.50.0.31");
+    object.plain("peerSequence", "10.50.0.31");
+    object.plain("vpn", "default");
+    object.end();
+    true
 }

@@ -206,6 +206,14 @@ impl Client {
         }
     }
 
+    /// The next frame, whatever it is.
+    pub(crate) async fn any_frame(&mut self) -> Frame {
+        match self.came().await {
+            Came::Frame(frame) => frame,
+            other => panic!("a frame was expected, {other:?} came"),
+        }
+    }
+
     /// The next message's topic and body.
     pub(crate) async fn message(&mut self) -> (String, Value) {
         let frame = self.frame(Command::Message).await;

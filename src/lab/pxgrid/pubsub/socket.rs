@@ -20,6 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
 use super::PubsubTimes;
+use super::flood::{self, Flood};
 use super::subscriber::{Fate, Reaction, Subscriber, refuse};
 use crate::lab::faults::FaultKind;
 use crate::lab::log::RequestEntry;
@@ -71,6 +72,7 @@ pub(in crate::lab::pxgrid) async fn serve(
         times,
         reset,
         strike: None,
+        flood: Flood::default(),
     };
     socket.run(events).await;
 }
@@ -87,6 +89,7 @@ struct Socket {
     reset: Arc<AtomicBool>,
     /// The fault that this connection will meet.
     strike: Option<(Instant, FaultKind)>,
+    flood: Flood,
 }
 
 impl Socket {
@@ -105,7 +108,10 @@ impl Socket {
                     None => std::future::pending().await,
                 }
             };
+            let flooded = self.node.flood.is_some() && self.flooded().is_some();
             let step = tokio::select! {
+                // In order, for the flood is always ready.
+                biased;
                 kind = struck => self.strike(kind).await,
                 Ok(()) = faults.changed() => {
                     self.plan();
@@ -128,6 +134,7 @@ impl Socket {
                     self.send(vec![Message::Ping(Bytes::new())]).await
                 }
                 () = sleep_until(heard_by) => self.cut("silent peer"),
+                () = std::future::ready(()), if flooded => self.flood().await,
             };
             if step.is_break() {
                 return;
@@ -248,6 +255,13 @@ impl Socket {
     }
 
     fn messages(&mut self, event: &Event) -> Vec<Message> {
+        // A flooded topic has numbers of its own.
+        let flooded = self
+            .flooded()
+            .is_some_and(|(_, topic)| *topic == *event.topic);
+        if self.node.flood.is_some() && flooded {
+            return Vec::new();
+        }
         let faults = &self.node.faults;
         let mine = self.subscriber.deliver(event, |had| {
             let strikes = |kind| had % 4 == 3 && faults.strikes(kind, &event.topic);
@@ -262,6 +276,34 @@ impl Socket {
         mine.into_iter()
             .map(|bytes| Message::Binary(bytes.into()))
             .collect()
+    }
+
+    /// The subscription that is flooded: its id and topic.
+    fn flooded(&self) -> Option<(&str, &str)> {
+        self.subscriber.subscription_to(flood::TOPICS)
+    }
+
+    /// Sends one block of the flood.
+    async fn flood(&mut self) -> Step {
+        let target = self.subscriber.subscription_to(flood::TOPICS);
+        let (Some(bodies), Some((id, topic))) = (&self.node.flood, target) else {
+            return Step::Continue(());
+        };
+        let block = self.flood.block(bodies, id, topic);
+        let stream = &mut self.stream;
+        let sending = async {
+            // What the WebSocket still holds must be out before anything goes past it.
+            if stream.flush().await.is_err() {
+                return false;
+            }
+            let stream = stream.get_mut();
+            stream.write_all(block).await.is_ok() && stream.flush().await.is_ok()
+        };
+        match timeout(self.times.send, sending).await {
+            Ok(true) => Step::Continue(()),
+            Ok(false) => Step::Break(()),
+            Err(_) => self.cut("slow consumer"),
+        }
     }
 
     async fn send(&mut self, messages: Vec<Message>) -> Step {
