@@ -239,7 +239,7 @@ impl Lab {
             ("ISE_MNT_USER", USER.to_owned()),
             ("ISE_MNT_PASS", PASSWORD.to_owned()),
             ("ISE_CA_CERT", path(self.certificates.ca_path())),
-            ("ISE_PXGRID_HOST", "localhost".to_owned()),
+            ("ISE_PXGRID_HOST", self.pxgrid_hosts()),
             (
                 "ISE_PXGRID_PORT",
                 self.pxgrid.first().map_or(0, SocketAddr::port).to_string(),
@@ -257,6 +257,15 @@ impl Lab {
                     .unwrap_or_default(),
             ),
         ]
+    }
+
+    /// Every pxGrid node with its port: a client must be able to lose the first.
+    fn pxgrid_hosts(&self) -> String {
+        let hosts = self.pxgrid.iter();
+        let hosts: Vec<String> = hosts
+            .map(|address| format!("localhost:{}", address.port()))
+            .collect();
+        hosts.join(",")
     }
 
     /// Which variables of `present` (names of the surrounding environment) would contradict the lab and must not reach its client:

@@ -237,7 +237,12 @@ fn broken(host: &str, error: &WsError, seen: &Seen) -> Error {
     };
     match error {
         WsError::Io(io) => {
-            tls_error::explain_io(host, io, seen).unwrap_or_else(|| gone(&format!(": {io}")))
+            let why = match io.kind() {
+                // rustls explains at length that no goodbye came; the connection is gone all the same.
+                std::io::ErrorKind::UnexpectedEof => String::new(),
+                _ => format!(": {io}"),
+            };
+            tls_error::explain_io(host, io, seen).unwrap_or_else(|| gone(&why))
         }
         WsError::ConnectionClosed
         | WsError::AlreadyClosed

@@ -10,7 +10,8 @@
 //! - An empty variable is an unset one; an empty flag (`--cacert "$UNSET"`) is an error.
 //! - The process's environment wins over `--env-file`, variable by variable, but a pair comes whole from one of the two.
 //! - `--mnt-user U` without a password file takes the password of a pair whose user is the same U, else asks.
-//! - A host may carry its port. Against a port setting the nearer to the hand wins; two equally near that differ are an error.
+//! - A host may carry its port. Against a port setting the nearer to the hand wins; two equally near that differ are an error, but for a list
+//!   of hosts, where the setting is for those without a port of their own.
 //! - `--insecure` switches off what a CA bundle or a pin from farther away would check, as in curl. A CA bundle or a pin
 //!   nearer to the hand (a flag against `NETAPI_INSECURE`) switches checking on again. Both as flags, or both in one profile, contradict each
 //!   other: an error. Of two variables, `NETAPI_INSECURE` wins over `ISE_CA_CERT`, since the latter is set for good.
@@ -260,8 +261,11 @@ impl Settings {
             .ok_or_else(|| found.wrong("has no port"))?;
         let number = port.port()?;
         let rank = |source: &Source| source.rank();
+        let hosts = found.hosts()?;
+        // Of several hosts each may have its own port, and the setting is for those that have none.
+        let only_one = hosts.len() == 1;
         let node = |host: Host| match host.port {
-            Some(own) if own != number && rank(&port.source) == rank(&found.source) => {
+            Some(own) if only_one && own != number && rank(&port.source) == rank(&found.source) => {
                 Err(Error::usage(format!(
                     "{} says port {own}, {} says {number}",
                     found.source.name(),
@@ -278,7 +282,7 @@ impl Settings {
                 port: number,
             }),
         };
-        found.hosts()?.into_iter().map(node).collect()
+        hosts.into_iter().map(node).collect()
     }
 
     fn connection(&self, ca: &Spec) -> Result<Connection> {

@@ -30,6 +30,18 @@ fn a_port_in_the_host() {
 }
 
 #[test]
+fn of_several_hosts_each_may_have_its_own_port() {
+    let settings = case(&[
+        ("ISE_PXGRID_HOST", "a:8911,b:8912,c"),
+        ("ISE_PXGRID_PORT", "8910"),
+    ])
+    .settings();
+    let nodes = settings.pxgrid().unwrap().nodes;
+    let told: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["a:8911", "b:8912", "c:8910"]);
+}
+
+#[test]
 fn insecure_against_what_checks() {
     let pin = "ab".repeat(32);
     let connection = |case: Case| case.settings().mnt().map(|mnt| mnt.connection);

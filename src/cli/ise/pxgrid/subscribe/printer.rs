@@ -31,7 +31,8 @@ const COLUMNS: &[Column] = &[
             record,
             &["ipAddresses", "ipAddress", "assetIpAddress", "ipPrefix"],
         )
-    }),
+    })
+    .kind(CellKind::Addresses),
     with("USER", |record| first(record, &["userName"])),
     with("STATE", |record| first(record, &["state", "status"])),
     with("NAS", |record| first(record, &["nasIpAddress"])),
@@ -97,7 +98,7 @@ fn text(value: &Value) -> Option<Cow<'_, str>> {
         Value::String(text) => Some(Cow::Borrowed(text)),
         Value::Array(list) => {
             let texts: Vec<_> = list.iter().filter_map(text).collect();
-            (!texts.is_empty()).then(|| Cow::Owned(texts.join(" ")))
+            (!texts.is_empty()).then(|| Cow::Owned(texts.join(", ")))
         }
         Value::Null | Value::Object(_) => None,
         other => Some(Cow::Owned(other.to_string())),
