@@ -28,7 +28,7 @@ impl Figures {
         let ok = measured <= bound;
         self.missed += u32::from(!ok);
         println!(
-            "{} {what:64} {measured:9.2} {unit:4} (bound {bound})",
+            "{} {what:64} {measured:9.3} {unit:4} (bound {bound})",
             if ok { "ok  " } else { "MISS" }
         );
     }
@@ -138,7 +138,7 @@ fn pxgrid_list(figures: &mut Figures) {
         "MiB",
     );
     if let Some(cisco) = Run::session_query_all(&server) {
-        let (ours, theirs) = best_of(2, &sessions, &cisco);
+        let (ours, theirs) = best_of(3, &sessions, &cisco);
         println!("     session-query-all: {:.2} s", theirs.best);
         figures.line(
             "the same, as a part of session-query-all (1/25)",

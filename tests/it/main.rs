@@ -30,6 +30,7 @@ mod safety;
 mod settings;
 mod subscribe_callbacks;
 mod subscribe_events;
+mod subscribe_faults;
 mod subscribe_publish;
 mod subscribe_scripts;
 mod support;

@@ -74,6 +74,16 @@ impl TestLab {
         Running::start(command)
     }
 
+    /// An order to the running lab, as `lab up` takes them.
+    pub(crate) fn order(&self, line: &str) {
+        self.lab.order(line).expect("an order");
+    }
+
+    /// What was published.
+    pub(crate) fn truth(&self) -> Vec<netapi::lab::Event> {
+        self.lab.events().truth()
+    }
+
     /// Publishes on a topic.
     pub(crate) fn publish(&self, topic: &str, body: &serde_json::Value) {
         self.lab.events().publish(topic, body);
