@@ -225,140 +225,6 @@ async fn send(client: &mut Client, message: Message) {
 }
 
 #[test]
-fn a_refused_upgrade_is_a_503() {
-    let lab = lab(&["ws-upgrade-refused@1"], "0");
-    block_on(async {
-        assert_eq!(open(&lab, 1).await.err(), Some(503));
-        assert!(open(&lab, 1).await.is_ok());
-    });
-}
-
-#[test]
-fn a_rotated_secret_is_refused_and_a_fresh_one_taken() {
-    let lab = lab(&["secret-rotation@1:pubsub"], "0");
-    block_on(async {
-        assert_eq!(open(&lab, 1).await.err(), Some(401));
-        assert!(open(&lab, 1).await.is_ok());
-    });
-}
-
-#[test]
-fn connections_end_in_every_way_and_once() {
-    for (fault, ends) in [
-        ("ws-close@1~0.1", "closed"),
-        ("ws-error@1~0.1", "error"),
-        ("ws-reset@1~0.1", "broken"),
-        ("slow-consumer-cut@1~0.1", "broken"),
-    ] {
-        let lab = lab(&[fault], "0");
-        block_on(async {
-            let mut client = open(&lab, 1).await.ok().unwrap();
-            client.subscribe("x", ANC, None).await;
-            let end = match client.came().await {
-                Came::Closed(Some(CloseCode::Away)) => "closed",
-                Came::Frame(frame) if frame.command == Command::Error => "error",
-                Came::Broken => "broken",
-                other => panic!("{fault}: {other:?}"),
-            };
-            assert_eq!(end, ends, "{fault}");
-            let mut client = open(&lab, 1).await.ok().unwrap();
-            client.subscribe("x", ANC, None).await;
-            lab.events().publish(ANC, &json!({}));
-            client.message().await;
-        });
-    }
-}
-
-#[test]
-fn a_silent_node_keeps_the_connection() {
-    let lab = lab(&[], "0");
-    block_on(async {
-        let mut client = open(&lab, 1).await.ok().unwrap();
-        client.subscribe("x", ANC, None).await;
-        lab.order("fault ws-silence~0").unwrap();
-        // Another connection, for which the fault has gone, shows that the message was published.
-        let mut other = open(&lab, 2).await.ok().unwrap();
-        // The order and the strike are asynchronous: what is published before them still comes.
-        let silent = async {
-            loop {
-                lab.events().publish(ANC, &json!({}));
-                let next =
-                    tokio::time::timeout(std::time::Duration::from_millis(300), client.message());
-                if next.await.is_err() {
-                    break;
-                }
-            }
-        };
-        soon("silence", silent).await;
-        lab.order("clear ws-silence").unwrap();
-        other.subscribe("y", ANC, None).await;
-        lab.events().publish(ANC, &json!({}));
-        other.message().await;
-    });
-}
-
-#[test]
-fn numbered_messages_are_lost_doubled_and_counted_anew() {
-    for (fault, expected) in [
-        ("sequence-gap@1", [0, 1, 2, 4, 5, 6, 7, 8]),
-        ("duplicate@1", [0, 1, 2, 3, 3, 4, 5, 6]),
-        ("publisher-restart@1", [0, 1, 2, 0, 1, 2, 3, 4]),
-    ] {
-        let lab = lab(&[fault], "0");
-        block_on(async {
-            let mut client = open(&lab, 1).await.ok().unwrap();
-            client.subscribe("x", SESSION, None).await;
-            for _ in 0..9 {
-                lab.events().publish(SESSION, &json!({ "sessions": [] }));
-            }
-            let mut came = Vec::new();
-            for _ in expected {
-                came.push(client.message().await.1["sequence"].as_u64().unwrap());
-            }
-            assert_eq!(came, expected, "{fault}");
-        });
-    }
-}
-
-#[test]
-fn nodes_go_down_and_come_back() {
-    let lab = lab(&[], "0");
-    block_on(async {
-        let mut client = open(&lab, 2).await.ok().unwrap();
-        client.subscribe("x", ANC, None).await;
-        assert!(lab.order("node-down 3").is_err());
-        assert_eq!(lab.order("node-down 2").unwrap(), "node 2 is down");
-        assert!(matches!(client.came().await, Came::Broken));
-        let address = lab.pxgrid_addresses()[1];
-        let refused = async {
-            while tokio::net::TcpStream::connect(address).await.is_ok() {
-                tokio::task::yield_now().await;
-            }
-        };
-        soon("the refusal", refused).await;
-        assert!(open(&lab, 1).await.is_ok());
-        lab.order("node-up 2").unwrap();
-        let up = async {
-            while tokio::net::TcpStream::connect(address).await.is_err() {
-                tokio::task::yield_now().await;
-            }
-        };
-        soon("the return", up).await;
-        assert!(open(&lab, 2).await.is_ok());
-        for wrong in [
-            "",
-            "fault",
-            "fault no-such",
-            "clear ws-close",
-            "node-up 1",
-            "fault tls-expired",
-        ] {
-            assert!(lab.order(wrong).is_err(), "{wrong}");
-        }
-    });
-}
-
-#[test]
 fn every_topic_has_its_events() {
     let lab = lab(&[], "2000");
     block_on(async {
@@ -437,7 +303,7 @@ fn a_flood_comes_in_order_and_leaves_room_for_the_rest() {
         frame.headers.push(("receipt".into(), "r".into()));
         client.send(&frame).await;
         let (mut expected, mut receipt, mut status) = (0_u64, false, false);
-        while expected < 20_000 || !receipt || !status {
+        while expected < 3_000 || !receipt || !status {
             let frame = client.any_frame().await;
             if frame.command == Command::Receipt {
                 receipt = true;

@@ -12,6 +12,7 @@
 )]
 
 mod cli_surface;
+mod lab_faults;
 mod lab_pubsub;
 mod lab_run;
 mod mnt_commands;

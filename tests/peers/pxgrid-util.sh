@@ -39,9 +39,9 @@ if [ -z "${PEERS:-}" ]; then
         skip "pxgrid-util and pxgrid-api cannot be installed"
 fi
 
-# up PORT: starts a lab on PORT; false when it does not come up.
+# up PORT [OPTIONS…]: starts a lab on PORT; false when it does not come up.
 up() {
-    "$netapi" ise lab up --listen-pxgrid "$1" --dir "$work/lab" >"$work/env" 2>"$work/lab.log" &
+    "$netapi" ise lab up --dir "$work/lab" --listen-pxgrid "$@" >"$work/env" 2>"$work/lab.log" </dev/null &
     lab=$!
     tries=100
     until grep -q '^export MAC=' "$work/env"; do
@@ -166,6 +166,44 @@ else
     pxshell "egress policies" '.[0].egressPolicies | length > 4' "trustseccfg policies"
     pxshell "egress matrices" '.[0].egressMatrices | length == 1' "trustseccfg matrices"
     pxshell "SXP bindings" '.[0].bindings | length > 10' "sxp bindings"
+fi
+
+# Events, as they were published: what a subscriber printed is compared with the lab's own account.
+kill "$lab" && wait "$lab" 2>/dev/null
+: >"$work/env"
+port=$ISE_PXGRID_PORT
+up "$port" --events-per-second 50 || { cat "$work/lab.log" >&2; exit 1; }
+
+# told: the messages of $work/messages, one JSON text after another, are at least ten, each the next of the one before, with the facts of the truth log.
+told() {
+    facts='{sequence, sessions: [.sessions[] | {timestamp, state, macAddress, userName}]}'
+    jq -c "$facts" "$work/messages" >"$work/told" 2>>"$work/errors" &&
+        jq -c --arg topic /topic/com.cisco.ise.session "select(.topic == \$topic) | {sequence, sessions: .facts.sessions} | $facts" \
+            "$work/lab/requests.jsonl" >"$work/truth" 2>>"$work/errors" || return 1
+    [ "$(wc -l <"$work/told")" -ge 10 ] && jq -s -e '[.[].sequence] | . == [range(.[0]; .[0] + length)]' "$work/told" >/dev/null &&
+        ! grep -v -x -F -f "$work/truth" "$work/told" >>"$work/errors"
+}
+
+timeout -s INT 5 "$PEERS/px-subscribe" -a localhost --port "$port" -n peer-client -c "$PXGRID_CERT" -k "$PXGRID_KEY" -s "$PXGRID_CA" \
+    --service com.cisco.ise.session --topic sessionTopic --subscribe >"$work/output" 2>"$work/errors"
+cp "$work/output" "$work/messages"
+told
+verdict "px-subscribe: session events" $?
+timeout -s INT 5 "$PEERS/px-subscribe" -a localhost --port "$port" -n peer-client -c "$PXGRID_CERT" -k "$PXGRID_KEY" -s "$PXGRID_CA" \
+    --service com.cisco.ise.session --topic sessionTopic --subscribe --filter "userName=='jsmith'" >"$work/output" 2>"$work/errors"
+jq -s -e 'length > 0 and all(.[].sessions[]; .userName == "jsmith")' "$work/output" >/dev/null 2>>"$work/errors"
+verdict "px-subscribe: filtered events" $?
+
+if [ "$port" = 8910 ]; then
+    {
+        printf '%s\n' "config pxnode localhost" "config name peer-client" "config cert $PXGRID_CERT" "config key $PXGRID_KEY" \
+            "config root $PXGRID_CA" "config apply" activate "session subscribe sessionTopic"
+        sleep 5
+    } | timeout -s INT 5 "$PEERS/pxshell" >"$work/output" 2>"$work/errors"
+    # Each message is printed as a JSON string; the last one may be cut off.
+    grep '^"{.*"$' "$work/output" | jq -r . >"$work/messages" 2>>"$work/errors"
+    told
+    verdict "pxshell: session events" $?
 fi
 
 exit "$failed"

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::json::{moment, number, text, time, uuid};
+use super::json::{moment, number, text, time, uuid, without_nulls};
 use super::listing::Listing;
 use super::reply::Reply;
 use super::services::Question;
@@ -231,7 +231,7 @@ pub(super) fn endpoint_object(endpoint: &LabSession) -> Value {
     let device = endpoint.device();
     let [first, second, third] = device.oui;
     let mac = endpoint.mac_text().unwrap_or_default();
-    json!({
+    without_nulls(json!({
         "id": uuid(&mac),
         "mac": mac,
         "name": mac,
@@ -247,7 +247,7 @@ pub(super) fn endpoint_object(endpoint: &LabSession) -> Value {
             "NASIPAddress": endpoint.nas_ip().map(|ip| ip.to_string()),
             "Total Certainty Factor": "30",
         },
-    })
+    }))
 }
 
 fn posture(question: &Question<'_>) -> Reply {

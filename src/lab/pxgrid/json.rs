@@ -121,6 +121,17 @@ pub(super) fn time(at: i64) -> String {
     text
 }
 
+/// An object without its empty members, also in objects within: ISE leaves out what has no value.
+pub(super) fn without_nulls(mut object: Value) -> Value {
+    if let Value::Object(members) = &mut object {
+        members.retain(|_, value| !value.is_null());
+        for value in members.values_mut() {
+            *value = without_nulls(value.take());
+        }
+    }
+    object
+}
+
 /// The text member `name` of a request.
 pub(super) fn text<'r>(request: &'r Value, name: &str) -> Option<&'r str> {
     request.get(name)?.as_str().filter(|text| !text.is_empty())

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::json::{moment, text, time};
+use super::json::{moment, text, time, without_nulls};
 use super::listing::Listing;
 use super::reply::Reply;
 use super::services::Question;
@@ -112,5 +112,5 @@ fn failure(endpoint: &LabSession, attempt: &Attempt, reason: &Reason) -> Value {
         row.insert("deviceType".to_owned(), nas.device_type().into());
         row.insert("location".to_owned(), nas.location().into());
     }
-    row
+    without_nulls(row)
 }
