@@ -127,6 +127,11 @@ impl<W: Write> Table<W> {
         let screen = usize::from(self.look.screen.width);
         let widths = self.widths.take().unwrap_or_else(|| {
             let mut wishes = wishes(&self.columns, &self.titles, &self.rows, self.look.header);
+            if self.look.live {
+                for (wish, column) in wishes.iter_mut().zip(&self.columns) {
+                    wish.width = wish.width.max(room_to_come(column.kind));
+                }
+            }
             let mut screen = screen;
             if self.look.may_drop {
                 wishes.truncate(how_many(&wishes, screen));
@@ -230,6 +235,15 @@ fn first_of_many(text: &str) -> Cow<'_, str> {
     match text.split_once(", ") {
         None => Cow::Borrowed(text),
         Some((first, rest)) => Cow::Owned(format!("{first} +{}", rest.split(", ").count())),
+    }
+}
+
+/// What a column of a live table wants whatever its first row holds: the rows that fix the widths of others are still to come.
+fn room_to_come(kind: CellKind) -> usize {
+    match kind {
+        CellKind::Addresses => "255.255.255.255".len(),
+        CellKind::Text => "recovered".len(),
+        CellKind::Time | CellKind::Number | CellKind::Verdict | CellKind::Port => 0,
     }
 }
 
