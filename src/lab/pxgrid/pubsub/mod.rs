@@ -36,8 +36,8 @@ impl Default for PubsubTimes {
     fn default() -> Self {
         Self {
             ping: Duration::from_secs(20),
-            silence: Duration::from_secs(60),
-            send: Duration::from_secs(60),
+            silence: Duration::from_mins(1),
+            send: Duration::from_mins(1),
         }
     }
 }
