@@ -173,7 +173,10 @@ verdict() {
     else
         echo "FAILED  $1"
         tail -n 5 "$work/events" "$work/status" "$work/errors" "$work/lab.log" | cut -c 1-300 | sed 's/^/        /'
-        kill -0 "$lab" 2>/dev/null || echo "        the lab has ended"
+        if ! kill -0 "$lab" 2>/dev/null; then
+            wait "$lab"
+            echo "        the lab has ended with status $?"
+        fi
         failed=1
     fi
 }
