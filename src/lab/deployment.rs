@@ -57,6 +57,8 @@ pub struct LabOptions {
     pub nodes: u16,
     /// Port of the first pxGrid node, the others on the ports after it; free ones if `None`.
     pub listen_pxgrid: Option<u16>,
+    /// `wsUrl` of another broker, which the lookup gives in place of the lab's own pubsub: one node, the first one by name.
+    pub pubsub_url: Option<String>,
     /// File for the request log, JSON lines; also has a line for every published event.
     pub log: Option<PathBuf>,
     /// How many sessions change by themselves.
@@ -75,6 +77,7 @@ impl Default for LabOptions {
             listen_mnt: None,
             nodes: 2,
             listen_pxgrid: None,
+            pubsub_url: None,
             log: None,
             events_per_second: EventRate::None,
             pubsub_times: PubsubTimes::default(),
@@ -129,6 +132,7 @@ impl Lab {
         let grid = Arc::new(Grid::new(
             Arc::clone(&directory),
             ports,
+            options.pubsub_url,
             options.seed,
             Arc::clone(&log),
             Arc::clone(&faults),

@@ -122,10 +122,13 @@ impl Call<'_> {
         if self.has(FaultKind::LookupEmpty) {
             return Reply::Json(json!({ "services": [] }));
         }
-        let mut services: Vec<Value> = (1..)
-            .zip(&self.grid.ports)
-            .filter_map(|(number, port)| services::announcement(name, number, *port))
-            .collect();
+        let mut services: Vec<Value> = match &self.grid.pubsub_url {
+            Some(url) if name == services::PUBSUB => vec![services::other_pubsub(url)],
+            _ => (1..)
+                .zip(&self.grid.ports)
+                .filter_map(|(number, port)| services::announcement(name, number, *port))
+                .collect(),
+        };
         let dead = services::announcement(name, services.len() + 1, DEAD_PORT);
         if self.has(FaultKind::DeadReplicaShuffled) {
             services.extend(dead.clone());

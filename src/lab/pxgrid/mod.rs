@@ -58,6 +58,8 @@ pub(super) struct Grid {
     directory: Arc<Directory>,
     /// Ports of the nodes, first node first.
     ports: Vec<u16>,
+    /// Where events are said to be, when not here.
+    pubsub_url: Option<String>,
     accounts: Accounts,
     anc: Anc,
     events: Events,
@@ -65,10 +67,11 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// A grid of nodes that listen on `ports`.
+    /// A grid of nodes that listen on `ports`, and leave events to the broker at `pubsub_url` if there is one.
     pub(super) fn new(
         directory: Arc<Directory>,
         ports: Vec<u16>,
+        pubsub_url: Option<String>,
         seed: u64,
         log: Arc<RequestLog>,
         faults: Arc<Faults>,
@@ -76,6 +79,7 @@ impl Grid {
         Self {
             directory,
             ports,
+            pubsub_url,
             accounts: Accounts::new(seed),
             anc: Anc::default(),
             events: Events::new(log, faults),

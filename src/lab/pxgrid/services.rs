@@ -74,6 +74,11 @@ pub(super) fn announcement(name: &str, number: usize, port: u16) -> Option<Value
     Some(json!({ "name": name, "nodeName": peer(name, number), "properties": properties }))
 }
 
+/// What `ServiceLookup` says of the pubsub service when a broker outside carries the events.
+pub(super) fn other_pubsub(url: &str) -> Value {
+    json!({ "name": PUBSUB, "nodeName": peer(PUBSUB, 1), "properties": { WS_URL: url } })
+}
+
 /// The service that a path belongs to, and the operation.
 pub(super) fn of_path(asked: &str) -> Option<(&'static Service, String)> {
     // A client that joins a base with a slash and an operation with another means the same.

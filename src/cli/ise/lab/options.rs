@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use reqwest::Url;
 
 use crate::error::Error;
 use crate::lab::population::MOST_SESSIONS;
@@ -29,6 +30,9 @@ pub(crate) struct Options {
     /// Port of the first pxGrid node instead of a free one; the others take the ports after it
     #[arg(long, value_name = "PORT")]
     listen_pxgrid: Option<u16>,
+    /// Say that events come from this WebSocket, of another STOMP broker, instead of the lab's own
+    #[arg(long, value_name = "WSS-URL", value_parser = wss_url)]
+    pubsub_url: Option<String>,
     /// Directory for the certificates instead of a temporary one
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -46,6 +50,13 @@ fn fault(text: &str) -> Result<Fault, String> {
 
 fn rate(text: &str) -> Result<EventRate, String> {
     text.parse().map_err(|error| why(&error))
+}
+
+fn wss_url(text: &str) -> Result<String, String> {
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "wss" => Ok(text.to_owned()),
+        _ => Err("it is no wss address, such as wss://localhost:15673/ws".to_owned()),
+    }
 }
 
 fn why(error: &Error) -> String {
@@ -66,6 +77,7 @@ impl Options {
             listen_mnt: self.listen_mnt,
             nodes: self.nodes,
             listen_pxgrid: self.listen_pxgrid,
+            pubsub_url: self.pubsub_url,
             log: self.log,
             events_per_second: self.events_per_second,
             pubsub_times: PubsubTimes::default(),

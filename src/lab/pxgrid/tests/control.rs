@@ -53,6 +53,28 @@ async fn the_way_of_a_client_with_a_certificate() {
 }
 
 #[tokio::test]
+async fn another_broker_is_announced_in_place_of_every_pubsub() {
+    let elsewhere = "wss://localhost:15673/ws";
+    let setting = Setting::with(LabOptions {
+        pubsub_url: Some(elsewhere.to_owned()),
+        ..LabOptions::default()
+    });
+    let url = setting.control_url("AccountActivate");
+    setting.post(&url, NAME, "", json!({})).await.json();
+    let found = |name| setting.control("ServiceLookup", json!({ "name": name }));
+    assert_eq!(
+        found("com.cisco.ise.pubsub").await.rows("services"),
+        [json!({
+            "name": "com.cisco.ise.pubsub",
+            "nodeName": "~ise-pubsub-lab-1",
+            "properties": { "wsUrl": elsewhere },
+        })]
+    );
+    let sessions = found("com.cisco.ise.session").await.rows("services");
+    assert_eq!(sessions.len(), 2, "the other services stay");
+}
+
+#[tokio::test]
 async fn every_service_is_announced_on_every_node() {
     let setting = Setting::with(LabOptions {
         nodes: 3,
