@@ -11,6 +11,9 @@ pub(crate) struct Run {
     program: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    output: Option<PathBuf>,
+    /// The exit status that is success.
+    status: i32,
 }
 
 /// Times in seconds.
@@ -31,6 +34,8 @@ impl Run {
             program: program.to_owned(),
             arguments: arguments.iter().map(|text| (*text).to_owned()).collect(),
             environment: Vec::new(),
+            output: None,
+            status: 0,
         }
     }
 
@@ -95,6 +100,35 @@ impl Run {
         Some(Self::program(Path::new("session-query-all"), &arguments))
     }
 
+    /// Cisco's own subscriber. `None` where pxgrid-util is not installed.
+    pub(crate) fn px_subscribe(server: &Server) -> Option<Self> {
+        let mut run = Self::session_query_all(server)?;
+        run.program = PathBuf::from("px-subscribe");
+        let more = ["--subscribe", "--service", "com.cisco.ise.session"];
+        run.arguments.extend(more.map(str::to_owned));
+        run.arguments
+            .extend(["--topic", "sessionTopic"].map(str::to_owned));
+        Some(run)
+    }
+
+    /// With its output in a file.
+    pub(crate) fn into_file(mut self, file: &Path) -> Self {
+        self.output = Some(file.to_owned());
+        self
+    }
+
+    /// With Ctrl-C after so many seconds.
+    pub(crate) fn interrupted_after(mut self, seconds: u64) -> Self {
+        let program = std::mem::replace(&mut self.program, PathBuf::from("timeout"));
+        let words = ["--preserve-status", "-s", "INT"].map(str::to_owned);
+        let words = words
+            .into_iter()
+            .chain([seconds.to_string(), program.display().to_string()]);
+        self.arguments.splice(0..0, words);
+        self.status = 130;
+        self
+    }
+
     /// curl, throwing the document away; a path of pxGrid is posted to.
     pub(crate) fn curl(server: &Server, path: &str) -> Self {
         let url = format!("https://localhost:{}{path}", server.address.port());
@@ -153,12 +187,16 @@ impl Run {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let output = self.output.as_ref();
+        let output = output.map(|file| std::fs::File::create(file).expect("the file can be made"));
+        command
+            .stdin(Stdio::null())
+            .stdout(output.map_or_else(Stdio::null, Stdio::from));
         command
     }
 
     /// Wall time of one run, in seconds.
-    fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         let began = Instant::now();
         let status = self
             .command(&self.program)
@@ -185,7 +223,7 @@ impl Run {
             .output()
             .expect("GNU time is installed");
         assert!(
-            output.status.success(),
+            output.status.code() == Some(self.status),
             "{:?}: {}",
             self.arguments,
             String::from_utf8_lossy(&output.stderr)
@@ -223,15 +261,20 @@ fn summary(times: &[f64]) -> Times {
 
 /// Compiles the reference for start-up: a Rust program that prints one line.
 pub(crate) fn one_line_program() -> PathBuf {
+    compiled("one_line", "fn main() { println!(\"netapi 0.0.0\"); }")
+}
+
+/// Compiles a small program.
+pub(crate) fn compiled(name: &str, source: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let source = dir.join("one_line.rs");
-    let program = dir.join("one_line");
-    std::fs::write(&source, "fn main() { println!(\"netapi 0.0.0\"); }").unwrap();
+    let file = dir.join(format!("{name}.rs"));
+    let program = dir.join(name);
+    std::fs::write(&file, source).unwrap();
     let status = Command::new("rustc")
         .arg("-O")
         .arg("-o")
         .arg(&program)
-        .arg(&source)
+        .arg(&file)
         .status()
         .expect("rustc is installed");
     assert!(status.success());

@@ -1,7 +1,7 @@
 //! The figures of the README, measured in one run beside their references: `cargo bench --bench figures`.
 //!
 //! Whole commands are timed, netapi and its reference in turn, on documents that a TLS server in this process hands out from
-//! memory, so that the lab's own cost does not count. Needs curl and GNU time (`/usr/bin/time`). A missed bound is exit status 1.
+//! memory, so that the lab's own cost does not count. Needs curl, timeout and GNU time (`/usr/bin/time`). A missed bound is exit status 1.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +11,8 @@
 )]
 
 mod commands;
+mod events;
+mod pubsub;
 mod server;
 
 use commands::{Run, best_of};
@@ -40,12 +42,16 @@ fn main() {
         return;
     }
     let mut figures = Figures { missed: 0 };
-    start_up(&mut figures);
-    big_list(&mut figures);
-    slow_link(&mut figures);
-    pxgrid_list(&mut figures);
-    memory(&mut figures);
-    size(&mut figures);
+    // `cargo bench --bench figures -- events`: those alone.
+    if !std::env::args().any(|arg| arg == "events") {
+        start_up(&mut figures);
+        big_list(&mut figures);
+        slow_link(&mut figures);
+        pxgrid_list(&mut figures);
+        memory(&mut figures);
+        size(&mut figures);
+    }
+    events::figures(&mut figures);
     std::process::exit(i32::from(figures.missed > 0));
 }
 

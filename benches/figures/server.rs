@@ -25,8 +25,14 @@ pub(crate) enum Body {
     },
 }
 
+/// The topic of sessions.
+pub(crate) const TOPIC: &str = "/topic/com.cisco.ise.session";
+
 /// Rows that repeat to make the document.
 const BLOCK_ROWS: u64 = 1000;
+
+/// A connection that is read through a buffer.
+pub(crate) type Connection = BufReader<StreamOwned<ServerConnection, TcpStream>>;
 
 /// See the module's documentation.
 pub(crate) struct Server {
@@ -38,6 +44,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts on a free loopback port; `bytes_per_second` is the pace.
     pub(crate) fn start(body: Body, bytes_per_second: Option<u64>) -> Self {
+        let block = match body {
+            Body::Pxgrid { .. } => json_block(),
+            _ => block(),
+        };
+        Self::listen(move |connection| serve(connection, body, &block, bytes_per_second))
+    }
+
+    /// Starts on a free loopback port; each connection is served on a thread of its own.
+    pub(crate) fn listen(serve: impl Fn(Connection) + Send + Sync + 'static) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let ca = dir.path().join("ca.pem");
@@ -53,14 +68,15 @@ impl Server {
         let config = Arc::new(config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let block = Arc::new(match body {
-            Body::Pxgrid { .. } => json_block(),
-            _ => block(),
-        });
+        let serve = Arc::new(serve);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (config, block) = (config.clone(), block.clone());
-                std::thread::spawn(move || serve(stream, config, body, &block, bytes_per_second));
+                let (config, serve) = (config.clone(), serve.clone());
+                std::thread::spawn(move || {
+                    stream.set_nodelay(true).unwrap();
+                    let connection = ServerConnection::new(config).unwrap();
+                    serve(BufReader::new(StreamOwned::new(connection, stream)));
+                });
             }
         });
         Self {
@@ -102,42 +118,43 @@ impl Document {
     }
 }
 
-fn serve(
-    stream: TcpStream,
-    config: Arc<ServerConfig>,
-    body: Body,
-    block: &[u8],
-    pace: Option<u64>,
-) {
-    stream.set_nodelay(true).unwrap();
-    let port = stream.local_addr().unwrap().port();
-    let tls = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
-    let mut reader = BufReader::new(tls);
-    while let Some(path) = request(&mut reader) {
+fn serve(mut connection: Connection, body: Body, block: &[u8], pace: Option<u64>) {
+    let port = connection.get_ref().sock.local_addr().unwrap().port();
+    while let Some(Request { path, .. }) = request(&mut connection) {
         let document = document(body, &path, port, block);
-        if answer(reader.get_mut(), &document, pace).is_err() {
+        if answer(connection.get_mut(), &document, pace).is_err() {
             return;
         }
     }
 }
 
-/// Reads a request, its body too, and gives its path.
-fn request(reader: &mut impl BufRead) -> Option<String> {
+/// A request, as far as an answer depends on it.
+pub(crate) struct Request {
+    pub(crate) path: String,
+    /// The key of a WebSocket upgrade.
+    pub(crate) key: Option<String>,
+}
+
+/// Reads a request, its body too.
+pub(crate) fn request(reader: &mut impl BufRead) -> Option<Request> {
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
     let path = first.split(' ').nth(1)?.to_owned();
-    let mut length = 0;
+    let (mut length, mut key) = (0, None);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? <= 2 {
             break;
         }
-        if let Some(number) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = number.trim().parse().ok()?;
+        let (name, value) = line.split_once(':')?;
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.trim().parse().ok()?,
+            "sec-websocket-key" => key = Some(value.trim().to_owned()),
+            _ => {}
         }
     }
     std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;
-    Some(path)
+    Some(Request { path, key })
 }
 
 fn document(body: Body, path: &str, port: u16, block: &[u8]) -> Document {
@@ -155,21 +172,9 @@ fn document(body: Body, path: &str, port: u16, block: &[u8]) -> Document {
             blocks: rows / BLOCK_ROWS,
             end: "</activeList>",
         },
-        Body::Pxgrid { rows } => match path.rsplit('/').next().unwrap_or_default() {
-            "AccountActivate" => Document::small(
-                "application/json",
-                r#"{"accountState":"ENABLED","version":"2.0.2.1"}"#,
-            ),
-            "AccessSecret" => {
-                Document::small("application/json", r#"{"secret":"0123456789abcdef"}"#)
-            }
-            "ServiceLookup" => Document::small(
-                "application/json",
-                format!(
-                    r#"{{"services":[{{"name":"com.cisco.ise.session","nodeName":"ise-mnt-bench","properties":{{"restBaseUrl":"https://localhost:{port}/pxgrid/ise/session"}}}}]}}"#
-                ),
-            ),
-            _ => Document {
+        Body::Pxgrid { rows } => match control(path, port) {
+            Some(text) => Document::small("application/json", text),
+            None => Document {
                 kind: "application/json",
                 start: r#"{"sessions":["#.to_owned(),
                 block: block.to_vec(),
@@ -179,6 +184,19 @@ fn document(body: Body, path: &str, port: u16, block: &[u8]) -> Document {
             },
         },
     }
+}
+
+/// What pxGrid's control API answers. One node carries every service.
+pub(crate) fn control(path: &str, port: u16) -> Option<String> {
+    let text = match path.rsplit('/').next().unwrap_or_default() {
+        "AccountActivate" => r#"{"accountState":"ENABLED","version":"2.0.2.1"}"#.to_owned(),
+        "AccessSecret" => r#"{"secret":"0123456789abcdef"}"#.to_owned(),
+        "ServiceLookup" => format!(
+            r#"{{"services":[{{"name":"com.cisco.ise.session","nodeName":"ise-mnt-bench","properties":{{"restBaseUrl":"https://localhost:{port}/pxgrid/ise/session","sessionTopic":"{TOPIC}","wsPubsubService":"com.cisco.ise.pubsub","wsUrl":"wss://localhost:{port}/pxgrid/ise/pubsub"}}}}]}}"#
+        ),
+        _ => return None,
+    };
+    Some(text)
 }
 
 fn answer(out: &mut impl Write, document: &Document, pace: Option<u64>) -> std::io::Result<()> {

@@ -2,6 +2,8 @@
 //!
 //! How events are told from messages is in `subscription`; what happens to them is in `delivery`.
 
+use std::io::Write;
+
 use jiff::Timestamp;
 
 use crate::record::JsonText;
@@ -53,7 +55,10 @@ impl Event {
         write_string(&self.event, out);
         out.extend_from_slice(br#","sequenceNumber":"#);
         match self.sequence {
-            Some(sequence) => out.extend_from_slice(sequence.to_string().as_bytes()),
+            // A Vec always takes bytes.
+            Some(sequence) => {
+                let _ = write!(out, "{sequence}");
+            }
             None => out.extend_from_slice(b"null"),
         }
         out.extend_from_slice(br#","topic":"#);
@@ -61,7 +66,8 @@ impl Event {
         out.extend_from_slice(br#","node":"#);
         write_string(&self.node, out);
         out.extend_from_slice(br#","receivedAt":"#);
-        write_string(&self.received_at.to_string(), out);
+        // A Vec always takes bytes, and a time has nothing to escape.
+        let _ = write!(out, "\"{}\"", self.received_at);
         out.extend_from_slice(br#","recovered":"#);
         out.extend_from_slice(if self.recovered { b"true" } else { b"false" });
         out.extend_from_slice(br#","message":"#);
@@ -76,11 +82,11 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
 }
 
 /// JSON text on one line: as it came, unless there are line ends between its tokens.
-pub(crate) fn one_line(json: &str) -> String {
+pub(crate) fn one_line(json: String) -> String {
     if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
-        return json.to_owned();
+        return json;
     }
-    let Ok(text) = JsonText::parse(json.to_owned()) else {
+    let Ok(text) = JsonText::parse(json.clone()) else {
         return json.replace(['\n', '\r'], " ");
     };
     let mut out = Vec::with_capacity(json.len());
@@ -120,7 +126,10 @@ mod tests {
 
     #[test]
     fn a_pretty_message_becomes_one_line() {
-        assert_eq!(one_line("{\n \"a\": \"x y\" }"), r#"{"a":"x y"}"#);
-        assert_eq!(one_line(r#"{"a": 1}"#), r#"{"a": 1}"#);
+        assert_eq!(
+            one_line("{\n \"a\": \"x y\" }".to_owned()),
+            r#"{"a":"x y"}"#
+        );
+        assert_eq!(one_line(r#"{"a": 1}"#.to_owned()), r#"{"a": 1}"#);
     }
 }

@@ -29,6 +29,9 @@ use crate::transport::{Basic, Client, Seen, tls_error};
 /// The largest WebSocket message: the largest STOMP body, and room for its headers. The server's own limit is 300 KB.
 const MAX_MESSAGE: usize = MAX_BODY + 64 * 1024;
 
+/// How much is read at once: two records of TLS. What is more is made zero before each read and never filled.
+const READ_AT_ONCE: usize = 32 * 1024;
+
 /// How long one frame may take to be written: the server's own patience with us.
 const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -63,6 +66,7 @@ impl Socket {
         let request = upgrade(url, basic)?;
         let (tls, seen) = client.connect(&name, port).await?;
         let config = WebSocketConfig::default()
+            .read_buffer_size(READ_AT_ONCE)
             .write_buffer_size(0)
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));

@@ -10,7 +10,7 @@ mod fields;
 pub mod filter;
 mod json;
 mod mac;
-mod scan;
+pub(crate) mod scan;
 pub mod stream;
 pub mod time;
 mod view;

@@ -147,38 +147,42 @@ impl Decoder {
         loop {
             match std::mem::replace(&mut self.part, Part::Command) {
                 Part::Command => {
-                    let Some(line) = self.line()? else {
+                    let Some(end) = self.line_end()? else {
                         return Ok(None);
                     };
-                    if line.is_empty() {
-                        continue;
+                    let line = line(&self.buffer, end);
+                    if !line.is_empty() {
+                        let command = std::str::from_utf8(line)
+                            .ok()
+                            .and_then(Command::from_word)
+                            .ok_or(MalformedFrame::UnknownCommand)?;
+                        self.part = Part::Headers(Head {
+                            command,
+                            headers: Vec::with_capacity(8),
+                        });
                     }
-                    let command = std::str::from_utf8(&line)
-                        .ok()
-                        .and_then(Command::from_word)
-                        .ok_or(MalformedFrame::UnknownCommand)?;
-                    self.part = Part::Headers(Head {
-                        command,
-                        headers: Vec::with_capacity(8),
-                    });
+                    self.buffer.advance(end + 1);
                 }
-                Part::Headers(mut head) => match self.line()? {
-                    None => {
+                Part::Headers(mut head) => {
+                    let Some(end) = self.line_end()? else {
                         self.part = Part::Headers(head);
                         return Ok(None);
-                    }
-                    Some(line) if line.is_empty() => {
+                    };
+                    let line = line(&self.buffer, end);
+                    if line.is_empty() {
                         let length = self.content_length(&head)?;
                         self.part = Part::Body(head, length);
-                    }
-                    Some(line) => {
+                    } else {
                         if head.headers.len() == MAX_HEADERS {
                             return Err(MalformedFrame::TooManyHeaders);
                         }
-                        head.headers.push(self.header(head.command, &line)?);
+                        let unescaped =
+                            self.reading == Reading::Server && head.command.has_escapes();
+                        head.headers.push(header(line, unescaped)?);
                         self.part = Part::Headers(head);
                     }
-                },
+                    self.buffer.advance(end + 1);
+                }
                 Part::Body(head, length) => {
                     let Some(body) = self.body(length)? else {
                         self.part = Part::Body(head, length);
@@ -194,8 +198,8 @@ impl Decoder {
         }
     }
 
-    /// Takes a line without its end (LF or CRLF).
-    fn line(&mut self) -> Result<Option<Bytes>, MalformedFrame> {
+    /// Where the line ends that the buffer begins with.
+    fn line_end(&mut self) -> Result<Option<usize>, MalformedFrame> {
         let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
         let found = memchr2(b'\n', 0, unsearched).map(|at| at + self.searched);
         let Some(end) = found else {
@@ -208,30 +212,11 @@ impl Decoder {
         if end > MAX_LINE {
             return Err(MalformedFrame::LineTooLong);
         }
-        self.searched = 0;
-        let mut line = self.buffer.split_to(end);
-        if self.buffer.first() == Some(&0) {
+        if self.buffer.get(end) == Some(&0) {
             return Err(MalformedFrame::NulInHeader);
         }
-        self.buffer.advance(1);
-        if line.last() == Some(&b'\r') {
-            line.truncate(line.len().saturating_sub(1));
-        }
-        Ok(Some(line.freeze()))
-    }
-
-    fn header(&self, command: Command, line: &[u8]) -> Result<(String, String), MalformedFrame> {
-        let line = std::str::from_utf8(line).map_err(|_| MalformedFrame::NotUtf8)?;
-        // Values hold colons (node names with ports, times, filters): only the first one separates.
-        let (name, value) = line.split_once(':').ok_or(MalformedFrame::NoHeaderName)?;
-        if name.is_empty() {
-            return Err(MalformedFrame::NoHeaderName);
-        }
-        if self.reading == Reading::Server && command.has_escapes() {
-            Ok((unescape(name)?, unescape(value)?))
-        } else {
-            Ok((name.to_owned(), value.to_owned()))
-        }
+        self.searched = 0;
+        Ok(Some(end))
     }
 
     fn content_length(&self, head: &Head) -> Result<Option<usize>, MalformedFrame> {
@@ -278,6 +263,26 @@ impl Decoder {
         let body = self.buffer.split_to(end).freeze();
         self.buffer.advance(1);
         Ok(Some(body))
+    }
+}
+
+/// The line that ends (with LF or CRLF) at `end`, without its end.
+fn line(buffer: &[u8], end: usize) -> &[u8] {
+    let line = buffer.get(..end).unwrap_or_default();
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn header(line: &[u8], unescaped: bool) -> Result<(String, String), MalformedFrame> {
+    let line = std::str::from_utf8(line).map_err(|_| MalformedFrame::NotUtf8)?;
+    // Values hold colons (node names with ports, times, filters): only the first one separates.
+    let (name, value) = line.split_once(':').ok_or(MalformedFrame::NoHeaderName)?;
+    if name.is_empty() {
+        return Err(MalformedFrame::NoHeaderName);
+    }
+    if unescaped {
+        Ok((unescape(name)?, unescape(value)?))
+    } else {
+        Ok((name.to_owned(), value.to_owned()))
     }
 }
 

@@ -108,7 +108,11 @@ impl Cache {
     /// Notes a sight and tells what it is.
     pub(super) fn sight(&mut self, sight: &Sight, source: Source) -> Verdict {
         let round = self.round;
-        if let Some((key, mut seen)) = self.take(&sight.key) {
+        if let Some(seen) = self.young.get_mut(sight.key.as_str()) {
+            seen.round = round;
+            return seen.again(sight, source);
+        }
+        if let Some((key, mut seen)) = self.old.remove_entry(sight.key.as_str()) {
             seen.round = round;
             let verdict = seen.again(sight, source);
             self.put(key, seen);
@@ -137,11 +141,6 @@ impl Cache {
             (false, true) => Verdict::Ended,
             (false, false) => Verdict::Created,
         }
-    }
-
-    fn take(&mut self, key: &str) -> Option<(Box<str>, Seen)> {
-        let young = self.young.remove_entry(key);
-        young.or_else(|| self.old.remove_entry(key))
     }
 
     fn put(&mut self, key: Box<str>, seen: Seen) {

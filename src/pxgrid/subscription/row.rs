@@ -102,7 +102,7 @@ pub(super) fn session_word(verdict: Verdict) -> Option<&'static str> {
 }
 
 pub(super) fn session_message(text: &str) -> String {
-    one_line(&format!(r#"{{"sessions":[{text}]}}"#))
+    one_line(format!(r#"{{"sessions":[{text}]}}"#))
 }
 
 /// The server's word for what happened (reference pxgrid-api, sections 3.3 to 3.13).
@@ -133,11 +133,11 @@ pub(super) fn recovered_message(
     };
     Some(match shape {
         Shape::Sessions => (session, session_message(text)),
-        Shape::List(name) => ("MESSAGE", one_line(&format!(r#"{{"{name}":[{text}]}}"#))),
+        Shape::List(name) => ("MESSAGE", one_line(format!(r#"{{"{name}":[{text}]}}"#))),
         Shape::Operation(name) => (
             operation,
-            one_line(&format!(r#"{{"operation":"{operation}","{name}":{text}}}"#)),
+            one_line(format!(r#"{{"operation":"{operation}","{name}":{text}}}"#)),
         ),
-        Shape::Flat => (operation, one_line(text)),
+        Shape::Flat => (operation, one_line(text.to_owned())),
     })
 }

@@ -169,7 +169,7 @@ impl Topic {
         match (self.way.map(|way| way.shape), message.elements("sessions")) {
             (Some(Shape::Sessions), Some(sessions)) => {
                 for session in sessions {
-                    self.live_session(session.get(), sequence, here);
+                    self.live_session(session, sequence, here);
                 }
             }
             (_, _) => self.live_message(text, &message, sequence, here),
@@ -247,12 +247,7 @@ impl Topic {
         let word = message_word(message);
         let ended = word == "DELETE";
         let parts: Vec<&str> = match self.way.map(|way| way.shape) {
-            Some(Shape::List(name)) => message
-                .elements(name)
-                .unwrap_or_default()
-                .into_iter()
-                .map(serde_json::value::RawValue::get)
-                .collect(),
+            Some(Shape::List(name)) => message.elements(name).unwrap_or_default(),
             Some(Shape::Operation(name)) => message.get(name).into_iter().collect(),
             Some(Shape::Flat) => vec![text],
             Some(Shape::Sessions) | None => Vec::new(),
@@ -280,7 +275,13 @@ impl Topic {
                 .map(|members| self.row(&members, ended)),
             _ => Some(self.row(asset.as_ref().unwrap_or(message), ended)),
         };
-        self.emit(&word, sequence, row.as_ref(), one_line(text), here);
+        self.emit(
+            &word,
+            sequence,
+            row.as_ref(),
+            one_line(text.to_owned()),
+            here,
+        );
     }
 
     fn note_time(&mut self, timestamp: Option<Timestamp>, now: Timestamp) {

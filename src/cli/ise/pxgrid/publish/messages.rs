@@ -149,7 +149,7 @@ fn wrong(number: u64, why: &str) -> Error {
 
 /// The message for an object: itself on one line; an asset that comes alone is put into the shape that ISE reads.
 fn message(object: &str, wrap: Option<&str>) -> Result<String> {
-    let text = crate::pxgrid::event::one_line(object);
+    let text = crate::pxgrid::event::one_line(object.to_owned());
     let members: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&text).map_err(|_| Error::usage("it is no JSON object"))?;
     let message = match wrap {

@@ -1,0 +1,256 @@
+//! The figures of `pxgrid subscribe`: events printed, callbacks started, and what both take of memory.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use crate::Figures;
+use crate::commands::{Run, compiled};
+use crate::pubsub::{Node, Plan};
+
+/// What px-subscribe of pxgrid-util did when the bounds were made, for where it is not installed.
+const PX_SUBSCRIBE: f64 = 15_000.0;
+
+/// Sessions of a campus, which change again and again.
+const SESSIONS: u64 = 20_000;
+
+/// A callback that writes its message's number and its own start time, in nanoseconds since the epoch.
+const CLOCK: &str = r#"
+use std::io::Write;
+fn main() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let file = std::env::args().nth(1).unwrap();
+    let line = format!("{} {}\n", std::env::var("NETAPI_SEQUENCE").unwrap(), now.as_nanos());
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
+    file.write_all(line.as_bytes()).unwrap();
+}
+"#;
+
+/// All of them.
+pub(crate) fn figures(figures: &mut Figures) {
+    printed(figures);
+    callbacks(figures);
+    for spool in [false, true] {
+        latency(figures, spool);
+    }
+    memory_printing(figures);
+    memory_waiting(figures);
+}
+
+/// The command that takes this many events.
+fn subscribe(node: &Node, events: u64, more: &[&str]) -> Run {
+    let count = events.to_string();
+    let mut arguments = vec![
+        "ise",
+        "pxgrid",
+        "subscribe",
+        "--quiet",
+        "--topic",
+        "session",
+    ];
+    arguments.extend(["--count", &count]);
+    arguments.extend(more);
+    Run::netapi(&arguments).against_pxgrid(&node.server)
+}
+
+/// Events a second, from the subscription to the program's end.
+fn rate(node: &Node, run: &Run, events: u64) -> f64 {
+    run.seconds();
+    #[allow(clippy::cast_precision_loss, reason = "a count of events")]
+    let events = events as f64;
+    events / node.since_subscribed()
+}
+
+fn best_rate(rounds: u32, node: &Node, run: &Run, events: u64) -> f64 {
+    (0..rounds)
+        .map(|_| rate(node, run, events))
+        .fold(0.0, f64::max)
+}
+
+fn printed(figures: &mut Figures) {
+    const OURS: u64 = 1_000_000;
+    const THEIRS: u64 = 20_000;
+    let node = |events| {
+        Node::start(Plan {
+            events,
+            sessions: SESSIONS,
+            per_second: None,
+        })
+    };
+    let few = node(THEIRS);
+    let px = Run::px_subscribe(&few.server);
+    let theirs = px.map_or_else(
+        || {
+            println!(
+                "     px-subscribe: not measured, pxgrid-util is not installed; {PX_SUBSCRIBE:.0} events/s stand for it"
+            );
+            PX_SUBSCRIBE
+        },
+        |px| best_rate(2, &few, &px, THEIRS),
+    );
+    let many = node(OURS);
+    let ours = best_rate(3, &many, &subscribe(&many, OURS, &["--json"]), OURS);
+    println!("     px-subscribe: {theirs:.0} events/s; netapi: {ours:.0} events/s");
+    figures.line(
+        "subscribe --json, time an event, as a part of px-subscribe (1/20)",
+        theirs / ours,
+        1.0 / 20.0,
+        "x",
+    );
+}
+
+fn callbacks(figures: &mut Figures) {
+    const EVENTS: u64 = 2_000;
+    let node = Node::start(Plan {
+        events: EVENTS,
+        sessions: SESSIONS,
+        per_second: None,
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("nothing.sh");
+    let made = Command::new("sh")
+        .args([
+            "-c",
+            "printf '#!/bin/sh\\n' > \"$1\" && chmod 755 \"$1\"",
+            "sh",
+        ])
+        .arg(&script)
+        .status();
+    assert!(made.unwrap().success());
+    let callback = script.display().to_string();
+    let run = subscribe(&node, EVENTS, &["--callback", &callback, "--jobs", "2"]);
+    let (mut ours, mut theirs) = (0.0, 0.0);
+    for _ in 0..3 {
+        ours = rate(&node, &run, EVENTS).max(ours);
+        theirs = bare_loop(&script, EVENTS).max(theirs);
+    }
+    println!("     bare loop: {theirs:.0} callbacks/s; netapi --jobs 2: {ours:.0} callbacks/s");
+    figures.line(
+        "time a callback, --jobs 2 / a bare loop of two (1/0.8)",
+        theirs / ours,
+        1.0 / 0.8,
+        "x",
+    );
+}
+
+/// Starts the script so many times on two threads; starts a second.
+fn bare_loop(script: &Path, events: u64) -> f64 {
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..events / 2 {
+                    assert!(Command::new(script).status().unwrap().success());
+                }
+            });
+        }
+    });
+    #[allow(clippy::cast_precision_loss, reason = "a count of events")]
+    let events = events as f64;
+    events / began.elapsed().as_secs_f64()
+}
+
+fn latency(figures: &mut Figures, spool: bool) {
+    const EVENTS: u64 = 500;
+    let node = Node::start(Plan {
+        events: EVENTS,
+        sessions: SESSIONS,
+        per_second: Some(50),
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let times = dir.path().join("times").display().to_string();
+    let clock = compiled("clock", CLOCK).display().to_string();
+    let spool_dir = dir.path().join("spool").display().to_string();
+    let mut more = vec!["--callback", &clock];
+    if spool {
+        more.extend(["--spool", &spool_dir]);
+    }
+    more.extend(["--", &times]);
+    subscribe(&node, EVENTS, &more).seconds();
+    let text = std::fs::read_to_string(&times).unwrap();
+    let mut late: Vec<f64> = text
+        .lines()
+        .map(|line| {
+            let (sequence, started) = line.split_once(' ').unwrap();
+            let started: u128 = started.parse().unwrap();
+            let nanoseconds = started.saturating_sub(node.sent(sequence.parse().unwrap()));
+            #[allow(clippy::cast_precision_loss, reason = "some milliseconds")]
+            let milliseconds = nanoseconds as f64 / 1e6;
+            milliseconds
+        })
+        .collect();
+    assert_eq!(late.len() as u64, EVENTS, "a callback is missing");
+    late.sort_by(f64::total_cmp);
+    println!(
+        "     sent -> callback started: half of them within {:.2} ms",
+        late[late.len() / 2]
+    );
+    let what = if spool {
+        "the same with --spool"
+    } else {
+        "sent -> callback started at 50 events/s, 99 of 100 within"
+    };
+    figures.line(what, late[late.len() * 99 / 100 - 1], 10.0, "ms");
+}
+
+fn memory_printing(figures: &mut Figures) {
+    // Each event is of another session: more than are remembered.
+    const EVENTS: u64 = 1_000_000;
+    let node = Node::start(Plan {
+        events: EVENTS,
+        sessions: EVENTS,
+        per_second: None,
+    });
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("events.jsonl");
+    let run = subscribe(&node, EVENTS, &["--json"]).into_file(&file);
+    let peak = run.peak_mebibytes();
+    let lines = line_count(&file);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(lines, EVENTS, "an event is missing");
+    figures.line(
+        "peak memory of subscribe --json, 1,000,000 sessions to a file",
+        peak,
+        64.0,
+        "MiB",
+    );
+}
+
+fn line_count(file: &PathBuf) -> u64 {
+    let mut reader = std::io::BufReader::with_capacity(1 << 20, std::fs::File::open(file).unwrap());
+    let mut lines = 0;
+    loop {
+        let bytes = std::io::BufRead::fill_buf(&mut reader).unwrap();
+        if bytes.is_empty() {
+            return lines;
+        }
+        lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
+        let length = bytes.len();
+        std::io::BufRead::consume(&mut reader, length);
+    }
+}
+
+fn memory_waiting(figures: &mut Figures) {
+    const SECONDS: u64 = 60;
+    let events = 50 * SECONDS;
+    let node = Node::start(Plan {
+        events,
+        sessions: SESSIONS,
+        per_second: Some(50),
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("spool").display().to_string();
+    let slow = compiled(
+        "slow",
+        "fn main() { std::thread::sleep(std::time::Duration::from_secs(1)); }",
+    );
+    let slow = slow.display().to_string();
+    // What waits when all have come would take the rest of the hour: it stays in the spool.
+    let run = subscribe(&node, events + 1, &["--callback", &slow, "--spool", &spool])
+        .interrupted_after(SECONDS + 1);
+    figures.line(
+        "peak memory with a callback of 1 s at 50 events/s, a minute",
+        run.peak_mebibytes(),
+        64.0,
+        "MiB",
+    );
+}
