@@ -84,8 +84,14 @@ impl TestLab {
         self.lab.events().truth()
     }
 
-    /// Publishes on a topic.
+    /// Publishes to whoever is subscribed, which somebody must be: "subscribed" is said when the frame was sent, and the lab may not
+    /// have read it yet.
     pub(crate) fn publish(&self, topic: &str, body: &serde_json::Value) {
+        super::wait_for("a subscription in the lab", || {
+            let entries = self.entries();
+            let mut frames = entries.iter();
+            frames.any(|entry| entry.method == "SUBSCRIBE" && entry.path == topic)
+        });
         self.lab.events().publish(topic, body);
     }
 
