@@ -78,6 +78,8 @@ struct World {
     subscribed: bool,
     half_open: bool,
     subscribed_first: Option<i64>,
+    /// This process has been let in. Before that a lasting refusal ends it, which is right and not what is looked at here.
+    let_in: bool,
     trying: usize,
     lose: u8,
     down: [bool; NODES],
@@ -115,6 +117,7 @@ impl World {
             subscribed: false,
             half_open: false,
             subscribed_first: None,
+            let_in: false,
             trying: 0,
             lose: 0,
             down: [false; NODES],
@@ -218,7 +221,11 @@ impl World {
                     self.drop_connection();
                 }
             }
-            Step::RefuseSecrets(count) => self.refuse = count,
+            Step::RefuseSecrets(count) => {
+                if self.let_in {
+                    self.refuse = count;
+                }
+            }
             Step::FailSecrets(count) => self.fail_secrets = count,
             Step::FailLookups(count) => self.fail_lookups = count,
             Step::FailReads(count) => self.fail_reads = count,
@@ -231,6 +238,7 @@ impl World {
         // A lookup that fails at the start would end the new one.
         self.fail_lookups = 0;
         self.refuse = 0;
+        self.let_in = false;
         let marks = self.machine.marks();
         self.before
             .push((*self.machine.counters(), self.emitted.len()));
@@ -368,6 +376,7 @@ impl World {
             Command::Connect => Frame::connected(),
             Command::Subscribe => {
                 self.subscribed = true;
+                self.let_in = true;
                 // A new connection is not sent what the old one was.
                 self.last_message = None;
                 self.subscribed_first = self.subscribed_first.or(Some(self.wall()));
