@@ -14,6 +14,8 @@ pub(crate) struct Run {
     output: Option<PathBuf>,
     /// The exit status that is success.
     status: i32,
+    /// Whether its words on standard error are thrown away.
+    silent: bool,
 }
 
 /// Times in seconds.
@@ -36,6 +38,7 @@ impl Run {
             environment: Vec::new(),
             output: None,
             status: 0,
+            silent: false,
         }
     }
 
@@ -109,6 +112,12 @@ impl Run {
         run.arguments
             .extend(["--topic", "sessionTopic"].map(str::to_owned));
         Some(run)
+    }
+
+    /// Without its words on standard error.
+    pub(crate) fn silent(mut self) -> Self {
+        self.silent = true;
+        self
     }
 
     /// With its output in a file.
@@ -192,6 +201,9 @@ impl Run {
         command
             .stdin(Stdio::null())
             .stdout(output.map_or_else(Stdio::null, Stdio::from));
+        if self.silent {
+            command.stderr(Stdio::null());
+        }
         command
     }
 

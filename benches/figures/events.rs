@@ -40,17 +40,12 @@ pub(crate) fn figures(figures: &mut Figures) {
 /// The command that takes this many events.
 fn subscribe(node: &Node, events: u64, more: &[&str]) -> Run {
     let count = events.to_string();
-    let mut arguments = vec![
-        "ise",
-        "pxgrid",
-        "subscribe",
-        "--quiet",
-        "--topic",
-        "session",
-    ];
+    let mut arguments = vec!["ise", "pxgrid", "subscribe", "--topic", "session"];
     arguments.extend(["--count", &count]);
     arguments.extend(more);
-    Run::netapi(&arguments).against_pxgrid(&node.server)
+    Run::netapi(&arguments)
+        .against_pxgrid(&node.server)
+        .silent()
 }
 
 /// Events a second, from the subscription to the program's end.
