@@ -352,7 +352,7 @@ impl LabSession {
         addresses
     }
 
-    /// Port on the NAS; empty in a partial row.
+    /// Port on the NAS, a stack of at most eight switches; empty in a partial row.
     pub fn port(&self) -> String {
         if self.is_sparse() {
             return String::new();
@@ -360,7 +360,7 @@ impl LabSession {
         match self.nas.kind() {
             Access::Wired => format!(
                 "GigabitEthernet{}/0/{}",
-                1 + self.port / 48,
+                1 + self.port / 48 % 8,
                 1 + (self.port + 4) % 48
             ),
             Access::Wireless => "capwap_9000000b".to_owned(),

@@ -165,11 +165,11 @@ mod tests {
             r#"{"a":1"#,
             r#"{"a":1,}"#,
             r#"{"a" 1}"#,
-            r#"{a:1}"#,
+            r"{a:1}",
             r#"{"a":1} 2"#,
             r#"{"a":1 "b":2}"#,
             r#"{"a":[1}"#,
-            r#"{1:1}"#,
+            r"{1:1}",
         ];
         for text in wrong {
             assert!(Members::parse(text).is_err(), "{text}");
