@@ -34,5 +34,6 @@ mod subscribe_events;
 mod subscribe_faults;
 mod subscribe_publish;
 mod subscribe_scripts;
+mod subscribe_truth;
 mod support;
 mod tls;
