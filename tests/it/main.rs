@@ -35,5 +35,6 @@ mod subscribe_faults;
 mod subscribe_publish;
 mod subscribe_scripts;
 mod subscribe_truth;
+mod subscribe_truth_kill;
 mod support;
 mod tls;
