@@ -36,5 +36,6 @@ mod subscribe_publish;
 mod subscribe_scripts;
 mod subscribe_truth;
 mod subscribe_truth_kill;
+mod subscribe_truth_callbacks;
 mod support;
 mod tls;
