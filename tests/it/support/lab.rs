@@ -74,6 +74,25 @@ impl TestLab {
         Running::start(command)
     }
 
+    /// The same, by a shell that does `first` and then becomes the program.
+    pub(crate) fn start_after(&self, first: &str, arguments: &[&str]) -> Running {
+        let program = super::process();
+        let mut command = std::process::Command::new("/bin/sh");
+        command
+            .args(["-c", &format!("{first}; exec \"$0\" ise pxgrid \"$@\"")])
+            .arg(program.get_program())
+            .args(arguments)
+            .env_clear()
+            .envs(
+                program
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .envs(self.lab.environment())
+            .stdin(std::process::Stdio::null());
+        Running::start(command)
+    }
+
     /// An order to the running lab, as `lab up` takes them.
     pub(crate) fn order(&self, line: &str) {
         self.lab.order(line).expect("an order");
@@ -84,14 +103,18 @@ impl TestLab {
         self.lab.events().truth()
     }
 
-    /// Publishes to whoever is subscribed, which somebody must be: "subscribed" is said when the frame was sent, and the lab may not
-    /// have read it yet.
-    pub(crate) fn publish(&self, topic: &str, body: &serde_json::Value) {
-        super::wait_for("a subscription in the lab", || {
-            let entries = self.entries();
-            let mut frames = entries.iter();
-            frames.any(|entry| entry.method == "SUBSCRIBE" && entry.path == topic)
+    /// Waits until that many subscriptions of a topic have reached the lab: "subscribed" is said when the frame is on its way.
+    pub(crate) fn listened_to(&self, topic: &str, times: usize) {
+        let frame = format!("SUBSCRIBE {topic}");
+        super::wait_for(&frame, || {
+            let requests = self.requests();
+            requests.iter().filter(|line| **line == frame).count() >= times
         });
+    }
+
+    /// Publishes on a topic that somebody subscribed to.
+    pub(crate) fn publish(&self, topic: &str, body: &serde_json::Value) {
+        self.listened_to(topic, 1);
         self.lab.events().publish(topic, body);
     }
 

@@ -68,6 +68,12 @@ impl Running {
         self.out.now()
     }
 
+    /// Lines of standard output so far, but for the first `from`.
+    pub(crate) fn out_from(&self, from: usize) -> Vec<String> {
+        let seen = self.out.seen.lock().unwrap();
+        seen.get(from..).unwrap_or_default().to_vec()
+    }
+
     /// Lines of standard error so far.
     pub(crate) fn err(&self) -> Vec<String> {
         self.err.now()
