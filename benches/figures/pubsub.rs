@@ -158,7 +158,7 @@ fn send(connection: &mut Connection, opcode: u8, payload: &[u8]) -> std::io::Res
 fn websocket(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
     out.push(0x80 | opcode);
     if let Ok(short @ 0..126) = u8::try_from(payload.len()) {
-        out.push(short)
+        out.push(short);
     } else {
         out.push(126);
         out.extend_from_slice(&u16::try_from(payload.len()).unwrap().to_be_bytes());

@@ -191,7 +191,9 @@ fn a_disk_that_takes_no_more_ends_it_and_the_next_run_lacks_nothing() {
     wait_for("what the full disk held up", || {
         let lines = running.out_from(seen);
         seen += lines.len();
-        lines.iter().for_each(|line| account.note(line));
+        for line in &lines {
+            account.note(line);
+        }
         account.lacks(&wanted).is_empty()
     });
     stop(running);

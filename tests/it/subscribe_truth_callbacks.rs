@@ -181,7 +181,9 @@ fn examine(lab: &TestLab, number: usize, case: &Case) {
     logged.lines().for_each(|line| account.note(line));
     // An event that was read and then failed stands in both.
     let mut letters_account = Account::default();
-    letters.iter().for_each(|line| letters_account.note(line));
+    for line in &letters {
+        letters_account.note(line);
+    }
     let wanted = published(lab, since);
     let lacks = match case.outcome {
         // Success is the callback's word; there is nothing to look at.

@@ -129,7 +129,9 @@ fn a_hundred_kills_lose_nothing() {
     wait_for("what is still to be handed over", || {
         let lines = running.out_from(seen);
         seen += lines.len();
-        lines.iter().for_each(|line| account.note(line));
+        for line in &lines {
+            account.note(line);
+        }
         account.lacks(&wanted).is_empty()
     });
     stop(running);

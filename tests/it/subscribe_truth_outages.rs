@@ -32,7 +32,9 @@ fn follows(trouble: impl FnOnce(&TestLab, &Running), said: &[&str]) {
     wait_for("all that was published", || {
         let lines = running.out_from(seen);
         seen += lines.len();
-        lines.iter().for_each(|line| account.note(line));
+        for line in &lines {
+            account.note(line);
+        }
         account.lacks(&wanted).is_empty()
     });
     let out = stop(running);
