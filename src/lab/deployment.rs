@@ -224,7 +224,7 @@ impl Lab {
         &self.directory
     }
 
-    /// Carries out an order to the running lab; answers what was done, in a few words. See [`orders`](super::orders).
+    /// Carries out an order to the running lab; answers what was done, in a few words. See [`orders`].
     pub fn order(&self, line: &str) -> Result<String> {
         orders::carry_out(&self.faults, self.pxgrid.len(), line)
     }
