@@ -1,77 +1,8 @@
-//! What holds for every record, and two tests for the eye and the watch.
+//! What holds for every record.
 
 use proptest::prelude::*;
 
 use super::*;
-
-/// For looking at: `cargo test --lib render::tests::look -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints for the eye"]
-#[allow(clippy::print_stdout)]
-fn look() {
-    for width in [80, 200] {
-        println!("{}", list(on_terminal(style(), width), &nasty()));
-    }
-    println!(
-        "{}",
-        render(on_terminal(style(), 80), Shape::Single, &nasty()[5..7])
-    );
-    println!(
-        "{}",
-        list(on_terminal(formatted(Format::Json), 80), &nasty()[5..7])
-    );
-    println!(
-        "{}",
-        list(on_terminal(formatted(Format::Yaml), 80), &nasty()[5..7])
-    );
-}
-
-/// For measuring: `cargo test --release --lib render::tests::speed -- --ignored --nocapture`.
-#[test]
-#[ignore = "measures"]
-#[allow(clippy::print_stdout)]
-fn speed() {
-    let names: Vec<String> = (0..9).map(|n| format!("some_field_{n}")).collect();
-    let columns: Vec<Column> = (0..9)
-        .map(|n| {
-            column(
-                "TITLE",
-                [
-                    "some_field_0",
-                    "some_field_1",
-                    "some_field_2",
-                    "some_field_3",
-                    "some_field_4",
-                    "some_field_5",
-                    "some_field_6",
-                    "some_field_7",
-                    "some_field_8",
-                ][n],
-            )
-        })
-        .collect();
-    let fields: Fields = names
-        .iter()
-        .map(|name| (name.as_str(), Value::Text("C8:5B:76:C6:59:62".to_owned())))
-        .collect();
-    let record = Record::Fields(fields);
-    for format in [
-        Format::Csv,
-        Format::Tsv,
-        Format::Json,
-        Format::Jsonl,
-        Format::Yaml,
-    ] {
-        let mut renderer =
-            Renderer::new(formatted(format), columns.clone(), Shape::List, io::sink()).unwrap();
-        let start = std::time::Instant::now();
-        for _ in 0..200_000 {
-            let _ = renderer.record(&record).unwrap();
-        }
-        renderer.finish().unwrap();
-        println!("{format}: {:?}", start.elapsed());
-    }
-}
 
 fn any_record() -> impl Strategy<Value = Record> {
     let cell = prop_oneof![any::<String>(), "[=+@\\\\\t\n\r\",'-]{0,4}"];
