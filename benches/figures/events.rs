@@ -26,17 +26,6 @@ fn main() {
 }
 "#;
 
-/// All of them.
-pub(crate) fn figures(figures: &mut Figures) {
-    printed(figures);
-    callbacks(figures);
-    for spool in [false, true] {
-        latency(figures, spool);
-    }
-    memory_printing(figures);
-    memory_waiting(figures);
-}
-
 /// The command that takes this many events.
 fn subscribe(node: &Node, events: u64, more: &[&str]) -> Run {
     let count = events.to_string();
@@ -62,7 +51,8 @@ fn best_rate(rounds: u32, node: &Node, run: &Run, events: u64) -> f64 {
         .fold(0.0, f64::max)
 }
 
-fn printed(figures: &mut Figures) {
+/// Events printed a second, beside px-subscribe.
+pub(crate) fn printed(figures: &mut Figures) {
     const OURS: u64 = 1_000_000;
     const THEIRS: u64 = 20_000;
     let node = |events| {
@@ -94,7 +84,8 @@ fn printed(figures: &mut Figures) {
     );
 }
 
-fn callbacks(figures: &mut Figures) {
+/// Callbacks a second, beside a bare loop.
+pub(crate) fn callbacks(figures: &mut Figures) {
     const EVENTS: u64 = 2_000;
     let node = Node::start(Plan {
         events: EVENTS,
@@ -145,7 +136,14 @@ fn bare_loop(script: &Path, events: u64) -> f64 {
     events / began.elapsed().as_secs_f64()
 }
 
-fn latency(figures: &mut Figures, spool: bool) {
+/// From sent to callback started, without and with a durable spool.
+pub(crate) fn latency(figures: &mut Figures) {
+    for spool in [false, true] {
+        started_after(figures, spool);
+    }
+}
+
+fn started_after(figures: &mut Figures, spool: bool) {
     const EVENTS: u64 = 500;
     let node = Node::start(Plan {
         events: EVENTS,
@@ -186,6 +184,12 @@ fn latency(figures: &mut Figures, spool: bool) {
         "sent -> callback started at 50 events/s, 99 of 100 within"
     };
     figures.line(what, late[late.len() * 99 / 100 - 1], 10.0, "ms");
+}
+
+/// Peak memory: many sessions printed, many events waiting.
+pub(crate) fn memory(figures: &mut Figures) {
+    memory_printing(figures);
+    memory_waiting(figures);
 }
 
 fn memory_printing(figures: &mut Figures) {

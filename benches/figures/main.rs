@@ -23,6 +23,20 @@ use server::{Body, Server};
 /// Rows of the timed list: 81 MB.
 const ROWS: u64 = 200_000;
 
+/// The groups by name, in the order of the README.
+const GROUPS: [(&str, fn(&mut Figures)); 10] = [
+    ("start-up", start_up),
+    ("big-list", big_list),
+    ("slow-link", slow_link),
+    ("pxgrid-list", pxgrid_list),
+    ("memory", memory),
+    ("size", size),
+    ("printed", events::printed),
+    ("callbacks", events::callbacks),
+    ("latency", events::latency),
+    ("waiting", events::memory),
+];
+
 struct Figures {
     missed: u32,
 }
@@ -44,16 +58,20 @@ fn main() {
         return;
     }
     let mut figures = Figures { missed: 0 };
-    // `cargo bench --bench figures -- events`: those alone.
-    if !std::env::args().any(|arg| arg == "events") {
-        start_up(&mut figures);
-        big_list(&mut figures);
-        slow_link(&mut figures);
-        pxgrid_list(&mut figures);
-        memory(&mut figures);
-        size(&mut figures);
+    // `cargo bench --bench figures -- printed callbacks`: those alone.
+    let named: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    let known: Vec<&str> = GROUPS.iter().map(|(name, _)| *name).collect();
+    if let Some(unknown) = named.iter().find(|name| !known.contains(&name.as_str())) {
+        panic!("there are no figures '{unknown}', but {}", known.join(", "));
     }
-    events::figures(&mut figures);
+    for (name, group) in GROUPS {
+        if named.is_empty() || named.iter().any(|wanted| wanted == name) {
+            group(&mut figures);
+        }
+    }
     std::process::exit(i32::from(figures.missed > 0));
 }
 

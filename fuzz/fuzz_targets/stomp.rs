@@ -13,7 +13,7 @@ fn read(bytes: &[u8], reading: Reading, cut: usize) -> (Vec<Frame>, Option<Malfo
     let mut decoder = Decoder::new(reading).max_body(MAX_BODY);
     let mut frames = Vec::new();
     for piece in bytes.chunks(cut.max(1)) {
-        decoder.push(piece);
+        decoder.push(piece.to_vec());
         loop {
             match decoder.next_frame() {
                 Ok(Some(frame)) => frames.push(frame),

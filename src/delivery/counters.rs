@@ -48,7 +48,12 @@ impl Counters {
 
     /// An event that was received at `since` was delivered.
     pub fn delivered(&self, since: Timestamp) {
-        self.delivered.fetch_add(1, Relaxed);
+        self.delivered_together(1, since);
+    }
+
+    /// So many events were delivered, the oldest of which was received at `since`.
+    pub fn delivered_together(&self, events: u64, since: Timestamp) {
+        self.delivered.fetch_add(events, Relaxed);
         self.max_lag
             .fetch_max(millis(lag(since.as_millisecond())), Relaxed);
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use futures_util::future::poll_immediate;
 use futures_util::{SinkExt, StreamExt};
 use reqwest::Url;
 use secrecy::ExposeSecret;
@@ -32,6 +33,9 @@ const MAX_MESSAGE: usize = MAX_BODY + 64 * 1024;
 /// How much is read at once: two records of TLS. What is more is made zero before each read and never filled.
 const READ_AT_ONCE: usize = 32 * 1024;
 
+/// How much is handed on at once, in bytes of bodies, when more has come already.
+const BATCH: usize = 64 * 1024;
+
 /// How long one frame may take to be written: the server's own patience with us.
 const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -51,6 +55,8 @@ pub enum Incoming {
 pub struct Socket {
     stream: WebSocketStream<TlsStream<TcpStream>>,
     decoder: Decoder,
+    /// The connection is over, to be said after what came before.
+    over: Option<Error>,
     host: String,
     seen: Seen,
 }
@@ -87,34 +93,62 @@ impl Socket {
         Ok(Self {
             stream,
             decoder: Decoder::new(Reading::Server),
+            over: None,
             host,
             seen,
         })
     }
 
-    /// Waits for what comes next; pings are answered meanwhile. Safe to drop and to call again.
+    /// Waits for what comes next, and gives it with what has come behind it already, up to a bound; never nothing. Pings are answered
+    /// meanwhile. Safe to drop and to call again.
     ///
     /// Errors: the connection is over, and why.
-    pub async fn receive(&mut self) -> Result<Incoming> {
-        loop {
-            let frame = self.decoder.next_frame().map_err(|error| {
-                Error::new(
-                    Kind::Malformed,
-                    format!("{} sent a malformed STOMP frame: {error}", self.host),
-                )
-                .host(&self.host)
-            })?;
-            if let Some(frame) = frame {
-                return Ok(Incoming::Frame(frame));
+    pub async fn receive(&mut self) -> Result<Vec<Incoming>> {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while bytes < BATCH && self.over.is_none() {
+            match self.decoder.next_frame() {
+                Ok(Some(frame)) => {
+                    bytes += frame.body.len();
+                    batch.push(Incoming::Frame(frame));
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.over = Some(
+                        Error::new(
+                            Kind::Malformed,
+                            format!("{} sent a malformed STOMP frame: {error}", self.host),
+                        )
+                        .host(&self.host),
+                    );
+                    break;
+                }
             }
-            match self.stream.next().await {
-                Some(Ok(Message::Binary(bytes))) => self.decoder.push(&bytes),
-                Some(Ok(Message::Text(text))) => self.decoder.push(text.as_bytes()),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(Incoming::Heard),
-                Some(Ok(Message::Close(reason))) => return Err(self.closed(reason.as_ref())),
+            // Nothing is waited for once something has come: a caller that drops this loses nothing.
+            let message = if batch.is_empty() {
+                self.stream.next().await
+            } else {
+                match poll_immediate(self.stream.next()).await {
+                    Some(message) => message,
+                    None => break,
+                }
+            };
+            match message {
+                Some(Ok(Message::Binary(bytes))) => self.decoder.push(bytes),
+                Some(Ok(Message::Text(text))) => self.decoder.push(text),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => batch.push(Incoming::Heard),
+                Some(Ok(Message::Close(reason))) => self.over = Some(self.closed(reason.as_ref())),
                 Some(Ok(Message::Frame(_))) => {}
-                Some(Err(error)) => return Err(broken(&self.host, &error, &self.seen)),
-                None => return Err(self.closed(None)),
+                Some(Err(error)) => self.over = Some(broken(&self.host, &error, &self.seen)),
+                None => self.over = Some(self.closed(None)),
+            }
+        }
+        match self.over.take() {
+            Some(error) if batch.is_empty() => Err(error),
+            over => {
+                self.over = over;
+                Ok(batch)
             }
         }
     }

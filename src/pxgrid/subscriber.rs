@@ -82,6 +82,8 @@ pub struct Subscriber {
     parts: mpsc::Receiver<(u64, Part)>,
     give_parts: mpsc::Sender<(u64, Part)>,
     update: Update,
+    /// Empty between two inputs; kept for its room.
+    actions: Vec<Action>,
     dice: RandomState,
     thrown: u64,
 }
@@ -124,6 +126,7 @@ impl Subscriber {
             parts,
             give_parts,
             update: Update::default(),
+            actions: Vec::new(),
             dice: RandomState::new(),
             thrown: 0,
         };
@@ -192,26 +195,37 @@ impl Subscriber {
     fn heard(&mut self, first: LinkEvent) {
         let mut bytes = 0;
         let mut next = Some(first);
+        // What is taken together came together.
+        let moment = self.moment();
         while let Some(event) = next {
-            let input = match event {
-                LinkEvent::Opened => Input::Connected,
-                LinkEvent::NotOpened(error) => Input::ConnectFailed {
-                    refused: matches!(error.http_status(), Some(401 | 403)),
-                    error,
-                },
-                LinkEvent::Incoming(Incoming::Heard) => Input::Heard,
-                LinkEvent::Incoming(Incoming::Frame(frame)) => {
-                    bytes += frame.body.len();
-                    Input::Frame(frame)
+            match event {
+                LinkEvent::Opened => self.feed_at(moment, Input::Connected),
+                LinkEvent::NotOpened(error) => {
+                    let refused = matches!(error.http_status(), Some(401 | 403));
+                    self.feed_at(moment, Input::ConnectFailed { error, refused });
                 }
-                LinkEvent::Closed(error) => Input::Closed(error),
-            };
-            self.feed(input);
+                LinkEvent::Incoming(batch) => {
+                    for incoming in batch {
+                        bytes += self.incoming(moment, incoming);
+                    }
+                }
+                LinkEvent::Closed(error) => self.feed_at(moment, Input::Closed(error)),
+            }
             if bytes >= PORTION {
                 break;
             }
             next = self.link.as_mut().and_then(Link::try_next);
         }
+    }
+
+    /// Feeds one frame, and gives the length of its body.
+    fn incoming(&mut self, moment: Moment, incoming: Incoming) -> usize {
+        let (length, input) = match incoming {
+            Incoming::Heard => (0, Input::Heard),
+            Incoming::Frame(frame) => (frame.body.len(), Input::Frame(frame)),
+        };
+        self.feed_at(moment, input);
+        length
     }
 
     fn stepped(&mut self, done: Done) {
@@ -255,17 +269,28 @@ impl Subscriber {
     }
 
     fn feed(&mut self, input: Input) {
+        let moment = self.moment();
+        self.feed_at(moment, input);
+    }
+
+    fn moment(&mut self) -> Moment {
         self.thrown = self.thrown.wrapping_add(1);
         let mut hasher = self.dice.build_hasher();
         hasher.write_u64(self.thrown);
-        let moment = Moment {
+        Moment {
             elapsed: self.started.elapsed(),
             wall: now(),
             random: u32::try_from(hasher.finish() >> 32).unwrap_or_default(),
-        };
-        for action in self.machine.handle(moment, input) {
+        }
+    }
+
+    fn feed_at(&mut self, moment: Moment, input: Input) {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.machine.handle(moment, input, &mut actions);
+        for action in actions.drain(..) {
             self.act(action);
         }
+        self.actions = actions;
     }
 
     fn act(&mut self, action: Action) {

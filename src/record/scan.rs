@@ -181,6 +181,29 @@ impl Want {
     }
 }
 
+/// Where the string ends whose opening quote stands at `at`; `None` when it is cut.
+pub(crate) fn string_end(bytes: &[u8], at: usize) -> Result<Option<usize>, Fault> {
+    let (end, closed) = string_rest(bytes, at + 1)?;
+    Ok(closed.then_some(end))
+}
+
+/// Where the whole value that begins at `at` ends; `None` when it is cut. For text that is there in full.
+pub(crate) fn value_end(bytes: &[u8], at: usize) -> Result<Option<usize>, Fault> {
+    match bytes.get(at) {
+        Some(b'"') => string_end(bytes, at),
+        Some(b'{' | b'[') => {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let end = Scanner::default().resume(rest).map_err(|fault| Fault {
+                at: at + fault.at,
+                ..fault
+            })?;
+            Ok(end.map(|end| at + end))
+        }
+        Some(_) => plain(bytes, at),
+        None => Ok(None),
+    }
+}
+
 /// The first byte at or after `at` that is no white space.
 pub(crate) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {

@@ -27,7 +27,7 @@ fn a_subscriber_sees_every_session_event_in_order() {
         assert_eq!(connected.header("version"), Some("1.2"));
         client.subscribe("my-id", SESSION, None).await;
         let first = client.frame(Command::Message).await;
-        let names: Vec<&str> = first.headers.iter().map(|(name, _)| &**name).collect();
+        let names: Vec<&str> = first.headers.iter().map(|(name, _)| name).collect();
         assert_eq!(
             names,
             [
@@ -172,7 +172,7 @@ fn unsubscribing_and_leaving_end_the_messages() {
         client.subscribe("a", ANC, None).await;
         client.subscribe("b", SESSION, None).await;
         let mut frame = Frame::unsubscribe("a");
-        frame.headers.push(("receipt".into(), "r".into()));
+        frame.headers.push("receipt", "r");
         client.send(&frame).await;
         client.frame(Command::Receipt).await;
         lab.events().publish(ANC, &json!({}));
@@ -189,7 +189,7 @@ fn nonsense_is_answered_and_ends_the_connection() {
     let lab = lab(&[], "0");
     block_on(async {
         let no_id = Frame {
-            headers: vec![("destination".into(), ANC.into())],
+            headers: [("destination", ANC)].into_iter().collect(),
             ..Frame::unsubscribe("x")
         };
         for bytes in [
@@ -253,7 +253,7 @@ fn every_topic_has_its_events() {
             }
             assert!(!came.unwrap().as_object().unwrap().is_empty(), "{topic}");
             let mut frame = Frame::unsubscribe(topic);
-            frame.headers.push(("receipt".into(), "r".into()));
+            frame.headers.push("receipt", "r");
             client.send(&frame).await;
             while client.any_frame().await.command != Command::Receipt {}
         }
@@ -300,7 +300,7 @@ fn a_flood_comes_in_order_and_leaves_room_for_the_rest() {
         let mut client = open(&lab, 1).await.ok().unwrap();
         client.subscribe("f", SESSION, None).await;
         let mut frame = Frame::subscribe("a", ANC, None);
-        frame.headers.push(("receipt".into(), "r".into()));
+        frame.headers.push("receipt", "r");
         client.send(&frame).await;
         let (mut expected, mut receipt, mut status) = (0_u64, false, false);
         while expected < 3_000 || !receipt || !status {

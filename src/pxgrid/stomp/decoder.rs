@@ -5,10 +5,11 @@
 
 use std::fmt;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use memchr::{memchr, memchr2};
 
-use super::{Command, Frame, MAX_BODY, MAX_HEADERS, MAX_LINE};
+use super::unread::Unread;
+use super::{Command, Frame, Headers, MAX_BODY, MAX_HEADERS, MAX_LINE};
 use crate::error::{Error, Kind};
 
 /// What is wrong with a frame.
@@ -85,14 +86,14 @@ enum Part {
 #[derive(Debug)]
 struct Head {
     command: Command,
-    headers: Vec<(String, String)>,
+    headers: Headers,
 }
 
 /// Bytes in, frames out. See the module's documentation.
 #[derive(Debug)]
 pub struct Decoder {
-    buffer: BytesMut,
-    /// How much of the buffer was searched in vain for the end of the current part.
+    unread: Unread,
+    /// How much of that was searched in vain for the end of the current part.
     searched: usize,
     part: Part,
     reading: Reading,
@@ -104,7 +105,7 @@ impl Decoder {
     /// A decoder with the default bound of [`MAX_BODY`] for bodies.
     pub fn new(reading: Reading) -> Self {
         Self {
-            buffer: BytesMut::new(),
+            unread: Unread::default(),
             searched: 0,
             part: Part::Command,
             reading,
@@ -121,9 +122,9 @@ impl Decoder {
     }
 
     /// Takes bytes as they came. Call [`next_frame`](Self::next_frame) until it gives `None` before the next push, or they pile up.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: impl Into<Bytes>) {
         if self.failed.is_none() {
-            self.buffer.extend_from_slice(bytes);
+            self.unread.push(bytes.into());
         }
     }
 
@@ -134,13 +135,13 @@ impl Decoder {
         }
         self.advance().inspect_err(|malformed| {
             self.failed = Some(*malformed);
-            self.buffer = BytesMut::new();
+            self.unread = Unread::default();
         })
     }
 
     /// Whether a frame was begun and is not whole yet.
     pub fn is_mid_frame(&self) -> bool {
-        !matches!(self.part, Part::Command) || !self.buffer.is_empty()
+        !matches!(self.part, Part::Command) || !self.unread.bytes().is_empty()
     }
 
     fn advance(&mut self) -> Result<Option<Frame>, MalformedFrame> {
@@ -150,7 +151,7 @@ impl Decoder {
                     let Some(end) = self.line_end()? else {
                         return Ok(None);
                     };
-                    let line = line(&self.buffer, end);
+                    let line = line(self.unread.bytes(), end);
                     if !line.is_empty() {
                         let command = std::str::from_utf8(line)
                             .ok()
@@ -158,17 +159,17 @@ impl Decoder {
                             .ok_or(MalformedFrame::UnknownCommand)?;
                         self.part = Part::Headers(Head {
                             command,
-                            headers: Vec::with_capacity(8),
+                            headers: Headers::with_room(),
                         });
                     }
-                    self.buffer.advance(end + 1);
+                    self.unread.advance(end + 1);
                 }
                 Part::Headers(mut head) => {
                     let Some(end) = self.line_end()? else {
                         self.part = Part::Headers(head);
                         return Ok(None);
                     };
-                    let line = line(&self.buffer, end);
+                    let line = line(self.unread.bytes(), end);
                     if line.is_empty() {
                         let length = self.content_length(&head)?;
                         self.part = Part::Body(head, length);
@@ -178,10 +179,10 @@ impl Decoder {
                         }
                         let unescaped =
                             self.reading == Reading::Server && head.command.has_escapes();
-                        head.headers.push(header(line, unescaped)?);
+                        header(line, unescaped, &mut head.headers)?;
                         self.part = Part::Headers(head);
                     }
-                    self.buffer.advance(end + 1);
+                    self.unread.advance(end + 1);
                 }
                 Part::Body(head, length) => {
                     let Some(body) = self.body(length)? else {
@@ -200,19 +201,19 @@ impl Decoder {
 
     /// Where the line ends that the buffer begins with.
     fn line_end(&mut self) -> Result<Option<usize>, MalformedFrame> {
-        let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+        let unsearched = self.unread.bytes().get(self.searched..).unwrap_or_default();
         let found = memchr2(b'\n', 0, unsearched).map(|at| at + self.searched);
         let Some(end) = found else {
-            if self.buffer.len() > MAX_LINE {
+            if self.unread.bytes().len() > MAX_LINE {
                 return Err(MalformedFrame::LineTooLong);
             }
-            self.searched = self.buffer.len();
+            self.searched = self.unread.bytes().len();
             return Ok(None);
         };
         if end > MAX_LINE {
             return Err(MalformedFrame::LineTooLong);
         }
-        if self.buffer.get(end) == Some(&0) {
+        if self.unread.bytes().get(end) == Some(&0) {
             return Err(MalformedFrame::NulInHeader);
         }
         self.searched = 0;
@@ -220,11 +221,7 @@ impl Decoder {
     }
 
     fn content_length(&self, head: &Head) -> Result<Option<usize>, MalformedFrame> {
-        let Some((_, value)) = head
-            .headers
-            .iter()
-            .find(|(name, _)| name == "content-length")
-        else {
+        let Some(value) = head.headers.get("content-length") else {
             return Ok(None);
         };
         // Not plain `parse`: it would take a sign.
@@ -239,29 +236,29 @@ impl Decoder {
 
     fn body(&mut self, length: Option<usize>) -> Result<Option<Bytes>, MalformedFrame> {
         let end = if let Some(length) = length {
-            match self.buffer.get(length) {
+            match self.unread.bytes().get(length) {
                 None => {
-                    self.buffer.reserve(length + 1 - self.buffer.len());
+                    self.unread.expect(length + 1);
                     return Ok(None);
                 }
                 Some(0) => length,
                 Some(_) => return Err(MalformedFrame::NoNulAfterBody),
             }
         } else {
-            let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+            let unsearched = self.unread.bytes().get(self.searched..).unwrap_or_default();
             let found = memchr(0, unsearched).map(|at| at + self.searched);
-            if found.unwrap_or(self.buffer.len()) > self.max_body {
+            if found.unwrap_or(self.unread.bytes().len()) > self.max_body {
                 return Err(MalformedFrame::BodyTooLong);
             }
             let Some(end) = found else {
-                self.searched = self.buffer.len();
+                self.searched = self.unread.bytes().len();
                 return Ok(None);
             };
             self.searched = 0;
             end
         };
-        let body = self.buffer.split_to(end).freeze();
-        self.buffer.advance(1);
+        let body = self.unread.split_to(end);
+        self.unread.advance(1);
         Ok(Some(body))
     }
 }
@@ -272,25 +269,24 @@ fn line(buffer: &[u8], end: usize) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-fn header(line: &[u8], unescaped: bool) -> Result<(String, String), MalformedFrame> {
+/// Reads one header line into `headers`.
+fn header(line: &[u8], unescaped: bool, headers: &mut Headers) -> Result<(), MalformedFrame> {
     let line = std::str::from_utf8(line).map_err(|_| MalformedFrame::NotUtf8)?;
     // Values hold colons (node names with ports, times, filters): only the first one separates.
     let (name, value) = line.split_once(':').ok_or(MalformedFrame::NoHeaderName)?;
     if name.is_empty() {
         return Err(MalformedFrame::NoHeaderName);
     }
-    if unescaped {
-        Ok((unescape(name)?, unescape(value)?))
+    if unescaped && memchr(b'\\', line.as_bytes()).is_some() {
+        headers.push(&unescape(name)?, &unescape(value)?);
     } else {
-        Ok((name.to_owned(), value.to_owned()))
+        headers.push(name, value);
     }
+    Ok(())
 }
 
 /// Undoes the escapes of STOMP 1.2, "Value Encoding".
 fn unescape(text: &str) -> Result<String, MalformedFrame> {
-    if !text.contains('\\') {
-        return Ok(text.to_owned());
-    }
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars();
     while let Some(character) = characters.next() {

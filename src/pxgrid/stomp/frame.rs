@@ -6,7 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::MAX_SENT_LINE;
+use super::{Headers, MAX_SENT_LINE};
 use crate::error::{Error, Result};
 
 /// A frame's command (STOMP 1.2, "Client Frames" and "Server Frames"). Transactions and acknowledgements are not in pxGrid's
@@ -94,8 +94,8 @@ impl fmt::Display for Command {
 pub struct Frame {
     /// What it is.
     pub command: Command,
-    /// Names and values in order; of repeated names the first counts ([`Frame::header`]).
-    pub headers: Vec<(String, String)>,
+    /// Its headers.
+    pub headers: Headers,
     /// The body's octets; pxGrid's are JSON in UTF-8.
     pub body: Bytes,
 }
@@ -104,10 +104,7 @@ impl Frame {
     fn new(command: Command, headers: &[(&str, &str)]) -> Self {
         Self {
             command,
-            headers: headers
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
+            headers: headers.iter().copied().collect(),
             body: Bytes::new(),
         }
     }
@@ -118,7 +115,7 @@ impl Frame {
     }
 
     fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+        self.headers.push(name, value);
         self
     }
 
@@ -197,10 +194,7 @@ impl Frame {
 
     /// The value of the first header called `name`.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.get(name)
     }
 
     /// The frame's bytes, with its NUL. `content-length` is always written where a body may be.
@@ -211,7 +205,7 @@ impl Frame {
         let mut out = Vec::with_capacity(self.body.len() + 256);
         out.extend_from_slice(self.command.word().as_bytes());
         out.push(b'\n');
-        for (name, value) in &self.headers {
+        for (name, value) in self.headers.iter() {
             if name == "content-length" {
                 continue;
             }

@@ -9,9 +9,12 @@
 
 mod decoder;
 mod frame;
+mod headers;
+mod unread;
 
 pub use decoder::{Decoder, MalformedFrame, Reading};
 pub use frame::{Command, Frame};
+pub use headers::Headers;
 
 /// The longest header line that is written, in bytes without the line end: the server's parser stops at 1,024.
 pub const MAX_SENT_LINE: usize = 1023;

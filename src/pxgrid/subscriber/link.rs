@@ -34,8 +34,8 @@ pub(crate) enum LinkEvent {
     Opened,
     /// It could not be opened; nothing follows.
     NotOpened(Error),
-    /// Something came.
-    Incoming(Incoming),
+    /// Something came, in order.
+    Incoming(Vec<Incoming>),
     /// It ended by itself; nothing follows.
     Closed(Error),
 }
@@ -193,9 +193,9 @@ impl Keeper {
     async fn pump(&mut self, socket: &mut Socket) -> Result<()> {
         let mut ping = interval_at(Instant::now() + self.ping_every, self.ping_every);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut held: Option<Incoming> = None;
+        let mut held: Option<Vec<Incoming>> = None;
         loop {
-            let cost = held.as_ref().map_or(0, cost);
+            let cost = held.as_deref().map_or(0, cost);
             tokio::select! {
                 frame = self.frames.recv() => match frame {
                     Some(frame) => {
@@ -224,11 +224,14 @@ impl Keeper {
     }
 }
 
-/// What an event takes of the queue's room, in kilobytes; a huge frame takes it all.
-fn cost(incoming: &Incoming) -> u32 {
-    let bytes = match incoming {
-        Incoming::Frame(frame) => frame.body.len() + OVERHEAD,
-        Incoming::Heard => 0,
-    };
+/// What a batch takes of the queue's room, in kilobytes; a huge frame takes it all.
+fn cost(batch: &[Incoming]) -> u32 {
+    let bytes: usize = batch
+        .iter()
+        .map(|incoming| match incoming {
+            Incoming::Frame(frame) => frame.body.len() + OVERHEAD,
+            Incoming::Heard => 0,
+        })
+        .sum();
     u32::try_from(bytes / 1024 + 1).unwrap_or(ROOM).min(ROOM)
 }

@@ -58,7 +58,7 @@ impl Peer {
                 .await
                 .unwrap()
             {
-                Some(Ok(Message::Binary(bytes))) => self.decoder.push(&bytes),
+                Some(Ok(Message::Binary(bytes))) => self.decoder.push(bytes),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 other => panic!("{other:?}"),
             }

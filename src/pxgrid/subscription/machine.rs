@@ -10,6 +10,7 @@
 
 mod reads;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::notice::{Counters, Notice, Why};
@@ -54,6 +55,8 @@ pub struct Subscription {
     topics: Vec<Topic>,
     nodes: Vec<Node>,
     at: usize,
+    /// The name of the node that was tried last.
+    node: Arc<str>,
     /// How many nodes failed in a row since the lookup.
     failed: usize,
     /// How many tries failed in a row.
@@ -82,6 +85,7 @@ impl Subscription {
             topics: Vec::new(),
             nodes: Vec::new(),
             at: 0,
+            node: Arc::default(),
             failed: 0,
             tries: 0,
             lookups: 0,
@@ -119,26 +123,26 @@ impl Subscription {
         self.topics.iter().all(|topic| topic.reads.is_idle())
     }
 
-    /// Takes what happened and gives what to do, in order. Inputs that fit no longer (a late timer, an answer to a dropped read) do nothing.
-    pub fn handle(&mut self, now: Moment, input: Input) -> Vec<Action> {
-        let mut out = Vec::new();
+    /// Takes what happened and appends what to do to `out`, in order. Inputs that fit no longer (a late timer, an answer to a dropped
+    /// read) do nothing.
+    pub fn handle(&mut self, now: Moment, input: Input, out: &mut Vec<Action>) {
         match (input, self.phase) {
             (_, Phase::Done) => {}
-            (Input::StopRequested, _) => self.stop(&mut out),
-            (Input::Started, Phase::Idle) => self.look_up(&mut out),
+            (Input::StopRequested, _) => self.stop(out),
+            (Input::Started, Phase::Idle) => self.look_up(out),
             (
                 Input::LookedUp {
                     destinations,
                     nodes,
                 },
                 Phase::LookingUp,
-            ) => self.looked_up(destinations, nodes, &mut out),
+            ) => self.looked_up(destinations, nodes, out),
             (Input::LookupFailed(error), Phase::LookingUp) => {
                 if self.lookups == 0 {
-                    self.finish(Some(error), &mut out);
+                    self.finish(Some(error), out);
                 } else {
                     out.push(Action::Say(Notice::LookupFailed(error)));
-                    self.pause(true, self.options.lookup_pause, &mut out);
+                    self.pause(true, self.options.lookup_pause, out);
                 }
             }
             (Input::SecretGot, Phase::Fetching) => {
@@ -149,7 +153,7 @@ impl Subscription {
             }
             (Input::SecretFailed(error), Phase::Fetching)
             | (Input::Closed(error), Phase::Greeting) => {
-                self.node_failed(now, Why::Error(error), &mut out);
+                self.node_failed(now, Why::Error(error), out);
             }
             (Input::Connected, Phase::Connecting) => {
                 self.phase = Phase::Greeting;
@@ -157,12 +161,12 @@ impl Subscription {
             }
             (Input::ConnectFailed { error, refused }, Phase::Connecting) => {
                 if refused {
-                    self.refused(now, error, &mut out);
+                    self.refused(now, error, out);
                 } else {
-                    self.node_failed(now, Why::Error(error), &mut out);
+                    self.node_failed(now, Why::Error(error), out);
                 }
             }
-            (Input::Frame(frame), phase) => self.frame(now, &frame, phase, &mut out),
+            (Input::Frame(frame), phase) => self.frame(now, &frame, phase, out),
             (Input::Heard, Phase::Live(life)) => {
                 self.phase = Phase::Live(Life {
                     heard: now.elapsed,
@@ -170,18 +174,17 @@ impl Subscription {
                 });
             }
             (Input::Closed(error), Phase::Live(life)) => {
-                self.lost(now, life, Why::Error(error), &mut out);
+                self.lost(now, life, Why::Error(error), out);
             }
-            (Input::Closed(_), Phase::Stopping) => self.finish(None, &mut out),
-            (Input::Fired(timer), phase) => self.fired(now, timer, phase, &mut out),
+            (Input::Closed(_), Phase::Stopping) => self.finish(None, out),
+            (Input::Fired(timer), phase) => self.fired(now, timer, phase, out),
             (Input::Rows { id, rows, deleted }, _) => {
-                self.rows(now, id, &rows, deleted, &mut out);
+                self.rows(now, id, &rows, deleted, out);
             }
-            (Input::ReadDone { id }, _) => self.read_done(now, id, &mut out),
-            (Input::ReadFailed { id, error }, _) => self.read_failed(now, id, error, &mut out),
+            (Input::ReadDone { id }, _) => self.read_done(now, id, out),
+            (Input::ReadFailed { id, error }, _) => self.read_failed(now, id, error, out),
             _ => {}
         }
-        out
     }
 
     fn node_name(&self) -> &str {
@@ -237,6 +240,7 @@ impl Subscription {
             after: self.options.connect_timeout,
         });
         if let Some(node) = self.nodes.get(self.at).cloned() {
+            self.node = node.name.as_str().into();
             out.push(Action::FetchSecret { node, fresh });
         }
     }

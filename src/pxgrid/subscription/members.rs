@@ -3,15 +3,32 @@
 //! Values stay as the server spelled them. Whole documents are not read here; REST lists come in row by row.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
 
 use jiff::Timestamp;
 
-use crate::record::scan::{Fault, Scanner, skip_space};
+use crate::record::scan::{Fault, skip_space, string_end, value_end};
+
+/// What is made of the members of an object while they are stepped over.
+pub(super) trait Collect<'a> {
+    /// One member: its name, and the text of its value.
+    fn member(&mut self, name: Cow<'a, str>, value: &'a str);
+}
+
+/// One element of a list: its text, and what was made of its members if it is an object.
+pub(super) type Element<'a, C> = (&'a str, Option<C>);
+
+/// A whole object, and the elements of the list in it that was looked into, if there is one.
+type Found<'a, C> = (Members<'a>, Option<Vec<Element<'a, C>>>);
 
 /// Names and the text of their values, in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'a> Collect<'a> for Members<'a> {
+    fn member(&mut self, name: Cow<'a, str>, value: &'a str) {
+        self.0.push((name, value));
+    }
+}
 
 /// A place in JSON text.
 struct Walk<'a> {
@@ -20,61 +37,106 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    /// Steps over white space.
+    fn space(&mut self) {
+        self.at = skip_space(self.text.as_bytes(), self.at);
+    }
+
+    /// The byte that stands here.
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
     /// Steps over white space and then over `byte`; false where another one stands.
     fn passes(&mut self, byte: u8) -> bool {
-        self.at = skip_space(self.text.as_bytes(), self.at);
-        let passes = self.text.as_bytes().get(self.at) == Some(&byte);
+        self.space();
+        let passes = self.byte() == Some(byte);
         self.at += usize::from(passes);
         passes
     }
 
     /// Steps over one value.
     fn value(&mut self) -> Result<&'a str, Fault> {
-        self.at = skip_space(self.text.as_bytes(), self.at);
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let length = Scanner::default().resume(rest.as_bytes())?;
-        let value = length.and_then(|length| rest.get(..length));
+        self.space();
+        let end = value_end(self.text.as_bytes(), self.at)?;
+        let value = end.and_then(|end| self.text.get(self.at..end));
         let value = value.ok_or_else(|| self.fault("the text is cut"))?;
         self.at += value.len();
         Ok(value)
     }
 
-    /// The text within this pair of brackets: each part of it is read by `part`, commas stand in between, and nothing follows.
-    fn list<T>(
+    /// Steps over a pair of brackets; each part within is stepped over by `part`, commas stand in between.
+    fn list(
         &mut self,
         (open, close): (u8, u8),
-        part: impl Fn(&mut Self) -> Result<T, Fault>,
-    ) -> Result<Vec<T>, Fault> {
+        mut part: impl FnMut(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         if !self.passes(open) {
             return Err(self.fault("something else stands here"));
         }
-        let mut parts = Vec::new();
-        if !self.passes(close) {
-            // As many members as a session has.
-            parts.reserve(if open == b'{' { 48 } else { 1 });
-            loop {
-                parts.push(part(self)?);
-                if self.passes(close) {
-                    break;
-                }
-                if !self.passes(b',') {
-                    return Err(self.fault("a comma or a closing bracket is missing"));
-                }
+        if self.passes(close) {
+            return Ok(());
+        }
+        loop {
+            part(self)?;
+            if self.passes(close) {
+                return Ok(());
+            }
+            if !self.passes(b',') {
+                return Err(self.fault("a comma or a closing bracket is missing"));
             }
         }
-        self.at = skip_space(self.text.as_bytes(), self.at);
+    }
+
+    /// Steps over an object. Each value is stepped over by `member`, which is told its name.
+    fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.list((b'{', b'}'), |walk| {
+            walk.space();
+            let name = walk.name()?;
+            if !walk.passes(b':') {
+                return Err(walk.fault("a colon is missing"));
+            }
+            walk.space();
+            member(walk, name)
+        })
+    }
+
+    fn name(&mut self) -> Result<Cow<'a, str>, Fault> {
+        if self.byte() != Some(b'"') {
+            return Err(self.fault("a member name is missing"));
+        }
+        let end = string_end(self.text.as_bytes(), self.at)?;
+        let name = end.and_then(|end| self.text.get(self.at..end));
+        let name = name.ok_or_else(|| self.fault("the text is cut"))?;
+        self.at += name.len();
+        string(name).ok_or_else(|| self.fault("a member name is missing"))
+    }
+
+    /// Steps over one element of a list.
+    fn element<C: Collect<'a>>(&mut self, mut into: C) -> Result<Element<'a, C>, Fault> {
+        self.space();
+        if self.byte() != Some(b'{') {
+            return Ok((self.value()?, None));
+        }
+        let start = self.at;
+        self.object(|walk, name| {
+            into.member(name, walk.value()?);
+            Ok(())
+        })?;
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        Ok((text, Some(into)))
+    }
+
+    /// Nothing may follow.
+    fn end(&mut self) -> Result<(), Fault> {
+        self.space();
         if self.at < self.text.len() {
             return Err(self.fault("something follows"));
         }
-        Ok(parts)
-    }
-
-    fn member(&mut self) -> Result<(Cow<'a, str>, &'a str), Fault> {
-        let name = string(self.value()?).ok_or_else(|| self.fault("a member name is missing"))?;
-        if !self.passes(b':') {
-            return Err(self.fault("a colon is missing"));
-        }
-        Ok((name, self.value()?))
+        Ok(())
     }
 
     fn fault(&self, what: &'static str) -> Fault {
@@ -94,21 +156,52 @@ fn string(raw: &str) -> Option<Cow<'_, str>> {
 impl<'a> Members<'a> {
     /// Reads the text of one object.
     pub(super) fn parse(text: &'a str) -> Result<Self, Fault> {
+        Self::parse_with(text, "", Members::default).map(|(members, _)| members)
+    }
+
+    /// Reads the text of one object, and in the same pass the elements of its first member called `list`, if that is an array, each into a
+    /// new collection.
+    pub(super) fn parse_with<C: Collect<'a>>(
+        text: &'a str,
+        list: &str,
+        collection: impl Fn() -> C,
+    ) -> Result<Found<'a, C>, Fault> {
         let mut walk = Walk { text, at: 0 };
-        walk.list((b'{', b'}'), Walk::member).map(Self)
+        let mut members = Self::default();
+        let mut elements = None;
+        walk.object(|walk, name| {
+            let start = walk.at;
+            if name == list && elements.is_none() && walk.byte() == Some(b'[') {
+                let found = elements.insert(Vec::with_capacity(1));
+                walk.list((b'[', b']'), |walk| {
+                    found.push(walk.element(collection())?);
+                    Ok(())
+                })?;
+            } else {
+                walk.value()?;
+            }
+            members.member(name, walk.text.get(start..walk.at).unwrap_or_default());
+            Ok(())
+        })?;
+        walk.end()?;
+        Ok((members, elements))
     }
 
     /// The text of the first member called `name`.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| *value)
+        self.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// Names and the text of their values, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), *value))
     }
 
     /// A member that is a string and not empty.
     pub(super) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
-        string(self.get(name)?).filter(|text| !text.is_empty())
+        text_of(self.get(name)?)
     }
 
     /// A member that is an integer.
@@ -120,19 +213,11 @@ impl<'a> Members<'a> {
     pub(super) fn timestamp(&self) -> Option<Timestamp> {
         self.text("timestamp")?.parse().ok()
     }
+}
 
-    /// The elements of a member that is an array.
-    pub(super) fn elements(&self, name: &str) -> Option<Vec<&'a str>> {
-        let text = self.get(name)?;
-        Walk { text, at: 0 }.list((b'[', b']'), Walk::value).ok()
-    }
-
-    /// A digest of names and values that does not depend on their order: REST and topic need not agree on that.
-    pub(super) fn digest(&self, hasher: &RandomState) -> u64 {
-        self.0.iter().fold(0, |sum, (name, value)| {
-            sum.wrapping_add(hasher.hash_one((name.as_ref(), *value)))
-        })
-    }
+/// The text of a value that is a string and not empty.
+pub(super) fn text_of(value: &str) -> Option<Cow<'_, str>> {
+    string(value).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -143,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_keep_their_spelling_and_their_digest_ignores_order() {
+    fn members_keep_their_spelling() {
         let members =
             Members::parse(r#"{"a":1.10,"t\u0069mestamp":"2025-04-15T19:24:23.19-04:00","n":7}"#)
                 .unwrap();
@@ -154,10 +239,6 @@ mod tests {
             members.timestamp().unwrap().to_string(),
             "2025-04-15T23:24:23.19Z"
         );
-        let hasher = RandomState::new();
-        let digest = |text: &str| Members::parse(text).unwrap().digest(&hasher);
-        assert_eq!(digest(r#"{"a":1,"b":[2]}"#), digest(r#"{"b":[2], "a":1}"#));
-        assert_ne!(digest(r#"{"a":1,"b":2}"#), digest(r#"{"a":2,"b":1}"#));
         let wrong = [
             "[1]",
             "",
@@ -179,16 +260,26 @@ mod tests {
 
     #[test]
     fn texts_and_elements_are_found_whatever_the_spaces() {
-        let members = Members::parse(
-            "{ \"l\" : [ {\"x\":1} , 2,\"]\" ]\n,\"e\":[], \"t\":\"a\\u0062\\\"\",\"n\":\"\" }",
-        )
-        .unwrap();
-        assert_eq!(
-            members.elements("l").unwrap(),
-            [r#"{"x":1}"#, "2", r#""]""#]
+        let text = "{ \"l\" : [ {\"x\":1} , 2,\"]\", [{}] ]\n,\"e\":[], \"t\":\"a\\u0062\\\"\",\"n\":\"\", \"l\":[] }";
+        let (members, elements) = Members::parse_with(text, "l", Members::default).unwrap();
+        let elements = elements.unwrap();
+        let texts: Vec<&str> = elements.iter().map(|(text, _)| *text).collect();
+        assert_eq!(texts, [r#"{"x":1}"#, "2", r#""]""#, "[{}]"]);
+        let objects: Vec<bool> = elements
+            .iter()
+            .map(|(_, object)| object.is_some())
+            .collect();
+        assert_eq!(objects, [true, false, false, false]);
+        assert_eq!(elements[0].1.as_ref().unwrap().integer("x"), Some(1));
+        assert_eq!(members.get("l"), Some("[ {\"x\":1} , 2,\"]\", [{}] ]"));
+        let empty = Members::parse_with(text, "e", Members::default).unwrap().1;
+        assert!(empty.unwrap().is_empty());
+        assert!(
+            Members::parse_with(text, "t", Members::default)
+                .unwrap()
+                .1
+                .is_none()
         );
-        assert_eq!(members.elements("e").unwrap(), [""; 0]);
-        assert_eq!(members.elements("t"), None);
         assert_eq!(members.text("t").unwrap(), "ab\"");
         assert_eq!(members.text("n"), None);
         assert_eq!(members.text("e"), None);
@@ -201,6 +292,9 @@ mod tests {
             let theirs = serde_json::from_str::<std::collections::BTreeMap<String, Box<RawValue>>>(&text);
             let ours = Members::parse(&text);
             prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{}", text);
+            // Looking into a list on the way changes nothing.
+            let within = Members::parse_with(&text, "a", Members::default).map(|(members, _)| members.0);
+            prop_assert_eq!(within.ok(), ours.as_ref().ok().map(|members| members.0.clone()));
             if let (Ok(ours), Ok(theirs)) = (ours, theirs) {
                 for (name, _) in &ours.0 {
                     prop_assert!(theirs.contains_key(name.as_ref()));

@@ -1,22 +1,116 @@
 //! One row of a topic, a session or whatever the topic tells of: what identifies it, and the words and messages of its events.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::RandomState;
+use jiff::Timestamp;
 
 use super::cache::{Sight, Verdict};
-use super::members::Members;
+use super::members::{Collect, Members, text_of};
 use super::ways::{Shape, Way};
-use crate::pxgrid::event::one_line;
+use crate::pxgrid::event::{Message, Text};
 
 /// The longest identity that is remembered as it is, in bytes; a longer one, which no endpoint has, by its digest.
 const MAX_KEY: usize = 512;
 
+/// Members of which some identify a session: the MAC address, else calling station and addresses; and always the audit session.
+const SESSION_KEY: [&str; 4] = [
+    "macAddress",
+    "callingStationId",
+    "ipAddresses",
+    "auditSessionId",
+];
+
+/// Begins an identity that is only a digest.
+const DIGESTED: char = '#';
+
+/// The states of a session (reference pxgrid-api, section 3.1).
+const STATES: [&str; 5] = [
+    "AUTHENTICATING",
+    "AUTHENTICATED",
+    "POSTURED",
+    "STARTED",
+    "DISCONNECTED",
+];
+
 /// One row, looked at.
 pub(super) struct Row<'a> {
     pub(super) sight: Sight,
-    pub(super) endpoint: Option<Cow<'a, str>>,
     pub(super) mac: Option<Cow<'a, str>>,
-    pub(super) state: Option<Cow<'a, str>>,
+    /// The calling station, else the audit session, of a row without MAC address.
+    pub(super) station: Option<Cow<'a, str>>,
+    pub(super) state: Option<Cow<'static, str>>,
+}
+
+/// A look at the members of a row as they are read: those that matter in any row, each the text of its value, and a digest of all.
+pub(super) struct Glance<'a, 'h> {
+    mac: Option<&'a str>,
+    asset_mac: Option<&'a str>,
+    calling: Option<&'a str>,
+    addresses: Option<&'a str>,
+    audit: Option<&'a str>,
+    state: Option<&'a str>,
+    timestamp: Option<&'a str>,
+    deleted: bool,
+    /// Of names and values. It does not depend on their order: REST and topic need not agree on that.
+    digest: u64,
+    hasher: &'h RandomState,
+}
+
+impl<'a, 'h> Glance<'a, 'h> {
+    /// Nothing was seen yet.
+    pub(super) fn new(hasher: &'h RandomState) -> Self {
+        Self {
+            mac: None,
+            asset_mac: None,
+            calling: None,
+            addresses: None,
+            audit: None,
+            state: None,
+            timestamp: None,
+            deleted: false,
+            digest: 0,
+            hasher,
+        }
+    }
+
+    fn of(members: &Members<'a>, hasher: &'h RandomState) -> Self {
+        let mut glance = Self::new(hasher);
+        for (name, value) in members.iter() {
+            glance.note(name, value);
+        }
+        glance
+    }
+
+    fn note(&mut self, name: &str, value: &'a str) {
+        let mut member = self.hasher.build_hasher();
+        member.write(name.as_bytes());
+        member.write(value.as_bytes());
+        self.digest = self.digest.wrapping_add(member.finish());
+        let place = match name {
+            "macAddress" => &mut self.mac,
+            "assetMacAddress" => &mut self.asset_mac,
+            "callingStationId" => &mut self.calling,
+            "ipAddresses" => &mut self.addresses,
+            "auditSessionId" => &mut self.audit,
+            "state" => &mut self.state,
+            "timestamp" => &mut self.timestamp,
+            "deleted" | "isDeleted" => {
+                self.deleted |= value == "true";
+                return;
+            }
+            _ => return,
+        };
+        // Of repeated names the first counts.
+        place.get_or_insert(value);
+    }
+}
+
+impl<'a> Collect<'a> for Glance<'a, '_> {
+    fn member(&mut self, name: Cow<'a, str>, value: &'a str) {
+        self.note(&name, value);
+    }
 }
 
 impl<'a> Row<'a> {
@@ -27,69 +121,102 @@ impl<'a> Row<'a> {
         deleted: bool,
         hasher: &RandomState,
     ) -> Self {
-        let sessions = way.is_none_or(|way| way.shape == Shape::Sessions);
-        let digest = if way.is_none_or(|way| way.comparable) {
-            members.digest(hasher)
+        let glance = Glance::of(members, hasher);
+        let Some(way) = way.filter(|way| way.shape != Shape::Sessions) else {
+            return Self::session(&glance, deleted);
+        };
+        let digest = if way.comparable {
+            glance.digest
         } else {
-            hasher.hash_one(members.get("timestamp"))
+            hasher.hash_one(glance.timestamp)
         };
-        let mac = members
-            .text("macAddress")
-            .or_else(|| members.text("assetMacAddress"));
-        let endpoint = mac
-            .clone()
-            .or_else(|| members.text("callingStationId"))
-            .or_else(|| members.text("auditSessionId"));
-        let names: &[&str] = match way {
-            Some(way) if !sessions => way.key,
-            _ if mac.is_some() => &["macAddress", "auditSessionId"],
-            _ => &["callingStationId", "ipAddresses", "auditSessionId"],
-        };
-        let state = if sessions {
-            members.text("state")
+        let key = key(way.key.iter().map(|name| members.get(name)));
+        Self::new(&glance, key, digest, deleted)
+    }
+
+    /// A session, or whatever a topic tells of that is not known here.
+    pub(super) fn session(glance: &Glance<'a, '_>, deleted: bool) -> Self {
+        let key = if glance.mac.and_then(text_of).is_some() {
+            key([glance.mac, None, None, glance.audit])
         } else {
-            None
+            key([None, glance.calling, glance.addresses, glance.audit])
         };
-        let flag = |name| members.get(name) == Some("true");
-        let key = match key(members, names) {
-            Some(key) if key.len() <= MAX_KEY => key,
-            Some(key) => hasher.hash_one(key).to_string(),
-            None => digest.to_string(),
-        };
+        let state = glance.state.and_then(text_of);
+        let ended = deleted || state.as_deref() == Some("DISCONNECTED");
+        Self {
+            state: state.map(kept),
+            ..Self::new(glance, key, glance.digest, ended)
+        }
+    }
+
+    fn new(glance: &Glance<'a, '_>, key: Option<String>, digest: u64, ended: bool) -> Self {
+        let text = |value: Option<&'a str>| value.and_then(text_of);
+        let mac = text(glance.mac).or_else(|| text(glance.asset_mac));
+        let station = || text(glance.calling).or_else(|| text(glance.audit));
         Self {
             sight: Sight {
-                key,
-                timestamp: members.timestamp(),
-                ended: deleted
-                    || flag("deleted")
-                    || flag("isDeleted")
-                    || state.as_deref() == Some("DISCONNECTED"),
+                key: match key {
+                    Some(key) if key.len() <= MAX_KEY => key,
+                    Some(key) => format!("{DIGESTED}{}", glance.hasher.hash_one(key)),
+                    None => format!("{DIGESTED}{digest}"),
+                },
+                timestamp: glance.timestamp.and_then(time),
+                ended: ended || glance.deleted,
                 digest,
             },
-            endpoint,
+            station: mac.is_none().then(station).flatten(),
             mac,
-            state,
+            state: None,
         }
     }
 }
 
-/// The identity as the text of a JSON object; a row without one is only like itself.
-fn key(members: &Members<'_>, names: &[&str]) -> Option<String> {
-    let mut key = String::with_capacity(96);
-    for name in names {
-        if let Some(value) = members.get(name) {
-            key.push(if key.is_empty() { '{' } else { ',' });
-            key.push('"');
-            key.push_str(name);
-            key.push_str("\":");
-            key.push_str(value);
+/// The identity: the values of the members that identify a row, each NUL apart, which no JSON text holds. A row without one is only like
+/// itself.
+fn key<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> {
+    let mut key = String::with_capacity(64);
+    let mut any = false;
+    for (index, value) in values.into_iter().enumerate() {
+        if index > 0 {
+            key.push('\0');
         }
+        any |= value.is_some();
+        key.push_str(value.unwrap_or_default());
     }
-    if key.is_empty() {
+    any.then_some(key)
+}
+
+/// An identity as the members of a JSON object without its brackets, as far as it is known as text.
+pub(super) fn identity(key: &str, way: &Way) -> Option<String> {
+    if key.starts_with(DIGESTED) {
         return None;
     }
-    key.push('}');
-    Some(key)
+    let names = if way.shape == Shape::Sessions {
+        SESSION_KEY.as_slice()
+    } else {
+        way.key
+    };
+    let known = names
+        .iter()
+        .zip(key.split('\0'))
+        .filter(|(_, value)| !value.is_empty());
+    let members: Vec<String> = known
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
+    Some(members.join(","))
+}
+
+/// A time; unreadable ones count as missing.
+fn time(value: &str) -> Option<Timestamp> {
+    text_of(value)?.parse().ok()
+}
+
+/// A state that outlives its message; the states that ISE has cost nothing.
+fn kept(state: Cow<'_, str>) -> Cow<'static, str> {
+    match STATES.into_iter().find(|known| *known == state) {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(state.into_owned()),
+    }
 }
 
 pub(super) fn session_word(verdict: Verdict) -> Option<&'static str> {
@@ -101,21 +228,17 @@ pub(super) fn session_word(verdict: Verdict) -> Option<&'static str> {
     }
 }
 
-pub(super) fn session_message(text: &str) -> String {
-    one_line(format!(r#"{{"sessions":[{text}]}}"#))
-}
-
 /// The server's word for what happened (reference pxgrid-api, sections 3.3 to 3.13).
-pub(super) fn message_word(message: &Members<'_>) -> String {
+pub(super) fn message_word(message: &Members<'_>) -> Cow<'static, str> {
     ["operation", "operationType", "opType", "status"]
         .into_iter()
         .find_map(|name| message.text(name))
         .map_or_else(
             || {
                 let deleted = message.get("deleted") == Some("true");
-                if deleted { "DELETE" } else { "MESSAGE" }.to_owned()
+                Cow::Borrowed(if deleted { "DELETE" } else { "MESSAGE" })
             },
-            Cow::into_owned,
+            |word| Cow::Owned(word.into_owned()),
         )
 }
 
@@ -124,7 +247,7 @@ pub(super) fn recovered_message(
     shape: Shape,
     verdict: Verdict,
     text: &str,
-) -> Option<(&'static str, String)> {
+) -> Option<(&'static str, Message)> {
     let session = session_word(verdict)?;
     let operation = match verdict {
         Verdict::Created => "CREATE",
@@ -132,12 +255,67 @@ pub(super) fn recovered_message(
         _ => "UPDATE",
     };
     Some(match shape {
-        Shape::Sessions => (session, session_message(text)),
-        Shape::List(name) => ("MESSAGE", one_line(format!(r#"{{"{name}":[{text}]}}"#))),
-        Shape::Operation(name) => (
-            operation,
-            one_line(format!(r#"{{"operation":"{operation}","{name}":{text}}}"#)),
-        ),
-        Shape::Flat => (operation, one_line(text.to_owned())),
+        Shape::Sessions => (session, Message::session(text)),
+        Shape::List(name) => ("MESSAGE", whole(format!(r#"{{"{name}":[{text}]}}"#))),
+        Shape::Operation(name) => (operation, operation_message(operation, name, text)),
+        Shape::Flat => (operation, Message::whole(text)),
     })
+}
+
+/// A row that ended unseen: of it only remains what identified it.
+pub(super) fn gone_message(shape: Shape, identity: &str) -> (&'static str, Message) {
+    match shape {
+        Shape::Sessions => (
+            "sessionDeleted",
+            Message::session(format!(r#"{{{identity},"state":"DISCONNECTED"}}"#)),
+        ),
+        Shape::Operation(name) => (
+            "DELETE",
+            operation_message("DELETE", name, &format!("{{{identity}}}")),
+        ),
+        Shape::List(_) | Shape::Flat => ("DELETE", whole(format!("{{{identity}}}"))),
+    }
+}
+
+fn operation_message(operation: &str, name: &str, row: &str) -> Message {
+    whole(format!(r#"{{"operation":"{operation}","{name}":{row}}}"#))
+}
+
+fn whole(text: String) -> Message {
+    Message::whole(Text::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_ignores_the_order_of_members() {
+        let hasher = RandomState::default();
+        let digest = |text: &str| Glance::of(&Members::parse(text).unwrap(), &hasher).digest;
+        assert_eq!(digest(r#"{"a":1,"b":[2]}"#), digest(r#"{"b":[2], "a":1}"#));
+        assert_ne!(digest(r#"{"a":1,"b":2}"#), digest(r#"{"a":2,"b":1}"#));
+        assert_ne!(digest(r#"{"a":1}"#), digest(r#"{"a":1,"b":1}"#));
+    }
+
+    #[test]
+    fn an_identity_can_be_told_from_its_key() {
+        let hasher = RandomState::default();
+        let way = Way::of("/topic/com.cisco.ise.session").unwrap();
+        let told = |text: &str| {
+            let row = Row::read(&Members::parse(text).unwrap(), Some(way), false, &hasher);
+            identity(&row.sight.key, way)
+        };
+        assert_eq!(
+            told(r#"{"auditSessionId":"0A","ipAddresses":["192.0.2.1"],"macAddress":"M","x":1}"#),
+            Some(r#""macAddress":"M","auditSessionId":"0A""#.to_owned())
+        );
+        assert_eq!(
+            told(r#"{"auditSessionId":"0A","ipAddresses":["192.0.2.1", "b"],"macAddress":""}"#),
+            Some(r#""ipAddresses":["192.0.2.1", "b"],"auditSessionId":"0A""#.to_owned())
+        );
+        assert_eq!(told(r#"{"x":1}"#), None);
+        let long = format!(r#"{{"callingStationId":"{}"}}"#, "x".repeat(600));
+        assert_eq!(told(&long), None);
+    }
 }

@@ -5,19 +5,22 @@
 //! are compared with what was seen. When reads are made is the machine's affair.
 
 use std::borrow::Cow;
-use std::hash::RandomState;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::quality::RandomState;
 use jiff::{SignedDuration, Timestamp};
 
 use super::cache::{Cache, Source, Verdict};
 use super::catch_up::{CatchUp, Purpose, Since};
-use super::members::Members;
+use super::members::{Element, Members};
 use super::notice::{Counters, LossCause, Notice};
-use super::row::{Row, message_word, recovered_message, session_message, session_word};
+use super::row::{
+    Glance, Row, gone_message, identity, message_word, recovered_message, session_word,
+};
 use super::ways::{Read, Shape, Way};
 use super::{Action, Mark};
-use crate::pxgrid::event::{Event, one_line};
+use crate::pxgrid::event::{Event, Message, Text};
 
 /// How far before the newest time seen a read begins: nodes' clocks differ, and a lost message may be older than the last that came.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
@@ -26,7 +29,7 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a topic needs to know of its surroundings to emit an event.
 pub(super) struct Here<'a> {
-    pub(super) node: &'a str,
+    pub(super) node: &'a Arc<str>,
     pub(super) at: Timestamp,
     pub(super) counters: &'a mut Counters,
     pub(super) out: &'a mut Vec<Action>,
@@ -51,6 +54,8 @@ enum Order {
 #[derive(Debug)]
 pub(super) struct Topic {
     pub(super) destination: String,
+    /// The same, for its events.
+    path: Arc<str>,
     way: Option<&'static Way>,
     cache: Cache,
     hasher: RandomState,
@@ -75,9 +80,10 @@ impl Topic {
         mark: Option<&Mark>,
     ) -> Self {
         Self {
+            path: destination.as_str().into(),
             way: Way::of(&destination),
             cache: Cache::new(remembered),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             last: mark.and_then(|mark| mark.sequence),
             last_body: Bytes::new(),
             newest: mark.map(|mark| mark.newest),
@@ -151,29 +157,51 @@ impl Topic {
     pub(super) fn live(&mut self, body: &Bytes, here: &mut Here<'_>) {
         here.counters.messages += 1;
         let text = std::str::from_utf8(body).unwrap_or_default();
-        let Ok(message) = Members::parse(text) else {
-            self.unreadable(here);
-            return;
-        };
-        let sequence = message
-            .integer("sequence")
-            .or_else(|| message.integer("sequenceNo"));
-        if let Some(number) = sequence {
-            let order = self.order(number, body);
-            if order == Order::Duplicate {
-                here.counters.duplicates += 1;
-                return;
-            }
-            self.missed(order, here);
+        match self.way.map(|way| way.shape) {
+            Some(Shape::Sessions) => self.live_sessions(body, text, here),
+            Some(Shape::List(name)) => self.live_rows(body, text, name, here),
+            Some(Shape::Operation(_) | Shape::Flat) | None => self.live_rows(body, text, "", here),
         }
-        match (self.way.map(|way| way.shape), message.elements("sessions")) {
-            (Some(Shape::Sessions), Some(sessions)) => {
+    }
+
+    fn live_sessions(&mut self, body: &Bytes, text: &str, here: &mut Here<'_>) {
+        let hasher = self.hasher.clone();
+        match Members::parse_with(text, "sessions", || Glance::new(&hasher)) {
+            Ok((message, Some(sessions))) => {
+                let sequence = sequence(&message);
+                if self.is_duplicate(sequence, body, here) {
+                    return;
+                }
                 for session in sessions {
-                    self.live_session(session, sequence, here);
+                    self.live_session(body, &session, sequence, here);
                 }
             }
-            (_, _) => self.live_message(text, &message, sequence, here),
+            Ok((message, None)) => self.live_message(body, &message, Vec::new(), here),
+            Err(_) => self.unreadable(here),
         }
+    }
+
+    fn live_rows(&mut self, body: &Bytes, text: &str, list: &str, here: &mut Here<'_>) {
+        match Members::parse_with(text, list, Members::default) {
+            Ok((message, listed)) => {
+                let listed = listed.into_iter().flatten();
+                let rows = listed.filter_map(|(_, row)| row).collect();
+                self.live_message(body, &message, rows, here);
+            }
+            Err(_) => self.unreadable(here),
+        }
+    }
+
+    /// Whether a message with this number came before; if not, what its number tells is said and done.
+    fn is_duplicate(&mut self, sequence: Option<i64>, body: &Bytes, here: &mut Here<'_>) -> bool {
+        let Some(number) = sequence else { return false };
+        let order = self.order(number, body);
+        if order == Order::Duplicate {
+            here.counters.duplicates += 1;
+            return true;
+        }
+        self.missed(order, here);
+        false
     }
 
     fn unreadable(&self, here: &mut Here<'_>) {
@@ -221,67 +249,73 @@ impl Topic {
         }
     }
 
-    fn live_session(&mut self, text: &str, sequence: Option<i64>, here: &mut Here<'_>) {
-        let Ok(members) = Members::parse(text) else {
+    fn live_session(
+        &mut self,
+        body: &Bytes,
+        (text, glance): &Element<'_, Glance<'_, '_>>,
+        sequence: Option<i64>,
+        here: &mut Here<'_>,
+    ) {
+        let Some(glance) = glance else {
             self.unreadable(here);
             return;
         };
-        let row = self.row(&members, false);
+        let row = Row::session(glance, false);
         self.note_time(row.sight.timestamp, here.at);
         let verdict = self.cache.sight(&row.sight, Source::Live);
         let Some(word) = session_word(verdict) else {
             here.counters.repeated += 1;
             return;
         };
-        let message = session_message(text);
-        self.emit(word, sequence, Some(&row), message, here);
+        let message = Message::session(Text::part_of(body, text));
+        self.emit(word.into(), sequence, row, message, here);
     }
 
+    /// A message that is one event. `listed`: its rows, where it lists them.
     fn live_message(
         &mut self,
-        text: &str,
+        body: &Bytes,
         message: &Members<'_>,
-        sequence: Option<i64>,
+        listed: Vec<Members<'_>>,
         here: &mut Here<'_>,
     ) {
+        let sequence = sequence(message);
+        if self.is_duplicate(sequence, body, here) {
+            return;
+        }
         let word = message_word(message);
         let ended = word == "DELETE";
-        let parts: Vec<&str> = match self.way.map(|way| way.shape) {
-            Some(Shape::List(name)) => message.elements(name).unwrap_or_default(),
-            Some(Shape::Operation(name)) => message.get(name).into_iter().collect(),
-            Some(Shape::Flat) => vec![text],
-            Some(Shape::Sessions) | None => Vec::new(),
+        let object = |name| message.get(name).and_then(|text| Members::parse(text).ok());
+        let parts = match self.way.map(|way| way.shape) {
+            Some(Shape::Operation(name)) => object(name).into_iter().collect(),
+            _ => listed,
         };
-        let asset = message
-            .get("asset")
-            .and_then(|asset| Members::parse(asset).ok());
+        let flat = self.way.is_some_and(|way| way.shape == Shape::Flat);
+        let rows = if flat {
+            std::slice::from_ref(message)
+        } else {
+            parts.as_slice()
+        };
         self.note_time(message.timestamp(), here.at);
         let mut known = 0;
-        for part in &parts {
-            if let Ok(members) = Members::parse(part) {
-                let sight = self.row(&members, ended).sight;
-                self.note_time(sight.timestamp, here.at);
-                let verdict = self.cache.sight(&sight, Source::Live);
-                known += usize::from(matches!(verdict, Verdict::Known | Verdict::Outdated));
-            }
+        for members in rows {
+            let sight = self.row(members, ended).sight;
+            self.note_time(sight.timestamp, here.at);
+            let verdict = self.cache.sight(&sight, Source::Live);
+            known += usize::from(matches!(verdict, Verdict::Known | Verdict::Outdated));
         }
-        if !parts.is_empty() && known == parts.len() {
+        if !rows.is_empty() && known == rows.len() {
             here.counters.repeated += 1;
             return;
         }
-        let row = match parts.as_slice() {
-            [one] => Members::parse(one)
-                .ok()
-                .map(|members| self.row(&members, ended)),
-            _ => Some(self.row(asset.as_ref().unwrap_or(message), ended)),
+        let asset = object("asset");
+        let subject = match rows {
+            [one] => one,
+            _ => asset.as_ref().unwrap_or(message),
         };
-        self.emit(
-            &word,
-            sequence,
-            row.as_ref(),
-            one_line(text.to_owned()),
-            here,
-        );
+        let row = self.row(subject, ended);
+        let text = Message::whole(Text::from(body));
+        self.emit(word, sequence, row, text, here);
     }
 
     fn note_time(&mut self, timestamp: Option<Timestamp>, now: Timestamp) {
@@ -342,7 +376,7 @@ impl Topic {
             self.note_time(row.sight.timestamp, here.at);
             let verdict = self.cache.sight(&row.sight, source);
             if let Some((word, message)) = recovered_message(way.shape, verdict, text) {
-                self.emit_recovered(word, &row, message, here);
+                self.emit_recovered(word, row, message, here);
             }
         }
     }
@@ -358,7 +392,7 @@ impl Topic {
         // A filter hides what goes on but fits no longer: that is no end.
         if whole && !self.filtered {
             for key in self.cache.gone() {
-                self.gone(way.shape, &key, here);
+                self.gone(way, &key, here);
             }
         }
         let ends_unknown = if whole {
@@ -380,25 +414,21 @@ impl Topic {
         });
     }
 
-    /// A session that ended unseen: of it only remains what identified it.
-    fn gone(&mut self, shape: Shape, key: &str, here: &mut Here<'_>) {
-        let (Some(start), Ok(members)) = (key.strip_suffix('}'), Members::parse(key)) else {
+    /// A session that ended unseen.
+    fn gone(&mut self, way: &Way, key: &str, here: &mut Here<'_>) {
+        let Some(identity) = identity(key, way) else {
+            return;
+        };
+        let object = format!("{{{identity}}}");
+        let Ok(members) = Members::parse(&object) else {
             return;
         };
         let mut row = self.row(&members, true);
-        let (word, message) = match shape {
-            Shape::Sessions => {
-                row.state = Some(Cow::Borrowed("DISCONNECTED"));
-                let text = format!(r#"{start},"state":"DISCONNECTED"}}"#);
-                ("sessionDeleted", session_message(&text))
-            }
-            Shape::Operation(name) => (
-                "DELETE",
-                format!(r#"{{"operation":"DELETE","{name}":{key}}}"#),
-            ),
-            Shape::List(_) | Shape::Flat => ("DELETE", key.to_owned()),
-        };
-        self.emit_recovered(word, &row, message, here);
+        if way.shape == Shape::Sessions {
+            row.state = Some(Cow::Borrowed("DISCONNECTED"));
+        }
+        let (word, message) = gone_message(way.shape, &identity);
+        self.emit_recovered(word, row, message, here);
     }
 
     /// The server knows no such operation: whether there is another one to try.
@@ -420,10 +450,16 @@ impl Topic {
         self.lost(LossCause::Refused(error), here);
     }
 
-    fn emit_recovered(&mut self, word: &str, row: &Row<'_>, message: String, here: &mut Here<'_>) {
+    fn emit_recovered(
+        &mut self,
+        word: &'static str,
+        row: Row<'_>,
+        message: Message,
+        here: &mut Here<'_>,
+    ) {
         self.read_events += 1;
         here.counters.recovered += 1;
-        let event = self.event(word, None, Some(row), message, here);
+        let event = self.event(word.into(), None, row, message, here);
         here.out.push(Action::Emit(Event {
             recovered: true,
             ..event
@@ -432,10 +468,10 @@ impl Topic {
 
     fn emit(
         &self,
-        word: &str,
+        word: Cow<'static, str>,
         sequence: Option<i64>,
-        row: Option<&Row<'_>>,
-        message: String,
+        row: Row<'_>,
+        message: Message,
         here: &mut Here<'_>,
     ) {
         here.counters.received += 1;
@@ -445,23 +481,22 @@ impl Topic {
 
     fn event(
         &self,
-        word: &str,
+        word: Cow<'static, str>,
         sequence: Option<i64>,
-        row: Option<&Row<'_>>,
-        message: String,
+        row: Row<'_>,
+        message: Message,
         here: &Here<'_>,
     ) -> Event {
-        let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
         Event {
-            event: word.to_owned(),
+            event: word,
             sequence,
-            topic: self.destination.clone(),
-            node: here.node.to_owned(),
+            topic: Arc::clone(&self.path),
+            node: Arc::clone(here.node),
             received_at: here.at,
             recovered: false,
-            mac: row.and_then(|row| owned(&row.mac)),
-            state: row.and_then(|row| owned(&row.state)),
-            endpoint: row.and_then(|row| owned(&row.endpoint)),
+            mac: row.mac.map(Cow::into_owned),
+            station: row.station.map(Cow::into_owned),
+            state: row.state,
             message,
         }
     }
@@ -469,6 +504,13 @@ impl Topic {
     fn row<'a>(&self, members: &Members<'a>, deleted: bool) -> Row<'a> {
         Row::read(members, self.way, deleted, &self.hasher)
     }
+}
+
+/// A message's number, by either of its names.
+fn sequence(message: &Members<'_>) -> Option<i64> {
+    message
+        .integer("sequence")
+        .or_else(|| message.integer("sequenceNo"))
 }
 
 fn later(time: Timestamp, by: SignedDuration) -> Timestamp {

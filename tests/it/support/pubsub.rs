@@ -176,7 +176,7 @@ impl Client {
     /// Subscribes, and waits until the node has read it.
     pub(crate) async fn subscribe(&mut self, id: &str, topic: &str, filter: Option<&str>) {
         let mut frame = Frame::subscribe(id, topic, filter);
-        frame.headers.push(("receipt".into(), format!("sub-{id}")));
+        frame.headers.push("receipt", &format!("sub-{id}"));
         self.send(&frame).await;
         let receipt = self.frame(Command::Receipt).await;
         assert_eq!(receipt.header("receipt-id").unwrap(), format!("sub-{id}"));
@@ -189,7 +189,7 @@ impl Client {
                 return Came::Frame(frame);
             }
             match soon("anything", self.stream.next()).await {
-                Some(Ok(Message::Binary(bytes))) => self.decoder.push(&bytes),
+                Some(Ok(Message::Binary(bytes))) => self.decoder.push(bytes),
                 Some(Ok(Message::Close(close))) => return Came::Closed(close.map(|one| one.code)),
                 Some(Ok(Message::Text(text))) => panic!("a text frame: {text}"),
                 Some(Ok(_)) => {}

@@ -288,16 +288,24 @@ async fn greet(socket: &mut Socket, node: &str) -> Result<String> {
     let greeting = async {
         socket.send(&Frame::connect(node)).await?;
         loop {
-            let Incoming::Frame(frame) = socket.receive().await? else {
-                continue;
-            };
-            return match frame.command {
-                Command::Connected => Ok(frame.header("version").unwrap_or("unknown").to_owned()),
-                other => Err(Error::new(
-                    Kind::Server,
-                    format!("{node} answered CONNECT with {other}"),
-                )),
-            };
+            let frame = socket.receive().await?.into_iter().find_map(|incoming| {
+                let Incoming::Frame(frame) = incoming else {
+                    return None;
+                };
+                Some(frame)
+            });
+            match frame {
+                None => {}
+                Some(frame) if frame.command == Command::Connected => {
+                    return Ok(frame.header("version").unwrap_or("unknown").to_owned());
+                }
+                Some(other) => {
+                    return Err(Error::new(
+                        Kind::Server,
+                        format!("{node} answered CONNECT with {}", other.command),
+                    ));
+                }
+            }
         }
     };
     match tokio::time::timeout(GREETING, greeting).await {

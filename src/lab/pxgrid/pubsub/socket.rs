@@ -145,7 +145,7 @@ impl Socket {
     async fn message(&mut self, message: Message) -> Step {
         match message {
             Message::Binary(bytes) => {
-                self.decoder.push(&bytes);
+                self.decoder.push(bytes);
                 loop {
                     let reaction = match self.decoder.next_frame() {
                         Ok(None) => return Step::Continue(()),

@@ -16,7 +16,7 @@ impl Subscription {
         call: impl FnOnce(&mut Topic, &mut Here<'_>) -> T,
     ) -> Option<T> {
         let mut here = Here {
-            node: self.nodes.get(self.at).map_or("", |node| &node.name),
+            node: &self.node,
             at: now.wall,
             counters: &mut self.counters,
             out,

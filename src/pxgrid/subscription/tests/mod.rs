@@ -37,7 +37,8 @@ impl Run {
             wall: "2026-11-22T02:00:00Z".parse::<Timestamp>().unwrap() + self.now,
             random: u32::MAX,
         };
-        self.out = self.machine.handle(moment, input);
+        self.out.clear();
+        self.machine.handle(moment, input, &mut self.out);
         self
     }
 
@@ -85,7 +86,7 @@ impl Run {
     fn words(&self) -> Vec<&str> {
         self.events()
             .iter()
-            .map(|event| event.event.as_str())
+            .map(|event| event.event.as_ref())
             .collect()
     }
 
@@ -117,7 +118,7 @@ impl Run {
             .filter_map(|action| match action {
                 Action::Send(frame) => Some((
                     frame.command,
-                    frame.headers.first().map_or("", |(_, value)| value),
+                    frame.headers.iter().next().map_or("", |(_, value)| value),
                 )),
                 _ => None,
             })

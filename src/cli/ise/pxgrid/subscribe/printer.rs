@@ -225,8 +225,8 @@ impl Printer {
                 let mut print = || {
                     while let Some(batch) = waiting.blocking_recv() {
                         paper.batch(&batch, &mut buffer)?;
-                        for event in &batch {
-                            counters.delivered(event.received_at);
+                        if let Some(oldest) = batch.iter().map(|event| event.received_at).min() {
+                            counters.delivered_together(batch.len() as u64, oldest);
                         }
                     }
                     Ok(())

@@ -18,49 +18,36 @@ impl Selection {
             && self
                 .condition
                 .as_ref()
-                .is_none_or(|condition| condition.matches_text(object(event)))
-    }
-}
-
-/// What a condition is about: the session of an event of a session, else the message.
-fn object(event: &Event) -> &str {
-    let message = event.message.as_str();
-    if event.event.starts_with("session") {
-        message
-            .strip_prefix(r#"{"sessions":["#)
-            .and_then(|rest| rest.strip_suffix("]}"))
-            .unwrap_or(message)
-    } else {
-        message
+                .is_none_or(|condition| condition.matches_text(event.message.object()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pxgrid::event::Message;
 
-    fn event(word: &str, message: &str) -> Event {
+    fn event(message: Message) -> Event {
         Event {
-            event: word.to_owned(),
+            event: "sessionCreated".into(),
             sequence: None,
-            topic: "/topic/x".to_owned(),
-            node: String::new(),
+            topic: "/topic/x".into(),
+            node: "".into(),
             received_at: jiff::Timestamp::UNIX_EPOCH,
             recovered: false,
             mac: None,
-            state: Some("STARTED".to_owned()),
-            endpoint: None,
-            message: message.to_owned(),
+            state: Some("STARTED".into()),
+            station: None,
+            message,
         }
     }
 
     #[test]
     fn a_condition_is_on_one_session_or_on_the_message() {
-        let session = event(
-            "sessionCreated",
-            r#"{"sessions":[{"userName":"pat","tags":[1]}]}"#,
-        );
-        let other = event("CREATE", r#"{"operation":"CREATE","binding":{"tag":5}}"#);
+        let session = event(Message::session(r#"{"userName":"pat","tags":[1]}"#));
+        let other = event(Message::whole(
+            r#"{"operation":"CREATE","binding":{"tag":5}}"#,
+        ));
         let selection = |text: &str, state| Selection {
             condition: Some(Filter::compile(text).unwrap()),
             state,

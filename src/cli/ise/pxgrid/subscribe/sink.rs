@@ -1,5 +1,6 @@
 //! Where events go: straight to the printer, or through delivery, which has the spool, the callbacks and the dead letters.
 
+use std::borrow::Cow;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,11 +154,11 @@ fn envelope(event: Event) -> Envelope {
     Envelope {
         json: event.to_json(),
         key: event.order_key().to_owned(),
-        topic: event.topic,
-        event: event.event,
+        topic: event.topic.as_ref().to_owned(),
+        event: event.event.into_owned(),
         sequence: event.sequence,
         mac: event.mac,
-        state: event.state,
+        state: event.state.map(Cow::into_owned),
         recovered: event.recovered,
         received_at: event.received_at,
     }
