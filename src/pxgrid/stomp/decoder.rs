@@ -79,14 +79,20 @@ pub enum Reading {
 enum Part {
     Command,
     Headers(Head),
-    /// `None`: up to NUL.
-    Body(Head, Option<usize>),
+    Body(Command, Headers, Option<usize>),
 }
 
+/// Header lines that were looked at and are not taken off yet.
 #[derive(Debug)]
 struct Head {
     command: Command,
-    headers: Headers,
+    /// All of them in bytes, with their ends.
+    length: usize,
+    count: usize,
+    /// Whether any holds an escape.
+    escapes: bool,
+    /// How long the body is; `None`: up to NUL.
+    body: Option<usize>,
 }
 
 /// Bytes in, frames out. See the module's documentation.
@@ -148,10 +154,10 @@ impl Decoder {
         loop {
             match std::mem::replace(&mut self.part, Part::Command) {
                 Part::Command => {
-                    let Some(end) = self.line_end()? else {
+                    let Some(end) = self.line_end(0)? else {
                         return Ok(None);
                     };
-                    let line = line(self.unread.bytes(), end);
+                    let line = line(self.unread.bytes(), 0, end);
                     if !line.is_empty() {
                         let command = std::str::from_utf8(line)
                             .ok()
@@ -159,39 +165,37 @@ impl Decoder {
                             .ok_or(MalformedFrame::UnknownCommand)?;
                         self.part = Part::Headers(Head {
                             command,
-                            headers: Headers::with_room(),
+                            length: 0,
+                            count: 0,
+                            escapes: false,
+                            body: None,
                         });
                     }
                     self.unread.advance(end + 1);
                 }
                 Part::Headers(mut head) => {
-                    let Some(end) = self.line_end()? else {
+                    let Some(end) = self.line_end(head.length)? else {
                         self.part = Part::Headers(head);
                         return Ok(None);
                     };
-                    let line = line(self.unread.bytes(), end);
-                    if line.is_empty() {
-                        let length = self.content_length(&head)?;
-                        self.part = Part::Body(head, length);
+                    if line(self.unread.bytes(), head.length, end).is_empty() {
+                        let lines = self.unread.split_to(head.length);
+                        self.unread.advance(end + 1 - head.length);
+                        let headers = headers(lines, head.escapes)?;
+                        self.part = Part::Body(head.command, headers, head.body);
                     } else {
-                        if head.headers.len() == MAX_HEADERS {
-                            return Err(MalformedFrame::TooManyHeaders);
-                        }
-                        let unescaped =
-                            self.reading == Reading::Server && head.command.has_escapes();
-                        header(line, unescaped, &mut head.headers)?;
+                        self.header(&mut head, end)?;
                         self.part = Part::Headers(head);
                     }
-                    self.unread.advance(end + 1);
                 }
-                Part::Body(head, length) => {
+                Part::Body(command, headers, length) => {
                     let Some(body) = self.body(length)? else {
-                        self.part = Part::Body(head, length);
+                        self.part = Part::Body(command, headers, length);
                         return Ok(None);
                     };
                     return Ok(Some(Frame {
-                        command: head.command,
-                        headers: head.headers,
+                        command,
+                        headers,
                         body,
                     }));
                 }
@@ -199,37 +203,55 @@ impl Decoder {
         }
     }
 
-    /// Where the line ends that the buffer begins with.
-    fn line_end(&mut self) -> Result<Option<usize>, MalformedFrame> {
-        let unsearched = self.unread.bytes().get(self.searched..).unwrap_or_default();
-        let found = memchr2(b'\n', 0, unsearched).map(|at| at + self.searched);
-        let Some(end) = found else {
-            if self.unread.bytes().len() > MAX_LINE {
-                return Err(MalformedFrame::LineTooLong);
-            }
-            self.searched = self.unread.bytes().len();
-            return Ok(None);
-        };
-        if end > MAX_LINE {
+    /// Where the line ends that begins at `start`.
+    fn line_end(&mut self, start: usize) -> Result<Option<usize>, MalformedFrame> {
+        let bytes = self.unread.bytes();
+        let from = self.searched.max(start);
+        let found = memchr2(b'\n', 0, bytes.get(from..).unwrap_or_default());
+        let end = found.map_or(bytes.len(), |at| at + from);
+        if end - start > MAX_LINE {
             return Err(MalformedFrame::LineTooLong);
         }
-        if self.unread.bytes().get(end) == Some(&0) {
+        if bytes.get(end) == Some(&0) {
             return Err(MalformedFrame::NulInHeader);
         }
-        self.searched = 0;
-        Ok(Some(end))
+        self.searched = if found.is_some() { 0 } else { end };
+        Ok(found.map(|_| end))
     }
 
-    fn content_length(&self, head: &Head) -> Result<Option<usize>, MalformedFrame> {
-        let Some(value) = head.headers.get("content-length") else {
-            return Ok(None);
-        };
+    /// Looks at the header line that ends at `end`.
+    fn header(&self, head: &mut Head, end: usize) -> Result<(), MalformedFrame> {
+        if head.count == MAX_HEADERS {
+            return Err(MalformedFrame::TooManyHeaders);
+        }
+        let line = line(self.unread.bytes(), head.length, end);
+        let line = std::str::from_utf8(line).map_err(|_| MalformedFrame::NotUtf8)?;
+        // Values hold colons (node names with ports, times, filters): only the first one separates.
+        let colon = memchr(b':', line.as_bytes()).unwrap_or(0);
+        let (name, value) = line.split_at(colon);
+        if name.is_empty() {
+            return Err(MalformedFrame::NoHeaderName);
+        }
+        let unescaped = self.reading == Reading::Server && head.command.has_escapes();
+        if unescaped && memchr(b'\\', line.as_bytes()).is_some() {
+            unescape(line)?;
+            head.escapes = true;
+        }
+        if name == "content-length" && head.body.is_none() {
+            head.body = Some(self.content_length(value.get(1..).unwrap_or_default())?);
+        }
+        head.length = end + 1;
+        head.count += 1;
+        Ok(())
+    }
+
+    fn content_length(&self, value: &str) -> Result<usize, MalformedFrame> {
         // Not plain `parse`: it would take a sign.
         if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(MalformedFrame::BadContentLength);
         }
         match value.parse::<usize>() {
-            Ok(length) if length <= self.max_body => Ok(Some(length)),
+            Ok(length) if length <= self.max_body => Ok(length),
             _ => Err(MalformedFrame::BodyTooLong),
         }
     }
@@ -263,26 +285,22 @@ impl Decoder {
     }
 }
 
-/// The line that ends (with LF or CRLF) at `end`, without its end.
-fn line(buffer: &[u8], end: usize) -> &[u8] {
-    let line = buffer.get(..end).unwrap_or_default();
+/// The line from `start` that ends (with LF or CRLF) at `end`, without its end.
+fn line(bytes: &[u8], start: usize, end: usize) -> &[u8] {
+    let line = bytes.get(start..end).unwrap_or_default();
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Reads one header line into `headers`.
-fn header(line: &[u8], unescaped: bool, headers: &mut Headers) -> Result<(), MalformedFrame> {
-    let line = std::str::from_utf8(line).map_err(|_| MalformedFrame::NotUtf8)?;
-    // Values hold colons (node names with ports, times, filters): only the first one separates.
-    let (name, value) = line.split_once(':').ok_or(MalformedFrame::NoHeaderName)?;
-    if name.is_empty() {
-        return Err(MalformedFrame::NoHeaderName);
+/// The headers of lines that were looked at.
+fn headers(lines: Bytes, escapes: bool) -> Result<Headers, MalformedFrame> {
+    let headers = Headers::from_lines(lines);
+    if !escapes {
+        return Ok(headers);
     }
-    if unescaped && memchr(b'\\', line.as_bytes()).is_some() {
-        headers.push(&unescape(name)?, &unescape(value)?);
-    } else {
-        headers.push(name, value);
-    }
-    Ok(())
+    headers
+        .iter()
+        .map(|(name, value)| Ok((unescape(name)?, unescape(value)?)))
+        .collect()
 }
 
 /// Undoes the escapes of STOMP 1.2, "Value Encoding".
