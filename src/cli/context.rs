@@ -334,16 +334,5 @@ fn terminal_width() -> u16 {
         .unwrap_or(DEFAULT_WIDTH)
 }
 
-/// The exit status of a bulk run: every item that failed was already named.
-pub(crate) fn bulk_outcome(failed: u64, total: u64) -> Result<()> {
-    if failed == 0 {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::Partial,
-        format!("{failed} of {total} failed"),
-    ))
-}
-
 /// Success.
 pub(crate) const DONE: ExitCode = ExitCode::SUCCESS;
