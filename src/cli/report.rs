@@ -142,13 +142,24 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     }
     let mut stderr = std::io::stderr();
     let text = error.render();
-    let written = if stderr.is_terminal() {
-        write!(stderr, "{}", text.ansi())
+    let text = if stderr.is_terminal() {
+        text.ansi().to_string()
     } else {
-        write!(stderr, "{text}")
+        text.to_string()
     };
-    drop(written);
+    let text = if error.kind() == DisplayHelpOnMissingArgumentOrSubcommand {
+        text
+    } else {
+        in_our_name(&text)
+    };
+    // Standard error closed: there is nobody left to tell.
+    let _ = write!(stderr, "{text}");
     ExitCode::from(Kind::Usage.exit_status())
+}
+
+/// clap's message with the beginning that all our errors have. Only escape sequences may stand before clap's own.
+fn in_our_name(text: &str) -> String {
+    text.replacen("error:", "netapi:", 1)
 }
 
 /// Whether a command line that could not be parsed asks for JSON. What follows `--` is another program's.

@@ -100,16 +100,38 @@ fn the_version() {
 
 #[test]
 fn a_wrong_command_line_is_status_2_and_json_where_json_was_asked_for() {
-    for words in [
-        &["nonsense"][..],
-        &["ise", "mnt", "nonsense"],
-        &["ise", "mnt", "count", "--nonsense"],
-        &[],
-        &["ise", "mnt"],
+    for (words, message) in [
+        (&["nonsense"][..], "unrecognized subcommand 'nonsense'"),
+        (
+            &["ise", "mnt", "nonsense"],
+            "unrecognized subcommand 'nonsense'",
+        ),
+        (
+            &["ise", "mnt", "count", "--nonsense"],
+            "unexpected argument '--nonsense' found",
+        ),
+        (
+            &["ise", "mnt", "session", "--ip", "error: x"],
+            "invalid value 'error: x' for '--ip <IP>': 'error: x' is not an IP address",
+        ),
     ] {
         let run = netapi().args(words).assert().code(2);
         assert_eq!(stdout(&run), "");
+        let text = stderr(&run);
+        assert!(text.starts_with(&format!("netapi: {message}\n")), "{text}");
+        assert!(!text.contains("\nerror:"), "{text}");
+        assert!(text.contains("try '--help'"), "{text}");
+    }
+    // clap's tip and usage lines stay.
+    let run = netapi().args(["ise", "mnt", "cuont"]).assert().code(2);
+    let text = stderr(&run);
+    assert!(text.contains("\n  tip: "), "{text}");
+    assert!(text.contains("\nUsage: netapi ise mnt"), "{text}");
+    for words in [&[][..], &["ise", "mnt"]] {
+        let run = netapi().args(words).assert().code(2);
+        assert_eq!(stdout(&run), "");
         assert!(stderr(&run).contains("Usage: netapi"), "{}", stderr(&run));
+        assert!(!stderr(&run).starts_with("netapi:"), "{}", stderr(&run));
     }
     for words in [
         &["--json"][..],
