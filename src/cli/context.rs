@@ -196,11 +196,7 @@ impl Context {
         match self.global.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => {
-                let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-                terminal && !no_color && !dumb
-            }
+            Color::Auto => terminal && environment_allows_color(),
         }
     }
 
@@ -322,6 +318,13 @@ pub(crate) fn write_out(text: &str) -> Result<()> {
 /// Shows a request instead of sending it. A closed pipe ends the command through the next write.
 fn show(text: &str) {
     let _ = write_out(&format!("{}\n", text.trim_end()));
+}
+
+/// Whether neither `NO_COLOR` nor a dumb terminal forbids colour.
+pub(super) fn environment_allows_color() -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    !no_color && !dumb
 }
 
 /// The terminal's width: `COLUMNS` where it is set, else what the terminal says.

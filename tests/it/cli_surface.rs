@@ -160,6 +160,23 @@ fn a_wrong_command_line_is_status_2_and_json_where_json_was_asked_for() {
     assert_eq!(error["error"]["message"], "no MnT host is set");
 }
 
+/// On a pipe clap's texts have colour only where it is asked for.
+#[test]
+fn color_of_help_and_usage_errors() {
+    for (words, code) in [(&["--help"][..], 0), (&["nonsense"], 2)] {
+        for (color, wanted) in [
+            (&[][..], false),
+            (&["--color", "always"], true),
+            (&["--color=always"], true),
+            (&["--color", "never"], false),
+        ] {
+            let run = netapi().args(color).args(words).assert().code(code);
+            let text = stdout(&run) + &stderr(&run);
+            assert_eq!(text.contains('\u{1b}'), wanted, "{words:?} {color:?}");
+        }
+    }
+}
+
 /// Global options stand before or after the command.
 #[test]
 fn global_options_stand_anywhere() {
