@@ -159,14 +159,14 @@ fn a_killed_subscriber_delivers_the_rest_when_it_comes_back() {
         .map(|n| session(&format!("00:00:5E:00:53:0{n}"), "pat", "STARTED"))
         .collect();
     publish(&lab, &sessions);
-    wait_for("two callbacks", || lines(&started).len() == 2);
+    running.until("two callbacks", || lines(&started).len() == 2);
     running.signal(Signal::KILL);
     assert_eq!(running.end().0, 137);
     std::fs::write(dir.path().join("started.second"), "").unwrap();
     let log = dir.path().join("started.log");
     let running = lab.start(&arguments);
     running.says("6 events of an earlier run");
-    wait_for("the six events", || lines(&log).len() >= 6);
+    running.until("the six events", || lines(&log).len() >= 6);
     running.signal(Signal::TERM);
     assert_eq!(running.end().0, 143);
     let mut macs: Vec<_> = lines(&log)
@@ -259,7 +259,7 @@ fn the_second_interrupt_ends_everything_at_once() {
             .iter()
             .find_map(|line| line.parse::<i32>().ok())
     };
-    wait_for("the callback", || pid().is_some());
+    running.until("the callback", || pid().is_some());
     let pid = rustix::process::Pid::from_raw(pid().unwrap()).unwrap();
     running.signal(Signal::INT);
     running.says("leaving");
@@ -333,7 +333,7 @@ fn a_spool_without_a_callback_prints_what_an_earlier_run_did_not() {
     running.says("subscribed");
     publish(&lab, &[session("00:00:5E:00:53:01", "pat", "STARTED")]);
     running.signal(Signal::USR1);
-    wait_for("the event", || {
+    running.until("the event", || {
         running.signal(Signal::USR1);
         running
             .err()

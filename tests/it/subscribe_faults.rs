@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::support::lab::{self, TestLab};
 use crate::support::running::Running;
-use crate::support::wait_for;
 
 const HASTY: [&str; 10] = [
     "subscribe",
@@ -81,7 +80,7 @@ fn survives_what(trouble: impl FnOnce(&TestLab, &Running), word: &str, times: us
     running.prints(running.out().len() + 20);
     let wanted = published(&lab, since);
     assert!(wanted.len() > 5);
-    wait_for("every session's last change", || {
+    running.until("every session's last change", || {
         let got = printed(&running);
         wanted
             .iter()

@@ -14,7 +14,6 @@ use crate::subscribe_callbacks::script;
 use crate::subscribe_events::session;
 use crate::support::lab::{self, TestLab};
 use crate::support::running::Running;
-use crate::support::wait_for;
 
 pub(crate) const SESSIONS: &str = "/topic/com.cisco.ise.session";
 
@@ -188,7 +187,7 @@ fn a_disk_that_takes_no_more_ends_it_and_the_next_run_lacks_nothing() {
     arguments.push("--json");
     let running = lab.start(&arguments);
     let mut seen = 0;
-    wait_for("what the full disk held up", || {
+    running.until("what the full disk held up", || {
         let lines = running.out_from(seen);
         seen += lines.len();
         for line in &lines {

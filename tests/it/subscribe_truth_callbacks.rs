@@ -160,7 +160,7 @@ fn examine(lab: &TestLab, number: usize, case: &Case) {
     lab.listened_to(SESSIONS, number);
     let since = Timestamp::now();
     publish(lab);
-    wait_for(name, || {
+    running.until(name, || {
         running
             .err()
             .iter()
@@ -286,7 +286,7 @@ fn a_long_lived_child_that_keeps_dying_loses_at_most_what_it_had_read() {
     publish(&lab);
     // The pauses between its lives are one, two and four seconds.
     let mut account = Account::default();
-    wait_for("three of its lives", || text(&log).lines().count() >= 3);
+    running.until("three of its lives", || text(&log).lines().count() >= 3);
     running.signal(Signal::TERM);
     let (code, _, err) = running.end();
     assert_eq!(code, 143, "{err:?}");

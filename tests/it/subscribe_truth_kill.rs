@@ -12,7 +12,6 @@ use crate::subscribe_callbacks::script;
 use crate::subscribe_truth::{Account, HASTY, published, stop, text};
 use crate::support::lab;
 use crate::support::running::Running;
-use crate::support::wait_for;
 
 const ROUNDS: usize = 100;
 
@@ -126,7 +125,7 @@ fn a_hundred_kills_lose_nothing() {
         account.note_lines(text(&log(dir, round)).lines(), true);
     }
     let mut seen = 0;
-    wait_for("what is still to be handed over", || {
+    running.until("what is still to be handed over", || {
         let lines = running.out_from(seen);
         seen += lines.len();
         for line in &lines {

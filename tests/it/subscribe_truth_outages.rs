@@ -7,7 +7,6 @@ use netapi::lab::{EventRate, LabOptions};
 use crate::subscribe_truth::{Account, HASTY, published, stop};
 use crate::support::lab::{self, TestLab};
 use crate::support::running::Running;
-use crate::support::wait_for;
 
 /// Follows the lab through some trouble; `said` is what was heard of it.
 fn follows(trouble: impl FnOnce(&TestLab, &Running), said: &[&str]) {
@@ -29,7 +28,7 @@ fn follows(trouble: impl FnOnce(&TestLab, &Running), said: &[&str]) {
     let wanted = published(&lab, since);
     let mut account = Account::default();
     let mut seen = 0;
-    wait_for("all that was published", || {
+    running.until("all that was published", || {
         let lines = running.out_from(seen);
         seen += lines.len();
         for line in &lines {
