@@ -1,44 +1,11 @@
 //! `subscribe --callback`: what the script gets, what becomes of its failures, and that a spool loses nothing.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::subscribe_events::session;
-use crate::support::lab::{self, TestLab};
-use crate::support::wait_for;
-
-const SESSIONS: &str = "/topic/com.cisco.ise.session";
-
-/// An executable script in `dir`.
-pub(crate) fn script(dir: &Path, text: &str) -> PathBuf {
-    let path = dir.join("callback.sh");
-    // A file that is written elsewhere: one that this process holds open for writing could not be executed.
-    let draft = dir.join("draft");
-    std::fs::write(&draft, text).unwrap();
-    std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let copied = std::process::Command::new("cp")
-        .arg("-p")
-        .arg(&draft)
-        .arg(&path)
-        .status();
-    assert!(copied.unwrap().success());
-    path
-}
-
-fn publish(lab: &TestLab, sessions: &[Value]) {
-    lab.publish(SESSIONS, &json!({ "sessions": sessions }));
-}
-
-fn lines(path: &Path) -> Vec<String> {
-    std::fs::read_to_string(path)
-        .unwrap_or_default()
-        .lines()
-        .map(str::to_owned)
-        .collect()
-}
+use crate::support::callback::{lines, script};
+use crate::support::sessions::{publish, session};
+use crate::support::{lab, wait_for};
 
 #[test]
 fn the_script_gets_the_event_its_arguments_and_a_few_clean_variables() {

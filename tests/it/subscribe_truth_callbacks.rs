@@ -5,12 +5,12 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::subscribe_callbacks::script;
-use crate::subscribe_events::session;
-use crate::subscribe_truth::{Account, SESSIONS, adds_up, published, text};
+use crate::support::account::{Account, adds_up, published};
+use crate::support::callback::{script, text};
 use crate::support::lab::{self, TestLab};
+use crate::support::sessions::{self, SESSIONS, session};
 use crate::support::wait_for;
 
 /// How many endpoints there are, and events.
@@ -108,8 +108,7 @@ const CASES: [Case; 12] = [
 fn publish(lab: &TestLab) {
     for number in 0..ENDPOINTS {
         let mac = format!("00:00:5E:00:53:0{number}");
-        let one = session(&mac, "pat", "STARTED");
-        lab.publish(SESSIONS, &json!({ "sessions": [one] }));
+        sessions::publish(lab, &[session(&mac, "pat", "STARTED")]);
     }
 }
 
