@@ -28,7 +28,6 @@ mod pxgrid_client;
 mod pxgrid_commands;
 mod pxgrid_faults;
 mod pxgrid_handshake;
-#[cfg(feature = "lab")]
 mod pxgrid_lab;
 mod pxgrid_node;
 mod pxgrid_safety;
