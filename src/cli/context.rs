@@ -196,11 +196,7 @@ impl Context {
         match self.global.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => {
-                let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-                terminal && !no_color && !dumb
-            }
+            Color::Auto => terminal && environment_allows_color(),
         }
     }
 
@@ -324,6 +320,13 @@ fn show(text: &str) {
     let _ = write_out(&format!("{}\n", text.trim_end()));
 }
 
+/// Whether neither `NO_COLOR` nor a dumb terminal forbids colour.
+pub(super) fn environment_allows_color() -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    !no_color && !dumb
+}
+
 /// The terminal's width: `COLUMNS` where it is set, else what the terminal says.
 fn terminal_width() -> u16 {
     std::env::var("COLUMNS")
@@ -332,17 +335,6 @@ fn terminal_width() -> u16 {
         .or_else(|| terminal_size::terminal_size().map(|(width, _)| width.0))
         .filter(|width| *width > 0)
         .unwrap_or(DEFAULT_WIDTH)
-}
-
-/// The exit status of a bulk run: every item that failed was already named.
-pub(crate) fn bulk_outcome(failed: u64, total: u64) -> Result<()> {
-    if failed == 0 {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::Partial,
-        format!("{failed} of {total} failed"),
-    ))
 }
 
 /// Success.

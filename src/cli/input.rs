@@ -15,6 +15,9 @@ const LINE_LIMIT: u64 = 4096;
 /// Lines of standard input read ahead.
 const READ_AHEAD: usize = 64;
 
+/// What is said of a list without an address.
+pub(crate) const EMPTY_LIST: &str = "no addresses on standard input";
+
 /// A MAC address, or `-` for a list on standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MacOrList {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::context::environment_allows_color;
 use super::global::Global;
 use crate::error::{Error, Kind};
 use crate::render::terminal_safe;
@@ -121,12 +122,8 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     };
     if matches!(error.kind(), DisplayHelp | DisplayVersion) {
         let mut stdout = std::io::stdout();
-        let text = error.render();
-        let written = if stdout.is_terminal() {
-            write!(stdout, "{}", text.ansi())
-        } else {
-            write!(stdout, "{text}")
-        };
+        let text = styled(error, args, stdout.is_terminal());
+        let written = stdout.write_all(text.as_bytes());
         return match written.and_then(|()| stdout.flush()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => ExitCode::from(crate::error::from_output(&error).kind().exit_status()),
@@ -141,24 +138,61 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
         return Reporter { json: true }.end(&Error::usage(message).hint(hint.join(" ")));
     }
     let mut stderr = std::io::stderr();
-    let text = error.render();
-    let written = if stderr.is_terminal() {
-        write!(stderr, "{}", text.ansi())
+    let text = styled(error, args, stderr.is_terminal());
+    let text = if error.kind() == DisplayHelpOnMissingArgumentOrSubcommand {
+        text
     } else {
-        write!(stderr, "{text}")
+        in_our_name(&text)
     };
-    drop(written);
+    // Standard error closed: there is nobody left to tell.
+    let _ = write!(stderr, "{text}");
     ExitCode::from(Kind::Usage.exit_status())
 }
 
-/// Whether a command line that could not be parsed asks for JSON. What follows `--` is another program's.
+/// clap's message with the beginning that all our errors have. Only escape sequences may stand before clap's own.
+fn in_our_name(text: &str) -> String {
+    text.replacen("error:", "netapi:", 1)
+}
+
+/// clap's text, in its colours where they are wanted.
+fn styled(error: &clap::Error, args: &[OsString], terminal: bool) -> String {
+    let text = error.render();
+    let colors = match option(args, "--color") {
+        Some("always") => true,
+        Some("never") => false,
+        _ => terminal && environment_allows_color(),
+    };
+    if colors {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    }
+}
+
+/// Whether a command line that could not be parsed asks for JSON.
 fn wants_json(args: &[OsString]) -> bool {
-    let ours = args.split(|arg| arg == "--").next().unwrap_or_default();
-    ours.iter()
-        .any(|arg| arg == "--json" || arg == "--format=json" || arg == "--format=jsonl")
-        || ours.windows(2).any(
-            |pair| matches!(pair, [name, value] if name == "--format" && (value == "json" || value == "jsonl")),
-        )
+    ours(args).iter().any(|arg| arg == "--json")
+        || matches!(option(args, "--format"), Some("json" | "jsonl"))
+}
+
+/// The value of an option on a command line that could not be parsed.
+fn option<'a>(args: &'a [OsString], name: &str) -> Option<&'a str> {
+    let ours = ours(args);
+    let pairs = ours.windows(2);
+    let apart = pairs.filter_map(|pair| match pair {
+        [option, value] if option == name => value.to_str(),
+        _ => None,
+    });
+    let joined = ours.iter().filter_map(|arg| {
+        let rest = arg.to_str()?.strip_prefix(name)?;
+        rest.strip_prefix('=')
+    });
+    apart.chain(joined).next()
+}
+
+/// What follows `--` is another program's.
+fn ours(args: &[OsString]) -> &[OsString] {
+    args.split(|arg| arg == "--").next().unwrap_or_default()
 }
 
 /// `--trace`: the transport's one line a request and answer on standard error.

@@ -406,12 +406,6 @@ fn on(host: &str, error: Error) -> Error {
     if local || error.host_name().is_some() {
         return error;
     }
-    let mut told = Error::new(error.kind(), format!("{host}: {}", error.message())).host(host);
-    if let Some(hint) = error.hint_text() {
-        told = told.hint(hint);
-    }
-    match error.http_status() {
-        Some(status) => told.status(status),
-        None => told,
-    }
+    let message = format!("{host}: {}", error.message());
+    error.reworded(message).host(host)
 }

@@ -22,6 +22,7 @@ mod env_file;
 mod environment;
 mod flags;
 mod found;
+mod hidden;
 mod layers;
 mod pairs;
 mod profile;

@@ -216,8 +216,7 @@ pub(crate) fn ask(what: &str, environment: &Environment, no_input: bool) -> Resu
             ),
         );
     }
-    rpassword::prompt_password(format!("{what}: "))
-        .map(SecretString::from)
+    super::hidden::ask(&format!("{what}: "))
         .map_err(|error| Error::usage(format!("{what} could not be asked for: {error}")))
 }
 

@@ -1,9 +1,13 @@
 //! The room's tests against real TLS servers on loopback, good and bad.
 
 mod http_faults;
+mod sending;
 mod tls_faults;
 
-use super::{Basic, Effect, Method, Request};
+use std::io::{BufRead, Read};
+
+use super::{Basic, BodyReader, Client, ClientOptions, Effect, Method, Request};
+use crate::error::Error;
 
 fn get(port: u16, effect: Effect) -> Request {
     Request {
@@ -20,4 +24,27 @@ fn get(port: u16, effect: Effect) -> Request {
         json: None,
         effect,
     }
+}
+
+fn client(options: ClientOptions) -> Client {
+    Client::new(options).unwrap()
+}
+
+/// Reads a body on a blocking thread.
+async fn read_all(reader: BodyReader) -> (Vec<u8>, Option<Error>) {
+    tokio::task::spawn_blocking(move || {
+        let mut reader = reader;
+        let mut all = Vec::new();
+        let error = reader.read_to_end(&mut all).err();
+        let error = error.map(|error| BodyReader::error(&error).expect("an error of ours"));
+        if error.is_some() {
+            assert!(
+                reader.fill_buf().is_err(),
+                "a failed body does not end well later"
+            );
+        }
+        (all, error)
+    })
+    .await
+    .unwrap()
 }

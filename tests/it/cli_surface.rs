@@ -100,16 +100,38 @@ fn the_version() {
 
 #[test]
 fn a_wrong_command_line_is_status_2_and_json_where_json_was_asked_for() {
-    for words in [
-        &["nonsense"][..],
-        &["ise", "mnt", "nonsense"],
-        &["ise", "mnt", "count", "--nonsense"],
-        &[],
-        &["ise", "mnt"],
+    for (words, message) in [
+        (&["nonsense"][..], "unrecognized subcommand 'nonsense'"),
+        (
+            &["ise", "mnt", "nonsense"],
+            "unrecognized subcommand 'nonsense'",
+        ),
+        (
+            &["ise", "mnt", "count", "--nonsense"],
+            "unexpected argument '--nonsense' found",
+        ),
+        (
+            &["ise", "mnt", "session", "--ip", "error: x"],
+            "invalid value 'error: x' for '--ip <IP>': 'error: x' is not an IP address",
+        ),
     ] {
         let run = netapi().args(words).assert().code(2);
         assert_eq!(stdout(&run), "");
+        let text = stderr(&run);
+        assert!(text.starts_with(&format!("netapi: {message}\n")), "{text}");
+        assert!(!text.contains("\nerror:"), "{text}");
+        assert!(text.contains("try '--help'"), "{text}");
+    }
+    // clap's tip and usage lines stay.
+    let run = netapi().args(["ise", "mnt", "cuont"]).assert().code(2);
+    let text = stderr(&run);
+    assert!(text.contains("\n  tip: "), "{text}");
+    assert!(text.contains("\nUsage: netapi ise mnt"), "{text}");
+    for words in [&[][..], &["ise", "mnt"]] {
+        let run = netapi().args(words).assert().code(2);
+        assert_eq!(stdout(&run), "");
         assert!(stderr(&run).contains("Usage: netapi"), "{}", stderr(&run));
+        assert!(!stderr(&run).starts_with("netapi:"), "{}", stderr(&run));
     }
     for words in [
         &["--json"][..],
@@ -136,6 +158,23 @@ fn a_wrong_command_line_is_status_2_and_json_where_json_was_asked_for() {
         .code(2);
     let error: serde_json::Value = serde_json::from_str(&stderr(&run)).unwrap();
     assert_eq!(error["error"]["message"], "no MnT host is set");
+}
+
+/// On a pipe clap's texts have colour only where it is asked for.
+#[test]
+fn color_of_help_and_usage_errors() {
+    for (words, code) in [(&["--help"][..], 0), (&["nonsense"], 2)] {
+        for (color, wanted) in [
+            (&[][..], false),
+            (&["--color", "always"], true),
+            (&["--color=always"], true),
+            (&["--color", "never"], false),
+        ] {
+            let run = netapi().args(color).args(words).assert().code(code);
+            let text = stdout(&run) + &stderr(&run);
+            assert_eq!(text.contains('\u{1b}'), wanted, "{words:?} {color:?}");
+        }
+    }
 }
 
 /// Global options stand before or after the command.

@@ -151,6 +151,30 @@ fn nodes_go_down_and_come_back() {
     });
 }
 
+#[test]
+fn a_node_that_goes_down_cuts_its_connections_however_soon_it_is_back() {
+    let lab = lab(&[], "0");
+    block_on(async {
+        for _ in 0..20 {
+            let mut other = open(&lab, 1).await.ok().unwrap();
+            let mut client = open(&lab, 2).await.ok().unwrap();
+            client.subscribe("x", ANC, None).await;
+            lab.order("node-down 2").unwrap();
+            lab.order("node-up 2").unwrap();
+            assert!(matches!(client.came().await, Came::Broken));
+            // The other node's stay.
+            other.subscribe("x", ANC, None).await;
+            let address = lab.pxgrid_addresses()[1];
+            let up = async {
+                while tokio::net::TcpStream::connect(address).await.is_err() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            soon("the return", up).await;
+        }
+    });
+}
+
 /// A lab whose pubsub waits as long as this, and floods its subscribers.
 fn impatient(times: PubsubTimes) -> RunningLab {
     Lab::spawn_in_thread(LabOptions {

@@ -1,8 +1,8 @@
 //! The integration tests: the real program, real sockets on loopback, real TLS.
 //!
 //! One binary, one file a subject. `support` gives each test a command that sees nothing of the developer's own settings, a lab of
-//! its own, and servers that misbehave. A new test goes where its subject is: a command's answers in `mnt_commands`, what a server does
-//! wrong in `mnt_faults`, TLS in `tls`, where values come from in `settings`, what is sent and what never in `safety`, formats in `output`.
+//! its own, and servers that misbehave. A new test goes where its subject is: a command's answers in `mnt_lists` and
+//! `mnt_endpoint`, what a server does wrong in `mnt_faults`, what a user does wrong in `mnt_input`, TLS in `tls`, where values come from in `settings`, what is sent and what never in `safety`, formats in `output`.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,15 +15,19 @@ mod cli_surface;
 mod lab_faults;
 mod lab_pubsub;
 mod lab_run;
-mod mnt_commands;
+mod mnt_bulk;
+mod mnt_changes;
+mod mnt_endpoint;
 mod mnt_faults;
+mod mnt_input;
+mod mnt_lists;
+mod mnt_watch;
 mod output;
 mod pxgrid_anc;
 mod pxgrid_client;
 mod pxgrid_commands;
 mod pxgrid_faults;
 mod pxgrid_handshake;
-#[cfg(feature = "lab")]
 mod pxgrid_lab;
 mod pxgrid_node;
 mod pxgrid_safety;

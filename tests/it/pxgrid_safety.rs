@@ -197,7 +197,6 @@ fn the_doctor_leaves_out_what_is_not_set_and_looks_at_the_rest() {
         .code(2);
 }
 
-#[cfg(feature = "lab")]
 #[test]
 fn the_doctor_walks_to_the_monitoring_node() {
     let lab = crate::support::lab::lab();

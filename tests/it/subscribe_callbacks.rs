@@ -1,44 +1,11 @@
 //! `subscribe --callback`: what the script gets, what becomes of its failures, and that a spool loses nothing.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::subscribe_events::session;
-use crate::support::lab::{self, TestLab};
-use crate::support::wait_for;
-
-const SESSIONS: &str = "/topic/com.cisco.ise.session";
-
-/// An executable script in `dir`.
-pub(crate) fn script(dir: &Path, text: &str) -> PathBuf {
-    let path = dir.join("callback.sh");
-    // A file that is written elsewhere: one that this process holds open for writing could not be executed.
-    let draft = dir.join("draft");
-    std::fs::write(&draft, text).unwrap();
-    std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let copied = std::process::Command::new("cp")
-        .arg("-p")
-        .arg(&draft)
-        .arg(&path)
-        .status();
-    assert!(copied.unwrap().success());
-    path
-}
-
-fn publish(lab: &TestLab, sessions: &[Value]) {
-    lab.publish(SESSIONS, &json!({ "sessions": sessions }));
-}
-
-fn lines(path: &Path) -> Vec<String> {
-    std::fs::read_to_string(path)
-        .unwrap_or_default()
-        .lines()
-        .map(str::to_owned)
-        .collect()
-}
+use crate::support::callback::{lines, script};
+use crate::support::sessions::{publish, session};
+use crate::support::{lab, wait_for};
 
 #[test]
 fn the_script_gets_the_event_its_arguments_and_a_few_clean_variables() {
@@ -159,14 +126,14 @@ fn a_killed_subscriber_delivers_the_rest_when_it_comes_back() {
         .map(|n| session(&format!("00:00:5E:00:53:0{n}"), "pat", "STARTED"))
         .collect();
     publish(&lab, &sessions);
-    wait_for("two callbacks", || lines(&started).len() == 2);
+    running.until("two callbacks", || lines(&started).len() == 2);
     running.signal(Signal::KILL);
     assert_eq!(running.end().0, 137);
     std::fs::write(dir.path().join("started.second"), "").unwrap();
     let log = dir.path().join("started.log");
     let running = lab.start(&arguments);
     running.says("6 events of an earlier run");
-    wait_for("the six events", || lines(&log).len() >= 6);
+    running.until("the six events", || lines(&log).len() >= 6);
     running.signal(Signal::TERM);
     assert_eq!(running.end().0, 143);
     let mut macs: Vec<_> = lines(&log)
@@ -259,7 +226,7 @@ fn the_second_interrupt_ends_everything_at_once() {
             .iter()
             .find_map(|line| line.parse::<i32>().ok())
     };
-    wait_for("the callback", || pid().is_some());
+    running.until("the callback", || pid().is_some());
     let pid = rustix::process::Pid::from_raw(pid().unwrap()).unwrap();
     running.signal(Signal::INT);
     running.says("leaving");
@@ -333,7 +300,7 @@ fn a_spool_without_a_callback_prints_what_an_earlier_run_did_not() {
     running.says("subscribed");
     publish(&lab, &[session("00:00:5E:00:53:01", "pat", "STARTED")]);
     running.signal(Signal::USR1);
-    wait_for("the event", || {
+    running.until("the event", || {
         running.signal(Signal::USR1);
         running
             .err()

@@ -3,22 +3,8 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::sessions::{SESSIONS, session};
 use crate::support::{lab, stderr};
-
-const SESSIONS: &str = "/topic/com.cisco.ise.session";
-
-/// A session as the topic tells of it.
-pub(crate) fn session(mac: &str, user: &str, state: &str) -> Value {
-    json!({
-        "timestamp": jiff::Timestamp::now().to_string(),
-        "state": state,
-        "macAddress": mac,
-        "ipAddresses": ["10.1.2.3"],
-        "auditSessionId": format!("0A{}", mac.replace(':', "")),
-        "userName": user,
-        "nasIpAddress": "10.50.1.10",
-    })
-}
 
 fn parsed(lines: &[String]) -> Vec<Value> {
     lines

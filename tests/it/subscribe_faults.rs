@@ -9,20 +9,7 @@ use serde_json::Value;
 
 use crate::support::lab::{self, TestLab};
 use crate::support::running::Running;
-use crate::support::wait_for;
-
-const HASTY: [&str; 10] = [
-    "subscribe",
-    "--topic",
-    "session",
-    "--json",
-    "--reconnect-min",
-    "20ms",
-    "--reconnect-max",
-    "200ms",
-    "--lookup-pause",
-    "100ms",
-];
+use crate::support::sessions::{HASTY, SESSIONS};
 
 /// When each session changed last, by endpoint and audit session.
 type Last = BTreeMap<String, Timestamp>;
@@ -48,7 +35,7 @@ fn printed(running: &Running) -> Last {
 fn published(lab: &TestLab, since: Timestamp) -> Last {
     let mut last = Last::new();
     for event in lab.truth() {
-        if event.topic.as_ref() == "/topic/com.cisco.ise.session" {
+        if event.topic.as_ref() == SESSIONS {
             note(&mut last, &serde_json::from_str(&event.body).unwrap());
         }
     }
@@ -72,7 +59,9 @@ fn survives_what(trouble: impl FnOnce(&TestLab, &Running), word: &str, times: us
         events_per_second: EventRate::PerSecond(40),
         ..LabOptions::default()
     });
-    let running = lab.start(&HASTY);
+    let mut arguments = HASTY.to_vec();
+    arguments.push("--json");
+    let running = lab.start(&arguments);
     running.says("subscribed");
     let since = Timestamp::now();
     running.prints(5);
@@ -81,7 +70,7 @@ fn survives_what(trouble: impl FnOnce(&TestLab, &Running), word: &str, times: us
     running.prints(running.out().len() + 20);
     let wanted = published(&lab, since);
     assert!(wanted.len() > 5);
-    wait_for("every session's last change", || {
+    running.until("every session's last change", || {
         let got = printed(&running);
         wanted
             .iter()

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::subscribe_callbacks::script;
-use crate::subscribe_events::session;
-use crate::subscribe_truth::{Account, SESSIONS, adds_up, published, text};
+use crate::support::account::{Account, adds_up, published};
+use crate::support::callback::{script, text};
 use crate::support::lab::{self, TestLab};
+use crate::support::sessions::{self, SESSIONS, session};
 use crate::support::wait_for;
 
 /// How many endpoints there are, and events.
@@ -108,8 +108,7 @@ const CASES: [Case; 12] = [
 fn publish(lab: &TestLab) {
     for number in 0..ENDPOINTS {
         let mac = format!("00:00:5E:00:53:0{number}");
-        let one = session(&mac, "pat", "STARTED");
-        lab.publish(SESSIONS, &json!({ "sessions": [one] }));
+        sessions::publish(lab, &[session(&mac, "pat", "STARTED")]);
     }
 }
 
@@ -160,7 +159,7 @@ fn examine(lab: &TestLab, number: usize, case: &Case) {
     lab.listened_to(SESSIONS, number);
     let since = Timestamp::now();
     publish(lab);
-    wait_for(name, || {
+    running.until(name, || {
         running
             .err()
             .iter()
@@ -286,7 +285,7 @@ fn a_long_lived_child_that_keeps_dying_loses_at_most_what_it_had_read() {
     publish(&lab);
     // The pauses between its lives are one, two and four seconds.
     let mut account = Account::default();
-    wait_for("three of its lives", || text(&log).lines().count() >= 3);
+    running.until("three of its lives", || text(&log).lines().count() >= 3);
     running.signal(Signal::TERM);
     let (code, _, err) = running.end();
     assert_eq!(code, 143, "{err:?}");

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use netapi::lab::{EventRate, LabOptions};
 use rustix::process::Signal;
 
-use crate::subscribe_callbacks::script;
-use crate::subscribe_truth::{Account, HASTY, published, stop, text};
+use crate::support::account::{Account, published, stop};
+use crate::support::callback::{script, text};
 use crate::support::lab;
 use crate::support::running::Running;
-use crate::support::wait_for;
+use crate::support::sessions::HASTY;
 
 const ROUNDS: usize = 100;
 
@@ -125,15 +125,7 @@ fn a_hundred_kills_lose_nothing() {
         account.note_lines(out.iter().map(String::as_str), true);
         account.note_lines(text(&log(dir, round)).lines(), true);
     }
-    let mut seen = 0;
-    wait_for("what is still to be handed over", || {
-        let lines = running.out_from(seen);
-        seen += lines.len();
-        for line in &lines {
-            account.note(line);
-        }
-        account.lacks(&wanted).is_empty()
-    });
+    account.follow(&running, &wanted);
     stop(running);
     assert!(account.unmarked.is_empty(), "{:?}", account.unmarked);
     // Otherwise the kills hit nothing.

@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use netapi::lab::{EventRate, LabOptions};
 
-use crate::subscribe_truth::{Account, HASTY, published, stop};
+use crate::support::account::{Account, published, stop};
 use crate::support::lab::{self, TestLab};
 use crate::support::running::Running;
-use crate::support::wait_for;
+use crate::support::sessions::HASTY;
 
 /// Follows the lab through some trouble; `said` is what was heard of it.
 fn follows(trouble: impl FnOnce(&TestLab, &Running), said: &[&str]) {
@@ -28,15 +28,7 @@ fn follows(trouble: impl FnOnce(&TestLab, &Running), said: &[&str]) {
     }
     let wanted = published(&lab, since);
     let mut account = Account::default();
-    let mut seen = 0;
-    wait_for("all that was published", || {
-        let lines = running.out_from(seen);
-        seen += lines.len();
-        for line in &lines {
-            account.note(line);
-        }
-        account.lacks(&wanted).is_empty()
-    });
+    let seen = account.follow(&running, &wanted);
     let out = stop(running);
     out.iter().skip(seen).for_each(|line| account.note(line));
     assert_eq!(account.again, 0, "{:?}", account.unmarked);

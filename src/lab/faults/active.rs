@@ -1,7 +1,8 @@
 //! The faults in force: whom they meet, what is left of their `@N`, and how they come and go while the lab runs.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -58,6 +59,8 @@ pub struct Strike {
 #[derive(Debug)]
 pub struct Faults {
     active: RwLock<Vec<Armed>>,
+    /// How often a node (by what was written behind `node-down:`) was down and is to be up again.
+    outages: Mutex<BTreeMap<String, u64>>,
     changed: watch::Sender<()>,
 }
 
@@ -66,6 +69,7 @@ impl Faults {
     pub fn new(faults: Vec<Fault>) -> Self {
         Self {
             active: RwLock::new(faults.into_iter().map(Armed::new).collect()),
+            outages: Mutex::default(),
             changed: watch::Sender::new(()),
         }
     }
@@ -89,11 +93,34 @@ impl Faults {
     pub fn clear(&self, text: &str) -> bool {
         let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
         let before = active.len();
-        active.retain(|armed| armed.fault.to_string() != text && armed.fault.kind.name() != text);
+        active.retain(|armed| {
+            let ends = armed.fault.to_string() == text || armed.fault.kind.name() == text;
+            if ends {
+                self.note_outage(armed);
+            }
+            !ends
+        });
         let cleared = active.len() < before;
         drop(active);
         self.changed.send_replace(());
         cleared
+    }
+
+    /// A fault ends: if it took a node away, that was an outage, however short.
+    fn note_outage(&self, armed: &Armed) {
+        let Some(number) = &armed.fault.path_part else {
+            return;
+        };
+        if armed.fault.kind == FaultKind::NodeDown && armed.begins_at() <= Instant::now() {
+            let mut outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
+            *outages.entry(number.clone()).or_default() += 1;
+        }
+    }
+
+    /// How often node `number` was down and brought back: whoever serves it may have slept through an outage.
+    pub fn outages(&self, number: usize) -> u64 {
+        let outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
+        outages.get(&number.to_string()).copied().unwrap_or(0)
     }
 
     /// Says whenever faults were armed or cleared.

@@ -87,7 +87,9 @@ fn faults_come_and_go() {
     assert!(faults.down_from(2).is_some());
     assert!(faults.down_from(1).is_none());
     assert!(!faults.clear("node-down:1"));
+    assert_eq!(faults.outages(2), 0);
     assert!(faults.clear("node-down:2"));
+    assert_eq!((faults.outages(1), faults.outages(2)), (0, 1));
     assert!(faults.clear("overload-503"));
     assert!(faults.down_from(2).is_none());
     assert_eq!(faults.of_request("/x"), []);
@@ -98,5 +100,8 @@ fn faults_come_and_go() {
 fn what_begins_later_is_not_there_yet() {
     let faults = Faults::new(vec!["overload-503~3600".parse().unwrap()]);
     assert_eq!(faults.of_request("/x"), []);
+    faults.arm("node-down~3600:1".parse().unwrap()).unwrap();
+    assert!(faults.clear("node-down~3600:1"));
+    assert_eq!(faults.outages(1), 0, "it never was down");
     assert!(!faults.strikes(FaultKind::Duplicate, "/topic/x"));
 }

@@ -71,7 +71,8 @@ pub(in crate::lab) async fn serve(node: PxGridNode, listener: TcpListener) {
     let mut number = 0;
     let mut listener = Some(listener);
     loop {
-        node.wait_until(false).await;
+        let outages = node.faults.outages(node.number);
+        node.wait_until(|down| !down).await;
         let ready = match listener.take() {
             Some(listener) => Some(listener),
             None => listen_again(address).await,
@@ -93,7 +94,8 @@ pub(in crate::lab) async fn serve(node: PxGridNode, listener: TcpListener) {
         };
         tokio::select! {
             () = serving => {}
-            () = node.wait_until(true) => {}
+            // Down, or already up again: the connections of before are gone either way.
+            () = node.wait_until(|down| down || node.faults.outages(node.number) > outages) => {}
         }
     }
 }
@@ -108,13 +110,13 @@ async fn listen_again(address: SocketAddr) -> Option<TcpListener> {
 }
 
 impl PxGridNode {
-    /// Waits until the node is to be down, or up.
-    async fn wait_until(&self, down: bool) {
+    /// Waits until `reached` says so of the node, when told whether it is to be down.
+    async fn wait_until(&self, reached: impl Fn(bool) -> bool) {
         let mut changes = self.faults.changes();
         loop {
             let from = self.faults.down_from(self.number).map(Instant::from_std);
             let is_down = from.is_some_and(|from| from <= Instant::now());
-            if is_down == down {
+            if reached(is_down) {
                 return;
             }
             match from.filter(|_| !is_down) {

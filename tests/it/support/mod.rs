@@ -1,9 +1,12 @@
 //! What the tests share.
 
+pub(crate) mod account;
+pub(crate) mod callback;
 pub(crate) mod lab;
+pub(crate) mod mnt;
 pub(crate) mod pubsub;
 pub(crate) mod running;
-pub(crate) mod server;
+pub(crate) mod sessions;
 
 use std::time::Duration;
 

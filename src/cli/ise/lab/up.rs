@@ -35,16 +35,17 @@ impl Up {
     /// Starts, prints the exports, waits for a signal.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         let lab = Lab::spawn_in_thread(self.options.into_lab())?;
-        for (name, value) in lab.environment() {
-            write_out(&format!(
-                "export {name}='{}'\n",
-                value.replace('\'', r"'\''")
-            ))?;
-        }
-        context.reporter.note("the lab is up; Ctrl-C ends it");
         let status = Context::block_on(async {
+            // Before anybody is told that there is something to end.
             let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
             let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+            for (name, value) in lab.environment() {
+                write_out(&format!(
+                    "export {name}='{}'\n",
+                    value.replace('\'', r"'\''")
+                ))?;
+            }
+            context.reporter.note("the lab is up; Ctrl-C ends it");
             let mut orders = orders();
             loop {
                 tokio::select! {

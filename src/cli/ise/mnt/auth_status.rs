@@ -5,9 +5,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::columns::ATTEMPT;
-use super::details::{Details, Jobs};
 use crate::cli::Context;
-use crate::cli::context::bulk_outcome;
+use crate::cli::bulk::{Bulk, Jobs};
 use crate::cli::input::{self, MacOrList};
 use crate::error::{Error, Result};
 use crate::render::{Format, Shape};
@@ -56,13 +55,15 @@ impl AuthStatus {
         let seconds = seconds(self.since)?;
         let MacOrList::One(mac) = self.mac else {
             context.refuse_xml("a list joins many documents")?;
-            let details = Details::new(client, self.jobs);
-            let mut output = context.output(ATTEMPT, Shape::List)?;
-            let tally = details
-                .attempts_listed(seconds, self.records, &mut output, context)
+            let output = context.output(ATTEMPT, Shape::List)?;
+            let bulk = Bulk::of_reads(self.jobs);
+            let attempts = async |mac| {
+                let rows = client.auth_status(mac, seconds, self.records).await?;
+                Ok(rows.records)
+            };
+            return bulk
+                .for_each_mac(context, output, "no attempts in that time", attempts)
                 .await;
-            let tally = context.end_list(output, tally, "no attempts in that time")?;
-            return bulk_outcome(tally.failed, tally.total);
         };
         let attempts = client.auth_status(mac, seconds, self.records).await?;
         if context.global.chosen_format() == Some(Format::Xml) {

@@ -7,7 +7,6 @@ mod coa;
 mod columns;
 mod count;
 mod delete;
-mod details;
 mod explain;
 mod failure_reasons;
 mod filter;

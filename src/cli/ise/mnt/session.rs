@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use clap::Args;
 
 use super::columns::SESSION_DETAIL;
-use super::details::{Details, Jobs};
 use crate::cli::Context;
-use crate::cli::context::bulk_outcome;
-use crate::cli::input::{self, MacOrList};
+use crate::cli::bulk::{Bulk, Jobs};
+use crate::cli::input::{self, EMPTY_LIST, MacOrList};
 use crate::error::{Kind, Result};
 use crate::render::Shape;
 
@@ -87,9 +86,12 @@ async fn by_session_id(id: &str, context: &Context) -> Result<()> {
 
 async fn from_list(jobs: Jobs, context: &Context) -> Result<()> {
     context.refuse_xml("a list joins many documents")?;
-    let details = Details::new(context.mnt()?, jobs);
-    let mut output = context.output(SESSION_DETAIL, Shape::List)?;
-    let tally = details.sessions_listed(&mut output, context).await;
-    let tally = context.end_list(output, tally, "no addresses on standard input")?;
-    bulk_outcome(tally.failed, tally.total)
+    let client = context.mnt()?;
+    let output = context.output(SESSION_DETAIL, Shape::List)?;
+    let bulk = Bulk::of_reads(jobs);
+    bulk.for_each_mac(context, output, EMPTY_LIST, async |mac| {
+        let answer = client.session_by_mac(mac).await?;
+        Ok(vec![answer.record])
+    })
+    .await
 }

@@ -3,13 +3,14 @@
 use std::ops::ControlFlow;
 
 use clap::Args;
+use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::columns::{SESSION, SESSION_DETAIL};
-use super::details::{Details, Jobs};
 use super::filter::{Filter, Filtered};
 use crate::cli::Context;
-use crate::cli::context::bulk_outcome;
+use crate::cli::bulk::{Bulk, Item, Jobs, Tally, about};
+use crate::cli::context::Output;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
 use crate::record::xml::Summary;
@@ -63,7 +64,6 @@ impl Sessions {
     async fn with_details(self, context: &Context) -> Result<()> {
         let client = context.mnt()?;
         let mut output = context.output(SESSION_DETAIL, Shape::List)?;
-        let details = Details::new(client.clone(), self.jobs);
         let (sender, receiver) = mpsc::channel(QUEUE);
         let rows = Rows {
             sender,
@@ -72,17 +72,45 @@ impl Sessions {
                 .limit
                 .filter(|_| context.global.sort.is_none()),
         };
-        let list = list(client, Filtered::new(self.filter, rows));
-        output.begin(None)?;
-        let (outcome, printed) = tokio::join!(list, details.join(receiver, &mut output, context));
+        let list = list(client.clone(), Filtered::new(self.filter, rows));
+        let bulk = Bulk::of_reads(self.jobs);
+        let details = join(&bulk, &client, receiver, &mut output, context);
+        let (outcome, printed) = tokio::join!(list, details);
         // Where the detail calls ended first, the list's own error only says so.
         let tally = context.end_list(
             output,
             printed.and_then(|tally| outcome.map(|_| tally)),
             NOTHING,
         )?;
-        bulk_outcome(tally.failed, tally.total)
+        tally.outcome()
     }
+}
+
+/// Replaces each row that comes in by its detail; a row without MAC address (VPN), or whose session ended meanwhile, stays as it is.
+async fn join(
+    bulk: &Bulk,
+    client: &MntClient,
+    rows: mpsc::Receiver<Record>,
+    output: &mut Output,
+    context: &Context,
+) -> Result<Tally> {
+    let rows = stream::unfold(rows, |mut rows| async {
+        rows.recv().await.map(|row| (row, rows))
+    });
+    let items = rows.map(|row| async {
+        let Some(mac) = row.mac() else {
+            return Item::from(Ok(vec![row]));
+        };
+        match bulk.call(async || client.session_by_mac(mac).await).await {
+            Ok(answer) => Item::from(Ok(vec![answer.record])),
+            Err(error) => Item {
+                records: vec![row],
+                error: (error.kind() != Kind::NotFound).then(|| about(mac, error)),
+            },
+        }
+    });
+    let report = |error: &Error| context.reporter.error(error);
+    bulk.drain(items, output, report).await
 }
 
 async fn list(client: MntClient, sink: Filtered<Rows>) -> Result<Summary> {

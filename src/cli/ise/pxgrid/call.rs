@@ -72,11 +72,8 @@ impl Call {
             .map_err(|error| Error::new(Kind::Failed, format!("the copy ended: {error}")))?;
         outcome.map_err(|error| match error.kind() {
             Kind::Malformed | Kind::Truncated if error.host_name().is_none() => {
-                super::bulk::renamed(
-                    &error,
-                    format!("{host} answered {}: {}", self.operation, error.message()),
-                )
-                .host(host)
+                let message = format!("{host} answered {}: {}", self.operation, error.message());
+                error.reworded(message).host(host)
             }
             _ => error,
         })

@@ -3,7 +3,6 @@
 mod account;
 mod anc;
 mod ask;
-mod bulk;
 mod call;
 mod columns;
 mod endpoints;

@@ -6,11 +6,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::ask::{Ask, shown};
-use super::bulk::{Jobs, for_each_mac};
 use crate::cli::Context;
-use crate::cli::input::{self, MacOrList};
+use crate::cli::bulk::{Bulk, Jobs};
+use crate::cli::input::{self, EMPTY_LIST, MacOrList};
 use crate::error::Result;
 use crate::record::{Mac, Record};
+use crate::render::Shape;
 
 const BY_MAC: &str = "getSessionByMacAddress";
 const NOTHING: &str = "it has no session now; `netapi ise mnt explain MAC` shows its last attempts";
@@ -63,11 +64,13 @@ fn by_mac(mac: Mac) -> Ask {
 async fn listed(context: &Context, jobs: Jobs) -> Result<()> {
     let columns = Ask::new("session", BY_MAC, NOTHING).columns()?;
     let client = context.pxgrid()?;
-    for_each_mac(context, jobs, columns, async |mac| {
+    let output = context.output_of("rows", columns, Shape::List)?;
+    let bulk = Bulk::once_each(jobs);
+    bulk.for_each_mac(context, output, EMPTY_LIST, async |mac| {
         let body = json!({ "macAddress": mac.to_string() });
         shown(context, &client, "session", BY_MAC, &body).await?;
         let answer = client.query("session", BY_MAC, &body).await?;
-        Ok(Record::Json(answer))
+        Ok(vec![Record::Json(answer)])
     })
     .await
 }

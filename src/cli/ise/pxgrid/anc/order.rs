@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::Context;
-use crate::cli::input::{self, MacOrList};
+use crate::cli::bulk::{Bulk, Jobs};
+use crate::cli::input::{self, EMPTY_LIST, MacOrList};
 use crate::cli::ise::pxgrid::ask::{Ask, permitted, shown};
-use crate::cli::ise::pxgrid::bulk::{Jobs, for_each_mac, renamed};
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::anc::{self, Order, State, Status, Target};
@@ -119,13 +119,17 @@ async fn carry_out(
         (Some(MacOrList::One(mac)), _) => at(mac, whom.nas),
         (_, Some(ip)) => Target::Ip(ip),
         (Some(MacOrList::List), None) => {
-            return for_each_mac(context, patience.jobs, columns, async |mac| {
+            let output = context.output_of("rows", columns, Shape::List)?;
+            let bulk = Bulk::once_each(patience.jobs);
+            let order_one = async |mac| {
                 let target = at(mac, whom.nas);
                 let status = give(context, &client, order, &target, patience).await?;
                 judge(context, order, &target, &status, patience)?;
-                Ok(Record::Json(status.json))
-            })
-            .await;
+                Ok(vec![Record::Json(status.json)])
+            };
+            return bulk
+                .for_each_mac(context, output, EMPTY_LIST, order_one)
+                .await;
         }
         (None, None) => return Err(Error::usage("no endpoint given")),
     };
@@ -193,8 +197,10 @@ fn judge(
                 Order::Apply(policy) => format!("{policy} for {endpoint}"),
                 Order::Clear => format!("clearing {endpoint}"),
             };
-            let told = renamed(&error, format!("{what}: {}", error.message()));
-            Err(match error.kind() {
+            let kind = error.kind();
+            let message = format!("{what}: {}", error.message());
+            let told = error.reworded(message);
+            Err(match kind {
                 Kind::Server => told.hint(advice(order, target)),
                 _ => told,
             })

@@ -1,0 +1,188 @@
+//! A line that is typed on the terminal and not shown.
+//!
+//! While it is typed Ctrl-C is no signal but one more end of the line: the terminal shows again what is typed before the signal is
+//! raised, and so never stays mute behind a program that has gone.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Error, ErrorKind, Read, Result, Write};
+
+use rustix::process::{Signal, kill_current_process_group};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+/// A terminal hands over no longer line (`MAX_CANON`, 4096 on Linux).
+const LONGEST: usize = 4096;
+
+/// Asks on the process's terminal.
+///
+/// Errors: there is no terminal, the input ended, or it is no text. After Ctrl-C the process is gone, unless somebody handles the signal; then it is
+/// [`ErrorKind::Interrupted`].
+pub(super) fn ask(prompt: &str) -> Result<SecretString> {
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    let Some(line) = typed(&terminal, prompt)? else {
+        // As the terminal would have done: to everyone in the foreground, also the script that we stand in.
+        kill_current_process_group(Signal::INT)?;
+        return Err(ErrorKind::Interrupted.into());
+    };
+    let text = std::str::from_utf8(&line).map_err(|_| ErrorKind::InvalidData)?;
+    Ok(SecretString::from(text))
+}
+
+/// The line, without control characters; `None` after Ctrl-C (or what the user has set in its place).
+fn typed(terminal: &File, prompt: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut terminal = terminal;
+    let hidden = Hidden::begin(terminal)?;
+    terminal.write_all(prompt.as_bytes())?;
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
+    let mut buffer = Zeroizing::new([0; LONGEST]);
+    loop {
+        let read = match terminal.read(buffer.as_mut_slice()) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => buffer.get(..read).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if line.len() + read.len() > LONGEST {
+            return Err(Error::new(ErrorKind::InvalidData, "the line is too long"));
+        }
+        line.extend_from_slice(read);
+        match line.last() {
+            Some(b'\n') => {
+                line.retain(|byte| !byte.is_ascii_control());
+                return Ok(Some(line));
+            }
+            Some(last) if *last == hidden.interrupt() => {
+                terminal.write_all(b"\n")?;
+                return Ok(None);
+            }
+            // Ctrl-D behind something typed hands over what there is; the line goes on.
+            _ => {}
+        }
+    }
+}
+
+/// A terminal that does not show what is typed; dropped, it is as it was before.
+struct Hidden<'t> {
+    terminal: &'t File,
+    before: Termios,
+}
+
+impl<'t> Hidden<'t> {
+    fn begin(terminal: &'t File) -> Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut modes = before.clone();
+        // The line's end is still shown, and erasing still done by the terminal.
+        modes
+            .local_modes
+            .remove(LocalModes::ECHO | LocalModes::ISIG);
+        modes
+            .local_modes
+            .insert(LocalModes::ECHONL | LocalModes::ICANON);
+        modes.special_codes[SpecialCodeIndex::VEOL] = before.special_codes[SpecialCodeIndex::VINTR];
+        tcsetattr(terminal, OptionalActions::Now, &modes)?;
+        Ok(Self { terminal, before })
+    }
+
+    /// The character of Ctrl-C.
+    fn interrupt(&self) -> u8 {
+        self.before.special_codes[SpecialCodeIndex::VINTR]
+    }
+}
+
+impl Drop for Hidden<'_> {
+    fn drop(&mut self) {
+        // A terminal that has gone needs nothing.
+        let _gone = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+
+    use rustix::fs::{Mode, OFlags};
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    use super::*;
+
+    /// A terminal: the end that a person sits at, and ours.
+    fn terminal() -> (File, File) {
+        let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&person).unwrap();
+        unlockpt(&person).unwrap();
+        let name = ptsname(&person, Vec::new()).unwrap();
+        let ours: OwnedFd = rustix::fs::open(
+            name.as_c_str(),
+            OFlags::RDWR | OFlags::NOCTTY,
+            Mode::empty(),
+        )
+        .unwrap();
+        (person.into(), ours.into())
+    }
+
+    /// What is seen on the terminal, as soon as it ends like this.
+    fn seen(person: &mut File, end: &str) -> String {
+        let mut seen = Vec::new();
+        while !seen.ends_with(end.as_bytes()) {
+            let mut byte = [0];
+            person.read_exact(&mut byte).unwrap();
+            seen.push(byte[0]);
+        }
+        String::from_utf8(seen).unwrap()
+    }
+
+    /// Types `keys` when asked; what came of it and what was seen, its end included.
+    fn asked(keys: &[u8], end: &str) -> (Result<Option<String>>, String) {
+        let (mut person, ours) = terminal();
+        let before = tcgetattr(&ours).unwrap();
+        let (result, all) = std::thread::scope(|scope| {
+            let typing = scope.spawn(|| {
+                let mut all = seen(&mut person, "Password: ");
+                person.write_all(keys).unwrap();
+                all.push_str(&seen(&mut person, end));
+                all
+            });
+            let result = typed(&ours, "Password: ");
+            let after = tcgetattr(&ours).unwrap();
+            assert_eq!(after.local_modes, before.local_modes);
+            let eol = |modes: &Termios| modes.special_codes[SpecialCodeIndex::VEOL];
+            assert_eq!(eol(&after), eol(&before));
+            (result, typing.join().unwrap())
+        });
+        let line = result.map(|line| line.map(|line| String::from_utf8(line.to_vec()).unwrap()));
+        (line, all)
+    }
+
+    #[test]
+    fn a_line_is_taken_and_not_shown() {
+        for (keys, line) in [
+            (&b"s3cret \xc3\xa9!\n"[..], "s3cret \u{e9}!"),
+            (b"wronh\x7fg\n", "wrong"),
+            (b"all of it\x15this\n", "this"),
+            (b"\x1ahalf\x04 and half\x1c\n", "half and half"),
+            (b"\r", ""),
+        ] {
+            let (result, all) = asked(keys, "\r\n");
+            assert_eq!(result.unwrap().as_deref(), Some(line));
+            assert_eq!(all, "Password: \r\n");
+        }
+    }
+
+    #[test]
+    fn an_interrupt_ends_it_at_once_and_the_terminal_is_as_before() {
+        for keys in [&b"\x03"[..], b"s3cret\x03"] {
+            let (result, all) = asked(keys, "\r\n");
+            assert_eq!(result.unwrap(), None);
+            assert_eq!(all, "Password: \r\n");
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_input_is_no_password() {
+        let (result, _) = asked(b"\x04", "");
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+}

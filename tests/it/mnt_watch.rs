@@ -1,0 +1,76 @@
+//! `netapi ise mnt watch`: what came, changed and went from one poll to the next.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+
+use crate::support::lab::lab;
+use crate::support::mnt::{ID, MAC, said};
+use crate::support::{self, stderr};
+
+/// Kills the process when a test ends, also when it fails.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn watch_prints_what_came_changed_and_went() {
+    let lab = lab();
+    let mut child = Killed(
+        lab.process(&["watch", "--interval", "1s", "--json", "--nas", "10.50.1.10"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    support::wait_for("the first poll", || !lab.requests().is_empty());
+    // The second poll shows that the first has been read: what happens now is a change.
+    support::wait_for("the second poll", || lab.requests().len() > 1);
+    said(&lab, &["delete", MAC, "--yes"]);
+    let change: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(change["change"], "went");
+    assert_eq!(change["session"]["calling_station_id"], MAC);
+    assert_eq!(change["session"]["audit_session_id"], ID);
+}
+
+#[test]
+fn watch_sees_a_disconnected_endpoint_go() {
+    let lab = lab();
+    let mut child = Killed(
+        lab.process(&["watch", "--interval", "1s", "--limit", "1"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    support::wait_for("the second poll", || lab.requests().len() > 1);
+    said(&lab, &["coa", MAC, "-t", "disconnect"]);
+    let changes: Vec<Vec<String>> = lines
+        .take(1)
+        .map(|line| line.unwrap().split('\t').map(str::to_owned).collect())
+        .collect();
+    let words: Vec<&str> = changes.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(words, ["went"]);
+    assert!(changes.iter().all(|row| row[1] == MAC && row.len() == 6));
+    let status = child.0.wait().unwrap();
+    assert_eq!(status.code(), Some(0), "--limit ends it");
+}
+
+/// A poll that fails is said, and the next one follows; a refusal ends it.
+#[test]
+fn watch_survives_an_overload_and_ends_at_a_refusal() {
+    let lab = lab();
+    let run = lab
+        .mnt(&["watch", "--interval", "1s"])
+        .env("ISE_MNT_PASS", "wrong")
+        .assert()
+        .code(4);
+    assert!(stderr(&run).contains("(HTTP 401)"));
+    assert_eq!(lab.requests().len(), 1);
+}

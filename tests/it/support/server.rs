@@ -1,1 +1,0 @@
-//! Misbehaving servers for tests.
