@@ -47,8 +47,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub enum Incoming {
     /// A STOMP frame.
     Frame(Frame),
-    /// A ping or pong: the connection lives.
-    Heard,
+    /// The server's ping, which was answered.
+    Ping,
+    /// The answer to a ping of ours. The server has read what we sent before that.
+    Pong,
 }
 
 /// An open connection.
@@ -137,7 +139,8 @@ impl Socket {
             match message {
                 Some(Ok(Message::Binary(bytes))) => self.decoder.push(bytes),
                 Some(Ok(Message::Text(text))) => self.decoder.push(text),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => batch.push(Incoming::Heard),
+                Some(Ok(Message::Ping(_))) => batch.push(Incoming::Ping),
+                Some(Ok(Message::Pong(_))) => batch.push(Incoming::Pong),
                 Some(Ok(Message::Close(reason))) => self.over = Some(self.closed(reason.as_ref())),
                 Some(Ok(Message::Frame(_))) => {}
                 Some(Err(error)) => self.over = Some(broken(&self.host, &error, &self.seen)),
@@ -159,7 +162,7 @@ impl Socket {
         self.write(Message::Binary(bytes.into())).await
     }
 
-    /// Sends a ping, whose pong will be [`Incoming::Heard`].
+    /// Sends a ping, whose answer will be [`Incoming::Pong`].
     pub async fn ping(&mut self) -> Result<()> {
         self.write(Message::Ping(Bytes::new())).await
     }

@@ -221,7 +221,8 @@ impl Subscriber {
     /// Feeds one frame, and gives the length of its body.
     fn incoming(&mut self, moment: Moment, incoming: Incoming) -> usize {
         let (length, input) = match incoming {
-            Incoming::Heard => (0, Input::Heard),
+            Incoming::Ping => (0, Input::Ping),
+            Incoming::Pong => (0, Input::Pong),
             Incoming::Frame(frame) => (frame.body.len(), Input::Frame(frame)),
         };
         self.feed_at(moment, input);
@@ -311,6 +312,11 @@ impl Subscriber {
             Action::Send(frame) => {
                 if let Some(link) = &self.link {
                     link.send(frame);
+                }
+            }
+            Action::Ping => {
+                if let Some(link) = &self.link {
+                    link.ping();
                 }
             }
             Action::Close => {

@@ -100,6 +100,12 @@ impl Sockets {
     }
 }
 
+/// What is to be sent.
+enum Outgoing {
+    Frame(Frame),
+    Ping,
+}
+
 /// An event, and the room it takes until it is looked at.
 struct Queued {
     event: LinkEvent,
@@ -109,7 +115,7 @@ struct Queued {
 /// One connection. Dropped, it is closed in the background.
 pub(crate) struct Link {
     events: mpsc::UnboundedReceiver<Queued>,
-    outgoing: mpsc::UnboundedSender<Frame>,
+    outgoing: mpsc::UnboundedSender<Outgoing>,
     /// Frames that are not written yet.
     waiting: Arc<AtomicUsize>,
     task: JoinHandle<()>,
@@ -141,7 +147,13 @@ impl Link {
     pub(crate) fn send(&self, frame: Frame) {
         self.waiting.fetch_add(1, Relaxed);
         // A link that ended has said so.
-        let _ended = self.outgoing.send(frame);
+        let _ended = self.outgoing.send(Outgoing::Frame(frame));
+    }
+
+    /// Sends a ping after the frames before it.
+    pub(crate) fn ping(&self) {
+        // A link that ended has said so.
+        let _ended = self.outgoing.send(Outgoing::Ping);
     }
 
     /// How many frames wait to be written.
@@ -165,7 +177,7 @@ impl Link {
 /// The connection's side on the sockets' thread.
 struct Keeper {
     give: mpsc::UnboundedSender<Queued>,
-    frames: mpsc::UnboundedReceiver<Frame>,
+    frames: mpsc::UnboundedReceiver<Outgoing>,
     room: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     ping_every: Duration,
@@ -198,10 +210,11 @@ impl Keeper {
             let cost = held.as_deref().map_or(0, cost);
             tokio::select! {
                 frame = self.frames.recv() => match frame {
-                    Some(frame) => {
+                    Some(Outgoing::Frame(frame)) => {
                         socket.send(&frame).await?;
                         self.waiting.fetch_sub(1, Relaxed);
                     }
+                    Some(Outgoing::Ping) => socket.ping().await?,
                     None => return Ok(()),
                 },
                 _ = ping.tick() => socket.ping().await?,
@@ -230,7 +243,7 @@ fn cost(batch: &[Incoming]) -> u32 {
         .iter()
         .map(|incoming| match incoming {
             Incoming::Frame(frame) => frame.body.len() + OVERHEAD,
-            Incoming::Heard => 0,
+            Incoming::Ping | Incoming::Pong => 0,
         })
         .sum();
     u32::try_from(bytes / 1024 + 1).unwrap_or(ROOM).min(ROOM)

@@ -71,11 +71,15 @@ impl Peer {
         frame
     }
 
-    /// The handshake and one subscription.
+    /// The handshake, one subscription, and the pong that says so.
     async fn greet(&mut self) -> Frame {
         self.expect(Command::Connect).await;
         self.say(Frame::connected()).await;
-        self.expect(Command::Subscribe).await
+        let subscribe = self.expect(Command::Subscribe).await;
+        let ping = tokio::time::timeout(PATIENCE, self.stream.next()).await;
+        assert!(matches!(ping, Ok(Some(Ok(Message::Ping(_))))), "{ping:?}");
+        self.stream.flush().await.unwrap();
+        subscribe
     }
 
     async fn publish(&mut self, sequence: i64, mac: &str) {

@@ -8,6 +8,7 @@
 //! refusal that lasts from the start, end the subscription with their error: waiting would not mend a wrong name or a missing permission. Afterwards
 //! nothing ends it but the user.
 
+pub(super) mod nodes;
 mod reads;
 
 use std::sync::Arc;
@@ -44,6 +45,9 @@ struct Life {
     since: Duration,
     heard: Duration,
     message: bool,
+    /// The server has read our SUBSCRIBE frames: it answered the ping behind them. Only what is read over REST from then on misses nothing
+    /// that was published before the topic was ours.
+    subscribed: bool,
 }
 
 /// See the folder's documentation.
@@ -68,6 +72,7 @@ pub struct Subscription {
     /// The services were looked up anew after a refusal.
     refused_before: bool,
     connected_once: bool,
+    subscribed_once: bool,
     reads: u64,
     counters: Counters,
 }
@@ -92,6 +97,7 @@ impl Subscription {
             refreshed: false,
             refused_before: false,
             connected_once: false,
+            subscribed_once: false,
             reads: 0,
             counters: Counters::default(),
         })
@@ -167,11 +173,10 @@ impl Subscription {
                 }
             }
             (Input::Frame(frame), phase) => self.frame(now, frame, phase, out),
-            (Input::Heard, Phase::Live(life)) => {
-                self.phase = Phase::Live(Life {
-                    heard: now.elapsed,
-                    ..life
-                });
+            (Input::Ping, Phase::Live(life)) => self.heard(now, life),
+            (Input::Pong, Phase::Live(life)) => {
+                self.heard(now, life);
+                self.subscribed(now, out);
             }
             (Input::Closed(error), Phase::Live(life)) => {
                 self.lost(now, life, Why::Error(error), out);
@@ -185,6 +190,13 @@ impl Subscription {
             (Input::ReadFailed { id, error }, _) => self.read_failed(now, id, error, out),
             _ => {}
         }
+    }
+
+    fn heard(&mut self, now: Moment, life: Life) {
+        self.phase = Phase::Live(Life {
+            heard: now.elapsed,
+            ..life
+        });
     }
 
     fn node_name(&self) -> &str {
@@ -232,94 +244,17 @@ impl Subscription {
         }
     }
 
-    fn try_node(&mut self, fresh: bool, out: &mut Vec<Action>) {
-        self.phase = Phase::Fetching;
-        self.refreshed = fresh;
-        out.push(Action::SetTimer {
-            timer: Timer::Connect,
-            after: self.options.connect_timeout,
-        });
-        if let Some(node) = self.nodes.get(self.at).cloned() {
-            self.node = node.name.as_str().into();
-            out.push(Action::FetchSecret { node, fresh });
-        }
-    }
-
-    fn refused(&mut self, now: Moment, error: Error, out: &mut Vec<Action>) {
-        if !self.refreshed {
-            out.push(Action::Say(Notice::SecretRefused {
-                node: self.node_name().to_owned(),
-            }));
-            return self.try_node(true, out);
-        }
-        if self.refused_before && !self.connected_once {
-            return self.finish(Some(error), out);
-        }
-        self.refused_before = true;
-        out.push(Action::Say(Notice::NodeFailed {
-            node: self.node_name().to_owned(),
-            why: Why::Error(error),
-        }));
-        let pause = self.next_pause(now);
-        self.pause(true, pause, out);
-    }
-
-    /// A node could not be used: the next one, or a new lookup when that was the last.
-    fn node_failed(&mut self, now: Moment, why: Why, out: &mut Vec<Action>) {
-        out.push(Action::Close);
-        out.push(Action::Say(Notice::NodeFailed {
-            node: self.node_name().to_owned(),
-            why,
-        }));
-        self.next_node(now, out);
-    }
-
-    /// A connection that stood is gone.
-    fn lost(&mut self, now: Moment, life: Life, why: Why, out: &mut Vec<Action>) {
-        out.push(Action::Close);
-        out.push(Action::Say(Notice::ConnectionLost {
-            node: self.node_name().to_owned(),
-            why,
-        }));
-        let lived = now.elapsed.saturating_sub(life.since);
-        if life.message || lived >= self.options.reconnect_max {
-            self.tries = 0;
-            self.failed = 0;
-        }
-        self.next_node(now, out);
-    }
-
-    fn next_node(&mut self, now: Moment, out: &mut Vec<Action>) {
-        self.failed += 1;
-        self.at = (self.at + 1).checked_rem(self.nodes.len()).unwrap_or(0);
-        // The first loss of a connection that served us is no verdict on the only node.
-        let fresh_loss = self.tries == 0 && self.failed == 1 && self.connected_once;
-        if self.failed >= self.nodes.len() && !fresh_loss {
-            self.pause(true, self.options.lookup_pause, out);
-        } else {
-            let pause = self.next_pause(now);
-            self.pause(false, pause, out);
-        }
-    }
-
-    fn pause(&mut self, lookup: bool, pause: Duration, out: &mut Vec<Action>) {
-        self.phase = Phase::Pausing { lookup };
-        out.push(Action::Say(Notice::Pause { pause, lookup }));
-        out.push(Action::SetTimer {
-            timer: Timer::Pause,
-            after: pause,
-        });
-    }
-
-    fn next_pause(&mut self, now: Moment) -> Duration {
-        let pause = growing_pause(&self.options, self.tries, now.random);
-        self.tries = self.tries.saturating_add(1);
-        pause
-    }
-
     fn frame(&mut self, now: Moment, frame: Frame, phase: Phase, out: &mut Vec<Action>) {
         match (frame.command, phase) {
             (Command::Connected, Phase::Greeting) => self.connected(now, out),
+            (Command::Error, Phase::Greeting) if !self.refreshed => {
+                out.push(Action::Close);
+                out.push(Action::Say(Notice::ConnectRefused {
+                    node: self.node_name().to_owned(),
+                    said: error_text(&frame),
+                }));
+                self.try_node(true, out);
+            }
             (Command::Error, Phase::Greeting) => {
                 self.node_failed(now, Why::ErrorFrame(error_text(&frame)), out);
             }
@@ -345,13 +280,13 @@ impl Subscription {
         if self.connected_once {
             self.counters.reconnects += 1;
         }
-        let first = !self.connected_once;
         self.connected_once = true;
         self.refused_before = false;
         self.phase = Phase::Live(Life {
             since: now.elapsed,
             heard: now.elapsed,
             message: false,
+            subscribed: false,
         });
         for (index, topic) in self.topics.iter().enumerate() {
             let filter = self.options.filter.as_deref();
@@ -361,10 +296,25 @@ impl Subscription {
                 filter,
             )));
         }
+        out.push(Action::Ping);
         out.push(Action::SetTimer {
             timer: Timer::Silence,
             after: self.options.silence,
         });
+    }
+
+    /// The server has read what we sent so far.
+    fn subscribed(&mut self, now: Moment, out: &mut Vec<Action>) {
+        let Phase::Live(Life {
+            subscribed: subscribed @ false,
+            ..
+        }) = &mut self.phase
+        else {
+            return;
+        };
+        *subscribed = true;
+        let first = !self.subscribed_once;
+        self.subscribed_once = true;
         out.push(Action::Say(Notice::Subscribed {
             node: self.node_name().to_owned(),
             topics: self.topics.len(),
@@ -410,6 +360,8 @@ impl Subscription {
             (Timer::Connect, Phase::Fetching | Phase::Connecting | Phase::Greeting) => {
                 self.node_failed(now, Why::TimedOut(self.options.connect_timeout), out);
             }
+            // A server that answers no ping is taken at its word of CONNECTED.
+            (Timer::Connect, Phase::Live(_)) => self.subscribed(now, out),
             (Timer::Silence, Phase::Live(life)) => {
                 let quiet = now.elapsed.saturating_sub(life.heard);
                 if quiet >= self.options.silence {
@@ -457,18 +409,6 @@ impl Subscription {
         out.push(Action::Finished(error));
         self.phase = Phase::Done;
     }
-}
-
-/// `reconnect_min` doubled `tries` times up to `reconnect_max`; half of that is certain, the other half left to chance, so that a
-/// thousand subscribers that lost one node do not come back at once.
-pub(super) fn growing_pause(options: &Options, tries: u32, random: u32) -> Duration {
-    let factor = 1_u32.checked_shl(tries).unwrap_or(u32::MAX);
-    let whole = options
-        .reconnect_min
-        .saturating_mul(factor)
-        .min(options.reconnect_max);
-    let half = whole / 2;
-    half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
 /// The server's words in an ERROR frame: the header, and the body where it says more. Bounded, for it goes to a terminal.

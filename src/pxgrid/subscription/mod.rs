@@ -9,6 +9,7 @@
 //! | [`Action::FetchSecret`] | `AccessSecret` for that node, not from a cache when `fresh` | `SecretGot` or `SecretFailed` |
 //! | [`Action::Connect`] | WebSocket upgrade with that secret | `Connected` or `ConnectFailed` |
 //! | [`Action::Send`] | one frame in one binary message | nothing; a failure is `Closed` |
+//! | [`Action::Ping`] | a ping, after what was sent before | `Pong` |
 //! | [`Action::Close`] | closes the socket or drops the attempt, secret included | nothing, and nothing more from that one |
 //! | [`Action::SetTimer`] | sets that timer anew, in place of an older setting | `Fired` |
 //! | [`Action::Recover`] | the REST read, row by row | `Rows` as they come, then `ReadDone` or `ReadFailed` |
@@ -16,7 +17,7 @@
 //! | [`Action::Say`] | says it | nothing |
 //! | [`Action::Finished`] | ends; an error is why | nothing |
 //!
-//! While connected: each decoded frame is `Frame`, each ping or pong `Heard`, an end or a malformed frame `Closed`.
+//! While connected: each decoded frame is `Frame`, each ping `Ping`, each pong `Pong`, an end or a malformed frame `Closed`.
 //!
 //! | part | holds |
 //! | --- | --- |
@@ -156,8 +157,10 @@ pub enum Input {
     },
     /// A frame came.
     Frame(Frame),
-    /// A ping or pong came.
-    Heard,
+    /// The server's ping came, and was answered.
+    Ping,
+    /// The answer to a ping came.
+    Pong,
     /// The connection ended by itself, with why.
     Closed(Error),
     /// A timer ran out.
@@ -221,6 +224,8 @@ pub enum Action {
     },
     /// Send a frame.
     Send(Frame),
+    /// Send a WebSocket ping.
+    Ping,
     /// Close the connection, or drop the attempt to make one.
     Close,
     /// Set a timer.

@@ -40,6 +40,13 @@ pub enum Notice {
         /// The pubsub node.
         node: String,
     },
+    /// The node answered CONNECT with ERROR, which may mean the secret; a fresh one is fetched.
+    ConnectRefused {
+        /// The pubsub node.
+        node: String,
+        /// The server's words.
+        said: String,
+    },
     /// Before the next try.
     Pause {
         /// How long.
@@ -162,6 +169,10 @@ impl fmt::Display for Notice {
             Self::SecretRefused { node } => {
                 write!(f, "{node} refused our secret; fetching a fresh one")
             }
+            Self::ConnectRefused { node, said } => write!(
+                f,
+                "{node} refused CONNECT (the server said: {said}); fetching a fresh secret"
+            ),
             Self::Pause { pause, lookup } => write!(
                 f,
                 "{} in {:.1} s",

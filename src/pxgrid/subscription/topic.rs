@@ -4,6 +4,8 @@
 //! a loss, a smaller one (0, or the same with another body) a restarted publisher. After a loss the topic is read over REST; what comes live meanwhile is emitted at once, and the rows of the answer
 //! are compared with what was seen. When reads are made is the machine's affair.
 
+mod recovery;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -15,10 +17,8 @@ use super::cache::{Cache, Source, Verdict};
 use super::catch_up::{CatchUp, Purpose, Since};
 use super::members::{Element, Members};
 use super::notice::{Counters, LossCause, Notice};
-use super::row::{
-    Glance, Row, gone_message, identity, message_word, recovered_message, session_word,
-};
-use super::ways::{Read, Shape, Way};
+use super::row::{Glance, Row, message_word, session_word};
+use super::ways::{Shape, Way};
 use super::{Action, Mark};
 use crate::pxgrid::event::{Event, Message, Text};
 
@@ -322,148 +322,6 @@ impl Topic {
         if timestamp.is_some_and(|timestamp| timestamp.duration_since(now) <= AHEAD) {
             self.newest = self.newest.max(timestamp);
         }
-    }
-
-    /// The read to make now, if one is wanted and none runs.
-    pub(super) fn begin_read(
-        &mut self,
-        id: u64,
-        filter: Option<&str>,
-        here: &mut Here<'_>,
-    ) -> Option<Read> {
-        let way = self.way?;
-        let purpose = self.reads.begin(id)?;
-        let since = match purpose {
-            Purpose::Missed(Since::Time(since)) => Some(since),
-            Purpose::Missed(Since::Everything) | Purpose::Baseline | Purpose::Snapshot => None,
-        };
-        let Some(mut read) = way.read(since, self.reads.fallback) else {
-            self.reads.done();
-            return None;
-        };
-        if read.since.is_none() {
-            self.cache.begin_round();
-        }
-        self.read_events = 0;
-        read.filter = filter.map(str::to_owned);
-        here.say(Notice::CatchingUp {
-            topic: self.destination.clone(),
-            operation: read.operation,
-        });
-        Some(read)
-    }
-
-    /// Rows of the running read came.
-    pub(super) fn rows(
-        &mut self,
-        purpose: Purpose,
-        rows: &[String],
-        deleted: bool,
-        here: &mut Here<'_>,
-    ) {
-        let Some(way) = self.way else { return };
-        let source = match purpose {
-            Purpose::Baseline => Source::Baseline,
-            Purpose::Snapshot => Source::Snapshot,
-            Purpose::Missed(_) => Source::Recovered(self.start),
-        };
-        for text in rows {
-            let Ok(members) = Members::parse(text) else {
-                self.unreadable(here);
-                continue;
-            };
-            let row = self.row(&members, deleted);
-            self.note_time(row.sight.timestamp, here.at);
-            let verdict = self.cache.sight(&row.sight, source);
-            if let Some((word, message)) = recovered_message(way.shape, verdict, text) {
-                self.emit_recovered(word, row, message, here);
-            }
-        }
-    }
-
-    /// The running read came to its end.
-    pub(super) fn read_done(&mut self, purpose: Purpose, here: &mut Here<'_>) {
-        let Some(way) = self.way else { return };
-        let Purpose::Missed(since) = purpose else {
-            self.finish_read(here);
-            return;
-        };
-        let whole = since == Since::Everything || way.compares();
-        // A filter hides what goes on but fits no longer: that is no end.
-        if whole && !self.filtered {
-            for key in self.cache.gone() {
-                self.gone(way, &key, here);
-            }
-        }
-        let ends_unknown = if whole {
-            self.filtered
-        } else {
-            way.shape == Shape::Sessions && self.reads.fallback > 0
-        };
-        if ends_unknown {
-            self.lost(LossCause::EndsUnknown, here);
-        }
-        self.finish_read(here);
-    }
-
-    fn finish_read(&mut self, here: &mut Here<'_>) {
-        self.reads.done();
-        here.say(Notice::CaughtUp {
-            topic: self.destination.clone(),
-            events: self.read_events,
-        });
-    }
-
-    /// A session that ended unseen.
-    fn gone(&mut self, way: &Way, key: &str, here: &mut Here<'_>) {
-        let Some(identity) = identity(key, way) else {
-            return;
-        };
-        let object = format!("{{{identity}}}");
-        let Ok(members) = Members::parse(&object) else {
-            return;
-        };
-        let mut row = self.row(&members, true);
-        if way.shape == Shape::Sessions {
-            row.state = Some(Cow::Borrowed("DISCONNECTED"));
-        }
-        let (word, message) = gone_message(way.shape, &identity);
-        self.emit_recovered(word, row, message, here);
-    }
-
-    /// The server knows no such operation: whether there is another one to try.
-    pub(super) fn fall_back(&mut self, purpose: Purpose) -> bool {
-        let more = matches!(purpose, Purpose::Missed(Since::Time(_)))
-            && self
-                .way
-                .is_some_and(|way| self.reads.fallback + 1 < way.since.len());
-        if more {
-            self.reads.fallback += 1;
-            self.reads.again();
-        }
-        more
-    }
-
-    /// The server does not let us read: what was missed stays missed.
-    pub(super) fn read_refused(&mut self, error: crate::error::Error, here: &mut Here<'_>) {
-        self.reads.give_up();
-        self.lost(LossCause::Refused(error), here);
-    }
-
-    fn emit_recovered(
-        &mut self,
-        word: &'static str,
-        row: Row<'_>,
-        message: Message,
-        here: &mut Here<'_>,
-    ) {
-        self.read_events += 1;
-        here.counters.recovered += 1;
-        let event = self.event(word.into(), None, row, message, here);
-        here.out.push(Action::Emit(Event {
-            recovered: true,
-            ..event
-        }));
     }
 
     fn emit(

@@ -1,6 +1,7 @@
 //! The machine and its topics' REST reads: when one begins, whose answer came, what follows from a failure.
 
-use super::{Phase, Subscription, growing_pause};
+use super::nodes::growing_pause;
+use super::{Phase, Subscription};
 use crate::error::{Error, Kind};
 use crate::pxgrid::subscription::catch_up::Purpose;
 use crate::pxgrid::subscription::topic::{Here, Topic};
@@ -27,7 +28,7 @@ impl Subscription {
 
     /// Makes the topic's next read if there is one; only while subscribed, for what is published before that would be missed again.
     pub(super) fn begin_read(&mut self, now: Moment, index: usize, out: &mut Vec<Action>) {
-        if !matches!(self.phase, Phase::Live(_)) {
+        if !matches!(self.phase, Phase::Live(life) if life.subscribed) {
             return;
         }
         let id = self.reads;

@@ -21,9 +21,66 @@ fn the_way_to_the_first_message() {
     run.give(Input::Frame(Frame::connected()));
     let subscribe = Command::Subscribe;
     assert_eq!(run.sent(), [(subscribe, SESSION), (subscribe, ANC)]);
-    assert_eq!(run.said(), ["subscribed to 2 topics on a"]);
+    assert!(run.out.contains(&Action::Ping));
     assert_eq!(run.timer(Timer::Silence), Some(Duration::from_secs(75)));
+    assert_eq!(run.said(), [""; 0]);
+    // What the server sends by itself says nothing of what it has read.
+    run.give(Input::Ping);
+    assert_eq!(run.said(), [""; 0]);
+    run.give(Input::Pong);
+    assert_eq!(run.said(), ["subscribed to 2 topics on a"]);
     assert_eq!(run.read(), None);
+    run.give(Input::Pong);
+    assert_eq!(run.said(), [""; 0]);
+}
+
+#[test]
+fn nothing_is_read_over_rest_before_the_server_has_read_subscribe() {
+    let mut run = Run::live(Options::default(), &[SESSION]);
+    run.give(Input::Closed(reset()));
+    run.give(Input::Fired(Timer::Pause));
+    run.give(Input::SecretGot).give(Input::Connected);
+    run.give(Input::Frame(Frame::connected()));
+    assert_eq!(run.read(), None);
+    run.give(Input::Pong);
+    assert!(run.read().is_some());
+}
+
+#[test]
+fn a_server_that_answers_no_ping_is_taken_at_its_word() {
+    let mut run = Run::new(Options::default(), Vec::new());
+    run.give(Input::Started).looked_up(&[SESSION], &["a"]);
+    run.give(Input::SecretGot).give(Input::Connected);
+    run.give(Input::Frame(Frame::connected()));
+    run.give(Input::Fired(Timer::Connect));
+    assert_eq!(run.said(), ["subscribed on a"]);
+}
+
+#[test]
+fn an_error_in_answer_to_connect_may_mean_the_secret() {
+    let mut run = Run::new(Options::default(), Vec::new());
+    run.give(Input::Started).looked_up(&[SESSION], &["a", "b"]);
+    run.give(Input::SecretGot).give(Input::Connected);
+    let error = || Input::Frame(Frame::error("Bad CONNECT", "Access refused"));
+    run.give(error());
+    assert_eq!(
+        run.said(),
+        [
+            "a refused CONNECT (the server said: Bad CONNECT: Access refused); fetching a fresh secret"
+        ]
+    );
+    assert!(run.out.contains(&Action::Close));
+    assert!(matches!(
+        run.out.last(),
+        Some(Action::FetchSecret { node, fresh: true }) if node.name == "a"
+    ));
+    run.give(Input::SecretGot).give(Input::Connected);
+    run.give(error());
+    assert!(
+        run.said()[0].starts_with("cannot use a: "),
+        "{:?}",
+        run.said()
+    );
 }
 
 #[test]
@@ -113,7 +170,7 @@ fn a_lost_connection_is_made_again_elsewhere_subscribed_and_caught_up() {
 fn pings_keep_a_connection_and_silence_ends_it() {
     let mut run = Run::live(Options::default(), &[SESSION]);
     run.now = Duration::from_secs(50);
-    run.give(Input::Heard);
+    run.give(Input::Ping);
     run.now = Duration::from_secs(75);
     run.give(Input::Fired(Timer::Silence));
     assert_eq!(run.timer(Timer::Silence), Some(Duration::from_secs(50)));
@@ -161,7 +218,7 @@ proptest! {
     #[test]
     fn pauses_stay_within_their_bounds(tries in 0_u32..100, random in any::<u32>()) {
         let options = Options::default();
-        let pause = crate::pxgrid::subscription::machine::growing_pause(&options, tries, random);
+        let pause = crate::pxgrid::subscription::machine::nodes::growing_pause(&options, tries, random);
         let whole = Duration::from_secs(1_u64 << tries.min(10)).min(options.reconnect_max);
         prop_assert!(pause >= whole / 2 && pause <= whole);
     }

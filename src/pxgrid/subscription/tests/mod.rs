@@ -57,7 +57,12 @@ impl Run {
 
     fn connect(&mut self) -> &mut Self {
         self.give(Input::SecretGot).give(Input::Connected);
-        self.give(Input::Frame(Frame::connected()))
+        self.give(Input::Frame(Frame::connected()));
+        let mut out = std::mem::take(&mut self.out);
+        self.give(Input::Pong);
+        out.append(&mut self.out);
+        self.out = out;
+        self
     }
 
     fn live(options: Options, destinations: &[&str]) -> Self {

@@ -1,0 +1,110 @@
+//! The machine and its nodes: trying one, what follows when it refuses, fails or is lost, and the pauses in between.
+
+use std::time::Duration;
+
+use super::{Life, Phase, Subscription};
+use crate::error::Error;
+use crate::pxgrid::subscription::{Action, Moment, Notice, Options, Timer, Why};
+
+impl Subscription {
+    pub(super) fn try_node(&mut self, fresh: bool, out: &mut Vec<Action>) {
+        self.phase = Phase::Fetching;
+        self.refreshed = fresh;
+        out.push(Action::SetTimer {
+            timer: Timer::Connect,
+            after: self.options.connect_timeout,
+        });
+        if let Some(node) = self.nodes.get(self.at).cloned() {
+            self.node = node.name.as_str().into();
+            out.push(Action::FetchSecret { node, fresh });
+        }
+    }
+
+    pub(super) fn refused(&mut self, now: Moment, error: Error, out: &mut Vec<Action>) {
+        if !self.refreshed {
+            out.push(Action::Say(Notice::SecretRefused {
+                node: self.node_name().to_owned(),
+            }));
+            return self.try_node(true, out);
+        }
+        if self.refused_before && !self.connected_once {
+            return self.finish(Some(error), out);
+        }
+        self.refused_before = true;
+        out.push(Action::Say(Notice::NodeFailed {
+            node: self.node_name().to_owned(),
+            why: Why::Error(error),
+        }));
+        let pause = self.next_pause(now);
+        self.pause(true, pause, out);
+    }
+
+    /// A node could not be used: the next one, or a new lookup when that was the last.
+    pub(super) fn node_failed(&mut self, now: Moment, why: Why, out: &mut Vec<Action>) {
+        out.push(Action::Close);
+        out.push(Action::Say(Notice::NodeFailed {
+            node: self.node_name().to_owned(),
+            why,
+        }));
+        self.next_node(now, out);
+    }
+
+    /// A connection that stood is gone.
+    pub(super) fn lost(&mut self, now: Moment, life: Life, why: Why, out: &mut Vec<Action>) {
+        out.push(Action::Close);
+        out.push(Action::Say(Notice::ConnectionLost {
+            node: self.node_name().to_owned(),
+            why,
+        }));
+        let lived = now.elapsed.saturating_sub(life.since);
+        if life.message || lived >= self.options.reconnect_max {
+            self.tries = 0;
+            self.failed = 0;
+        }
+        self.next_node(now, out);
+    }
+
+    pub(super) fn next_node(&mut self, now: Moment, out: &mut Vec<Action>) {
+        self.failed += 1;
+        self.at = (self.at + 1).checked_rem(self.nodes.len()).unwrap_or(0);
+        // The first loss of a connection that served us is no verdict on the only node.
+        let fresh_loss = self.tries == 0 && self.failed == 1 && self.connected_once;
+        if self.failed >= self.nodes.len() && !fresh_loss {
+            self.pause(true, self.options.lookup_pause, out);
+        } else {
+            let pause = self.next_pause(now);
+            self.pause(false, pause, out);
+        }
+    }
+
+    pub(super) fn pause(&mut self, lookup: bool, pause: Duration, out: &mut Vec<Action>) {
+        self.phase = Phase::Pausing { lookup };
+        out.push(Action::Say(Notice::Pause { pause, lookup }));
+        out.push(Action::SetTimer {
+            timer: Timer::Pause,
+            after: pause,
+        });
+    }
+
+    pub(super) fn next_pause(&mut self, now: Moment) -> Duration {
+        let pause = growing_pause(&self.options, self.tries, now.random);
+        self.tries = self.tries.saturating_add(1);
+        pause
+    }
+}
+
+/// `reconnect_min` doubled `tries` times up to `reconnect_max`; half of that is certain, the other half left to chance, so that a
+/// thousand subscribers that lost one node do not come back at once.
+pub(in crate::pxgrid::subscription) fn growing_pause(
+    options: &Options,
+    tries: u32,
+    random: u32,
+) -> Duration {
+    let factor = 1_u32.checked_shl(tries).unwrap_or(u32::MAX);
+    let whole = options
+        .reconnect_min
+        .saturating_mul(factor)
+        .min(options.reconnect_max);
+    let half = whole / 2;
+    half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
+}
