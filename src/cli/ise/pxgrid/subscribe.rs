@@ -6,7 +6,9 @@
 //! | `selection` | which events are wanted |
 //! | `sink` | where they go: the printer, or delivery with its spool |
 //! | `printer` | lines on standard output |
+//! | `backlog` | what waits to be printed |
 
+mod backlog;
 mod course;
 mod printer;
 mod selection;
@@ -21,6 +23,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::sessions::State;
+use super::signals::Signals;
 use crate::cli::Context;
 use crate::cli::input;
 use crate::delivery::callback::Callback;
@@ -158,6 +161,8 @@ impl Subscribe {
             .into_iter()
             .flatten()
             .min();
+        // Before anything is delivered or printed, which may make somebody stop us.
+        let signals = Signals::listen()?;
         let sink = Sink::start(&self.delivery, callback, paper, context.reporter)?;
         if sink.left_over() > 0 {
             context.reporter.step(&format!(
@@ -173,7 +178,7 @@ impl Subscribe {
             left: limit,
             deadline: self.time.map(|time| tokio::time::Instant::now() + time),
         }
-        .run(sink)
+        .run(sink, signals)
         .await
     }
 

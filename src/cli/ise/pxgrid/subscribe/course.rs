@@ -45,8 +45,7 @@ struct Outcome {
 
 impl Course {
     /// Runs to the end.
-    pub(super) async fn run(mut self, sink: Sink) -> Result<ExitCode> {
-        let mut signals = Signals::listen()?;
+    pub(super) async fn run(mut self, sink: Sink, mut signals: Signals) -> Result<ExitCode> {
         let mut outcome = self.follow(&sink, &mut signals).await;
         if !outcome.at_once {
             let stop = match (outcome.signalled, &outcome.failure) {
@@ -134,7 +133,7 @@ impl Course {
                     (Asked::Tell, _) => self.say_figures(sink),
                     (Asked::Stop(code), None) => {
                         outcome.signalled = Some(code);
-                        sink.stop(Stop::Finish);
+                        sink.hold();
                         self.subscriber.stop();
                     }
                     (Asked::Stop(_), Some(_)) => {

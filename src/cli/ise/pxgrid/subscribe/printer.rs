@@ -4,12 +4,14 @@
 
 use std::borrow::Cow;
 use std::io::{Stdout, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
+use super::backlog::{Backlog, End, Portion};
 use crate::cli::Context;
 use crate::delivery::counters::Counters;
 use crate::error::{Error, Kind, Result, from_output};
@@ -158,12 +160,26 @@ impl Paper {
         }
     }
 
+    /// Writes events that came as text, one JSON object each.
+    fn texts(&mut self, texts: &[Cow<'_, str>], buffer: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Self::Lines(out) => {
+                buffer.clear();
+                for text in texts {
+                    buffer.extend_from_slice(text.as_bytes());
+                    buffer.push(b'\n');
+                }
+                write(out, buffer)
+            }
+            Self::Rendered(renderer) => texts
+                .iter()
+                .try_for_each(|text| rendered(renderer, text.to_string())),
+        }
+    }
+
     /// Writes one event that came as text.
     pub(super) fn one(&mut self, json: &str) -> Result<()> {
-        match self {
-            Self::Lines(out) => write(out, format!("{json}\n").as_bytes()),
-            Self::Rendered(renderer) => rendered(renderer, json.to_owned()),
-        }
+        self.texts(&[Cow::Borrowed(json)], &mut Vec::new())
     }
 }
 
@@ -203,57 +219,47 @@ pub(super) fn refuse_formats(context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// How long a reader may keep us waiting before events go to the disk.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The printing thread.
 pub(super) struct Printer {
-    batches: Mutex<Option<mpsc::Sender<Vec<Event>>>>,
+    backlog: Arc<Backlog>,
     over: watch::Receiver<bool>,
     thread: JoinHandle<Result<()>>,
 }
 
-/// How many batches wait; each has at most some hundred kilobytes.
-const WAITING: usize = 4;
-
 impl Printer {
     /// Starts the thread.
-    pub(super) fn start(mut paper: Paper, counters: Arc<Counters>) -> Result<Self> {
-        let (batches, mut waiting) = mpsc::channel::<Vec<Event>>(WAITING);
+    pub(super) fn start(paper: Paper, counters: Arc<Counters>) -> Result<Self> {
+        let backlog = Arc::new(Backlog::new(PATIENCE));
         let (tell, over) = watch::channel(false);
+        let theirs = Arc::clone(&backlog);
         let thread = std::thread::Builder::new()
             .name("printer".to_owned())
             .spawn(move || {
-                let mut buffer = Vec::new();
-                let mut print = || {
-                    while let Some(batch) = waiting.blocking_recv() {
-                        paper.batch(&batch, &mut buffer)?;
-                        if let Some(oldest) = batch.iter().map(|event| event.received_at).min() {
-                            counters.delivered_together(batch.len() as u64, oldest);
-                        }
-                    }
-                    Ok(())
-                };
-                let result = print();
+                let result = print(paper, &theirs, &counters);
+                theirs.over();
                 tell.send_replace(true);
                 result
             })
             .map_err(|error| Error::new(Kind::Failed, format!("cannot start printing: {error}")))?;
         Ok(Self {
-            batches: Mutex::new(Some(batches)),
+            backlog,
             over,
             thread,
         })
     }
 
-    /// Hands events over; waits while the reader does not keep up. After the end they go nowhere, and [`finish`](Self::finish) says why.
-    pub(super) async fn take(&self, events: Vec<Event>) {
-        let batches = lock(&self.batches).clone();
-        if let Some(batches) = batches {
-            let _over = batches.send(events).await;
-        }
+    /// Hands events over; true if from now on they wait on disk, because the reader does not keep up. After the end they go nowhere, and
+    /// [`finish`](Self::finish) says why.
+    pub(super) async fn take(&self, events: Vec<Event>) -> Result<bool> {
+        self.backlog.push(events).await
     }
 
     /// No more events will come.
-    pub(super) fn stop(&self) {
-        lock(&self.batches).take();
+    pub(super) fn stop(&self, end: End) {
+        self.backlog.end(end);
     }
 
     /// Waits until everything is printed or printing has failed.
@@ -263,15 +269,35 @@ impl Printer {
         let _gone = over.wait_for(|over| *over).await;
     }
 
-    /// How it ended; to be called when it is [`over`](Self::over).
-    pub(super) fn finish(self) -> Result<()> {
+    /// How it ended, and how many events were not printed; to be called when it is [`over`](Self::over).
+    pub(super) fn finish(self) -> Result<u64> {
         self.thread
             .join()
-            .unwrap_or_else(|_| Err(Error::new(Kind::Failed, "printing broke off")))
+            .unwrap_or_else(|_| Err(Error::new(Kind::Failed, "printing broke off")))?;
+        self.backlog.left()
     }
 }
 
-/// A poisoned lock holds a sender that is whole all the same.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn print(mut paper: Paper, backlog: &Backlog, counters: &Counters) -> Result<()> {
+    let mut buffer = Vec::new();
+    while let Some(portion) = backlog.pop()? {
+        let (count, oldest) = match &portion {
+            Portion::Events(events) => {
+                paper.batch(events, &mut buffer)?;
+                let received = events.iter().map(|event| event.received_at);
+                (events.len(), received.min())
+            }
+            Portion::Spooled(events) => {
+                let texts: Vec<_> = events.iter().map(|(_, event)| event.line()).collect();
+                paper.texts(&texts, &mut buffer)?;
+                backlog.printed(events)?;
+                let received = events.iter().map(|(_, event)| event.received_at);
+                (events.len(), received.min())
+            }
+        };
+        if let Some(oldest) = oldest {
+            counters.delivered_together(count as u64, oldest);
+        }
+    }
+    Ok(())
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::DeliveryArgs;
+use super::backlog::End;
 use super::printer::{Paper, Printer};
 use crate::cli::report::{Reporter, pass_on, say_data};
 use crate::delivery::callback::Callback;
 use crate::delivery::counters::Counters;
 use crate::delivery::spool::Mark as SpoolMark;
-use crate::delivery::{self, Deliverer, Envelope, Listener, Stop};
+use crate::delivery::{self, Deliverer, Ending, Envelope, Listener, Stop};
 use crate::error::Result;
 use crate::pxgrid::event::Event;
 use crate::pxgrid::subscription::Mark;
@@ -24,6 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(super) struct Sink {
     way: Way,
     counters: Arc<Counters>,
+    reporter: Reporter,
     /// Whether marks outlive this run.
     durable: bool,
 }
@@ -53,6 +55,7 @@ impl Sink {
                 return Ok(Self {
                     way: Way::Print(printer),
                     counters,
+                    reporter,
                     durable: false,
                 });
             }
@@ -73,6 +76,7 @@ impl Sink {
         Ok(Self {
             way: Way::Deliver(deliverer),
             counters,
+            reporter,
             durable: arguments.spool.is_some(),
         })
     }
@@ -111,7 +115,10 @@ impl Sink {
                 let recovered = events.iter().filter(|event| event.recovered).count();
                 self.counters
                     .received(events.len() as u64, recovered as u64);
-                printer.take(events).await;
+                if printer.take(events).await? {
+                    self.reporter
+                        .step("the reader does not keep up; events wait on disk");
+                }
                 Ok(())
             }
             Way::Deliver(deliverer) => {
@@ -122,10 +129,20 @@ impl Sink {
         }
     }
 
-    /// Tells it to end.
+    /// The user wants to end: no further callback is started. What was received before can still be brought.
+    pub(super) fn hold(&self) {
+        if let Way::Deliver(deliverer) = &self.way {
+            deliverer.stop(Stop::Finish);
+        }
+    }
+
+    /// Tells it to end: nothing more is brought.
     pub(super) fn stop(&self, stop: Stop) {
         match &self.way {
-            Way::Print(printer) => printer.stop(),
+            Way::Print(printer) => printer.stop(match stop {
+                Stop::No | Stop::Drained => End::Drained,
+                Stop::Finish | Stop::AtOnce => End::MemoryOnly,
+            }),
             Way::Deliver(deliverer) => deliverer.stop(stop),
         }
     }
@@ -140,17 +157,18 @@ impl Sink {
 
     /// How it ended, and a word about what was left. To be called when it is [`over`](Self::over).
     pub(super) async fn finish(self) -> Result<Option<String>> {
-        match self.way {
-            Way::Print(printer) => printer.finish().map(|()| None),
-            Way::Deliver(deliverer) => {
-                let ending = deliverer.finish().await?;
-                Ok((ending.left > 0).then(|| ending.to_string()))
-            }
-        }
+        let ending = match self.way {
+            Way::Print(printer) => Ending {
+                left: printer.finish()?,
+                spool: None,
+            },
+            Way::Deliver(deliverer) => deliverer.finish().await?,
+        };
+        Ok((ending.left > 0).then(|| ending.to_string()))
     }
 }
 
-fn envelope(event: Event) -> Envelope {
+pub(super) fn envelope(event: Event) -> Envelope {
     Envelope {
         json: event.to_json(),
         key: event.order_key().to_owned(),
