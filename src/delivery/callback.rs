@@ -10,7 +10,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -233,21 +234,31 @@ pub(super) fn start(
     command
         .stdin(stdin)
         .stdout(writer.try_clone()?)
-        .stderr(writer);
+        .stderr(writer.try_clone()?);
     let child = command.spawn()?;
-    // The command holds our copies of the writing end; the pipe must end with the child.
-    drop(command);
     let pipe = Receiver::from_owned_fd(reader.into())?;
-    Ok((child, Output::new(pipe, Arc::clone(listener))))
+    Ok((child, Output::new(pipe, writer, Arc::clone(listener))))
 }
 
-/// The event in a file without a name, ready to be read from its start.
+/// The event in a file without a name, ready to be read from its start: in memory, or in `scratch` where the system has no
+/// such files.
 fn input(json: &str, scratch: &Path) -> io::Result<File> {
-    let mut file = tempfile::tempfile_in(scratch)?;
-    file.write_all(json.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.rewind()?;
+    let file = in_memory().or_else(|_| tempfile::tempfile_in(scratch))?;
+    // Written at an offset, so that the position stays at the start.
+    file.write_all_at(json.as_bytes(), 0)?;
+    file.write_all_at(b"\n", json.len() as u64)?;
     Ok(file)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn in_memory() -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    Ok(memfd_create(c"event", MemfdFlags::CLOEXEC)?.into())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+fn in_memory() -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Whether the inherited variable `name` holds a secret: the passwords of the contract's section 3, and whatever under our

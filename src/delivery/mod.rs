@@ -20,12 +20,14 @@ pub mod callback;
 pub mod counters;
 pub mod dead_letters;
 mod deliverer;
+mod desk;
 pub mod keep_running;
 
 pub mod lock;
 pub mod order;
 pub mod output;
 pub mod spool;
+mod starters;
 mod worker;
 
 use std::borrow::Cow;

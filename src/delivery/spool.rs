@@ -222,11 +222,17 @@ impl Spool {
         Ok(next)
     }
 
-    /// Notes that an event needs no further delivery. It leaves the file with the next commit.
+    /// Notes that an event needs no further delivery. It leaves the file with the next commit. Returns
+    /// [`delivered_count`](Self::delivered_count).
     pub fn delivered_event(&self, id: u64) -> usize {
         let mut gone = lock(&self.delivered);
         gone.insert(id);
         gone.len()
+    }
+
+    /// How many events were delivered and are still in the file.
+    pub fn delivered_count(&self) -> usize {
+        lock(&self.delivered).len()
     }
 
     /// Takes out now what was delivered.
