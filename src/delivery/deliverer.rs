@@ -179,9 +179,10 @@ impl Deliverer {
         let tail = self.tail.clone();
         // The whole of it on the blocking thread: a caller that loses patience half way has still offered.
         let offered = tokio::task::spawn_blocking(move || {
-            let next = spool.append(&batch, &marks)?;
+            let received = batch.len() as u64;
             let recovered = batch.iter().filter(|event| event.recovered).count();
-            counters.received(batch.len() as u64, recovered as u64);
+            let next = spool.append(batch, &marks)?;
+            counters.received(received, recovered as u64);
             tail.send_if_modified(|tail| {
                 let more = next > *tail;
                 *tail = next.max(*tail);

@@ -52,7 +52,7 @@ struct State {
 /// One event whose turn it is.
 pub(super) struct Turn {
     start: Start,
-    pub(super) event: Envelope,
+    pub(super) event: Arc<Envelope>,
 }
 
 impl Desk {

@@ -26,6 +26,7 @@ pub mod keep_running;
 pub mod lock;
 pub mod order;
 pub mod output;
+mod recent;
 pub mod spool;
 mod starters;
 mod worker;
