@@ -1,6 +1,6 @@
 //! One run of the callback: the program is executed directly, without a shell, in a process group of its own.
 //!
-//! The event lies on its standard input as a file that is already written, so a script that never reads cannot block us. The
+//! The event lies on its standard input as a file (in memory) that is already written, so a script that never reads cannot block us. The
 //! environment is ours without our secrets, plus five variables whose values fit a strict pattern; nothing that somebody on the
 //! network chose freely gets in. A run that takes too long is asked to end (TERM), then ended (KILL), with everything in its
 //! group, and always reaped.
@@ -244,9 +244,15 @@ pub(super) fn start(
 /// such files.
 fn input(json: &str, scratch: &Path) -> io::Result<File> {
     let file = in_memory().or_else(|_| tempfile::tempfile_in(scratch))?;
-    // Written at an offset, so that the position stays at the start.
-    file.write_all_at(json.as_bytes(), 0)?;
-    file.write_all_at(b"\n", json.len() as u64)?;
+    write_input(file, json)
+}
+
+/// Writes at an offset, so that the file's position stays at the start.
+fn write_input(file: File, json: &str) -> io::Result<File> {
+    let mut line = Vec::with_capacity(json.len() + 1);
+    line.extend_from_slice(json.as_bytes());
+    line.push(b'\n');
+    file.write_all_at(&line, 0)?;
     Ok(file)
 }
 

@@ -55,8 +55,9 @@ impl Starters {
         if let Some(starter) = idlest {
             let busy = Arc::clone(&starter.busy);
             let counted = async move {
-                let _busy = busy;
-                task.await
+                let output = task.await;
+                drop(busy);
+                output
             };
             tasks.spawn_on(counted, &starter.handle);
         }
