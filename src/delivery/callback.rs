@@ -1,6 +1,6 @@
 //! One run of the callback: the program is executed directly, without a shell, in a process group of its own.
 //!
-//! The event lies on its standard input as a file that is already written, so a script that never reads cannot block us. The
+//! The event lies on its standard input as a file (in memory) that is already written, so a script that never reads cannot block us. The
 //! environment is ours without our secrets, plus five variables whose values fit a strict pattern; nothing that somebody on the
 //! network chose freely gets in. A run that takes too long is asked to end (TERM), then ended (KILL), with everything in its
 //! group, and always reaped.
@@ -10,7 +10,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -233,21 +234,37 @@ pub(super) fn start(
     command
         .stdin(stdin)
         .stdout(writer.try_clone()?)
-        .stderr(writer);
+        .stderr(writer.try_clone()?);
     let child = command.spawn()?;
-    // The command holds our copies of the writing end; the pipe must end with the child.
-    drop(command);
     let pipe = Receiver::from_owned_fd(reader.into())?;
-    Ok((child, Output::new(pipe, Arc::clone(listener))))
+    Ok((child, Output::new(pipe, writer, Arc::clone(listener))))
 }
 
-/// The event in a file without a name, ready to be read from its start.
+/// The event in a file without a name, ready to be read from its start: in memory, or in `scratch` where the system has no
+/// such files.
 fn input(json: &str, scratch: &Path) -> io::Result<File> {
-    let mut file = tempfile::tempfile_in(scratch)?;
-    file.write_all(json.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.rewind()?;
+    let file = in_memory().or_else(|_| tempfile::tempfile_in(scratch))?;
+    write_input(file, json)
+}
+
+/// Writes at an offset, so that the file's position stays at the start.
+fn write_input(file: File, json: &str) -> io::Result<File> {
+    let mut line = Vec::with_capacity(json.len() + 1);
+    line.extend_from_slice(json.as_bytes());
+    line.push(b'\n');
+    file.write_all_at(&line, 0)?;
     Ok(file)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn in_memory() -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    Ok(memfd_create(c"event", MemfdFlags::CLOEXEC)?.into())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+fn in_memory() -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Whether the inherited variable `name` holds a secret: the passwords of the contract's section 3, and whatever under our

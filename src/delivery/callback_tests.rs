@@ -157,6 +157,33 @@ fn a_script_that_never_reads_a_big_event_does_not_block() {
 }
 
 #[test]
+fn a_big_event_is_there_whole_and_can_be_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    // Each program opens the input anew, which a pipe would not allow; the last goes on where the script stands.
+    let path = script(
+        dir.path(),
+        "callback",
+        "#!/bin/sh\nwc -c < /dev/stdin\ntail -c 4 /dev/stdin\ntest -f /dev/stdin && echo file\nhead -c 5 | wc -c\n",
+    );
+    let mut big = event("a", 1);
+    big.json = format!("{{\"message\":\"{}\"}}", "x".repeat(300 << 10));
+    let (_keep, kill) = watch::channel(false);
+    let run = run(&callback(&path), &big, &kill);
+    assert_eq!(run.outcome, Outcome::Success);
+    let lines: Vec<_> = run.lines.iter().map(|line| line.trim()).collect();
+    let length = (big.json.len() + 1).to_string();
+    assert_eq!(lines, [length.as_str(), "x\"}", "file", "5"]);
+}
+
+#[test]
+fn a_file_on_the_disk_serves_as_well() {
+    let mut read = String::new();
+    let mut file = write_input(tempfile::tempfile().unwrap(), "{}").unwrap();
+    file.read_to_string(&mut read).unwrap();
+    assert_eq!(read, "{}\n");
+}
+
+#[test]
 fn a_hanging_script_is_asked_to_end_and_may_tidy_up() {
     let run = sh(
         "trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done",

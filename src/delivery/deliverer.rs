@@ -12,10 +12,12 @@ use tokio::task::JoinSet;
 use super::callback::Callback;
 use super::counters::Counters;
 use super::dead_letters::{self, DeadLetters};
+use super::desk::Desk;
 use super::keep_running::{KeepRunning, Pauses};
 use super::order::{Order, Rules};
 use super::spool::{Mark, Spool};
-use super::worker::{Way, Worker};
+use super::starters::Starters;
+use super::worker::{Means, Way, Worker};
 use super::{Envelope, Listener};
 use crate::error::{Error, Kind, Result};
 
@@ -177,9 +179,10 @@ impl Deliverer {
         let tail = self.tail.clone();
         // The whole of it on the blocking thread: a caller that loses patience half way has still offered.
         let offered = tokio::task::spawn_blocking(move || {
-            let next = spool.append(&batch, &marks)?;
+            let received = batch.len() as u64;
             let recovered = batch.iter().filter(|event| event.recovered).count();
-            counters.received(batch.len() as u64, recovered as u64);
+            let next = spool.append(batch, &marks)?;
+            counters.received(received, recovered as u64);
             tail.send_if_modified(|tail| {
                 let more = next > *tail;
                 *tail = next.max(*tail);
@@ -254,7 +257,18 @@ fn run(
             longest: options.longest_pause,
         };
         let (way, jobs) = match options.sink {
-            Sink::Callback(callback) => (Way::Callback(Arc::new(callback)), options.jobs),
+            Sink::Callback(callback) => {
+                let starters = Starters::new(options.jobs)?;
+                let means = Means {
+                    callback,
+                    listener: Arc::clone(&options.listener),
+                    scratch: spool
+                        .directory()
+                        .map_or_else(std::env::temp_dir, Path::to_path_buf),
+                    kill: kill.subscribe(),
+                };
+                (Way::Callback(Arc::new(means), starters), options.jobs)
+            }
             Sink::KeepRunning(callback) => {
                 let listener = Arc::clone(&options.listener);
                 let child = KeepRunning::start(callback, pauses, listener, kill.subscribe());
@@ -263,28 +277,29 @@ fn run(
             }
             Sink::Print(print) => (Way::Print(print), 1),
         };
-        let scratch = spool
-            .directory()
-            .map_or_else(std::env::temp_dir, Path::to_path_buf);
-        let worker = Worker {
-            order: Order::new(Rules {
-                jobs,
-                retries: options.retries,
-                first_pause: options.first_pause,
-                longest_pause: options.longest_pause,
-                capacity: WINDOW,
-            }),
-            spool,
-            way,
+        let order = Order::new(Rules {
+            jobs,
+            retries: options.retries,
+            first_pause: options.first_pause,
+            longest_pause: options.longest_pause,
+            capacity: WINDOW,
+        });
+        let desk = Desk::new(
+            Arc::clone(&spool),
+            order,
             letters,
-            listener: options.listener,
-            counters: options.counters,
-            scratch,
+            options.listener,
+            options.counters,
+            stop.clone(),
+        );
+        let worker = Worker {
+            spool,
+            desk: Arc::new(desk),
+            way,
             tail,
             stop,
             kill,
             running: JoinSet::new(),
-            outstanding: std::collections::BTreeMap::new(),
             read_to: 0,
             flushing: None,
             flush_at: None,
@@ -293,7 +308,7 @@ fn run(
     })
 }
 
-fn cannot_start(error: &std::io::Error) -> Error {
+pub(super) fn cannot_start(error: &std::io::Error) -> Error {
     Error::new(Kind::Failed, format!("cannot start delivery: {error}"))
 }
 

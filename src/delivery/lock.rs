@@ -7,6 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
 
@@ -18,6 +19,10 @@ pub struct DirectoryLock {
 
 /// Longest holder's text that is read back.
 const LONGEST_TEXT: u64 = 300;
+
+/// How long a lock may outlive its holder: when that was killed while it started callbacks, each of them holds a copy of the lock
+/// until it is executed.
+const LINGERING: Duration = Duration::from_millis(500);
 
 impl DirectoryLock {
     /// Makes the directory (only its owner may look inside) where it is missing, and takes its lock.
@@ -41,7 +46,7 @@ impl DirectoryLock {
             .mode(0o600)
             .open(dir.join("lock"))
             .map_err(|error| cannot("write to the spool directory", &error))?;
-        match file.try_lock() {
+        match lock_soon(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(held(dir, &mut file)),
             Err(TryLockError::Error(error)) => {
@@ -59,6 +64,19 @@ impl DirectoryLock {
             .and_then(|()| file.write_all(text.as_bytes()))
             .map_err(|error| cannot("write to the spool directory", &error))?;
         Ok(Self { file })
+    }
+}
+
+/// Takes the lock within [`LINGERING`].
+fn lock_soon(file: &File) -> std::result::Result<(), TryLockError> {
+    let until = Instant::now() + LINGERING;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            result => return result,
+        }
     }
 }
 
@@ -102,6 +120,19 @@ mod tests {
         assert!(error.message().contains(&me), "{error}");
         drop(lock);
         DirectoryLock::take(&spool).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_lingers_for_a_moment_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = DirectoryLock::take(dir.path()).unwrap();
+        std::thread::scope(|scope| {
+            let next = scope.spawn(|| DirectoryLock::take(dir.path()));
+            // Let go at some moment of the other's attempt, whichever it is.
+            std::thread::yield_now();
+            drop(lock);
+            next.join().unwrap().unwrap();
+        });
     }
 
     #[test]

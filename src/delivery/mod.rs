@@ -6,8 +6,11 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`spool`] | the durable queue (one redb file) and the marks of what was last seen |
+//! | `recent` | the part of it that is in memory as well |
 //! | [`lock`] | who holds a spool's directory |
 //! | [`order`] | whose turn it is: a state machine without I/O |
+//! | `desk` | what becomes of a delivery that ended, and which one follows it |
+//! | `worker`, `starters` | the loop, and the threads on which callbacks run |
 //! | [`callback`] | one run of the callback: its input, environment, time limit and outcome |
 //! | [`output`] | the callback's output, cut into bounded lines |
 //! | [`keep_running`] | the long-lived child of `--keep-running` |
@@ -20,12 +23,14 @@ pub mod callback;
 pub mod counters;
 pub mod dead_letters;
 mod deliverer;
+mod desk;
 pub mod keep_running;
-
 pub mod lock;
 pub mod order;
 pub mod output;
+mod recent;
 pub mod spool;
+mod starters;
 mod worker;
 
 use std::borrow::Cow;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here makes text safe for a terminal: the listener that gets the lines does.
 
+use std::io::{self, PipeWriter};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +81,8 @@ impl Lines {
 /// The reading end of a callback's output.
 pub struct Output {
     pipe: Option<Receiver>,
+    /// Our copy of the writing end: held until the callback has ended, so that its end wakes us once and not twice.
+    writer: Option<PipeWriter>,
     lines: Lines,
     buffer: Vec<u8>,
     reads: u32,
@@ -87,10 +90,11 @@ pub struct Output {
 }
 
 impl Output {
-    /// Passes what comes out of `pipe` to the listener.
-    pub fn new(pipe: Receiver, listener: Arc<dyn Listener>) -> Self {
+    /// Passes what comes out of `pipe` to the listener; `writer` is the pipe's other end.
+    pub fn new(pipe: Receiver, writer: PipeWriter, listener: Arc<dyn Listener>) -> Self {
         Self {
             pipe: Some(pipe),
+            writer: Some(writer),
             lines: Lines::default(),
             buffer: vec![0; 8 << 10],
             reads: 0,
@@ -119,7 +123,13 @@ impl Output {
         let Some(pipe) = &self.pipe else {
             return false;
         };
-        match pipe.try_read(&mut self.buffer) {
+        let read = pipe.try_read(&mut self.buffer);
+        self.pass(read)
+    }
+
+    /// Passes on what a read gave; false at the end.
+    fn pass(&mut self, read: io::Result<usize>) -> bool {
+        match read {
             Ok(0) => false,
             Ok(count) => {
                 let bytes = self.buffer.get(..count).unwrap_or_default();
@@ -129,7 +139,7 @@ impl Output {
             }
             Err(error) => matches!(
                 error.kind(),
-                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
             ),
         }
     }
@@ -137,6 +147,14 @@ impl Output {
     /// The callback has ended: the rest of its output. A process that it left behind may hold the pipe open for ever; it is
     /// listened to for a moment and then left alone.
     pub async fn rest(&mut self) {
+        self.writer = None;
+        // Nearly always the pipe has come to its end by now, which a plain read tells sooner than the runtime.
+        if let Some(pipe) = &self.pipe {
+            let read = rustix::io::read(pipe, &mut self.buffer);
+            if !self.pass(read.map_err(io::Error::from)) {
+                self.pipe = None;
+            }
+        }
         let until = Instant::now() + AFTERMATH;
         while self.pipe.is_some()
             && Instant::now() < until

@@ -6,8 +6,9 @@
 //! delivered before the crash. The marks of what was last seen are written in the same commits as the events, so that the
 //! time we were away can be fetched from the server.
 //!
-//! A temporary spool is the same file without a name: it is gone when the process is, however that ends, and it never waits
-//! for the disk.
+//! Events are kept in memory as well, up to [`RECENT_BYTES`], so that they need not be read back. A temporary spool keeps those in
+//! memory only, and the others in the same kind of file, which has no name and never waits for the disk: all is gone when
+//! the process is, however that ends, and marks, which serve the next run, are not kept.
 //!
 //! It calls no callback and decides no order. Every function blocks on the disk: async callers use a blocking thread.
 
@@ -17,7 +18,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use redb::backends::FileBackend;
@@ -26,6 +27,7 @@ use redb::{TableDefinition, TableError};
 
 use super::Envelope;
 use super::lock::DirectoryLock;
+use super::recent::Recent;
 use crate::error::{Error, Kind, Result};
 
 /// key, topic, event, sequence, MAC, state, received (µs since the epoch), JSON.
@@ -51,6 +53,9 @@ const FORMAT: u64 = 1;
 
 /// Pages that redb keeps in memory. The default would be a gigabyte.
 const CACHE_BYTES: usize = 8 << 20;
+
+/// How many bytes of events are kept in memory.
+const RECENT_BYTES: usize = 8 << 20;
 
 /// How many bytes of events are gone through at most to find out whose turn it is.
 const GLANCE_BYTES: usize = 8 << 20;
@@ -89,6 +94,7 @@ pub struct Spool {
     /// The next event's number. Held over a whole write, so that writers come one after the other.
     next: Mutex<u64>,
     delivered: Mutex<BTreeSet<u64>>,
+    recent: Mutex<Recent>,
     _lock: Option<DirectoryLock>,
 }
 
@@ -164,6 +170,7 @@ impl Spool {
             first_new: next,
             next: Mutex::new(next),
             delivered: Mutex::default(),
+            recent: Mutex::new(Recent::new(RECENT_BYTES)),
             _lock: lock,
         })
     }
@@ -176,19 +183,37 @@ impl Spool {
         }
     }
 
-    /// Writes the events of one frame and the marks in one durable commit, and takes out what was delivered meanwhile.
-    /// When it returns, the events outlive a crash.
+    fn is_temporary(&self) -> bool {
+        matches!(self.place, Place::Temporary)
+    }
+
+    /// Takes the events of one frame and the marks: in one durable commit, which also takes out what was delivered meanwhile.
+    /// When it returns, the events outlive a crash, unless the spool is temporary.
     ///
     /// Returns the number that follows the last event's. After an error nothing of the batch is there, and the caller stops taking events:
     /// a spool that failed once (disk full, say) refuses everything until it is opened anew.
-    pub fn append(&self, batch: &[Envelope], marks: &[Mark]) -> Result<u64> {
-        self.write(batch, marks)
-            .map_err(|error| failed(&self.place, "write to", error))
+    pub fn append(&self, batch: Vec<Envelope>, marks: &[Mark]) -> Result<u64> {
+        let mut tail = lock(&self.next);
+        let temporary = self.is_temporary();
+        let in_memory = temporary && lock(&self.recent).fits(&batch);
+        if !in_memory {
+            self.write(*tail, &batch, marks)
+                .map_err(|error| failed(&self.place, "write to", error))?;
+        }
+        // What a temporary spool has in its file is nowhere else.
+        let keep = in_memory || !temporary;
+        let mut recent = lock(&self.recent);
+        for event in batch {
+            if keep {
+                recent.keep(*tail, event);
+            }
+            *tail += 1;
+        }
+        Ok(*tail)
     }
 
-    fn write(&self, batch: &[Envelope], marks: &[Mark]) -> Result<u64, redb::Error> {
-        let mut tail = lock(&self.next);
-        let mut next = *tail;
+    /// One commit; the first event gets number `next`.
+    fn write(&self, mut next: u64, batch: &[Envelope], marks: &[Mark]) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
         let gone = std::mem::take(&mut *lock(&self.delivered));
         {
@@ -218,15 +243,24 @@ impl Spool {
             }
         }
         transaction.commit()?;
-        *tail = next;
-        Ok(next)
+        Ok(())
     }
 
-    /// Notes that an event needs no further delivery. It leaves the file with the next commit.
+    /// Notes that an event needs no further delivery. It leaves the memory at once and the file with the next commit. Returns
+    /// [`delivered_count`](Self::delivered_count), or 0 where the event was not in the file.
     pub fn delivered_event(&self, id: u64) -> usize {
+        let kept = lock(&self.recent).remove(id);
+        if kept && self.is_temporary() {
+            return 0;
+        }
         let mut gone = lock(&self.delivered);
         gone.insert(id);
         gone.len()
+    }
+
+    /// How many events were delivered and are still in the file.
+    pub fn delivered_count(&self) -> usize {
+        lock(&self.delivered).len()
     }
 
     /// Takes out now what was delivered.
@@ -234,14 +268,30 @@ impl Spool {
         if lock(&self.delivered).is_empty() {
             return Ok(());
         }
-        self.append(&[], &[]).map(drop)
+        let tail = lock(&self.next);
+        self.write(*tail, &[], &[])
+            .map_err(|error| failed(&self.place, "write to", error))
     }
 
-    /// The waiting events from number `from` on, in order, at most `limit`; fewer where they are large, but always one if
-    /// there is one.
+    /// The waiting events from number `from` on, in order, at most `limit`; perhaps fewer, but always one if there is one.
     pub fn waiting(&self, from: u64, limit: usize) -> Result<Vec<Waiting>> {
-        self.list(from, limit)
-            .map_err(|error| failed(&self.place, "read", error))
+        let kept = lock(&self.recent).waiting(from, limit);
+        if !kept.is_empty() {
+            return Ok(kept);
+        }
+        let mut listed = self
+            .list(from, limit)
+            .map_err(|error| failed(&self.place, "read", error))?;
+        // Asked after the file was read: whatever came before the last event listed is in one of the two.
+        let recent = lock(&self.recent);
+        let Some(first) = recent.first(from) else {
+            return Ok(listed);
+        };
+        listed.retain(|event| event.id < first);
+        if listed.is_empty() {
+            return Ok(recent.waiting(first, limit));
+        }
+        Ok(listed)
     }
 
     fn list(&self, from: u64, limit: usize) -> Result<Vec<Waiting>, redb::Error> {
@@ -265,8 +315,12 @@ impl Spool {
     }
 
     /// One event; `None` when it is not (or no longer) there.
-    pub fn get(&self, id: u64) -> Result<Option<Envelope>> {
+    pub fn get(&self, id: u64) -> Result<Option<Arc<Envelope>>> {
+        if let Some(event) = lock(&self.recent).get(id) {
+            return Ok(Some(event));
+        }
         self.find(id)
+            .map(|event| event.map(Arc::new))
             .map_err(|error| failed(&self.place, "read", error))
     }
 
@@ -317,9 +371,15 @@ impl Spool {
     /// How many events wait, those noted as delivered left out.
     pub fn count(&self) -> Result<u64> {
         let held = || -> Result<u64, redb::Error> {
-            let gone = lock(&self.delivered);
+            let gone = lock(&self.delivered).len() as u64;
             let events = self.database.begin_read()?.open_table(EVENTS)?;
-            Ok(events.len()?.saturating_sub(gone.len() as u64))
+            let in_file = events.len()?.saturating_sub(gone);
+            let beside = if self.is_temporary() {
+                lock(&self.recent).len() as u64
+            } else {
+                0
+            };
+            Ok(in_file + beside)
         };
         held().map_err(|error| failed(&self.place, "read", error))
     }

@@ -9,8 +9,22 @@ use super::*;
 use crate::delivery::testing::event;
 
 fn ids(spool: &Spool) -> Vec<u64> {
-    let waiting = spool.waiting(0, usize::MAX).unwrap();
-    waiting.iter().map(|waiting| waiting.id).collect()
+    let mut ids: Vec<u64> = Vec::new();
+    loop {
+        let from = ids.last().map_or(0, |last| last + 1);
+        let waiting = spool.waiting(from, usize::MAX).unwrap();
+        if waiting.is_empty() {
+            return ids;
+        }
+        ids.extend(waiting.iter().map(|waiting| waiting.id));
+    }
+}
+
+/// A temporary spool that keeps about so many events in memory.
+fn little_memory(events: usize) -> Spool {
+    let mut spool = Spool::temporary().unwrap();
+    spool.recent = Mutex::new(Recent::new(events * 1000));
+    spool
 }
 
 fn mark(sequence: i64) -> Mark {
@@ -33,11 +47,14 @@ fn undelivered_events_survive_a_crash_in_order_and_are_marked() {
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::open(dir.path()).unwrap();
     spool
-        .append(&[event("a", 1), event("b", 2), event("a", 3)], &[mark(3)])
+        .append(
+            vec![event("a", 1), event("b", 2), event("a", 3)],
+            &[mark(3)],
+        )
         .unwrap();
     assert!(!spool.get(1).unwrap().unwrap().recovered);
     spool.delivered_event(0);
-    spool.append(&[event("c", 4)], &[mark(4)]).unwrap();
+    spool.append(vec![event("c", 4)], &[mark(4)]).unwrap();
     // Noted but not yet written: this one comes again.
     spool.delivered_event(1);
     assert_eq!(spool.count().unwrap(), 2);
@@ -54,7 +71,7 @@ fn undelivered_events_survive_a_crash_in_order_and_are_marked() {
     assert!(first.json.contains("\"recovered\":true,\"message\""));
     assert_eq!(first.mac.as_deref(), Some("b"));
     // New ones follow the old ones and are not marked.
-    assert_eq!(again.append(&[event("d", 5)], &[]).unwrap(), 5);
+    assert_eq!(again.append(vec![event("d", 5)], &[]).unwrap(), 5);
     assert!(!again.get(4).unwrap().unwrap().recovered);
 }
 
@@ -63,7 +80,9 @@ fn a_clean_close_forgets_what_was_delivered_and_says_what_is_left() {
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::open(dir.path()).unwrap();
     let sent = event("b", 2);
-    spool.append(&[event("a", 1), sent.clone()], &[]).unwrap();
+    spool
+        .append(vec![event("a", 1), sent.clone()], &[])
+        .unwrap();
     spool.delivered_event(0);
     assert_eq!(spool.close().unwrap(), 1);
     let again = Spool::open(dir.path()).unwrap();
@@ -80,7 +99,7 @@ fn a_clean_close_forgets_what_was_delivered_and_says_what_is_left() {
 fn a_window_of_the_waiting_is_read_from_where_one_stopped() {
     let spool = Spool::temporary().unwrap();
     let batch: Vec<_> = (0..10).map(|n| event("a", n)).collect();
-    assert_eq!(spool.append(&batch, &[]).unwrap(), 10);
+    assert_eq!(spool.append(batch.clone(), &[]).unwrap(), 10);
     let some = spool.waiting(4, 3).unwrap();
     assert_eq!(some.iter().map(|w| w.id).collect::<Vec<_>>(), [4, 5, 6]);
     assert_eq!(spool.directory(), None);
@@ -93,20 +112,26 @@ fn large_events_are_looked_at_a_few_at_a_time() {
     for n in 0..4 {
         let mut large = event("a", n);
         large.json = "x".repeat(GLANCE_BYTES / 2 + 1);
-        spool.append(&[large], &[]).unwrap();
+        spool.append(vec![large], &[]).unwrap();
     }
-    assert_eq!(ids(&spool), [0, 1]);
-    let rest = spool.waiting(2, 9).unwrap();
-    assert_eq!(rest.iter().map(|w| w.id).collect::<Vec<_>>(), [2, 3]);
+    // Only the first is kept in memory.
+    let first = spool.waiting(0, 9).unwrap();
+    assert_eq!(first.iter().map(|w| w.id).collect::<Vec<_>>(), [0]);
+    let some = spool.waiting(1, 9).unwrap();
+    assert_eq!(some.iter().map(|w| w.id).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(ids(&spool), [0, 1, 2, 3]);
 }
 
 #[test]
 fn appending_and_taking_out_at_the_same_time_lose_nothing() {
-    let spool = Spool::temporary().unwrap();
+    // Half of them do not fit into memory.
+    let spool = little_memory(100);
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for n in 0..500 {
-                let next = spool.append(&[event("a", n), event("a", n)], &[]).unwrap();
+                let next = spool
+                    .append(vec![event("a", n), event("a", n)], &[])
+                    .unwrap();
                 assert_eq!(next, 2 * u64::try_from(n + 1).unwrap());
             }
         });
@@ -204,9 +229,11 @@ fn a_full_disk_is_said_and_what_was_spooled_before_survives() {
     };
     let place = Place::Directory(dir.path().to_path_buf());
     let spool = Spool::over(disk, place, None).unwrap();
-    spool.append(&[event("a", 1), event("a", 2)], &[]).unwrap();
+    spool
+        .append(vec![event("a", 1), event("a", 2)], &[])
+        .unwrap();
     full.store(true, Ordering::Relaxed);
-    let error = spool.append(&[event("a", 3)], &[]).unwrap_err();
+    let error = spool.append(vec![event("a", 3)], &[]).unwrap_err();
     assert_eq!(error.kind(), Kind::Failed);
     assert!(error.message().contains("spool.redb"), "{error}");
     assert!(
@@ -215,7 +242,7 @@ fn a_full_disk_is_said_and_what_was_spooled_before_survives() {
     );
     // Space alone does not mend an open file; opening it anew does.
     full.store(false, Ordering::Relaxed);
-    assert!(spool.append(&[event("a", 4)], &[]).is_err());
+    assert!(spool.append(vec![event("a", 4)], &[]).is_err());
     let copy = crash_copy(dir.path());
     assert_eq!(ids(&Spool::open(copy.path()).unwrap()), [0, 1]);
 }
@@ -236,7 +263,7 @@ proptest! {
             match what {
                 0 | 1 => {
                     let batch: Vec<_> = (0..size).map(|n| event("k", sent + i64::try_from(n).unwrap())).collect();
-                    spool.append(&batch, &[]).unwrap();
+                    spool.append(batch.clone(), &[]).unwrap();
                     for event in &batch {
                         expected.push(event.sequence.unwrap());
                     }
@@ -264,5 +291,46 @@ proptest! {
                 .collect();
             prop_assert_eq!(&there, &expected);
         }
+    }
+
+    /// Wherever the events of a temporary spool lie, in memory or in the file: each waits once, in order, until it is noted as
+    /// delivered, and is counted.
+    #[test]
+    fn a_temporary_spool_loses_nothing_between_memory_and_file(
+        memory in 0_usize..5,
+        steps in proptest::collection::vec((0_usize..4, 0_usize..5), 1..40),
+    ) {
+        let spool = little_memory(memory);
+        let mut sent = 0;
+        let mut expected: Vec<u64> = Vec::new();
+        let mut noted: BTreeSet<u64> = BTreeSet::new();
+        for (what, size) in steps {
+            match what {
+                0 | 1 => {
+                    let batch: Vec<_> = (0..size).map(|n| event("k", i64::try_from(sent + n).unwrap())).collect();
+                    spool.append(batch, &[]).unwrap();
+                    expected.extend((sent..sent + size).map(|n| n as u64));
+                    sent += size;
+                }
+                2 => {
+                    for id in expected.drain(..size.min(expected.len())) {
+                        noted.insert(id);
+                        spool.delivered_event(id);
+                    }
+                }
+                _ => spool.flush().unwrap(),
+            }
+            let mut there = ids(&spool);
+            prop_assert!(there.is_sorted());
+            for id in &there {
+                let sequence = u64::try_from(spool.get(*id).unwrap().unwrap().sequence.unwrap()).unwrap();
+                prop_assert_eq!(sequence, *id);
+            }
+            // What was delivered may lie in the file for a while.
+            there.retain(|id| !noted.contains(id));
+            prop_assert_eq!(&there, &expected);
+            prop_assert_eq!(spool.count().unwrap(), expected.len() as u64);
+        }
+        prop_assert_eq!(spool.close().unwrap(), expected.len() as u64);
     }
 }

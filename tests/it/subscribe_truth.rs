@@ -16,9 +16,10 @@ fn a_disk_that_takes_no_more_ends_it_and_the_next_run_lacks_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let spool = dir.path().join("spool");
     let log = dir.path().join("log");
+    // Slower than events come, so that they pile up.
     let callback = script(
         dir.path(),
-        "#!/bin/sh\nulimit -S -f unlimited\ncat >> \"$1\"\n",
+        "#!/bin/sh\nulimit -S -f unlimited\nsleep 0.05\ncat >> \"$1\"\n",
     );
     let lab = lab::with(LabOptions {
         sessions: 8000,

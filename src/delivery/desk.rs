@@ -1,0 +1,223 @@
+//! What the delivering loop and the deliveries under way share: whose turn it is, and what became of a delivery.
+//!
+//! A delivery that ends is settled where it ran, and the next event is begun there, without a detour over the loop's
+//! thread; the loop is called only for what is its own: more numbers from the spool, retries, taking out what was
+//! delivered, failures.
+//!
+//! It starts nothing and waits for nothing. Nothing slow happens while the state is held, but for dead letters and words
+//! about failures.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{Notify, watch};
+
+use super::callback::Outcome;
+use super::counters::Counters;
+use super::dead_letters::DeadLetters;
+use super::deliverer::Stop;
+use super::order::{After, Order, Start};
+use super::spool::{Spool, Waiting};
+use super::{Envelope, Listener};
+use crate::error::{Error, Kind, Result};
+
+/// How many numbers are read from the spool at a time.
+pub(super) const CHUNK: usize = 1000;
+
+/// Delivered events leave the spool in batches of this size, or some time after.
+pub(super) const FLUSH_AT: usize = 256;
+
+/// See the module's documentation.
+pub(super) struct Desk {
+    spool: Arc<Spool>,
+    listener: Arc<dyn Listener>,
+    counters: Arc<Counters>,
+    stop: watch::Receiver<Stop>,
+    /// Told when there is something for the loop to do.
+    call: Notify,
+    state: Mutex<State>,
+}
+
+struct State {
+    order: Order,
+    letters: DeadLetters,
+    /// Events read from the spool and not done with: number and time of receipt.
+    outstanding: BTreeMap<u64, i64>,
+    failure: Option<Error>,
+    /// Whether nothing more may begin; what still runs is noted when it succeeds.
+    closed: bool,
+}
+
+/// One event whose turn it is.
+pub(super) struct Turn {
+    start: Start,
+    pub(super) event: Arc<Envelope>,
+}
+
+impl Desk {
+    pub(super) fn new(
+        spool: Arc<Spool>,
+        order: Order,
+        letters: DeadLetters,
+        listener: Arc<dyn Listener>,
+        counters: Arc<Counters>,
+        stop: watch::Receiver<Stop>,
+    ) -> Self {
+        Self {
+            spool,
+            listener,
+            counters,
+            stop,
+            call: Notify::new(),
+            state: Mutex::new(State {
+                order,
+                letters,
+                outstanding: BTreeMap::new(),
+                failure: None,
+                closed: false,
+            }),
+        }
+    }
+
+    /// Waits until there is something for the loop to do. A call that nobody waited for is remembered.
+    pub(super) async fn called(&self) {
+        self.call.notified().await;
+    }
+
+    /// Whether another chunk of numbers fits.
+    pub(super) fn has_room(&self) -> bool {
+        self.state().order.room() >= CHUNK
+    }
+
+    /// Whether every event that was taken is done with.
+    pub(super) fn is_empty(&self) -> bool {
+        self.state().order.is_empty()
+    }
+
+    /// When a pause before a retry ends.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        self.state().order.wake_at()
+    }
+
+    /// Takes waiting events, which come after those taken before.
+    pub(super) fn take(&self, waiting: Vec<Waiting>) -> Result<()> {
+        let mut state = self.state();
+        for event in waiting {
+            if !state.order.offer(event.id, &event.key) {
+                return Err(Error::new(
+                    Kind::Failed,
+                    "the delivery order is over its bound",
+                ));
+            }
+            state.outstanding.insert(event.id, event.received);
+        }
+        self.tell_oldest(&state);
+        Ok(())
+    }
+
+    /// The event that may begin now, if there is one.
+    pub(super) fn next(&self) -> Result<Option<Turn>> {
+        if *self.stop.borrow() > Stop::Drained {
+            return Ok(None);
+        }
+        let start = {
+            let mut state = self.state();
+            if state.closed {
+                return Ok(None);
+            }
+            state.order.next(Instant::now())
+        };
+        let Some(start) = start else {
+            return Ok(None);
+        };
+        match self.spool.get(start.id)? {
+            Some(event) => Ok(Some(Turn { start, event })),
+            None => Err(Error::new(
+                Kind::Failed,
+                format!("event {} is missing from the spool", start.id),
+            )),
+        }
+    }
+
+    /// Settles a delivery that ended: the event is done with, waits for a retry, or is a dead letter.
+    pub(super) fn settle(&self, turn: &Turn, outcome: Outcome) -> Result<()> {
+        let Turn { start, event } = turn;
+        let delivered = outcome == Outcome::Success;
+        let mut state = self.state();
+        if outcome == Outcome::Stopped || (state.closed && !delivered) {
+            // It stays in the spool.
+            return Ok(());
+        }
+        match state.order.done(start.id, delivered, Instant::now()) {
+            After::Delivered => {
+                self.counters.delivered(event.received_at);
+                self.leave(&mut state, start.id);
+            }
+            After::Again(pause) => {
+                self.call.notify_one();
+                self.listener.notice(&format!(
+                    "callback for {} of {} failed ({outcome}), attempt {}; again in {:.1}s",
+                    event.event,
+                    event.key,
+                    start.attempt,
+                    pause.as_secs_f64()
+                ));
+            }
+            After::GaveUp { attempts } => {
+                state.letters.write(event, attempts, outcome)?;
+                self.counters.failed();
+                self.listener.notice(&format!(
+                    "callback for {} of {} failed ({outcome}) after {attempts} attempts; it is a dead letter",
+                    event.event, event.key
+                ));
+                self.leave(&mut state, start.id);
+            }
+            After::Unknown => {}
+        }
+        Ok(())
+    }
+
+    /// Settles a delivery and gives the event to go on with. A failure is left for the loop.
+    pub(super) fn go_on(&self, turn: &Turn, outcome: Outcome) -> Option<Turn> {
+        match self.settle(turn, outcome).and_then(|()| self.next()) {
+            Ok(next) => next,
+            Err(error) => {
+                self.state().failure.get_or_insert(error);
+                self.call.notify_one();
+                None
+            }
+        }
+    }
+
+    /// What went wrong since it was last asked.
+    pub(super) fn check(&self) -> Result<()> {
+        self.state().failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Lets nothing more begin.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+    }
+
+    /// The event may leave the spool.
+    fn leave(&self, state: &mut State, id: u64) {
+        state.outstanding.remove(&id);
+        self.tell_oldest(state);
+        let delivered = self.spool.delivered_event(id);
+        let room = state.order.room();
+        if delivered == 1 || delivered == FLUSH_AT || room.is_multiple_of(CHUNK) {
+            self.call.notify_one();
+        }
+    }
+
+    fn tell_oldest(&self, state: &State) {
+        let oldest = state.outstanding.first_key_value();
+        self.counters.oldest(oldest.map(|(_, received)| *received));
+    }
+
+    /// Only a panic while the guard is held poisons a mutex, and a delivery that broke off is reported as that.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

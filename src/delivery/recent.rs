@@ -1,0 +1,117 @@
+//! Events that are kept in memory until they are delivered, up to a number of bytes, so that whoever delivers as fast as events
+//! come need not read them back from the spool's file.
+//!
+//! Whether they lie in the file as well is [`super::spool`]'s affair; nothing is written here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Envelope;
+use super::spool::Waiting;
+
+/// What an event takes beside its texts.
+const OVERHEAD: usize = 512;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Recent {
+    events: BTreeMap<u64, Arc<Envelope>>,
+    bytes: usize,
+    /// How many bytes there may be.
+    limit: usize,
+}
+
+impl Recent {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            events: BTreeMap::new(),
+            bytes: 0,
+            limit,
+        }
+    }
+
+    /// Whether all of them could be kept.
+    pub(super) fn fits(&self, batch: &[Envelope]) -> bool {
+        let bytes: usize = batch.iter().map(size).sum();
+        self.bytes + bytes <= self.limit
+    }
+
+    /// Keeps the event, if it fits.
+    pub(super) fn keep(&mut self, id: u64, event: Envelope) {
+        let bytes = self.bytes + size(&event);
+        if bytes <= self.limit {
+            self.bytes = bytes;
+            self.events.insert(id, Arc::new(event));
+        }
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<Arc<Envelope>> {
+        self.events.get(&id).cloned()
+    }
+
+    /// Gives the event up; whether it was there.
+    pub(super) fn remove(&mut self, id: u64) -> bool {
+        let removed = self.events.remove(&id);
+        self.bytes -= removed.as_deref().map_or(0, size);
+        removed.is_some()
+    }
+
+    /// The first number at or after `from`.
+    pub(super) fn first(&self, from: u64) -> Option<u64> {
+        self.events.range(from..).next().map(|(id, _)| *id)
+    }
+
+    /// The events from number `from` to the first that is not here, at most `limit`.
+    pub(super) fn waiting(&self, from: u64, limit: usize) -> Vec<Waiting> {
+        self.events
+            .range(from..)
+            .zip(from..)
+            .take_while(|((id, _), expected)| *id == expected)
+            .take(limit)
+            .map(|((id, event), _)| Waiting {
+                id: *id,
+                key: event.key.clone(),
+                received: event.received_at.as_millisecond(),
+            })
+            .collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+}
+
+/// About how many bytes it takes in memory.
+fn size(event: &Envelope) -> usize {
+    let texts = event.json.len() + event.key.len() + event.topic.len() + event.event.len();
+    let optional =
+        event.mac.as_ref().map_or(0, String::len) + event.state.as_ref().map_or(0, String::len);
+    texts + optional + OVERHEAD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::testing::event;
+
+    #[test]
+    fn no_more_is_kept_than_may_be_and_what_goes_makes_room() {
+        let one = size(&event("a", 1));
+        let mut recent = Recent::new(2 * one);
+        assert!(recent.fits(&[event("a", 1), event("a", 2)]));
+        assert!(!recent.fits(&[event("a", 1), event("a", 2), event("a", 3)]));
+        for (id, n) in [(5, 1), (6, 2), (7, 3)] {
+            recent.keep(id, event("a", n));
+        }
+        assert_eq!((recent.len(), recent.first(0)), (2, Some(5)));
+        assert!(recent.remove(5) && !recent.remove(5) && !recent.remove(7));
+        recent.keep(8, event("a", 4));
+        assert_eq!(recent.get(8).unwrap().sequence, Some(4));
+        // 7 is not here: it comes from elsewhere before 8.
+        let run = |from| -> Vec<u64> {
+            let run = recent.waiting(from, 9);
+            run.into_iter().map(|waiting| waiting.id).collect()
+        };
+        assert_eq!((run(6), run(7), run(8)), (vec![6], vec![], vec![8]));
+    }
+}

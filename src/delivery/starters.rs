@@ -1,0 +1,130 @@
+//! The threads that start callbacks: one a core, or fewer where fewer may run at a time.
+//!
+//! Starting a process holds a thread up until the child has become another program, so a single thread would leave the
+//! other cores idle meanwhile. Each thread has a runtime of its own, which also waits for what was started there: a
+//! callback begins and ends on one thread.
+//!
+//! It knows nothing of events, and of no order among what it is given.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::deliverer::cannot_start;
+use crate::error::Result;
+
+/// See the module's documentation. Its threads end when it is dropped, and whatever still runs there is given up.
+pub(super) struct Starters(Vec<Starter>);
+
+struct Starter {
+    handle: Handle,
+    /// As many clones as tasks are on this thread.
+    busy: Arc<()>,
+    /// Dropped to end the thread.
+    stay: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Starters {
+    /// Starts the threads for at most `jobs` tasks at a time.
+    pub(super) fn new(jobs: usize) -> Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = jobs.clamp(1, cores);
+        (0..threads)
+            .map(|_| Starter::new())
+            .collect::<std::io::Result<_>>()
+            .map(Self)
+            .map_err(|error| cannot_start(&error))
+    }
+
+    /// Runs `task`, as one of `tasks`, on the thread that has the fewest.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        tasks: &mut JoinSet<T>,
+        task: impl Future<Output = T> + Send + 'static,
+    ) {
+        let idlest = self
+            .0
+            .iter()
+            .min_by_key(|starter| Arc::strong_count(&starter.busy));
+        // There is at least one; see `new`.
+        if let Some(starter) = idlest {
+            let busy = Arc::clone(&starter.busy);
+            let counted = async move {
+                let output = task.await;
+                drop(busy);
+                output
+            };
+            tasks.spawn_on(counted, &starter.handle);
+        }
+    }
+}
+
+impl Starter {
+    fn new() -> std::io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stay, stayed) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new()
+            .name("callbacks".to_owned())
+            .spawn(move || {
+                // Never answered, only dropped.
+                let _dropped = runtime.block_on(stayed);
+            })?;
+        Ok(Self {
+            handle,
+            busy: Arc::new(()),
+            stay: Some(stay),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Starter {
+    fn drop(&mut self) {
+        self.stay = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there was one of a task's, and told to whoever waits for the task.
+            let _ended = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn tasks_spread_over_the_threads_and_all_end() {
+        let starters = Starters::new(4).unwrap();
+        let threads = starters.0.len();
+        assert!((1..=4).contains(&threads));
+        let waiting = Builder::new_current_thread().build().unwrap();
+        waiting.block_on(async {
+            let mut tasks = JoinSet::new();
+            let barrier = Arc::new(tokio::sync::Barrier::new(4));
+            for _ in 0..4 {
+                let barrier = Arc::clone(&barrier);
+                starters.spawn(&mut tasks, async move {
+                    // All are under way before the first ends.
+                    barrier.wait().await;
+                    std::thread::current().id()
+                });
+            }
+            let used: HashSet<_> = tasks.join_all().await.into_iter().collect();
+            assert_eq!(used.len(), threads);
+            assert!(!used.contains(&std::thread::current().id()));
+        });
+    }
+
+    #[test]
+    fn no_jobs_count_as_one() {
+        assert_eq!(Starters::new(0).unwrap().0.len(), 1);
+    }
+}
