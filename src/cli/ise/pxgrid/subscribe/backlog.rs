@@ -27,7 +27,7 @@ pub(super) enum Portion {
     /// Events as they came.
     Events(Vec<Event>),
     /// Events that lay on disk, with their numbers in the spool.
-    Spooled(Vec<(u64, Envelope)>),
+    Spooled(Vec<(u64, Arc<Envelope>)>),
 }
 
 /// See the module's documentation.
@@ -114,7 +114,7 @@ impl Backlog {
         let writing = tokio::task::spawn_blocking(move || {
             let spool = known.map_or_else(|| Spool::temporary().map(Arc::new), Ok)?;
             let batch: Vec<Envelope> = events.into_iter().map(envelope).collect();
-            let written = spool.append(&batch, &[])?;
+            let written = spool.append(batch, &[])?;
             Ok::<_, Error>((spool, written))
         });
         let (spool, written) = writing
@@ -159,7 +159,7 @@ impl Backlog {
     }
 
     /// These were printed, and leave the spool.
-    pub(super) fn printed(&self, portion: &[(u64, Envelope)]) -> Result<()> {
+    pub(super) fn printed(&self, portion: &[(u64, Arc<Envelope>)]) -> Result<()> {
         let Some(spool) = self.state().spool.clone() else {
             return Ok(());
         };
@@ -201,7 +201,7 @@ fn size(event: &Event) -> usize {
     event.message.written_length() + size_of::<Event>()
 }
 
-fn read(spool: &Spool, from: u64) -> Result<Vec<(u64, Envelope)>> {
+fn read(spool: &Spool, from: u64) -> Result<Vec<(u64, Arc<Envelope>)>> {
     let mut portion = Vec::new();
     let mut bytes = 0;
     for waiting in spool.waiting(from, MOST)? {
