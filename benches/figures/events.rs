@@ -86,7 +86,8 @@ pub(crate) fn printed(figures: &mut Figures) {
 
 /// Callbacks a second, beside a bare loop.
 pub(crate) fn callbacks(figures: &mut Figures) {
-    const EVENTS: u64 = 2_000;
+    // So many that beginning and end of the connection hardly count.
+    const EVENTS: u64 = 6_000;
     let node = Node::start(Plan {
         events: EVENTS,
         sessions: SESSIONS,
@@ -106,7 +107,7 @@ pub(crate) fn callbacks(figures: &mut Figures) {
     let callback = script.display().to_string();
     let run = subscribe(&node, EVENTS, &["--callback", &callback, "--jobs", "2"]);
     let (mut ours, mut theirs) = (0.0, 0.0);
-    for _ in 0..3 {
+    for _ in 0..5 {
         ours = rate(&node, &run, EVENTS).max(ours);
         theirs = bare_loop(&script, EVENTS).max(theirs);
     }

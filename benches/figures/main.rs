@@ -23,8 +23,10 @@ use server::{Body, Server};
 /// Rows of the timed list: 81 MB.
 const ROWS: u64 = 200_000;
 
+type Group = fn(&mut Figures);
+
 /// The groups by name, in the order of the README.
-const GROUPS: [(&str, fn(&mut Figures)); 10] = [
+const GROUPS: [(&str, Group); 10] = [
     ("start-up", start_up),
     ("big-list", big_list),
     ("slow-link", slow_link),

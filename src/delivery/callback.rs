@@ -237,7 +237,8 @@ pub(super) fn start(
         .stderr(writer.try_clone()?);
     let child = command.spawn()?;
     let pipe = Receiver::from_owned_fd(reader.into())?;
-    Ok((child, Output::new(pipe, writer, Arc::clone(listener))))
+    let output = Output::new(pipe, writer, group(&child), Arc::clone(listener));
+    Ok((child, output))
 }
 
 /// The event in a file without a name, ready to be read from its start: in memory, or in `scratch` where the system has no

@@ -6,6 +6,7 @@ use std::io::{self, PipeWriter};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Pid, test_kill_process_group};
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, timeout_at};
 
@@ -16,6 +17,12 @@ const BUDGET: usize = 64 << 10;
 
 /// A line longer than this is passed on in pieces.
 const LONGEST_LINE: usize = 4 << 10;
+
+/// How much is read at once.
+const BUFFER: usize = 8 << 10;
+
+/// What fits into a pipe (pipe(7)).
+const FULL_PIPE: usize = 64 << 10;
 
 /// How long we listen after the callback's end to whatever it left running.
 const AFTERMATH: Duration = Duration::from_millis(100);
@@ -83,6 +90,8 @@ pub struct Output {
     pipe: Option<Receiver>,
     /// Our copy of the writing end: held until the callback has ended, so that its end wakes us once and not twice.
     writer: Option<PipeWriter>,
+    /// The callback's process group.
+    group: Option<Pid>,
     lines: Lines,
     buffer: Vec<u8>,
     reads: u32,
@@ -90,13 +99,19 @@ pub struct Output {
 }
 
 impl Output {
-    /// Passes what comes out of `pipe` to the listener; `writer` is the pipe's other end.
-    pub fn new(pipe: Receiver, writer: PipeWriter, listener: Arc<dyn Listener>) -> Self {
+    /// Passes what a process `group` writes into `pipe` to the listener; `writer` is the pipe's other end.
+    pub fn new(
+        pipe: Receiver,
+        writer: PipeWriter,
+        group: Option<Pid>,
+        listener: Arc<dyn Listener>,
+    ) -> Self {
         Self {
             pipe: Some(pipe),
             writer: Some(writer),
+            group,
             lines: Lines::default(),
-            buffer: vec![0; 8 << 10],
+            buffer: vec![0; BUFFER],
             reads: 0,
             listener,
         }
@@ -127,6 +142,24 @@ impl Output {
         self.pass(read)
     }
 
+    /// Passes on what the callback itself has written: what is in the pipe, and no more than fits into one. Plain reads tell sooner
+    /// than the runtime.
+    fn drain(&mut self) {
+        for _ in 0..FULL_PIPE / BUFFER {
+            let Some(pipe) = &self.pipe else { return };
+            let read = rustix::io::read(pipe, &mut self.buffer).map_err(io::Error::from);
+            let empty = read
+                .as_ref()
+                .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+            if !self.pass(read) {
+                self.pipe = None;
+            }
+            if empty {
+                return;
+            }
+        }
+    }
+
     /// Passes on what a read gave; false at the end.
     fn pass(&mut self, read: io::Result<usize>) -> bool {
         match read {
@@ -144,16 +177,15 @@ impl Output {
         }
     }
 
-    /// The callback has ended: the rest of its output. A process that it left behind may hold the pipe open for ever; it is
-    /// listened to for a moment and then left alone.
+    /// The callback has ended: the rest of its output. A process of its group that it left behind may hold the pipe open for
+    /// ever; it is listened to for a moment and then left alone.
     pub async fn rest(&mut self) {
         self.writer = None;
-        // Nearly always the pipe has come to its end by now, which a plain read tells sooner than the runtime.
-        if let Some(pipe) = &self.pipe {
-            let read = rustix::io::read(pipe, &mut self.buffer);
-            if !self.pass(read.map_err(io::Error::from)) {
-                self.pipe = None;
-            }
+        self.drain();
+        // A callback that is just being started holds a copy of every pipe, until it has become another program; that is not waited for.
+        let left_behind = |group| test_kill_process_group(group).is_ok();
+        if self.pipe.is_some() && !self.group.is_some_and(left_behind) {
+            self.pipe = None;
         }
         let until = Instant::now() + AFTERMATH;
         while self.pipe.is_some()

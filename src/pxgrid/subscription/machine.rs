@@ -50,6 +50,14 @@ struct Life {
     subscribed: bool,
 }
 
+/// How far it ever got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reached {
+    Nothing,
+    Connection,
+    Subscription,
+}
+
 /// See the folder's documentation.
 #[derive(Debug)]
 pub struct Subscription {
@@ -71,8 +79,7 @@ pub struct Subscription {
     refreshed: bool,
     /// The services were looked up anew after a refusal.
     refused_before: bool,
-    connected_once: bool,
-    subscribed_once: bool,
+    reached: Reached,
     reads: u64,
     counters: Counters,
 }
@@ -96,8 +103,7 @@ impl Subscription {
             lookups: 0,
             refreshed: false,
             refused_before: false,
-            connected_once: false,
-            subscribed_once: false,
+            reached: Reached::Nothing,
             reads: 0,
             counters: Counters::default(),
         })
@@ -277,10 +283,10 @@ impl Subscription {
     }
 
     fn connected(&mut self, now: Moment, out: &mut Vec<Action>) {
-        if self.connected_once {
+        if self.reached >= Reached::Connection {
             self.counters.reconnects += 1;
         }
-        self.connected_once = true;
+        self.reached = self.reached.max(Reached::Connection);
         self.refused_before = false;
         self.phase = Phase::Live(Life {
             since: now.elapsed,
@@ -313,8 +319,8 @@ impl Subscription {
             return;
         };
         *subscribed = true;
-        let first = !self.subscribed_once;
-        self.subscribed_once = true;
+        let first = self.reached < Reached::Subscription;
+        self.reached = Reached::Subscription;
         out.push(Action::Say(Notice::Subscribed {
             node: self.node_name().to_owned(),
             topics: self.topics.len(),

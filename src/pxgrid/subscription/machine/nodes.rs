@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Life, Phase, Subscription};
+use super::{Life, Phase, Reached, Subscription};
 use crate::error::Error;
 use crate::pxgrid::subscription::{Action, Moment, Notice, Options, Timer, Why};
 
@@ -27,7 +27,7 @@ impl Subscription {
             }));
             return self.try_node(true, out);
         }
-        if self.refused_before && !self.connected_once {
+        if self.refused_before && self.reached == Reached::Nothing {
             return self.finish(Some(error), out);
         }
         self.refused_before = true;
@@ -68,7 +68,7 @@ impl Subscription {
         self.failed += 1;
         self.at = (self.at + 1).checked_rem(self.nodes.len()).unwrap_or(0);
         // The first loss of a connection that served us is no verdict on the only node.
-        let fresh_loss = self.tries == 0 && self.failed == 1 && self.connected_once;
+        let fresh_loss = self.tries == 0 && self.failed == 1 && self.reached >= Reached::Connection;
         if self.failed >= self.nodes.len() && !fresh_loss {
             self.pause(true, self.options.lookup_pause, out);
         } else {

@@ -273,7 +273,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_catches_up_in_time_spares_the_disk() {
-        let backlog = Arc::new(Backlog::new(Duration::from_secs(600)));
+        let backlog = Arc::new(Backlog::new(Duration::from_mins(10)));
         backlog.push(vec![event(1, MEMORY)]).await.unwrap();
         let theirs = Arc::clone(&backlog);
         let pushing = tokio::spawn(async move { theirs.push(vec![event(2, 10)]).await });
@@ -300,7 +300,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_for_a_printer_that_is_gone() {
-        let backlog = Backlog::new(Duration::from_secs(600));
+        let backlog = Backlog::new(Duration::from_mins(10));
         backlog.push(vec![event(1, MEMORY)]).await.unwrap();
         backlog.over();
         assert!(!backlog.push(vec![event(2, 10)]).await.unwrap());
