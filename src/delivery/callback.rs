@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -122,32 +121,38 @@ impl Callback {
         &self.program
     }
 
-    /// Runs it for one event and waits for its end. `scratch` is the directory for its input, `kill` turns true when
-    /// everything must end at once.
+    /// Runs it for one event and waits for its end. `scratch` is the directory for its input, `output` the pipe of an earlier run
+    /// that is free (one is opened where there is none, and left there for the next run), `kill` turns true when everything must
+    /// end at once.
     pub async fn run(
         &self,
         event: &Envelope,
         scratch: &Path,
+        output: &mut Option<Output>,
         listener: &Arc<dyn Listener>,
         mut kill: watch::Receiver<bool>,
     ) -> Outcome {
+        let free = output.take().filter(Output::is_free);
         let started = input(&event.json, scratch).and_then(|input| {
+            let mut output = free.map_or_else(|| Output::open(listener), Ok)?;
             let mut command = self.command();
             command.envs(variables(event));
-            start(command, input.into(), listener)
+            let child = start(command, input.into(), &mut output)?;
+            Ok((child, output))
         });
-        let (mut child, mut output) = match started {
+        let (mut child, mut pipe) = match started {
             Ok(started) => started,
             Err(error) => return Outcome::NotStarted(error.kind()),
         };
         let outcome = tokio::select! {
-            outcome = self.supervise(&mut child, &mut output) => outcome,
+            outcome = self.supervise(&mut child, &mut pipe) => outcome,
             () = killed(&mut kill) => {
-                end_group(&mut child, &mut output).await;
+                end_group(&mut child, &mut pipe).await;
                 Outcome::Stopped
             }
         };
-        output.rest().await;
+        pipe.rest().await;
+        *output = Some(pipe);
         outcome
     }
 
@@ -225,20 +230,14 @@ pub(super) async fn ended(child: &mut Child, output: &mut Output) -> io::Result<
 }
 
 /// Starts `command` with standard output and error in one pipe, so that their lines keep their order.
-pub(super) fn start(
-    mut command: Command,
-    stdin: Stdio,
-    listener: &Arc<dyn Listener>,
-) -> io::Result<(Child, Output)> {
-    let (reader, writer) = io::pipe()?;
+pub(super) fn start(mut command: Command, stdin: Stdio, output: &mut Output) -> io::Result<Child> {
     command
         .stdin(stdin)
-        .stdout(writer.try_clone()?)
-        .stderr(writer.try_clone()?);
+        .stdout(output.writer()?)
+        .stderr(output.writer()?);
     let child = command.spawn()?;
-    let pipe = Receiver::from_owned_fd(reader.into())?;
-    let output = Output::new(pipe, writer, group(&child), Arc::clone(listener));
-    Ok((child, output))
+    output.begin(group(&child));
+    Ok(child)
 }
 
 /// The event in a file without a name, ready to be read from its start: in memory, or in `scratch` where the system has no

@@ -34,7 +34,13 @@ fn run(callback: &Callback, event: &Envelope, kill: &watch::Receiver<bool>) -> R
     let heard = Arc::new(Heard::default());
     let listener: Arc<dyn Listener> = heard.clone();
     let begun = Instant::now();
-    let outcome = block_on(callback.run(event, &std::env::temp_dir(), &listener, kill.clone()));
+    let outcome = block_on(callback.run(
+        event,
+        &std::env::temp_dir(),
+        &mut None,
+        &listener,
+        kill.clone(),
+    ));
     let lines = heard.lines.lock().unwrap().clone();
     Run {
         outcome,
@@ -255,6 +261,37 @@ fn a_grandchild_that_holds_the_pipe_holds_nobody_up() {
     // What a successful script left running on purpose is left alone; the test tidies up.
     let pid = std::fs::read_to_string(pid).unwrap();
     assert!(!is_gone(&pid));
+    let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_pipe_serves_one_run_after_the_other_until_something_is_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid = dir.path().join("pid");
+    let body = format!(
+        "#!/bin/sh\nprintf %s \"$NETAPI_SEQUENCE\"\nif [ $NETAPI_SEQUENCE = 2 ]; then sleep 1000 & echo $! > {}; fi\n",
+        pid.display()
+    );
+    let callback = callback(&script(dir.path(), "callback", &body));
+    let heard = Arc::new(Heard::default());
+    let listener: Arc<dyn Listener> = heard.clone();
+    let (_keep, kill) = watch::channel(false);
+    block_on(async {
+        let mut output = None;
+        for (sequence, free) in [(0, true), (1, true), (2, false), (3, true)] {
+            let event = event("C8:5B:76:C6:59:62", sequence);
+            let outcome = callback
+                .run(&event, dir.path(), &mut output, &listener, kill.clone())
+                .await;
+            assert_eq!(outcome, Outcome::Success);
+            let pipe = output.as_ref().unwrap();
+            assert_eq!(pipe.is_free(), free, "after {sequence}");
+        }
+    });
+    // A line without its end is whole with the run's end.
+    assert_eq!(*heard.lines.lock().unwrap(), ["0", "1", "2", "3"]);
+    let pid = std::fs::read_to_string(pid).unwrap();
     let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
     rustix::process::kill_process(pid, Signal::KILL).unwrap();
 }

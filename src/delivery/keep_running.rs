@@ -218,7 +218,8 @@ impl Keeper {
     fn start(&self) -> io::Result<Running> {
         let (unread, writer) = io::pipe()?;
         let command = self.callback.command();
-        let (child, output) = start(command, unread.try_clone()?.into(), &self.listener)?;
+        let mut output = Output::open(&self.listener)?;
+        let child = start(command, unread.try_clone()?.into(), &mut output)?;
         Ok(Running {
             child,
             stdin: Some(Sender::from_owned_fd(writer.into())?),

@@ -85,12 +85,13 @@ impl Lines {
     }
 }
 
-/// The reading end of a callback's output.
+/// The pipe into which callbacks write, one after the other.
 pub struct Output {
+    /// `None` once it can serve no other callback.
     pipe: Option<Receiver>,
-    /// Our copy of the writing end: held until the callback has ended, so that its end wakes us once and not twice.
-    writer: Option<PipeWriter>,
-    /// The callback's process group.
+    /// Ours, so that the pipe does not end with a callback.
+    writer: PipeWriter,
+    /// The process group that writes into it.
     group: Option<Pid>,
     lines: Lines,
     buffer: Vec<u8>,
@@ -99,25 +100,36 @@ pub struct Output {
 }
 
 impl Output {
-    /// Passes what a process `group` writes into `pipe` to the listener; `writer` is the pipe's other end.
-    pub fn new(
-        pipe: Receiver,
-        writer: PipeWriter,
-        group: Option<Pid>,
-        listener: Arc<dyn Listener>,
-    ) -> Self {
-        Self {
-            pipe: Some(pipe),
-            writer: Some(writer),
-            group,
+    /// Opens a pipe whose lines go to the listener. Must be called inside a runtime.
+    pub fn open(listener: &Arc<dyn Listener>) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        Ok(Self {
+            pipe: Some(Receiver::from_owned_fd(reader.into())?),
+            writer,
+            group: None,
             lines: Lines::default(),
             buffer: vec![0; BUFFER],
             reads: 0,
-            listener,
-        }
+            listener: Arc::clone(listener),
+        })
     }
 
-    /// Passes on one read's worth; pends for ever once the pipe has ended. Safe to drop half way.
+    /// The end for a callback to write into.
+    pub fn writer(&self) -> io::Result<PipeWriter> {
+        self.writer.try_clone()
+    }
+
+    /// From now on this process group writes.
+    pub fn begin(&mut self, group: Option<Pid>) {
+        self.group = group;
+    }
+
+    /// Whether another callback can write into it: nothing that an earlier one left behind still may.
+    pub fn is_free(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    /// Passes on one read's worth; pends for ever once the pipe serves no more. Safe to drop half way.
     pub async fn pump(&mut self) {
         let Some(pipe) = &self.pipe else {
             return std::future::pending().await;
@@ -177,22 +189,19 @@ impl Output {
         }
     }
 
-    /// The callback has ended: the rest of its output. A process of its group that it left behind may hold the pipe open for
-    /// ever; it is listened to for a moment and then left alone.
+    /// The callback has ended: the rest of its output. A process of its group that it left behind may write for ever; it is listened
+    /// to for a moment and then left alone, with the pipe.
     pub async fn rest(&mut self) {
-        self.writer = None;
         self.drain();
-        // A callback that is just being started holds a copy of every pipe, until it has become another program; that is not waited for.
         let left_behind = |group| test_kill_process_group(group).is_ok();
-        if self.pipe.is_some() && !self.group.is_some_and(left_behind) {
+        if self.group.take().is_some_and(left_behind) {
+            let until = Instant::now() + AFTERMATH;
+            while self.pipe.is_some()
+                && Instant::now() < until
+                && timeout_at(until, self.pump()).await.is_ok()
+            {}
             self.pipe = None;
         }
-        let until = Instant::now() + AFTERMATH;
-        while self.pipe.is_some()
-            && Instant::now() < until
-            && timeout_at(until, self.pump()).await.is_ok()
-        {}
-        self.pipe = None;
         self.end_of_event();
     }
 

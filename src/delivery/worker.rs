@@ -15,6 +15,7 @@ use super::callback::{Callback, Outcome};
 use super::deliverer::{Print, Stop};
 use super::desk::{CHUNK, Desk, FLUSH_AT, Turn};
 use super::keep_running::{Feeder, KeepRunning};
+use super::output::Output;
 use super::spool::Spool;
 use super::starters::Starters;
 use super::{Envelope, Listener};
@@ -192,17 +193,18 @@ impl Worker {
 /// Runs the callback for one event after the other.
 async fn callbacks(desk: Arc<Desk>, means: Arc<Means>, first: Turn) {
     let mut turn = Some(first);
+    let mut output = None;
     while let Some(now) = turn {
-        let outcome = means.run(&now.event).await;
+        let outcome = means.run(&now.event, &mut output).await;
         turn = desk.go_on(&now, outcome);
     }
 }
 
 impl Means {
-    async fn run(&self, event: &Envelope) -> Outcome {
+    async fn run(&self, event: &Envelope, output: &mut Option<Output>) -> Outcome {
         let kill = self.kill.clone();
         self.callback
-            .run(event, &self.scratch, &self.listener, kill)
+            .run(event, &self.scratch, output, &self.listener, kill)
             .await
     }
 }
