@@ -188,11 +188,11 @@ impl Run {
 
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        for (name, _) in std::env::vars().filter(|(name, _)| {
-            ["ISE_", "PXGRID_", "NETAPI_"]
-                .iter()
-                .any(|p| name.starts_with(p))
-        }) {
+        // No settings but ours, and nothing of what cargo adds: a user's shell has none of that, and every process would pay for it.
+        let strange = ["ISE_", "PXGRID_", "NETAPI_", "CARGO", "RUST", "LD_LIBRARY"];
+        for (name, _) in std::env::vars()
+            .filter(|(name, _)| strange.iter().any(|strange| name.starts_with(strange)))
+        {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use crate::Figures;
 use crate::commands::{Run, compiled};
@@ -40,9 +39,13 @@ fn subscribe(node: &Node, events: u64, more: &[&str]) -> Run {
 /// Events a second, from the subscription to the program's end.
 fn rate(node: &Node, run: &Run, events: u64) -> f64 {
     run.seconds();
+    per_second(events, node.since_subscribed())
+}
+
+fn per_second(events: u64, seconds: f64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "a count of events")]
     let events = events as f64;
-    events / node.since_subscribed()
+    events / seconds
 }
 
 fn best_rate(rounds: u32, node: &Node, run: &Run, events: u64) -> f64 {
@@ -50,6 +53,24 @@ fn best_rate(rounds: u32, node: &Node, run: &Run, events: u64) -> f64 {
         .map(|_| rate(node, run, events))
         .fold(0.0, f64::max)
 }
+
+/// A loop that starts a script so many times, on two threads.
+const LOOP: &str = r"
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let script = args.next().unwrap();
+    let count: u64 = args.next().unwrap().parse().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..count / 2 {
+                    assert!(std::process::Command::new(&script).status().unwrap().success());
+                }
+            });
+        }
+    });
+}
+";
 
 /// Events printed a second, beside px-subscribe.
 pub(crate) fn printed(figures: &mut Figures) {
@@ -106,10 +127,12 @@ pub(crate) fn callbacks(figures: &mut Figures) {
     assert!(made.unwrap().success());
     let callback = script.display().to_string();
     let run = subscribe(&node, EVENTS, &["--callback", &callback, "--jobs", "2"]);
+    let bare = compiled("loop", LOOP);
+    let bare = Run::program(&bare, &[&callback, &EVENTS.to_string()]);
     let (mut ours, mut theirs) = (0.0, 0.0);
     for _ in 0..5 {
         ours = rate(&node, &run, EVENTS).max(ours);
-        theirs = bare_loop(&script, EVENTS).max(theirs);
+        theirs = per_second(EVENTS, bare.seconds()).max(theirs);
     }
     println!("     bare loop: {theirs:.0} callbacks/s; netapi --jobs 2: {ours:.0} callbacks/s");
     figures.line(
@@ -118,23 +141,6 @@ pub(crate) fn callbacks(figures: &mut Figures) {
         1.0 / 0.8,
         "x",
     );
-}
-
-/// Starts the script so many times on two threads; starts a second.
-fn bare_loop(script: &Path, events: u64) -> f64 {
-    let began = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                for _ in 0..events / 2 {
-                    assert!(Command::new(script).status().unwrap().success());
-                }
-            });
-        }
-    });
-    #[allow(clippy::cast_precision_loss, reason = "a count of events")]
-    let events = events as f64;
-    events / began.elapsed().as_secs_f64()
 }
 
 /// From sent to callback started, without and with a durable spool.

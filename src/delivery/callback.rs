@@ -91,8 +91,68 @@ pub struct Callback {
     pub timeout: Duration,
     /// How long it may take to end after TERM (`--callback-grace`).
     pub grace: Duration,
-    /// Inherited variables that it does not get.
-    withheld: Vec<OsString>,
+    /// The inherited variables that it gets.
+    environment: Environment,
+}
+
+/// Variables with their values; those are nobody's business.
+#[derive(Clone)]
+struct Environment(Vec<(OsString, OsString)>);
+
+impl Environment {
+    /// Those that a callback inherits.
+    fn of(inherited: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let ours = |name: &OsStr| OURS.iter().any(|ours| *ours == name);
+        Self(
+            inherited
+                .filter(|(name, _)| !is_secret(name) && !ours(name))
+                .collect(),
+        )
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+/// What serves one run after the other: the command as far as it is always the same, and the pipe that takes its output. Standard output
+/// and error share it, so that their lines keep their order.
+pub struct Slot {
+    command: Command,
+    pub(super) output: Output,
+}
+
+impl Slot {
+    pub(super) fn new(callback: &Callback, listener: &Arc<dyn Listener>) -> io::Result<Self> {
+        let output = Output::open(listener)?;
+        let mut command = callback.command();
+        command.stdout(output.writer()?).stderr(output.writer()?);
+        Ok(Self { command, output })
+    }
+
+    /// Starts the callback with this input and these variables of its own.
+    pub(super) fn start(
+        &mut self,
+        input: impl Into<Stdio>,
+        variables: &[(&str, String)],
+    ) -> io::Result<Child> {
+        for name in OURS {
+            match variables.iter().find(|(ours, _)| *ours == name) {
+                Some((_, value)) => self.command.env(name, value),
+                None => self.command.env_remove(name),
+            };
+        }
+        let child = self.command.stdin(input).spawn();
+        // The input is the callback's alone now.
+        self.command.stdin(Stdio::null());
+        let child = child?;
+        self.output.begin(group(&child));
+        Ok(child)
+    }
 }
 
 impl Callback {
@@ -103,16 +163,12 @@ impl Callback {
         timeout: Duration,
         grace: Duration,
     ) -> Result<Self> {
-        let withheld = std::env::vars_os()
-            .map(|(name, _)| name)
-            .filter(|name| is_secret(name) || OURS.iter().any(|ours| *ours == name.as_os_str()))
-            .collect();
         Ok(Self {
             program: check(program)?,
             args,
             timeout,
             grace,
-            withheld,
+            environment: Environment::of(std::env::vars_os()),
         })
     }
 
@@ -121,48 +177,48 @@ impl Callback {
         &self.program
     }
 
-    /// Runs it for one event and waits for its end. `scratch` is the directory for its input, `output` the pipe of an earlier run
-    /// that is free (one is opened where there is none, and left there for the next run), `kill` turns true when everything must
-    /// end at once.
+    /// Runs it for one event and waits for its end. `scratch` is the directory for its input, `slot` that of an earlier run (one is
+    /// made where there is none, and left there for the next run), `kill` turns true when everything must end at once.
     pub async fn run(
         &self,
         event: &Envelope,
         scratch: &Path,
-        output: &mut Option<Output>,
+        slot: &mut Option<Slot>,
         listener: &Arc<dyn Listener>,
         mut kill: watch::Receiver<bool>,
     ) -> Outcome {
-        let free = output.take().filter(Output::is_free);
+        let free = slot.take().filter(|slot| slot.output.is_free());
         let started = input(&event.json, scratch).and_then(|input| {
-            let mut output = free.map_or_else(|| Output::open(listener), Ok)?;
-            let mut command = self.command();
-            command.envs(variables(event));
-            let child = start(command, input.into(), &mut output)?;
-            Ok((child, output))
+            let mut slot = free.map_or_else(|| Slot::new(self, listener), Ok)?;
+            let child = slot.start(input, &variables(event))?;
+            Ok((child, slot))
         });
-        let (mut child, mut pipe) = match started {
+        let (mut child, mut used) = match started {
             Ok(started) => started,
             Err(error) => return Outcome::NotStarted(error.kind()),
         };
         let outcome = tokio::select! {
-            outcome = self.supervise(&mut child, &mut pipe) => outcome,
+            outcome = self.supervise(&mut child, &mut used.output) => outcome,
             () = killed(&mut kill) => {
-                end_group(&mut child, &mut pipe).await;
+                end_group(&mut child, &mut used.output).await;
                 Outcome::Stopped
             }
         };
-        pipe.rest().await;
-        *output = Some(pipe);
+        used.output.rest().await;
+        *slot = Some(used);
         outcome
     }
 
     /// The program with its arguments and environment, in a process group of its own.
-    pub(super) fn command(&self) -> Command {
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.args).process_group(0).kill_on_drop(true);
-        for name in &self.withheld {
-            command.env_remove(name);
-        }
+        let Environment(environment) = &self.environment;
+        command
+            .args(&self.args)
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .process_group(0)
+            .kill_on_drop(true);
         command
     }
 
@@ -227,17 +283,6 @@ pub(super) async fn ended(child: &mut Child, output: &mut Output) -> io::Result<
             () = output.pump() => {}
         }
     }
-}
-
-/// Starts `command` with standard output and error in one pipe, so that their lines keep their order.
-pub(super) fn start(mut command: Command, stdin: Stdio, output: &mut Output) -> io::Result<Child> {
-    command
-        .stdin(stdin)
-        .stdout(output.writer()?)
-        .stderr(output.writer()?);
-    let child = command.spawn()?;
-    output.begin(group(&child));
-    Ok(child)
 }
 
 /// The event in a file without a name, ready to be read from its start: in memory, or in `scratch` where the system has no

@@ -144,12 +144,20 @@ fn secrets_are_known_by_name() {
 
 #[test]
 fn a_withheld_variable_does_not_reach_the_script() {
-    // A variable that every environment has stands in for the secret.
-    let run = sh("env | grep ^PATH=; echo end", |callback| {
-        callback.withheld.push("PATH".into());
+    let inherited = [
+        ("MARK", "here"),
+        ("ISE_MNT_PASS", "tops3cret"),
+        ("NETAPI_EVENT", "an older one"),
+    ];
+    let inherited = inherited.map(|(name, value)| (name.into(), value.into()));
+    let run = sh("/usr/bin/env; echo end", |callback| {
+        callback.environment = Environment::of(inherited.into_iter());
+        let shown = format!("{callback:?}");
+        assert!(shown.contains("MARK") && !shown.contains("here"), "{shown}");
     });
-    assert!(std::env::var_os("PATH").is_some());
-    assert_eq!(run.lines, ["end"]);
+    let has = |line: &str| run.lines.iter().any(|said| said == line);
+    assert!(has("MARK=here") && has("NETAPI_EVENT=sessionCreated") && has("end"));
+    assert!(!run.lines.iter().any(|line| line.contains("tops3cret")));
 }
 
 #[test]
@@ -278,15 +286,15 @@ fn a_pipe_serves_one_run_after_the_other_until_something_is_left_behind() {
     let listener: Arc<dyn Listener> = heard.clone();
     let (_keep, kill) = watch::channel(false);
     block_on(async {
-        let mut output = None;
+        let mut slot = None;
         for (sequence, free) in [(0, true), (1, true), (2, false), (3, true)] {
             let event = event("C8:5B:76:C6:59:62", sequence);
             let outcome = callback
-                .run(&event, dir.path(), &mut output, &listener, kill.clone())
+                .run(&event, dir.path(), &mut slot, &listener, kill.clone())
                 .await;
             assert_eq!(outcome, Outcome::Success);
-            let pipe = output.as_ref().unwrap();
-            assert_eq!(pipe.is_free(), free, "after {sequence}");
+            let slot = slot.as_ref().unwrap();
+            assert_eq!(slot.output.is_free(), free, "after {sequence}");
         }
     });
     // A line without its end is whole with the run's end.

@@ -19,7 +19,7 @@ use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::callback::{Callback, Outcome, end_group, ended, killed, start};
+use super::callback::{Callback, Outcome, Slot, end_group, ended, killed};
 use super::output::Output;
 use super::{Envelope, Listener};
 
@@ -217,15 +217,14 @@ impl Keeper {
 
     fn start(&self) -> io::Result<Running> {
         let (unread, writer) = io::pipe()?;
-        let command = self.callback.command();
-        let mut output = Output::open(&self.listener)?;
-        let child = start(command, unread.try_clone()?.into(), &mut output)?;
+        let mut slot = Slot::new(&self.callback, &self.listener)?;
+        let child = slot.start(unread.try_clone()?, &[])?;
         Ok(Running {
             child,
             stdin: Some(Sender::from_owned_fd(writer.into())?),
             partial: 0,
             unread,
-            output,
+            output: slot.output,
         })
     }
 

@@ -11,11 +11,10 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::callback::{Callback, Outcome};
+use super::callback::{Callback, Outcome, Slot};
 use super::deliverer::{Print, Stop};
 use super::desk::{CHUNK, Desk, FLUSH_AT, Turn};
 use super::keep_running::{Feeder, KeepRunning};
-use super::output::Output;
 use super::spool::Spool;
 use super::starters::Starters;
 use super::{Envelope, Listener};
@@ -193,18 +192,18 @@ impl Worker {
 /// Runs the callback for one event after the other.
 async fn callbacks(desk: Arc<Desk>, means: Arc<Means>, first: Turn) {
     let mut turn = Some(first);
-    let mut output = None;
+    let mut slot = None;
     while let Some(now) = turn {
-        let outcome = means.run(&now.event, &mut output).await;
+        let outcome = means.run(&now.event, &mut slot).await;
         turn = desk.go_on(&now, outcome);
     }
 }
 
 impl Means {
-    async fn run(&self, event: &Envelope, output: &mut Option<Output>) -> Outcome {
+    async fn run(&self, event: &Envelope, slot: &mut Option<Slot>) -> Outcome {
         let kill = self.kill.clone();
         self.callback
-            .run(event, &self.scratch, output, &self.listener, kill)
+            .run(event, &self.scratch, slot, &self.listener, kill)
             .await
     }
 }
