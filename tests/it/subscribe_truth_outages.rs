@@ -1,4 +1,4 @@
-//! Outages beyond a broken connection: refused upgrades, nodes that are all away, secrets that keep changing, lookups that find nobody, and reads
+//! Outages beyond a broken connection: silence, refused upgrades, nodes that are all away, secrets that keep changing, lookups that find nobody, and reads
 //! of what was missed that fail themselves. In the end nothing is missing, nothing came twice, and each step was said.
 
 use jiff::Timestamp;
@@ -11,6 +11,11 @@ use crate::support::sessions::HASTY;
 
 /// Follows the lab through some trouble; `said` is what was heard of it.
 fn follows(trouble: impl FnOnce(&TestLab, &Running), said: &[&str]) {
+    follows_with(&[], trouble, said);
+}
+
+/// The same with further options.
+fn follows_with(more: &[&str], trouble: impl FnOnce(&TestLab, &Running), said: &[&str]) {
     let lab = lab::with(LabOptions {
         sessions: 1000,
         events_per_second: EventRate::PerSecond(40),
@@ -18,6 +23,7 @@ fn follows(trouble: impl FnOnce(&TestLab, &Running), said: &[&str]) {
     });
     let mut arguments = HASTY.to_vec();
     arguments.push("--json");
+    arguments.extend(more);
     let running = lab.start(&arguments);
     running.says("subscribed");
     let since = Timestamp::now();
@@ -82,6 +88,18 @@ fn lookups_that_find_nobody_meanwhile() {
             running.says_times("subscribed", 2);
         },
         &["lookup"],
+    );
+}
+
+#[test]
+fn a_node_that_falls_silent() {
+    follows_with(
+        &["--silence", "1s"],
+        |lab, running| {
+            lab.order("fault ws-silence@1");
+            running.says_times("subscribed", 2);
+        },
+        &["neither data nor ping for 1s", "fetched,"],
     );
 }
 

@@ -19,7 +19,7 @@ use crate::pxgrid::stomp::Frame;
 use crate::transport::{Basic, Client};
 
 /// How many kilobytes of frames wait for the owner.
-const ROOM: u32 = 8 * 1024;
+const ROOM: u32 = 4 * 1024;
 
 /// What a frame costs beyond its body, in bytes.
 const OVERHEAD: usize = 512;

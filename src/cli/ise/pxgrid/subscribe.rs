@@ -37,6 +37,9 @@ use printer::Paper;
 use selection::Selection;
 use sink::Sink;
 
+/// Less than this is not silence.
+const SHORTEST_SILENCE: Duration = Duration::from_millis(100);
+
 /// Arguments.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -125,6 +128,9 @@ struct Reconnecting {
     /// The pause before a new lookup when every node failed
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::duration)]
     lookup_pause: Duration,
+    /// A connection without data or ping for this time counts as dead; we ping three times within it
+    #[arg(long, value_name = "DURATION", default_value = "75s", value_parser = input::duration)]
+    silence: Duration,
 }
 
 /// For clap: an alias, `service:property` or a path.
@@ -187,7 +193,13 @@ impl Subscribe {
             reconnect_min,
             reconnect_max,
             lookup_pause,
+            silence,
         } = self.reconnecting;
+        if silence < SHORTEST_SILENCE {
+            return Err(Error::usage(
+                "--silence is shorter than 100ms: every connection would count as dead",
+            ));
+        }
         if reconnect_min > reconnect_max {
             return Err(Error::usage(
                 "--reconnect-min is longer than --reconnect-max",
@@ -199,6 +211,7 @@ impl Subscribe {
             reconnect_min,
             reconnect_max,
             lookup_pause,
+            silence,
             ..Options::default()
         })
     }
