@@ -6,7 +6,7 @@
 //! delivered before the crash. The marks of what was last seen are written in the same commits as the events, so that the
 //! time we were away can be fetched from the server.
 //!
-//! Events are kept in memory as well, up to [`RECENT_BYTES`], so that they need not be read back. A temporary spool keeps those in
+//! Events are kept in memory as well, up to a bound, so that they need not be read back. A temporary spool keeps those in
 //! memory only, and the others in the same kind of file, which has no name and never waits for the disk: all is gone when
 //! the process is, however that ends, and marks, which serve the next run, are not kept.
 //!
