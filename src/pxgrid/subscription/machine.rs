@@ -178,7 +178,7 @@ impl Subscription {
                     self.node_failed(now, Why::Error(error), out);
                 }
             }
-            (Input::Frame(frame), phase) => self.frame(now, frame, phase, out),
+            (Input::Frame(frame), phase) => self.frame(now, &frame, phase, out),
             (Input::Ping, Phase::Live(life)) => self.heard(now, life),
             (Input::Pong, Phase::Live(life)) => {
                 self.heard(now, life);
@@ -250,22 +250,22 @@ impl Subscription {
         }
     }
 
-    fn frame(&mut self, now: Moment, frame: Frame, phase: Phase, out: &mut Vec<Action>) {
+    fn frame(&mut self, now: Moment, frame: &Frame, phase: Phase, out: &mut Vec<Action>) {
         match (frame.command, phase) {
             (Command::Connected, Phase::Greeting) => self.connected(now, out),
             (Command::Error, Phase::Greeting) if !self.refreshed => {
                 out.push(Action::Close);
                 out.push(Action::Say(Notice::ConnectRefused {
                     node: self.node_name().to_owned(),
-                    said: error_text(&frame),
+                    said: error_text(frame),
                 }));
                 self.try_node(true, out);
             }
             (Command::Error, Phase::Greeting) => {
-                self.node_failed(now, Why::ErrorFrame(error_text(&frame)), out);
+                self.node_failed(now, Why::ErrorFrame(error_text(frame)), out);
             }
             (Command::Error, Phase::Live(life)) => {
-                self.lost(now, life, Why::ErrorFrame(error_text(&frame)), out);
+                self.lost(now, life, Why::ErrorFrame(error_text(frame)), out);
             }
             (Command::Message, Phase::Live(life)) => {
                 self.phase = Phase::Live(Life {
@@ -334,7 +334,7 @@ impl Subscription {
         }
     }
 
-    fn message(&mut self, now: Moment, frame: Frame, out: &mut Vec<Action>) {
+    fn message(&mut self, now: Moment, frame: &Frame, out: &mut Vec<Action>) {
         let by_id = frame
             .header("subscription")
             .and_then(|id| id.parse::<usize>().ok())
@@ -354,7 +354,7 @@ impl Subscription {
             return;
         };
         self.with_topic(now, index, out, |topic, here| {
-            topic.live(frame.body, here);
+            topic.live(&frame.body, here);
         });
         self.begin_read(now, index, out);
     }

@@ -60,7 +60,7 @@ pub(super) struct Topic {
     cache: Cache,
     hasher: RandomState,
     last: Option<i64>,
-    /// The last message, to tell a duplicate from a restarted publisher that has come to the same number.
+    /// The last numbered message, to tell a duplicate from a restarted publisher that has come to the same number.
     last_body: Bytes,
     newest: Option<Timestamp>,
     /// Changes after this are ours to tell.
@@ -154,15 +154,14 @@ impl Topic {
     }
 
     /// A message's body came.
-    pub(super) fn live(&mut self, body: Bytes, here: &mut Here<'_>) {
+    pub(super) fn live(&mut self, body: &Bytes, here: &mut Here<'_>) {
         here.counters.messages += 1;
-        let text = std::str::from_utf8(&body).unwrap_or_default();
+        let text = std::str::from_utf8(body).unwrap_or_default();
         match self.way.map(|way| way.shape) {
-            Some(Shape::Sessions) => self.live_sessions(&body, text, here),
-            Some(Shape::List(name)) => self.live_rows(&body, text, name, here),
-            Some(Shape::Operation(_) | Shape::Flat) | None => self.live_rows(&body, text, "", here),
+            Some(Shape::Sessions) => self.live_sessions(body, text, here),
+            Some(Shape::List(name)) => self.live_rows(body, text, name, here),
+            Some(Shape::Operation(_) | Shape::Flat) | None => self.live_rows(body, text, "", here),
         }
-        self.last_body = body;
     }
 
     fn live_sessions(&mut self, body: &Bytes, text: &str, here: &mut Here<'_>) {
@@ -221,6 +220,7 @@ impl Topic {
             Some(_) => Order::Restarted,
         };
         self.last = Some(number);
+        self.last_body = body.clone();
         order
     }
 

@@ -42,6 +42,14 @@ fn a_message_is_cut_to_sessions_in_the_servers_words() {
         (counters.received, counters.duplicates, counters.gaps),
         (4, 1, 0)
     );
+
+    // What could not be read in between makes the same message no other one.
+    run.message(0, "garbage").message(0, &body);
+    let counters = run.machine.counters();
+    assert_eq!(
+        (counters.unreadable, counters.duplicates, counters.restarts),
+        (1, 2, 0)
+    );
 }
 
 #[test]
