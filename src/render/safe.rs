@@ -37,47 +37,64 @@ pub fn is_unsafe(c: char) -> bool {
         )
 }
 
+/// Judges characters in their order: a mark is hostile only behind too many others.
+#[derive(Debug, Clone, Copy, Default)]
+struct Judge {
+    /// Marks seen since the last character that takes room.
+    marks: usize,
+}
+
+impl Judge {
+    fn is_hostile(&mut self, c: char) -> bool {
+        self.marks = if c.width() == Some(0) {
+            self.marks.saturating_add(1)
+        } else {
+            0
+        };
+        is_unsafe(c) || self.marks > MARKS
+    }
+
+    /// Appends the text with what is hostile written visibly, apart from what `stays`.
+    fn write(&mut self, text: &str, stays: impl Fn(char) -> bool, out: &mut String) {
+        for c in text.chars() {
+            if self.is_hostile(c) && !stays(c) {
+                push_escape(c, out);
+            } else {
+                out.push(c);
+            }
+        }
+    }
+}
+
 /// The text with everything unsafe written visibly (`\x1b`, `\u{202e}`); line ends and tabs too. Printable ASCII is
 /// never changed, and text without anything unsafe is not copied.
 #[must_use]
 pub fn terminal_safe(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-        return Cow::Borrowed(text);
-    }
-    let mut marks = 0;
-    let mut hostile = |c: char| {
-        marks = if c.width() == Some(0) { marks + 1 } else { 0 };
-        is_unsafe(c) || marks > MARKS
-    };
-    if !text.chars().any(&mut hostile) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    let mut marks = 0;
-    for c in text.chars() {
-        marks = if c.width() == Some(0) { marks + 1 } else { 0 };
-        if is_unsafe(c) || marks > MARKS {
-            push_escape(c, &mut out);
-        } else {
-            out.push(c);
-        }
-    }
-    Cow::Owned(out)
+    safe_but(text, |_| false)
 }
 
 /// Several lines for a terminal: line ends and tabs stay, the rest is as in [`terminal_safe`].
 #[must_use]
 pub fn terminal_safe_lines(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\n', '\t']) {
-        return terminal_safe(text);
+    safe_but(text, is_layout)
+}
+
+fn safe_but(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return Cow::Borrowed(text);
+    }
+    let mut judge = Judge::default();
+    if !text.chars().any(|c| judge.is_hostile(c) && !stays(c)) {
+        return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
-    for piece in text.split_inclusive(['\n', '\t']) {
-        let end = piece.strip_suffix(['\n', '\t']).unwrap_or(piece);
-        out.push_str(&terminal_safe(end));
-        out.push_str(piece.get(end.len()..).unwrap_or_default());
-    }
+    Judge::default().write(text, stays, &mut out);
     Cow::Owned(out)
+}
+
+/// What lays out a text of several lines.
+fn is_layout(c: char) -> bool {
+    matches!(c, '\n' | '\t')
 }
 
 /// Appends the visible form of one character.
@@ -97,8 +114,9 @@ pub(super) fn push_json_safe(text: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(text.as_bytes());
         return;
     }
+    let mut judge = Judge::default();
     for c in text.chars() {
-        if is_unsafe(c) {
+        if judge.is_hostile(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
             }
@@ -112,6 +130,8 @@ pub(super) fn push_json_safe(text: &str, out: &mut Vec<u8>) {
 #[derive(Debug, Default)]
 pub(super) struct SafeStream {
     rest: Vec<u8>,
+    /// Goes on over the chunks: a pile of marks may be cut anywhere.
+    judge: Judge,
 }
 
 impl SafeStream {
@@ -119,19 +139,31 @@ impl SafeStream {
     pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let mut held = std::mem::take(&mut self.rest);
         held.extend_from_slice(bytes);
+        let mut shown = String::with_capacity(held.len());
         for chunk in held.utf8_chunks() {
-            self.end(out);
-            out.extend_from_slice(terminal_safe_lines(chunk.valid()).as_bytes());
+            self.give_up(out);
+            shown.clear();
+            self.judge.write(chunk.valid(), is_layout, &mut shown);
+            out.extend_from_slice(shown.as_bytes());
             self.rest.extend_from_slice(chunk.invalid());
         }
         // A whole wrong sequence is of no use to the next chunk; only an unfinished one at the very end is.
         if std::str::from_utf8(&self.rest).is_err_and(|error| error.error_len().is_some()) {
-            self.end(out);
+            self.give_up(out);
         }
     }
 
-    /// Appends what was kept back.
+    /// Appends what was kept back; what is pushed afterwards is a new text.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) {
+        self.give_up(out);
+        self.judge = Judge::default();
+    }
+
+    /// Appends what can no longer become a character.
+    fn give_up(&mut self, out: &mut Vec<u8>) {
+        if !self.rest.is_empty() {
+            self.judge = Judge::default();
+        }
         for byte in self.rest.drain(..) {
             out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
         }
@@ -180,6 +212,32 @@ mod tests {
         assert_eq!(terminal_safe(&pile).matches("\\u{301}").count(), 50 - MARKS);
     }
 
+    #[test]
+    fn a_pile_of_marks_is_cut_wherever_its_chunks_end() {
+        let pile = format!("a{}", "\u{301}".repeat(50));
+        for size in [1, 2, 3, 7, 64] {
+            let (mut stream, mut shown) = (SafeStream::default(), Vec::new());
+            for chunk in pile.as_bytes().chunks(size) {
+                stream.push(chunk, &mut shown);
+            }
+            stream.end(&mut shown);
+            assert_eq!(String::from_utf8(shown).unwrap(), terminal_safe(&pile));
+        }
+    }
+
+    #[test]
+    fn a_pile_of_marks_in_json_keeps_its_value() {
+        let pile = format!("\"a{}\"", "\u{301}".repeat(50));
+        let mut shown = Vec::new();
+        push_json_safe(&pile, &mut shown);
+        let shown = String::from_utf8(shown).unwrap();
+        assert_eq!(shown.matches("\\u0301").count(), 50 - MARKS);
+        assert_eq!(
+            serde_json::from_str::<String>(&shown).unwrap(),
+            serde_json::from_str::<String>(&pile).unwrap()
+        );
+    }
+
     proptest! {
         #[test]
         fn nothing_unsafe_comes_out(text in any::<String>()) {
@@ -193,7 +251,7 @@ mod tests {
         }
 
         #[test]
-        fn chunks_do_not_matter(text in any::<String>(), wrong in any::<Vec<u8>>(), size in 1_usize..5) {
+        fn chunks_do_not_matter(text in "(.|[\u{300}-\u{305}\u{1ab0}\u{1e000}]{1,9})*", wrong in any::<Vec<u8>>(), size in 1_usize..5) {
             let mut bytes = text.into_bytes();
             bytes.extend(wrong);
             let (mut whole, mut parts) = (Vec::new(), Vec::new());
