@@ -17,7 +17,10 @@ fn read(bytes: &[u8], cut: usize) -> (Vec<String>, bool) {
         record.write_json(&mut out);
         String::from_utf8(out).expect("JSON is UTF-8")
     };
-    (collected.records.iter().map(text).collect(), outcome.is_ok())
+    (
+        collected.records.iter().map(text).collect(),
+        outcome.is_ok(),
+    )
 }
 
 fuzz_target!(|data: &[u8]| {

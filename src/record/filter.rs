@@ -11,6 +11,7 @@ use jmespath::functions::{ArgumentType, CustomFunction, Signature};
 use jmespath::{Context, Rcvar, Runtime, Variable};
 use serde_json::{Number, Value};
 
+use super::read_json;
 use crate::error::{Error, Result};
 
 /// The longest expression; its parser recurses, so it must be bounded.
@@ -86,7 +87,7 @@ impl Filter {
 
     /// Whether the JSON object `text` satisfies it; text that is no JSON does not.
     pub fn matches_text(&self, text: &str) -> bool {
-        serde_json::from_str(text).is_ok_and(|object| self.matches(object))
+        read_json(text).is_ok_and(|object| self.matches(object))
     }
 }
 
@@ -222,6 +223,13 @@ mod tests {
     fn matches(expression: &str) -> bool {
         let session = r#"{"userName":"jsmith","ipAddresses":["10.66.3.4","2001:db8::7"],"tag":5,"big":10,"ipPrefix":"10.66.3.4/32","callingStationId":"86:5E:50:C1:91:11"}"#;
         Filter::compile(expression).unwrap().matches_text(session)
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_no_reason_to_miss_a_session() {
+        let session = r#"{"userName":"cut\ud83d","state":"STARTED"}"#;
+        let filter = Filter::compile("state=='STARTED' && starts_with(userName,'cut')").unwrap();
+        assert!(filter.matches_text(session));
     }
 
     #[test]

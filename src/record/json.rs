@@ -6,7 +6,46 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+/// Reads JSON as serde_json does, but takes half of a surrogate pair for U+FFFD: a server that cuts texts to a length, as Java
+/// counts it, leaves such halves behind (RFC 8259, section 8.2).
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(text).or_else(|error| match without_halves(text) {
+        Some(mended) => serde_json::from_str(&mended),
+        None => Err(error),
+    })
+}
+
+/// The text with each escape of half a surrogate pair replaced; `None` where there is none.
+pub(crate) fn without_halves(text: &str) -> Option<String> {
+    let mut mended = String::new();
+    let mut rest = text;
+    let mut done = 0;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let escape = rest.get(at..)?;
+        let place = text.len() - escape.len();
+        let length = match (unit(escape), escape.get(6..).and_then(unit)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => {
+                mended.push_str(text.get(done..place)?);
+                mended.push_str("\\ufffd");
+                done = place + 6;
+                6
+            }
+            _ => 2,
+        };
+        rest = escape.get(length..)?;
+    }
+    mended.push_str(text.get(done..)?);
+    (done > 0).then_some(mended)
+}
+
+/// The UTF-16 unit of the `\uXXXX` that begins here.
+fn unit(escape: &str) -> Option<u16> {
+    u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok()
+}
 
 /// The text of one JSON value (for records: an object), known to be well formed.
 #[derive(Debug, Clone)]
@@ -53,10 +92,10 @@ impl JsonText {
         &self.text
     }
 
-    /// The parsed value; text that only looked well formed (a lone surrogate, nesting over serde's limit) reads as `null`.
+    /// The parsed value, see [`read`]. What was found well formed can be read, so the `null` is for nobody to see.
     pub fn value(&self) -> &Value {
         self.parsed
-            .get_or_init(|| serde_json::from_str(&self.text).unwrap_or(Value::Null))
+            .get_or_init(|| read(&self.text).unwrap_or(Value::Null))
     }
 
     /// The member names in order.
@@ -147,6 +186,35 @@ mod tests {
             r#"{"v":1.10,"s":"a \" b\n"}"#
         );
         assert_eq!(text.text("v").as_deref(), Some("1.10"));
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_hides_nothing() {
+        for (json, read_as) in [
+            (r#"{"a":"x\ud83d","b":1}"#, "x\u{fffd}"),
+            (r#"{"a":"\ude00\ud83dx"}"#, "\u{fffd}\u{fffd}x"),
+            (r#"{"a":"\ud83d\ud83d\ude00"}"#, "\u{fffd}😀"),
+            (r#"{"a":"\\ud83d\uD83D\u0041"}"#, "\\ud83d\u{fffd}A"),
+            (r#"{"a":"\ud83d\n"}"#, "\u{fffd}\n"),
+        ] {
+            let text = JsonText::parse(json.to_owned()).unwrap();
+            assert_eq!(text.text("a").as_deref(), Some(read_as), "{json}");
+            assert_eq!(text.as_str(), json);
+        }
+        assert!(read::<Value>(r#"{"a":"\ud83d"#).is_err());
+        assert!(read::<Value>(r#"{"a":"\u+83d"}"#).is_err());
+    }
+
+    proptest::proptest! {
+        /// Text that can be read is read the same; any string of units can be read.
+        #[test]
+        fn units_read_as_rust_reads_them(units in proptest::collection::vec(proptest::prelude::prop_oneof![
+            proptest::prelude::any::<u16>(), 0xd700_u16..0xe100
+        ], 0..9)) {
+            let escaped: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            let text: String = read(&format!("\"{escaped}\"")).unwrap();
+            proptest::prop_assert_eq!(text, String::from_utf16_lossy(&units));
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod xml;
 pub(crate) use fields::write_json_string;
 pub use fields::{Fields, Value};
 pub use json::JsonText;
+pub(crate) use json::{read as read_json, without_halves};
 pub use mac::Mac;
 
 use std::borrow::Cow;

@@ -9,7 +9,7 @@ use std::io::BufRead;
 use std::ops::ControlFlow;
 
 use super::scan::{Scanner, skip_space};
-use super::{JsonText, Record, RecordSink};
+use super::{JsonText, Record, RecordSink, read_json};
 use crate::error::{Error, Kind, Result};
 use crate::transport::BodyReader;
 
@@ -324,7 +324,7 @@ impl Splitter {
             return Ok(Step::More);
         };
         let text = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
-        self.name = serde_json::from_str(&text).unwrap_or_else(|_| text.into_owned());
+        self.name = read_json(&text).unwrap_or_else(|_| text.into_owned());
         self.state = State::Colon;
         Ok(Step::Done(end))
     }

@@ -17,7 +17,7 @@ use super::output::{Body, Output};
 use super::safe::terminal_safe_lines;
 use super::{Screen, pretty};
 use crate::error::{Error, Kind, Result};
-use crate::record::Record;
+use crate::record::{Record, without_halves};
 
 /// Bytes of JSON that the filter may be given at once.
 const MOST_BYTES: usize = 1 << 30;
@@ -65,7 +65,7 @@ impl Filter {
                 format!("the JSON is nested deeper than the {DEEPEST} levels that --jq takes"),
             ));
         }
-        let input = read::parse_single(json).map_err(|error| {
+        let input = parsed(json).map_err(|error| {
             Error::new(Kind::Failed, format!("--jq cannot read the JSON: {error}"))
         })?;
         let context = Ctx::<JustLut<Val>>::new(&self.0.lut, Vars::new([]));
@@ -77,6 +77,16 @@ impl Filter {
         }
         Ok(Halted(false))
     }
+}
+
+/// The value that the filter is given. Half a surrogate pair is no reason to give it nothing, as in `record::read_json`.
+fn parsed(json: &[u8]) -> std::result::Result<Val, String> {
+    read::parse_single(json).or_else(|error| {
+        let mended = std::str::from_utf8(json).ok().and_then(without_halves);
+        mended
+            .and_then(|json| read::parse_single(json.as_bytes()).ok())
+            .ok_or_else(|| error.to_string())
+    })
 }
 
 /// Whether the filter asked to end.

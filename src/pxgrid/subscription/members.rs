@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use crate::record::read_json;
 use crate::record::scan::{Fault, skip_space, string_end, value_end};
 
 /// What is made of the members of an object while they are stepped over.
@@ -150,7 +151,7 @@ fn string(raw: &str) -> Option<Cow<'_, str>> {
     if memchr::memchr(b'\\', text.as_bytes()).is_none() {
         return Some(Cow::Borrowed(text));
     }
-    serde_json::from_str(raw).ok().map(Cow::Owned)
+    read_json(raw).ok().map(Cow::Owned)
 }
 
 impl<'a> Members<'a> {

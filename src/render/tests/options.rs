@@ -41,6 +41,33 @@ fn numbers_keep_their_spelling() {
 }
 
 #[test]
+fn half_a_surrogate_pair_hides_nothing() {
+    let json = r#"{"user_name":"cut\ud83d","ip":"192.0.2.7"}"#;
+    let record = Record::Json(crate::record::JsonText::parse(json.to_owned()).unwrap());
+    let records = std::slice::from_ref(&record);
+    for format in Format::ALL {
+        if format == Format::Xml {
+            continue;
+        }
+        for fields in [vec![], vec!["ip".to_owned(), "user_name".to_owned()]] {
+            let style = Style {
+                fields,
+                ..formatted(format)
+            };
+            let text = list(style.clone(), records);
+            assert!(text.contains("192.0.2.7"), "{format}: {text}");
+            let text = list(on_terminal(style, 80), records);
+            assert!(text.contains("192.0.2.7"), "{format}: {text}");
+        }
+    }
+    let style = Style {
+        jq: Some(".[] | .ip, .user_name".to_owned()),
+        ..formatted(Format::Json)
+    };
+    assert_eq!(list(style, records), "192.0.2.7\ncut\u{fffd}\n");
+}
+
+#[test]
 fn sort_then_limit() {
     let records: Vec<Record> = ["10.0.0.10", "10.0.0.9", "10.0.0.100"]
         .iter()

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use crate::error::{Error, Kind, Result};
+use crate::record::read_json;
 
 /// The largest message; the server's own limit (reference pxgrid-api, section 4).
 const LARGEST: usize = 300 * 1000;
@@ -151,7 +152,7 @@ fn wrong(number: u64, why: &str) -> Error {
 fn message(object: &str, wrap: Option<&str>) -> Result<String> {
     let text = crate::pxgrid::event::one_line(object.to_owned());
     let members: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&text).map_err(|_| Error::usage("it is no JSON object"))?;
+        read_json(&text).map_err(|_| Error::usage("it is no JSON object"))?;
     let message = match wrap {
         Some(operation) if !members.contains_key("opType") => {
             if members.contains_key("asset") {
