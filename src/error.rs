@@ -13,6 +13,8 @@ use std::fmt;
 pub enum Kind {
     /// Something failed that has no kind of its own (a callback, a local file, an internal limit).
     Failed,
+    /// The user's expression (`--jq`) failed on one record; it may do for the next.
+    Expression,
     /// Some items of a bulk run failed; each was named as it failed.
     Partial,
     /// The command line or the settings are wrong; nothing was sent.
@@ -55,7 +57,7 @@ impl Kind {
     pub fn exit_status(self) -> u8 {
         match self {
             Self::ClosedPipe | Self::NotSent => 0,
-            Self::Failed | Self::Partial => 1,
+            Self::Failed | Self::Expression | Self::Partial => 1,
             Self::Usage => 2,
             Self::NotFound => 3,
             Self::Refused => 4,
@@ -76,6 +78,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Failed => "failed",
+            Self::Expression => "expression",
             Self::Partial => "partial",
             Self::Usage => "usage",
             Self::NotFound => "not-found",

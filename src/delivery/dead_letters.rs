@@ -3,6 +3,7 @@
 //! `{"failedAt":"…","attempts":4,"outcome":"exit 3","event":{…}}`. The event is the text that the callback was given, so a
 //! line's `event` can be fed to the callback again. Nothing here reads the file back.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,7 +12,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::callback::Outcome;
 use super::{Envelope, Listener};
 use crate::error::{Error, Kind, Result};
 
@@ -53,7 +53,7 @@ impl DeadLetters {
     }
 
     /// Writes one letter. When it returns, the letter is on the disk (or was said), so the event may leave the spool.
-    pub fn write(&mut self, event: &Envelope, attempts: u32, outcome: Outcome) -> Result<()> {
+    pub fn write(&mut self, event: &Envelope, attempts: u32, outcome: &dyn Display) -> Result<()> {
         let mut line = letter(event, attempts, outcome);
         match self {
             Self::Listener(listener) => {
@@ -78,6 +78,21 @@ impl DeadLetters {
             }
         }
     }
+
+    /// Writes the letter of an event that cannot be printed, and says so.
+    pub fn unprinted(
+        &mut self,
+        event: &Envelope,
+        error: &Error,
+        listener: &dyn Listener,
+    ) -> Result<()> {
+        self.write(event, 1, error)?;
+        listener.notice(&format!(
+            "{} of {} was not printed ({error}); it is a dead letter",
+            event.event, event.key
+        ));
+        Ok(())
+    }
 }
 
 /// Waits for the disk; a terminal or a pipe has none, and says so.
@@ -89,7 +104,7 @@ fn synced(file: &File) -> io::Result<()> {
 }
 
 /// The letter's line, without its end.
-fn letter(event: &Envelope, attempts: u32, outcome: Outcome) -> String {
+fn letter(event: &Envelope, attempts: u32, outcome: &dyn Display) -> String {
     let outcome = serde_json::Value::from(outcome.to_string());
     format!(
         r#"{{"failedAt":"{:.3}","attempts":{attempts},"outcome":{outcome},"event":{}}}"#,
@@ -104,6 +119,7 @@ mod tests {
 
     use super::super::testing::{Heard, event};
     use super::*;
+    use crate::delivery::callback::Outcome;
 
     #[test]
     fn letters_are_appended_lines_that_hold_the_event() {
@@ -113,7 +129,7 @@ mod tests {
             let mut letters = DeadLetters::open(&path).unwrap();
             let mut event = event("a", sequence);
             event.json = event.json.replace(",\"topic\"", ",\n\"topic\"");
-            letters.write(&event, 4, Outcome::Exit(3)).unwrap();
+            letters.write(&event, 4, &Outcome::Exit(3)).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<serde_json::Value> = text
@@ -139,7 +155,9 @@ mod tests {
     fn without_a_file_the_letter_is_said() {
         let heard = Arc::new(Heard::default());
         let mut letters = DeadLetters::Listener(heard.clone());
-        letters.write(&event("a", 1), 1, Outcome::TimedOut).unwrap();
+        letters
+            .write(&event("a", 1), 1, &Outcome::TimedOut)
+            .unwrap();
         let said = heard.letters.lock().unwrap();
         assert!(said[0].contains(r#""outcome":"timed out""#), "{said:?}");
     }

@@ -52,8 +52,8 @@ pub enum Sink {
     Callback(Callback),
     /// One long-lived process (`--keep-running`); one event after the other.
     KeepRunning(Callback),
-    /// A function that prints (`--spool` without a callback): having printed is having delivered. An error, also
-    /// [`Kind::ClosedPipe`], ends the delivery, and the event stays in the spool.
+    /// A function that prints (`--spool` without a callback): having printed is having delivered. [`Kind::Expression`] makes the event a
+    /// dead letter; any other error, also [`Kind::ClosedPipe`], ends the delivery, and the event stays in the spool.
     Print(Print),
 }
 

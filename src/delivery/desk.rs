@@ -165,7 +165,7 @@ impl Desk {
                 ));
             }
             After::GaveUp { attempts } => {
-                state.letters.write(event, attempts, outcome)?;
+                state.letters.write(event, attempts, &outcome)?;
                 self.counters.failed();
                 self.listener.notice(&format!(
                     "callback for {} of {} failed ({outcome}) after {attempts} attempts; it is a dead letter",
@@ -175,6 +175,18 @@ impl Desk {
             }
             After::Unknown => {}
         }
+        Ok(())
+    }
+
+    /// Settles an event that cannot be printed: it is a dead letter at once.
+    pub(super) fn refuse(&self, turn: &Turn, error: &Error) -> Result<()> {
+        let mut state = self.state();
+        state.order.done(turn.start.id, true, Instant::now());
+        state
+            .letters
+            .unprinted(&turn.event, error, &*self.listener)?;
+        self.counters.failed();
+        self.leave(&mut state, turn.start.id);
         Ok(())
     }
 

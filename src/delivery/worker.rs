@@ -155,10 +155,11 @@ impl Worker {
         while let Some(turn) = self.desk.next()? {
             let desk = Arc::clone(&self.desk);
             match &mut self.way {
-                Way::Print(print) => {
-                    print(&turn.event)?;
-                    desk.settle(&turn, Outcome::Success)?;
-                }
+                Way::Print(print) => match print(&turn.event) {
+                    Ok(()) => desk.settle(&turn, Outcome::Success)?,
+                    Err(error) if error.kind() == Kind::Expression => desk.refuse(&turn, &error)?,
+                    Err(error) => return Err(error),
+                },
                 Way::Callback(means, starters) => {
                     let means = Arc::clone(means);
                     starters.spawn(&mut self.running, callbacks(desk, means, turn));

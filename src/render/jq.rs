@@ -61,12 +61,15 @@ impl Filter {
     fn run(&self, json: &[u8], mut each: impl FnMut(&Val) -> Result<()>) -> Result<Halted> {
         if deeper_than(json, DEEPEST) {
             return Err(Error::new(
-                Kind::Failed,
+                Kind::Expression,
                 format!("the JSON is nested deeper than the {DEEPEST} levels that --jq takes"),
             ));
         }
         let input = parsed(json).map_err(|error| {
-            Error::new(Kind::Failed, format!("--jq cannot read the JSON: {error}"))
+            Error::new(
+                Kind::Expression,
+                format!("--jq cannot read the JSON: {error}"),
+            )
         })?;
         let context = Ctx::<JustLut<Val>>::new(&self.0.lut, Vars::new([]));
         for output in self.0.id.run((context, input)) {
@@ -93,13 +96,19 @@ fn parsed(json: &[u8]) -> std::result::Result<Val, String> {
 struct Halted(bool);
 
 fn stopped(exception: jaq_core::Exn<'_, Val>) -> Result<Halted> {
-    let failed = |what: String| Err(Error::new(Kind::Failed, format!("--jq: {what}")));
+    let failed = |kind, what: String| Err(Error::new(kind, format!("--jq: {what}")));
     match exception.get_err() {
-        Ok(error) => failed(error.to_string().replace(['\n', '\r'], " ")),
+        Ok(error) => failed(
+            Kind::Expression,
+            error.to_string().replace(['\n', '\r'], " "),
+        ),
         Err(exception) => match exception.get_halt() {
             Ok(0) => Ok(Halted(true)),
-            Ok(status) => failed(format!("the filter halted with status {status}")),
-            Err(_) => failed("the filter broke out of no label".to_owned()),
+            Ok(status) => failed(
+                Kind::Failed,
+                format!("the filter halted with status {status}"),
+            ),
+            Err(_) => failed(Kind::Failed, "the filter broke out of no label".to_owned()),
         },
     }
 }
@@ -341,8 +350,11 @@ mod tests {
         }
         assert_eq!(run("1, halt, 2", "0").unwrap(), ["1"]);
         assert_eq!(run("halt_error", "0").unwrap_err().kind(), Kind::Failed);
-        assert_eq!(run("error(\"x\")", "0").unwrap_err().kind(), Kind::Failed);
+        assert_eq!(
+            run("error(\"x\")", "0").unwrap_err().kind(),
+            Kind::Expression
+        );
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(run(".", &deep).unwrap_err().kind(), Kind::Failed);
+        assert_eq!(run(".", &deep).unwrap_err().kind(), Kind::Expression);
     }
 }

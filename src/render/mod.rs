@@ -141,8 +141,8 @@ impl<W: Write + Send + 'static> Renderer<W> {
         })
     }
 
-    /// For what comes when it comes (`watch`, `subscribe`): each record is written at once, and a terminal table draws each row
-    /// alone, with widths guessed from the first and absolute times. Lists are written by size instead: they end.
+    /// For what comes when it comes (`watch`, `subscribe`): each record is written at once, JSON one object a line, `--jq` sees
+    /// one object after the other, and a terminal table draws each row alone, with widths guessed from the first and absolute times. Lists are written by size instead: they end.
     #[must_use]
     pub fn live(mut self) -> Self {
         self.live = true;
@@ -231,6 +231,8 @@ impl<W: Write + Send + 'static> Renderer<W> {
         let list = self.shape == Shape::List;
         let frame = match format {
             Format::Jsonl => Frame::Lines,
+            // What comes when it comes has no end that an array could wait for.
+            _ if list && live => Frame::Lines,
             _ if list => Frame::Array,
             _ => Frame::Objects,
         };

@@ -62,6 +62,39 @@ fn watch_sees_a_disconnected_endpoint_go() {
     assert_eq!(status.code(), Some(0), "--limit ends it");
 }
 
+/// A filter that fails on one change is said; the next change may do.
+#[test]
+fn watch_goes_on_after_a_change_on_which_jq_fails() {
+    let lab = lab();
+    let macs = said(&lab, &["sessions", "--fields", "MAC"]);
+    let other = macs.lines().find(|mac| *mac != MAC).unwrap().to_owned();
+    let asked = lab.requests().len();
+    let filter =
+        format!(r#".session.calling_station_id | if . == "{MAC}" then error("no") else . end"#);
+    let arguments = ["watch", "--interval", "1s", "--limit", "1", "--jq", &filter];
+    let mut child = Killed(
+        lab.process(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    support::wait_for("the second poll", || lab.requests().len() > asked + 1);
+    said(&lab, &["delete", MAC, "--yes"]);
+    let mut complaints = BufReader::new(child.0.stderr.take().unwrap()).lines();
+    assert!(
+        complaints
+            .by_ref()
+            .any(|line| line.unwrap() == r#"netapi: --jq: "no""#)
+    );
+    said(&lab, &["delete", &other, "--yes"]);
+    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    assert_eq!(lines.map(Result::unwrap).collect::<Vec<_>>(), [other]);
+    let last = complaints.map(Result::unwrap).last().unwrap();
+    assert_eq!(last, "netapi: changes on which --jq failed: 1");
+    assert_eq!(child.0.wait().unwrap().code(), Some(1));
+}
+
 /// A poll that fails is said, and the next one follows; a refusal ends it.
 #[test]
 fn watch_survives_an_overload_and_ends_at_a_refusal() {

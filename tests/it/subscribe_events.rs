@@ -154,6 +154,47 @@ fn events_are_chosen_by_condition_and_state_and_counted_after_that() {
     assert_eq!(macs, ["00:00:5E:00:53:03", "00:00:5E:00:53:04"]);
 }
 
+/// A filter that stumbles over what a stranger chose neither ends the subscription nor blocks its spool.
+#[test]
+fn an_event_on_which_jq_fails_is_a_dead_letter_and_the_others_are_printed() {
+    let filter = r#".message.sessions[0].userName | if . == "sam" then error("no") else . end"#;
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("spool");
+    let spooled = ["--spool", spool.to_str().unwrap()];
+    for more in [&[][..], &spooled] {
+        let lab = lab::lab();
+        let mut arguments = vec!["subscribe", "--topic", "session", "--jq", filter];
+        arguments.extend(["--count", "3"]);
+        arguments.extend(more);
+        let running = lab.start(&arguments);
+        running.says("subscribed");
+        for (mac, user) in [("A1", "pat"), ("A2", "sam"), ("A3", "cut\u{1f600}")] {
+            let session = session(&format!("00:00:5E:00:53:{mac}"), user, "STARTED");
+            lab.publish(SESSIONS, &json!({ "sessions": [session] }));
+        }
+        let (code, out, err) = running.end();
+        assert_eq!(code, 1, "{err:?}");
+        assert_eq!(out, ["pat", "cut\u{1f600}"]);
+        let figures = "received 3, delivered 2, failed 1,";
+        assert!(err.iter().any(|line| line.contains(figures)), "{err:?}");
+        let letters = std::fs::read_to_string(spool.join("dead-letters.jsonl"));
+        let letters = match more {
+            [] => err,
+            _ => letters.unwrap().lines().map(str::to_owned).collect(),
+        };
+        let letters: Vec<Value> = letters
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|line| line["attempts"] == 1)
+            .collect();
+        let [letter] = letters.as_slice() else {
+            panic!("{letters:?}");
+        };
+        assert_eq!(letter["outcome"], "--jq: \"no\"");
+        assert_eq!(letter["event"]["message"]["sessions"][0]["userName"], "sam");
+    }
+}
+
 #[test]
 fn several_topics_come_over_one_connection() {
     let lab = lab::lab();

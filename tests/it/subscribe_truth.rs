@@ -119,7 +119,7 @@ fn a_dead_letter_that_cannot_be_written_leaves_its_event_in_the_spool() {
     let mut printing = arguments.to_vec();
     printing.push("--json");
     let running = lab.start(&printing);
-    running.says("1 events of an earlier run");
+    running.says("1 event of an earlier run");
     running.prints(1);
     let mut account = Account::default();
     for line in stop(running) {

@@ -233,7 +233,7 @@ fn jq_sees_the_document_or_each_object() {
         &[Record::from_value(json!({"a": 1}))],
     )
     .unwrap_err();
-    assert_eq!(error.kind(), Kind::Failed);
+    assert_eq!(error.kind(), Kind::Expression);
     for (code, format) in [
         (".[", None),
         (".", Some(Format::Csv)),

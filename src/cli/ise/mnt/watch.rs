@@ -63,16 +63,12 @@ impl Watch {
     /// Polls until it is stopped, or refused.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         context.refuse_xml("this command compares documents")?;
-        let mut style = context.style();
-        if style.format == Some(Format::Json) {
-            style.format = Some(Format::Jsonl);
-        }
+        let style = context.style();
         if style.sort.is_some() || matches!(style.format, Some(Format::Yaml)) {
             return Err(Error::usage(
                 "watch prints as things happen: --sort and --format yaml do not go with it",
             ));
         }
-        let limit = style.limit;
         let mut output = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?.live();
         let client = context.mnt()?;
         let mut known = poll(&client, &self.filter).await?;
@@ -82,21 +78,26 @@ impl Watch {
             self.interval
         ));
         let mut pause = self.interval;
-        let mut printed = 0;
+        let mut failed = 0;
         loop {
             tokio::time::sleep(pause).await;
             match poll(&client, &self.filter).await {
                 Ok(now) => {
                     pause = self.interval;
                     for change in changes(&known, &now) {
-                        if output.record(&change)?.is_break() {
+                        let ended = match output.record(&change) {
+                            Ok(flow) => flow.is_break(),
+                            // `--jq` may do for the next change.
+                            Err(error) if error.kind() == Kind::Expression => {
+                                context.reporter.error(&error);
+                                failed += 1;
+                                false
+                            }
+                            Err(error) => return Err(error),
+                        };
+                        if ended {
                             output.finish()?;
-                            return Ok(());
-                        }
-                        printed += 1;
-                        if limit.is_some_and(|limit| printed >= limit) {
-                            output.finish()?;
-                            return Ok(());
+                            return all_printed(failed);
                         }
                     }
                     known = now;
@@ -117,6 +118,16 @@ impl Watch {
             }
         }
     }
+}
+
+fn all_printed(failed: u64) -> Result<()> {
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Partial,
+        format!("changes on which --jq failed: {failed}"),
+    ))
 }
 
 /// The active list by session: key -> JSON text.

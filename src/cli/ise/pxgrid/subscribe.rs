@@ -171,10 +171,10 @@ impl Subscribe {
         let signals = Signals::listen()?;
         let sink = Sink::start(&self.delivery, callback, paper, context.reporter)?;
         if sink.left_over() > 0 {
-            context.reporter.step(&format!(
-                "{} events of an earlier run are delivered first",
-                sink.left_over()
-            ));
+            context.reporter.step(&match sink.left_over() {
+                1 => "1 event of an earlier run is delivered first".to_owned(),
+                left => format!("{left} events of an earlier run are delivered first"),
+            });
         }
         let subscriber = Subscriber::start(services, self.topics, options, sink.marks()?)?;
         Course {

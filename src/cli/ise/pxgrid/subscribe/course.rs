@@ -85,6 +85,10 @@ impl Course {
         finished?;
         match counters.snapshot().failed {
             0 => Ok(DONE),
+            1 => Err(Error::new(
+                Kind::Partial,
+                "an event could not be delivered and is a dead letter",
+            )),
             failed => Err(Error::new(
                 Kind::Partial,
                 format!("{failed} events could not be delivered and are dead letters"),

@@ -12,8 +12,11 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::backlog::{Backlog, End, Portion};
+use super::sink::envelope;
 use crate::cli::Context;
 use crate::delivery::counters::Counters;
+use crate::delivery::dead_letters::DeadLetters;
+use crate::delivery::{Envelope, Listener};
 use crate::error::{Error, Kind, Result, from_output};
 use crate::pxgrid::event::Event;
 use crate::record::{JsonText, Record, RecordSink};
@@ -123,16 +126,13 @@ impl Paper {
         let mut style = context.style();
         // The number of events is counted before they come here.
         style.limit = None;
-        if style.format == Some(Format::Json) {
-            style.format = Some(Format::Jsonl);
-        }
         if style.sort.is_some() || style.format == Some(Format::Yaml) {
             return Err(Error::usage(
                 "subscribe prints as things happen: --sort and --format yaml do not go with it",
             )
             .hint("--json gives one object a line"));
         }
-        let plain = style.format == Some(Format::Jsonl)
+        let plain = matches!(style.format, Some(Format::Json | Format::Jsonl))
             && style.fields.is_empty()
             && style.jq.is_none()
             && !style.screen.terminal;
@@ -143,8 +143,13 @@ impl Paper {
         Ok(Self::Rendered(Box::new(renderer)))
     }
 
-    /// Writes events.
-    fn batch(&mut self, events: &[Event], buffer: &mut Vec<u8>) -> Result<()> {
+    /// Writes events; how many were printed.
+    fn batch(
+        &mut self,
+        events: &[Event],
+        buffer: &mut Vec<u8>,
+        unprinted: &mut Unprinted,
+    ) -> Result<u64> {
         match self {
             Self::Lines(out) => {
                 buffer.clear();
@@ -152,34 +157,79 @@ impl Paper {
                     event.write_json(buffer);
                     buffer.push(b'\n');
                 }
-                write(out, buffer)
+                write(out, buffer)?;
+                Ok(events.len() as u64)
             }
-            Self::Rendered(renderer) => events
-                .iter()
-                .try_for_each(|event| rendered(renderer, event.to_json())),
+            Self::Rendered(renderer) => {
+                let mut printed = 0;
+                for event in events {
+                    match rendered(renderer, event.to_json()) {
+                        Ok(()) => printed += 1,
+                        Err(error) => unprinted.take(&envelope(event.clone()), error)?,
+                    }
+                }
+                Ok(printed)
+            }
         }
     }
 
-    /// Writes events that came as text, one JSON object each.
-    fn texts(&mut self, texts: &[Cow<'_, str>], buffer: &mut Vec<u8>) -> Result<()> {
+    /// Writes events that lay on disk; how many were printed.
+    fn envelopes(
+        &mut self,
+        events: &[(u64, Arc<Envelope>)],
+        buffer: &mut Vec<u8>,
+        unprinted: &mut Unprinted,
+    ) -> Result<u64> {
         match self {
             Self::Lines(out) => {
                 buffer.clear();
-                for text in texts {
-                    buffer.extend_from_slice(text.as_bytes());
+                for (_, event) in events {
+                    buffer.extend_from_slice(event.line().as_bytes());
                     buffer.push(b'\n');
                 }
-                write(out, buffer)
+                write(out, buffer)?;
+                Ok(events.len() as u64)
             }
-            Self::Rendered(renderer) => texts
-                .iter()
-                .try_for_each(|text| rendered(renderer, text.to_string())),
+            Self::Rendered(renderer) => {
+                let mut printed = 0;
+                for (_, event) in events {
+                    match rendered(renderer, event.line().into_owned()) {
+                        Ok(()) => printed += 1,
+                        Err(error) => unprinted.take(event, error)?,
+                    }
+                }
+                Ok(printed)
+            }
         }
     }
 
-    /// Writes one event that came as text.
-    pub(super) fn one(&mut self, json: &str) -> Result<()> {
-        self.texts(&[Cow::Borrowed(json)], &mut Vec::new())
+    /// Writes one event.
+    ///
+    /// Errors: [`Kind::Expression`] when `--jq` fails on it.
+    pub(super) fn one(&mut self, event: &Envelope) -> Result<()> {
+        match self {
+            Self::Lines(out) => write(out, format!("{}\n", event.line()).as_bytes()),
+            Self::Rendered(renderer) => rendered(renderer, event.line().into_owned()),
+        }
+    }
+}
+
+/// What becomes of events on which `--jq` fails: they are dead letters, and the others are printed all the same.
+struct Unprinted {
+    letters: DeadLetters,
+    listener: Arc<dyn Listener>,
+    counters: Arc<Counters>,
+}
+
+impl Unprinted {
+    /// Any other error is passed back.
+    fn take(&mut self, event: &Envelope, error: Error) -> Result<()> {
+        if error.kind() != Kind::Expression {
+            return Err(error);
+        }
+        self.letters.unprinted(event, &error, &*self.listener)?;
+        self.counters.failed();
+        Ok(())
     }
 }
 
@@ -231,14 +281,18 @@ pub(super) struct Printer {
 
 impl Printer {
     /// Starts the thread.
-    pub(super) fn start(paper: Paper, counters: Arc<Counters>) -> Result<Self> {
+    pub(super) fn start(
+        paper: Paper,
+        counters: Arc<Counters>,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Self> {
         let backlog = Arc::new(Backlog::new(PATIENCE));
         let (tell, over) = watch::channel(false);
         let theirs = Arc::clone(&backlog);
         let thread = std::thread::Builder::new()
             .name("printer".to_owned())
             .spawn(move || {
-                let result = print(paper, &theirs, &counters);
+                let result = print(paper, &theirs, &counters, listener);
                 theirs.over();
                 tell.send_replace(true);
                 result
@@ -278,25 +332,33 @@ impl Printer {
     }
 }
 
-fn print(mut paper: Paper, backlog: &Backlog, counters: &Counters) -> Result<()> {
+fn print(
+    mut paper: Paper,
+    backlog: &Backlog,
+    counters: &Arc<Counters>,
+    listener: Arc<dyn Listener>,
+) -> Result<()> {
     let mut buffer = Vec::new();
+    let mut unprinted = Unprinted {
+        letters: DeadLetters::Listener(Arc::clone(&listener)),
+        listener,
+        counters: Arc::clone(counters),
+    };
     while let Some(portion) = backlog.pop()? {
-        let (count, oldest) = match &portion {
+        let (printed, oldest) = match &portion {
             Portion::Events(events) => {
-                paper.batch(events, &mut buffer)?;
-                let received = events.iter().map(|event| event.received_at);
-                (events.len(), received.min())
+                let printed = paper.batch(events, &mut buffer, &mut unprinted)?;
+                (printed, events.iter().map(|event| event.received_at).min())
             }
             Portion::Spooled(events) => {
-                let texts: Vec<_> = events.iter().map(|(_, event)| event.line()).collect();
-                paper.texts(&texts, &mut buffer)?;
+                let printed = paper.envelopes(events, &mut buffer, &mut unprinted)?;
                 backlog.printed(events)?;
                 let received = events.iter().map(|(_, event)| event.received_at);
-                (events.len(), received.min())
+                (printed, received.min())
             }
         };
         if let Some(oldest) = oldest {
-            counters.delivered_together(count as u64, oldest);
+            counters.delivered_together(printed, oldest);
         }
     }
     Ok(())

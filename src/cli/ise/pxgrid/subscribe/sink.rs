@@ -48,10 +48,11 @@ impl Sink {
             (Some(callback), _) if arguments.keep_running => delivery::Sink::KeepRunning(callback),
             (Some(callback), _) => delivery::Sink::Callback(callback),
             (None, Some(mut paper)) if arguments.spool.is_some() => {
-                delivery::Sink::Print(Box::new(move |event| paper.one(&event.line())))
+                delivery::Sink::Print(Box::new(move |event| paper.one(event)))
             }
             (None, Some(paper)) => {
-                let printer = Printer::start(paper, Arc::clone(&counters))?;
+                let listener = Arc::new(Ear(reporter));
+                let printer = Printer::start(paper, Arc::clone(&counters), listener)?;
                 return Ok(Self {
                     way: Way::Print(printer),
                     counters,
