@@ -24,6 +24,25 @@ fn any_record() -> impl Strategy<Value = Record> {
     })
 }
 
+/// A row that once was drawn wider than the terminal.
+#[test]
+fn scripts_of_many_widths_stay_within_the_terminal() {
+    let mut fields = Fields::new();
+    fields.push_text(
+        "calling_station_id",
+        "\u{1aea}\u{12d8}A\u{1d129} \u{16a40}\u{ae}",
+    );
+    fields.push_text("ip", "\u{3a3}\u{3bd}\u{1f18}a\u{11580}\u{ae}0A");
+    fields.push_text(
+        "user_name",
+        "A aA\u{1038}0 a\u{5d8}\u{5bc}A\u{10ead}a\u{1f300}\u{aadb}\u{ae}A\u{1ee59}",
+    );
+    fields.push_text("nas_ip_address", "\u{1740}\u{ae}0\u{a1}0");
+    fields.push_text("passed", "a\u{116d0}\u{a6a}000  \u{10a40} a\u{1f300}");
+    let table = list(on_terminal(style(), 60), &[Record::Fields(fields)]);
+    assert!(table.lines().all(|line| line.width() <= 60), "{table}");
+}
+
 proptest! {
     #[test]
     fn one_record_one_line_and_json_reads_back(records in prop::collection::vec(any_record(), 0..6)) {
