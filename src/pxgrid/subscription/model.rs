@@ -209,7 +209,7 @@ impl World {
                 }
             }
             Step::Restart => {
-                self.blurred = self.number;
+                self.blurred = self.blurred.max(self.number);
                 self.number = 0;
             }
             Step::Drop => self.drop_connection(),
