@@ -104,7 +104,7 @@ fuzz_target!(|data: &[u8]| {
     });
     for input in [
         Input::SecretGot,
-        Input::Connected,
+        Input::Connected { date: None },
         Input::Frame(Frame::connected()),
         Input::Pong,
     ] {

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::future::poll_immediate;
 use futures_util::{SinkExt, StreamExt};
+use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
@@ -17,7 +18,9 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
-use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
+use tokio_tungstenite::tungstenite::http::header::{
+    AUTHORIZATION, DATE, HeaderMap, HeaderValue, USER_AGENT,
+};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -59,6 +62,7 @@ pub struct Socket {
     decoder: Decoder,
     /// The connection is over, to be said after what came before.
     over: Option<Error>,
+    date: Option<Timestamp>,
     host: String,
     seen: Seen,
 }
@@ -91,14 +95,20 @@ impl Socket {
             )
             .host(&host)
         })?;
-        let (stream, _) = upgraded.map_err(|error| not_upgraded(&host, error, &seen))?;
+        let (stream, answer) = upgraded.map_err(|error| not_upgraded(&host, error, &seen))?;
         Ok(Self {
+            date: date(answer.headers()),
             stream,
             decoder: Decoder::new(Reading::Server),
             over: None,
             host,
             seen,
         })
+    }
+
+    /// The server's clock when it let us in, to the second, if it said so (`Date`, RFC 9110, section 6.6.1).
+    pub fn date(&self) -> Option<Timestamp> {
+        self.date
     }
 
     /// Waits for what comes next, and gives it with what has come behind it already, up to a bound; never nothing. Pings are answered
@@ -248,6 +258,13 @@ fn upgrade(url: &str, basic: &Basic) -> Result<Request> {
     Ok(request)
 }
 
+/// The time of an answer; without the header, or with one that cannot be read, nothing is known.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+    parser.parse_timestamp(text).ok()
+}
+
 /// Why there was no upgrade.
 fn not_upgraded(host: &str, error: WsError, seen: &Seen) -> Error {
     match error {
@@ -312,6 +329,20 @@ mod tests {
         for url in ["ws://a:1/", "https://a/", "wss://u:p@a/", "", "a:8910"] {
             assert_eq!(target(url).unwrap_err().kind(), Kind::Malformed, "{url}");
         }
+    }
+
+    #[test]
+    fn the_servers_clock_is_read_from_its_answer() {
+        let dated = |text: &'static str| {
+            date(&HeaderMap::from_iter([(
+                DATE,
+                HeaderValue::from_static(text),
+            )]))
+        };
+        let time = dated("Sun, 22 Nov 2026 02:00:00 GMT").unwrap();
+        assert_eq!(time.to_string(), "2026-11-22T02:00:00Z");
+        assert_eq!(dated("yesterday"), None);
+        assert_eq!(date(&HeaderMap::new()), None);
     }
 
     #[test]

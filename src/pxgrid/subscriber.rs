@@ -199,7 +199,7 @@ impl Subscriber {
         let moment = self.moment();
         while let Some(event) = next {
             match event {
-                LinkEvent::Opened => self.feed_at(moment, Input::Connected),
+                LinkEvent::Opened { date } => self.feed_at(moment, Input::Connected { date }),
                 LinkEvent::NotOpened(error) => {
                     let refused = matches!(error.http_status(), Some(401 | 403));
                     self.feed_at(moment, Input::ConnectFailed { error, refused });

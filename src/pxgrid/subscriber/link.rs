@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -31,7 +32,10 @@ const PARTING: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
     /// The WebSocket is open.
-    Opened,
+    Opened {
+        /// The server's clock, if it told.
+        date: Option<Timestamp>,
+    },
     /// It could not be opened; nothing follows.
     NotOpened(Error),
     /// Something came, in order.
@@ -189,7 +193,8 @@ impl Keeper {
             Ok(socket) => socket,
             Err(error) => return self.tell(LinkEvent::NotOpened(error), None),
         };
-        self.tell(LinkEvent::Opened, None);
+        let date = socket.date();
+        self.tell(LinkEvent::Opened { date }, None);
         match self.pump(&mut socket).await {
             Ok(()) => socket.close().await,
             Err(error) => self.tell(LinkEvent::Closed(error), None),

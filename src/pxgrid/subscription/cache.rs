@@ -18,6 +18,9 @@ const DIGESTS: usize = 4;
 /// No digest: an option of one would take twice the room, a hundred thousand times over.
 const NO_DIGEST: u64 = 0;
 
+/// The digests of a session whose end was found, not told by the server.
+const UNSEEN_END: [u64; DIGESTS] = [NO_DIGEST; DIGESTS];
+
 /// No time, for the same reason; less than any.
 const NO_TIME: i64 = i64::MIN;
 
@@ -42,6 +45,10 @@ pub(super) struct Sight {
     pub(super) ended: bool,
     /// Of its content.
     pub(super) digest: u64,
+    /// Whether the digest is of all of the content, not of its time only.
+    pub(super) whole: bool,
+    /// Whether its end is for good: what follows would be another session, with an audit session of its own.
+    pub(super) once: bool,
 }
 
 /// How it was seen.
@@ -89,7 +96,12 @@ pub(super) struct Cache {
     young: HashMap<Box<str>, Seen, RandomState>,
     old: HashMap<Box<str>, Seen, RandomState>,
     bound: usize,
+    /// The number of the read that runs or ran last.
     round: u32,
+    /// What reads up to this one told is long ago.
+    settled: u32,
+    /// Something was forgotten, or not remembered in the first place.
+    partial: bool,
 }
 
 impl Cache {
@@ -99,23 +111,59 @@ impl Cache {
             old: HashMap::default(),
             bound: bound.max(1),
             round: 0,
+            settled: 0,
+            partial: false,
         }
     }
 
-    /// A full read begins: what is not sighted from now on to its end is gone.
+    /// A read begins. If it is a full one, what is not sighted from now on to its end is gone.
     pub(super) fn begin_round(&mut self) {
         self.round = self.round.saturating_add(1);
+    }
+
+    /// The number of the read that runs or ran last.
+    pub(super) fn round(&self) -> u32 {
+        self.round
+    }
+
+    /// Whatever was on its way when the reads up to this one were answered has come.
+    pub(super) fn settle(&mut self, round: u32) {
+        self.settled = self.settled.max(round);
+    }
+
+    /// Whether everything that was ever sighted is remembered.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.partial
+    }
+
+    /// Whether this was sighted before.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.young.contains_key(key) || self.old.contains_key(key)
     }
 
     /// A full read came to its end: the identities of sessions that were not sighted since it began. They count as ended from now on.
     pub(super) fn gone(&mut self) -> Vec<String> {
         let round = self.round;
+        self.end(|_, seen| seen.round < round)
+    }
+
+    /// The identities of sessions that a new one of their endpoint has taken the place of; `arriving` tells of an identity whether, and when.
+    /// They count as ended from now on.
+    pub(super) fn replaced(
+        &mut self,
+        arriving: impl Fn(&str) -> Option<Option<Timestamp>>,
+    ) -> Vec<String> {
+        self.end(|key, seen| arriving(key).is_some_and(|time| seen.newest <= microseconds(time)))
+    }
+
+    /// Notes the end of those that go on and that `ends` tells to have ended.
+    fn end(&mut self, ends: impl Fn(&str, &Seen) -> bool) -> Vec<String> {
         let mut gone = Vec::new();
         for (key, seen) in self.young.iter_mut().chain(self.old.iter_mut()) {
-            if !seen.ended && seen.round < round {
+            if !seen.ended && ends(key, seen) {
                 seen.ended = true;
                 // Should it be there again after all, that is news.
-                seen.digests = [NO_DIGEST; DIGESTS];
+                seen.digests = UNSEEN_END;
                 gone.push(key.to_string());
             }
         }
@@ -126,14 +174,14 @@ impl Cache {
 
     /// Notes a sight and tells what it is.
     pub(super) fn sight(&mut self, sight: &Sight, source: Source) -> Verdict {
-        let round = self.round;
+        let (round, settled) = (self.round, self.settled);
         if let Some(seen) = self.young.get_mut(sight.key.as_str()) {
-            seen.round = round;
-            return seen.again(sight, source);
+            let told = std::mem::replace(&mut seen.round, round);
+            return seen.again(sight, source, told <= settled);
         }
         if let Some((key, mut seen)) = self.old.remove_entry(sight.key.as_str()) {
-            seen.round = round;
-            let verdict = seen.again(sight, source);
+            let told = std::mem::replace(&mut seen.round, round);
+            let verdict = seen.again(sight, source, told <= settled);
             self.put(key, seen);
             return verdict;
         }
@@ -154,6 +202,8 @@ impl Cache {
             };
             seen.accept(sight, source);
             self.put(sight.key.as_str().into(), seen);
+        } else {
+            self.partial = true;
         }
         match (quiet, sight.ended) {
             (true, _) => Verdict::Known,
@@ -166,6 +216,7 @@ impl Cache {
         if self.young.len() >= self.bound {
             // Their room is used again, and does not grow anew from nothing.
             std::mem::swap(&mut self.young, &mut self.old);
+            self.partial |= !self.young.is_empty();
             self.young.clear();
         }
         self.young.insert(key, seen);
@@ -178,17 +229,24 @@ impl Cache {
 }
 
 impl Seen {
-    fn again(&mut self, sight: &Sight, source: Source) -> Verdict {
-        // Without a time the same content may well have happened twice; a topic does not repeat itself, REST does.
-        let repeatable = source == Source::Live && sight.timestamp.is_none();
+    /// `settled`: what REST told of it is long ago.
+    fn again(&mut self, sight: &Sight, source: Source, settled: bool) -> Verdict {
+        let live = source == Source::Live;
+        // A topic does not repeat itself, REST does: where not all of the content can be compared, the same may well have happened twice.
+        let repeatable = live && (sight.timestamp.is_none() || !(sight.whole || self.recovered));
         if !repeatable && self.digests.contains(&present(sight.digest)) {
+            return Verdict::Known;
+        }
+        // The message about an end that was told when it was found.
+        if sight.ended && self.ended && self.digests == UNSEEN_END {
+            self.accept(sight, source);
             return Verdict::Known;
         }
         // Within a topic the order of arrival counts, clocks of the nodes differ. REST answers tell a moment, and what a
         // recovery has told is not taken back by a message that was on its way.
         if sight.timestamp.is_some()
             && microseconds(sight.timestamp) < self.newest
-            && (source != Source::Live || self.recovered)
+            && !(live && (settled || !self.recovered || (sight.ended && sight.once)))
         {
             return Verdict::Outdated;
         }
@@ -223,6 +281,8 @@ mod tests {
             timestamp: Some(Timestamp::from_second(second).unwrap()),
             ended,
             digest,
+            whole: true,
+            once: false,
         }
     }
 
@@ -257,6 +317,7 @@ mod tests {
         let start = Timestamp::from_second(5).ok();
         cache.sight(&sight("a", 10, false, 1), Source::Live);
         let recovered = Source::Recovered(start);
+        cache.begin_round();
         assert_eq!(
             cache.sight(&sight("a", 10, false, 1), recovered),
             Verdict::Known
@@ -306,6 +367,60 @@ mod tests {
         cache.sight(&sight("d", 2, false, 1), Source::Live);
         assert_eq!(cache.gone(), ["b", "c"]);
         assert_eq!(cache.gone(), [""; 0]);
+        // The server's own word comes late and is no news; that it goes on after all is.
+        let verdict = cache.sight(&sight("b", 3, true, 2), Source::Live);
+        assert_eq!(verdict, Verdict::Known);
+        let verdict = cache.sight(&sight("c", 1, false, 1), Source::Recovered(None));
+        assert_eq!(verdict, Verdict::Created);
+    }
+
+    #[test]
+    fn a_new_session_takes_the_place_of_the_older_one_of_its_endpoint() {
+        let mut cache = Cache::new(9);
+        cache.sight(&sight("m 1", 5, false, 1), Source::Live);
+        cache.sight(&sight("m 2", 9, false, 1), Source::Live);
+        cache.sight(&sight("n 1", 1, false, 1), Source::Live);
+        let arriving = |key: &str| {
+            let time = Timestamp::from_second(7).ok();
+            key.starts_with("m ").then_some(time)
+        };
+        assert_eq!(cache.replaced(arriving), ["m 1"]);
+        assert_eq!(cache.replaced(arriving), [""; 0]);
+    }
+
+    #[test]
+    fn what_rest_told_is_taken_back_when_nothing_can_be_on_its_way_any_more() {
+        let mut cache = Cache::new(9);
+        cache.begin_round();
+        cache.sight(&sight("a", 10, false, 1), Source::Snapshot);
+        let late = sight("a", 8, true, 2);
+        assert_eq!(cache.sight(&late, Source::Live), Verdict::Outdated);
+        cache.settle(cache.round());
+        assert_eq!(cache.sight(&late, Source::Live), Verdict::Ended);
+        // What ends only once has ended, whatever the clocks say.
+        cache.begin_round();
+        cache.sight(&sight("b", 10, false, 1), Source::Snapshot);
+        let late = Sight {
+            once: true,
+            ..sight("b", 8, true, 2)
+        };
+        assert_eq!(cache.sight(&late, Source::Live), Verdict::Ended);
+    }
+
+    #[test]
+    fn where_only_times_are_compared_one_time_may_have_several_changes() {
+        let mut cache = Cache::new(9);
+        let timed = |digest| Sight {
+            whole: false,
+            ..sight("a", 1, false, digest)
+        };
+        assert_eq!(cache.sight(&timed(1), Source::Live), Verdict::Created);
+        assert_eq!(cache.sight(&timed(1), Source::Live), Verdict::Updated);
+        let told = Source::Recovered(None);
+        assert_eq!(cache.sight(&timed(1), told), Verdict::Known);
+        assert_eq!(cache.sight(&timed(2), told), Verdict::Updated);
+        // This was on its way when REST told it.
+        assert_eq!(cache.sight(&timed(2), Source::Live), Verdict::Known);
     }
 
     #[test]
@@ -316,6 +431,7 @@ mod tests {
             cache.sight(&sight("steady", 1, false, number + 5000), Source::Live);
             assert!(cache.len() <= 200);
         }
+        assert!(!cache.is_whole());
         for number in 910..1000 {
             let verdict = cache.sight(&sight(&number.to_string(), 1, false, number), Source::Live);
             assert_eq!(verdict, Verdict::Known, "{number}");

@@ -4,8 +4,8 @@
 //! a lookup failed once, `lookup_pause` and a new lookup follow. A connection counts as success, which resets all that, once it brought a message or
 //! outlived `reconnect_max`; merely being let in does not, or a server that sends ERROR after SUBSCRIBE would be asked every second.
 //!
-//! A refused secret is fetched anew once; refused again, the services are looked up anew. A first lookup that fails, and a
-//! refusal that lasts from the start, end the subscription with their error: waiting would not mend a wrong name or a missing permission. Afterwards
+//! A refused secret is fetched anew once; refused again, the node counts as failed. A first lookup that fails, and a refusal by every node of
+//! two lookups at the start, end the subscription with their error: waiting would not mend a wrong name or a missing permission. Afterwards
 //! nothing ends it but the user.
 
 pub(super) mod nodes;
@@ -13,6 +13,8 @@ mod reads;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use jiff::SignedDuration;
 
 use super::notice::{Counters, Notice, Why};
 use super::topic::Topic;
@@ -50,14 +52,6 @@ struct Life {
     subscribed: bool,
 }
 
-/// How far it ever got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Reached {
-    Nothing,
-    Connection,
-    Subscription,
-}
-
 /// See the folder's documentation.
 #[derive(Debug)]
 pub struct Subscription {
@@ -77,9 +71,14 @@ pub struct Subscription {
     lookups: u64,
     /// The secret was fetched anew for this node.
     refreshed: bool,
-    /// The services were looked up anew after a refusal.
+    /// Every node of an earlier lookup refused us, and none let us in since.
     refused_before: bool,
-    reached: Reached,
+    /// How many nodes of this lookup refused us.
+    refusals: usize,
+    /// A connection stood at some time.
+    let_in: bool,
+    /// How far the server's clock is ahead of ours, if it ever told.
+    ahead: Option<SignedDuration>,
     reads: u64,
     counters: Counters,
 }
@@ -103,7 +102,9 @@ impl Subscription {
             lookups: 0,
             refreshed: false,
             refused_before: false,
-            reached: Reached::Nothing,
+            refusals: 0,
+            let_in: false,
+            ahead: None,
             reads: 0,
             counters: Counters::default(),
         })
@@ -167,7 +168,11 @@ impl Subscription {
             | (Input::Closed(error), Phase::Greeting) => {
                 self.node_failed(now, Why::Error(error), out);
             }
-            (Input::Connected, Phase::Connecting) => {
+            (Input::Connected { date }, Phase::Connecting) => {
+                // Without it the clocks are taken to be as far apart as they were.
+                if let Some(date) = date {
+                    self.ahead = Some(date.duration_since(now.wall));
+                }
                 self.phase = Phase::Greeting;
                 out.push(Action::Send(Frame::connect(self.node_name())));
             }
@@ -242,6 +247,7 @@ impl Subscription {
         self.nodes = nodes;
         self.at = 0;
         self.failed = 0;
+        self.refusals = 0;
         if self.nodes.is_empty() {
             out.push(Action::Say(Notice::NoNodes));
             self.pause(true, self.options.lookup_pause, out);
@@ -283,10 +289,9 @@ impl Subscription {
     }
 
     fn connected(&mut self, now: Moment, out: &mut Vec<Action>) {
-        if self.reached >= Reached::Connection {
+        if std::mem::replace(&mut self.let_in, true) {
             self.counters.reconnects += 1;
         }
-        self.reached = self.reached.max(Reached::Connection);
         self.refused_before = false;
         self.phase = Phase::Live(Life {
             since: now.elapsed,
@@ -294,6 +299,9 @@ impl Subscription {
             message: false,
             subscribed: false,
         });
+        for index in 0..self.topics.len() {
+            self.with_topic(now, index, out, |topic, here| topic.subscribing(here));
+        }
         for (index, topic) in self.topics.iter().enumerate() {
             let filter = self.options.filter.as_deref();
             out.push(Action::Send(Frame::subscribe(
@@ -319,8 +327,6 @@ impl Subscription {
             return;
         };
         *subscribed = true;
-        let first = self.reached < Reached::Subscription;
-        self.reached = Reached::Subscription;
         out.push(Action::Say(Notice::Subscribed {
             node: self.node_name().to_owned(),
             topics: self.topics.len(),
@@ -328,7 +334,7 @@ impl Subscription {
         let snapshot = self.options.snapshot;
         for index in 0..self.topics.len() {
             self.with_topic(now, index, out, |topic, here| {
-                topic.subscribed(first, snapshot, here);
+                topic.subscribed(snapshot, here);
             });
             self.begin_read(now, index, out);
         }

@@ -121,7 +121,7 @@ pub struct Node {
 pub struct Mark {
     /// The topic's path.
     pub destination: String,
-    /// All changes up to this time were emitted, but for what other nodes' clocks put before it: reads begin 30 s earlier, so that a later run emits
+    /// All changes up to this time, by the server's clock, were emitted, but for what other nodes' clocks put before it: reads begin 30 s earlier, so that a later run emits
     /// the changes of those seconds again, marked recovered.
     pub newest: Timestamp,
     /// The last number of a message.
@@ -147,7 +147,10 @@ pub enum Input {
     /// There is no secret to be had.
     SecretFailed(Error),
     /// The WebSocket is open.
-    Connected,
+    Connected {
+        /// The server's clock, if its answer had it (RFC 9110, section 6.6.1).
+        date: Option<Timestamp>,
+    },
     /// It could not be opened.
     ConnectFailed {
         /// Why.

@@ -40,6 +40,8 @@ enum Step {
 #[derive(Debug, Clone)]
 struct Row {
     revision: u64,
+    /// Which session of its endpoint it is; ISE shows the last one.
+    audit: u64,
     ended: bool,
     at: i64,
     timestamp: i64,
@@ -54,8 +56,8 @@ impl Row {
         };
         let timestamp = Timestamp::from_millisecond(self.timestamp).unwrap();
         format!(
-            r#"{{"timestamp":"{timestamp}","state":"{state}","macAddress":"00:00:00:00:00:0{session}","auditSessionId":"s{session}","revision":{}}}"#,
-            self.revision
+            r#"{{"timestamp":"{timestamp}","state":"{state}","macAddress":"00:00:00:00:00:0{session}","auditSessionId":"s{session}a{}","revision":{}}}"#,
+            self.audit, self.revision
         )
     }
 }
@@ -65,6 +67,8 @@ impl Row {
 struct World {
     machine: Subscription,
     now: u64,
+    /// How far the subscriber's clock is ahead of ISE's, in milliseconds.
+    clock: i64,
     dice: u64,
     /// What is under way to the machine; `true` when it dies with the connection.
     coming: BTreeMap<(u64, u64), (bool, Input)>,
@@ -100,7 +104,7 @@ struct World {
 const EPOCH: i64 = 1_800_000_000_000;
 
 impl World {
-    fn new(dice: u64, knows_recovery: bool, snapshot: bool) -> Self {
+    fn new(dice: u64, clock: i64, knows_recovery: bool, snapshot: bool) -> Self {
         let options = Options {
             snapshot,
             ..Options::default()
@@ -108,6 +112,7 @@ impl World {
         let mut world = Self {
             machine: Subscription::new(options, Vec::new()).unwrap(),
             now: 0,
+            clock,
             dice,
             coming: BTreeMap::new(),
             tickets: 0,
@@ -166,15 +171,17 @@ impl World {
     }
 
     fn change(&mut self, session: usize, ended: bool) {
-        let known = self.rows.get(&session).is_some_and(|row| !row.ended);
-        if ended && !known {
+        let before = self.rows.get(&session);
+        if ended && before.is_none_or(|row| row.ended) {
             return;
         }
+        let audit = before.map_or(0, |row| row.audit + u64::from(row.ended));
         self.revision += 1;
         // Each session's node has a clock of its own, off by up to six seconds.
         let skew = 2000 * i64::try_from(session).unwrap() - 6000;
         let row = Row {
             revision: self.revision,
+            audit,
             ended,
             at: self.wall(),
             timestamp: self.wall() + skew,
@@ -295,7 +302,7 @@ impl World {
         }
         let moment = Moment {
             elapsed: Duration::from_millis(self.now),
-            wall: Timestamp::from_millisecond(self.wall()).unwrap(),
+            wall: Timestamp::from_millisecond(self.wall() + self.clock).unwrap(),
             random: self.roll(),
         };
         let mut actions = Vec::new();
@@ -366,7 +373,9 @@ impl World {
                     let error = Error::new(Kind::Refused, "401");
                     Input::ConnectFailed { error, refused }
                 } else {
-                    Input::Connected
+                    // HTTP dates have seconds.
+                    let date = Timestamp::from_second(self.wall() / 1000).ok();
+                    Input::Connected { date }
                 };
                 self.later(true, input);
             }

@@ -61,6 +61,11 @@ pub enum Notice {
         /// How many messages.
         missed: u64,
     },
+    /// Numbers are missing in a topic that the server filters; said once.
+    FilteredNumbers {
+        /// The topic's path.
+        topic: String,
+    },
     /// The publisher began to count anew.
     PublisherRestarted {
         /// The topic's path.
@@ -129,6 +134,12 @@ pub enum LossCause {
     Refused(Error),
     /// This release tells what changed, not what ended.
     EndsUnknown,
+    /// What ended cannot be told from what the server's filter hides.
+    Filtered,
+    /// The topic is caught up by comparing, and there is nothing to compare with: it was an earlier run that knew.
+    NothingToCompare,
+    /// The topic is caught up by comparing, and has more rows than are remembered.
+    TooMany,
 }
 
 impl fmt::Display for Why {
@@ -150,6 +161,11 @@ impl fmt::Display for LossCause {
             Self::EndsUnknown => {
                 f.write_str("this release does not tell which sessions ended meanwhile")
             }
+            Self::Filtered => f.write_str("--filter hides which of them ended meanwhile"),
+            Self::NothingToCompare => {
+                f.write_str("its REST view has no times, so what changed meanwhile cannot be told")
+            }
+            Self::TooMany => f.write_str("there are more rows than can be compared"),
         }
     }
 }
@@ -181,10 +197,15 @@ impl fmt::Display for Notice {
             ),
             Self::Gap { topic, missed: 1 } => write!(f, "{topic}: a message was missed"),
             Self::Gap { topic, missed } => write!(f, "{topic}: {missed} messages were missed"),
+            Self::FilteredNumbers { topic } => write!(
+                f,
+                "{topic}: with --filter a lost message looks like a filtered one; --where has every message counted"
+            ),
             Self::PublisherRestarted { topic } => write!(f, "{topic}: the publisher restarted"),
             Self::CatchingUp { topic, operation } => {
                 write!(f, "{topic}: fetching over REST ({operation})")
             }
+            Self::CaughtUp { topic, events: 1 } => write!(f, "{topic}: fetched, 1 event"),
             Self::CaughtUp { topic, events } => write!(f, "{topic}: fetched, {events} events"),
             Self::CatchUpFailed {
                 topic,

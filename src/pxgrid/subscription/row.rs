@@ -14,7 +14,7 @@ use crate::pxgrid::event::{Message, Text};
 /// The longest identity that is remembered as it is, in bytes; a longer one, which no endpoint has, by its digest.
 const MAX_KEY: usize = 512;
 
-/// Members of which some identify a session: the MAC address, else calling station and addresses; and always the audit session.
+/// Members of which some identify a session: the MAC address, else the calling station; and the audit session, else the addresses.
 const SESSION_KEY: [&str; 4] = [
     "macAddress",
     "callingStationId",
@@ -128,25 +128,31 @@ impl<'a> Row<'a> {
         let digest = if way.comparable {
             glance.digest
         } else {
-            hasher.hash_one(glance.timestamp)
+            hasher.hash_one((glance.timestamp, deleted || glance.deleted))
         };
         let key = key(way.key.iter().map(|name| members.get(name)));
-        Self::new(&glance, key, digest, deleted)
+        let mut row = Self::new(&glance, key, digest, deleted);
+        row.sight.whole = way.comparable;
+        row
     }
 
     /// A session, or whatever a topic tells of that is not known here.
     pub(super) fn session(glance: &Glance<'a, '_>, deleted: bool) -> Self {
+        let once = glance.audit.and_then(text_of).is_some();
         let key = if glance.mac.and_then(text_of).is_some() {
             key([glance.mac, None, None, glance.audit])
+        } else if once {
+            // Its addresses may come later and change.
+            key([None, glance.calling, None, glance.audit])
         } else {
-            key([None, glance.calling, glance.addresses, glance.audit])
+            key([None, glance.calling, glance.addresses, None])
         };
         let state = glance.state.and_then(text_of);
         let ended = deleted || state.as_deref() == Some("DISCONNECTED");
-        Self {
-            state: state.map(kept),
-            ..Self::new(glance, key, glance.digest, ended)
-        }
+        let mut row = Self::new(glance, key, glance.digest, ended);
+        row.sight.once = once;
+        row.state = state.map(kept);
+        row
     }
 
     fn new(glance: &Glance<'a, '_>, key: Option<String>, digest: u64, ended: bool) -> Self {
@@ -163,6 +169,8 @@ impl<'a> Row<'a> {
                 timestamp: glance.timestamp.and_then(time),
                 ended: ended || glance.deleted,
                 digest,
+                whole: true,
+                once: false,
             },
             station: mac.is_none().then(station).flatten(),
             mac,
@@ -204,6 +212,11 @@ pub(super) fn identity(key: &str, way: &Way) -> Option<String> {
         .map(|(name, value)| format!("\"{name}\":{value}"))
         .collect();
     Some(members.join(","))
+}
+
+/// The MAC address in a session's identity, as JSON text.
+pub(super) fn mac_of(key: &str) -> Option<&str> {
+    key.split('\0').next().filter(|mac| mac.starts_with('"'))
 }
 
 /// A time; unreadable ones count as missing.
@@ -312,7 +325,13 @@ mod tests {
         );
         assert_eq!(
             told(r#"{"auditSessionId":"0A","ipAddresses":["192.0.2.1", "b"],"macAddress":""}"#),
-            Some(r#""ipAddresses":["192.0.2.1", "b"],"auditSessionId":"0A""#.to_owned())
+            Some(r#""auditSessionId":"0A""#.to_owned())
+        );
+        assert_eq!(
+            told(r#"{"callingStationId":"198.51.100.7","ipAddresses":["192.0.2.1", "b"]}"#),
+            Some(
+                r#""callingStationId":"198.51.100.7","ipAddresses":["192.0.2.1", "b"]"#.to_owned()
+            )
         );
         assert_eq!(told(r#"{"x":1}"#), None);
         let long = format!(r#"{{"callingStationId":"{}"}}"#, "x".repeat(600));

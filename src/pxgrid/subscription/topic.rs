@@ -3,6 +3,8 @@
 //! Sequence (reference pxgrid-api, section 4): the first number is the base line, the same one again a duplicate, the next one fine, a greater one
 //! a loss, a smaller one (0, or the same with another body) a restarted publisher. After a loss the topic is read over REST; what comes live meanwhile is emitted at once, and the rows of the answer
 //! are compared with what was seen. When reads are made is the machine's affair.
+//!
+//! Times that are asked for are the server's, never ours: our clock may be off by more than the overlap of two reads.
 
 mod recovery;
 
@@ -24,13 +26,17 @@ use crate::pxgrid::event::{Event, Message, Text};
 
 /// How far before the newest time seen a read begins: nodes' clocks differ, and a lost message may be older than the last that came.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
-/// A time further ahead of our clock than this is not believed; it would make every later read miss everything.
-const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+/// After so long a message that was published before a read was answered has come.
+const SETTLED: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a topic needs to know of its surroundings to emit an event.
 pub(super) struct Here<'a> {
     pub(super) node: &'a Arc<str>,
+    /// Our clock.
     pub(super) at: Timestamp,
+    /// The server's clock; ours, where it is not known.
+    pub(super) server: Timestamp,
+    pub(super) clock_known: bool,
     pub(super) counters: &'a mut Counters,
     pub(super) out: &'a mut Vec<Action>,
 }
@@ -62,10 +68,19 @@ pub(super) struct Topic {
     last: Option<i64>,
     /// The last numbered message, to tell a duplicate from a restarted publisher that has come to the same number.
     last_body: Bytes,
+    /// The server's newest time seen; nothing before its own clock's time.
     newest: Option<Timestamp>,
-    /// Changes after this are ours to tell.
+    /// Changes after this are ours to tell, by the server's clock.
     start: Option<Timestamp>,
+    /// From when on changes were missed while no connection stood.
+    away: Option<Since>,
+    /// It was subscribed in this run.
+    begun: bool,
     filtered: bool,
+    /// That filtered messages cannot be told from missing ones was said.
+    holes_said: bool,
+    /// When what the last read told is long ago, and the read's number.
+    settles: Option<(Timestamp, u32)>,
     pub(super) reads: CatchUp,
     /// Events that the running read brought so far.
     read_events: u64,
@@ -88,37 +103,64 @@ impl Topic {
             last_body: Bytes::new(),
             newest: mark.map(|mark| mark.newest),
             start: mark.map(|mark| earlier(mark.newest, OVERLAP)),
+            away: mark.map(|mark| Since::Time(earlier(mark.newest, OVERLAP))),
+            begun: false,
             filtered,
+            holes_said: false,
+            settles: None,
             reads: CatchUp::default(),
             read_events: 0,
             destination,
         }
     }
 
-    /// The topic was subscribed, for the first time or again.
-    pub(super) fn subscribed(&mut self, first: bool, snapshot: bool, here: &mut Here<'_>) {
-        let resumed = self.start.is_some();
-        self.start = self.start.or(Some(earlier(here.at, OVERLAP)));
-        let initial = match self.way {
-            Some(way) if first && way.compares() => Some(Purpose::Baseline),
-            Some(way) if first && snapshot && way.shape == Shape::Sessions => {
-                Some(Purpose::Snapshot)
+    /// The topic is being subscribed: from now on messages may come.
+    pub(super) fn subscribing(&mut self, here: &Here<'_>) {
+        let latest = earlier(here.server, OVERLAP);
+        self.start = Some(self.start.map_or(latest, |start| start.min(latest)));
+        // A mark of a run whose clock was ahead would hide everything until then.
+        self.newest = self.newest.map(|newest| newest.min(here.server));
+        self.away = self.away.map(|away| away.min(Since::Time(latest)));
+    }
+
+    /// The topic is subscribed, for the first time or again.
+    pub(super) fn subscribed(&mut self, snapshot: bool, here: &mut Here<'_>) {
+        let first = !std::mem::replace(&mut self.begun, true);
+        let away = self.away.take();
+        match self.way {
+            Some(way) if first && way.compares() => {
+                if away.is_some() {
+                    self.lost(LossCause::NothingToCompare, here);
+                }
+                return self.reads.want(Purpose::Baseline);
             }
-            _ => None,
-        };
-        if let Some(initial) = initial {
-            self.reads.want(initial);
+            Some(way) if first && snapshot && way.shape == Shape::Sessions => {
+                self.reads.want(Purpose::Snapshot);
+            }
+            _ => {}
         }
-        if resumed {
-            self.want_missed(self.since(), here);
+        if let Some(since) = away {
+            self.want_missed(since, here);
+        }
+    }
+
+    /// The connection is gone: what changes from now on is missed. Decided here, for what comes first on the next one is newer.
+    pub(super) fn connection_lost(&mut self) {
+        if self.start.is_some() {
+            let since = self.since();
+            self.away = Some(self.away.map_or(since, |away| away.min(since)));
         }
     }
 
     /// Where a later subscription has to go on; `None` before this one began.
     pub(super) fn mark(&self) -> Option<Mark> {
         let start = self.start?;
+        let open = [self.reads.open_since(), self.away]
+            .into_iter()
+            .flatten()
+            .min();
         // Whoever goes on from here begins as much earlier again.
-        let newest = match (self.reads.open_since(), self.newest) {
+        let newest = match (open, self.newest) {
             (Some(Since::Time(since)), _) => later(since, OVERLAP),
             (None, Some(newest)) => newest,
             (Some(Since::Everything), _) | (None, None) => later(start, OVERLAP),
@@ -156,6 +198,9 @@ impl Topic {
     /// A message's body came.
     pub(super) fn live(&mut self, body: &Bytes, here: &mut Here<'_>) {
         here.counters.messages += 1;
+        if let Some((_, round)) = self.settles.take_if(|(when, _)| *when <= here.at) {
+            self.cache.settle(round);
+        }
         let text = std::str::from_utf8(body).unwrap_or_default();
         match self.way.map(|way| way.shape) {
             Some(Shape::Sessions) => self.live_sessions(body, text, here),
@@ -229,6 +274,11 @@ impl Topic {
         let topic = self.destination.clone();
         match order {
             Order::Expected | Order::Duplicate => {}
+            Order::Gap(_) if self.filtered => {
+                if !std::mem::replace(&mut self.holes_said, true) {
+                    here.say(Notice::FilteredNumbers { topic });
+                }
+            }
             Order::Gap(missed) => {
                 here.counters.gaps += 1;
                 here.counters.missed = here.counters.missed.saturating_add(missed);
@@ -238,13 +288,12 @@ impl Topic {
             Order::Restarted => {
                 here.counters.restarts += 1;
                 here.say(Notice::PublisherRestarted { topic });
-                let whole = self.way.is_some_and(|way| way.full.is_some());
-                let since = if whole {
-                    Since::Everything
-                } else {
-                    self.since()
-                };
-                self.want_missed(since, here);
+                // What changed, ends among it, and then what goes on unchanged.
+                self.want_missed(self.since(), here);
+                let also = |way: &Way| way.full.is_some() && !way.compares();
+                if self.way.is_some_and(also) {
+                    self.reads.want(Purpose::Missed(Since::Everything));
+                }
             }
         }
     }
@@ -261,7 +310,7 @@ impl Topic {
             return;
         };
         let row = Row::session(glance, false);
-        self.note_time(row.sight.timestamp, here.at);
+        self.note_live_time(row.sight.timestamp, here);
         let verdict = self.cache.sight(&row.sight, Source::Live);
         let Some(word) = session_word(verdict) else {
             here.counters.repeated += 1;
@@ -296,11 +345,11 @@ impl Topic {
         } else {
             parts.as_slice()
         };
-        self.note_time(message.timestamp(), here.at);
+        self.note_live_time(message.timestamp(), here);
         let mut known = 0;
         for members in rows {
             let sight = self.row(members, ended).sight;
-            self.note_time(sight.timestamp, here.at);
+            self.note_live_time(sight.timestamp, here);
             let verdict = self.cache.sight(&sight, Source::Live);
             known += usize::from(matches!(verdict, Verdict::Known | Verdict::Outdated));
         }
@@ -318,10 +367,17 @@ impl Topic {
         self.emit(word, sequence, row, text, here);
     }
 
-    fn note_time(&mut self, timestamp: Option<Timestamp>, now: Timestamp) {
-        if timestamp.is_some_and(|timestamp| timestamp.duration_since(now) <= AHEAD) {
-            self.newest = self.newest.max(timestamp);
+    /// A message's time tells the server's clock where nothing else does: ours may be ahead.
+    fn note_live_time(&mut self, timestamp: Option<Timestamp>, here: &Here<'_>) {
+        if let (Some(time), false) = (timestamp, here.clock_known) {
+            self.start = self.start.map(|start| start.min(earlier(time, OVERLAP)));
         }
+        self.note_time(timestamp, here.server);
+    }
+
+    /// A time ahead of the server's clock counts as its clock's: else one wrong time would make every later read miss everything.
+    fn note_time(&mut self, timestamp: Option<Timestamp>, server: Timestamp) {
+        self.newest = self.newest.max(timestamp.map(|time| time.min(server)));
     }
 
     fn emit(

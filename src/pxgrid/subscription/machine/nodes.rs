@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Life, Phase, Reached, Subscription};
+use super::{Life, Phase, Subscription};
 use crate::error::Error;
 use crate::pxgrid::subscription::{Action, Moment, Notice, Options, Timer, Why};
 
@@ -27,16 +27,23 @@ impl Subscription {
             }));
             return self.try_node(true, out);
         }
-        if self.refused_before && self.reached == Reached::Nothing {
+        self.refusals += 1;
+        let all = self.refusals >= self.nodes.len();
+        if all && self.refused_before && !self.let_in {
             return self.finish(Some(error), out);
         }
-        self.refused_before = true;
         out.push(Action::Say(Notice::NodeFailed {
             node: self.node_name().to_owned(),
             why: Why::Error(error),
         }));
-        let pause = self.next_pause(now);
-        self.pause(true, pause, out);
+        if all && !self.let_in {
+            // A lookup may know better, and somebody waits for our first word.
+            self.refused_before = true;
+            let pause = self.next_pause(now);
+            self.pause(true, pause, out);
+        } else {
+            self.next_node(now, out);
+        }
     }
 
     /// A node could not be used: the next one, or a new lookup when that was the last.
@@ -56,25 +63,35 @@ impl Subscription {
             node: self.node_name().to_owned(),
             why,
         }));
+        for topic in &mut self.topics {
+            topic.connection_lost();
+        }
         let lived = now.elapsed.saturating_sub(life.since);
         if life.message || lived >= self.options.reconnect_max {
+            // Its loss is no verdict on a node that served us: each may be tried before a new lookup, this one among them.
             self.tries = 0;
             self.failed = 0;
+            self.try_next(now, out);
+        } else {
+            self.next_node(now, out);
         }
-        self.next_node(now, out);
     }
 
     pub(super) fn next_node(&mut self, now: Moment, out: &mut Vec<Action>) {
         self.failed += 1;
-        self.at = (self.at + 1).checked_rem(self.nodes.len()).unwrap_or(0);
-        // The first loss of a connection that served us is no verdict on the only node.
-        let fresh_loss = self.tries == 0 && self.failed == 1 && self.reached >= Reached::Connection;
+        // Neither is the first loss of a connection that stood, though it brought nothing.
+        let fresh_loss = self.tries == 0 && self.failed == 1 && self.let_in;
         if self.failed >= self.nodes.len() && !fresh_loss {
             self.pause(true, self.options.lookup_pause, out);
         } else {
-            let pause = self.next_pause(now);
-            self.pause(false, pause, out);
+            self.try_next(now, out);
         }
+    }
+
+    fn try_next(&mut self, now: Moment, out: &mut Vec<Action>) {
+        self.at = (self.at + 1).checked_rem(self.nodes.len()).unwrap_or(0);
+        let pause = self.next_pause(now);
+        self.pause(false, pause, out);
     }
 
     pub(super) fn pause(&mut self, lookup: bool, pause: Duration, out: &mut Vec<Action>) {

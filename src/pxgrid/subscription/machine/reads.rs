@@ -19,6 +19,11 @@ impl Subscription {
         let mut here = Here {
             node: &self.node,
             at: now.wall,
+            server: self
+                .ahead
+                .and_then(|ahead| now.wall.checked_add(ahead).ok())
+                .unwrap_or(now.wall),
+            clock_known: self.ahead.is_some(),
             counters: &mut self.counters,
             out,
         };
@@ -66,9 +71,15 @@ impl Subscription {
 
     pub(super) fn read_done(&mut self, now: Moment, id: u64, out: &mut Vec<Action>) {
         if let (Some((index, purpose)), false) = (self.reading(id), self.phase == Phase::Stopping) {
-            self.with_topic(now, index, out, |topic, here| {
-                topic.read_done(purpose, here);
+            let done = self.with_topic(now, index, out, |topic, here| {
+                topic.read_done(purpose, here)
             });
+            if let Some(Some(before)) = done {
+                out.push(Action::SetTimer {
+                    timer: Timer::CatchUp(index),
+                    after: growing_pause(&self.options, before, now.random),
+                });
+            }
             self.begin_read(now, index, out);
         }
     }

@@ -16,7 +16,7 @@ fn the_way_to_the_first_message() {
     assert_eq!(run.timer(Timer::Connect), Some(Duration::from_secs(30)));
     run.give(Input::SecretGot);
     assert!(matches!(&run.out[..], [Action::Connect { node }] if node.name == "a"));
-    run.give(Input::Connected);
+    run.give(Input::Connected { date: None });
     assert_eq!(run.out, [Action::Send(Frame::connect("a"))]);
     run.give(Input::Frame(Frame::connected()));
     let subscribe = Command::Subscribe;
@@ -39,7 +39,8 @@ fn nothing_is_read_over_rest_before_the_server_has_read_subscribe() {
     let mut run = Run::live(Options::default(), &[SESSION]);
     run.give(Input::Closed(reset()));
     run.give(Input::Fired(Timer::Pause));
-    run.give(Input::SecretGot).give(Input::Connected);
+    run.give(Input::SecretGot)
+        .give(Input::Connected { date: None });
     run.give(Input::Frame(Frame::connected()));
     assert_eq!(run.read(), None);
     run.give(Input::Pong);
@@ -50,7 +51,8 @@ fn nothing_is_read_over_rest_before_the_server_has_read_subscribe() {
 fn a_server_that_answers_no_ping_is_taken_at_its_word() {
     let mut run = Run::new(Options::default(), Vec::new());
     run.give(Input::Started).looked_up(&[SESSION], &["a"]);
-    run.give(Input::SecretGot).give(Input::Connected);
+    run.give(Input::SecretGot)
+        .give(Input::Connected { date: None });
     run.give(Input::Frame(Frame::connected()));
     run.give(Input::Fired(Timer::Connect));
     assert_eq!(run.said(), ["subscribed on a"]);
@@ -60,7 +62,8 @@ fn a_server_that_answers_no_ping_is_taken_at_its_word() {
 fn an_error_in_answer_to_connect_may_mean_the_secret() {
     let mut run = Run::new(Options::default(), Vec::new());
     run.give(Input::Started).looked_up(&[SESSION], &["a", "b"]);
-    run.give(Input::SecretGot).give(Input::Connected);
+    run.give(Input::SecretGot)
+        .give(Input::Connected { date: None });
     let error = || Input::Frame(Frame::error("Bad CONNECT", "Access refused"));
     run.give(error());
     assert_eq!(
@@ -74,7 +77,8 @@ fn an_error_in_answer_to_connect_may_mean_the_secret() {
         run.out.last(),
         Some(Action::FetchSecret { node, fresh: true }) if node.name == "a"
     ));
-    run.give(Input::SecretGot).give(Input::Connected);
+    run.give(Input::SecretGot)
+        .give(Input::Connected { date: None });
     run.give(error());
     assert!(
         run.said()[0].starts_with("cannot use a: "),
@@ -109,6 +113,42 @@ fn a_refused_secret_is_renewed_once_then_looked_up_then_an_error() {
     }
     assert_eq!(run.out, [Action::Close, Action::Finished(Some(refused()))]);
     assert!(run.machine.is_finished());
+}
+
+#[test]
+fn a_node_that_refuses_us_is_left_for_the_next() {
+    let refuse = |run: &mut Run| {
+        for _ in 0..2 {
+            run.give(Input::SecretGot);
+            run.give(Input::ConnectFailed {
+                error: refused(),
+                refused: true,
+            });
+        }
+    };
+    let next = |run: &Run| match run.out.last() {
+        Some(Action::FetchSecret { node, fresh: false }) => node.name.clone(),
+        other => panic!("{other:?}"),
+    };
+    let mut run = Run::new(Options::default(), Vec::new());
+    run.give(Input::Started).looked_up(&[SESSION], &["a", "b"]);
+    refuse(&mut run);
+    run.give(Input::Fired(Timer::Pause));
+    assert_eq!(next(&run), "b");
+    run.connect();
+    // It serves us, so that its loss begins anew.
+    run.message(0, "{}");
+    run.give(Input::Closed(reset()))
+        .give(Input::Fired(Timer::Pause));
+    assert_eq!(next(&run), "a");
+    refuse(&mut run);
+    run.give(Input::Fired(Timer::Pause));
+    assert_eq!(next(&run), "b");
+    refuse(&mut run);
+    // Nobody is let in any more: as with nodes that are dead.
+    assert_eq!(run.timer(Timer::Pause), Some(Duration::from_mins(1)));
+    run.give(Input::Fired(Timer::Pause));
+    assert_eq!(run.out, [Action::LookUp]);
 }
 
 #[test]

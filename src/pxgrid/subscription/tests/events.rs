@@ -116,6 +116,7 @@ fn other_topics_carry_the_servers_word() {
 #[test]
 fn a_gap_is_filled_from_the_newest_time_seen_and_merged() {
     let mut run = Run::live(Options::default(), &[SESSION]);
+    run.now = Duration::from_mins(15);
     let first = session("M1", "STARTED", "02:10:00");
     run.message(0, &format!(r#"{{"sequence":1,"sessions":[{first}]}}"#));
     let third = session("M3", "STARTED", "02:12:00");
@@ -161,14 +162,19 @@ fn a_gap_is_filled_from_the_newest_time_seen_and_merged() {
 }
 
 #[test]
-fn a_restarted_publisher_means_a_full_read_that_also_tells_what_is_gone() {
+fn a_restarted_publisher_means_a_full_read_too_that_tells_what_is_gone() {
     let mut run = Run::live(Options::default(), &[SESSION]);
+    run.now = Duration::from_mins(15);
     let (one, two) = (
         session("M1", "STARTED", "02:10:00"),
         session("M2", "STARTED", "02:10:00"),
     );
     run.message(0, &format!(r#"{{"sequence":8,"sessions":[{one},{two}]}}"#));
     run.message(0, r#"{"sequence":0,"sessions":[]}"#);
+    // First what changed, with the ends among it.
+    let (id, read) = run.read().unwrap();
+    assert_eq!(read.operation, "getSessionsForRecovery");
+    run.give(Input::ReadDone { id });
     let (id, read) = run.read().unwrap();
     assert_eq!(
         (read.operation, read.body().as_str()),
@@ -188,6 +194,10 @@ fn a_restarted_publisher_means_a_full_read_that_also_tells_what_is_gone() {
         r#"{"sessions":[{"macAddress":"M2","auditSessionId":"0AM2","state":"DISCONNECTED"}]}"#
     );
     assert_eq!(run.machine.counters().restarts, 1);
+    // The server's own word of it is no second end.
+    let late = session("M2", "DISCONNECTED", "02:11:00");
+    run.message(0, &format!(r#"{{"sequence":1,"sessions":[{late}]}}"#));
+    assert_eq!((run.words().len(), run.machine.counters().repeated), (0, 1));
 }
 
 #[test]
@@ -208,7 +218,10 @@ fn a_failed_read_is_made_again_and_an_unknown_one_replaced() {
     assert_eq!((read.operation, read.since), ("getSessions", since));
     run.give(Input::ReadDone { id });
     assert!(run.said()[0].contains("does not tell which sessions ended"));
+    // One read after the other leaves the server a moment.
     run.message(0, r#"{"sequence":9,"sessions":[]}"#);
+    assert_eq!(run.read(), None);
+    run.give(Input::Fired(Timer::CatchUp(0)));
     let (id, _) = run.read().unwrap();
     run.give(Input::ReadFailed {
         id,

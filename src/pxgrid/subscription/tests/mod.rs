@@ -1,5 +1,6 @@
 //! Each path of a subscription as a plain test: what goes in, what must come out.
 
+mod catching_up;
 mod connection;
 mod events;
 
@@ -56,7 +57,8 @@ impl Run {
     }
 
     fn connect(&mut self) -> &mut Self {
-        self.give(Input::SecretGot).give(Input::Connected);
+        self.give(Input::SecretGot)
+            .give(Input::Connected { date: None });
         self.give(Input::Frame(Frame::connected()));
         let mut out = std::mem::take(&mut self.out);
         self.give(Input::Pong);

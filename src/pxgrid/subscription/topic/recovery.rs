@@ -2,16 +2,17 @@
 //! machine's affair.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
-use super::{Here, Topic};
+use super::{Here, SETTLED, Topic, later};
 use crate::error::Error;
 use crate::pxgrid::event::{Event, Message};
 use crate::pxgrid::subscription::Action;
-use crate::pxgrid::subscription::cache::Source;
+use crate::pxgrid::subscription::cache::{Source, Verdict};
 use crate::pxgrid::subscription::catch_up::{Purpose, Since};
 use crate::pxgrid::subscription::members::Members;
 use crate::pxgrid::subscription::notice::{LossCause, Notice};
-use crate::pxgrid::subscription::row::{Row, gone_message, identity, recovered_message};
+use crate::pxgrid::subscription::row::{Row, gone_message, identity, mac_of, recovered_message};
 use crate::pxgrid::subscription::ways::{Read, Shape, Way};
 
 impl Topic {
@@ -29,12 +30,10 @@ impl Topic {
             Purpose::Missed(Since::Everything) | Purpose::Baseline | Purpose::Snapshot => None,
         };
         let Some(mut read) = way.read(since, self.reads.fallback) else {
-            self.reads.done();
+            self.reads.skip();
             return None;
         };
-        if read.since.is_none() {
-            self.cache.begin_round();
-        }
+        self.cache.begin_round();
         self.read_events = 0;
         read.filter = filter.map(str::to_owned);
         here.say(Notice::CatchingUp {
@@ -58,55 +57,97 @@ impl Topic {
             Purpose::Snapshot => Source::Snapshot,
             Purpose::Missed(_) => Source::Recovered(self.start),
         };
+        let mut read = Vec::with_capacity(rows.len());
         for text in rows {
-            let Ok(members) = Members::parse(text) else {
-                self.unreadable(here);
-                continue;
-            };
-            let row = self.row(&members, deleted);
-            self.note_time(row.sight.timestamp, here.at);
+            match Members::parse(text) {
+                Ok(members) => read.push((text, self.row(&members, deleted))),
+                Err(_) => self.unreadable(here),
+            }
+        }
+        if let (Shape::Sessions, Purpose::Missed(since)) = (way.shape, purpose) {
+            self.end_replaced(way, &read, since == Since::Everything, here);
+        }
+        for (text, row) in read {
+            self.note_time(row.sight.timestamp, here.server);
             let verdict = self.cache.sight(&row.sight, source);
+            if verdict == Verdict::Created && way.compares() && !self.cache.is_whole() {
+                // It may have been there before; that not all could be compared is said at the end.
+                continue;
+            }
             if let Some((word, message)) = recovered_message(way.shape, verdict, text) {
                 self.emit_recovered(word, row, message, here);
             }
         }
     }
 
-    /// The running read came to its end.
+    /// ISE shows one session of an endpoint, its newest (reference pxgrid-api, section 4: merged per MAC address). So one that is shown has taken
+    /// the place of those we know, and their ends are told before it. In a `whole` answer those it is news beside; the others are told at its end.
+    fn end_replaced(
+        &mut self,
+        way: &Way,
+        rows: &[(&String, Row<'_>)],
+        whole: bool,
+        here: &mut Here<'_>,
+    ) {
+        let mut arriving = HashMap::new();
+        for (_, row) in rows {
+            let sight = &row.sight;
+            let news = || sight.timestamp >= self.start && !self.cache.knows(&sight.key);
+            // An end that comes late is no sign of a newer session, unless it is one that we never saw.
+            let newest = if whole || sight.ended { news() } else { true };
+            if let (true, Some(mac)) = (newest, mac_of(&sight.key)) {
+                arriving.insert(mac, sight.timestamp);
+            }
+        }
+        if arriving.is_empty() {
+            return;
+        }
+        let shown: HashSet<&str> = rows.iter().map(|(_, row)| row.sight.key.as_str()).collect();
+        let replaced = self.cache.replaced(|key| {
+            let mac = mac_of(key).filter(|_| !shown.contains(key))?;
+            arriving.get(mac).copied()
+        });
+        for key in replaced {
+            self.gone(way, &key, here);
+        }
+    }
+
+    /// The running read came to its end. If a pause must follow: how many such reads came before it in a row.
     pub(in crate::pxgrid::subscription) fn read_done(
         &mut self,
         purpose: Purpose,
         here: &mut Here<'_>,
-    ) {
-        let Some(way) = self.way else { return };
-        let Purpose::Missed(since) = purpose else {
-            self.finish_read(here);
-            return;
-        };
+    ) -> Option<u32> {
+        if let (Some(way), Purpose::Missed(since)) = (self.way, purpose) {
+            self.tell_ends(way, since, here);
+        }
+        self.settles = Some((later(here.at, SETTLED), self.cache.round()));
+        here.say(Notice::CaughtUp {
+            topic: self.destination.clone(),
+            events: self.read_events,
+        });
+        self.reads.done()
+    }
+
+    /// What was not in the answer has ended, if the answer was of everything; says where that cannot be told.
+    fn tell_ends(&mut self, way: &Way, since: Since, here: &mut Here<'_>) {
         let whole = since == Since::Everything || way.compares();
+        if way.compares() && !self.cache.is_whole() {
+            return self.lost(LossCause::TooMany, here);
+        }
         // A filter hides what goes on but fits no longer: that is no end.
         if whole && !self.filtered {
             for key in self.cache.gone() {
                 self.gone(way, &key, here);
             }
         }
-        let ends_unknown = if whole {
-            self.filtered
-        } else {
-            way.shape == Shape::Sessions && self.reads.fallback > 0
-        };
-        if ends_unknown {
+        // What names ended sessions, or is told by everything that follows.
+        let told = self.reads.fallback == 0 || self.reads.whole_follows();
+        if whole && self.filtered {
+            self.lost(LossCause::Filtered, here);
+        } else if way.shape == Shape::Sessions && !told && !(whole && self.cache.is_whole()) {
             self.lost(LossCause::EndsUnknown, here);
         }
-        self.finish_read(here);
-    }
-
-    fn finish_read(&mut self, here: &mut Here<'_>) {
-        self.reads.done();
-        here.say(Notice::CaughtUp {
-            topic: self.destination.clone(),
-            events: self.read_events,
-        });
     }
 
     /// A session that ended unseen.
