@@ -60,7 +60,7 @@ fn path(global: &Global) -> Result<std::path::PathBuf> {
 }
 
 fn show(global: &Global) -> Result<()> {
-    let context = Context::new(global.clone());
+    let context = Context::new(global.clone())?;
     let rows = context.settings.rows();
     let problem = rows.iter().find_map(|row| row.problem.clone());
     let records: Vec<Record> = rows

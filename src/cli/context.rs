@@ -78,18 +78,21 @@ impl RecordSink for Output {
 }
 
 impl Context {
-    /// Captures the environment and resolves the settings, without asking for any of them.
-    pub(crate) fn new(global: Global) -> Self {
+    /// Captures the environment and resolves the settings, without asking for any of them. How to print is checked here, for every
+    /// command before it sends anything.
+    pub(crate) fn new(global: Global) -> Result<Self> {
         let settings = Settings::resolve(global.flags(), Environment::capture());
         let reporter = Reporter::new(&global);
         if global.trace {
             super::report::start_trace();
         }
-        Self {
+        let context = Self {
             global,
             settings,
             reporter,
-        }
+        };
+        crate::render::check(&context.style())?;
+        Ok(context)
     }
 
     /// Runs a command's future to its end on this thread.
@@ -213,11 +216,26 @@ impl Context {
         shape: Shape,
     ) -> Result<Output> {
         let renderer = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
+        Ok(Self::behind_progress(renderer, what))
+    }
+
+    /// The same before something is changed: `--fields` and `--sort` are checked by the columns and `members`.
+    pub(crate) fn output_of_changes(
+        &self,
+        what: &'static str,
+        columns: impl Into<Vec<Column>>,
+        members: &[&str],
+    ) -> Result<Output> {
+        let renderer = Renderer::new(self.style(), columns, Shape::List, std::io::stdout())?;
+        Ok(Self::behind_progress(renderer.settled(members)?, what))
+    }
+
+    fn behind_progress(renderer: Renderer<Stdout>, what: &'static str) -> Output {
         if std::io::stderr().is_terminal() && !Self::on_terminal() {
             let progress = Progress::new(renderer, what, std::io::stderr());
-            return Ok(Output::Watched(progress));
+            return Output::Watched(progress);
         }
-        Ok(Output::Plain(renderer))
+        Output::Plain(renderer)
     }
 
     /// Ends a list that was streamed into `output`: the whole of it, or what came before `outcome`'s error.
@@ -262,6 +280,38 @@ impl Context {
             self.reporter.note(nothing);
         }
         Ok(())
+    }
+
+    /// How the answer to a change will be printed; to be asked before anything is sent. `members` are those that are no columns.
+    pub(crate) fn before_change(
+        &self,
+        columns: impl Into<Vec<Column>>,
+        members: &[&str],
+    ) -> Result<Renderer<Stdout>> {
+        Renderer::new(self.style(), columns, Shape::Single, std::io::stdout())?.settled(members)
+    }
+
+    /// Prints the answer to a change. What cannot be printed as it was asked for is printed whole, because it may come only once.
+    pub(crate) fn print_change(&self, mut output: Renderer<Stdout>, answer: &Record) -> Result<()> {
+        let written = output.record(answer).and_then(|_| output.finish());
+        let Err(error) = written else {
+            return Ok(());
+        };
+        if !matches!(error.kind(), Kind::Usage | Kind::Expression) {
+            return Err(error);
+        }
+        let style = Style {
+            format: Some(self.global.chosen_format().unwrap_or(Format::Json)),
+            fields: Vec::new(),
+            sort: None,
+            jq: None,
+            ..self.style()
+        };
+        let mut whole = Renderer::new(style, &[][..], Shape::Single, std::io::stdout())?;
+        let _ = whole.record(answer)?;
+        whole.finish()?;
+        Err(Error::new(Kind::Expression, error.message())
+            .hint("it was carried out, and its whole answer is printed; do not repeat it"))
     }
 
     /// Prints one answer in full; with `--format xml` the document as it came.

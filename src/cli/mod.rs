@@ -89,7 +89,7 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let Cli { global, command } = cli;
     match command {
-        Command::Ise(command) => command.run(&Context::new(global)),
+        Command::Ise(command) => command.run(&Context::new(global)?),
         Command::Config(command) => command.run(&global),
         Command::Completion(command) => command.run(),
         Command::Man(command) => command.run(),

@@ -98,6 +98,9 @@ pub enum Shape {
     Bare,
 }
 
+/// What `--fields` and `--sort` come to.
+type Settled = (Option<Vec<Chosen>>, Option<sort::Sorter>);
+
 /// Writes records in a format.
 ///
 /// After the last record call [`finish`](Self::finish), or [`broke_off`](Self::broke_off) when the list did not come to its end;
@@ -109,6 +112,7 @@ pub struct Renderer<W> {
     live: bool,
     out: Option<W>,
     body: Option<Box<dyn Body>>,
+    settled: Option<Settled>,
     sorter: Option<sort::Sorter>,
     #[cfg(feature = "jq")]
     filter: Option<jq::Filter>,
@@ -124,7 +128,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
         shape: Shape,
         out: W,
     ) -> Result<Self> {
-        check(&style)?;
+        contradictions(&style)?;
         #[cfg(feature = "jq")]
         let filter = style.jq.as_deref().map(jq::Filter::compile).transpose()?;
         Ok(Self {
@@ -134,6 +138,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
             live: false,
             out: Some(out),
             body: None,
+            settled: None,
             sorter: None,
             #[cfg(feature = "jq")]
             filter,
@@ -147,6 +152,17 @@ impl<W: Write + Send + 'static> Renderer<W> {
     pub fn live(mut self) -> Self {
         self.live = true;
         self
+    }
+
+    /// Settles `--fields` and `--sort` now, for what must not fail by its first record: the answer to a change, events that come later. A
+    /// name is a column's, one of `members`, or after a dot one below them; a record that lacks it has an empty cell.
+    ///
+    /// Errors: [`Kind::Usage`](crate::error::Kind::Usage) for any other name.
+    pub fn settled(mut self, members: &[&str]) -> Result<Self> {
+        let members = members.iter().map(|name| ((*name).to_owned(), ().into()));
+        let known = Record::from_value(serde_json::Value::Object(members.collect()));
+        self.settled = Some(self.settle(Some(&known))?);
+        Ok(self)
     }
 
     /// Ends well: writes what is held, closes what is open. The number of records written; for xml, of those seen. A second call
@@ -195,6 +211,21 @@ impl<W: Write + Send + 'static> Renderer<W> {
 
     /// Settles fields and sorting by the first record (`None`: there is none) and starts the format.
     fn start(&mut self, first: Option<&Record>) -> Result<()> {
+        let (chosen, sorter) = match self.settled.take() {
+            Some(settled) => settled,
+            None => self.settle(first)?,
+        };
+        self.sorter = sorter;
+        let Some(out) = self.out.take() else {
+            return Ok(());
+        };
+        let format = self.style.format.unwrap_or(Format::Table);
+        self.body = Some(self.body(format, chosen, first, out)?);
+        Ok(())
+    }
+
+    /// What `--fields` and `--sort` mean where `first` is the first record.
+    fn settle(&self, first: Option<&Record>) -> Result<Settled> {
         let format = self.style.format.unwrap_or(Format::Table);
         let members_first = self.style.jq.is_some()
             || matches!(format, Format::Json | Format::Jsonl | Format::Yaml);
@@ -208,16 +239,15 @@ impl<W: Write + Send + 'static> Renderer<W> {
                 members_first,
             )?)
         };
-        if let Some(field) = self.style.sort.as_deref() {
-            let name = field.strip_prefix('-').unwrap_or(field);
-            let by = column::find(name, &self.columns, first, members_first)?;
-            self.sorter = Some(sort::Sorter::new(by, name.len() < field.len()));
-        }
-        let Some(out) = self.out.take() else {
-            return Ok(());
+        let sorter = match self.style.sort.as_deref() {
+            Some(field) => {
+                let name = field.strip_prefix('-').unwrap_or(field);
+                let by = column::find(name, &self.columns, first, members_first)?;
+                Some(sort::Sorter::new(by, name.len() < field.len()))
+            }
+            None => None,
         };
-        self.body = Some(self.body(format, chosen, first, out)?);
-        Ok(())
+        Ok((chosen, sorter))
     }
 
     fn body(
@@ -308,8 +338,19 @@ impl<W: Write + Send + 'static> Renderer<W> {
     }
 }
 
+/// What can be said of a style without columns and records, so that it is said before anything is sent: options that contradict the
+/// format, a `--jq` expression that is none.
+pub fn check(style: &Style) -> Result<()> {
+    contradictions(style)?;
+    #[cfg(feature = "jq")]
+    if let Some(code) = &style.jq {
+        jq::Filter::compile(code)?;
+    }
+    Ok(())
+}
+
 /// Options that contradict the format.
-fn check(style: &Style) -> Result<()> {
+fn contradictions(style: &Style) -> Result<()> {
     let format = style.format.unwrap_or(Format::Table);
     if style.jq.is_some() {
         if cfg!(not(feature = "jq")) {

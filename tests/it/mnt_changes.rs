@@ -202,3 +202,97 @@ fn get_refuses_what_changes_or_climbs() {
     }
     assert_eq!(lab.requests(), [""; 0]);
 }
+
+/// How to print is looked at before anything is sent: an error of usage says that nothing was.
+#[test]
+fn a_mistake_in_how_to_print_is_found_before_anything_is_changed() {
+    let lab = lab();
+    for command in [
+        &["mnt", "coa", MAC][..],
+        &["mnt", "delete", MAC, "--yes"],
+        &[
+            "pxgrid",
+            "anc",
+            "apply",
+            "--mac",
+            MAC,
+            "--policy",
+            "Quarantine",
+        ],
+        &[
+            "pxgrid",
+            "anc",
+            "apply",
+            "--mac",
+            "-",
+            "--policy",
+            "Quarantine",
+        ],
+        &["pxgrid", "anc", "clear", "--mac", MAC],
+        &["pxgrid", "anc", "create", "new", "--action", "port-bounce"],
+        &["pxgrid", "anc", "delete", "Quarantine"],
+        &["pxgrid", "account", "create", "reporter"],
+        &["pxgrid", "account", "activate"],
+        &[
+            "pxgrid",
+            "call",
+            "anc",
+            "deletePolicyByName",
+            r#"{"name":"Quarantine"}"#,
+        ],
+    ] {
+        for (option, said) in [
+            (&["--fields", "nope"][..], "unknown field 'nope'"),
+            (&["--sort", "-nope", "--json"], "unknown field 'nope'"),
+            (&["--jq", "foo("], "the --jq expression is wrong"),
+            (&["--jq", ".", "--format", "csv"], "--jq works on JSON"),
+        ] {
+            if command.contains(&"call") && said.contains("field") {
+                continue;
+            }
+            let mut run = lab.netapi();
+            run.arg("ise").args(command).args(option);
+            let run = run.write_stdin(MAC).assert().code(2);
+            assert!(stderr(&run).contains(said), "{command:?} {option:?}");
+        }
+    }
+    assert_eq!(lab.requests(), [""; 0]);
+    said(
+        &lab,
+        &["coa", MAC, "--fields", "server,result", "--sort", "mac"],
+    );
+}
+
+/// What only the answer could tell does not lose the answer.
+#[test]
+fn the_answer_to_a_change_is_printed_whole_where_it_cannot_be_printed_as_asked() {
+    let lab = lab();
+    let create = r#"{"name":"new","actions":["QUARANTINE"]}"#;
+    for (words, member) in [
+        (
+            &[
+                "call",
+                "anc",
+                "createPolicy",
+                create,
+                "--json",
+                "--fields",
+                "nope",
+            ][..],
+            "name",
+        ),
+        (
+            &["account", "create", "reporter", "--jq", ".password.x"],
+            "password",
+        ),
+    ] {
+        let run = lab.pxgrid(words).assert().code(1);
+        let answer: Value = serde_json::from_str(&stdout(&run)).unwrap();
+        assert!(answer[member].is_string(), "{answer}");
+        assert!(
+            stderr(&run).contains("it was carried out"),
+            "{}",
+            stderr(&run)
+        );
+    }
+}

@@ -8,7 +8,7 @@ use crate::cli::input;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::{Coa as Change, Reauth};
 use crate::record::{Mac, Record};
-use crate::render::{Column, Shape, column};
+use crate::render::{Column, column};
 
 const COLUMNS: &[Column] = &[
     column("MAC", "mac"),
@@ -89,6 +89,7 @@ impl Coa {
                     .hint("leave out --read-only, or unset NETAPI_READ_ONLY"),
             );
         }
+        let output = context.before_change(COLUMNS, &[])?;
         let client = context.mnt_that_reads()?;
         let session = match &self.server {
             Some(_) => nothing_but(mac),
@@ -117,7 +118,7 @@ impl Coa {
         let record = Record::from_value(
             json!({ "mac": mac.to_string(), "action": name, "server": server, "result": "sent" }),
         );
-        context.print(&[record], COLUMNS, Shape::Single, "")
+        context.print_change(output, &record)
     }
 }
 

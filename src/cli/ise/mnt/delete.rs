@@ -8,7 +8,7 @@ use crate::cli::input;
 use crate::error::{Error, Result};
 use crate::mnt::DeleteTarget;
 use crate::record::{Mac, Record};
-use crate::render::{Column, Format, Shape, column};
+use crate::render::{Column, Format, column};
 
 const COLUMNS: &[Column] = &[column("DELETED", "deleted"), column("STATUS", "status")];
 
@@ -57,6 +57,7 @@ impl Delete {
                 "EVERY session record of the node".to_owned(),
             ),
         };
+        let output = context.before_change(COLUMNS, &[])?;
         let client = context.mnt()?;
         if context.settings.read_only()? {
             return Err(Error::usage(
@@ -84,13 +85,7 @@ impl Delete {
             .record
             .text("status")
             .map_or_else(|| "SUCCESSFUL".into(), std::borrow::Cow::into_owned);
-        context.print(
-            &[Record::from_value(
-                json!({ "deleted": name, "status": status }),
-            )],
-            COLUMNS,
-            Shape::Single,
-            "",
-        )
+        let record = Record::from_value(json!({ "deleted": name, "status": status }));
+        context.print_change(output, &record)
     }
 }

@@ -92,6 +92,7 @@ impl Create {
             )
             .hint("leave out --read-only, or unset NETAPI_READ_ONLY"));
         }
+        let output = context.before_change(NEW, &["userName"])?;
         let settings = context.settings.pxgrid()?;
         let account = Ours {
             name: self.name.parse()?,
@@ -109,12 +110,13 @@ impl Create {
             )
             .host(host));
         }
-        context.print(&[Record::from_value(answer)], NEW, Shape::Single, "")
+        context.print_change(output, &Record::from_value(answer))
     }
 }
 
 impl Activate {
     async fn run(self, context: &Context) -> Result<()> {
+        let output = context.before_change(COLUMNS, &[])?;
         let client = context.pxgrid()?;
         let control = client.control();
         let name = &control.account().name;
@@ -130,7 +132,7 @@ impl Activate {
             tokio::time::sleep(PAUSE.min(left)).await;
             activation = control.activate(None).await?;
         }
-        print(context, control, &activation, None)?;
+        context.print_change(output, &record(control, &activation, None))?;
         require_enabled(&activation, name)
     }
 }
@@ -148,15 +150,11 @@ async fn show(context: &Context) -> Result<()> {
             "sha256": facts.sha256,
         })
     });
-    print(context, control, &activation, certificate)
+    let record = record(control, &activation, certificate);
+    context.print(&[record], COLUMNS, Shape::Single, "")
 }
 
-fn print(
-    context: &Context,
-    control: &Control,
-    activation: &Activation,
-    certificate: Option<Value>,
-) -> Result<()> {
+fn record(control: &Control, activation: &Activation, certificate: Option<Value>) -> Record {
     let state = match activation.state {
         AccountState::Enabled => "ENABLED",
         AccountState::Pending => "PENDING",
@@ -170,5 +168,5 @@ fn print(
     if let (Some(members), Some(certificate)) = (value.as_object_mut(), certificate) {
         members.insert("certificate".into(), certificate);
     }
-    context.print(&[Record::from_value(value)], COLUMNS, Shape::Single, "")
+    Record::from_value(value)
 }

@@ -14,7 +14,7 @@ use crate::cli::input;
 use crate::error::Result;
 use crate::pxgrid::anc;
 use crate::record::{JsonText, Mac, Record};
-use crate::render::Shape;
+use crate::render::{Shape, column};
 
 const SERVICE: &str = "anc";
 const NO_POLICY: &str = "`netapi ise pxgrid anc policies` lists the policies";
@@ -192,19 +192,20 @@ impl Create {
     async fn run(self, context: &Context) -> Result<()> {
         let actions: Vec<&str> = self.action.iter().map(|action| action.wire()).collect();
         let body = json!({ "name": self.name, "actions": actions });
-        let columns = Ask::new(SERVICE, "createPolicy", "").columns()?;
+        let output = Ask::new(SERVICE, "createPolicy", "").before_change(context)?;
         let client = ready(context, SERVICE, "createPolicy", &body).await?;
         let mut answer = client.query(SERVICE, "createPolicy", &body).await?;
         if answer.names().is_empty() {
             // Some releases answer with nothing: what was asked for is then what there is.
             answer = JsonText::from_value(body);
         }
-        context.print(&[Record::Json(answer)], columns, Shape::Single, "")
+        context.print_change(output, &Record::Json(answer))
     }
 }
 
 async fn delete(name: &str, context: &Context) -> Result<()> {
     let body = json!({ "name": name });
+    let output = context.before_change([column("DELETED", "deleted")], &[])?;
     let client = ready(context, SERVICE, "deletePolicyByName", &body).await?;
     client
         .query(SERVICE, "deletePolicyByName", &body)
@@ -214,8 +215,7 @@ async fn delete(name: &str, context: &Context) -> Result<()> {
             _ => error,
         })?;
     let record = Record::from_value(json!({ "deleted": name }));
-    let columns: &[_] = &[crate::render::column("DELETED", "deleted")];
-    context.print(&[record], columns, Shape::Single, "")
+    context.print_change(output, &record)
 }
 
 impl Status {

@@ -1,17 +1,19 @@
 //! One operation of the catalogue, asked and printed: what every command that only reads a service runs. The catalogue says whether the
 //! answer is a list or one thing, which columns it has and how it is paged; a command adds the request's members and its own filter.
 
+use std::io::Stdout;
 use std::ops::ControlFlow;
 
 use serde_json::{Map, Value, json};
 
 use super::columns;
 use crate::cli::Context;
+use crate::cli::context::Output;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::{self, Operation};
 use crate::pxgrid::{ServiceClient, rest};
 use crate::record::{Record, RecordSink};
-use crate::render::{Column, Shape};
+use crate::render::{Column, Renderer, Shape};
 use crate::transport::Effect;
 
 /// An operation and its request.
@@ -63,6 +65,18 @@ impl Ask {
     /// The columns of the answer.
     pub(super) fn columns(&self) -> Result<Vec<Column>> {
         self.row().map(columns::of)
+    }
+
+    /// How the answer of an operation that changes something will be printed; before it is sent.
+    pub(super) fn before_change(&self, context: &Context) -> Result<Renderer<Stdout>> {
+        let row = self.row()?;
+        context.before_change(columns::of(row), row.columns)
+    }
+
+    /// The same for a list of them.
+    pub(super) fn output_of_changes(&self, context: &Context) -> Result<Output> {
+        let row = self.row()?;
+        context.output_of_changes("rows", columns::of(row), row.columns)
     }
 
     /// Streams a list to standard output, page by page where the service pages.

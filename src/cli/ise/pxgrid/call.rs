@@ -14,8 +14,8 @@ use crate::error::{Error, Kind, Result, from_output};
 use crate::pxgrid::catalogue::{self, Reply};
 use crate::record::Record;
 use crate::render::safe::terminal_safe_lines;
-use crate::render::{Column, Format, Shape};
-use crate::transport::BodyReader;
+use crate::render::{Column, Format, Renderer, Shape};
+use crate::transport::{BodyReader, Effect};
 
 const COLUMNS: &[Column] = &[];
 
@@ -56,10 +56,18 @@ impl Call {
         let global = &context.global;
         let as_it_came = matches!(global.chosen_format(), None | Some(Format::Json))
             && global.jq.is_none()
-            && global.fields.is_empty();
+            && global.fields.is_empty()
+            && global.sort.is_none();
         if !as_it_came {
             let answer = client.query(&self.service, &self.operation, &body).await?;
-            return context.print(&[Record::Json(answer)], COLUMNS, Shape::Single, "");
+            let answer = Record::Json(answer);
+            if catalogue::effect(&self.service, &self.operation) == Effect::Change {
+                // Its members are known only now; the answer must not be lost over it.
+                let style = context.style();
+                let output = Renderer::new(style, COLUMNS, Shape::Single, io::stdout())?;
+                return context.print_change(output, &answer);
+            }
+            return context.print(&[answer], COLUMNS, Shape::Single, "");
         }
         let response = client.send(&self.service, &self.operation, &body).await?;
         let host = response.host.clone();

@@ -13,7 +13,6 @@ use crate::error::{Error, Kind, Result};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::anc::{self, Order, State, Status, Target};
 use crate::record::{Mac, Record};
-use crate::render::Shape;
 
 use super::SERVICE;
 
@@ -113,13 +112,14 @@ async fn carry_out(
         Order::Clear => "clearEndpointByMacAddress",
     };
     permitted(context, SERVICE, operation)?;
-    let columns = Ask::new(SERVICE, operation, "").columns()?;
+    let ask = Ask::new(SERVICE, operation, "");
+    let output = ask.before_change(context)?;
     let client = context.pxgrid()?;
     let target = match (whom.mac, whom.ip) {
         (Some(MacOrList::One(mac)), _) => at(mac, whom.nas),
         (_, Some(ip)) => Target::Ip(ip),
         (Some(MacOrList::List), None) => {
-            let output = context.output_of("rows", columns, Shape::List)?;
+            let output = ask.output_of_changes(context)?;
             let bulk = Bulk::once_each(patience.jobs);
             let order_one = async |mac| {
                 let target = at(mac, whom.nas);
@@ -138,7 +138,7 @@ async fn carry_out(
     // A failure's own words are in the error; what runs has an id that is needed.
     if judged.is_ok() || status.state == State::Running {
         let record = Record::Json(status.json);
-        context.print(&[record], columns, Shape::Single, "")?;
+        context.print_change(output, &record)?;
     }
     judged
 }
