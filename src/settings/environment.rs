@@ -71,6 +71,15 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// The same with a terminal.
+    #[cfg(test)]
+    pub(crate) fn with_terminal(self) -> Self {
+        Self {
+            terminal: true,
+            ..self
+        }
+    }
+
     /// Whether standard input is a terminal, so that a question has someone to answer it.
     pub(crate) fn terminal(&self) -> bool {
         self.terminal

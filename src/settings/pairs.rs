@@ -1,7 +1,7 @@
 //! What is taken in pairs: the Monitoring node's user with its password, a certificate with its key.
 //!
 //! A pair comes whole from one place. Half a pair is a usage error that names both halves (contract, section 8), except where the
-//! other half can be had: a user given by flag or profile is asked for the password, and a certificate's file may hold its key.
+//! other half can be had: a user is asked for the password where there is a terminal, and a certificate's file may hold its key.
 
 use std::path::PathBuf;
 
@@ -76,10 +76,15 @@ fn environment_pair(layers: &Layers) -> Result<Option<Credentials>> {
                 (Some(user), Some(password)) => {
                     return complete(&user, Secret::text(password)?).map(Some);
                 }
+                (Some(user), None) if layers.environment.terminal() && !layers.flags.no_input => {
+                    let user = user_of(&user)?;
+                    let password = Secret::asked(&user.value);
+                    return Ok(Some(Credentials { user, password }));
+                }
                 (Some(set), None) => {
                     let error = half(&set, password_name);
                     return Err(error.hint(format!(
-                        "set {password_name} as well; or give `--mnt-user NAME` to be asked for the password"
+                        "set {password_name} as well, or give --password-file FILE; it is asked for only on a terminal, without --no-input"
                     )));
                 }
                 (None, Some(set)) => {

@@ -276,6 +276,28 @@ fn half_a_pair_names_both_halves() {
 }
 
 #[test]
+fn a_user_without_password_is_asked_for_it_on_a_terminal() {
+    let on_terminal = |variables: &[(&'static str, &str)], no_input| {
+        let environment = Environment::from_list(variables.iter().copied()).with_terminal();
+        let flags = Flags {
+            no_input,
+            ..Flags::default()
+        };
+        let rows = Settings::resolve(flags, environment).rows();
+        rows.into_iter().find(|row| row.setting == "password")
+    };
+    for (user, password) in table::MNT_PAIRS {
+        let asked = on_terminal(&[(user, "u")], false).unwrap();
+        assert_eq!(asked.source, "asked for on the terminal");
+        assert_eq!(asked.problem, None);
+        let forbidden = on_terminal(&[(user, "u")], true).unwrap();
+        assert!(forbidden.problem.unwrap().contains(password));
+        let nobody = on_terminal(&[(password, "hunter2")], false).unwrap();
+        assert!(nobody.problem.unwrap().contains(user));
+    }
+}
+
+#[test]
 fn halves_from_two_places_make_no_pair() {
     let mixed = case(&[("ISE_MNT_FQDN", "h"), ("ISE_MNT_USER", "bob")])
         .env_file("ISE_MNT_USER=alice\nISE_MNT_PASS=hunter2\n");
