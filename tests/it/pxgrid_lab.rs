@@ -319,3 +319,21 @@ fn the_doctor_walks_both_paths() {
         "{steps}"
     );
 }
+
+/// What is wrong with the way to the Monitoring node is no reason to look less far at pxGrid.
+#[test]
+fn the_doctor_walks_the_path_to_pxgrid_though_the_password_is_wrong() {
+    let lab = lab();
+    let mut command = lab.netapi();
+    let command = command.env("ISE_MNT_PASS", "wrong");
+    let run = command.args(["ise", "doctor", "--json"]).assert().code(4);
+    let steps = json(&run);
+    let of = |name: &str| {
+        let mut steps = steps.as_array().unwrap().iter();
+        steps.find(|step| step["step"] == name).unwrap()["result"].clone()
+    };
+    assert_eq!(of("mnt version"), "fail");
+    for step in ["secret", "rest", "websocket", "stomp"] {
+        assert_eq!(of(step), "ok", "{steps}");
+    }
+}

@@ -123,11 +123,6 @@ impl<'c> Steps<'c> {
         })
     }
 
-    /// Whether a step failed so far.
-    pub(super) fn failed(&self) -> bool {
-        self.first.is_some()
-    }
-
     /// Prints one.
     pub(super) fn done(&mut self, step: &Step) -> Result<()> {
         if let (Outcome::Fail(error), None) = (&step.outcome, &self.first) {

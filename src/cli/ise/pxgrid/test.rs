@@ -222,14 +222,10 @@ async fn service(
         return Ok(());
     }
     if let Some(node) = providers.first() {
-        let step = match services.secret(&node.node_name, true).await {
-            Ok(_) => Step::ok("secret", format!("given for {}", node.node_name)),
-            Err(error) => Step::fail("secret", error),
-        };
-        steps.done(&step)?;
-    }
-    if steps.failed() {
-        return Ok(());
+        match services.secret(&node.node_name, true).await {
+            Ok(_) => steps.done(&Step::ok("secret", format!("given for {}", node.node_name)))?,
+            Err(error) => return steps.done(&Step::fail("secret", error)),
+        }
     }
     let body = json!({ "macAddress": NOBODY });
     let answer = services
