@@ -107,3 +107,38 @@ fn watch_survives_an_overload_and_ends_at_a_refusal() {
     assert!(stderr(&run).contains("(HTTP 401)"));
     assert_eq!(lab.requests().len(), 1);
 }
+
+/// A misspelt field is found at the start, not hours later by the first change.
+#[test]
+fn watch_refuses_unknown_fields_at_the_start() {
+    let lab = lab();
+    for words in [
+        &["watch", "--fields", "nope"][..],
+        &["watch", "--fields", "mac,sessions.x", "--json"],
+    ] {
+        let run = lab.mnt(words).assert().code(2);
+        assert!(stderr(&run).contains("unknown field"), "{}", stderr(&run));
+        assert!(stderr(&run).contains("CHANGE, MAC"), "{}", stderr(&run));
+    }
+    assert_eq!(lab.requests(), [""; 0]);
+    let fields = "change,session.calling_station_id,session.nope";
+    let mut child = Killed(
+        lab.process(&[
+            "watch",
+            "--interval",
+            "1s",
+            "--limit",
+            "1",
+            "--fields",
+            fields,
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap(),
+    );
+    support::wait_for("the second poll", || lab.requests().len() > 1);
+    said(&lab, &["delete", MAC, "--yes"]);
+    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    let printed: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(printed, [format!("went\t{MAC}\t-")]);
+}

@@ -385,3 +385,35 @@ fn call_prints_the_answer_as_it_came() {
         .success()
         .stdout("");
 }
+
+/// What could only come to nothing is refused before anything is sent.
+#[test]
+fn subscribe_refuses_fields_and_states_that_no_event_can_have() {
+    let deployment = plan().start();
+    let refused = |words: &[&str], what: &str| {
+        let mut all = vec!["subscribe", "--topic", "anc"];
+        all.extend(words);
+        let run = deployment.pxgrid(&all).assert().code(2);
+        assert!(stderr(&run).contains(what), "{}", stderr(&run));
+    };
+    refused(&["--fields", "TIME,nope"], "unknown field 'nope'");
+    refused(&["--fields", "macAddress", "--json"], "unknown field");
+    refused(
+        &["--state", "started"],
+        "none of the topics carries sessions",
+    );
+    refused(
+        &["--topic", "sxp", "--state", "started"],
+        "none of the topics",
+    );
+    assert!(deployment.log().is_empty());
+    for words in [
+        &["--fields", "sequenceNumber,message.sessions,USER", "--json"][..],
+        &["--state", "started", "--topic", "session"],
+        &["--state", "started", "--topic", "com.example:ourTopic"],
+    ] {
+        let mut all = vec!["subscribe", "--topic", "anc", "--dry-run"];
+        all.extend(words);
+        deployment.pxgrid(&all).assert().success();
+    }
+}

@@ -69,7 +69,9 @@ impl Watch {
                 "watch prints as things happen: --sort and --format yaml do not go with it",
             ));
         }
-        let mut output = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?.live();
+        let mut output = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?
+            .live()
+            .settled(&["change", "session"])?;
         let client = context.mnt()?;
         let mut known = poll(&client, &self.filter).await?;
         context.reporter.note(&format!(

@@ -152,6 +152,7 @@ impl Subscribe {
             condition: self.condition.as_deref().map(Filter::compile).transpose()?,
             state: self.state,
         };
+        self.state_has_sessions()?;
         let paper = if self.delivery.callback.is_some() {
             printer::refuse_formats(context)?;
             None
@@ -186,6 +187,18 @@ impl Subscribe {
         }
         .run(sink, signals)
         .await
+    }
+
+    /// `--state` is of sessions: among topics that are known to carry none it would let nothing through.
+    fn state_has_sessions(&self) -> Result<()> {
+        let none = |topic: &TopicName| matches!(topic, TopicName::Known(_, topic) if topic.list != Some("sessions"));
+        if self.state.is_some() && self.topics.iter().all(none) {
+            return Err(Error::usage(
+                "--state is of a session, and none of the topics carries sessions",
+            )
+            .hint("add --topic session, or choose with --where"));
+        }
+        Ok(())
     }
 
     fn options(&self) -> Result<Options> {

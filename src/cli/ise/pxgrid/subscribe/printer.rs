@@ -61,6 +61,18 @@ const COLUMNS: &[Column] = &[
     }),
 ];
 
+/// The members of an event (contract, section 4); what is in its message is its topic's own.
+const ENVELOPE: [&str; 8] = [
+    "type",
+    "event",
+    "sequenceNumber",
+    "topic",
+    "node",
+    "receivedAt",
+    "recovered",
+    "message",
+];
+
 /// Where a message of each topic holds what it is about; what is none of these is about itself.
 const SUBJECTS: [&str; 10] = [
     "sessions",
@@ -139,7 +151,9 @@ impl Paper {
         if plain {
             return Ok(Self::Lines(std::io::stdout()));
         }
-        let renderer = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?.live();
+        let renderer = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?
+            .live()
+            .settled(&ENVELOPE)?;
         Ok(Self::Rendered(Box::new(renderer)))
     }
 
