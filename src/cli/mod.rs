@@ -43,7 +43,7 @@ Who is this, and why was it refused?
 
 Quarantine it, once pxGrid is set up:
   netapi ise pxgrid test
-  netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy quarantine
+  netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy Quarantine
 
 More: netapi help environment | exit-codes | formats | callbacks"
 )]
@@ -104,6 +104,28 @@ mod tests {
     #[test]
     fn the_command_tree_is_sound() {
         super::Cli::command().debug_assert();
+    }
+
+    /// clap would wrap a longer line at the terminal's width, and a wrapped example breaks when it is pasted.
+    #[test]
+    fn examples_fit_a_terminal_of_80_columns() {
+        fn walk(command: &clap::Command, long: &mut Vec<String>) {
+            let text = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            long.extend(
+                text.lines()
+                    .filter(|line| line.chars().count() > 79)
+                    .map(|line| format!("{}: {line}", command.get_name())),
+            );
+            for inner in command.get_subcommands() {
+                walk(inner, long);
+            }
+        }
+        let mut long = Vec::new();
+        walk(&super::Cli::command(), &mut long);
+        assert!(long.is_empty(), "{}", long.join("\n"));
     }
 
     #[test]

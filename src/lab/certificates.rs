@@ -71,7 +71,7 @@ impl Certificates {
     pub fn create(directory: Option<&Path>) -> Result<Self> {
         let (directory, temporary) = if let Some(directory) = directory {
             make_private_directory(directory)?;
-            (directory.to_path_buf(), None)
+            (absolute(directory)?, None)
         } else {
             let temporary = make_temporary_directory()?;
             (temporary.path().to_path_buf(), Some(temporary))
@@ -299,6 +299,16 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
         format!("cannot write {}: {error}", path.display()),
     )
     .hint("choose another place with --dir")
+}
+
+/// Whoever is told the paths need not stand where we do.
+fn absolute(directory: &Path) -> Result<PathBuf> {
+    std::path::absolute(directory).map_err(|error| {
+        Error::new(
+            Kind::Failed,
+            format!("cannot tell where {} is: {error}", directory.display()),
+        )
+    })
 }
 
 fn make_temporary_directory() -> Result<tempfile::TempDir> {

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{json, netapi, process, stderr, stdout};
+use crate::support::{json, netapi, process, stderr, stdout, wait_for};
 
 fn terminate(pid: u32) {
     let status = Command::new("kill")
@@ -125,6 +125,35 @@ fn lab_up_prints_exports_and_nothing_more_and_removes_its_directory() {
         !Path::new(ca).parent().unwrap().exists(),
         "{ca} is still there"
     );
+}
+
+/// The exports come all at once, and hold where another directory is the current one.
+#[test]
+fn the_exports_of_lab_up_are_whole_and_name_files_from_anywhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("lab.env");
+    let mut child = process()
+        .args(["ise", "lab", "up", "--dir", "./lab"])
+        .current_dir(directory.path())
+        .stdout(std::fs::File::create(&file).unwrap())
+        .spawn()
+        .unwrap();
+    let mut exports = String::new();
+    wait_for("the exports", || {
+        exports = std::fs::read_to_string(&file).unwrap();
+        !exports.is_empty()
+    });
+    let run = netapi()
+        .args(["ise", "mnt", "count"])
+        .envs(exports.lines().map(|line| {
+            let (name, value) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
+            (name.to_owned(), value.trim_matches('\'').to_owned())
+        }))
+        .assert();
+    terminate(child.id());
+    child.wait().unwrap();
+    assert_eq!(stdout(&run.success()), "50\n");
+    assert!(exports.contains("export MAC="), "{exports}");
 }
 
 #[test]

@@ -140,5 +140,5 @@ fn watch_refuses_unknown_fields_at_the_start() {
     said(&lab, &["delete", MAC, "--yes"]);
     let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
     let printed: Vec<String> = lines.map(Result::unwrap).collect();
-    assert_eq!(printed, [format!("went\t{MAC}\t-")]);
+    assert_eq!(printed, [format!("went\t{MAC}\t")]);
 }

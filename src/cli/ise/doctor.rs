@@ -19,8 +19,8 @@ Examples:
   netapi ise doctor
   netapi ise doctor --json
 
-An API without a host in the settings is left out. The exit status is that of the
-first step that failed (`netapi help exit-codes`).")]
+An API without a host in the settings is left out. The exit status is that of
+the first step that failed (`netapi help exit-codes`).")]
 pub(crate) struct Doctor {}
 
 impl Doctor {

@@ -19,8 +19,8 @@ Examples:
   netapi ise lab run --sessions 2000000 -- netapi ise mnt sessions --format csv
   netapi ise lab run -- bash
 
-The command finds netapi itself on its PATH, the settings in its environment, and the
-first session's address in $MAC. The exit status is the command's.")]
+The command finds netapi itself on its PATH, the settings in its environment,
+and the first session's address in $MAC. The exit status is the command's.")]
 pub(crate) struct Run {
     #[command(flatten)]
     options: Options,

@@ -16,16 +16,19 @@ use crate::lab::Lab;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  netapi ise lab up --listen-mnt 8443 --listen-pxgrid 8910 --dir ./lab > lab.env &
-  . ./lab.env && netapi ise mnt sessions
-  (sleep 60; echo 'node-down 1'; sleep 30; echo 'node-up 1') | netapi ise lab up
+  rm -f lab.env; netapi ise lab up --dir ./lab > lab.env &
+  until [ -s lab.env ]; do sleep 1; done; . ./lab.env; netapi ise mnt sessions
+  netapi ise lab up --listen-mnt 8443 --listen-pxgrid 8910
+  (sleep 60; echo 'node-down 1'; sleep 30; echo 'node-up 1') | \\
+    netapi ise lab up
 
-Standard output is the export lines and nothing else. Ctrl-C ends the lab.
+Standard output is the export lines, all at once when the lab is up, and
+nothing else. Ctrl-C ends the lab.
 
 Faults come and go by lines on standard input:
-  fault NAME[@N][~SECONDS][:PATHPART]   begins a fault (see `netapi ise lab faults`)
-  clear NAME                            ends it
-  node-down N, node-up N                takes pxGrid node N away, brings it back")]
+  fault NAME[@N][~SECONDS][:PATHPART]  begins a fault (netapi ise lab faults)
+  clear NAME                           ends it
+  node-down N, node-up N               takes pxGrid node N away, brings it back")]
 pub(crate) struct Up {
     #[command(flatten)]
     options: Options,
@@ -39,12 +42,8 @@ impl Up {
             // Before anybody is told that there is something to end.
             let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
             let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-            for (name, value) in lab.environment() {
-                write_out(&format!(
-                    "export {name}='{}'\n",
-                    value.replace('\'', r"'\''")
-                ))?;
-            }
+            // At once: whoever waits for a first line may read them all.
+            write_out(&exports(&lab.environment()))?;
             context.reporter.note("the lab is up; Ctrl-C ends it");
             let mut orders = orders();
             loop {
@@ -61,6 +60,14 @@ impl Up {
         drop(lab);
         Ok(ExitCode::from(status))
     }
+}
+
+fn exports(environment: &[(&'static str, String)]) -> String {
+    let line = |(name, value): &(&str, String)| {
+        let value = value.replace('\'', r"'\''");
+        format!("export {name}='{value}'\n")
+    };
+    environment.iter().map(line).collect()
 }
 
 /// The lines of standard input. Nothing comes when it is a terminal that belongs to somebody else: reading it would stop a lab in the background.

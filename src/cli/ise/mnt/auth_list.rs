@@ -14,12 +14,13 @@ use crate::settings::duration::parse_when;
 #[command(after_help = "\
 Examples:
   netapi ise mnt auth-list --since 15m
-  netapi ise mnt auth-list --since 2026-03-09T08:00:00+01:00 --until 2026-03-09T09:00:00+01:00
+  netapi ise mnt auth-list --since 2026-03-09T08:00:00+01:00 \\
+    --until 2026-03-09T09:00:00+01:00
 
 The node does not say in which time zone it reads the window; like Cisco's own
-client, netapi sends the local time of this machine. On a large deployment keep the
-window short: six hours can be millions of rows, and repeated calls can bring the
-node down for minutes.")]
+client, netapi sends the local time of this machine. On a large deployment keep
+the window short: six hours can be millions of rows, and repeated calls can
+bring the node down for minutes.")]
 pub(crate) struct AuthList {
     /// Beginning of the window: RFC 3339, or a span such as 2h
     #[arg(long, value_name = "T")]

@@ -22,8 +22,8 @@ Examples:
   netapi ise mnt delete --session-id 0A3201000000002A5D2E7781 --yes
   netapi ise mnt delete --all
 
-Only the Monitoring node's record is removed; to take an endpoint off the network
-use `netapi ise mnt coa MAC --type disconnect`."
+Only the Monitoring node's record is removed; to take an endpoint off the
+network use `netapi ise mnt coa MAC --type disconnect`."
 )]
 pub(crate) struct Delete {
     /// The endpoint's MAC address

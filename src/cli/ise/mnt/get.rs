@@ -20,7 +20,8 @@ Examples:
   netapi ise mnt get Session/ActiveCount
   netapi ise mnt get Version --json
 
-Paths that change the network (CoA, Delete) are refused: use `coa` and `delete`.")]
+Paths that change the network (CoA, Delete) are refused: use `coa` and
+`delete`.")]
 pub(crate) struct Get {
     /// Path below /admin/API/mnt/, already percent-encoded
     #[arg(value_name = "PATH")]

@@ -32,8 +32,8 @@ Examples:
   netapi ise mnt sessions --mac C8:5B:76 --json
   netapi ise mnt sessions --format csv > sessions.csv
 
-Rows are printed as they arrive. A list that breaks off ends with an error and a
-non-zero exit status, never as if it were whole.")]
+Rows are printed as they arrive. A list that breaks off ends with an error and
+a non-zero exit status, never as if it were whole.")]
 pub(crate) struct Sessions {
     #[command(flatten)]
     filter: Filter,

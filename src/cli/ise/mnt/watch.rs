@@ -39,8 +39,9 @@ Examples:
   netapi ise mnt watch
   netapi ise mnt watch --interval 30s --nas 10.50.1.10 --json
 
-Each poll reads the whole active list; on a large deployment choose a long interval,
-or use pxGrid. With --json one object a line: {\"change\":\"came\",\"session\":{…}}")]
+Each poll reads the whole active list; on a large deployment choose a long
+interval, or use pxGrid. With --json one object a line:
+{\"change\":\"came\",\"session\":{…}}")]
 pub(crate) struct Watch {
     /// Pause between polls, at least 1s
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = interval)]

@@ -39,8 +39,8 @@ pub(crate) enum Account {
 Example:
   netapi ise pxgrid account show --json
 
-The state is the answer, whatever it is: the exit status is 0 also for an account that
-awaits approval.")]
+The state is the answer, whatever it is: the exit status is 0 also for an
+account that awaits approval.")]
     Show,
 }
 
@@ -48,7 +48,7 @@ awaits approval.")]
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
-  netapi ise pxgrid account create reporter --json | jq -r .password > ~/.pxgrid-password
+  netapi ise pxgrid account create reporter --jq .password > ~/.pxgrid-password
 
 The password is printed once and kept nowhere. ISE must allow password accounts
 (Administration > pxGrid Services > Settings). Then: `netapi ise pxgrid account
@@ -66,7 +66,8 @@ Examples:
   netapi ise pxgrid account activate
   netapi ise pxgrid account activate --wait 10m
 
-An account that still awaits approval at the end ends the command with exit status 8.")]
+An account that still awaits approval at the end ends the command with exit
+status 8.")]
 pub(crate) struct Activate {
     /// How long to wait for the approval; ISE is asked once a minute
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]

@@ -26,15 +26,15 @@ pub(crate) enum Anc {
     #[command(after_help = "Example:\n  netapi ise pxgrid anc policies")]
     Policies,
     /// One policy
-    #[command(after_help = "Example:\n  netapi ise pxgrid anc policy quarantine --json")]
+    #[command(after_help = "Example:\n  netapi ise pxgrid anc policy Quarantine --json")]
     Policy(Named),
     /// Make a policy
     Create(Create),
     /// Delete a policy
     #[command(after_help = "\
 Examples:
-  netapi ise pxgrid anc delete quarantine
-  netapi ise pxgrid anc delete quarantine --dry-run")]
+  netapi ise pxgrid anc delete Quarantine
+  netapi ise pxgrid anc delete Quarantine --dry-run")]
     Delete(Named),
     /// Endpoints that have a policy
     Endpoints(Endpoints),
@@ -88,7 +88,7 @@ impl Action {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  netapi ise pxgrid anc create quarantine --action quarantine
+  netapi ise pxgrid anc create NoAccess --action shut-down
   netapi ise pxgrid anc create bounce --action port-bounce --dry-run")]
 pub(crate) struct Create {
     /// The new policy's name
@@ -132,8 +132,8 @@ pub(crate) struct Endpoint {
 Example:
   netapi ise pxgrid anc status ise-admin-1:42
 
-While the operation runs the state is the answer, with exit status 0; a failed one
-ends with 5.")]
+While the operation runs the state is the answer, with exit status 0; a failed
+one ends with 5.")]
 pub(crate) struct Status {
     /// The operation's id, as apply and clear print it
     #[arg(value_name = "OPERATION-ID")]

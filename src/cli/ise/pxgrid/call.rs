@@ -30,7 +30,8 @@ const PIECE: usize = 64 * 1024;
 #[command(after_help = "\
 Examples:
   netapi ise pxgrid call session getSessions
-  netapi ise pxgrid call com.cisco.ise.config.anc getPolicyByName '{\"name\":\"quarantine\"}'
+  netapi ise pxgrid call com.cisco.ise.config.anc getPolicyByName \\
+    '{\"name\":\"Quarantine\"}'
   netapi ise pxgrid call anc createPolicy - < policy.json
   netapi ise pxgrid call sxp getBindings --jq '.bindings[].ipPrefix'
 

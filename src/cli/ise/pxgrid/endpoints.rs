@@ -14,7 +14,8 @@ Examples:
   netapi ise pxgrid endpoints --limit 20
   netapi ise pxgrid endpoints --since 1h --format jsonl
 
-The list is read to its end, a thousand endpoints a request, unless --limit is given.")]
+The list is read to its end, a thousand endpoints a request, unless --limit is
+given.")]
 pub(crate) struct Endpoints {
     /// Only endpoints that changed since: RFC 3339, or a span such as 2h
     #[arg(long, value_name = "T")]

@@ -39,13 +39,14 @@ const BUSY: Duration = Duration::from_millis(20);
 Examples:
   netapi ise pxgrid publish asset assets.jsonl
   netapi ise pxgrid publish asset --operation delete - < gone.jsonl
-  tail -f events.jsonl | netapi ise pxgrid publish com.example.custom:customTopic
+  tail -f events.jsonl | \\
+    netapi ise pxgrid publish com.example.custom:customTopic
   netapi ise pxgrid publish /topic/com.example.custom --stay < /dev/null
 
-Each JSON object is one message; for asset, an object without opType is taken to be the
-asset itself. ISE subscribes to assets once the service is registered: the first message
-waits for that (--settle). At the end of the input the registration is taken back, with
---stay when you stop the command.")]
+Each JSON object is one message; for asset, an object without opType is taken
+to be the asset itself. ISE subscribes to assets once the service is
+registered: the first message waits for that (--settle). At the end of the
+input the registration is taken back, with --stay when you stop the command.")]
 pub(crate) struct Publish {
     /// asset; SERVICE:PROPERTY for a service of your own; or /topic/SERVICE
     #[arg(value_name = "TOPIC", value_parser = provided)]

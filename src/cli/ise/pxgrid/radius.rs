@@ -23,7 +23,8 @@ Examples:
   netapi ise pxgrid radius failures
   netapi ise pxgrid radius failures --since 4h --json
 
-Without --since ISE answers with the last hour. Its RADIUS suppression hides repeats.")]
+Without --since ISE answers with the last hour. Its RADIUS suppression hides
+repeats.")]
 pub(crate) struct Failures {
     /// Only failures since: RFC 3339, or a span such as 2h
     #[arg(long, value_name = "T")]

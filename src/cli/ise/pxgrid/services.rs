@@ -28,8 +28,8 @@ Examples:
   netapi ise pxgrid services session
   netapi ise pxgrid services com.example.custom --json
 
-Without NAME every service that netapi knows is looked up; a service of somebody
-else's is only found by its name.")]
+Without NAME every service that netapi knows is looked up; a service of
+somebody else's is only found by its name.")]
 pub(crate) struct Services {
     /// One service, by its name or by the short one (session, anc, sxp, …)
     #[arg(value_name = "NAME")]

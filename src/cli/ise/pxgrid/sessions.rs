@@ -21,8 +21,8 @@ Examples:
   netapi ise pxgrid sessions --since 15m --json
   netapi ise pxgrid sessions --filter \"userName=='pat.kim'\"
 
-Rows are printed as they arrive. A list that breaks off ends with an error and a
-non-zero exit status, never as if it were whole.")]
+Rows are printed as they arrive. A list that breaks off ends with an error and
+a non-zero exit status, never as if it were whole.")]
 pub(crate) struct Sessions {
     /// Only sessions that changed since: RFC 3339, or a span such as 2h
     #[arg(long, value_name = "T")]

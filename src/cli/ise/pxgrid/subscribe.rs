@@ -46,13 +46,16 @@ const SHORTEST_SILENCE: Duration = Duration::from_millis(100);
 Examples:
   netapi ise pxgrid subscribe --topic session
   netapi ise pxgrid subscribe --topic session --topic anc --json
-  netapi ise pxgrid subscribe --topic session --state started --callback ./handle-session.sh
-  netapi ise pxgrid subscribe --topic session --callback ./handle.sh --spool /var/spool/netapi -- --dry-run
-  netapi ise pxgrid subscribe --topic radius-failure --where \"failures[?userName=='pat']\" --count 1
+  netapi ise pxgrid subscribe --topic session --state started \\
+    --callback ./handle-session.sh
+  netapi ise pxgrid subscribe --topic session --callback ./handle.sh \\
+    --spool /var/spool/netapi -- --dry-run
+  netapi ise pxgrid subscribe --topic radius-failure --count 1 \\
+    --where \"failures[?userName=='pat']\"
 
 What a callback gets and what becomes of it: netapi help callbacks
-Ctrl-C (or TERM) once: running callbacks finish, the rest stays in the spool. Twice: at once.
-SIGUSR1 says the figures so far.")]
+Ctrl-C (or TERM) once: running callbacks finish, the rest stays in the spool.
+Twice: at once. SIGUSR1 says the figures so far.")]
 pub(crate) struct Subscribe {
     /// What to subscribe to: session, session-all, group, anc, radius-failure, …; SERVICE:PROPERTY; or /topic/…; repeatable
     #[arg(long = "topic", required = true, value_name = "TOPIC", value_parser = topic)]

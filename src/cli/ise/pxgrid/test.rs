@@ -37,7 +37,8 @@ Examples:
   netapi ise pxgrid test
   netapi ise pxgrid test --json
 
-The exit status is that of the first step that failed (`netapi help exit-codes`).")]
+The exit status is that of the first step that failed (`netapi help
+exit-codes`).")]
 pub(crate) struct Test {}
 
 impl Test {

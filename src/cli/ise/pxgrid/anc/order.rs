@@ -50,12 +50,12 @@ struct Patience {
     group = clap::ArgGroup::new("endpoint").required(true).multiple(false),
     after_help = "\
 Examples:
-  netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy quarantine
-  netapi ise pxgrid anc apply --ip 10.50.10.100 --policy quarantine --no-wait
-  netapi ise pxgrid anc apply --mac - --policy quarantine < macs.txt
+  netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy Quarantine
+  netapi ise pxgrid anc apply --ip 10.50.10.100 --policy Quarantine --no-wait
+  netapi ise pxgrid anc apply --mac - --policy Quarantine < macs.txt
 
-An endpoint that has the policy already counts as done. An order is never repeated;
-one that still runs when the waiting is over ends with exit status 8."
+An endpoint that has the policy already counts as done. An order is never
+repeated; one that still runs when the waiting is over ends with exit status 8."
 )]
 pub(crate) struct Apply {
     #[command(flatten)]
@@ -76,8 +76,8 @@ Examples:
   netapi ise pxgrid anc clear --mac C8:5B:76:C6:59:62
   netapi ise pxgrid anc clear --mac - < macs.txt
 
-An endpoint without a policy is an error, in ISE's words. An order is never repeated;
-one that still runs when the waiting is over ends with exit status 8."
+An endpoint without a policy is an error, in ISE's words. An order is never
+repeated; one that still runs when the waiting is over ends with exit status 8."
 )]
 pub(crate) struct Clear {
     #[command(flatten)]
