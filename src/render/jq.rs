@@ -24,6 +24,9 @@ const MOST_BYTES: usize = 1 << 30;
 /// Nesting that the filter may be given; jaq reads recursively.
 const DEEPEST: usize = 128;
 
+/// How much of a filter's complaint is told: it holds the value it failed on, which may be the whole list.
+const MOST_WORDS: usize = 200;
+
 /// What jq has and jaq's library lacks.
 const FORMATS: &str = r#"
 def @csv: [.[] | if isstring then "\"" + (split("\"") | join("\"\"")) + "\"" elif . == null then "" else tostring end] | join(",");
@@ -75,7 +78,7 @@ impl Filter {
         for output in self.0.id.run((context, input)) {
             match output {
                 Ok(value) => each(&value)?,
-                Err(exception) => return stopped(exception),
+                Err(exception) => return stopped(exception).map_err(|error| about(error, json)),
             }
         }
         Ok(Halted(false))
@@ -92,16 +95,29 @@ fn parsed(json: &[u8]) -> std::result::Result<Val, String> {
     })
 }
 
+/// Who wrote the filter for one object after the other has forgotten the array around them.
+fn about(error: Error, json: &[u8]) -> Error {
+    if error.kind() == Kind::Expression && json.starts_with(b"[") {
+        return error
+            .hint("the expression sees one array: begin with '.[] |', or add --format jsonl");
+    }
+    error
+}
+
 /// Whether the filter asked to end.
 struct Halted(bool);
 
 fn stopped(exception: jaq_core::Exn<'_, Val>) -> Result<Halted> {
     let failed = |kind, what: String| Err(Error::new(kind, format!("--jq: {what}")));
     match exception.get_err() {
-        Ok(error) => failed(
-            Kind::Expression,
-            error.to_string().replace(['\n', '\r'], " "),
-        ),
+        Ok(error) => {
+            let said = error.to_string().replace(['\n', '\r'], " ");
+            let mut words: String = said.chars().take(MOST_WORDS).collect();
+            if words.len() < said.len() {
+                words.push('…');
+            }
+            failed(Kind::Expression, words)
+        }
         Err(exception) => match exception.get_halt() {
             Ok(0) => Ok(Halted(true)),
             Ok(status) => failed(
@@ -354,6 +370,12 @@ mod tests {
             run("error(\"x\")", "0").unwrap_err().kind(),
             Kind::Expression
         );
+        let list = format!("[{}1]", r#""é","#.repeat(10_000));
+        let error = run(".a", &list).unwrap_err();
+        assert!(error.message().chars().count() < 220, "{error}");
+        assert!(error.message().ends_with('…'), "{error}");
+        assert!(error.hint_text().unwrap().contains("'.[] |'"));
+        assert_eq!(run(".a", "1").unwrap_err().hint_text(), None);
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(run(".", &deep).unwrap_err().kind(), Kind::Expression);
     }

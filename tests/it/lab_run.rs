@@ -146,7 +146,11 @@ fn the_exports_of_lab_up_are_whole_and_name_files_from_anywhere() {
     let run = netapi()
         .args(["ise", "mnt", "count"])
         .envs(exports.lines().map(|line| {
-            let (name, value) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
+            let (name, value) = line
+                .strip_prefix("export ")
+                .unwrap()
+                .split_once('=')
+                .unwrap();
             (name.to_owned(), value.trim_matches('\'').to_owned())
         }))
         .assert();
