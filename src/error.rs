@@ -148,6 +148,22 @@ impl Error {
         self
     }
 
+    /// Adds what to do about a file that could not be read.
+    #[must_use]
+    pub fn hint_of_file(self, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
+        match error.kind() {
+            NotFound => {
+                self.hint("check the path; a relative one is looked for in the current directory")
+            }
+            PermissionDenied => {
+                self.hint("give this user the right to read it, or name another file")
+            }
+            IsADirectory => self.hint("name a file in that directory"),
+            _ => self,
+        }
+    }
+
     /// Names the host (and port) that the error is about; shown in JSON, and expected to stand in the message as well.
     #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {

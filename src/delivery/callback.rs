@@ -359,9 +359,9 @@ fn variables(event: &Envelope) -> Vec<(&'static str, String)> {
 pub fn check(program: &Path) -> Result<PathBuf> {
     let path = locate(program)?;
     let name = path.display();
-    let metadata = path
-        .metadata()
-        .map_err(|error| Error::usage(format!("cannot run the callback {name}: {error}")))?;
+    let metadata = path.metadata().map_err(|error| {
+        Error::usage(format!("cannot run the callback {name}: {error}")).hint_of_file(&error)
+    })?;
     if !metadata.is_file() {
         return Err(Error::usage(format!("the callback {name} is not a file")));
     }

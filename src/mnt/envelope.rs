@@ -96,6 +96,8 @@ pub fn error(status: u16, envelope: Option<&Envelope>) -> Error {
             .hint("check that host and port are the Monitoring node's, and that its release has this call"),
         400 => Error::new(Kind::Server, with("the server refused the request as malformed"))
             .hint("--trace shows the request; another release may want it otherwise"),
+        405 => Error::new(Kind::Server, with("the server does not take such a request"))
+            .hint("is this the Monitoring node and its port (443)? pxGrid answers on another, 8910"),
         // A 5xx of the gateway: the node behind it is gone or busy (section 3, "MnT overloaded").
         502 | 503 => Error::new(Kind::Overloaded, with("the Monitoring node is overloaded or restarting"))
             .hint("wait some minutes before the next try: repeated lists are what keeps it down"),

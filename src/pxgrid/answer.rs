@@ -39,6 +39,7 @@ pub(super) fn wrong_shape(what: &str, host: &str, found: &str) -> Error {
         Kind::Malformed,
         format!("{host} answered {what} with {found}"),
     )
+    .hint("is this a pxGrid node, and the right port (8910)? `netapi ise pxgrid test` walks the whole path")
     .host(host)
 }
 
@@ -72,10 +73,12 @@ pub(super) fn plain_refusal(what: &str, host: &str, status: u16, body: &[u8]) ->
     .host(host)
     .status(status);
     match status {
+        400 => error.hint("--trace shows the request; another release of ISE may want it otherwise"),
         404 => error.hint("is the pxGrid persona on for this node, and is the port right?"),
         429 | 502 | 503 => {
             error.hint("the node is overloaded or restarting; try again in a minute")
         }
+        500 => error.hint("the node's own log says more: pxgrid-server.log (Operations > Troubleshoot > Download Logs)"),
         _ => error,
     }
 }
@@ -109,6 +112,8 @@ mod tests {
             let error = plain_refusal("getSessions", "ise:8910", status, b"<html>");
             assert_eq!((error.kind(), error.http_status()), (kind, Some(status)));
             assert!(!error.message().contains("html"));
+            let hinted = [400, 404, 500, 502, 503].contains(&status);
+            assert_eq!(error.hint_text().is_some(), hinted, "{status}");
         }
     }
 

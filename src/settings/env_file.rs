@@ -29,11 +29,11 @@ pub(crate) fn read_text(path: &Path, what: &str) -> Result<String> {
     let cannot = |why: &dyn std::fmt::Display| {
         Error::usage(format!("{what}: cannot read {}: {why}", path.display()))
     };
-    let file = std::fs::File::open(path).map_err(|error| cannot(&error))?;
+    let file = std::fs::File::open(path).map_err(|error| cannot(&error).hint_of_file(&error))?;
     let mut text = String::new();
     file.take(LARGEST + 1)
         .read_to_string(&mut text)
-        .map_err(|error| cannot(&error))?;
+        .map_err(|error| cannot(&error).hint_of_file(&error))?;
     if text.len() as u64 > LARGEST {
         return Err(cannot(&"it is larger than 1 MiB"));
     }

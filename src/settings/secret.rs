@@ -93,6 +93,7 @@ impl Secret {
                 self.source.name(),
                 path.display()
             ))
+            .hint_of_file(&error)
         })?;
         if others_can_read(&file) {
             warnings.push(format!(
@@ -106,7 +107,8 @@ impl Secret {
 
     fn line(&self, line: std::io::Result<Zeroizing<Vec<u8>>>, place: &str) -> Result<SecretString> {
         let wrong = |what: &str| Error::usage(format!("{}: {place} {what}", self.source.name()));
-        let line = line.map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+        let line =
+            line.map_err(|error| wrong(&format!("cannot be read: {error}")).hint_of_file(&error))?;
         let text =
             std::str::from_utf8(&line).map_err(|_| wrong("does not begin with a line of UTF-8"))?;
         if text.is_empty() {

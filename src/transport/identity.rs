@@ -145,12 +145,12 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         ))
     };
     let length = std::fs::metadata(path)
-        .map_err(|error| problem(error.to_string()))?
+        .map_err(|error| problem(error.to_string()).hint_of_file(&error))?
         .len();
     if length > MAX_FILE {
         return Err(problem("it is over 1 MiB".to_owned()));
     }
-    std::fs::read(path).map_err(|error| problem(error.to_string()))
+    std::fs::read(path).map_err(|error| problem(error.to_string()).hint_of_file(&error))
 }
 
 /// PKCS#12 is DER that begins with a sequence whose first member is the version, 3 (RFC 7292, section 4).

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::pxgrid_commands::table;
 use crate::pxgrid_node::plan;
-use crate::support::{json, stderr, stdout};
+use crate::support::{json, lab, stderr, stdout};
 
 #[test]
 fn what_only_shows_sends_nothing_at_all() {
@@ -234,4 +234,86 @@ fn the_doctor_walks_to_the_monitoring_node() {
         ]
     );
     command.env("ISE_MNT_PASS", "wrong").assert().code(4);
+}
+
+/// A server-side filter that is none is found here, before anything is sent.
+#[test]
+fn filters_for_the_server_are_checked_before_they_are_sent() {
+    let deployment = plan().start();
+    for words in [&["sessions"][..], &["sxp", "bindings"]] {
+        let mut words = words.to_vec();
+        words.extend(["--filter", "a==="]);
+        let run = deployment.pxgrid(&words).assert().code(2);
+        assert!(
+            stderr(&run).contains("'a===' is not a filter"),
+            "{}",
+            stderr(&run)
+        );
+    }
+    assert!(deployment.log().is_empty());
+}
+
+/// An error says what to do: about an operation, a port, an id, a file.
+#[test]
+fn errors_say_what_to_do() {
+    let lab = lab::lab();
+    let port = lab.variable("ISE_PXGRID_HOST").replace("localhost:", "");
+    let port = port.split(',').next().unwrap();
+    let missing = "/nonexistent/file";
+    for (words, code, hint) in [
+        (
+            &["pxgrid", "call", "anc", "fooBar"][..],
+            5,
+            "is the operation's name right? Those of anc are: getPolicies, ",
+        ),
+        (
+            &["pxgrid", "anc", "status", "nope"],
+            3,
+            "an id is what apply and clear print",
+        ),
+        (
+            &["mnt", "count", "--mnt-port", port],
+            5,
+            "is this the Monitoring node and its port",
+        ),
+        (
+            &["pxgrid", "sessions", "--cert", missing],
+            2,
+            "check the path",
+        ),
+        (
+            &["mnt", "count", "--password-file", missing],
+            2,
+            "check the path",
+        ),
+        (
+            &["mnt", "count", "--password-file", "/"],
+            2,
+            "name a file in that directory",
+        ),
+        (
+            &["mnt", "count", "--env-file", missing],
+            2,
+            "check the path",
+        ),
+        (
+            &[
+                "pxgrid",
+                "subscribe",
+                "--topic",
+                "session",
+                "--callback",
+                missing,
+            ],
+            2,
+            "check the path",
+        ),
+    ] {
+        let run = lab.netapi().arg("ise").args(words).assert().code(code);
+        assert!(
+            stderr(&run).contains(&format!("\nhint: {hint}")),
+            "{words:?}: {}",
+            stderr(&run)
+        );
+    }
 }

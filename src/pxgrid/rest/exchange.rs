@@ -111,8 +111,31 @@ impl<'a> Exchange<'a> {
             }
             409 => answer::plain_refusal(&self.to_string(), host, status, body)
                 .hint("a thing of that name exists already"),
+            404 => answer::plain_refusal(&self.to_string(), host, status, body)
+                .hint(self.unknown()),
             _ => answer::plain_refusal(&self.to_string(), host, status, body),
         }
+    }
+}
+
+impl Exchange<'_> {
+    /// What a 404 may mean: the service was looked up, so it is there.
+    fn unknown(&self) -> String {
+        let Some(service) = catalogue::service(self.service) else {
+            return format!(
+                "is the operation's name right? The documentation of {} lists them",
+                self.service
+            );
+        };
+        if catalogue::operation(self.service, self.operation).is_some() {
+            return "this release of ISE may not have the operation yet".to_owned();
+        }
+        let known: Vec<&str> = service.operations.iter().map(|known| known.name).collect();
+        format!(
+            "is the operation's name right? Those of {} are: {}",
+            service.alias,
+            known.join(", ")
+        )
     }
 }
 

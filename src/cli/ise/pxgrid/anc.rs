@@ -11,12 +11,13 @@ use serde_json::json;
 use super::ask::{Ask, ready};
 use crate::cli::Context;
 use crate::cli::input;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::pxgrid::anc;
 use crate::record::{JsonText, Mac, Record};
 use crate::render::{Shape, column};
 
 const SERVICE: &str = "anc";
+const NO_OPERATION: &str = "an id is what apply and clear print, and ISE keeps it for a while only; `netapi ise pxgrid anc endpoints` lists the endpoints that have a policy";
 const NO_POLICY: &str = "`netapi ise pxgrid anc policies` lists the policies";
 
 /// `netapi ise pxgrid anc …`
@@ -211,7 +212,7 @@ async fn delete(name: &str, context: &Context) -> Result<()> {
         .query(SERVICE, "deletePolicyByName", &body)
         .await
         .map_err(|error| match error.kind() {
-            crate::error::Kind::NotFound => error.hint(NO_POLICY),
+            Kind::NotFound => error.hint(NO_POLICY),
             _ => error,
         })?;
     let record = Record::from_value(json!({ "deleted": name }));
@@ -223,7 +224,12 @@ impl Status {
         let body = json!({ "operationId": self.id });
         let columns = Ask::new(SERVICE, "getOperationStatus", "").columns()?;
         let client = ready(context, SERVICE, "getOperationStatus", &body).await?;
-        let status = anc::status(&client, &self.id).await?;
+        let status = anc::status(&client, &self.id)
+            .await
+            .map_err(|error| match error.kind() {
+                Kind::NotFound => error.hint(NO_OPERATION),
+                _ => error,
+            })?;
         let state = status.state;
         let record = Record::Json(status.json.clone());
         context.print(&[record], columns, Shape::Single, "")?;

@@ -12,6 +12,7 @@ use crate::cli::context::Output;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::{self, Operation};
 use crate::pxgrid::{ServiceClient, rest};
+use crate::record::filter::Filter;
 use crate::record::{Record, RecordSink};
 use crate::render::{Column, Renderer, Shape};
 use crate::transport::Effect;
@@ -51,6 +52,14 @@ impl Ask {
             Some(value) => self.with(member, value),
             None => self,
         }
+    }
+
+    /// Adds the server's filter, where there is one.
+    ///
+    /// Errors: [`Kind::Usage`] for what is no JMESPath expression over one row.
+    pub(super) fn filtered(self, filter: Option<&str>) -> Result<Self> {
+        let _ = filter.map(Filter::compile).transpose()?;
+        Ok(self.with_some("filter", filter))
     }
 
     fn row(&self) -> Result<&'static Operation> {

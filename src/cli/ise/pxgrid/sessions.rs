@@ -69,7 +69,7 @@ impl Sessions {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let ask = Ask::new("session", "getSessions", "no sessions")
             .with_some("startTimestamp", timestamp(self.since.as_deref())?)
-            .with_some("filter", self.filter);
+            .filtered(self.filter.as_deref())?;
         let (state, nas, user) = (self.state, self.nas, self.user);
         ask.list_where(context, move |session| {
             state.is_none_or(|state| is_state(session, state))

@@ -29,7 +29,7 @@ impl Sxp {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let Self::Bindings(Bindings { filter }) = self;
         Ask::new("sxp", "getBindings", "no bindings")
-            .with_some("filter", filter)
+            .filtered(filter.as_deref())?
             .list(context)
             .await
     }

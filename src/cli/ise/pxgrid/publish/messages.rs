@@ -33,8 +33,9 @@ impl Source {
             });
         }
         let name = path.display().to_string();
-        let file = File::open(path)
-            .map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
+        let file = File::open(path).map_err(|error| {
+            Error::usage(format!("cannot read {name}: {error}")).hint_of_file(&error)
+        })?;
         Ok(Self {
             name,
             reader: Box::new(BufReader::new(file)),
