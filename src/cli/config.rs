@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::Context;
-use super::context::{DONE, write_out};
+use super::context::DONE;
 use super::global::Global;
 use crate::error::{Error, Result};
 use crate::record::Record;
@@ -43,7 +43,7 @@ impl Config {
     pub(crate) fn run(self, global: &Global) -> Result<ExitCode> {
         match self {
             Self::Show => show(global)?,
-            Self::Path => write_out(&format!("{}\n", path(global)?.display()))?,
+            Self::Path => show_path(global)?,
             Self::Init => {
                 let path = path(global)?;
                 settings::init(&path)?;
@@ -57,6 +57,13 @@ impl Config {
 
 fn path(global: &Global) -> Result<std::path::PathBuf> {
     Settings::resolve(global.flags(), Environment::capture()).config_path()
+}
+
+fn show_path(global: &Global) -> Result<()> {
+    let context = Context::new(global.clone())?;
+    let path = context.settings.config_path()?.display().to_string();
+    let record = Record::from_value(json!({ "path": path }));
+    context.print(&[record], [column("PATH", "path")], Shape::Bare, "")
 }
 
 fn show(global: &Global) -> Result<()> {

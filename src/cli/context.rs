@@ -269,6 +269,7 @@ impl Context {
         shape: Shape,
         nothing: &str,
     ) -> Result<()> {
+        self.refuse_xml("this one answers with no document")?;
         let mut output = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
         output.begin(u64::try_from(records.len()).ok())?;
         for record in records {
@@ -341,7 +342,7 @@ impl Context {
             return Err(Error::usage(format!(
                 "--format xml is the document as the server sent it; {why}"
             ))
-            .hint("use --format json, or leave the filter out"));
+            .hint("use --format json"));
         }
         Ok(())
     }

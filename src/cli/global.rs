@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use crate::error::{Error, Result};
 use crate::render::Format;
 use crate::settings::Flags;
 
@@ -29,7 +29,7 @@ pub(crate) enum Color {
 )]
 pub(crate) struct Global {
     /// How to print: table (TSV without header on a pipe), tsv, csv, json, jsonl, yaml, or xml as the MnT node sent it
-    #[arg(long, global = true, value_name = "FORMAT", value_parser = parse_format, help_heading = "Output")]
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = formats(), help_heading = "Output")]
     pub format: Option<Format>,
 
     /// Short for --format json
@@ -265,8 +265,9 @@ pub(crate) struct Global {
     pub trace: bool,
 }
 
-fn parse_format(text: &str) -> Result<Format, String> {
-    text.parse().map_err(|error: Error| error.to_string())
+/// clap is to know the names, for its help, its errors and completion.
+fn formats() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
 }
 
 impl Global {

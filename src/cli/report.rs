@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use serde_json::json;
 
 use super::context::environment_allows_color;
@@ -126,16 +127,15 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
         let written = stdout.write_all(text.as_bytes());
         return match written.and_then(|()| stdout.flush()) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => ExitCode::from(crate::error::from_output(&error).kind().exit_status()),
+            Err(error) => {
+                let json = wants_json(args);
+                Reporter { json }.end(&crate::error::from_output(&error))
+            }
         };
     }
     if wants_json(args) && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
         let text = error.render().to_string();
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let message = lines.next().unwrap_or_default();
-        let message = message.strip_prefix("error: ").unwrap_or(message);
-        let hint: Vec<&str> = lines.collect();
-        return Reporter { json: true }.end(&Error::usage(message).hint(hint.join(" ")));
+        return Reporter { json: true }.end(&as_error(&text, args));
     }
     let mut stderr = std::io::stderr();
     let text = styled(error, args, stderr.is_terminal());
@@ -147,6 +147,33 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     // Standard error closed: there is nobody left to tell.
     let _ = write!(stderr, "{text}");
     ExitCode::from(Kind::Usage.exit_status())
+}
+
+/// clap's text as an error: its first paragraph, and its tip, else where help is.
+fn as_error(text: &str, args: &[OsString]) -> Error {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let mut lines = text.lines().map(str::trim);
+    let message: Vec<&str> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    let error = Error::usage(message.join(" "));
+    match lines.find_map(|line| line.strip_prefix("tip: ")) {
+        Some(tip) => error.hint(tip),
+        None => error.hint(format!("see `{} --help`", command_of(args))),
+    }
+}
+
+/// The command that a command line names, as far as it does.
+fn command_of(args: &[OsString]) -> String {
+    let root = super::Cli::command();
+    let mut at = &root;
+    let mut name = at.get_name().to_owned();
+    for word in ours(args).iter().skip(1) {
+        if let Some(inner) = at.find_subcommand(word) {
+            at = inner;
+            name.push(' ');
+            name.push_str(at.get_name());
+        }
+    }
+    name
 }
 
 /// clap's message with the beginning that all our errors have. Only escape sequences may stand before clap's own.

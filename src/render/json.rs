@@ -94,7 +94,7 @@ impl<W: Write + Send> Body for Json<W> {
                 (true, true) => b"\n]\n",
                 (false, true) => b"[]\n",
                 (true, false) => b"\n",
-                (false, false) => b"[\n",
+                (false, false) => b"",
             };
             self.output.buffer.extend_from_slice(close);
         }

@@ -178,8 +178,12 @@ impl<W: Write + Send + 'static> Renderer<W> {
     }
 
     fn end(&mut self, whole: bool) -> Result<u64> {
-        if self.body.is_none() && self.out.is_some() {
-            self.start(None)?;
+        if self.body.is_none() {
+            if whole && self.out.is_some() {
+                self.start(None)?;
+            }
+            // What broke off before anything came leaves nothing, not half of an empty list.
+            self.out = None;
         }
         if let Some(sorter) = self.sorter.take() {
             for record in sorter.finish() {

@@ -160,6 +160,102 @@ fn a_wrong_command_line_is_status_2_and_json_where_json_was_asked_for() {
     assert_eq!(error["error"]["message"], "no MnT host is set");
 }
 
+/// In JSON an error of clap's is one message and one hint, not its whole text on one line.
+#[test]
+fn wrong_command_lines_in_json_have_a_message_and_one_hint() {
+    for (words, message, hint) in [
+        (
+            &["ise", "mnt", "cuont"][..],
+            "unrecognized subcommand 'cuont'",
+            "a similar subcommand exists: 'count'",
+        ),
+        (
+            &["ise", "mnt", "coa"],
+            "the following required arguments were not provided: <MAC|--mac <MAC>>",
+            "see `netapi ise mnt coa --help`",
+        ),
+        (
+            &["ise", "mnt", "session", "--ip", "x"],
+            "invalid value 'x' for '--ip <IP>': 'x' is not an IP address",
+            "see `netapi ise mnt session --help`",
+        ),
+    ] {
+        let run = netapi().args(words).arg("--json").assert().code(2);
+        let error: serde_json::Value = serde_json::from_str(&stderr(&run)).unwrap();
+        assert_eq!(error["error"]["message"], message);
+        assert_eq!(error["error"]["hint"], hint);
+    }
+}
+
+#[test]
+fn a_format_that_is_none_lists_the_formats() {
+    let run = netapi()
+        .args(["config", "show", "--format", "xlm"])
+        .assert()
+        .code(2);
+    let text = stderr(&run);
+    assert!(
+        text.starts_with("netapi: invalid value 'xlm' for '--format <FORMAT>'"),
+        "{text}"
+    );
+    assert!(
+        text.contains("[possible values: table, tsv, csv, json, jsonl, yaml, xml]"),
+        "{text}"
+    );
+    for words in [&["config", "show"][..], &["ise", "lab", "faults"]] {
+        let run = netapi()
+            .args(words)
+            .args(["--format", "xml"])
+            .assert()
+            .code(2);
+        assert_eq!(stdout(&run), "");
+        assert!(
+            stderr(&run).starts_with("netapi: --format xml is"),
+            "{}",
+            stderr(&run)
+        );
+    }
+}
+
+#[test]
+fn the_path_of_the_configuration_in_json_too() {
+    let path = "/etc/ise tools.toml";
+    for (more, wanted) in [
+        (&[][..], format!("{path}\n")),
+        (&["--json"], format!("{{\"path\":\"{path}\"}}\n")),
+    ] {
+        let run = netapi()
+            .args(["--config", path, "config", "path"])
+            .args(more)
+            .assert()
+            .success();
+        assert_eq!(stdout(&run), wanted);
+    }
+}
+
+/// A disk that is full is said, also by what clap prints.
+#[cfg(target_os = "linux")]
+#[test]
+fn help_and_version_on_a_full_disk_say_why_they_failed() {
+    for word in ["--help", "--version"] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let run = crate::support::process()
+            .arg(word)
+            .stdout(full)
+            .output()
+            .unwrap();
+        assert_eq!(run.status.code(), Some(1), "{word}");
+        let text = String::from_utf8(run.stderr).unwrap();
+        assert!(
+            text.starts_with("netapi: cannot write to standard output: "),
+            "{text}"
+        );
+    }
+}
+
 /// On a pipe clap's texts have colour only where it is asked for.
 #[test]
 fn color_of_help_and_usage_errors() {

@@ -154,6 +154,16 @@ fn get_is_the_body_as_it_came_or_decoded() {
         said(&lab, &["get", "Session/ActiveCount", "--jq", ".count"]),
         "50\n"
     );
+    let sent = lab.requests().len();
+    for option in [["--fields", "nope"], ["--sort", "count"], ["--limit", "1"]] {
+        let run = lab.mnt(&["get", "Version"]).args(option).assert().code(2);
+        assert!(
+            stderr(&run).contains("hint: add --json"),
+            "{}",
+            stderr(&run)
+        );
+    }
+    assert_eq!(lab.requests().len(), sent);
     let run = lab.mnt(&["get", "No/Such/Path"]).assert().code(5);
     assert!(stderr(&run).contains("the server does not know this path (HTTP 404)"));
     assert_eq!(paths(&lab).last().unwrap(), "No/Such/Path");

@@ -96,7 +96,7 @@ const BAD_INPUT: &[(&[&str], &str)] = &[
     ),
     (
         &["sessions", "--format", "pdf"],
-        "'pdf' is not an output format",
+        "[possible values: table, tsv, csv, json, jsonl, yaml, xml]",
     ),
     (
         &["sessions", "--jq", ".["],

@@ -111,6 +111,18 @@ fn a_list_that_broke_off_does_not_look_whole() {
 }
 
 #[test]
+fn a_list_that_broke_off_before_its_first_record_leaves_nothing() {
+    for format in Format::ALL {
+        let shared = Shared::default();
+        let mut renderer =
+            Renderer::new(formatted(format), COLUMNS, Shape::List, shared.clone()).unwrap();
+        assert_eq!(renderer.broke_off().unwrap(), 0);
+        assert_eq!(renderer.finish().unwrap(), 0);
+        assert_eq!(shared.text(), "", "{format}");
+    }
+}
+
+#[test]
 fn live_lines_come_at_once_and_lists_by_size() {
     for (format, terminal) in [
         (Format::Jsonl, false),

@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::Args;
 
 use crate::cli::Context;
+use crate::cli::global::Global;
 use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::{self, documents};
 use crate::record::xml;
@@ -32,9 +33,13 @@ impl Get {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let path = mnt::checked(&self.path)?;
-        let client = context.mnt()?;
         let as_it_came = matches!(context.global.chosen_format(), None | Some(Format::Xml));
-        if as_it_came && context.global.jq.is_none() {
+        let as_it_came = as_it_came && context.global.jq.is_none();
+        if as_it_came {
+            for_records_only(&context.global)?;
+        }
+        let client = context.mnt()?;
+        if as_it_came {
             let reader = client.get(&path).await?.into_reader();
             return tokio::task::spawn_blocking(move || copy(reader))
                 .await
@@ -48,6 +53,22 @@ impl Get {
         let (output, outcome) = client.get_records(&path, output).await;
         context.end_list(output, outcome, "no records")?;
         Ok(())
+    }
+}
+
+/// Options that choose among records mean nothing for a document.
+fn for_records_only(global: &Global) -> Result<()> {
+    let used = [
+        ("--fields", !global.fields.is_empty()),
+        ("--sort", global.sort.is_some()),
+        ("--limit", global.limit.is_some()),
+    ];
+    match used.into_iter().find(|(_, used)| *used) {
+        Some((option, _)) => Err(Error::usage(format!(
+            "{option} does not go with the document as it came, which get prints"
+        ))
+        .hint("add --json, which decodes it")),
+        None => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cli::Context;
 use crate::cli::bulk::{Bulk, Jobs};
 use crate::cli::input::{self, EMPTY_LIST, MacOrList};
 use crate::error::{Kind, Result};
-use crate::render::Shape;
+use crate::render::{Format, Shape};
 
 /// Arguments: exactly one selector.
 #[derive(Args, Debug)]
@@ -79,6 +79,9 @@ impl Session {
 async fn by_session_id(id: &str, context: &Context) -> Result<()> {
     let rows = context.mnt()?.sessions_by_id(id).await?;
     match rows.records.as_slice() {
+        _ if context.global.chosen_format() == Some(Format::Xml) => {
+            context.print_raw(&rows.raw, SESSION_DETAIL)
+        }
         [one] => context.print_answer(one, &rows.raw, SESSION_DETAIL),
         many => context.print(many, SESSION_DETAIL, Shape::List, "no sessions"),
     }

@@ -52,6 +52,12 @@ pub(crate) struct Call {
 impl Call {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        if context.global.limit.is_some() {
+            return Err(Error::usage(
+                "--limit does not go with the whole answer, which call prints",
+            )
+            .hint("cut it with --jq, such as --jq '.sessions[:10]'"));
+        }
         let body = request(&self.request)?;
         let client = ready(context, &self.service, &self.operation, &body).await?;
         let global = &context.global;
