@@ -141,19 +141,19 @@ pub(crate) fn matches_name(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Asks a question on a terminal; elsewhere, or with `--no-input`, `--yes` is the only way.
-pub(crate) fn confirm(question: &str, yes: bool, no_input: bool) -> Result<()> {
+/// Asks on a terminal whether to delete `what`; elsewhere, or with `--no-input`, `--yes` is the only way.
+pub(crate) fn confirm_deletion(what: &str, yes: bool, no_input: bool) -> Result<()> {
     if yes {
         return Ok(());
     }
     if no_input || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(
-            Error::usage(format!("{question} needs --yes where nobody can be asked"))
-                .hint("add --yes if that is what you want"),
-        );
+        return Err(Error::usage(format!(
+            "deleting {what} needs --yes where nobody can be asked"
+        ))
+        .hint("add --yes if that is what you want"));
     }
     let mut stderr = std::io::stderr();
-    let asked = write!(stderr, "{question} Type 'yes' to go on: ").and_then(|()| stderr.flush());
+    let asked = write!(stderr, "{}", question(what)).and_then(|()| stderr.flush());
     let mut answer = String::new();
     if asked.is_ok() && std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes" {
         return Ok(());
@@ -163,9 +163,21 @@ pub(crate) fn confirm(question: &str, yes: bool, no_input: bool) -> Result<()> {
     ))
 }
 
+fn question(what: &str) -> String {
+    format!("Delete {what}? Type 'yes' to go on: ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_question_reads_as_one() {
+        assert_eq!(
+            question("the session record of C8:5B:76:C6:59:62"),
+            "Delete the session record of C8:5B:76:C6:59:62? Type 'yes' to go on: "
+        );
+    }
 
     #[test]
     fn lists_pass_over_blank_lines_and_comments_and_name_the_line() {

@@ -31,6 +31,7 @@ mod pxgrid_handshake;
 mod pxgrid_lab;
 mod pxgrid_node;
 mod pxgrid_safety;
+mod readme;
 mod safety;
 mod settings;
 mod subscribe_callbacks;

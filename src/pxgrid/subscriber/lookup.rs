@@ -1,5 +1,7 @@
 //! From the topics that the user named to their paths and the nodes that carry them (reference pxgrid-api, sections 1 and 4).
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::{PUBSUB_SERVICE, TopicName, WS_URL};
 use crate::pxgrid::control::ServiceNode;
@@ -92,7 +94,8 @@ pub(crate) async fn carriers(services: &ServiceClient, pubsub: &str) -> Result<V
 fn announced(nodes: &[ServiceNode], service: &str, property: &str) -> Result<(String, String)> {
     let node = nodes.iter().find(|node| node.property(property).is_some());
     let Some((node, path)) = node.and_then(|node| Some((node, node.property(property)?))) else {
-        let topics: Vec<&str> = nodes
+        // Each node announces them again.
+        let topics: BTreeSet<&str> = nodes
             .iter()
             .flat_map(|node| &node.properties)
             .filter(|(_, value)| value.starts_with("/topic/"))
@@ -105,7 +108,7 @@ fn announced(nodes: &[ServiceNode], service: &str, property: &str) -> Result<(St
         .hint(if topics.is_empty() {
             "this release of ISE may be too old for it; `netapi ise pxgrid services NAME` shows what there is".to_owned()
         } else {
-            format!("it announces {}; this release of ISE may be too old for the other", topics.join(", "))
+            format!("it announces {}; this release of ISE may be too old for the other", topics.into_iter().collect::<Vec<_>>().join(", "))
         }));
     };
     let pubsub = node.property(PUBSUB_SERVICE).unwrap_or(ISE_PUBSUB);
@@ -134,5 +137,8 @@ mod tests {
         let error = announced(&nodes, "com.example", "otherTopic").unwrap_err();
         assert_eq!(error.kind(), Kind::NotFound);
         assert!(error.hint_text().unwrap().contains("customTopic"));
+        let [node] = nodes;
+        let error = announced(&[node.clone(), node], "com.example", "otherTopic").unwrap_err();
+        assert_eq!(error.hint_text().unwrap().matches("customTopic").count(), 1);
     }
 }

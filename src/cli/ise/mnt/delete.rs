@@ -66,11 +66,7 @@ impl Delete {
             .hint("leave out --read-only, or unset NETAPI_READ_ONLY"));
         }
         if !context.global.shows_only() {
-            input::confirm(
-                &format!("deleting {what}"),
-                self.yes,
-                context.global.no_input,
-            )?;
+            input::confirm_deletion(&what, self.yes, context.global.no_input)?;
         }
         let answer = client.delete(client.requests().delete(&target)?).await?;
         if context.global.chosen_format() == Some(Format::Xml) {

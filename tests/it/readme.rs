@@ -1,0 +1,143 @@
+//! What the README shows is what comes, but for ports, times and the terminal's layout.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::lab::{TestLab, lab};
+
+const README: &str = include_str!("../../README.md");
+
+/// What the README shows below this command.
+fn shown(command: &str) -> Vec<&'static str> {
+    let after = README
+        .split_once(&format!("\n$ {command}\n"))
+        .unwrap_or_else(|| panic!("the README does not show {command}"));
+    let lines = after.1.lines();
+    lines
+        .take_while(|line| !line.starts_with("$ ") && !line.starts_with("```"))
+        .collect()
+}
+
+/// What really comes.
+fn comes(lab: &TestLab, command: &str) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_netapi"));
+    let path = format!(
+        "{}:{}",
+        program.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let run = Command::new("/bin/sh")
+        .args(["-c", command])
+        .envs(
+            [
+                "ISE_MNT_FQDN",
+                "ISE_MNT_PORT",
+                "ISE_MNT_USER",
+                "ISE_MNT_PASS",
+            ]
+            .map(|name| (name, lab.variable(name))),
+        )
+        .envs(
+            [
+                "ISE_CA_CERT",
+                "ISE_PXGRID_HOST",
+                "PXGRID_CERT",
+                "PXGRID_KEY",
+            ]
+            .map(|name| (name, lab.variable(name))),
+        )
+        .env("PATH", path)
+        .env("HOME", "/nonexistent")
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{command}: {run:?}");
+    String::from_utf8(run.stdout).unwrap()
+}
+
+/// Without the white space of layouts.
+fn bare(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+#[test]
+fn records_and_answers() {
+    let lab = lab();
+    for (command, header) in [
+        (
+            "netapi ise mnt sessions --jq 'group_by(.server)[] | {server: .[0].server, n: length}' --json",
+            0,
+        ),
+        (
+            "netapi ise mnt sessions --fields calling_station_id,user_name --sort user --limit 2",
+            1,
+        ),
+        ("netapi ise mnt coa C8:5B:76:C6:59:62", 0),
+        (
+            "netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy Quarantine",
+            0,
+        ),
+        (
+            "netapi ise mnt session C8:5B:76:C6:59:62 --fields cts_security_group,selected_azn_profiles",
+            0,
+        ),
+        ("netapi ise pxgrid anc clear --mac C8:5B:76:C6:59:62", 0),
+    ] {
+        let rows = &shown(command)[header..];
+        assert_eq!(
+            bare(&rows.concat()),
+            bare(&comes(&lab, command)),
+            "{command}"
+        );
+    }
+}
+
+/// Addresses and servers of each row; names and ports are shortened on a terminal.
+#[test]
+fn sessions_with_their_details() {
+    let command = "netapi ise mnt sessions --nas 10.50.1.10 --detail";
+    let chosen = |line: &str, cells: Vec<&str>| {
+        let cell = |at: usize| match cells.get(at) {
+            Some(&"-") | None => String::new(),
+            Some(text) => (*text).to_owned(),
+        };
+        assert!(cells.len() > 4, "{line}");
+        [0, 1, 3, 4, 6].map(cell)
+    };
+    let shown: Vec<_> = shown(command)
+        .into_iter()
+        .skip(1)
+        .map(|line| chosen(line, line.split_whitespace().collect()))
+        .collect();
+    let text = comes(&lab(), command);
+    let come: Vec<_> = text
+        .lines()
+        .map(|line| chosen(line, line.split('\t').collect()))
+        .collect();
+    assert_eq!(shown, come);
+}
+
+#[test]
+fn an_explanation() {
+    let command = "netapi ise mnt explain 00:00:5E:00:53:F0";
+    let without_times = |text: &str| {
+        let kept = text.lines().filter(|line| !line.starts_with("  when"));
+        let kept = kept.take_while(|line| *line != "last attempts");
+        bare(&kept.collect::<Vec<_>>().join("\n"))
+    };
+    let text = comes(&lab(), command);
+    assert_eq!(
+        without_times(&shown(command).join("\n")),
+        without_times(&text)
+    );
+    assert!(text.contains("last attempts\n  fail  10 times"), "{text}");
+}
+
+#[test]
+fn the_walk_of_pxgrid_test() {
+    let steps: Vec<String> = shown("netapi ise pxgrid test")
+        .iter()
+        .map(|line| format!("{}\t{}\n", line[6..17].trim(), line[..4].trim()))
+        .collect();
+    let come = comes(&lab(), "netapi ise pxgrid test --fields STEP,RESULT");
+    assert_eq!(steps.concat(), come);
+}
