@@ -201,8 +201,15 @@ impl Bulk {
             None => {}
         }
         for record in &item.records {
-            if output.record(record)?.is_break() && !self.whole_list {
-                return Ok(true);
+            match output.record(record) {
+                Ok(flow) if flow.is_break() && !self.whole_list => return Ok(true),
+                Ok(_) => {}
+                // It was carried out; `--jq` may do for the next one.
+                Err(error) if self.whole_list && error.kind() == Kind::Expression => {
+                    tally.failed += 1;
+                    report(&error);
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(false)

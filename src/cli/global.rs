@@ -28,7 +28,7 @@ pub(crate) enum Color {
     reason = "each is a switch of its own on the command line"
 )]
 pub(crate) struct Global {
-    /// How to print: table (TSV without header on a pipe), tsv, csv, json, jsonl, yaml, or xml as the MnT node sent it
+    /// How to print; table is TSV without header on a pipe, xml the document as the MnT node sent it
     #[arg(long, global = true, value_name = "FORMAT", value_parser = formats(), help_heading = "Output")]
     pub format: Option<Format>,
 

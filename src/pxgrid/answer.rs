@@ -137,10 +137,9 @@ mod tests {
         assert!(parse_object(b"{\"new\":[1]}", "x", "h").is_ok());
         assert!(parse_object(b"", "x", "h").is_ok());
         for body in [b"[]".as_slice(), b"<html>", b"{\"a\":", b"\xff"] {
-            assert_eq!(
-                parse_object(body, "x", "h").unwrap_err().kind(),
-                Kind::Malformed
-            );
+            let error = parse_object(body, "x", "h").unwrap_err();
+            assert_eq!(error.kind(), Kind::Malformed);
+            assert!(error.hint_text().unwrap().contains("8910"), "{error}");
         }
     }
 }

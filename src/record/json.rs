@@ -92,7 +92,7 @@ impl JsonText {
         &self.text
     }
 
-    /// The parsed value, see [`read`]. What was found well formed can be read, so the `null` is for nobody to see.
+    /// The parsed value, see `read`. What was found well formed can be read, so the `null` is for nobody to see.
     pub fn value(&self) -> &Value {
         self.parsed
             .get_or_init(|| read(&self.text).unwrap_or(Value::Null))

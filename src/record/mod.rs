@@ -19,7 +19,9 @@ pub mod xml;
 pub(crate) use fields::write_json_string;
 pub use fields::{Fields, Value};
 pub use json::JsonText;
-pub(crate) use json::{read as read_json, without_halves};
+pub(crate) use json::read as read_json;
+#[cfg(feature = "jq")]
+pub(crate) use json::without_halves;
 pub use mac::Mac;
 
 use std::borrow::Cow;
