@@ -60,7 +60,7 @@ pub(crate) struct Subscribe {
     /// What to subscribe to: session, session-all, group, anc, radius-failure, …; SERVICE:PROPERTY; or /topic/…; repeatable
     #[arg(long = "topic", required = true, value_name = "TOPIC", value_parser = topic)]
     topics: Vec<TopicName>,
-    /// A JMESPath condition on one session or message, applied by the server (ISE 3.4)
+    /// A JMESPath condition on one session or message, applied by the server (ISE 3.4); a lost message looks like a filtered one then
     #[arg(long, value_name = "JMESPATH")]
     filter: Option<String>,
     /// The same, applied here
