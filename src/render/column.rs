@@ -43,6 +43,8 @@ pub enum CellKind {
     Verdict,
     /// Addresses, often several: on a terminal the first, and how many more (`10.50.10.101 +2`).
     Addresses,
+    /// What happened: on a terminal `created` for `sessionCreated`, so that a narrow column shows what tells them apart.
+    Event,
     /// A switch port: on a terminal `Gi1/0/5` for `GigabitEthernet1/0/5`, as switches print it.
     Port,
 }

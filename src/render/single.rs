@@ -129,9 +129,11 @@ impl<W: Write + Send> Body for OnTerminal<W> {
                 CellKind::Verdict => {
                     paint::verdict(&terminal_safe(&line.value), color).into_owned()
                 }
-                CellKind::Text | CellKind::Number | CellKind::Port | CellKind::Addresses => {
-                    terminal_safe(&line.value).into_owned()
-                }
+                CellKind::Text
+                | CellKind::Number
+                | CellKind::Event
+                | CellKind::Port
+                | CellKind::Addresses => terminal_safe(&line.value).into_owned(),
             };
             let pad = widest.unwrap_or(0).saturating_sub(line.name.width()) + GAP;
             out.extend_from_slice(paint::bold(&line.name, color).as_bytes());

@@ -110,6 +110,9 @@ impl<W: Write> Table<W> {
             Some(text) if column.kind == CellKind::Addresses => {
                 terminal_safe(&first_of_many(&text)).into_owned()
             }
+            Some(text) if column.kind == CellKind::Event => {
+                terminal_safe(&event_word(&text)).into_owned()
+            }
             Some(text) if column.kind == CellKind::Port => {
                 terminal_safe(&port::short(&text)).into_owned()
             }
@@ -238,11 +241,22 @@ fn first_of_many(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// What happened, without what it happened to.
+fn event_word(text: &str) -> Cow<'_, str> {
+    let rest = text.strip_prefix("session").unwrap_or_default();
+    if rest.starts_with(|c: char| c.is_ascii_uppercase()) {
+        Cow::Owned(rest.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 /// What a column of a live table wants whatever its first row holds: the rows that fix the widths of others are still to come.
 fn room_to_come(kind: CellKind) -> usize {
     match kind {
         CellKind::Addresses => "255.255.255.255".len(),
         CellKind::Text => "recovered".len(),
+        CellKind::Event => "created".len(),
         CellKind::Time | CellKind::Number | CellKind::Verdict | CellKind::Port => 0,
     }
 }
@@ -274,6 +288,19 @@ mod tests {
     use super::super::column::{self, column};
     use super::super::tests::{Shared, style};
     use super::*;
+
+    #[test]
+    fn what_happened_is_told_apart_in_few_letters() {
+        for (event, shown) in [
+            ("sessionCreated", "created"),
+            ("sessionDeleted", "deleted"),
+            ("sessions", "sessions"),
+            ("session", "session"),
+            ("UPDATE", "UPDATE"),
+        ] {
+            assert_eq!(event_word(event), shown);
+        }
+    }
 
     #[test]
     fn a_slow_list_shows_rows_before_its_end() {

@@ -49,14 +49,14 @@ pub fn show(text: &str, style: &Style) -> String {
     }
 }
 
-/// Local and relative for a table's cell: of today the time of day, of other days date and minutes. Without `now` not relative.
+/// Local and relative for a table's cell: of today the time of day, of other days date and minutes. Without `now` day and time of day, for what comes as it happens.
 pub(super) fn brief(text: &str, now: Option<Timestamp>, zone: &TimeZone) -> String {
     let Some(time) = parse(text) else {
         return terminal_safe(text).into_owned();
     };
     let local = time.to_zoned(zone.clone());
     match now {
-        None => local.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        None => local.strftime("%m-%d %H:%M:%S").to_string(),
         Some(now) if now.to_zoned(zone.clone()).date() == local.date() => {
             format!("{} ({})", local.strftime("%H:%M:%S"), relative(time, now))
         }

@@ -24,7 +24,7 @@ use crate::render::{CellKind, Column, Format, Renderer, Shape, column, with};
 
 const COLUMNS: &[Column] = &[
     column("TIME", "receivedAt").kind(CellKind::Time),
-    column("EVENT", "event"),
+    column("EVENT", "event").kind(CellKind::Event),
     with("MAC", |record| {
         first(
             record,
