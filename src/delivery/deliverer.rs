@@ -80,6 +80,8 @@ pub struct Ending {
     pub left: u64,
     /// The spool's directory, which keeps them; `None`: the spool was temporary and they are gone.
     pub spool: Option<PathBuf>,
+    /// Why delivery ended by itself, where that is an error.
+    pub failure: Option<Error>,
 }
 
 impl fmt::Display for Ending {
@@ -166,13 +168,11 @@ impl Deliverer {
     }
 
     /// Takes the events of one received frame, and the marks that go with it. When it returns they are in the spool, all of
-    /// them or (with an error) none; after an error the caller stops taking events.
-    pub async fn offer_batch(&self, batch: Vec<Envelope>, marks: Vec<Mark>) -> Result<()> {
+    /// them or (with an error) none; after an error the caller stops taking events. False when delivery has ended, so that nothing was
+    /// taken; [`finish`](Self::finish) says why it has.
+    pub async fn offer_batch(&self, batch: Vec<Envelope>, marks: Vec<Mark>) -> Result<bool> {
         if *self.over.borrow() {
-            return Err(Error::new(
-                Kind::Failed,
-                "delivery has ended and takes no more events",
-            ));
+            return Ok(false);
         }
         let spool = Arc::clone(&self.spool);
         let counters = Arc::clone(&self.counters);
@@ -188,7 +188,7 @@ impl Deliverer {
                 *tail = next.max(*tail);
                 more
             });
-            Ok(())
+            Ok(true)
         });
         offered
             .await
@@ -211,7 +211,7 @@ impl Deliverer {
         let _gone = over.wait_for(|over| *over).await;
     }
 
-    /// Waits for the end, closes the spool, and says what was left, or why delivery failed. Not to be called before
+    /// Waits for the end, closes the spool, and says what was left, and why delivery failed. Not to be called before
     /// [`stop`](Self::stop); use [`over`](Self::over) to stay able to say it again.
     pub async fn finish(self) -> Result<Ending> {
         self.over().await;
@@ -226,15 +226,20 @@ impl Deliverer {
                 // An offer that was given up half way is still writing.
                 None => Err(Error::new(Kind::Failed, "the spool is still being written")),
             };
-            match result {
-                // Whoever reads what is printed has had enough; what is left says so.
-                Err(error) if error.kind() == Kind::ClosedPipe => {}
-                other => other?,
+            // Whoever reads what is printed has had enough; what is left says so.
+            let failure = result
+                .err()
+                .filter(|error| error.kind() != Kind::ClosedPipe);
+            match (left, failure) {
+                (Ok(left), failure) => Ok(Ending {
+                    left,
+                    spool: dir,
+                    failure,
+                }),
+                // What broke off first is the reason for the other.
+                (Err(_), Some(failure)) => Err(failure),
+                (Err(error), None) => Err(error),
             }
-            Ok(Ending {
-                left: left?,
-                spool: dir,
-            })
         });
         closing
             .await

@@ -35,6 +35,7 @@ mod readme;
 mod safety;
 mod settings;
 mod subscribe_callbacks;
+mod subscribe_ends;
 mod subscribe_events;
 mod subscribe_faults;
 mod subscribe_publish;

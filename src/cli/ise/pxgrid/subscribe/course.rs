@@ -40,7 +40,10 @@ struct Outcome {
     signalled: Option<u8>,
     /// It was the second one.
     at_once: bool,
+    /// Why the subscriber ended, where that is an error.
     failure: Option<Error>,
+    /// Why events could not be taken; no more were offered then.
+    untaken: Option<Error>,
 }
 
 impl Course {
@@ -48,8 +51,8 @@ impl Course {
     pub(super) async fn run(mut self, sink: Sink, mut signals: Signals) -> Result<ExitCode> {
         let mut outcome = self.follow(&sink, &mut signals).await;
         if !outcome.at_once {
-            let stop = match (outcome.signalled, &outcome.failure) {
-                (None, None) => Stop::Drained,
+            let stop = match (outcome.signalled, &outcome.failure, &outcome.untaken) {
+                (None, None, None) => Stop::Drained,
                 _ => Stop::Finish,
             };
             sink.stop(stop);
@@ -64,25 +67,31 @@ impl Course {
         }
         self.say_figures(&sink);
         let counters = std::sync::Arc::clone(sink.counters());
-        let finished = sink.finish().await;
+        let (word, finished) = sink.finish().await;
         if !outcome.at_once {
             self.subscriber.close().await;
         }
-        if let Ok(Some(word)) = &finished {
-            self.reporter.step(word);
+        if let Some(word) = word {
+            self.reporter.step(&word);
         }
+        // After a failed write the spool refuses everything: what failed first is the reason.
+        let undelivered = outcome.untaken.or(finished.err());
         if let Some(code) = outcome.signalled {
-            if let Err(error) = &finished
-                && !error.kind().is_quiet()
-            {
+            if let Some(error) = &undelivered {
                 self.reporter.error(error);
             }
             return Ok(ExitCode::from(code));
         }
-        if let Some(error) = outcome.failure {
-            return Err(error);
+        match (undelivered, outcome.failure) {
+            (Some(error), other) => {
+                if let Some(other) = &other {
+                    self.reporter.error(other);
+                }
+                return Err(error);
+            }
+            (None, Some(error)) => return Err(error),
+            (None, None) => {}
         }
-        finished?;
         match counters.snapshot().failed {
             0 => Ok(DONE),
             1 => Err(Error::new(
@@ -112,7 +121,7 @@ impl Course {
                     }
                     let (events, marks) = self.wanted(update);
                     let news = sink.is_durable() && marks != kept && !marks.is_empty();
-                    if !events.is_empty() || news {
+                    if outcome.untaken.is_none() && (!events.is_empty() || news) {
                         kept.clone_from(&marks);
                         taking = Some(Box::pin(sink.take(events, marks)));
                     }
@@ -120,7 +129,7 @@ impl Course {
                 taken = taken(&mut taking) => {
                     taking = None;
                     if let Err(error) = taken {
-                        outcome.failure.get_or_insert(error);
+                        outcome.untaken = Some(error);
                         self.subscriber.stop();
                     }
                 }

@@ -109,7 +109,8 @@ impl Sink {
         Ok(kept.into_iter().filter_map(from_spool).collect())
     }
 
-    /// Takes events, and the marks that hold once they are safe. Waits for the disk, or for a reader that does not keep up.
+    /// Takes events, and the marks that hold once they are safe. Waits for the disk, or for a reader that does not keep up. When it is
+    /// [`over`](Self::over) it takes nothing, and [`finish`](Self::finish) says why.
     pub(super) async fn take(&self, events: Vec<Event>, marks: Vec<Mark>) -> Result<()> {
         match &self.way {
             Way::Print(printer) => {
@@ -125,7 +126,7 @@ impl Sink {
             Way::Deliver(deliverer) => {
                 let events = events.into_iter().map(envelope).collect();
                 let marks = marks.into_iter().map(to_spool).collect();
-                deliverer.offer_batch(events, marks).await
+                deliverer.offer_batch(events, marks).await.map(|_taken| ())
             }
         }
     }
@@ -156,19 +157,29 @@ impl Sink {
         }
     }
 
-    /// How it ended, and a word about what was left. To be called when it is [`over`](Self::over).
-    pub(super) async fn finish(self) -> Result<Option<String>> {
-        let ending = match self.way {
+    /// A word about what was left, and how it ended. To be called when it is [`over`](Self::over).
+    pub(super) async fn finish(self) -> (Option<String>, Result<()>) {
+        let ended = match self.way {
             Way::Print(printer) => match printer.finish() {
-                Ok(left) => Ending { left, spool: None },
+                Ok(left) => Ok(Ending {
+                    left,
+                    spool: None,
+                    failure: None,
+                }),
                 Err(error) if error.kind() == Kind::ClosedPipe => {
-                    return Ok(unread(&self.counters.snapshot()));
+                    return (unread(&self.counters.snapshot()), Ok(()));
                 }
-                Err(error) => return Err(error),
+                Err(error) => Err(error),
             },
-            Way::Deliver(deliverer) => deliverer.finish().await?,
+            Way::Deliver(deliverer) => deliverer.finish().await,
         };
-        Ok((ending.left > 0).then(|| ending.to_string()))
+        match ended {
+            Ok(ending) => {
+                let word = (ending.left > 0).then(|| ending.to_string());
+                (word, ending.failure.map_or(Ok(()), Err))
+            }
+            Err(error) => (None, Err(error)),
+        }
     }
 }
 
