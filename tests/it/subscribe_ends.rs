@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
+use netapi::delivery::spool::Spool;
 use netapi::lab::LabOptions;
 
 use crate::support::callback::script;
 use crate::support::lab::{self, TestLab};
+use crate::support::sessions::{publish, session};
 
 /// So many current sessions that delivery ends while there is more to come.
 fn crowd() -> TestLab {
@@ -90,4 +92,31 @@ fn what_ended_delivery_is_the_error_not_that_it_takes_no_more() {
             .any(|line| line.contains("undelivered events in the spool")),
         "{err:?}"
     );
+}
+
+#[test]
+fn what_a_count_left_out_is_no_event_that_the_next_run_takes_as_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("spool");
+    let lab = lab::lab();
+    let running = lab.start(&[
+        "subscribe",
+        "--topic",
+        "session",
+        "--count",
+        "2",
+        "--json",
+        "--spool",
+        spool.to_str().unwrap(),
+    ]);
+    running.says("subscribed");
+    publish(&lab, &[session("00:00:5E:00:53:01", "pat", "STARTED")]);
+    running.prints(1);
+    let more = |number| session(&format!("00:00:5E:00:53:0{number}"), "kim", "STARTED");
+    publish(&lab, &[more(2), more(3), more(4)]);
+    let (code, out, err) = running.end();
+    assert_eq!((code, out.len()), (0, 2), "{err:?}");
+    let marks = Spool::open(&spool).unwrap().marks().unwrap();
+    let sequences: Vec<_> = marks.iter().map(|mark| mark.sequence).collect();
+    assert_eq!(sequences, [Some(0)]);
 }

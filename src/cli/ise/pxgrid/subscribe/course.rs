@@ -42,6 +42,8 @@ struct Outcome {
     at_once: bool,
     /// Why the subscriber ended, where that is an error.
     failure: Option<Error>,
+    /// A part of what came was left out: this mark and the later ones stand for more than was taken, and the next run is to fetch it.
+    cut: bool,
     /// Why events could not be taken; no more were offered then.
     untaken: Option<Error>,
 }
@@ -119,7 +121,7 @@ impl Course {
                         ended = true;
                         outcome.failure = outcome.failure.or(end.clone().err());
                     }
-                    let (events, marks) = self.wanted(update);
+                    let (events, marks) = self.wanted(update, &mut outcome);
                     let news = sink.is_durable() && marks != kept && !marks.is_empty();
                     if outcome.untaken.is_none() && (!events.is_empty() || news) {
                         kept.clone_from(&marks);
@@ -180,7 +182,7 @@ impl Course {
     }
 
     /// Says what there is to say, and gives the events that are wanted with the marks that hold then.
-    fn wanted(&mut self, update: Update) -> (Vec<Event>, Vec<Mark>) {
+    fn wanted(&mut self, update: Update, outcome: &mut Outcome) -> (Vec<Event>, Vec<Mark>) {
         for notice in &update.notices {
             self.reporter.step(&notice.to_string());
         }
@@ -194,14 +196,16 @@ impl Course {
             let most = usize::try_from(*left).unwrap_or(usize::MAX);
             if events.len() > most {
                 events.truncate(most);
-                // Of what these marks stand for a part was left out; the next run is to fetch it.
-                marks.clear();
+                outcome.cut = true;
             }
             let before = *left;
             *left = before.saturating_sub(events.len() as u64);
             if *left == 0 && before > 0 {
                 self.subscriber.stop();
             }
+        }
+        if outcome.cut {
+            marks.clear();
         }
         (events, marks)
     }
