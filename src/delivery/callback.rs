@@ -44,7 +44,7 @@ const REAP: Duration = Duration::from_secs(5);
 /// How a run, or an attempt to deliver, ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Exit status 0; for a long-lived child: the event was written and flushed.
+    /// Exit status 0; for a long-lived child: it has read the event.
     Success,
     /// Another exit status.
     Exit(i32),

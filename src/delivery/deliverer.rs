@@ -13,7 +13,7 @@ use super::callback::Callback;
 use super::counters::Counters;
 use super::dead_letters::{self, DeadLetters};
 use super::desk::Desk;
-use super::keep_running::{KeepRunning, Pauses};
+use super::keep_running::{self, KeepRunning, Pauses};
 use super::order::{Order, Rules};
 use super::spool::{Mark, Spool};
 use super::starters::Starters;
@@ -50,7 +50,7 @@ pub struct Options {
 pub enum Sink {
     /// One process an event.
     Callback(Callback),
-    /// One long-lived process (`--keep-running`); one event after the other.
+    /// One long-lived process (`--keep-running`); having read an event is having delivered it.
     KeepRunning(Callback),
     /// A function that prints (`--spool` without a callback): having printed is having delivered. [`Kind::Expression`] makes the event a
     /// dead letter; any other error, also [`Kind::ClosedPipe`] (which is none in the end), ends the delivery, and the event stays in the spool.
@@ -282,7 +282,7 @@ fn run(
                 let listener = Arc::clone(&options.listener);
                 let child = KeepRunning::start(callback, pauses, listener, kill.subscribe());
                 let feeder = child.feeder();
-                (Way::Child(child, feeder), 1)
+                (Way::Child(child, feeder), keep_running::WINDOW)
             }
             Sink::Print(print) => (Way::Print(print), 1),
         };

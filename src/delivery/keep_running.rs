@@ -1,32 +1,42 @@
 //! `--keep-running`: one long-lived child that gets every event as a line of JSON on its standard input.
 //!
-//! An event counts as delivered when its line is written. A child that ends is started again after a pause that grows
-//! while it keeps ending early; lines that the dead one had not read from the pipe (the kernel knows how much that is) are
-//! written to its successor first. What it had read and not dealt with is its own affair. A child that reads nothing for the
-//! callback's time limit is ended and started again.
+//! An event counts as delivered when the child has read its line; the kernel tells how much of the pipe is unread. Several are under way
+//! at once, so that a child that reads fast is not kept waiting. A child that ends is started again after a pause that grows while it keeps
+//! ending early. Had it read something, what it left unread is written to its successor first; had it read nothing, that was an
+//! attempt for each of those events, and a failed one. What it had read and not dealt with is its own affair. A child that reads nothing for
+//! the callback's time limit, once for each line that it read last, is ended and started again.
 //!
 //! Which events fail for good is decided elsewhere ([`super::order`]).
 
 use std::collections::VecDeque;
-use std::io::{self, PipeReader};
+use std::io::{self, PipeReader, PipeWriter};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use rustix::io::Errno;
 use tokio::net::unix::pipe::Sender;
 use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::callback::{Callback, Outcome, Slot, end_group, ended, killed};
 use super::output::Output;
 use super::{Envelope, Listener};
 
+/// How many events may be under way at once.
+pub(super) const WINDOW: usize = 64;
+
+/// Pauses between looks at what was read. Where the kernel says by itself that the pipe was emptied, they serve a child that reads less
+/// than that at a time.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LAST_LOOK: Duration = Duration::from_millis(100);
+
 /// The handle to the child's keeper.
 #[derive(Debug)]
 pub struct KeepRunning {
     requests: mpsc::Sender<Request>,
+    finish: watch::Sender<bool>,
     keeper: tokio::task::JoinHandle<()>,
 }
 
@@ -37,12 +47,19 @@ struct Request {
     reply: oneshot::Sender<Outcome>,
 }
 
+impl Request {
+    /// Answers it; whoever asked may be gone.
+    fn answer(self, outcome: Outcome) {
+        let _gone = self.reply.send(outcome);
+    }
+}
+
 /// Writes events; a clone goes with each delivery.
 #[derive(Debug, Clone)]
 pub struct Feeder(mpsc::Sender<Request>);
 
 impl Feeder {
-    /// Writes one event to the child; waits while the child is being started again.
+    /// Writes one event to the child and waits until it has read it, also while the child is being started again.
     pub async fn deliver(&self, event: &Envelope) -> Outcome {
         let mut line = event.line().into_owned();
         line.push('\n');
@@ -62,18 +79,19 @@ impl KeepRunning {
         listener: Arc<dyn Listener>,
         kill: watch::Receiver<bool>,
     ) -> Self {
-        let (requests, receiver) = mpsc::channel(1);
+        let (requests, receiver) = mpsc::channel(WINDOW);
+        let (finish, finished) = watch::channel(false);
         let keeper = Keeper {
             callback,
             pauses,
             listener,
             requests: receiver,
-            held: None,
+            finish: finished,
             backlog: VecDeque::new(),
-            unread: Unread::default(),
         };
         Self {
             requests,
+            finish,
             keeper: tokio::spawn(keeper.keep(kill)),
         }
     }
@@ -83,11 +101,22 @@ impl KeepRunning {
         Feeder(self.requests.clone())
     }
 
+    /// No further line is begun: what the child has not read when it ends is answered with [`Outcome::Stopped`].
+    pub fn finish(&self) {
+        self.finish.send_replace(true);
+    }
+
     /// Closes the child's standard input and waits for its end, which is brought about if it takes longer than a callback may.
     pub async fn close(self) {
-        drop(self.requests);
+        let Self {
+            requests,
+            finish,
+            keeper,
+        } = self;
+        drop(requests);
         // The keeper does not panic, and nobody aborts it; there is nothing to learn from its end.
-        let _ended = self.keeper.await;
+        let _ended = keeper.await;
+        drop(finish);
     }
 }
 
@@ -100,39 +129,44 @@ pub struct Pauses {
     pub longest: Duration,
 }
 
-/// Lines that were written and perhaps not read, oldest first.
+/// Lines that were written, or begun, and perhaps not read, oldest first.
 #[derive(Debug, Default)]
 struct Unread {
-    lines: VecDeque<String>,
+    lines: VecDeque<Request>,
+    /// How many of their bytes were written.
     bytes: u64,
-    /// Lines that were read to their end.
-    read: u64,
+    /// How many bytes of the last one were not.
+    rest: usize,
 }
 
 impl Unread {
-    fn push(&mut self, line: String) {
-        self.bytes += line.len() as u64;
-        self.lines.push_back(line);
+    /// Begins a line, after the one before was written whole.
+    fn begin(&mut self, request: Request) {
+        self.rest = request.line.len();
+        self.lines.push_back(request);
     }
 
-    /// Takes over the first line of `backlog`.
-    fn lines_from(&mut self, backlog: &mut VecDeque<String>) {
-        if let Some(line) = backlog.pop_front() {
-            self.push(line);
-        }
+    /// What is to be written of the last line.
+    fn rest(&self) -> &[u8] {
+        let last = self.lines.back().map_or("", |request| &request.line);
+        let done = last.len().saturating_sub(self.rest);
+        last.as_bytes().get(done..).unwrap_or_default()
     }
 
-    /// Only the last `unread` bytes lie in the pipe: forgets the lines that were read to their end.
-    fn trim(&mut self, unread: u64) {
-        while let Some(first) = self.lines.front() {
-            let rest = self.bytes - first.len() as u64;
-            if rest < unread {
-                break;
-            }
-            self.bytes = rest;
-            self.read += 1;
-            self.lines.pop_front();
+    fn wrote(&mut self, count: usize) {
+        self.rest = self.rest.saturating_sub(count);
+        self.bytes += count as u64;
+    }
+
+    /// Only the last `unread` bytes lie in the pipe: gives the next line that was read to its end.
+    fn next_read(&mut self, unread: u64) -> Option<Request> {
+        let first = self.lines.front()?;
+        let left = self.bytes.checked_sub(first.line.len() as u64)?;
+        if left < unread {
+            return None;
         }
+        self.bytes = left;
+        self.lines.pop_front()
     }
 }
 
@@ -141,17 +175,27 @@ struct Running {
     child: Child,
     /// `None` once no more events will come.
     stdin: Option<Sender>,
-    /// How much of a line that was given up half way lies in the pipe.
-    partial: u64,
     /// The end it reads from, kept to ask how much of it is unread.
-    unread: PipeReader,
+    pipe: PipeReader,
     output: Output,
+    unread: Unread,
+    /// How many bytes were written, and read.
+    written: u64,
+    read: u64,
+    /// Lines that were read to their end.
+    lines_read: u32,
+    /// How long it may take over a line, and until when it must have read more.
+    limit: Duration,
+    deadline: Instant,
+    /// The pause before the next look, and its end.
+    pause: Duration,
+    look_at: Instant,
 }
 
 /// Why the keeper stopped feeding a child.
 enum Over {
-    /// It ended by itself, or was ended since it read nothing.
-    Child(Option<ExitStatus>),
+    /// It ended by itself, or was ended since it read nothing: the outcome for lines that it did not read.
+    Child(Outcome),
     /// No more events will come.
     Closed,
 }
@@ -161,12 +205,9 @@ struct Keeper {
     pauses: Pauses,
     listener: Arc<dyn Listener>,
     requests: mpsc::Receiver<Request>,
-    /// A request that came while no child ran.
-    held: Option<Request>,
-    /// Lines that a dead child left unread.
-    backlog: VecDeque<String>,
-    /// Lines written to the present child.
-    unread: Unread,
+    finish: watch::Receiver<bool>,
+    /// To be written before what comes next: what a dead child left unread, or what came while there was none.
+    backlog: VecDeque<Request>,
 }
 
 impl Keeper {
@@ -183,60 +224,76 @@ impl Keeper {
                             Over::Closed
                         }
                     };
-                    let progress = self.settle(running).await;
+                    if begun.elapsed() >= self.pauses.longest {
+                        pause = self.pauses.first;
+                    }
                     match over {
-                        // It ended before it had read everything, but it does read: another one gets the rest.
-                        Over::Closed if progress && !self.backlog.is_empty() && !*kill.borrow() => {
-                            sleep(pause).await;
-                            pause = (pause * 2).min(self.pauses.longest);
-                            continue;
+                        Over::Closed => {
+                            // Who asked for what was not read is told by the end of the reply.
+                            return running.rest().await;
                         }
-                        Over::Closed => return self.say_unread(),
-                        Over::Child(status) => self.say_ended(status, pause),
+                        Over::Child(outcome) => {
+                            self.say_ended(outcome, pause);
+                            self.give_back(running, outcome).await;
+                        }
                     }
                 }
-                Err(error) => {
-                    let program = self.callback.program().display();
-                    self.listener
-                        .notice(&format!("cannot start the callback {program}: {error}"));
-                    if let Some(request) = self.held.take() {
-                        answer(request.reply, Outcome::NotStarted(error.kind()));
-                    }
-                }
-            }
-            if begun.elapsed() >= self.pauses.longest {
-                pause = self.pauses.first;
+                Err(error) => self.not_started(&error),
             }
             tokio::select! {
-                more = self.rest(pause) => if !more { return self.say_unread() },
-                () = killed(&mut kill) => return self.say_unread(),
+                more = self.rest(pause) => if !more { return },
+                () = killed(&mut kill) => return,
             }
             pause = (pause * 2).min(self.pauses.longest);
         }
     }
 
     fn start(&self) -> io::Result<Running> {
-        let (unread, writer) = io::pipe()?;
+        let (pipe, writer) = io::pipe()?;
+        one_page(&writer);
+        let stdin = Sender::from_owned_fd(writer.into())?;
         let mut slot = Slot::new(&self.callback, &self.listener)?;
-        let child = slot.start(unread.try_clone()?, &[])?;
+        let child = slot.start(pipe.try_clone()?, &[])?;
+        let now = Instant::now();
         Ok(Running {
             child,
-            stdin: Some(Sender::from_owned_fd(writer.into())?),
-            partial: 0,
-            unread,
+            stdin: Some(stdin),
+            pipe,
             output: slot.output,
+            unread: Unread::default(),
+            written: 0,
+            read: 0,
+            lines_read: 0,
+            limit: self.callback.timeout,
+            deadline: now,
+            pause: FIRST_LOOK,
+            look_at: now,
         })
     }
 
-    /// Waits out the pause; a request that comes meanwhile is held. False when no more will come.
+    /// The child could not be started: an attempt for all that is to be written.
+    fn not_started(&mut self, error: &io::Error) {
+        let program = self.callback.program().display();
+        self.listener
+            .notice(&format!("cannot start the callback {program}: {error}"));
+        while let Ok(request) = self.requests.try_recv() {
+            self.backlog.push_back(request);
+        }
+        for request in self.backlog.drain(..) {
+            request.answer(Outcome::NotStarted(error.kind()));
+        }
+    }
+
+    /// Waits out the pause; one request that comes meanwhile is kept. False when no more will come.
     async fn rest(&mut self, pause: Duration) -> bool {
         let pause = sleep(pause);
         tokio::pin!(pause);
         loop {
             tokio::select! {
                 () = &mut pause => return true,
-                request = self.requests.recv(), if self.held.is_none() => match request {
-                    Some(request) => self.held = Some(request),
+                () = finished(&mut self.finish) => return false,
+                request = self.requests.recv(), if self.backlog.is_empty() => match request {
+                    Some(request) => self.backlog.push_back(request),
                     None => return false,
                 },
             }
@@ -245,76 +302,41 @@ impl Keeper {
 
     /// Feeds the child until it ends or no more events come.
     async fn feed(&mut self, running: &mut Running) -> Over {
-        while let Some(line) = self.backlog.front() {
-            match self.write(running, line).await {
-                Written::Yes => self.unread.lines_from(&mut self.backlog),
-                Written::No(_, over) => return over,
-            }
-        }
+        let mut finish = self.finish.clone();
         loop {
-            let request = if let Some(request) = self.held.take() {
-                Some(request)
-            } else {
-                tokio::select! {
-                    request = self.requests.recv() => request,
-                    status = ended(&mut running.child, &mut running.output) => return Over::Child(status.ok()),
+            running.look();
+            let idle = running.unread.lines.is_empty();
+            if !idle && Instant::now() >= running.deadline {
+                let Running { child, output, .. } = running;
+                self.callback.end(child, output).await;
+                return Over::Child(Outcome::TimedOut);
+            }
+            let free = running.unread.rest == 0;
+            if free {
+                if *finish.borrow() {
+                    return self.let_finish(running).await;
                 }
-            };
-            let Some(Request { line, reply }) = request else {
-                return self.let_finish(running).await;
-            };
-            // Each event has a fresh allowance of output.
-            running.output.end_of_event();
-            match self.write(running, &line).await {
-                Written::Yes => {
-                    self.unread.push(line);
-                    self.unread.trim(unread(&running.unread));
-                    answer(reply, Outcome::Success);
-                }
-                Written::No(outcome, over) => {
-                    answer(reply, outcome);
-                    return over;
+                if let Some(request) = self.backlog.pop_front() {
+                    running.begin(request);
+                    continue;
                 }
             }
-        }
-    }
-
-    /// Writes one line within the time limit. A line that was written in part is written whole to the next child.
-    async fn write(&self, running: &mut Running, line: &str) -> Written {
-        let Running {
-            child,
-            stdin,
-            partial,
-            output,
-            ..
-        } = running;
-        let written = timeout(self.callback.timeout, async {
+            let wake_at = running.look_at.min(running.deadline);
             tokio::select! {
-                written = write_line(stdin, line.as_bytes(), partial) => written.map(|()| None),
-                status = ended(child, output) => status.map(Some),
-            }
-        });
-        match written.await {
-            Ok(Ok(None)) => Written::Yes,
-            Ok(Ok(Some(status))) => {
-                // An end with status 0 is no success here: the event was not written.
-                let outcome = match Outcome::from(status) {
-                    Outcome::Success => Outcome::Exit(0),
-                    other => other,
-                };
-                Written::No(outcome, Over::Child(Some(status)))
-            }
-            Ok(Err(error)) => {
-                self.callback
-                    .end(&mut running.child, &mut running.output)
-                    .await;
-                Written::No(Outcome::NotStarted(error.kind()), Over::Child(None))
-            }
-            Err(_) => {
-                self.callback
-                    .end(&mut running.child, &mut running.output)
-                    .await;
-                Written::No(Outcome::TimedOut, Over::Child(None))
+                status = ended(&mut running.child, &mut running.output) => return Over::Child(unread_at(status)),
+                wrote = write(running.stdin.as_ref(), running.unread.rest()), if !idle => match wrote {
+                    Ok(count) => running.wrote(count),
+                    Err(error) => {
+                        self.callback.end(&mut running.child, &mut running.output).await;
+                        return Over::Child(Outcome::NotStarted(error.kind()));
+                    }
+                },
+                request = self.requests.recv(), if free => match request {
+                    Some(request) => running.begin(request),
+                    None => return self.let_finish(running).await,
+                },
+                () = sleep_until(wake_at), if !idle => running.look_later(),
+                () = finished(&mut finish), if free => {}
             }
         }
     }
@@ -331,70 +353,127 @@ impl Keeper {
         Over::Closed
     }
 
-    /// After a child's end: what it had not read is kept, and the last of its output passed on. Whether it read anything.
-    async fn settle(&mut self, mut running: Running) -> bool {
-        let whole = unread(&running.unread).saturating_sub(running.partial);
-        self.unread.trim(whole);
-        let Unread {
-            mut lines, read, ..
-        } = std::mem::take(&mut self.unread);
-        lines.append(&mut self.backlog);
-        self.backlog = lines;
-        running.output.rest().await;
-        read > 0
+    /// After a child's end: what it had not read goes to the next one, or, if it had read nothing at all, back to where it came from.
+    async fn give_back(&mut self, mut running: Running, outcome: Outcome) {
+        running.rest().await;
+        let mut unread = running.unread.lines;
+        if running.lines_read > 0 {
+            unread.append(&mut self.backlog);
+            self.backlog = unread;
+        } else {
+            for request in unread {
+                request.answer(outcome);
+            }
+        }
     }
 
-    fn say_ended(&self, status: Option<ExitStatus>, pause: Duration) {
-        let how = status.map_or_else(
-            || "stopped reading and was ended".to_owned(),
-            |status| format!("ended ({})", Outcome::from(status)),
-        );
+    fn say_ended(&self, outcome: Outcome, pause: Duration) {
+        let how = match outcome {
+            Outcome::TimedOut => "stopped reading and was ended".to_owned(),
+            other => format!("ended ({other})"),
+        };
         self.listener.notice(&format!(
             "the callback {how}; starting it again in {:.1}s",
             pause.as_secs_f64()
         ));
     }
+}
 
-    /// The last word on lines that no child read.
-    fn say_unread(&self) {
-        if !self.backlog.is_empty() {
-            self.listener.notice(&format!(
-                "the callback ended without reading the last {} events written to it",
-                self.backlog.len()
-            ));
+impl Running {
+    /// Begins to write a line.
+    fn begin(&mut self, request: Request) {
+        let now = Instant::now();
+        if self.unread.lines.is_empty() {
+            self.deadline = self.deadline.max(now + self.limit);
         }
+        self.unread.begin(request);
+        self.look_soon(now);
+        // Each event has a fresh allowance of output.
+        self.output.end_of_event();
+    }
+
+    fn wrote(&mut self, count: usize) {
+        self.unread.wrote(count);
+        self.written += count as u64;
+    }
+
+    /// Answers the lines that were read.
+    fn look(&mut self) {
+        let unread = rustix::io::ioctl_fionread(&self.pipe).unwrap_or(0);
+        let read = self.written.saturating_sub(unread);
+        if read <= self.read {
+            return;
+        }
+        self.read = read;
+        let mut lines = 0;
+        while let Some(request) = self.unread.next_read(unread) {
+            request.answer(Outcome::Success);
+            lines += 1;
+        }
+        self.lines_read = self.lines_read.saturating_add(lines);
+        let now = Instant::now();
+        // What it read at once it may deal with one line after the other.
+        let allowed = self.limit.saturating_mul(lines.max(1));
+        self.deadline = self.deadline.max(now + allowed);
+        self.look_soon(now);
+    }
+
+    fn look_soon(&mut self, now: Instant) {
+        self.pause = FIRST_LOOK;
+        self.look_at = now + self.pause;
+    }
+
+    fn look_later(&mut self) {
+        self.pause = (self.pause * 2).min(LAST_LOOK);
+        self.look_at = Instant::now() + self.pause;
+    }
+
+    /// After its end: the last of what it read, and of its output.
+    async fn rest(&mut self) {
+        self.look();
+        self.output.rest().await;
     }
 }
 
-/// How a write ended.
-enum Written {
-    Yes,
-    No(Outcome, Over),
+/// The smallest pipe there is: the kernel says that it takes more only when all of it was read. Where it cannot be had, looking serves.
+fn one_page(writer: &PipeWriter) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _larger = rustix::pipe::fcntl_setpipe_size(writer, 1);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = writer;
 }
 
-/// Writes one line; `partial` says how much of it is in the pipe until all of it is.
-async fn write_line(stdin: &mut Option<Sender>, line: &[u8], partial: &mut u64) -> io::Result<()> {
+/// Writes as much as the pipe takes; when it takes nothing, or there is nothing to write, waits for the kernel to say that it was read.
+async fn write(stdin: Option<&Sender>, bytes: &[u8]) -> io::Result<usize> {
     let Some(stdin) = stdin else {
         return Err(io::ErrorKind::BrokenPipe.into());
     };
-    let mut rest = line;
-    while !rest.is_empty() {
-        let count = stdin.write(rest).await?;
-        *partial += count as u64;
-        rest = rest.get(count..).unwrap_or_default();
+    if !bytes.is_empty() {
+        // Not by way of what the runtime knows: it hears of room only when there was none.
+        match rustix::io::write(stdin, bytes) {
+            Err(Errno::AGAIN) => {}
+            written => return Ok(written?),
+        }
     }
-    *partial = 0;
-    Ok(())
+    // Whatever was read before this shows when one looks, and what is read after it makes it ready again.
+    stdin.writable().await?;
+    let _ready_no_more = stdin.try_io(|| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    Ok(0)
 }
 
-/// How many bytes of the pipe are unread; nothing, where the system does not say.
-fn unread(pipe: &PipeReader) -> u64 {
-    rustix::io::ioctl_fionread(pipe).unwrap_or(0)
+/// The outcome for lines that a child did not read before it ended: status 0 is no success for them.
+fn unread_at(status: io::Result<ExitStatus>) -> Outcome {
+    match status.map(Outcome::from) {
+        Ok(Outcome::Success) | Err(_) => Outcome::Exit(0),
+        Ok(other) => other,
+    }
 }
 
-/// Answers a request; whoever asked may be gone.
-fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
-    let _gone = reply.send(outcome);
+/// Waits until no further line is to be begun.
+async fn finished(finish: &mut watch::Receiver<bool>) {
+    if finish.wait_for(|finish| *finish).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 #[cfg(test)]

@@ -6,38 +6,43 @@ use super::*;
 use crate::delivery::testing::{Heard, event, script};
 
 /// Runs `body` as the child, and `with` against it.
-fn with_child<F: Future<Output = ()>>(
+fn with_child(
     body: &str,
     limit: Duration,
-    with: impl FnOnce(Feeder, watch::Sender<bool>) -> F,
+    with: impl AsyncFnOnce(Feeder, watch::Sender<bool>),
+) -> Heard {
+    with_keeper(body, limit, async |keeper, stop, _dir| {
+        with(keeper.feeder(), stop).await;
+    })
+}
+
+/// The same with the keeper, and the directory that `DIR` stands for.
+fn with_keeper(
+    body: &str,
+    limit: Duration,
+    with: impl AsyncFnOnce(&KeepRunning, watch::Sender<bool>, &Path),
 ) -> Heard {
     let dir = tempfile::tempdir().unwrap();
     let body = body.replace("DIR", &dir.path().display().to_string());
     let path = script(dir.path(), "child", &format!("#!/bin/sh\n{body}\n"));
     let heard = Arc::new(Heard::default());
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(run(&path, limit, heard.clone(), with));
-    Arc::into_inner(heard).unwrap()
-}
-
-async fn run<F: Future<Output = ()>>(
-    path: &Path,
-    limit: Duration,
-    heard: Arc<Heard>,
-    with: impl FnOnce(Feeder, watch::Sender<bool>) -> F,
-) {
-    let callback = Callback::new(path, Vec::new(), limit, Duration::from_millis(200)).unwrap();
+    let theirs: Arc<dyn Listener> = heard.clone();
+    let callback = Callback::new(&path, Vec::new(), limit, Duration::from_millis(200)).unwrap();
     let pauses = Pauses {
         first: Duration::from_millis(10),
         longest: Duration::from_mins(1),
     };
-    let (stop, kill) = watch::channel(false);
-    let keeper = KeepRunning::start(callback, pauses, heard, kill);
-    with(keeper.feeder(), stop.clone()).await;
-    keeper.close().await;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let (stop, kill) = watch::channel(false);
+            let keeper = KeepRunning::start(callback, pauses, theirs, kill);
+            with(&keeper, stop.clone(), dir.path()).await;
+            keeper.close().await;
+        });
+    Arc::into_inner(heard).unwrap()
 }
 
 const LONG: Duration = Duration::from_secs(20);
@@ -90,25 +95,62 @@ fn a_child_that_ends_is_started_again_and_nothing_unread_is_lost() {
 }
 
 #[test]
-fn lines_that_no_child_reads_are_said() {
-    let heard = with_child(
-        "read line; exec <&-; exit 3",
-        LONG,
-        async |feeder, _stop| {
-            assert_eq!(feeder.deliver(&event("a", 1)).await, Outcome::Success);
+fn what_a_child_that_reads_nothing_was_given_has_failed() {
+    let heard = with_child("exit 3", LONG, async |feeder, _stop| {
+        let (first, second) = (event("a", 1), event("b", 2));
+        let outcomes = tokio::join!(feeder.deliver(&first), feeder.deliver(&second));
+        assert_eq!(outcomes, (Outcome::Exit(3), Outcome::Exit(3)));
+        // Its end with status 0 is no success for what it did not read.
+    });
+    assert!(heard.lines.into_inner().unwrap().is_empty());
+    with_child("exit 0", LONG, async |feeder, _stop| {
+        assert_eq!(feeder.deliver(&event("a", 1)).await, Outcome::Exit(0));
+    });
+}
+
+#[test]
+fn what_was_not_read_before_the_end_stays_where_it_was() {
+    let heard = with_keeper(
+        "read line; echo \"$line\"; : > DIR/read; exec sleep 600",
+        Duration::from_millis(500),
+        async |keeper, _stop, dir| {
+            let feeder = keeper.feeder();
+            let (first, second) = (event("a", 1), event("b", 2));
+            let ((), outcomes) = tokio::join!(
+                async {
+                    while !dir.join("read").exists() {
+                        tokio::task::yield_now().await;
+                    }
+                    keeper.finish();
+                },
+                async { tokio::join!(feeder.deliver(&first), feeder.deliver(&second)) },
+            );
+            assert_eq!(outcomes, (Outcome::Success, Outcome::Stopped));
         },
     );
-    assert!(heard.notices.into_inner().unwrap().is_empty());
-    let heard = with_child(": > DIR/begun; exit 3", LONG, async |feeder, stop| {
-        // The pipe takes it, nobody reads it.
-        while feeder.deliver(&event("a", 1)).await != Outcome::Success {}
-        stop.send_replace(true);
-    });
-    let notices = heard.notices.into_inner().unwrap();
-    assert_eq!(
-        notices.last().unwrap(),
-        "the callback ended without reading the last 1 events written to it"
+    assert_eq!(sequences(&heard.lines.into_inner().unwrap()), [1]);
+}
+
+#[test]
+fn a_child_that_reads_slowly_is_waited_for_and_costs_nothing() {
+    let begun = std::time::Instant::now();
+    let heard = with_child(
+        "while read line; do echo \"$line\"; sleep 0.2; done",
+        Duration::from_millis(900),
+        async |feeder, _stop| {
+            let events: Vec<_> = (0..6).map(|n| event("a", n)).collect();
+            let all = events.iter().map(|event| feeder.deliver(event));
+            let outcomes = futures_util::future::join_all(all).await;
+            assert_eq!(outcomes, vec![Outcome::Success; 6]);
+        },
     );
+    // All of them lay in the pipe before the first was dealt with.
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_eq!(
+        sequences(&heard.lines.into_inner().unwrap()),
+        [0, 1, 2, 3, 4, 5]
+    );
+    assert!(heard.notices.into_inner().unwrap().is_empty());
 }
 
 #[test]
@@ -156,18 +198,31 @@ fn a_child_that_cannot_be_started_again_fails_its_events() {
 }
 
 #[test]
-fn what_was_read_is_forgotten_line_by_line() {
+fn what_was_read_is_known_line_by_line() {
     let mut unread = Unread::default();
     for line in ["aaaa", "bbbb", "cccc"] {
-        unread.push(line.to_owned());
+        let (reply, _) = oneshot::channel();
+        unread.begin(Request {
+            line: line.to_owned(),
+            reply,
+        });
+        assert_eq!(unread.rest(), line.as_bytes());
+        unread.wrote(3);
+        if line != "cccc" {
+            unread.wrote(1);
+        }
     }
-    unread.trim(12);
-    assert_eq!(unread.lines.len(), 3);
-    // A line read in part is kept whole.
-    unread.trim(7);
-    assert_eq!(unread.lines, ["bbbb", "cccc"]);
-    unread.trim(4);
-    assert_eq!(unread.lines, ["cccc"]);
-    unread.trim(0);
+    assert_eq!(unread.rest(), b"c");
+    let read = |unread: &mut Unread, left| {
+        let next = std::iter::from_fn(|| unread.next_read(left));
+        next.map(|request| request.line).collect::<Vec<_>>()
+    };
+    assert!(read(&mut unread, 11).is_empty());
+    // A line read in part is not read.
+    assert_eq!(read(&mut unread, 6), ["aaaa"]);
+    // One that is not yet written whole neither.
+    assert_eq!(read(&mut unread, 0), ["bbbb"]);
+    unread.wrote(1);
+    assert_eq!(read(&mut unread, 0), ["cccc"]);
     assert_eq!((unread.lines.len(), unread.bytes), (0, 0));
 }

@@ -84,6 +84,7 @@ impl Worker {
     /// After an error callbacks may still run: they finish, unless told to end at once, and what they delivered is noted.
     async fn wind_down(&mut self) {
         self.desk.close();
+        self.finish_child();
         loop {
             tokio::select! {
                 ended = self.running.join_next() => if ended.is_none() { break },
@@ -98,6 +99,13 @@ impl Worker {
         }
     }
 
+    /// A long-lived child is given nothing more to read.
+    fn finish_child(&self) {
+        if let Way::Child(child, _) = &self.way {
+            child.finish();
+        }
+    }
+
     async fn deliver(&mut self) -> Result<()> {
         let desk = Arc::clone(&self.desk);
         loop {
@@ -106,6 +114,9 @@ impl Worker {
             self.start_ready()?;
             self.plan_flush();
             let stop = *self.stop.borrow();
+            if stop > Stop::Drained {
+                self.finish_child();
+            }
             if stop == Stop::AtOnce {
                 self.kill.send_replace(true);
             }

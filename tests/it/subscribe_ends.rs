@@ -5,8 +5,10 @@ use std::io::{BufRead, BufReader};
 
 use netapi::delivery::spool::Spool;
 use netapi::lab::LabOptions;
+use rustix::process::Signal;
 
-use crate::support::callback::script;
+use crate::support::account::adds_up;
+use crate::support::callback::{lines, script};
 use crate::support::lab::{self, TestLab};
 use crate::support::sessions::{publish, session};
 
@@ -119,4 +121,73 @@ fn what_a_count_left_out_is_no_event_that_the_next_run_takes_as_seen() {
     let marks = Spool::open(&spool).unwrap().marks().unwrap();
     let sequences: Vec<_> = marks.iter().map(|mark| mark.sequence).collect();
     assert_eq!(sequences, [Some(0)]);
+}
+
+#[test]
+fn what_a_long_lived_child_never_read_was_not_delivered() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("spool");
+    let callback = script(dir.path(), "#!/bin/sh\nexit 4\n");
+    let lab = lab::lab();
+    let running = lab.start(&[
+        "subscribe",
+        "--topic",
+        "session",
+        "--count",
+        "5",
+        "--snapshot",
+        "--keep-running",
+        "--retries",
+        "1",
+        "--spool",
+        spool.to_str().unwrap(),
+        "--callback",
+        callback.to_str().unwrap(),
+    ]);
+    let (code, _, err) = running.end();
+    assert_eq!(code, 1, "{err:?}");
+    assert!(
+        err.iter()
+            .any(|line| line.starts_with("received 5, delivered 0, failed 5,")),
+        "{err:?}"
+    );
+    let letters = lines(&spool.join("dead-letters.jsonl"));
+    assert_eq!(letters.len(), 5);
+    assert!(
+        letters
+            .iter()
+            .all(|line| line.contains(r#""attempts":2,"outcome":"exit 4""#)),
+        "{letters:?}"
+    );
+}
+
+#[test]
+fn what_a_long_lived_child_has_not_read_when_it_is_stopped_stays_in_the_spool() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("spool");
+    let callback = script(
+        dir.path(),
+        "#!/bin/sh\nread -r line\necho begun\nexec sleep 600\n",
+    );
+    let lab = lab::lab();
+    let running = lab.start(&[
+        "subscribe",
+        "--topic",
+        "session",
+        "--snapshot",
+        "--keep-running",
+        "--callback-timeout",
+        "500ms",
+        "--spool",
+        spool.to_str().unwrap(),
+        "--callback",
+        callback.to_str().unwrap(),
+    ]);
+    running.says("begun");
+    running.signal(Signal::TERM);
+    let (code, _, err) = running.end();
+    assert_eq!(code, 143, "{err:?}");
+    let left = "49 undelivered events in the spool";
+    assert!(err.iter().any(|line| line.starts_with(left)), "{err:?}");
+    adds_up(&err).unwrap();
 }
