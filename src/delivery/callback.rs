@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -42,7 +43,7 @@ const OURS: [&str; 5] = [
 const REAP: Duration = Duration::from_secs(5);
 
 /// How a run, or an attempt to deliver, ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Exit status 0; for a long-lived child: it has read the event.
     Success,
@@ -52,8 +53,10 @@ pub enum Outcome {
     Signal(i32),
     /// It took longer than it may, and was ended.
     TimedOut,
-    /// It could not be started, or its input could not be written.
-    NotStarted(io::ErrorKind),
+    /// It could not be started, or its input could not be written: why, in the system's words.
+    NotStarted(String),
+    /// The system has no room for it now (files, processes, memory), in its own words: no fault of the callback's, and no attempt.
+    NoRoom(String),
     /// We are stopping at once, and ended it.
     Stopped,
 }
@@ -65,8 +68,19 @@ impl fmt::Display for Outcome {
             Self::Exit(code) => write!(f, "exit {code}"),
             Self::Signal(signal) => write!(f, "signal {signal}"),
             Self::TimedOut => f.write_str("timed out"),
-            Self::NotStarted(kind) => write!(f, "not started: {kind}"),
+            Self::NotStarted(why) | Self::NoRoom(why) => write!(f, "not started: {why}"),
             Self::Stopped => f.write_str("stopped"),
+        }
+    }
+}
+
+impl From<&io::Error> for Outcome {
+    /// What it is that there was this error before, or in place of, a run.
+    fn from(error: &io::Error) -> Self {
+        let full = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
+        match Errno::from_io_error(error) {
+            Some(errno) if full.contains(&errno) => Self::NoRoom(error.to_string()),
+            _ => Self::NotStarted(error.to_string()),
         }
     }
 }
@@ -195,7 +209,7 @@ impl Callback {
         });
         let (mut child, mut used) = match started {
             Ok(started) => started,
-            Err(error) => return Outcome::NotStarted(error.kind()),
+            Err(error) => return Outcome::from(&error),
         };
         let outcome = tokio::select! {
             outcome = self.supervise(&mut child, &mut used.output) => outcome,
@@ -226,7 +240,7 @@ impl Callback {
     async fn supervise(&self, child: &mut Child, output: &mut Output) -> Outcome {
         match timeout(self.timeout, ended(child, output)).await {
             Ok(Ok(status)) => status.into(),
-            Ok(Err(error)) => Outcome::NotStarted(error.kind()),
+            Ok(Err(error)) => Outcome::NotStarted(error.to_string()),
             Err(_) => {
                 self.end(child, output).await;
                 Outcome::TimedOut

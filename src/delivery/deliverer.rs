@@ -16,7 +16,7 @@ use super::desk::Desk;
 use super::keep_running::{self, KeepRunning, Pauses};
 use super::order::{Order, Rules};
 use super::spool::{Mark, Spool};
-use super::starters::Starters;
+use super::starters::{self, Starters};
 use super::worker::{Means, Way, Worker};
 use super::{Envelope, Listener};
 use crate::error::{Error, Kind, Result};
@@ -267,7 +267,15 @@ fn run(
         };
         let (way, jobs) = match options.sink {
             Sink::Callback(callback) => {
-                let starters = Starters::new(options.jobs)?;
+                let files = starters::open_files();
+                let jobs = starters::affordable(options.jobs, files);
+                if let (true, Some(files)) = (jobs < options.jobs, files) {
+                    options.listener.notice(&format!(
+                        "only {files} files may be open (ulimit -n): {jobs} callbacks at a time, not {}",
+                        options.jobs
+                    ));
+                }
+                let starters = Starters::new(jobs)?;
                 let means = Means {
                     callback,
                     listener: Arc::clone(&options.listener),
@@ -276,7 +284,7 @@ fn run(
                         .map_or_else(std::env::temp_dir, Path::to_path_buf),
                     kill: kill.subscribe(),
                 };
-                (Way::Callback(Arc::new(means), starters), options.jobs)
+                (Way::Callback(Arc::new(means), starters), jobs)
             }
             Sink::KeepRunning(callback) => {
                 let listener = Arc::clone(&options.listener);

@@ -47,6 +47,8 @@ struct State {
     failure: Option<Error>,
     /// Whether nothing more may begin; what still runs is noted when it succeeds.
     closed: bool,
+    /// Whether it was said that there is no room for another callback.
+    crowded: bool,
 }
 
 /// One event whose turn it is.
@@ -76,6 +78,7 @@ impl Desk {
                 outstanding: BTreeMap::new(),
                 failure: None,
                 closed: false,
+                crowded: false,
             }),
         }
     }
@@ -147,6 +150,17 @@ impl Desk {
         let mut state = self.state();
         if outcome == Outcome::Stopped || (state.closed && !delivered) {
             // It stays in the spool.
+            return Ok(());
+        }
+        if let Outcome::NoRoom(why) = &outcome {
+            let pause = state.order.crowded(start.id, Instant::now());
+            self.call.notify_one();
+            if !std::mem::replace(&mut state.crowded, true) {
+                self.listener.notice(&format!(
+                    "the system has no room for another callback ({why}); from now on it waits until one ends, or {:.1}s",
+                    pause.as_secs_f64()
+                ));
+            }
             return Ok(());
         }
         match state.order.done(start.id, delivered, Instant::now()) {

@@ -233,7 +233,7 @@ impl Keeper {
                             return running.rest().await;
                         }
                         Over::Child(outcome) => {
-                            self.say_ended(outcome, pause);
+                            self.say_ended(&outcome, pause);
                             self.give_back(running, outcome).await;
                         }
                     }
@@ -271,16 +271,20 @@ impl Keeper {
         })
     }
 
-    /// The child could not be started: an attempt for all that is to be written.
+    /// The child could not be started: an attempt for all that is to be written, unless there was only no room for it.
     fn not_started(&mut self, error: &io::Error) {
         let program = self.callback.program().display();
         self.listener
             .notice(&format!("cannot start the callback {program}: {error}"));
+        let outcome = Outcome::from(error);
+        if matches!(outcome, Outcome::NoRoom(_)) {
+            return;
+        }
         while let Ok(request) = self.requests.try_recv() {
             self.backlog.push_back(request);
         }
         for request in self.backlog.drain(..) {
-            request.answer(Outcome::NotStarted(error.kind()));
+            request.answer(outcome.clone());
         }
     }
 
@@ -328,7 +332,7 @@ impl Keeper {
                     Ok(count) => running.wrote(count),
                     Err(error) => {
                         self.callback.end(&mut running.child, &mut running.output).await;
-                        return Over::Child(Outcome::NotStarted(error.kind()));
+                        return Over::Child(Outcome::NotStarted(error.to_string()));
                     }
                 },
                 request = self.requests.recv(), if free => match request {
@@ -362,12 +366,12 @@ impl Keeper {
             self.backlog = unread;
         } else {
             for request in unread {
-                request.answer(outcome);
+                request.answer(outcome.clone());
             }
         }
     }
 
-    fn say_ended(&self, outcome: Outcome, pause: Duration) {
+    fn say_ended(&self, outcome: &Outcome, pause: Duration) {
         let how = match outcome {
             Outcome::TimedOut => "stopped reading and was ended".to_owned(),
             other => format!("ended ({other})"),

@@ -185,7 +185,8 @@ fn a_child_that_cannot_be_started_again_fails_its_events() {
             while !matches!(outcome, Outcome::NotStarted(_)) {
                 outcome = feeder.deliver(&event("a", 2)).await;
             }
-            assert_eq!(outcome, Outcome::NotStarted(io::ErrorKind::NotFound));
+            let why = "No such file or directory (os error 2)".to_owned();
+            assert_eq!(outcome, Outcome::NotStarted(why));
         },
     );
     let notices = heard.notices.into_inner().unwrap();

@@ -64,6 +64,8 @@ pub struct Order {
     waiting: BTreeMap<(Instant, u64), Arc<str>>,
     running: HashMap<u64, Arc<str>>,
     held: usize,
+    /// Nothing starts before this moment, or the end of a delivery.
+    crowded_until: Option<Instant>,
 }
 
 impl Order {
@@ -76,6 +78,7 @@ impl Order {
             waiting: BTreeMap::new(),
             running: HashMap::new(),
             held: 0,
+            crowded_until: None,
         }
     }
 
@@ -108,6 +111,10 @@ impl Order {
             }
             self.ready.push_back(entry.remove());
         }
+        if self.crowded_until.is_some_and(|until| until > now) {
+            return None;
+        }
+        self.crowded_until = None;
         if self.running.len() >= self.rules.jobs.max(1) {
             return None;
         }
@@ -126,6 +133,7 @@ impl Order {
         let Some(key) = self.running.remove(&id) else {
             return After::Unknown;
         };
+        self.crowded_until = None;
         let Some(line) = self.lines.get_mut(&key) else {
             return After::Unknown;
         };
@@ -154,9 +162,26 @@ impl Order {
         }
     }
 
+    /// There was no room to start the delivery of `id`, which does not count as an attempt: it comes next, when another one has ended, or
+    /// after a pause, which is returned.
+    pub fn crowded(&mut self, id: u64, now: Instant) -> Duration {
+        if let Some(key) = self.running.remove(&id) {
+            self.ready.push_front(key);
+        }
+        let pause = self.rules.first_pause;
+        self.crowded_until = Some(now + pause);
+        pause
+    }
+
     /// When [`next`](Self::next) is worth asking again because a pause ends; `None` while nothing waits for one.
     pub fn wake_at(&self) -> Option<Instant> {
-        self.waiting.first_key_value().map(|((at, _), _)| *at)
+        let retry = self.waiting.first_key_value().map(|((at, _), _)| *at);
+        match (retry, self.crowded_until) {
+            (retry, None) => retry,
+            (None, until) => until,
+            // Nothing starts before that.
+            (Some(at), Some(until)) => Some(at.max(until)),
+        }
     }
 
     /// How many more events fit.
@@ -247,6 +272,26 @@ mod tests {
         assert_eq!(order.next(now).unwrap().id, 0);
         order.done(0, true, now);
         assert_eq!(order.next(now).unwrap().id, 10);
+    }
+
+    #[test]
+    fn what_had_no_room_comes_next_and_has_lost_no_attempt() {
+        let mut order = Order::new(rules(3, 0));
+        let now = Instant::now();
+        assert!(order.offer(1, "a") && order.offer(2, "b") && order.offer(3, "c"));
+        order.next(now).unwrap();
+        let start = order.next(now).unwrap();
+        assert_eq!(order.crowded(start.id, now), Duration::from_secs(1));
+        assert_eq!(order.next(now), None);
+        assert_eq!(order.wake_at(), Some(now + Duration::from_secs(1)));
+        // Another one has ended.
+        order.done(1, true, now);
+        assert_eq!(order.next(now), Some(start));
+        assert_eq!(order.crowded(start.id, now), Duration::from_secs(1));
+        assert_eq!(order.next(now + Duration::from_secs(1)), Some(start));
+        assert_eq!(order.done(2, true, now), After::Delivered);
+        assert_eq!(order.next(now).map(|start| start.id), Some(3));
+        assert_eq!(order.wake_at(), None);
     }
 
     #[test]

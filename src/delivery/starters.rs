@@ -17,6 +17,28 @@ use tokio::task::JoinSet;
 use super::deliverer::cannot_start;
 use crate::error::Result;
 
+/// Files that a running callback keeps open here: both ends of its output's pipe, two more for the next one to write into, and what tells
+/// of its end.
+const FILES_A_JOB: u64 = 5;
+
+/// Files that are kept for everything else: connections, the spool, the threads' own, and what is open for a moment while one is started.
+const OTHER_FILES: u64 = 96;
+
+/// How many of `jobs` may run at a time where so many files may be open (`None`: any number); at least one.
+pub(super) fn affordable(jobs: usize, files: Option<u64>) -> usize {
+    let Some(files) = files else {
+        return jobs;
+    };
+    let most = files.saturating_sub(OTHER_FILES) / FILES_A_JOB;
+    usize::try_from(most).map_or(jobs, |most| jobs.min(most.max(1)))
+}
+
+/// How many files this process may have open.
+pub(super) fn open_files() -> Option<u64> {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current
+}
+
 /// See the module's documentation. Its threads end when it is dropped, and whatever still runs there is given up.
 pub(super) struct Starters(Vec<Starter>);
 
@@ -121,6 +143,15 @@ mod tests {
             assert_eq!(used.len(), threads);
             assert!(!used.contains(&std::thread::current().id()));
         });
+    }
+
+    #[test]
+    fn no_more_callbacks_run_than_there_are_files_for() {
+        assert_eq!(affordable(1024, None), 1024);
+        assert_eq!(affordable(1024, Some(1_000_000)), 1024);
+        assert_eq!(affordable(4, Some(1024)), 4);
+        assert_eq!(affordable(1024, Some(1024)), 185);
+        assert_eq!(affordable(1024, Some(20)), 1);
     }
 
     #[test]

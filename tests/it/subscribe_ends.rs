@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 
 use netapi::delivery::spool::Spool;
 use netapi::lab::LabOptions;
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 
 use crate::support::account::adds_up;
 use crate::support::callback::{lines, script};
@@ -189,5 +189,77 @@ fn what_a_long_lived_child_has_not_read_when_it_is_stopped_stays_in_the_spool() 
     assert_eq!(code, 143, "{err:?}");
     let left = "49 undelivered events in the spool";
     assert!(err.iter().any(|line| line.starts_with(left)), "{err:?}");
+    adds_up(&err).unwrap();
+}
+
+#[test]
+fn where_few_files_may_be_open_fewer_callbacks_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let callback = script(dir.path(), "#!/bin/sh\nexec sleep 0.1\n");
+    let lab = lab::lab();
+    let arguments = [
+        "subscribe",
+        "--topic",
+        "session",
+        "--snapshot",
+        "--count",
+        "50",
+        "--jobs",
+        "150",
+        "--retries",
+        "0",
+        "--callback",
+        callback.to_str().unwrap(),
+    ];
+    let running = lab.start_after("ulimit -n 200", &arguments);
+    let (code, _, err) = running.end();
+    assert_eq!(code, 0, "{err:?}");
+    let word = "only 200 files may be open (ulimit -n): 20 callbacks at a time, not 150";
+    assert!(err.iter().any(|line| line == word), "{err:?}");
+}
+
+#[test]
+fn a_callback_that_there_is_no_room_for_waits_and_has_not_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| dir.path().join(name);
+    let callback = script(
+        dir.path(),
+        "#!/bin/sh\necho $PPID > \"$1/draft\"\nmv \"$1/draft\" \"$1/parent\"\nuntil [ -e \"$1/gate\" ]; do sleep 0.02; done\n",
+    );
+    let lab = lab::lab();
+    let running = lab.start(&[
+        "subscribe",
+        "--topic",
+        "session",
+        "--count",
+        "21",
+        "--jobs",
+        "30",
+        "--retries",
+        "0",
+        "--callback",
+        callback.to_str().unwrap(),
+        "--",
+        dir.path().to_str().unwrap(),
+    ]);
+    running.says("subscribed");
+    publish(&lab, &[session("00:00:5E:00:53:00", "pat", "STARTED")]);
+    running.until("a callback", || place("parent").exists());
+    let parent = lines(&place("parent"))[0].parse().unwrap();
+    // No more files than it has open now, but for a few.
+    let files = std::fs::read_dir(format!("/proc/{parent}/fd"));
+    let limit = Rlimit {
+        current: Some(files.unwrap().count() as u64 + 8),
+        maximum: getrlimit(Resource::Nofile).maximum,
+    };
+    prlimit(Pid::from_raw(parent), Resource::Nofile, limit).unwrap();
+    let more = |number| session(&format!("00:00:5E:00:53:{number}"), "kim", "STARTED");
+    publish(&lab, &(10..30).map(more).collect::<Vec<_>>());
+    running.says("the system has no room for another callback (Too many open files");
+    std::fs::write(place("gate"), "").unwrap();
+    let (code, _, err) = running.end();
+    assert_eq!(code, 0, "{err:?}");
+    let said = err.iter().filter(|line| line.contains("no room")).count();
+    assert_eq!(said, 1, "{err:?}");
     adds_up(&err).unwrap();
 }

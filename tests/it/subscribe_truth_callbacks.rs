@@ -93,13 +93,13 @@ const CASES: [Case; 12] = [
     Case {
         name: "vanishes",
         script: "cat >> \"$1\"; rm -f \"$0\"",
-        outcome: Some("not started: entity not found"),
+        outcome: Some("not started: No such file or directory (os error 2)"),
         logged: 1,
     },
     Case {
         name: "is made not executable",
         script: "cat >> \"$1\"; chmod a-x \"$0\"",
-        outcome: Some("not started: permission denied"),
+        outcome: Some("not started: Permission denied (os error 13)"),
         logged: 1,
     },
 ];
