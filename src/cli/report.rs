@@ -1,5 +1,11 @@
 //! How errors and notices reach the user: one line and a `hint:` on standard error, or one JSON object with `--json`. The
 //! exit status comes from the error's kind and from nowhere else.
+//!
+//! | part | holds |
+//! | --- | --- |
+//! | `queue` | standard error where nobody may be kept waiting by its reader |
+
+mod queue;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
@@ -8,6 +14,9 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use serde_json::json;
 
+pub(crate) use queue::Words;
+
+use self::queue::{Patience, say};
 use super::context::environment_allows_color;
 use super::global::Global;
 use crate::error::{Error, Kind};
@@ -95,9 +104,9 @@ impl Reporter {
     }
 }
 
-/// Passes on a line of somebody else's standard error.
+/// Passes on a line of somebody else's standard error; waits for whoever reads ours.
 pub(crate) fn pass_on(text: &str) {
-    line(text);
+    say(&terminal_safe(text), Patience::Room);
 }
 
 /// Writes a line of JSON that somebody wants to read again: only a terminal gets it made safe.
@@ -105,15 +114,18 @@ pub(crate) fn say_data(json: &str) {
     if std::io::stderr().is_terminal() {
         line(json);
     } else {
-        // Standard error closed: there is nobody left to tell.
-        let _ = writeln!(std::io::stderr(), "{json}");
+        say(json, Patience::None);
     }
+}
+
+/// Waits for whoever reads standard error, so that it does not fall behind without bound.
+pub(crate) fn keep_pace() {
+    queue::wait_for_room();
 }
 
 /// One line on standard error, safe for whatever reads it: a server's words cannot start a line of their own or steer a terminal.
 fn line(text: &str) {
-    // Standard error closed: there is nobody left to tell.
-    let _ = writeln!(std::io::stderr(), "{}", terminal_safe(text));
+    say(&terminal_safe(text), Patience::None);
 }
 
 /// A command line that clap refused, or `--help` and `--version`.
@@ -229,7 +241,7 @@ pub(super) fn start_trace() {
     use tracing_subscriber::util::SubscriberInitExt;
 
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(|| Trace)
         .with_ansi(false)
         .with_target(false)
         .with_level(false)
@@ -240,4 +252,22 @@ pub(super) fn start_trace() {
         .with(layer)
         .with(only_ours)
         .try_init();
+}
+
+/// The trace's way to standard error.
+struct Trace;
+
+impl Write for Trace {
+    /// Takes a line, which comes whole.
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        say(
+            String::from_utf8_lossy(text).trim_end_matches('\n'),
+            Patience::None,
+        );
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -4,8 +4,8 @@
 //! thread; the loop is called only for what is its own: more numbers from the spool, retries, taking out what was
 //! delivered, failures.
 //!
-//! It starts nothing and waits for nothing. Nothing slow happens while the state is held, but for dead letters and words
-//! about failures.
+//! It starts nothing. Nothing slow happens while the state is held, but for dead letters in a file; whoever brought a failure waits
+//! afterwards until the words about it have room.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -194,6 +194,7 @@ impl Desk {
 
     /// Settles an event that cannot be printed: it is a dead letter at once.
     pub(super) fn refuse(&self, turn: &Turn, error: &Error) -> Result<()> {
+        self.listener.keep_pace();
         let mut state = self.state();
         state.order.done(turn.start.id, true, Instant::now());
         state
@@ -206,7 +207,12 @@ impl Desk {
 
     /// Settles a delivery and gives the event to go on with. A failure is left for the loop.
     pub(super) fn go_on(&self, turn: &Turn, outcome: Outcome) -> Option<Turn> {
-        match self.settle(turn, outcome).and_then(|()| self.next()) {
+        let delivered = outcome == Outcome::Success;
+        let settled = self.settle(turn, outcome);
+        if !delivered {
+            self.listener.keep_pace();
+        }
+        match settled.and_then(|()| self.next()) {
             Ok(next) => next,
             Err(error) => {
                 self.state().failure.get_or_insert(error);

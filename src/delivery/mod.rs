@@ -95,6 +95,8 @@ pub trait Listener: Send + Sync + 'static {
     fn notice(&self, text: &str);
     /// One dead letter, a JSON object without line end, where no file was named for them.
     fn dead_letter(&self, json: &str);
+    /// Waits until there is room for more notices and dead letters, which themselves must wait for nobody.
+    fn keep_pace(&self) {}
 }
 
 #[cfg(test)]

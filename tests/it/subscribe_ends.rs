@@ -2,15 +2,17 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::time::{Duration, Instant};
 
 use netapi::delivery::spool::Spool;
 use netapi::lab::LabOptions;
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, test_kill_process};
 
 use crate::support::account::adds_up;
 use crate::support::callback::{lines, script};
 use crate::support::lab::{self, TestLab};
 use crate::support::sessions::{publish, session};
+use crate::support::wait_for;
 
 /// So many current sessions that delivery ends while there is more to come.
 fn crowd() -> TestLab {
@@ -262,4 +264,49 @@ fn a_callback_that_there_is_no_room_for_waits_and_has_not_failed() {
     let said = err.iter().filter(|line| line.contains("no room")).count();
     assert_eq!(said, 1, "{err:?}");
     adds_up(&err).unwrap();
+}
+
+#[test]
+fn the_second_signal_ends_it_also_when_nobody_reads_standard_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let log = dir.path().join("log");
+    let callback = script(
+        dir.path(),
+        "#!/bin/sh\necho $$ >> \"$1\"\nhead -c 60000 /dev/zero | tr '\\0' x\nexec sleep 600\n",
+    );
+    let lab = lab::lab();
+    let running = lab.start_after(
+        &format!("exec 2> '{}'", fifo.display()),
+        &[
+            "subscribe",
+            "--topic",
+            "session",
+            "--snapshot",
+            "--jobs",
+            "30",
+            "--callback",
+            callback.to_str().unwrap(),
+            "--",
+            log.to_str().unwrap(),
+        ],
+    );
+    let unread = File::open(&fifo).unwrap();
+    running.until("a full pipe", || {
+        rustix::io::ioctl_fionread(&unread).unwrap() >= 20_000 && lines(&log).len() >= 4
+    });
+    // Words of the main task, while there is no room for them.
+    running.signal(Signal::USR1);
+    running.signal(Signal::INT);
+    running.signal(Signal::TERM);
+    let begun = Instant::now();
+    let (code, _, _) = running.end();
+    assert!(code == 130 || code == 143, "{code}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    for number in lines(&log) {
+        let pid = Pid::from_raw(number.parse().unwrap()).unwrap();
+        wait_for("the end of a callback", || test_kill_process(pid).is_err());
+    }
 }

@@ -35,6 +35,15 @@ impl Signals {
         })
     }
 
+    /// Waits until it is asked to end: the exit status.
+    pub(super) async fn stopped(&mut self) -> u8 {
+        loop {
+            if let Asked::Stop(code) = self.next().await {
+                return code;
+            }
+        }
+    }
+
     /// Waits for the next one. Safe to drop and to call again.
     pub(super) async fn next(&mut self) -> Asked {
         tokio::select! {

@@ -10,7 +10,7 @@ use super::selection::Selection;
 use super::sink::Sink;
 use crate::cli::context::DONE;
 use crate::cli::ise::pxgrid::signals::{Asked, Signals};
-use crate::cli::report::Reporter;
+use crate::cli::report::{Reporter, Words};
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::event::Event;
@@ -19,6 +19,9 @@ use crate::pxgrid::subscription::Mark;
 
 /// How long killed callbacks may take to be gone.
 const AT_ONCE: Duration = Duration::from_secs(2);
+
+/// How long the last words of an end at once may take.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// See the module's documentation.
 pub(super) struct Course {
@@ -49,18 +52,44 @@ struct Outcome {
 }
 
 impl Course {
-    /// Runs to the end.
-    pub(super) async fn run(mut self, sink: Sink, mut signals: Signals) -> Result<ExitCode> {
-        let mut outcome = self.follow(&sink, &mut signals).await;
+    /// Runs to the end, and says why it came. Its last words are waited for, unless a signal comes meanwhile, or came twice.
+    pub(super) async fn run(self, sink: Sink, mut signals: Signals) -> Result<ExitCode> {
+        let (words, reporter) = (sink.words(), self.reporter);
+        let code = match self.run_to_end(sink, &mut signals, &words).await {
+            Ok(code) => code,
+            Err(error) => reporter.end(&error),
+        };
+        let patience = if words.is_given_up() {
+            LAST_WORDS
+        } else {
+            Duration::MAX
+        };
+        tokio::select! {
+            _late = timeout(patience, words.written()) => Ok(code),
+            code = signals.stopped() => {
+                words.give_up();
+                Ok(ExitCode::from(code))
+            }
+        }
+    }
+
+    async fn run_to_end(
+        mut self,
+        sink: Sink,
+        signals: &mut Signals,
+        words: &Words,
+    ) -> Result<ExitCode> {
+        let mut outcome = self.follow(&sink, signals).await;
         if !outcome.at_once {
             let stop = match (outcome.signalled, &outcome.failure, &outcome.untaken) {
                 (None, None, None) => Stop::Drained,
                 _ => Stop::Finish,
             };
             sink.stop(stop);
-            self.wind_down(&sink, &mut signals, &mut outcome).await;
+            self.wind_down(&sink, signals, &mut outcome).await;
         }
         if outcome.at_once {
+            words.give_up();
             sink.stop(Stop::AtOnce);
             if timeout(AT_ONCE, sink.over()).await.is_err() {
                 self.say_figures(&sink);

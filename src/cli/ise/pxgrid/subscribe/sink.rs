@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::DeliveryArgs;
 use super::backlog::End;
 use super::printer::{Paper, Printer};
-use crate::cli::report::{Reporter, pass_on, say_data};
+use crate::cli::report::{self, Reporter, Words};
 use crate::delivery::callback::Callback;
 use crate::delivery::counters::{Counters, Snapshot};
 use crate::delivery::spool::Mark as SpoolMark;
@@ -28,6 +28,8 @@ pub(super) struct Sink {
     reporter: Reporter,
     /// Whether marks outlive this run.
     durable: bool,
+    /// Standard error, for as long as anything is said here.
+    words: Arc<Words>,
 }
 
 enum Way {
@@ -43,6 +45,7 @@ impl Sink {
         paper: Option<Paper>,
         reporter: Reporter,
     ) -> Result<Self> {
+        let words = Arc::new(Words::start());
         let counters = Arc::new(Counters::default());
         let sink = match (callback, paper) {
             (Some(callback), _) if arguments.keep_running => delivery::Sink::KeepRunning(callback),
@@ -51,13 +54,17 @@ impl Sink {
                 delivery::Sink::Print(Box::new(move |event| paper.one(event)))
             }
             (None, Some(paper)) => {
-                let listener = Arc::new(Ear(reporter));
+                let listener = Arc::new(Ear {
+                    reporter,
+                    patient: true,
+                });
                 let printer = Printer::start(paper, Arc::clone(&counters), listener)?;
                 return Ok(Self {
                     way: Way::Print(printer),
                     counters,
                     reporter,
                     durable: false,
+                    words,
                 });
             }
             (None, None) => delivery::Sink::Print(Box::new(|_| Ok(()))),
@@ -71,7 +78,10 @@ impl Sink {
             longest_pause: LONGEST_PAUSE,
             spool: arguments.spool.clone(),
             dead_letters: arguments.dead_letters.clone(),
-            listener: Arc::new(Ear(reporter)),
+            listener: Arc::new(Ear {
+                reporter,
+                patient: false,
+            }),
             counters: Arc::clone(&counters),
         })?;
         Ok(Self {
@@ -79,12 +89,18 @@ impl Sink {
             counters,
             reporter,
             durable: arguments.spool.is_some(),
+            words,
         })
     }
 
     /// The figures.
     pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    /// Standard error, for as long as somebody holds this.
+    pub(super) fn words(&self) -> Arc<Words> {
+        Arc::clone(&self.words)
     }
 
     /// Whether marks are worth keeping without events.
@@ -227,18 +243,29 @@ fn from_spool(mark: SpoolMark) -> Option<Mark> {
 }
 
 /// Passes on what delivery says.
-struct Ear(Reporter);
+struct Ear {
+    reporter: Reporter,
+    /// Whether nobody waits for those who bring dead letters, so that they can wait themselves.
+    patient: bool,
+}
 
 impl Listener for Ear {
     fn callback_line(&self, line: &str) {
-        pass_on(line);
+        report::pass_on(line);
     }
 
     fn notice(&self, text: &str) {
-        self.0.step(text);
+        self.reporter.step(text);
     }
 
     fn dead_letter(&self, json: &str) {
-        say_data(json);
+        if self.patient {
+            report::keep_pace();
+        }
+        report::say_data(json);
+    }
+
+    fn keep_pace(&self) {
+        report::keep_pace();
     }
 }
