@@ -132,3 +132,31 @@ fn the_test_goes_as_far_as_stomp() {
         "{steps:?}"
     );
 }
+
+#[test]
+fn a_server_that_hangs_does_not_keep_it_from_ending() {
+    for signals in [&[Signal::TERM, Signal::INT][..], &[Signal::TERM]] {
+        let lab = lab::lab();
+        let running = lab.start(&[
+            "publish",
+            "/topic/com.example.custom",
+            "/dev/null",
+            "--stay",
+        ]);
+        running.says("connected to");
+        lab.order("fault stalled");
+        let begun = std::time::Instant::now();
+        for signal in signals {
+            running.signal(*signal);
+            running.says("published 0");
+        }
+        let (code, _, err) = running.end();
+        assert_eq!(code, 143, "{err:?}");
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(10),
+            "{err:?}"
+        );
+        let word = "the registration of com.example.custom was not taken back";
+        assert!(err.iter().any(|line| line.contains(word)), "{err:?}");
+    }
+}

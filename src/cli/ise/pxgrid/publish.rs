@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::signals::{Asked, Signals};
 use crate::cli::Context;
@@ -32,6 +32,9 @@ use registration::{Provided, Registration};
 
 /// When nothing can be sent at the moment, it is tried again after this.
 const BUSY: Duration = Duration::from_millis(20);
+
+/// How long taking the registration back may take after a signal.
+const TAKING_BACK: Duration = Duration::from_secs(3);
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -109,7 +112,29 @@ impl Publish {
         }
         let mut signals = Signals::listen()?;
         let control = services.control().clone();
-        let registration = Registration::make(control, self.topic.clone()).await?;
+        let mut signalled = None;
+        let service = &self.topic.service;
+        let making = Registration::make(control, self.topic.clone());
+        let Some(made) = patiently(making, &mut signals, &mut signalled).await else {
+            context.reporter.step(&format!(
+                "whether {service} was registered is not known; ISE forgets it after some time"
+            ));
+            return Ok(ended_by(signalled));
+        };
+        let registration = match (made, signalled) {
+            (Ok(registration), None) => registration,
+            (Ok(registration), Some(_)) => {
+                let ending = registration.end();
+                let ended = patiently(ending, &mut signals, &mut signalled).await;
+                say_end(context.reporter, service, ended);
+                return Ok(ended_by(signalled));
+            }
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(_)) => {
+                context.reporter.error(&error);
+                return Ok(ended_by(signalled));
+            }
+        };
         context.reporter.step(&format!(
             "registered {} for {}",
             self.topic.service, self.topic.path
@@ -124,7 +149,9 @@ impl Publish {
             match Subscriber::start(services, Vec::new(), Options::default(), Vec::new()) {
                 Ok(subscriber) => subscriber,
                 Err(error) => {
-                    registration.end().await?;
+                    let ending = registration.end();
+                    let ended = patiently(ending, &mut signals, &mut signalled).await;
+                    say_end(context.reporter, service, ended);
                     return Err(error);
                 }
             };
@@ -132,6 +159,7 @@ impl Publish {
             reporter: context.reporter,
             subscriber,
             registration,
+            service: self.topic.service.clone(),
             path: self.topic.path,
             pace: Duration::from_secs(1) / self.rate,
             next_at: Instant::now() + settle,
@@ -142,7 +170,7 @@ impl Publish {
         let outcome = course
             .follow(source.read(wrap), self.stay, &mut signals)
             .await;
-        course.end(outcome).await
+        course.end(outcome, &mut signals).await
     }
 }
 
@@ -151,6 +179,7 @@ struct Course {
     reporter: Reporter,
     subscriber: Subscriber,
     registration: Registration,
+    service: String,
     path: String,
     pace: Duration,
     next_at: Instant,
@@ -164,6 +193,8 @@ struct Course {
 #[derive(Default)]
 struct Outcome {
     signalled: Option<u8>,
+    /// There was a second signal.
+    at_once: bool,
     failure: Option<Error>,
 }
 
@@ -211,7 +242,10 @@ impl Course {
                         message = None;
                         self.subscriber.stop();
                     }
-                    (Asked::Stop(_), Some(_)) => return outcome,
+                    (Asked::Stop(_), Some(_)) => {
+                        outcome.at_once = true;
+                        return outcome;
+                    }
                 },
             }
         }
@@ -256,8 +290,8 @@ impl Course {
         self.reporter.figures("summary", &text, &figures);
     }
 
-    /// Takes the registration back, whatever happened.
-    async fn end(self, outcome: Outcome) -> Result<ExitCode> {
+    /// Takes the registration back, whatever happened but a second signal.
+    async fn end(self, mut outcome: Outcome, signals: &mut Signals) -> Result<ExitCode> {
         self.say_figures();
         let Self {
             subscriber,
@@ -266,17 +300,20 @@ impl Course {
             sent,
             ..
         } = self;
-        let (unregistered, ()) = tokio::join!(registration.end(), subscriber.close());
-        if let Some(code) = outcome.signalled {
-            if let Err(error) = unregistered {
-                self.reporter.error(&error);
-            }
-            return Ok(ExitCode::from(code));
+        let unregistered = if outcome.at_once {
+            None
+        } else {
+            let ending = async { tokio::join!(registration.end(), subscriber.close()).0 };
+            patiently(ending, signals, &mut outcome.signalled).await
+        };
+        if outcome.signalled.is_some() {
+            say_end(self.reporter, &self.service, unregistered);
+            return Ok(ended_by(outcome.signalled));
         }
         if let Some(error) = outcome.failure {
             return Err(error);
         }
-        unregistered?;
+        unregistered.unwrap_or(Ok(()))?;
         if doubtful > 0 {
             return Err(Error::new(
                 Kind::Partial,
@@ -286,4 +323,38 @@ impl Course {
         }
         Ok(DONE)
     }
+}
+
+/// Waits for `future`: after a signal (`signalled`, perhaps before) for a moment, after a second one no longer.
+async fn patiently<T>(
+    future: impl Future<Output = T>,
+    signals: &mut Signals,
+    signalled: &mut Option<u8>,
+) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    if signalled.is_none() {
+        tokio::select! {
+            done = &mut future => return Some(done),
+            code = signals.stopped() => *signalled = Some(code),
+        }
+    }
+    tokio::select! {
+        done = timeout(TAKING_BACK, future) => done.ok(),
+        _ = signals.stopped() => None,
+    }
+}
+
+/// How a registration ended, after a signal; `None`: it was not waited for.
+fn say_end(reporter: Reporter, service: &str, ended: Option<Result<()>>) {
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(error)) => reporter.error(&error),
+        None => reporter.step(&format!(
+            "the registration of {service} was not taken back; ISE forgets it after some time"
+        )),
+    }
+}
+
+fn ended_by(signalled: Option<u8>) -> ExitCode {
+    ExitCode::from(signalled.unwrap_or(130))
 }
