@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::record::JsonText;
+use crate::record::{JsonText, Mac};
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,12 +136,11 @@ impl From<&str> for Text {
 }
 
 impl Event {
-    /// Within this key events are to be delivered in order: the endpoint, else the topic as a whole.
-    pub fn order_key(&self) -> &str {
-        self.mac
-            .as_deref()
-            .or(self.station.as_deref())
-            .unwrap_or(&self.topic)
+    /// Within this key events are to be delivered in order: the endpoint, else the topic as a whole. A MAC address is one endpoint
+    /// however a topic spells it.
+    pub fn order_key(&self) -> Cow<'_, str> {
+        let endpoint = self.mac.as_deref().or(self.station.as_deref());
+        endpoint.map_or(Cow::Borrowed(&self.topic), one_spelling)
     }
 
     /// The envelope: one line of JSON, always with the same members (`sequenceNumber` is `null` where there is none).
@@ -177,6 +176,22 @@ impl Event {
         out.extend_from_slice(br#","message":"#);
         self.message.write_json(out);
         out.push(b'}');
+    }
+}
+
+/// A MAC address as [`Mac`] writes it; other text as it is.
+fn one_spelling(text: &str) -> Cow<'_, str> {
+    let spelled = |(at, byte): (usize, u8)| match at % 3 {
+        2 => byte == b':',
+        _ => matches!(byte, b'0'..=b'9' | b'A'..=b'F'),
+    };
+    // Nearly always it is spelled so already.
+    if text.len() == 17 && text.bytes().enumerate().all(spelled) {
+        return Cow::Borrowed(text);
+    }
+    match text.parse::<Mac>() {
+        Ok(mac) => Cow::Owned(mac.to_string()),
+        Err(_) => Cow::Borrowed(text),
     }
 }
 
@@ -230,6 +245,19 @@ mod tests {
         assert_eq!(event.order_key(), "/topic/com.cisco.ise.session");
         event.station = Some("192.0.2.7".into());
         assert_eq!(event.order_key(), "192.0.2.7");
+        for mac in [
+            "C8:5B:76:C6:59:62",
+            "c8-5b-76-c6-59-62",
+            "c85b.76c6.5962",
+            "c85b76c65962",
+        ] {
+            event.station = Some(mac.into());
+            assert_eq!(event.order_key(), "C8:5B:76:C6:59:62");
+        }
+        for other in ["C8:5B:76:C6:59:6G", "host-c85b76c65962", "pat"] {
+            event.station = Some(other.into());
+            assert_eq!(event.order_key(), other);
+        }
     }
 
     #[test]

@@ -214,7 +214,7 @@ fn unread(figures: &Snapshot) -> Option<String> {
 pub(super) fn envelope(event: Event) -> Envelope {
     Envelope {
         json: event.to_json(),
-        key: event.order_key().to_owned(),
+        key: event.order_key().into_owned(),
         topic: event.topic.as_ref().to_owned(),
         event: event.event.into_owned(),
         sequence: event.sequence,
