@@ -11,7 +11,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, test_ki
 use crate::support::account::adds_up;
 use crate::support::callback::{lines, script};
 use crate::support::lab::{self, TestLab};
-use crate::support::sessions::{publish, session};
+use crate::support::sessions::{SESSIONS, publish, session};
 use crate::support::wait_for;
 
 /// So many current sessions that delivery ends while there is more to come.
@@ -309,4 +309,45 @@ fn the_second_signal_ends_it_also_when_nobody_reads_standard_error() {
         let pid = Pid::from_raw(number.parse().unwrap()).unwrap();
         wait_for("the end of a callback", || test_kill_process(pid).is_err());
     }
+}
+
+/// When the terminal is closed the callbacks must not run on alone; under nohup nothing happens.
+#[test]
+fn a_closed_terminal_ends_it_in_good_order_unless_that_is_to_be_ignored() {
+    let dir = tempfile::tempdir().unwrap();
+    let gate = dir.path().join("gate");
+    let callback = script(
+        dir.path(),
+        "#!/bin/sh\necho begun\nuntil [ -e \"$1\" ]; do sleep 0.02; done\necho finished\n",
+    );
+    let lab = lab::lab();
+    let arguments = [
+        "subscribe",
+        "--topic",
+        "session",
+        "--callback",
+        callback.to_str().unwrap(),
+        "--",
+        gate.to_str().unwrap(),
+    ];
+    let nohup = lab.start_after("trap '' HUP", &arguments);
+    let running = lab.start(&arguments);
+    for running in [&nohup, &running] {
+        running.says("subscribed");
+    }
+    lab.listened_to(SESSIONS, 2);
+    publish(&lab, &[session("00:00:5E:00:53:01", "pat", "STARTED")]);
+    for running in [&nohup, &running] {
+        running.says("begun");
+        running.signal(Signal::HUP);
+    }
+    running.says("leaving");
+    std::fs::write(&gate, "").unwrap();
+    let (code, _, err) = running.end();
+    assert_eq!(code, 129, "{err:?}");
+    assert!(err.iter().any(|line| line == "finished"), "{err:?}");
+    nohup.says("finished");
+    nohup.signal(Signal::TERM);
+    let (code, _, err) = nohup.end();
+    assert_eq!(code, 143, "{err:?}");
 }

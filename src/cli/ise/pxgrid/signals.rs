@@ -1,4 +1,6 @@
-//! What a command that runs until it is stopped hears from outside: Ctrl-C, TERM, USR1.
+//! What a command that runs until it is stopped hears from outside: Ctrl-C, TERM, the end of its terminal (HUP), USR1.
+//!
+//! HUP that was ignored when we began, as under nohup, stays ignored.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -17,6 +19,7 @@ pub(super) enum Asked {
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Option<Signal>,
     tell: Signal,
 }
 
@@ -31,6 +34,11 @@ impl Signals {
         Ok(Self {
             interrupt: open(SignalKind::interrupt())?,
             terminate: open(SignalKind::terminate())?,
+            hang_up: if hang_up_is_ignored() {
+                None
+            } else {
+                Some(open(SignalKind::hangup())?)
+            },
             tell: open(SignalKind::user_defined1())?,
         })
     }
@@ -49,7 +57,43 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::Stop(130),
             _ = self.terminate.recv() => Asked::Stop(143),
+            () = received(&mut self.hang_up) => Asked::Stop(129),
             _ = self.tell.recv() => Asked::Tell,
         }
+    }
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether HUP is ignored, as far as the system says; where it does not, HUP is left as it is.
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status");
+    status.map_or(true, |status| ignores_hang_up(&status))
+}
+
+/// The same, from the text of proc(5): a mask in hexadecimal, in which HUP is the lowest bit.
+fn ignores_hang_up(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ignored_is_known_from_the_mask() {
+        let status = |mask: &str| format!("Name:\tx\nSigBlk:\t1\nSigIgn:\t{mask}\n");
+        assert!(!ignores_hang_up(&status("0000000000001000")));
+        assert!(ignores_hang_up(&status("0000000000001001")));
+        assert!(ignores_hang_up("Name:\tx\n"));
     }
 }
