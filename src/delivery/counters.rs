@@ -1,5 +1,5 @@
 //! The figures said at the end and on `SIGUSR1`: received, delivered, failed, recovered, duplicates, gaps, lag (contract,
-//! section 4). It counts; it decides nothing and prints nothing.
+//! section 4), and what the subscription counts beside. It counts; it decides nothing and prints nothing.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -93,6 +93,10 @@ impl Counters {
             recovered: self.recovered.load(Relaxed),
             duplicates: self.duplicates.load(Relaxed),
             gaps: self.gaps.load(Relaxed),
+            missed: 0,
+            repeated: 0,
+            unreadable: 0,
+            possibly_lost: 0,
             lag: now,
             max_lag: now.max(Duration::from_millis(self.max_lag.load(Relaxed))),
         }
@@ -124,6 +128,14 @@ pub struct Snapshot {
     pub duplicates: u64,
     /// Gaps in a sequence.
     pub gaps: u64,
+    /// Numbers missing in those gaps. This and the next three are the subscription's own figures; here they are 0.
+    pub missed: u64,
+    /// Sessions or messages that had come before, or something newer, and were left out.
+    pub repeated: u64,
+    /// Messages, or sessions in one, that could not be read.
+    pub unreadable: u64,
+    /// Times that something may have been lost for good.
+    pub possibly_lost: u64,
     /// How long the oldest undelivered event has been waiting.
     pub lag: Duration,
     /// The longest that any event waited.
@@ -140,6 +152,10 @@ impl Snapshot {
             "recovered": self.recovered,
             "duplicates": self.duplicates,
             "gaps": self.gaps,
+            "missed": self.missed,
+            "repeated": self.repeated,
+            "unreadable": self.unreadable,
+            "possiblyLost": self.possibly_lost,
             "lagSeconds": self.lag.as_secs_f64(),
             "maxLagSeconds": self.max_lag.as_secs_f64(),
         })
@@ -150,13 +166,22 @@ impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "received {}, delivered {}, failed {}, recovered {}, duplicates {}, gaps {}, lag {:.1}s (at most {:.1}s)",
-            self.received,
-            self.delivered,
-            self.failed,
-            self.recovered,
-            self.duplicates,
-            self.gaps,
+            "received {}, delivered {}, failed {}, recovered {}, duplicates {}, gaps {}",
+            self.received, self.delivered, self.failed, self.recovered, self.duplicates, self.gaps,
+        )?;
+        for (name, figure) in [
+            ("missed", self.missed),
+            ("repeated", self.repeated),
+            ("unreadable", self.unreadable),
+            ("possibly lost", self.possibly_lost),
+        ] {
+            if figure > 0 {
+                write!(f, ", {name} {figure}")?;
+            }
+        }
+        write!(
+            f,
+            ", lag {:.1}s (at most {:.1}s)",
             self.lag.as_secs_f64(),
             self.max_lag.as_secs_f64(),
         )
@@ -180,6 +205,17 @@ mod tests {
             "received 10, delivered 1, failed 1, recovered 2, duplicates 1, gaps 1, lag 0.0s (at most 0.0s)"
         );
         assert_eq!(counters.snapshot().to_json()["recovered"], 2);
+        assert_eq!(counters.snapshot().to_json()["possiblyLost"], 0);
+        let snapshot = Snapshot {
+            missed: 5,
+            possibly_lost: 1,
+            ..counters.snapshot()
+        };
+        assert_eq!(
+            snapshot.to_string(),
+            "received 10, delivered 1, failed 1, recovered 2, duplicates 1, gaps 1, missed 5, possibly lost 1, lag 0.0s (at most 0.0s)"
+        );
+        assert_eq!(snapshot.to_json()["missed"], 5);
     }
 
     #[test]

@@ -244,6 +244,10 @@ impl Course {
         let counters = self.subscriber.counters();
         figures.duplicates = counters.duplicates;
         figures.gaps = counters.gaps;
+        figures.missed = counters.missed;
+        figures.repeated = counters.repeated;
+        figures.unreadable = counters.unreadable;
+        figures.possibly_lost = counters.possibly_lost;
         self.reporter
             .figures("summary", &figures.to_string(), &figures.to_json());
     }
