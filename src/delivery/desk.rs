@@ -144,15 +144,15 @@ impl Desk {
     }
 
     /// Settles a delivery that ended: the event is done with, waits for a retry, or is a dead letter.
-    pub(super) fn settle(&self, turn: &Turn, outcome: Outcome) -> Result<()> {
+    pub(super) fn settle(&self, turn: &Turn, outcome: &Outcome) -> Result<()> {
         let Turn { start, event } = turn;
-        let delivered = outcome == Outcome::Success;
+        let delivered = *outcome == Outcome::Success;
         let mut state = self.state();
-        if outcome == Outcome::Stopped || (state.closed && !delivered) {
+        if *outcome == Outcome::Stopped || (state.closed && !delivered) {
             // It stays in the spool.
             return Ok(());
         }
-        if let Outcome::NoRoom(why) = &outcome {
+        if let Outcome::NoRoom(why) = outcome {
             let pause = state.order.crowded(start.id, Instant::now());
             self.call.notify_one();
             if !std::mem::replace(&mut state.crowded, true) {
@@ -179,7 +179,7 @@ impl Desk {
                 ));
             }
             After::GaveUp { attempts } => {
-                state.letters.write(event, attempts, &outcome)?;
+                state.letters.write(event, attempts, outcome)?;
                 self.counters.failed();
                 self.listener.notice(&format!(
                     "callback for {} of {} failed ({outcome}) after {attempts} attempts; it is a dead letter",
@@ -206,8 +206,8 @@ impl Desk {
     }
 
     /// Settles a delivery and gives the event to go on with. A failure is left for the loop.
-    pub(super) fn go_on(&self, turn: &Turn, outcome: Outcome) -> Option<Turn> {
-        let delivered = outcome == Outcome::Success;
+    pub(super) fn go_on(&self, turn: &Turn, outcome: &Outcome) -> Option<Turn> {
+        let delivered = *outcome == Outcome::Success;
         let settled = self.settle(turn, outcome);
         if !delivered {
             self.listener.keep_pace();

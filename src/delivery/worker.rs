@@ -167,7 +167,7 @@ impl Worker {
             let desk = Arc::clone(&self.desk);
             match &mut self.way {
                 Way::Print(print) => match print(&turn.event) {
-                    Ok(()) => desk.settle(&turn, Outcome::Success)?,
+                    Ok(()) => desk.settle(&turn, &Outcome::Success)?,
                     Err(error) if error.kind() == Kind::Expression => desk.refuse(&turn, &error)?,
                     Err(error) => return Err(error),
                 },
@@ -207,7 +207,7 @@ async fn callbacks(desk: Arc<Desk>, means: Arc<Means>, first: Turn) {
     let mut slot = None;
     while let Some(now) = turn {
         let outcome = means.run(&now.event, &mut slot).await;
-        turn = desk.go_on(&now, outcome);
+        turn = desk.go_on(&now, &outcome);
     }
 }
 
@@ -225,7 +225,7 @@ async fn feed(desk: Arc<Desk>, feeder: Feeder, first: Turn) {
     let mut turn = Some(first);
     while let Some(now) = turn {
         let outcome = feeder.deliver(&now.event).await;
-        turn = desk.go_on(&now, outcome);
+        turn = desk.go_on(&now, &outcome);
     }
 }
 

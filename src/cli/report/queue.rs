@@ -90,7 +90,7 @@ impl Drop for Words {
         set(None);
         let mut state = self.0.state();
         while !state.given_up && !state.is_quiet() {
-            state = self.0.wait(&self.0.room, state);
+            state = wait(&self.0.room, state);
         }
         state.ended = true;
         self.0.more.notify_one();
@@ -147,7 +147,7 @@ impl Queue {
     fn with_room(&self) -> MutexGuard<'_, State> {
         let mut state = self.state();
         while !state.given_up && !state.has_room() {
-            state = self.wait(&self.room, state);
+            state = wait(&self.room, state);
         }
         state
     }
@@ -172,18 +172,18 @@ impl Queue {
             if state.ended {
                 return;
             }
-            state = self.wait(&self.more, state);
+            state = wait(&self.more, state);
         }
-    }
-
-    fn wait<'s>(&self, until: &Condvar, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
-        until.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A poisoned lock holds a state that is whole all the same.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn wait<'s>(until: &Condvar, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+    until.wait(state).unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
