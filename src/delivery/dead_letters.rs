@@ -6,7 +6,7 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,19 +26,23 @@ pub enum DeadLetters {
         file: File,
         /// Its name, for messages.
         path: PathBuf,
+        /// What to do when a letter cannot be written.
+        hint: &'static str,
     },
     /// Said to the listener.
     Listener(Arc<dyn Listener>),
 }
 
 impl DeadLetters {
-    /// Opens `path` for appending; a new file is readable by its owner only.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// Opens `path` for appending; a new file is readable by its owner only. A line that was begun there and not ended is ended.
+    /// `durable`: whether an event whose letter cannot be written lies in a spool that stays.
+    pub fn open(path: &Path, durable: bool) -> Result<Self> {
         let file = File::options()
             .append(true)
             .create(true)
             .mode(0o600)
             .open(path)
+            .and_then(|file| end_line(&file, path).map(|()| file))
             .map_err(|error| {
                 Error::usage(format!(
                     "cannot open the dead letters {}: {error}",
@@ -49,6 +53,11 @@ impl DeadLetters {
         Ok(Self::File {
             file,
             path: path.to_path_buf(),
+            hint: if durable {
+                "the event stays in the spool; mend the file and start again"
+            } else {
+                "mend the file and start again; what was not delivered is gone, which --spool DIR prevents"
+            },
         })
     }
 
@@ -60,21 +69,19 @@ impl DeadLetters {
                 listener.dead_letter(&line);
                 Ok(())
             }
-            Self::File { file, path } => {
+            Self::File { file, path, hint } => {
                 line.push('\n');
                 // One call for the whole line: two processes that append to one file do not mix their lines.
-                file.write_all(line.as_bytes())
-                    .and_then(|()| synced(file))
-                    .map_err(|error| {
-                        Error::new(
-                            Kind::Failed,
-                            format!(
-                                "cannot write the dead letter to {}: {error}",
-                                path.display()
-                            ),
-                        )
-                        .hint("the event stays in the spool; mend the file and start again")
-                    })
+                append(file, line.as_bytes()).map_err(|error| {
+                    Error::new(
+                        Kind::Failed,
+                        format!(
+                            "cannot write the dead letter to {}: {error}",
+                            path.display()
+                        ),
+                    )
+                    .hint(*hint)
+                })
             }
         }
     }
@@ -93,6 +100,54 @@ impl DeadLetters {
         ));
         Ok(())
     }
+}
+
+/// Writes a line and waits for the disk; when that fails, takes back what was written of it, so that no half line stays.
+fn append(file: &mut File, line: &[u8]) -> io::Result<()> {
+    let before = length(file);
+    let mut written = 0;
+    let mut rest = line;
+    let result = loop {
+        match file.write(rest) {
+            Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                written += count as u64;
+                rest = rest.get(count..).unwrap_or_default();
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+        if rest.is_empty() {
+            break synced(file);
+        }
+    };
+    if let (Err(_), Some(before), Some(now)) = (&result, before, length(file))
+        // Nobody else has written behind it.
+        && now == before + written
+    {
+        // What broke off the writing is the reason to tell.
+        let _also_broken = file.set_len(before);
+    }
+    result
+}
+
+/// How long a file on a disk is.
+fn length(file: &File) -> Option<u64> {
+    let metadata = file.metadata().ok()?;
+    metadata.is_file().then_some(metadata.len())
+}
+
+/// Ends the last line of a file, in which an earlier run broke off, say. A file that may not be read is left as it is.
+fn end_line(mut file: &File, path: &Path) -> io::Result<()> {
+    let Some(last) = length(file).and_then(|length| length.checked_sub(1)) else {
+        return Ok(());
+    };
+    let mut byte = [0];
+    let read = File::open(path).and_then(|file| file.read_exact_at(&mut byte, last));
+    if read.is_ok() && byte != *b"\n" {
+        file.write_all(b"\n")?;
+    }
+    Ok(())
 }
 
 /// Waits for the disk; a terminal or a pipe has none, and says so.
@@ -126,7 +181,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
         for sequence in 1..=2 {
-            let mut letters = DeadLetters::open(&path).unwrap();
+            let mut letters = DeadLetters::open(&path, true).unwrap();
             let mut event = event("a", sequence);
             event.json = event.json.replace(",\"topic\"", ",\n\"topic\"");
             letters.write(&event, 4, &Outcome::Exit(3)).unwrap();
@@ -163,8 +218,35 @@ mod tests {
     }
 
     #[test]
+    fn a_letter_begins_a_line_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        std::fs::write(&path, "{\"half").unwrap();
+        for _ in 0..2 {
+            let mut letters = DeadLetters::open(&path, true).unwrap();
+            letters.write(&event("a", 1), 1, &Outcome::Exit(3)).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[0], "{\"half");
+        assert!(serde_json::from_str::<serde_json::Value>(lines[1]).is_ok());
+    }
+
+    #[test]
+    fn what_to_do_depends_on_the_spool() {
+        for (durable, word) in [(true, "stays in the spool"), (false, "is gone")] {
+            let mut letters = DeadLetters::open(Path::new("/dev/full"), durable).unwrap();
+            let error = letters
+                .write(&event("a", 1), 1, &Outcome::Exit(3))
+                .unwrap_err();
+            assert!(error.hint_text().unwrap().contains(word), "{error:?}");
+        }
+    }
+
+    #[test]
     fn a_file_that_cannot_be_opened_is_named() {
-        let Err(error) = DeadLetters::open(Path::new("/nonexistent/letters")) else {
+        let Err(error) = DeadLetters::open(Path::new("/nonexistent/letters"), true) else {
             panic!("opened")
         };
         assert_eq!(error.kind(), Kind::Usage);

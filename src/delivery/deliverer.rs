@@ -123,8 +123,8 @@ impl Deliverer {
             None => Spool::temporary()?,
         });
         let letters = match (&options.dead_letters, spool.directory()) {
-            (Some(file), _) => DeadLetters::open(file)?,
-            (None, Some(dir)) => DeadLetters::open(&dir.join(dead_letters::FILE))?,
+            (Some(file), dir) => DeadLetters::open(file, dir.is_some())?,
+            (None, Some(dir)) => DeadLetters::open(&dir.join(dead_letters::FILE), true)?,
             (None, None) => DeadLetters::Listener(Arc::clone(&options.listener)),
         };
         let (tail, tail_seen) = watch::channel(spool.tail());

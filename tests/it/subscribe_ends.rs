@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use netapi::delivery::spool::Spool;
@@ -350,4 +351,40 @@ fn a_closed_terminal_ends_it_in_good_order_unless_that_is_to_be_ignored() {
     nohup.signal(Signal::TERM);
     let (code, _, err) = nohup.end();
     assert_eq!(code, 143, "{err:?}");
+}
+
+#[test]
+fn a_dead_letter_that_was_written_in_part_is_taken_back() {
+    const LENGTH: u64 = (20 << 20) - 100;
+    let dir = tempfile::tempdir().unwrap();
+    let letters = dir.path().join("letters");
+    let file = File::create(&letters).unwrap();
+    file.write_all_at(b"\n", LENGTH - 1).unwrap();
+    let callback = script(dir.path(), "#!/bin/sh\nexit 1\n");
+    let lab = lab::lab();
+    // Files may be a hundred bytes longer, and to want more is no reason to be ended.
+    let running = lab.start_after(
+        &format!("trap '' XFSZ; ulimit -f {}", (20 << 20) / 512),
+        &[
+            "subscribe",
+            "--topic",
+            "session",
+            "--snapshot",
+            "--retries",
+            "0",
+            "--dead-letters",
+            letters.to_str().unwrap(),
+            "--callback",
+            callback.to_str().unwrap(),
+        ],
+    );
+    let (code, _, err) = running.end();
+    assert_eq!(code, 1, "{err:?}");
+    for word in [
+        "netapi: cannot write the dead letter to",
+        "undelivered events discarded",
+    ] {
+        assert!(err.iter().any(|line| line.contains(word)), "{err:?}");
+    }
+    assert_eq!(file.metadata().unwrap().len(), LENGTH);
 }
