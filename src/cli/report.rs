@@ -69,6 +69,23 @@ impl Reporter {
         }
     }
 
+    /// From now on a panic in `library` (a part of the paths of its sources) is reported as `error`: its own words help nobody.
+    pub(crate) fn blame(self, library: &'static str, error: Error) {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if panic
+                .location()
+                .is_some_and(|at| at.file().contains(library))
+            {
+                self.error(&error);
+                // Unless this build unwinds, it is the end.
+                queue::wait_a_moment();
+            } else {
+                usual(panic);
+            }
+        }));
+    }
+
     /// Says something that is no error: a warning, an empty list, a step taken.
     pub(crate) fn note(self, text: &str) {
         if !self.json {

@@ -6,6 +6,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`spool`] | the durable queue (one redb file) and the marks of what was last seen |
+//! | `backend` | the file under a temporary one |
 //! | `recent` | the part of it that is in memory as well |
 //! | [`lock`] | who holds a spool's directory |
 //! | [`order`] | whose turn it is: a state machine without I/O |
@@ -19,6 +20,7 @@
 //!
 //! This room subscribes to nothing, prints nothing and knows no clap: words for people go to a [`Listener`].
 
+mod backend;
 pub mod callback;
 pub mod counters;
 pub mod dead_letters;

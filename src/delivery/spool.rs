@@ -26,6 +26,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Sto
 use redb::{TableDefinition, TableError};
 
 use super::Envelope;
+use super::backend::NeverSynced;
 use super::lock::DirectoryLock;
 use super::recent::Recent;
 use crate::error::{Error, Kind, Result};
@@ -59,6 +60,10 @@ const RECENT_BYTES: usize = 8 << 20;
 
 /// How many bytes of events are gone through at most to find out whose turn it is.
 const GLANCE_BYTES: usize = 8 << 20;
+
+/// What to do about a file that is not what was written.
+const MOVE_AWAY: &str =
+    "move the file away and start again; the server still knows the current sessions";
 
 /// An empty file larger than this is made small again when it is opened.
 const COMPACT_ABOVE: u64 = 64 << 20;
@@ -451,6 +456,15 @@ fn after_last(database: &Database) -> Result<(u64, bool), redb::Error> {
     Ok(last.map_or((0, true), |last| (last + 1, false)))
 }
 
+/// The error for people when the library of the spool's file panics, as it does on some damage.
+pub fn damaged(dir: &Path) -> Error {
+    let place = Place::Directory(dir.to_path_buf());
+    Error::new(Kind::Failed, format!("{place} is damaged")).hint(MOVE_AWAY)
+}
+
+/// The library of the spool's file, as it stands in the paths of its sources.
+pub const LIBRARY: &str = "/redb-";
+
 /// The error for people: what was tried, with which file, why, and what to do about this cause.
 fn failed(place: &Place, verb: &str, error: impl Into<redb::Error>) -> Error {
     let error = error.into();
@@ -462,39 +476,13 @@ fn failed(place: &Place, verb: &str, error: impl Into<redb::Error>) -> Error {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 "name a directory that you may write to: --spool DIR"
             }
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => MOVE_AWAY,
             _ => "look after the disk and start again: what the spool holds is delivered then",
         },
-        redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) => {
-            "move the file away and start again; the server still knows the current sessions"
-        }
+        redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) => MOVE_AWAY,
         _ => "start again: what the spool holds is delivered then",
     };
     Error::new(Kind::Failed, format!("cannot {verb} {place}: {error}")).hint(hint)
-}
-
-/// A backend that leaves the time of writing to the operating system: for a file that no one reads after us.
-#[derive(Debug)]
-struct NeverSynced(FileBackend);
-
-impl StorageBackend for NeverSynced {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
-    }
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-    fn sync_data(&self) -> io::Result<()> {
-        Ok(())
-    }
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write(offset, data)
-    }
-    fn close(&self) -> io::Result<()> {
-        self.0.close()
-    }
 }
 
 #[cfg(test)]

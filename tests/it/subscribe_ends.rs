@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use netapi::delivery::Envelope;
 use netapi::delivery::spool::Spool;
 use netapi::lab::LabOptions;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, test_kill_process};
@@ -387,4 +389,55 @@ fn a_dead_letter_that_was_written_in_part_is_taken_back() {
         assert!(err.iter().any(|line| line.contains(word)), "{err:?}");
     }
     assert_eq!(file.metadata().unwrap().len(), LENGTH);
+}
+
+#[test]
+fn a_damaged_spool_is_named_with_what_to_do() {
+    let lab = lab::lab();
+    for (what, damage) in [("is damaged", true), ("cannot open the spool", false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = dir.path().join("spool");
+        let file = spool.join("spool.redb");
+        if damage {
+            // One byte of an event that is no UTF-8.
+            spooled(&spool);
+            let mut bytes = std::fs::read(&file).unwrap();
+            let event = bytes.windows(7).rposition(|part| part == b"MESSAGE");
+            bytes[event.unwrap()] = 0xff;
+            std::fs::write(&file, bytes).unwrap();
+        } else {
+            std::fs::create_dir(&spool).unwrap();
+            std::fs::write(&file, "not what was written").unwrap();
+        }
+        let arguments = ["subscribe", "--topic", "session", "--spool"];
+        let running = lab.start(&[&arguments[..], &[spool.to_str().unwrap()]].concat());
+        let (code, _, err) = running.end();
+        // The build that people get aborts where this one unwinds.
+        assert_eq!(code, 1, "{err:?}");
+        let named = err
+            .iter()
+            .any(|line| line.contains(what) && line.contains("spool.redb"));
+        let hint = err
+            .iter()
+            .any(|line| line.starts_with("hint: move the file away"));
+        assert!(named && hint, "{err:?}");
+    }
+}
+
+/// A spool with one event.
+fn spooled(dir: &Path) {
+    let event = Envelope {
+        json: r#"{"type":"MESSAGE","message":{}}"#.to_owned(),
+        key: "k".to_owned(),
+        topic: "/topic/t".to_owned(),
+        event: "CREATE".to_owned(),
+        sequence: None,
+        mac: None,
+        state: None,
+        recovered: false,
+        received_at: jiff::Timestamp::now(),
+    };
+    let spool = Spool::open(dir).unwrap();
+    spool.append(vec![event], &[]).unwrap();
+    spool.close().unwrap();
 }

@@ -5,11 +5,15 @@
 
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 /// How many bytes wait before those who can wait have to.
 const MOST: usize = 256 << 10;
+
+/// How long the last words of a program that breaks off may take.
+const MOMENT: Duration = Duration::from_secs(1);
 
 static QUEUE: RwLock<Option<Arc<Queue>>> = RwLock::new(None);
 
@@ -37,6 +41,17 @@ pub(super) fn say(line: &str, patience: Patience) {
 pub(super) fn wait_for_room() {
     if let Some(queue) = current() {
         drop(queue.with_room());
+    }
+}
+
+/// Waits until all that was said is written, but not for long: before an end that waits for nobody.
+pub(super) fn wait_a_moment() {
+    if let Some(queue) = current() {
+        let loud = |state: &mut State| !state.is_quiet();
+        let _late = queue
+            .room
+            .wait_timeout_while(queue.state(), MOMENT, loud)
+            .is_err();
     }
 }
 

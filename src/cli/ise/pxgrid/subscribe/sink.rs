@@ -11,7 +11,7 @@ use super::printer::{Paper, Printer};
 use crate::cli::report::{self, Reporter, Words};
 use crate::delivery::callback::Callback;
 use crate::delivery::counters::{Counters, Snapshot};
-use crate::delivery::spool::Mark as SpoolMark;
+use crate::delivery::spool::{self, Mark as SpoolMark};
 use crate::delivery::{self, Deliverer, Ending, Envelope, Listener, Stop};
 use crate::error::{Kind, Result};
 use crate::pxgrid::event::Event;
@@ -46,6 +46,9 @@ impl Sink {
         reporter: Reporter,
     ) -> Result<Self> {
         let words = Arc::new(Words::start());
+        if let Some(dir) = &arguments.spool {
+            reporter.blame(spool::LIBRARY, spool::damaged(dir));
+        }
         let counters = Arc::new(Counters::default());
         let sink = match (callback, paper) {
             (Some(callback), _) if arguments.keep_running => delivery::Sink::KeepRunning(callback),
