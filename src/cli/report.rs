@@ -104,11 +104,19 @@ impl Reporter {
 
     /// Says a step of something that goes on for long, also where errors are JSON.
     pub(crate) fn step(self, text: &str) {
-        if self.json {
-            line(&json!({ "notice": text }).to_string());
-        } else {
-            line(text);
-        }
+        let worded = |text: &str| {
+            if self.json {
+                json!({ "notice": text }).to_string()
+            } else {
+                text.to_owned()
+            }
+        };
+        let left_out = |steps| {
+            worded(&format!(
+                "not said, since nobody read standard error: {steps} steps"
+            ))
+        };
+        queue::say_step(&terminal_safe(&worded(text)), left_out);
     }
 
     /// Says figures: `text` for people, `figures` under the name `name` where errors are JSON.

@@ -12,6 +12,9 @@ use tokio::sync::Notify;
 /// How many bytes wait before those who can wait have to.
 const MOST: usize = 256 << 10;
 
+/// How many bytes wait at most before steps are no longer said but counted.
+const TOO_MANY: usize = 16 * MOST;
+
 /// How long the last words of a program that breaks off may take.
 const MOMENT: Duration = Duration::from_secs(1);
 
@@ -34,6 +37,14 @@ pub(super) fn say(line: &str, patience: Patience) {
             // Standard error closed: there is nobody left to tell.
             let _ = writeln!(std::io::stderr(), "{line}");
         }
+    }
+}
+
+/// Says a step, unless far too much waits already: then it is counted. `left_out` words the steps that were, as soon as there is room again.
+pub(super) fn say_step(line: &str, left_out: impl Fn(u64) -> String) {
+    match current() {
+        Some(queue) => queue.push_step(line, left_out),
+        None => say(line, Patience::None),
     }
 }
 
@@ -133,6 +144,8 @@ struct State {
     writing: bool,
     given_up: bool,
     ended: bool,
+    /// Steps that were not said.
+    left_out: u64,
 }
 
 impl State {
@@ -157,6 +170,25 @@ impl Queue {
         state.waiting.extend_from_slice(line.as_bytes());
         state.waiting.push(b'\n');
         self.more.notify_one();
+    }
+
+    fn push_step(&self, line: &str, left_out: impl Fn(u64) -> String) {
+        let before = {
+            let mut state = self.state();
+            if state.waiting.len() >= TOO_MANY {
+                state.left_out += 1;
+                return;
+            }
+            if state.has_room() {
+                std::mem::take(&mut state.left_out)
+            } else {
+                0
+            }
+        };
+        if before > 0 {
+            self.push(&left_out(before), Patience::None);
+        }
+        self.push(line, Patience::None);
     }
 
     fn with_room(&self) -> MutexGuard<'_, State> {
@@ -240,6 +272,20 @@ mod tests {
         let text = reading.join().unwrap();
         assert_eq!(text.lines().count(), many + 2);
         assert!(text.ends_with("\nlast\n"));
+    }
+
+    #[test]
+    fn far_too_many_steps_are_counted_and_that_is_said() {
+        let queue = Queue::default();
+        let words = |steps: u64| format!("{steps} left out");
+        queue.push(&"x".repeat(TOO_MANY), Patience::None);
+        for _ in 0..7 {
+            queue.push_step("lost", words);
+        }
+        assert_eq!(queue.state().waiting.len(), TOO_MANY + 1);
+        queue.state().waiting.clear();
+        queue.push_step("next", words);
+        assert_eq!(queue.state().waiting, b"7 left out\nnext\n");
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Pxgrid {
         Context::block_on(async {
             match self {
                 Self::Subscribe(command) => return command.run(context).await,
-                Self::Publish(command) => return command.run(context).await,
+                Self::Publish(command) => return Box::pin(command.run(context)).await,
                 Self::Test(command) => command.run(context).await,
                 Self::Account(command) => command.run(context).await,
                 Self::Services(command) => command.run(context).await,
