@@ -54,7 +54,7 @@ Examples:
     --where \"failures[?userName=='pat']\"
 
 What a callback gets and what becomes of it: netapi help callbacks
-Ctrl-C (or TERM) once: running callbacks finish, the rest stays in the spool.
+Ctrl-C (TERM, HUP) once: running callbacks finish, the rest stays in the spool.
 Twice: at once. SIGUSR1 says the figures so far.")]
 pub(crate) struct Subscribe {
     /// What to subscribe to: session, session-all, group, anc, radius-failure, …; SERVICE:PROPERTY; or /topic/…; repeatable
