@@ -158,63 +158,33 @@ impl Paper {
     }
 
     /// Writes events; how many were printed.
-    fn batch(
+    fn batch<'e>(
         &mut self,
-        events: &[Event],
+        events: impl Iterator<Item = Printable<'e>>,
         buffer: &mut Vec<u8>,
         unprinted: &mut Unprinted,
     ) -> Result<u64> {
+        let mut printed = 0;
         match self {
             Self::Lines(out) => {
                 buffer.clear();
                 for event in events {
                     event.write_json(buffer);
                     buffer.push(b'\n');
+                    printed += 1;
                 }
                 write(out, buffer)?;
-                Ok(events.len() as u64)
             }
             Self::Rendered(renderer) => {
-                let mut printed = 0;
                 for event in events {
                     match rendered(renderer, event.to_json()) {
                         Ok(()) => printed += 1,
-                        Err(error) => unprinted.take(&envelope(event.clone()), error)?,
+                        Err(error) => unprinted.take(&event.envelope(), error)?,
                     }
                 }
-                Ok(printed)
             }
         }
-    }
-
-    /// Writes events that lay on disk; how many were printed.
-    fn envelopes(
-        &mut self,
-        events: &[(u64, Arc<Envelope>)],
-        buffer: &mut Vec<u8>,
-        unprinted: &mut Unprinted,
-    ) -> Result<u64> {
-        match self {
-            Self::Lines(out) => {
-                buffer.clear();
-                for (_, event) in events {
-                    buffer.extend_from_slice(event.line().as_bytes());
-                    buffer.push(b'\n');
-                }
-                write(out, buffer)?;
-                Ok(events.len() as u64)
-            }
-            Self::Rendered(renderer) => {
-                let mut printed = 0;
-                for (_, event) in events {
-                    match rendered(renderer, event.line().into_owned()) {
-                        Ok(()) => printed += 1,
-                        Err(error) => unprinted.take(event, error)?,
-                    }
-                }
-                Ok(printed)
-            }
-        }
+        Ok(printed)
     }
 
     /// Writes one event.
@@ -224,6 +194,37 @@ impl Paper {
         match self {
             Self::Lines(out) => write(out, format!("{}\n", event.line()).as_bytes()),
             Self::Rendered(renderer) => rendered(renderer, event.line().into_owned()),
+        }
+    }
+}
+
+/// An event on its way to be printed.
+enum Printable<'e> {
+    /// As it came.
+    Event(&'e Event),
+    /// It lay on disk.
+    Spooled(&'e Envelope),
+}
+
+impl Printable<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Event(event) => event.write_json(out),
+            Self::Spooled(event) => out.extend_from_slice(event.line().as_bytes()),
+        }
+    }
+
+    fn to_json(&self) -> String {
+        match self {
+            Self::Event(event) => event.to_json(),
+            Self::Spooled(event) => event.line().into_owned(),
+        }
+    }
+
+    fn envelope(&self) -> Cow<'_, Envelope> {
+        match self {
+            Self::Event(event) => Cow::Owned(envelope((*event).clone())),
+            Self::Spooled(event) => Cow::Borrowed(event),
         }
     }
 }
@@ -361,11 +362,13 @@ fn print(
     while let Some(portion) = backlog.pop()? {
         let (printed, oldest) = match &portion {
             Portion::Events(events) => {
-                let printed = paper.batch(events, &mut buffer, &mut unprinted)?;
+                let coming = events.iter().map(Printable::Event);
+                let printed = paper.batch(coming, &mut buffer, &mut unprinted)?;
                 (printed, events.iter().map(|event| event.received_at).min())
             }
             Portion::Spooled(events) => {
-                let printed = paper.envelopes(events, &mut buffer, &mut unprinted)?;
+                let lying = events.iter().map(|(_, event)| Printable::Spooled(event));
+                let printed = paper.batch(lying, &mut buffer, &mut unprinted)?;
                 backlog.printed(events)?;
                 let received = events.iter().map(|(_, event)| event.received_at);
                 (printed, received.min())
