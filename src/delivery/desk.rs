@@ -181,8 +181,12 @@ impl Desk {
             After::GaveUp { attempts } => {
                 state.letters.write(event, attempts, outcome)?;
                 self.counters.failed();
+                let attempts = match attempts {
+                    1 => "an attempt".to_owned(),
+                    attempts => format!("{attempts} attempts"),
+                };
                 self.listener.notice(&format!(
-                    "callback for {} of {} failed ({outcome}) after {attempts} attempts; it is a dead letter",
+                    "callback for {} of {} failed ({outcome}) after {attempts}; it is a dead letter",
                     event.event, event.key
                 ));
                 self.leave(&mut state, start.id);

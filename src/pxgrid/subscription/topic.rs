@@ -68,7 +68,7 @@ pub(super) struct Topic {
     last: Option<i64>,
     /// The last numbered message, to tell a duplicate from a restarted publisher that has come to the same number.
     last_body: Bytes,
-    /// The server's newest time seen; nothing before its own clock's time.
+    /// The server's newest time seen, never ahead of its clock.
     newest: Option<Timestamp>,
     /// Changes after this are ours to tell, by the server's clock.
     start: Option<Timestamp>,
