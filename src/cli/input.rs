@@ -2,12 +2,13 @@
 //! It sends nothing.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::net::IpAddr;
 
 use futures_util::{Stream, stream};
 use tokio::sync::mpsc;
 
 use crate::error::{Error, Result};
-use crate::record::Mac;
+use crate::record::{Mac, MacPrefix};
 
 /// Longest line taken from a list: a MAC address and a comment fit; a binary file does not.
 const LINE_LIMIT: u64 = 4096;
@@ -40,8 +41,43 @@ pub(crate) fn mac_or_list(text: &str) -> Result<MacOrList, String> {
     mac(text).map(MacOrList::One)
 }
 
+/// Which endpoints are meant by what a MAC column shows: an address or its beginning, or the IP address that a VPN user's
+/// row has in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stations {
+    /// Those whose MAC address begins so.
+    Prefix(MacPrefix),
+    /// The one whose calling station is this address.
+    Address(IpAddr),
+}
+
+impl Stations {
+    /// Whether a calling station, in whatever spelling, is among them.
+    pub(crate) fn contain(self, station: &str) -> bool {
+        match self {
+            Self::Prefix(prefix) => station.parse().is_ok_and(|mac| prefix.matches(mac)),
+            Self::Address(address) => station.trim().parse() == Ok(address),
+        }
+    }
+}
+
+/// For clap: a MAC address or the beginning of one, or a whole IP address.
+pub(crate) fn stations(text: &str) -> Result<Stations, String> {
+    if let Ok(address) = text.trim().parse() {
+        return Ok(Stations::Address(address));
+    }
+    let prefix = text.parse().map(Stations::Prefix);
+    prefix.map_err(|error: Error| {
+        let message = with_hint(error);
+        if text.trim().starts_with(|c: char| c.is_ascii_digit()) && text.contains('.') {
+            return format!("{message}; an IP address is given whole");
+        }
+        message
+    })
+}
+
 /// For clap: an IP address, v4 or v6, without zone.
-pub(crate) fn ip(text: &str) -> Result<std::net::IpAddr, String> {
+pub(crate) fn ip(text: &str) -> Result<IpAddr, String> {
     text.trim()
         .parse()
         .map_err(|_| format!("'{text}' is not an IP address"))
@@ -177,6 +213,21 @@ mod tests {
             question("the session record of C8:5B:76:C6:59:62"),
             "Delete the session record of C8:5B:76:C6:59:62? Type 'yes' to go on: "
         );
+    }
+
+    #[test]
+    fn a_vpn_rows_address_is_matched_whole_and_never_by_its_digits() {
+        let prefix = stations("c8-5b-76").unwrap();
+        assert!(prefix.contain("C8:5B:76:C6:59:62") && prefix.contain("c85b.76c6.5962"));
+        assert!(!prefix.contain("C8:5C:76:C6:59:62"));
+        assert!(!stations("20").unwrap().contain("203.0.113.90"));
+        let address = stations("203.113.190.145").unwrap();
+        assert!(address.contain("203.113.190.145"));
+        assert!(!address.contain("20:31:13:19:01:45") && !address.contain("203.113.190.14"));
+        assert!(stations("2001:DB8::0:7").unwrap().contain("2001:db8::7"));
+        let begun = stations("10.50.").unwrap_err();
+        assert!(begun.ends_with("an IP address is given whole"), "{begun}");
+        assert!(stations("xyz").is_err() && stations("").is_err());
     }
 
     #[test]

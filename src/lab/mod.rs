@@ -21,7 +21,6 @@ mod deployment;
 pub mod directory;
 pub mod faults;
 pub mod log;
-mod mac;
 mod mnt;
 pub mod orders;
 pub mod population;

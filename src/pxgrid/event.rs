@@ -181,12 +181,8 @@ impl Event {
 
 /// A MAC address as [`Mac`] writes it; other text as it is.
 fn one_spelling(text: &str) -> Cow<'_, str> {
-    let spelled = |(at, byte): (usize, u8)| match at % 3 {
-        2 => byte == b':',
-        _ => matches!(byte, b'0'..=b'9' | b'A'..=b'F'),
-    };
     // Nearly always it is spelled so already.
-    if text.len() == 17 && text.bytes().enumerate().all(spelled) {
+    if Mac::from_canonical(text).is_some() {
         return Cow::Borrowed(text);
     }
     match text.parse::<Mac>() {

@@ -22,7 +22,7 @@ pub use json::JsonText;
 pub(crate) use json::read as read_json;
 #[cfg(feature = "jq")]
 pub(crate) use json::without_halves;
-pub use mac::Mac;
+pub use mac::{Mac, MacPrefix};
 
 use std::borrow::Cow;
 

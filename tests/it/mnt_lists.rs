@@ -118,6 +118,12 @@ fn sessions_are_filtered_while_they_stream() {
     );
     assert_eq!(macs(&["--mac", "c85b.76c6.5962"]), [MAC]);
     assert_eq!(macs(&["--mac", "00:00:5e"]).len(), 8);
+    // A VPN row shows an address under MAC, and is found by it.
+    assert_eq!(macs(&["--mac", "203.0.113.90"]), ["203.0.113.90"]);
+    assert_eq!(macs(&["--mac", "203.0.113.9"]), [""; 0]);
+    lab.mnt(&["sessions", "--mac", "203.0.113."])
+        .assert()
+        .code(2);
     assert_eq!(macs(&["--nas", "10.50.1.10"]).len(), 6);
     assert_eq!(
         macs(&["--server", "PSN-A"]).len() + macs(&["--server", "psn-b"]).len(),

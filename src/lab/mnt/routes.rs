@@ -13,11 +13,11 @@ use super::xml::Verdict;
 use super::{details, documents};
 use crate::lab::directory::Directory;
 use crate::lab::faults::FaultKind;
-use crate::lab::mac::parse_mac;
 use crate::lab::population::LabSession;
 use crate::lab::pxgrid::Grid;
 use crate::lab::state::Change;
 use crate::lab::wire::{Answer, Part};
+use crate::record::Mac;
 
 const BASE: &str = "/admin/API/mnt/";
 const EVERY_TIME: RangeInclusive<i64> = i64::MIN..=i64::MAX;
@@ -87,7 +87,8 @@ impl Question<'_> {
                 _ => bad_request(),
             },
             ["MACAddress", mac] => self.detail(
-                parse_mac(mac).and_then(|mac| self.directory.by_mac(mac, self.now)),
+                Mac::from_canonical(mac)
+                    .and_then(|mac| self.directory.by_mac(mac.octets(), self.now)),
                 mac,
             ),
             ["UserName", _] if self.has(FaultKind::UserBackslash) => {
@@ -166,7 +167,7 @@ impl Question<'_> {
         let (Some(since), Ok(records)) = (self.since(seconds), records.parse::<usize>()) else {
             return bad_request();
         };
-        let Some(octets) = parse_mac(mac) else {
+        let Some(octets) = Mac::from_canonical(mac).map(Mac::octets) else {
             return Answer::not_found(mac);
         };
         // An endpoint whose session ended keeps its history, and one that came back has the newer attempt too.
@@ -197,7 +198,7 @@ impl Question<'_> {
         let Some(since) = self.since(seconds) else {
             return bad_request();
         };
-        let Some(octets) = parse_mac(mac) else {
+        let Some(octets) = Mac::from_canonical(mac).map(Mac::octets) else {
             return Answer::not_found(mac);
         };
         let session = self
@@ -226,8 +227,8 @@ impl Question<'_> {
             _ => return not_there(),
         };
         let done = !self.has(FaultKind::CoaFalse)
-            && parse_mac(mac).is_some_and(|mac| {
-                let session = self.directory.by_mac(mac, self.now);
+            && Mac::from_canonical(mac).is_some_and(|mac| {
+                let session = self.directory.by_mac(mac.octets(), self.now);
                 let session = session.filter(|session| is_node(node, session.psn()));
                 session.is_some_and(|session| {
                     self.change(session.index(), change);
@@ -243,9 +244,8 @@ impl Question<'_> {
                 self.directory.state.delete_all();
                 return Answer::deleted();
             }
-            ["MACAddress", mac] => {
-                parse_mac(mac).and_then(|mac| self.directory.by_mac(mac, self.now))
-            }
+            ["MACAddress", mac] => Mac::from_canonical(mac)
+                .and_then(|mac| self.directory.by_mac(mac.octets(), self.now)),
             ["SessionID", id] => self.directory.by_session_id(id, self.now),
             _ => return not_there(),
         };

@@ -13,8 +13,8 @@ use super::Grid;
 use super::json::text;
 use super::reply::Reply;
 use super::services::Question;
-use crate::lab::mac::parse_mac;
 use crate::lab::state::Change;
+use crate::record::Mac;
 
 /// How long an operation is `RUNNING`.
 const DURATION: Duration = Duration::from_millis(200);
@@ -228,7 +228,7 @@ fn start(question: &Question<'_>, apply: bool, nas: Option<String>) -> Reply {
     let policy = policy.filter(|_| apply).map(str::to_owned);
     let ip = text(request, "ipAddress");
     let mac = match text(request, "macAddress") {
-        Some(mac) if parse_mac(mac).is_some() => Some(mac.to_owned()),
+        Some(mac) if Mac::from_canonical(mac).is_some() => Some(mac.to_owned()),
         Some(_) => return Reply::BAD,
         None => ip
             .and_then(|ip| ip.parse().ok())
@@ -319,7 +319,9 @@ impl Operation {
                 _ => inner.nas.remove(mac),
             };
         }
-        let Some(octets) = parse_mac(mac) else { return };
+        let Some(octets) = Mac::from_canonical(mac).map(Mac::octets) else {
+            return;
+        };
         let population = &self.grid.directory.population;
         let Some(original) = population.find_by_mac(octets) else {
             return;

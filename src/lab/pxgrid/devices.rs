@@ -8,8 +8,8 @@ use super::json::{moment, number, text, time, uuid, without_nulls};
 use super::listing::Listing;
 use super::reply::Reply;
 use super::services::Question;
-use crate::lab::mac::parse_mac;
 use crate::lab::population::{LabSession, Population};
+use crate::record::Mac;
 
 /// The device manager.
 pub(super) const MANAGER: &str = "Lab-MDM";
@@ -262,7 +262,7 @@ fn posture(question: &Question<'_>) -> Reply {
     let rows: Vec<Value> = macs
         .iter()
         .filter_map(Value::as_str)
-        .filter(|mac| parse_mac(mac).is_some())
+        .filter(|mac| Mac::from_canonical(mac).is_some())
         .filter_map(|mac| {
             let session = question.session_of(mac)?;
             if session.posture_status().is_empty() {

@@ -11,12 +11,12 @@ use super::listing::Source;
 use super::reply::Reply;
 use super::{Grid, anc, devices, radius, sessions, system, trustsec};
 use crate::lab::directory::Directory;
-use crate::lab::mac::parse_mac;
 use crate::lab::population::LabSession;
 use crate::lab::state::Changes;
 use crate::pxgrid::catalogue::{
     FieldKind, PUBSUB_SERVICE, REST_BASE_URL, SERVICES, Service, WS_URL,
 };
+use crate::record::Mac;
 use crate::record::filter::Filter;
 
 /// The service that carries topics.
@@ -153,7 +153,8 @@ impl Question<'_> {
 
     /// The session of a MAC, upper case with colons.
     pub(super) fn session_of(&self, mac: &str) -> Option<LabSession> {
-        self.directory.by_mac(parse_mac(mac)?, self.now)
+        self.directory
+            .by_mac(Mac::from_canonical(mac)?.octets(), self.now)
     }
 
     /// The request's filter; `Err` when it cannot be read.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use clap::Args;
 
-use crate::cli::input::{self, matches_name};
+use crate::cli::input::{self, Stations, matches_name};
 use crate::error::Result;
 use crate::record::{Record, RecordSink, Value};
 
@@ -24,28 +24,9 @@ pub(crate) struct Filter {
     /// Only sessions of this policy service node
     #[arg(long, value_name = "PSN")]
     server: Option<String>,
-    /// Only this MAC address, or those that begin so (3 bytes: the vendor)
-    #[arg(long, value_name = "MAC-OR-PREFIX", value_parser = mac_prefix)]
-    mac: Option<MacPrefix>,
-}
-
-/// Hexadecimal digits, upper case, at most twelve.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct MacPrefix(String);
-
-fn mac_prefix(text: &str) -> Result<MacPrefix, String> {
-    let digits: String = text
-        .trim()
-        .chars()
-        .filter(|c| !matches!(c, ':' | '-' | '.'))
-        .map(|c| c.to_ascii_uppercase())
-        .collect();
-    if digits.is_empty() || digits.len() > 12 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
-        return Err(format!(
-            "'{text}' is not a MAC address or the beginning of one; write it as C8:5B:76 or c85b.76c6.5962"
-        ));
-    }
-    Ok(MacPrefix(digits))
+    /// Only this MAC address, those that begin so (3 bytes: the vendor), or what a VPN row shows
+    #[arg(long, value_name = "MAC-OR-PREFIX", value_parser = input::stations)]
+    mac: Option<Stations>,
 }
 
 impl Filter {
@@ -75,10 +56,10 @@ impl Filter {
                 .text("user_name")
                 .or_else(|| record.text("username"))
                 .is_some_and(|text| matches_name(user, &text))
-        }) && self.mac.as_ref().is_none_or(|prefix| {
+        }) && self.mac.is_none_or(|stations| {
             record
                 .text("calling_station_id")
-                .is_some_and(|text| begins_with(&text, &prefix.0))
+                .is_some_and(|text| stations.contain(&text))
         })
     }
 }
@@ -97,20 +78,6 @@ fn is_address(record: &Record, member: &str, wanted: IpAddr) -> bool {
             .text(member)
             .is_some_and(|text| text.split(", ").any(is)),
     }
-}
-
-/// Compares hexadecimal digits only, so the spelling of either side does not matter.
-fn begins_with(station: &str, prefix: &str) -> bool {
-    // A VPN user's calling station is an IP address; its digits are no MAC address.
-    if station.parse::<IpAddr>().is_ok() {
-        return false;
-    }
-    let mut digits = station.chars().filter(|c| !matches!(c, ':' | '-' | '.'));
-    prefix.chars().all(|wanted| {
-        digits
-            .next()
-            .is_some_and(|digit| digit.eq_ignore_ascii_case(&wanted))
-    })
 }
 
 /// Passes on the rows that a [`Filter`] wants.
@@ -146,19 +113,5 @@ impl<S: RecordSink> RecordSink for Filtered<S> {
 
     fn wants_raw(&self) -> bool {
         self.inner.wants_raw()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prefixes_compare_digits_and_pass_over_vpn_addresses() {
-        let prefix = mac_prefix("c8-5b.76").unwrap();
-        assert!(begins_with("C8:5B:76:C6:59:62", &prefix.0));
-        assert!(!begins_with("C8:5C:76:C6:59:62", &prefix.0));
-        assert!(!begins_with("203.0.113.90", &mac_prefix("20").unwrap().0));
-        assert!(mac_prefix("xyz").is_err() && mac_prefix("").is_err());
     }
 }
