@@ -14,9 +14,9 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use serde_json::json;
 
-pub(crate) use queue::Words;
+pub(crate) use queue::StderrQueue;
 
-use self::queue::{Patience, say};
+use self::queue::{Line, say};
 use super::context::environment_allows_color;
 use super::global::Global;
 use crate::error::{Error, Kind};
@@ -111,12 +111,26 @@ impl Reporter {
                 text.to_owned()
             }
         };
-        let left_out = |steps| {
-            worded(&format!(
-                "not said, since nobody read standard error: {steps} steps"
-            ))
-        };
-        queue::say_step(&terminal_safe(&worded(text)), left_out);
+        say(&terminal_safe(&worded(text)), Line::Step);
+    }
+
+    /// From now on standard error is written by a thread of its own; see [`StderrQueue`].
+    pub(crate) fn queue(self) -> StderrQueue {
+        StderrQueue::start_with(Box::new(move |left_out| {
+            let lines = match left_out.output {
+                0 => String::new(),
+                lines => format!(", {lines} lines of callbacks"),
+            };
+            let text = format!(
+                "not said, since nobody read standard error: {} steps{lines}",
+                left_out.steps
+            );
+            if self.json {
+                json!({ "notice": text }).to_string()
+            } else {
+                text
+            }
+        }))
     }
 
     /// Says figures: `text` for people, `figures` under the name `name` where errors are JSON.
@@ -129,28 +143,33 @@ impl Reporter {
     }
 }
 
-/// Passes on a line of somebody else's standard error; waits for whoever reads ours.
+/// Passes on a line of a callback's output.
 pub(crate) fn pass_on(text: &str) {
-    say(&terminal_safe(text), Patience::Room);
+    say(&terminal_safe(text), Line::Output);
 }
 
 /// Writes a line of JSON that somebody wants to read again: only a terminal gets it made safe.
 pub(crate) fn say_data(json: &str) {
     if std::io::stderr().is_terminal() {
-        line(json);
+        say(&terminal_safe(json), Line::Data);
     } else {
-        say(json, Patience::None);
+        say(json, Line::Data);
     }
 }
 
-/// Waits for whoever reads standard error, so that it does not fall behind without bound.
-pub(crate) fn keep_pace() {
-    queue::wait_for_room();
+/// Whether another dead letter has room in the queue of standard error.
+pub(crate) fn has_room_for_data() -> bool {
+    queue::has_room_for_data()
+}
+
+/// Waits until it has, or the end is in a hurry.
+pub(crate) fn wait_for_data_room() {
+    queue::wait_for_data_room();
 }
 
 /// One line on standard error, safe for whatever reads it: a server's words cannot start a line of their own or steer a terminal.
 fn line(text: &str) {
-    say(&terminal_safe(text), Patience::None);
+    say(&terminal_safe(text), Line::Report);
 }
 
 /// A command line that clap refused, or `--help` and `--version`.
@@ -287,7 +306,7 @@ impl Write for Trace {
     fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
         say(
             String::from_utf8_lossy(text).trim_end_matches('\n'),
-            Patience::None,
+            Line::Step,
         );
         Ok(text.len())
     }

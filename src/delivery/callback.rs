@@ -53,9 +53,11 @@ pub enum Outcome {
     Signal(i32),
     /// It took longer than it may, and was ended.
     TimedOut,
-    /// It could not be started, or its input could not be written: why, in the system's words.
+    /// What became of it could not be learned: why, in the system's words.
+    Unknown(String),
+    /// It could not be started, or its input could not be written: why. No fault of the callback's, and no attempt.
     NotStarted(String),
-    /// The system has no room for it now (files, processes, memory), in its own words: no fault of the callback's, and no attempt.
+    /// The same because the system has no room for it now (files, processes, memory): the end of another one may make some.
     NoRoom(String),
     /// We are stopping at once, and ended it.
     Stopped,
@@ -68,19 +70,9 @@ impl fmt::Display for Outcome {
             Self::Exit(code) => write!(f, "exit {code}"),
             Self::Signal(signal) => write!(f, "signal {signal}"),
             Self::TimedOut => f.write_str("timed out"),
+            Self::Unknown(why) => write!(f, "its end is unknown: {why}"),
             Self::NotStarted(why) | Self::NoRoom(why) => write!(f, "not started: {why}"),
             Self::Stopped => f.write_str("stopped"),
-        }
-    }
-}
-
-impl From<&io::Error> for Outcome {
-    /// What it is that there was this error before, or in place of, a run.
-    fn from(error: &io::Error) -> Self {
-        let full = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
-        match Errno::from_io_error(error) {
-            Some(errno) if full.contains(&errno) => Self::NoRoom(error.to_string()),
-            _ => Self::NotStarted(error.to_string()),
         }
     }
 }
@@ -209,7 +201,7 @@ impl Callback {
         });
         let (mut child, mut used) = match started {
             Ok(started) => started,
-            Err(error) => return Outcome::from(&error),
+            Err(error) => return self.not_started(&error),
         };
         let outcome = tokio::select! {
             outcome = self.supervise(&mut child, &mut used.output) => outcome,
@@ -221,6 +213,26 @@ impl Callback {
         used.output.rest().await;
         *slot = Some(used);
         outcome
+    }
+
+    /// What it is that there was this error in place of a run. A file that is not there, or not as it must be, is looked at again for
+    /// better words.
+    pub(super) fn not_started(&self, error: &io::Error) -> Outcome {
+        let full = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
+        let looked = [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::NOTDIR];
+        match Errno::from_io_error(error) {
+            Some(errno) if full.contains(&errno) => Outcome::NoRoom(error.to_string()),
+            Some(errno)
+                if looked.contains(&errno)
+                    && let Err(better) = check(&self.program) =>
+            {
+                Outcome::NotStarted(better.message().to_owned())
+            }
+            _ => Outcome::NotStarted(format!(
+                "cannot start the callback {}: {error}",
+                self.program.display()
+            )),
+        }
     }
 
     /// The program with its arguments and environment, in a process group of its own.
@@ -240,7 +252,7 @@ impl Callback {
     async fn supervise(&self, child: &mut Child, output: &mut Output) -> Outcome {
         match timeout(self.timeout, ended(child, output)).await {
             Ok(Ok(status)) => status.into(),
-            Ok(Err(error)) => Outcome::NotStarted(error.to_string()),
+            Ok(Err(error)) => Outcome::Unknown(error.to_string()),
             Err(_) => {
                 self.end(child, output).await;
                 Outcome::TimedOut

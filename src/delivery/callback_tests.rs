@@ -343,8 +343,11 @@ fn a_script_that_went_away_after_the_check_is_an_outcome() {
     std::fs::remove_file(&path).unwrap();
     let (_keep, kill) = watch::channel(false);
     let run = run(&callback, &event("a", 1), &kill);
-    let why = "not started: No such file or directory (os error 2)";
-    assert_eq!(run.outcome.to_string(), why);
+    let why = format!(
+        "cannot run the callback {}: No such file or directory (os error 2)",
+        path.display()
+    );
+    assert_eq!(run.outcome, Outcome::NotStarted(why));
 }
 
 #[test]

@@ -86,6 +86,14 @@ impl DeadLetters {
         }
     }
 
+    /// Whether another letter can be written now: not while too many wait for the listener's reader.
+    pub fn has_room(&self) -> bool {
+        match self {
+            Self::File { .. } => true,
+            Self::Listener(listener) => listener.has_room(),
+        }
+    }
+
     /// Writes the letter of an event that cannot be printed, and says so.
     pub fn unprinted(
         &mut self,

@@ -386,3 +386,28 @@ fn a_spool_in_use_is_refused() {
     first.stop(Stop::Finish);
     block_on(first.finish()).unwrap();
 }
+
+#[test]
+fn a_callback_that_stays_away_ends_a_finite_run_and_its_events_stay() {
+    let place = Place::new();
+    let callback = place.callback("echo $NETAPI_SEQUENCE >> LOG");
+    std::fs::remove_file(place.path("callback")).unwrap();
+    let ending = block_on(async {
+        let deliverer = Deliverer::start(place.durable(Sink::Callback(callback))).unwrap();
+        deliverer
+            .offer_batch(numbers(0..3, "a"), Vec::new())
+            .await
+            .unwrap();
+        deliverer.stop(Stop::Drained);
+        deliverer.finish().await.unwrap()
+    });
+    assert_eq!(ending.left, 3);
+    let failure = ending.failure.unwrap();
+    assert_eq!(failure.kind(), Kind::Failed);
+    assert!(
+        failure.message().contains("cannot run the callback"),
+        "{failure}"
+    );
+    let letters = place.path("spool").join("dead-letters.jsonl");
+    assert_eq!(std::fs::read_to_string(letters).unwrap(), "");
+}

@@ -4,12 +4,13 @@
 //! thread; the loop is called only for what is its own: more numbers from the spool, retries, taking out what was
 //! delivered, failures.
 //!
-//! It starts nothing. Nothing slow happens while the state is held, but for dead letters in a file; whoever brought a failure waits
-//! afterwards until the words about it have room.
+//! It starts nothing. Nothing slow happens while the state is held, but for dead letters in a file. It holds at most
+//! as many numbers as [`Order`] has room for; no more are read from the spool then. While dead letters have no room
+//! ([`Listener::has_room`]) nothing begins. A callback that cannot be started holds everything, with growing pauses.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
@@ -49,6 +50,59 @@ struct State {
     closed: bool,
     /// Whether it was said that there is no room for another callback.
     crowded: bool,
+    held: Option<Held>,
+}
+
+/// The callback cannot be started.
+struct Held {
+    /// Since when, why, and when and with which pause it was said last.
+    since: Instant,
+    why: String,
+    said: Instant,
+    pause: Duration,
+}
+
+/// How long to wait before looking whether dead letters have room again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A callback that still cannot be started is said again after this time.
+const SAY_AGAIN: Duration = Duration::from_mins(10);
+
+impl State {
+    /// What is said when there is no room for another callback: once.
+    fn say_crowded(&mut self, why: &str, pause: Duration) -> Option<String> {
+        let said = std::mem::replace(&mut self.crowded, true);
+        (!said).then(|| {
+            format!(
+                "the system has no room for another callback ({why}); from now on it waits until one ends, or {:.1}s",
+                pause.as_secs_f64()
+            )
+        })
+    }
+
+    /// What is said when the callback cannot be started: at first, with each longer pause, and now and then.
+    fn say_held(&mut self, why: &str, pause: Duration, now: Instant) -> Option<String> {
+        let since = match &self.held {
+            None => now,
+            Some(held) => {
+                let again = held.why != why || pause > held.pause;
+                if !again && now < held.said + SAY_AGAIN {
+                    return None;
+                }
+                held.since
+            }
+        };
+        self.held = Some(Held {
+            since,
+            why: why.to_owned(),
+            said: now,
+            pause,
+        });
+        Some(format!(
+            "{why}; events wait, and it is tried again in {:.1}s",
+            pause.as_secs_f64()
+        ))
+    }
 }
 
 /// One event whose turn it is.
@@ -79,6 +133,7 @@ impl Desk {
                 failure: None,
                 closed: false,
                 crowded: false,
+                held: None,
             }),
         }
     }
@@ -129,6 +184,9 @@ impl Desk {
             if state.closed {
                 return Ok(None);
             }
+            if !state.letters.has_room() {
+                state.order.hold(LOOK_AGAIN, Instant::now());
+            }
             state.order.next(Instant::now())
         };
         let Some(start) = start else {
@@ -152,16 +210,25 @@ impl Desk {
             // It stays in the spool.
             return Ok(());
         }
-        if let Outcome::NoRoom(why) = outcome {
-            let pause = state.order.crowded(start.id, Instant::now());
+        if let Outcome::NoRoom(why) | Outcome::NotStarted(why) = outcome {
+            let no_room = matches!(outcome, Outcome::NoRoom(_));
+            let pause = state.order.not_started(start.id, no_room, Instant::now());
             self.call.notify_one();
-            if !std::mem::replace(&mut state.crowded, true) {
-                self.listener.notice(&format!(
-                    "the system has no room for another callback ({why}); from now on it waits until one ends, or {:.1}s",
-                    pause.as_secs_f64()
-                ));
+            let notice = if no_room {
+                state.say_crowded(why, pause)
+            } else {
+                state.say_held(why, pause, Instant::now())
+            };
+            if let Some(notice) = notice {
+                self.listener.notice(&notice);
             }
             return Ok(());
+        }
+        if let Some(held) = state.held.take() {
+            self.listener.notice(&format!(
+                "the callback can be started again, after {:.1}s",
+                held.since.elapsed().as_secs_f64()
+            ));
         }
         match state.order.done(start.id, delivered, Instant::now()) {
             After::Delivered => {
@@ -198,7 +265,6 @@ impl Desk {
 
     /// Settles an event that cannot be printed: it is a dead letter at once.
     pub(super) fn refuse(&self, turn: &Turn, error: &Error) -> Result<()> {
-        self.listener.keep_pace();
         let mut state = self.state();
         state.order.done(turn.start.id, true, Instant::now());
         state
@@ -211,12 +277,7 @@ impl Desk {
 
     /// Settles a delivery and gives the event to go on with. A failure is left for the loop.
     pub(super) fn go_on(&self, turn: &Turn, outcome: &Outcome) -> Option<Turn> {
-        let delivered = *outcome == Outcome::Success;
-        let settled = self.settle(turn, outcome);
-        if !delivered {
-            self.listener.keep_pace();
-        }
-        match settled.and_then(|()| self.next()) {
+        match self.settle(turn, outcome).and_then(|()| self.next()) {
             Ok(next) => next,
             Err(error) => {
                 self.state().failure.get_or_insert(error);
@@ -224,6 +285,16 @@ impl Desk {
                 None
             }
         }
+    }
+
+    /// The error when nothing is left that can go on, since the callback cannot be started and every pause was tried.
+    pub(super) fn stuck(&self) -> Option<Error> {
+        let state = self.state();
+        let held = state.held.as_ref().filter(|_| state.order.is_stuck())?;
+        Some(Error::new(
+            Kind::Failed,
+            format!("what waits was not delivered: {}", held.why),
+        ))
     }
 
     /// What went wrong since it was last asked.

@@ -6,6 +6,9 @@
 //! attempt for each of those events, and a failed one. What it had read and not dealt with is its own affair. A child that reads nothing for
 //! the callback's time limit, once for each line that it read last, is ended and started again.
 //!
+//! At most [`WINDOW`] events are asked for at a time, each waiting for its answer, so no queue here is longer than that; a child that reads
+//! slowly keeps the others waiting in the spool.
+//!
 //! Which events fail for good is decided elsewhere ([`super::order`]).
 
 use std::collections::VecDeque;
@@ -271,15 +274,10 @@ impl Keeper {
         })
     }
 
-    /// The child could not be started: an attempt for all that is to be written, unless there was only no room for it.
+    /// The child could not be started, which is no attempt: what is to be written goes back to where it came from, to come again. Whoever
+    /// takes it back says why; where nothing waits, nobody needs to know.
     fn not_started(&mut self, error: &io::Error) {
-        let program = self.callback.program().display();
-        self.listener
-            .notice(&format!("cannot start the callback {program}: {error}"));
-        let outcome = Outcome::from(error);
-        if matches!(outcome, Outcome::NoRoom(_)) {
-            return;
-        }
+        let outcome = self.callback.not_started(error);
         while let Ok(request) = self.requests.try_recv() {
             self.backlog.push_back(request);
         }
@@ -332,7 +330,7 @@ impl Keeper {
                     Ok(count) => running.wrote(count),
                     Err(error) => {
                         self.callback.end(&mut running.child, &mut running.output).await;
-                        return Over::Child(Outcome::NotStarted(error.to_string()));
+                        return Over::Child(Outcome::Unknown(error.to_string()));
                     }
                 },
                 request = self.requests.recv(), if free => match request {

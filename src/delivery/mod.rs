@@ -97,8 +97,11 @@ pub trait Listener: Send + Sync + 'static {
     fn notice(&self, text: &str);
     /// One dead letter, a JSON object without line end, where no file was named for them.
     fn dead_letter(&self, json: &str);
-    /// Waits until there is room for more notices and dead letters, which themselves must wait for nobody.
-    fn keep_pace(&self) {}
+    /// Whether there is room for another dead letter. While there is none no delivery begins; nothing waits for a notice or a line of
+    /// output.
+    fn has_room(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

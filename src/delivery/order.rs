@@ -64,8 +64,17 @@ pub struct Order {
     waiting: BTreeMap<(Instant, u64), Arc<str>>,
     running: HashMap<u64, Arc<str>>,
     held: usize,
-    /// Nothing starts before this moment, or the end of a delivery.
-    crowded_until: Option<Instant>,
+    hold: Option<Hold>,
+    /// How often in a row nothing could be started.
+    not_started: u32,
+}
+
+/// Nothing starts before this moment.
+#[derive(Debug)]
+struct Hold {
+    until: Instant,
+    /// Or the end of a delivery, if that comes first.
+    or_an_end: bool,
 }
 
 impl Order {
@@ -78,7 +87,8 @@ impl Order {
             waiting: BTreeMap::new(),
             running: HashMap::new(),
             held: 0,
-            crowded_until: None,
+            hold: None,
+            not_started: 0,
         }
     }
 
@@ -111,10 +121,10 @@ impl Order {
             }
             self.ready.push_back(entry.remove());
         }
-        if self.crowded_until.is_some_and(|until| until > now) {
+        if self.hold.as_ref().is_some_and(|hold| hold.until > now) {
             return None;
         }
-        self.crowded_until = None;
+        self.hold = None;
         if self.running.len() >= self.rules.jobs.max(1) {
             return None;
         }
@@ -133,7 +143,8 @@ impl Order {
         let Some(key) = self.running.remove(&id) else {
             return After::Unknown;
         };
-        self.crowded_until = None;
+        self.not_started = 0;
+        self.hold.take_if(|hold| hold.or_an_end);
         let Some(line) = self.lines.get_mut(&key) else {
             return After::Unknown;
         };
@@ -162,25 +173,42 @@ impl Order {
         }
     }
 
-    /// There was no room to start the delivery of `id`, which does not count as an attempt: it comes next, when another one has ended, or
-    /// after a pause, which is returned.
-    pub fn crowded(&mut self, id: u64, now: Instant) -> Duration {
+    /// The delivery of `id` could not be started, which does not count as an attempt: it comes next, after a pause for everything, which is
+    /// returned and grows while nothing can be started. Where another delivery's end makes room (`or_an_end`), it comes then.
+    pub fn not_started(&mut self, id: u64, or_an_end: bool, now: Instant) -> Duration {
         if let Some(key) = self.running.remove(&id) {
             self.ready.push_front(key);
         }
-        let pause = self.rules.first_pause;
-        self.crowded_until = Some(now + pause);
+        // Several that were begun together count once.
+        if self.hold.as_ref().is_none_or(|hold| hold.until <= now) {
+            self.not_started = self.not_started.saturating_add(1);
+        }
+        let pause = pause(&self.rules, self.not_started);
+        let until = now + pause;
+        self.hold = Some(Hold { until, or_an_end });
         pause
+    }
+
+    /// Nothing starts for so long.
+    pub fn hold(&mut self, pause: Duration, now: Instant) {
+        self.hold = Some(Hold {
+            until: now + pause,
+            or_an_end: false,
+        });
+    }
+
+    /// Whether nothing could be started until the longest pause was reached.
+    pub fn is_stuck(&self) -> bool {
+        self.not_started > 0 && pause(&self.rules, self.not_started) >= self.rules.longest_pause
     }
 
     /// When [`next`](Self::next) is worth asking again because a pause ends; `None` while nothing waits for one.
     pub fn wake_at(&self) -> Option<Instant> {
         let retry = self.waiting.first_key_value().map(|((at, _), _)| *at);
-        match (retry, self.crowded_until) {
-            (retry, None) => retry,
-            (None, until) => until,
-            // Nothing starts before that.
-            (Some(at), Some(until)) => Some(at.max(until)),
+        match &self.hold {
+            None => retry,
+            Some(hold) if self.ready.is_empty() => retry.map(|at| at.max(hold.until)),
+            Some(hold) => Some(hold.until),
         }
     }
 
@@ -281,17 +309,50 @@ mod tests {
         assert!(order.offer(1, "a") && order.offer(2, "b") && order.offer(3, "c"));
         order.next(now).unwrap();
         let start = order.next(now).unwrap();
-        assert_eq!(order.crowded(start.id, now), Duration::from_secs(1));
+        assert_eq!(
+            order.not_started(start.id, true, now),
+            Duration::from_secs(1)
+        );
         assert_eq!(order.next(now), None);
         assert_eq!(order.wake_at(), Some(now + Duration::from_secs(1)));
         // Another one has ended.
         order.done(1, true, now);
         assert_eq!(order.next(now), Some(start));
-        assert_eq!(order.crowded(start.id, now), Duration::from_secs(1));
+        assert_eq!(
+            order.not_started(start.id, true, now),
+            Duration::from_secs(1)
+        );
         assert_eq!(order.next(now + Duration::from_secs(1)), Some(start));
         assert_eq!(order.done(2, true, now), After::Delivered);
         assert_eq!(order.next(now).map(|start| start.id), Some(3));
         assert_eq!(order.wake_at(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_started_holds_everything_with_growing_pauses() {
+        let mut order = Order::new(rules(3, 0));
+        let mut now = Instant::now();
+        assert!(order.offer(1, "a") && order.offer(2, "b") && order.offer(3, "c"));
+        for pause in [1, 2, 3, 3] {
+            let pause = Duration::from_secs(pause);
+            let (first, second) = (order.next(now).unwrap(), order.next(now).unwrap());
+            assert!(first.attempt == 1 && second.attempt == 1);
+            for start in [first, second] {
+                assert_eq!(order.not_started(start.id, false, now), pause);
+            }
+            assert_eq!(order.next(now), None);
+            assert_eq!(order.wake_at(), Some(now + pause));
+            assert_eq!(order.is_stuck(), pause == Duration::from_secs(3));
+            now += pause;
+        }
+        let start = order.next(now).unwrap();
+        assert_eq!(order.done(start.id, true, now), After::Delivered);
+        assert!(!order.is_stuck());
+        // A pause of all is over before a retry's.
+        let start = order.next(now).unwrap();
+        order.done(start.id, false, now);
+        order.hold(Duration::from_millis(1), now);
+        assert_eq!(order.wake_at(), Some(now + Duration::from_millis(1)));
     }
 
     #[test]

@@ -123,6 +123,12 @@ impl Worker {
             if self.is_over(stop) {
                 return Ok(());
             }
+            if stop == Stop::Drained
+                && self.running.is_empty()
+                && let Some(error) = desk.stuck()
+            {
+                return Err(error);
+            }
             let retry = desk.wake_at().map(Instant::from_std);
             tokio::select! {
                 Some(ended) = self.running.join_next() => ended.map_err(broken)?,

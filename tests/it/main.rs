@@ -38,6 +38,7 @@ mod subscribe_callbacks;
 mod subscribe_ends;
 mod subscribe_events;
 mod subscribe_faults;
+mod subscribe_holds;
 mod subscribe_publish;
 mod subscribe_scripts;
 mod subscribe_truth;

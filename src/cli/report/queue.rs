@@ -1,38 +1,67 @@
-//! Standard error behind a queue, for a command that runs until it is stopped: a reader that pauses must not keep it from hearing signals.
+//! Standard error behind a queue, for a command that runs until it is stopped: nobody who reads it slowly, or not at all, stops what
+//! the command is there for, or its end.
 //!
-//! While there is a [`Words`], one thread writes, in order, whatever the module above says. Whoever brings much waits for room
-//! ([`Patience::Room`]); whoever must not be kept waiting, since others wait for it, does not ([`Patience::None`]).
+//! While there is a [`StderrQueue`], one thread writes, in order, whatever the module above says. The queue is bounded, and this is what
+//! happens at the bounds:
+//!
+//! | what | at the bound |
+//! | --- | --- |
+//! | a callback's output | waits for room, but no longer than [`PATIENCE`] since the reader last took something; then it is left out and counted |
+//! | steps | are left out and counted |
+//! | errors, warnings, figures | have a reserve of their own; then they are left out and counted |
+//! | dead letters | are data: they are always taken, and [`has_room_for_data`] says that no more should be made |
+//!
+//! What was left out is said as soon as the reader goes on. At the end what waits is written while the reader takes it.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// How many bytes wait before those who can wait have to.
-const MOST: usize = 256 << 10;
+/// How many bytes wait before a callback's output has to, and how many bytes of dead letters before no more should be made.
+const ROOM: usize = 256 << 10;
 
-/// How many bytes wait at most before steps are no longer said but counted.
-const TOO_MANY: usize = 16 * MOST;
+/// How many bytes wait before steps are left out.
+const FULL: usize = 16 * ROOM;
+
+/// How long somebody waits for a reader that takes nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The same at the end, for the last words, when nobody is in a hurry.
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the last words may take altogether after a signal.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// The same when nobody waits any more.
+const AT_ONCE: Duration = Duration::from_millis(200);
 
 /// How long the last words of a program that breaks off may take.
 const MOMENT: Duration = Duration::from_secs(1);
 
+/// How much is written at once: progress is seen after each piece.
+const PIECE: usize = 16 << 10;
+
 static QUEUE: RwLock<Option<Arc<Queue>>> = RwLock::new(None);
 
-/// Whether somebody who says something can wait for what was said before.
+/// What a line is, which decides what happens to it when nobody reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// Until there is room.
-    Room,
-    /// Not at all.
-    None,
+pub(super) enum Line {
+    /// A callback's output.
+    Output,
+    /// A step of something that goes on for long.
+    Step,
+    /// An error, a warning, figures.
+    Report,
+    /// A dead letter.
+    Data,
 }
 
 /// Says a line: through the queue, where there is one.
-pub(super) fn say(line: &str, patience: Patience) {
+pub(super) fn say(line: &str, what: Line) {
     match current() {
-        Some(queue) => queue.push(line, patience),
+        Some(queue) => queue.push(line, what),
         None => {
             // Standard error closed: there is nobody left to tell.
             let _ = writeln!(std::io::stderr(), "{line}");
@@ -40,18 +69,16 @@ pub(super) fn say(line: &str, patience: Patience) {
     }
 }
 
-/// Says a step, unless far too much waits already: then it is counted. `left_out` words the steps that were, as soon as there is room again.
-pub(super) fn say_step(line: &str, left_out: impl Fn(u64) -> String) {
-    match current() {
-        Some(queue) => queue.push_step(line, left_out),
-        None => say(line, Patience::None),
-    }
+/// Whether another dead letter has room; always, where there is no queue.
+pub(super) fn has_room_for_data() -> bool {
+    current().is_none_or(|queue| queue.state().data < ROOM)
 }
 
-/// Waits until there is room for more.
-pub(super) fn wait_for_room() {
+/// Waits until another dead letter has room, or the end is in a hurry.
+pub(super) fn wait_for_data_room() {
     if let Some(queue) = current() {
-        drop(queue.with_room());
+        let full = |state: &mut State| state.data >= ROOM && state.haste == Haste::None;
+        let _poisoned = queue.room.wait_while(queue.state(), full).is_err();
     }
 }
 
@@ -71,16 +98,19 @@ fn current() -> Option<Arc<Queue>> {
     queue.clone()
 }
 
-/// While it is there, standard error is written by its thread. Dropped, it waits until all is written, unless it was given up.
-pub(crate) struct Words(Arc<Queue>);
+/// Words for what was left out.
+type LeftOutWords = Box<dyn Fn(&LeftOut) -> String + Send + Sync>;
 
-impl Words {
-    /// Starts the thread; without one, words are written where they are said.
-    pub(crate) fn start() -> Self {
-        let queue = Arc::new(Queue::default());
+/// While it is there, standard error is written by its thread. Dropped, it waits until all is written, as far as the reader takes it.
+pub(crate) struct StderrQueue(Arc<Queue>);
+
+impl StderrQueue {
+    /// Starts the thread; without one, words are written where they are said. `left_out` words what nobody read.
+    pub(super) fn start_with(left_out: LeftOutWords) -> Self {
+        let queue = Arc::new(Queue::new(left_out));
         let theirs = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
-            .name("words".to_owned())
+            .name("stderr".to_owned())
             .spawn(move || theirs.write(std::io::stderr()));
         if thread.is_ok() {
             set(Some(Arc::clone(&queue)));
@@ -88,35 +118,40 @@ impl Words {
         Self(queue)
     }
 
-    fn is_quiet(&self) -> bool {
-        self.0.state().is_quiet()
+    /// The end has begun: nobody waits for the reader any more before something is said.
+    pub(crate) fn hurry(&self) {
+        self.0.hasten(Haste::Hurried);
     }
 
-    /// Nobody waits any more, whether anybody reads or not: what finds no room is lost.
+    /// Nobody waits any more, and hardly for the last words.
     pub(crate) fn give_up(&self) {
-        self.0.state().given_up = true;
-        self.0.room.notify_all();
+        self.0.hasten(Haste::GivenUp);
     }
 
-    /// Whether it was given up.
-    pub(crate) fn is_given_up(&self) -> bool {
-        self.0.state().given_up
-    }
-
-    /// Waits until all that was said is written. For one at a time; safe to drop.
+    /// Waits until all that was said is written, as long as the reader goes on taking it; then it is given up. For one at a time; safe
+    /// to drop.
     pub(crate) async fn written(&self) {
-        while !self.is_quiet() {
-            self.0.quiet.notified().await;
+        let mut last = Patience::new();
+        loop {
+            let left = last.left(&self.0.state());
+            let Some(patience) = left else { break };
+            // Late or not, the state is looked at again.
+            let _late = tokio::time::timeout(patience, self.0.quiet.notified()).await;
         }
+        self.give_up();
     }
 }
 
-impl Drop for Words {
+impl Drop for StderrQueue {
     fn drop(&mut self) {
         set(None);
+        let mut last = Patience::new();
         let mut state = self.0.state();
-        while !state.given_up && !state.is_quiet() {
-            state = wait(&self.0.room, state);
+        while state.haste < Haste::GivenUp
+            && let Some(patience) = last.left(&state)
+        {
+            let waited = self.0.room.wait_timeout(state, patience);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.ended = true;
         self.0.more.notify_one();
@@ -127,76 +162,157 @@ fn set(queue: Option<Arc<Queue>>) {
     *QUEUE.write().unwrap_or_else(PoisonError::into_inner) = queue;
 }
 
-#[derive(Default)]
+/// How long the last words are waited for.
+struct Patience {
+    begun: Instant,
+    /// When the reader last took something, and how much it had taken then.
+    progress: Instant,
+    taken: u64,
+}
+
+impl Patience {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            begun: now,
+            progress: now,
+            taken: 0,
+        }
+    }
+
+    /// How long to wait before looking again; `None`: not at all.
+    fn left(&mut self, state: &State) -> Option<Duration> {
+        if state.is_quiet() {
+            return None;
+        }
+        if state.taken != self.taken {
+            self.taken = state.taken;
+            self.progress = Instant::now();
+        }
+        let (altogether, without_progress) = match state.haste {
+            Haste::GivenUp => (AT_ONCE, AT_ONCE),
+            Haste::Hurried => (LAST_WORDS, PATIENCE),
+            Haste::None => (Duration::MAX, LAST_PATIENCE),
+        };
+        let left = altogether
+            .saturating_sub(self.begun.elapsed())
+            .min(without_progress.saturating_sub(self.progress.elapsed()))
+            // A hurry may begin meanwhile.
+            .min(PATIENCE);
+        (!left.is_zero()).then_some(left)
+    }
+}
+
 struct Queue {
     state: Mutex<State>,
     /// For the thread: there is more, or an end.
     more: Condvar,
-    /// For those who wait: there is room, or quiet.
+    /// For those who wait: there is room, quiet, or a hurry.
     room: Condvar,
     quiet: Notify,
+    left_out: LeftOutWords,
+}
+
+/// What nobody read, and nobody will.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    /// Lines of callbacks.
+    pub(super) output: u64,
+    /// Steps, errors, warnings.
+    pub(super) steps: u64,
 }
 
 #[derive(Default)]
 struct State {
     waiting: Vec<u8>,
+    /// How many bytes of dead letters wait.
+    data: usize,
     /// Whether the thread is writing what it took.
     writing: bool,
-    given_up: bool,
+    /// Since when there has been no room, while nothing was taken.
+    full_since: Option<Instant>,
+    /// How many bytes the reader has taken.
+    taken: u64,
+    haste: Haste,
     ended: bool,
-    /// Steps that were not said.
-    left_out: u64,
+    left_out: LeftOut,
+}
+
+/// How long anybody waits for the reader.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Haste {
+    /// As long as is said at each constant above.
+    #[default]
+    None,
+    /// The end has begun: only for the last words.
+    Hurried,
+    /// Hardly at all.
+    GivenUp,
 }
 
 impl State {
     fn is_quiet(&self) -> bool {
         self.waiting.is_empty() && !self.writing
     }
-
-    fn has_room(&self) -> bool {
-        self.waiting.len() < MOST
-    }
 }
 
 impl Queue {
-    fn push(&self, line: &str, patience: Patience) {
-        let mut state = match patience {
-            Patience::Room => self.with_room(),
-            Patience::None => self.state(),
-        };
-        if state.given_up && !state.has_room() {
-            return;
+    fn new(left_out: LeftOutWords) -> Self {
+        Self {
+            state: Mutex::default(),
+            more: Condvar::new(),
+            room: Condvar::new(),
+            quiet: Notify::new(),
+            left_out,
+        }
+    }
+
+    fn hasten(&self, haste: Haste) {
+        let mut state = self.state();
+        state.haste = state.haste.max(haste);
+        self.room.notify_all();
+    }
+
+    fn push(&self, line: &str, what: Line) {
+        let mut state = self.state();
+        match what {
+            Line::Output => {
+                let (then, room) = self.room_for_output(state);
+                state = then;
+                if !room {
+                    state.left_out.output += 1;
+                    return;
+                }
+            }
+            Line::Step | Line::Report => {
+                let reserve = if what == Line::Report { ROOM } else { 0 };
+                if state.waiting.len() >= FULL + reserve {
+                    state.left_out.steps += 1;
+                    return;
+                }
+            }
+            Line::Data => state.data += line.len() + 1,
         }
         state.waiting.extend_from_slice(line.as_bytes());
         state.waiting.push(b'\n');
         self.more.notify_one();
     }
 
-    fn push_step(&self, line: &str, left_out: impl Fn(u64) -> String) {
-        let before = {
-            let mut state = self.state();
-            if state.waiting.len() >= TOO_MANY {
-                state.left_out += 1;
-                return;
+    /// Waits for room; false when the reader took nothing for too long.
+    fn room_for_output<'s>(
+        &self,
+        mut state: MutexGuard<'s, State>,
+    ) -> (MutexGuard<'s, State>, bool) {
+        while state.waiting.len() >= ROOM {
+            let since = *state.full_since.get_or_insert_with(Instant::now);
+            let left = PATIENCE.saturating_sub(since.elapsed());
+            if state.haste > Haste::None || left.is_zero() {
+                return (state, false);
             }
-            if state.has_room() {
-                std::mem::take(&mut state.left_out)
-            } else {
-                0
-            }
-        };
-        if before > 0 {
-            self.push(&left_out(before), Patience::None);
+            let waited = self.room.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        self.push(line, Patience::None);
-    }
-
-    fn with_room(&self) -> MutexGuard<'_, State> {
-        let mut state = self.state();
-        while !state.given_up && !state.has_room() {
-            state = wait(&self.room, state);
-        }
-        state
+        (state, true)
     }
 
     /// The thread.
@@ -204,12 +320,18 @@ impl Queue {
         let mut state = self.state();
         loop {
             if !state.waiting.is_empty() {
-                let text = std::mem::take(&mut state.waiting);
+                let mut text = std::mem::take(&mut state.waiting);
+                let left_out = std::mem::take(&mut state.left_out);
+                state.data = 0;
+                state.full_since = None;
                 state.writing = true;
                 self.room.notify_all();
                 drop(state);
-                // Standard error closed: there is nobody left to tell.
-                let _ = out.write_all(&text);
+                if left_out != LeftOut::default() {
+                    text.extend_from_slice((self.left_out)(&left_out).as_bytes());
+                    text.push(b'\n');
+                }
+                self.write_pieces(&mut out, &text);
                 state = self.state();
                 state.writing = false;
                 continue;
@@ -219,7 +341,28 @@ impl Queue {
             if state.ended {
                 return;
             }
-            state = wait(&self.more, state);
+            let waited = self.more.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn write_pieces(&self, out: &mut impl Write, text: &[u8]) {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let piece = rest.get(..PIECE).unwrap_or(rest);
+            match out.write(piece) {
+                Ok(count) if count > 0 => {
+                    rest = rest.get(count..).unwrap_or_default();
+                    self.state().taken += count as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Somebody who shares our terminal made it so.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                // Standard error closed: there is nobody left to tell.
+                _ => return,
+            }
         }
     }
 
@@ -229,71 +372,6 @@ impl Queue {
     }
 }
 
-fn wait<'s>(until: &Condvar, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
-    until.wait(state).unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
-mod tests {
-    use std::io::Read;
-
-    use super::*;
-
-    #[test]
-    fn a_reader_that_pauses_keeps_only_the_patient_waiting_and_loses_nothing() {
-        let (mut reader, writer) = std::io::pipe().unwrap();
-        let queue = Arc::new(Queue::default());
-        let theirs = Arc::clone(&queue);
-        let writing = std::thread::spawn(move || theirs.write(writer));
-        let line = "x".repeat(1023);
-        // More than a pipe takes.
-        queue.push(&"x".repeat(MOST), Patience::None);
-        while !queue.state().waiting.is_empty() {
-            std::thread::yield_now();
-        }
-        // And more than may wait: these do not.
-        let many = 2 * MOST / 1024;
-        for _ in 0..many {
-            queue.push(&line, Patience::None);
-        }
-        let theirs = Arc::clone(&queue);
-        let patient = std::thread::spawn(move || theirs.push("last", Patience::Room));
-        assert!(!queue.state().has_room());
-        assert!(!patient.is_finished());
-        let reading = std::thread::spawn(move || {
-            let mut text = String::new();
-            reader.read_to_string(&mut text).unwrap();
-            text
-        });
-        patient.join().unwrap();
-        queue.state().ended = true;
-        queue.more.notify_one();
-        writing.join().unwrap();
-        let text = reading.join().unwrap();
-        assert_eq!(text.lines().count(), many + 2);
-        assert!(text.ends_with("\nlast\n"));
-    }
-
-    #[test]
-    fn far_too_many_steps_are_counted_and_that_is_said() {
-        let queue = Queue::default();
-        let words = |steps: u64| format!("{steps} left out");
-        queue.push(&"x".repeat(TOO_MANY), Patience::None);
-        for _ in 0..7 {
-            queue.push_step("lost", words);
-        }
-        assert_eq!(queue.state().waiting.len(), TOO_MANY + 1);
-        queue.state().waiting.clear();
-        queue.push_step("next", words);
-        assert_eq!(queue.state().waiting, b"7 left out\nnext\n");
-    }
-
-    #[test]
-    fn given_up_nobody_waits() {
-        let queue = Queue::default();
-        queue.push(&"x".repeat(MOST), Patience::Room);
-        queue.state().given_up = true;
-        queue.push("lost", Patience::Room);
-        assert_eq!(queue.state().waiting.len(), MOST + 1);
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

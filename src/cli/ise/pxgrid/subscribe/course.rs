@@ -10,7 +10,7 @@ use super::selection::Selection;
 use super::sink::Sink;
 use crate::cli::context::DONE;
 use crate::cli::ise::pxgrid::signals::{Asked, Signals};
-use crate::cli::report::{Reporter, Words};
+use crate::cli::report::{Reporter, StderrQueue};
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::event::Event;
@@ -19,9 +19,6 @@ use crate::pxgrid::subscription::Mark;
 
 /// How long killed callbacks may take to be gone.
 const AT_ONCE: Duration = Duration::from_secs(2);
-
-/// How long the last words of an end at once may take.
-const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// See the module's documentation.
 pub(super) struct Course {
@@ -54,20 +51,15 @@ struct Outcome {
 impl Course {
     /// Runs to the end, and says why it came. Its last words are waited for, unless a signal comes meanwhile, or came twice.
     pub(super) async fn run(self, sink: Sink, mut signals: Signals) -> Result<ExitCode> {
-        let (words, reporter) = (sink.words(), self.reporter);
-        let code = match self.run_to_end(sink, &mut signals, &words).await {
+        let (stderr, reporter) = (sink.stderr(), self.reporter);
+        let code = match self.run_to_end(sink, &mut signals, &stderr).await {
             Ok(code) => code,
             Err(error) => reporter.end(&error),
         };
-        let patience = if words.is_given_up() {
-            LAST_WORDS
-        } else {
-            Duration::MAX
-        };
         tokio::select! {
-            _late = timeout(patience, words.written()) => Ok(code),
+            () = stderr.written() => Ok(code),
             code = signals.stopped() => {
-                words.give_up();
+                stderr.give_up();
                 Ok(ExitCode::from(code))
             }
         }
@@ -77,19 +69,19 @@ impl Course {
         mut self,
         sink: Sink,
         signals: &mut Signals,
-        words: &Words,
+        stderr: &StderrQueue,
     ) -> Result<ExitCode> {
-        let mut outcome = self.follow(&sink, signals).await;
+        let mut outcome = self.follow(&sink, signals, stderr).await;
         if !outcome.at_once {
             let stop = match (outcome.signalled, &outcome.failure, &outcome.untaken) {
                 (None, None, None) => Stop::Drained,
                 _ => Stop::Finish,
             };
             sink.stop(stop);
-            self.wind_down(&sink, signals, &mut outcome).await;
+            self.wind_down(&sink, signals, stderr, &mut outcome).await;
         }
         if outcome.at_once {
-            words.give_up();
+            stderr.give_up();
             sink.stop(Stop::AtOnce);
             if timeout(AT_ONCE, sink.over()).await.is_err() {
                 self.say_figures(&sink);
@@ -137,7 +129,12 @@ impl Course {
     }
 
     /// Until the subscriber has ended.
-    async fn follow(&mut self, sink: &Sink, signals: &mut Signals) -> Outcome {
+    async fn follow(
+        &mut self,
+        sink: &Sink,
+        signals: &mut Signals,
+        stderr: &StderrQueue,
+    ) -> Outcome {
         let mut outcome = Outcome::default();
         let mut taking: Option<Taking<'_>> = None;
         let mut ended = false;
@@ -177,6 +174,7 @@ impl Course {
                     (Asked::Tell, _) => self.say_figures(sink),
                     (Asked::Stop(code), None) => {
                         outcome.signalled = Some(code);
+                        stderr.hurry();
                         sink.hold();
                         self.subscriber.stop();
                     }
@@ -191,7 +189,13 @@ impl Course {
     }
 
     /// Until the sink has ended.
-    async fn wind_down(&mut self, sink: &Sink, signals: &mut Signals, outcome: &mut Outcome) {
+    async fn wind_down(
+        &mut self,
+        sink: &Sink,
+        signals: &mut Signals,
+        stderr: &StderrQueue,
+        outcome: &mut Outcome,
+    ) {
         loop {
             tokio::select! {
                 () = sink.over() => return,
@@ -199,6 +203,7 @@ impl Course {
                     (Asked::Tell, _) => self.say_figures(sink),
                     (Asked::Stop(code), None) => {
                         outcome.signalled = Some(code);
+                        stderr.hurry();
                         sink.stop(Stop::Finish);
                     }
                     (Asked::Stop(_), Some(_)) => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::DeliveryArgs;
 use super::backlog::End;
 use super::printer::{Paper, Printer};
-use crate::cli::report::{self, Reporter, Words};
+use crate::cli::report::{self, Reporter, StderrQueue};
 use crate::delivery::callback::Callback;
 use crate::delivery::counters::{Counters, Snapshot};
 use crate::delivery::spool::{self, Mark as SpoolMark};
@@ -29,7 +29,7 @@ pub(super) struct Sink {
     /// Whether marks outlive this run.
     durable: bool,
     /// Standard error, for as long as anything is said here.
-    words: Arc<Words>,
+    stderr: Arc<StderrQueue>,
 }
 
 enum Way {
@@ -45,7 +45,7 @@ impl Sink {
         paper: Option<Paper>,
         reporter: Reporter,
     ) -> Result<Self> {
-        let words = Arc::new(Words::start());
+        let stderr = Arc::new(reporter.queue());
         if let Some(dir) = &arguments.spool {
             reporter.blame(spool::LIBRARY, spool::damaged(dir));
         }
@@ -57,9 +57,9 @@ impl Sink {
                 delivery::Sink::Print(Box::new(move |event| paper.one(event)))
             }
             (None, Some(paper)) => {
-                let listener = Arc::new(Ear {
+                let listener = Arc::new(StderrListener {
                     reporter,
-                    patient: true,
+                    waits: true,
                 });
                 let printer = Printer::start(paper, Arc::clone(&counters), listener)?;
                 return Ok(Self {
@@ -67,7 +67,7 @@ impl Sink {
                     counters,
                     reporter,
                     durable: false,
-                    words,
+                    stderr,
                 });
             }
             (None, None) => delivery::Sink::Print(Box::new(|_| Ok(()))),
@@ -81,9 +81,9 @@ impl Sink {
             longest_pause: LONGEST_PAUSE,
             spool: arguments.spool.clone(),
             dead_letters: arguments.dead_letters.clone(),
-            listener: Arc::new(Ear {
+            listener: Arc::new(StderrListener {
                 reporter,
-                patient: false,
+                waits: false,
             }),
             counters: Arc::clone(&counters),
         })?;
@@ -92,7 +92,7 @@ impl Sink {
             counters,
             reporter,
             durable: arguments.spool.is_some(),
-            words,
+            stderr,
         })
     }
 
@@ -102,8 +102,8 @@ impl Sink {
     }
 
     /// Standard error, for as long as somebody holds this.
-    pub(super) fn words(&self) -> Arc<Words> {
-        Arc::clone(&self.words)
+    pub(super) fn stderr(&self) -> Arc<StderrQueue> {
+        Arc::clone(&self.stderr)
     }
 
     /// Whether marks are worth keeping without events.
@@ -246,13 +246,13 @@ fn from_spool(mark: SpoolMark) -> Option<Mark> {
 }
 
 /// Passes on what delivery says.
-struct Ear {
+struct StderrListener {
     reporter: Reporter,
-    /// Whether nobody waits for those who bring dead letters, so that they can wait themselves.
-    patient: bool,
+    /// Dead letters wait for room: nothing else is done by the thread that brings them.
+    waits: bool,
 }
 
-impl Listener for Ear {
+impl Listener for StderrListener {
     fn callback_line(&self, line: &str) {
         report::pass_on(line);
     }
@@ -262,13 +262,13 @@ impl Listener for Ear {
     }
 
     fn dead_letter(&self, json: &str) {
-        if self.patient {
-            report::keep_pace();
+        if self.waits {
+            report::wait_for_data_room();
         }
         report::say_data(json);
     }
 
-    fn keep_pace(&self) {
-        report::keep_pace();
+    fn has_room(&self) -> bool {
+        report::has_room_for_data()
     }
 }
