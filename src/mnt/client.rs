@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::identity::{Asked, foreign};
 use super::lookup::{Find, Handle, is_awkward};
 use super::paths::{self, Count};
 use super::requests::Requests;
@@ -151,7 +152,7 @@ impl MntClient {
 
     /// An endpoint's latest session.
     pub async fn session_by_mac(&self, mac: Mac) -> Result<Answer> {
-        self.detail(&paths::session_by_mac(mac), &documents::SESSION)
+        self.session(&paths::session_by_mac(mac), &Asked::endpoint(mac))
             .await
     }
 
@@ -159,7 +160,7 @@ impl MntClient {
     /// when the direct question fails.
     pub async fn session_by_user(&self, user: &str) -> Result<Answer> {
         let path = paths::session_by_user(user)?;
-        match self.detail(&path, &documents::SESSION).await {
+        match self.session(&path, &Asked::user(user)).await {
             Err(error) if is_awkward(user) && may_be_the_path(&error) => {
                 self.session_by_row(Find::new("user_name", user), error)
                     .await
@@ -170,7 +171,7 @@ impl MntClient {
 
     /// The latest session of a NAS.
     pub async fn session_by_nas_ip(&self, nas: IpAddr) -> Result<Answer> {
-        self.detail(&paths::session_by_nas_ip(nas), &documents::SESSION)
+        self.session(&paths::session_by_nas_ip(nas), &Asked::nas(nas))
             .await
     }
 
@@ -178,7 +179,7 @@ impl MntClient {
     /// not find is looked up in the active list.
     pub async fn session_by_endpoint_ip(&self, ip: IpAddr) -> Result<Answer> {
         let path = paths::session_by_endpoint_ip(ip);
-        match self.detail(&path, &documents::SESSION).await {
+        match self.session(&path, &Asked::address(ip)).await {
             Err(error) if may_be_the_path(&error) => {
                 let find = Find::new("framed_ip_address", ip.to_string());
                 self.session_by_row(find, error).await
@@ -210,7 +211,10 @@ impl MntClient {
     /// The sessions of an audit session id, at least one.
     pub async fn sessions_by_id(&self, audit_session_id: &str) -> Result<Rows> {
         let path = paths::session_by_id(audit_session_id)?;
-        let rows = self.rows(&path, &documents::SESSION_BY_ID).await?;
+        let asked = Asked::session_id(audit_session_id);
+        let rows = self
+            .rows_about(&path, &documents::SESSION_BY_ID, &asked)
+            .await?;
         if rows.records.is_empty() {
             let message = format!("no session has the id '{audit_session_id}'");
             return Err(on(self.host(), Error::new(Kind::NotFound, message)));
@@ -221,7 +225,9 @@ impl MntClient {
     /// Authentication attempts of an endpoint in the last `seconds` (to 432000), newest first, at most `records` (0: all). None is an empty list.
     pub async fn auth_status(&self, mac: Mac, seconds: u32, records: u32) -> Result<Rows> {
         let path = paths::auth_status(mac, seconds, records)?;
-        let mut rows = match self.rows(&path, &documents::AUTH_STATUS).await {
+        let asked = Asked::endpoint(mac);
+        let answer = self.rows_about(&path, &documents::AUTH_STATUS, &asked);
+        let mut rows = match answer.await {
             Err(error) if error.kind() == Kind::NotFound => Rows::default(),
             outcome => outcome?,
         };
@@ -235,10 +241,12 @@ impl MntClient {
     /// Accounting counters of an endpoint over the last `seconds` (to 432000).
     pub async fn acct_status(&self, mac: Mac, seconds: u32) -> Result<Rows> {
         let path = paths::acct_status(mac, seconds)?;
-        match self.rows(&path, &documents::ACCT_STATUS).await {
+        let asked = Asked::endpoint(mac);
+        let document = &documents::ACCT_STATUS;
+        match self.rows_about(&path, document, &asked).await {
             Err(error) if error.http_status() == Some(404) => {
                 let path = paths::acct_status_short(mac, seconds)?;
-                self.rows(&path, &documents::ACCT_STATUS).await
+                self.rows_about(&path, document, &asked).await
             }
             outcome => outcome,
         }
@@ -253,6 +261,40 @@ impl MntClient {
     /// The answer to a GET of a path that was [`checked`](super::checked), its body still on the wire.
     pub async fn get(&self, path: &str) -> Result<Response> {
         self.open_any(self.requests.read(path)).await
+    }
+
+    async fn session(&self, path: &str, asked: &Asked) -> Result<Answer> {
+        let ask = || self.detail(path, &documents::SESSION);
+        self.about(asked, ask, |answer| std::slice::from_ref(&answer.record))
+            .await
+    }
+
+    async fn rows_about(&self, path: &str, document: &Document, asked: &Asked) -> Result<Rows> {
+        let ask = || self.rows(path, document);
+        self.about(asked, ask, |rows| &rows.records).await
+    }
+
+    /// Asks, and once more on a new connection when the answer is about somebody else: it was then that of an earlier question, and so
+    /// would be the next ones on its connection.
+    ///
+    /// Errors: [`Kind::Malformed`] when the second one is about somebody else too.
+    async fn about<T, F: Future<Output = Result<T>>>(
+        &self,
+        asked: &Asked,
+        ask: impl Fn() -> F,
+        records: impl Fn(&T) -> &[Record],
+    ) -> Result<T> {
+        let first = ask().await;
+        if asked.other(first.as_ref().map(&records)).is_none() {
+            return first;
+        }
+        self.client.drop_connections(self.host());
+        let second = ask().await;
+        let Some(other) = asked.other(second.as_ref().map(&records)) else {
+            return second;
+        };
+        self.client.drop_connections(self.host());
+        Err(foreign(self.host(), asked, &other))
     }
 
     async fn detail(&self, path: &str, document: &Document) -> Result<Answer> {

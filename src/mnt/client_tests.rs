@@ -208,15 +208,21 @@ async fn an_endpoints_address_is_looked_up_in_the_list() {
 #[tokio::test]
 async fn histories() {
     let node = node(|path| match path {
-        "AuthStatus/MACAddress/00:00:5E:00:53:01/60/1/All" => xml(samples::AUTH_STATUS),
+        path if path.starts_with("AuthStatus/") && path.ends_with("/60/1/All") => {
+            xml(samples::AUTH_STATUS)
+        }
         "AcctStatus/MACAddress/00:00:5E:00:53:01/60" => xml(samples::ACCT_STATUS),
         path if path.starts_with("AcctStatusTT/") => (404, XML, String::new()),
         _ => missing(),
     })
     .await;
-    let rows = node.client.auth_status(mac(), 60, 1).await.unwrap();
+    let sixth: Mac = "00:00:5E:00:53:06".parse().unwrap();
+    let rows = node.client.auth_status(sixth, 60, 1).await.unwrap();
     assert_eq!(rows.records.len(), 1);
-    let empty = node.client.auth_status(mac(), 61, 0).await.unwrap();
+    let others = node.client.auth_status(mac(), 60, 1).await.unwrap_err();
+    assert_eq!(others.kind(), Kind::Malformed);
+    let absent: Mac = "00:00:5E:00:53:99".parse().unwrap();
+    let empty = node.client.auth_status(absent, 61, 0).await.unwrap();
     assert!(empty.records.is_empty());
     assert_eq!(
         node.client
@@ -235,6 +241,40 @@ async fn histories() {
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
     assert_eq!(node.asked().len(), asked);
+}
+
+/// Answers about somebody else are asked for once more and then not taken, whatever was asked.
+#[tokio::test]
+async fn nobody_elses_answer_is_taken() {
+    let node = node(|path| match path {
+        path if path.contains("/SessionID/") => xml(samples::SESSION_BY_ID),
+        path if path.starts_with("AcctStatus") => xml(samples::ACCT_STATUS),
+        path if path.ends_with("00:00:5E:00:53:98") => missing(),
+        _ => xml(samples::SESSION),
+    })
+    .await;
+    let client = &node.client;
+    let other: Mac = "00:00:5E:00:53:02".parse().unwrap();
+    let unknown: Mac = "00:00:5E:00:53:98".parse().unwrap();
+    let ip = "192.0.2.200".parse().unwrap();
+    let kinds = [
+        client.session_by_mac(other).await.unwrap_err().kind(),
+        client.session_by_mac(unknown).await.unwrap_err().kind(),
+        client.session_by_user("robin").await.unwrap_err().kind(),
+        client.session_by_nas_ip(ip).await.unwrap_err().kind(),
+        client.session_by_endpoint_ip(ip).await.unwrap_err().kind(),
+        client.sessions_by_id("C0FFEE").await.unwrap_err().kind(),
+        client.acct_status(other, 60).await.unwrap_err().kind(),
+    ];
+    assert_eq!(kinds, [Kind::Malformed; 7]);
+    assert_eq!(node.asked().len(), 14);
+    // In every spelling of whom was asked for.
+    assert!(client.session_by_mac(mac()).await.is_ok());
+    assert!(client.session_by_user("pat.kim").await.is_ok());
+    let device = "192.0.2.11".parse().unwrap();
+    assert!(client.session_by_nas_ip(device).await.is_ok());
+    let id = "c0000201000000a15d2e7781";
+    assert!(client.sessions_by_id(id).await.is_ok());
 }
 
 #[tokio::test]
@@ -281,17 +321,15 @@ async fn changes_are_sent_once_and_their_outcome_is_read() {
     })
     .await;
     let session = node.client.session_by_mac(mac()).await.unwrap();
+    let psn = super::psn_of(&session.record, mac()).unwrap();
     let requests = node.client.requests();
-    let reauth = requests
-        .coa(&session.record, Coa::Reauth(super::Reauth::Default), None)
-        .unwrap();
+    let reauth = Coa::Reauth(super::Reauth::Default);
+    let reauth = requests.coa(mac(), reauth, &psn).unwrap();
     assert_eq!(
         node.client.coa(reauth).await.unwrap_err().kind(),
         Kind::Server
     );
-    let bounce = requests
-        .coa(&session.record, Coa::PortBounce, None)
-        .unwrap();
+    let bounce = requests.coa(mac(), Coa::PortBounce, &psn).unwrap();
     assert!(node.client.coa(bounce).await.is_ok());
     let delete = requests.delete(&DeleteTarget::Mac(mac())).unwrap();
     assert!(node.client.delete(delete).await.is_ok());

@@ -9,6 +9,7 @@ mod client;
 mod client_tests;
 pub mod documents;
 pub mod envelope;
+mod identity;
 mod lookup;
 pub mod paths;
 mod requests;
@@ -18,5 +19,6 @@ mod samples;
 mod tests;
 
 pub use client::{Answer, Counted, MntClient, Rows};
+pub use identity::psn_of;
 pub use paths::{Coa, Count, DeleteTarget, Reauth, checked, parse_ip};
 pub use requests::Requests;

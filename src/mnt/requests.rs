@@ -1,8 +1,8 @@
 //! The requests to one Monitoring node, as data: what `--dry-run` shows, `--curl` spells and the client sends. Nothing is sent here.
 
 use super::paths::{self, Coa, DeleteTarget};
-use crate::error::{Error, Kind, Result};
-use crate::record::Record;
+use crate::error::Result;
+use crate::record::Mac;
 use crate::transport::{Basic, Effect, Method, Request};
 
 /// Builds requests to one node with one account.
@@ -31,28 +31,12 @@ impl Requests {
         self.request(Method::Get, path, Effect::Read)
     }
 
-    /// The change of authorization of the endpoint of `session`, sent by the PSN `server` or else the session's own. A GET that changes
-    /// the network: it must not be repeated.
+    /// The change of authorization of the endpoint `mac`, sent by the PSN `server`. A GET that changes the network: it must not be
+    /// repeated.
     ///
-    /// Errors: [`Kind::Server`] where the session has no MAC address or no PSN.
-    pub fn coa(&self, session: &Record, coa: Coa, server: Option<&str>) -> Result<Request> {
-        let mac = session.mac().ok_or_else(|| {
-            let station = session.text("calling_station_id").unwrap_or_default();
-            Error::new(
-                Kind::Server,
-                format!("the session's calling station '{station}' is no MAC address"),
-            )
-            .hint("a change of authorization needs one; a VPN session has none")
-        })?;
-        let own = session.server();
-        let node = server.or(own.as_deref()).ok_or_else(|| {
-            Error::new(
-                Kind::Server,
-                format!("the session of {mac} does not name its PSN"),
-            )
-            .hint("name the PSN yourself: --server PSN")
-        })?;
-        Ok(self.request(Method::Get, &paths::coa(node, mac, coa)?, Effect::Change))
+    /// Errors: [`Kind::Usage`](crate::error::Kind::Usage) for what is no node's host name.
+    pub fn coa(&self, mac: Mac, coa: Coa, server: &str) -> Result<Request> {
+        Ok(self.request(Method::Get, &paths::coa(server, mac, coa)?, Effect::Change))
     }
 
     /// The deletion of session records.

@@ -4,10 +4,10 @@ use secrecy::SecretString;
 
 use super::client::{coa_outcome, delete_outcome, newest_first};
 use super::paths::{Coa, DeleteTarget, Reauth};
-use super::{Requests, documents, samples};
+use super::{Requests, documents, psn_of, samples};
 use crate::error::Kind;
 use crate::record::xml::{Document, single, stream};
-use crate::record::{Collect, Record};
+use crate::record::{Collect, Mac, Record};
 use crate::transport::{Basic, Effect, Method};
 
 fn records(text: &str, document: &Document) -> Vec<Record> {
@@ -255,9 +255,11 @@ fn paths_know_their_documents() {
 #[test]
 fn a_change_of_authorization_is_sent_by_the_sessions_psn() {
     let session = single(samples::SESSION.as_bytes(), &documents::SESSION).unwrap();
-    let request = requests()
-        .coa(&session, Coa::Reauth(Reauth::Default), None)
-        .unwrap();
+    let mac = |text: &str| text.parse::<Mac>().unwrap();
+    let endpoint = mac("00:00:5E:00:53:01");
+    let server = psn_of(&session, endpoint).unwrap();
+    let reauth = Coa::Reauth(Reauth::Default);
+    let request = requests().coa(endpoint, reauth, &server).unwrap();
     assert_eq!(
         request.url,
         "https://mnt.lab.example:443/admin/API/mnt/CoA/Reauth/psn-a/00:00:5E:00:53:01/0"
@@ -266,27 +268,18 @@ fn a_change_of_authorization_is_sent_by_the_sessions_psn() {
         (request.method, request.effect),
         (Method::Get, Effect::Change)
     );
-    let row = &records(samples::ACTIVE_LIST, &documents::ACTIVE_LIST)[1];
-    let request = requests().coa(row, Coa::PortBounce, Some("psn-z")).unwrap();
-    assert!(
-        request
-            .url
-            .ends_with("/CoA/Disconnect/psn-z/00:00:5E:00:53:02/1")
-    );
+    assert!(requests().coa(endpoint, reauth, "x/../y").is_err());
+    // Whoever's session came: the endpoint that was named is acted on, or none.
+    let error = psn_of(&session, mac("00:00:5E:00:53:02")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Malformed);
     let nameless = "<sessionParameters><calling_station_id>00:00:5E:00:53:02</calling_station_id></sessionParameters>";
     let nameless = single(nameless.as_bytes(), &documents::SESSION).unwrap();
-    let error = requests()
-        .coa(&nameless, Coa::Disconnect, None)
-        .unwrap_err();
+    let error = psn_of(&nameless, mac("00:00:5E:00:53:02")).unwrap_err();
     assert_eq!(error.kind(), Kind::Server);
     assert!(error.hint_text().unwrap().contains("--server"));
     let vpn = &records(samples::ACTIVE_LIST, &documents::ACTIVE_LIST)[3];
-    assert!(requests().coa(vpn, Coa::Disconnect, None).is_err());
-    assert!(
-        requests()
-            .coa(row, Coa::Disconnect, Some("x/../y"))
-            .is_err()
-    );
+    let error = psn_of(vpn, endpoint).unwrap_err();
+    assert_eq!(error.kind(), Kind::Server);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod exchange;
+mod identity;
 mod paging;
 
 use std::collections::HashMap;
@@ -22,7 +23,7 @@ use super::failover::{joined, may_try_next};
 use crate::error::{Error, Kind, Result};
 use crate::record::stream::{MAX_ELEMENT, Summary, stream};
 use crate::record::{JsonText, RecordSink};
-use crate::transport::Response;
+use crate::transport::{Effect, Response};
 use attempts::{Attempts, Outcome, Step};
 use exchange::Exchange;
 use paging::{PageSink, Pages};
@@ -184,10 +185,32 @@ impl ServiceClient {
         }
     }
 
-    /// One operation's answer, whole. An empty 200 is an empty object.
+    /// One operation's answer, whole. An empty 200 is an empty object. An answer about somebody else, which may be a belated one to
+    /// an earlier question, closes the connections; what only reads is then asked once more.
     ///
-    /// Errors: [`Kind::NotFound`] for 204, [`Kind::Malformed`] for what is no JSON or over 16 MiB, and those of [`send`](Self::send).
+    /// Errors: [`Kind::NotFound`] for 204, [`Kind::Malformed`] for what is no JSON, over 16 MiB or about somebody else, and those of
+    /// [`send`](Self::send).
     pub async fn query(&self, service: &str, operation: &str, body: &Value) -> Result<JsonText> {
+        let mut repeat = catalogue::effect(service, operation) == Effect::Read;
+        loop {
+            let (answer, host) = self.query_once(service, operation, body).await?;
+            let Some(names) = identity::other(body, &answer) else {
+                return Ok(answer);
+            };
+            self.control.client().drop_connections(&host);
+            if !std::mem::take(&mut repeat) {
+                return Err(identity::foreign(operation, &host, &names));
+            }
+        }
+    }
+
+    /// The answer, and the host that gave it.
+    async fn query_once(
+        &self,
+        service: &str,
+        operation: &str,
+        body: &Value,
+    ) -> Result<(JsonText, String)> {
         let response = self.send(service, operation, body).await?;
         let host = response.host.clone();
         if response.status == 204 {
@@ -199,7 +222,7 @@ impl ServiceClient {
             ));
         }
         let bytes = response.bytes(MAX_ELEMENT).await?;
-        exchange::json(bytes, operation, &host)
+        Ok((exchange::json(bytes, operation, &host)?, host))
     }
 
     /// A list operation's rows into `sink`, which is handed back; a paged one is read to its end. 204 is an empty list.

@@ -12,6 +12,7 @@ mod json;
 mod mac;
 pub(crate) mod scan;
 pub mod stream;
+mod subject;
 pub mod time;
 mod view;
 pub mod xml;
@@ -23,6 +24,7 @@ pub(crate) use json::read as read_json;
 #[cfg(feature = "jq")]
 pub(crate) use json::without_halves;
 pub use mac::{Mac, MacPrefix};
+pub use subject::Subject;
 
 use std::borrow::Cow;
 

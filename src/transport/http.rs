@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::Url;
@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::body::{Body, BodyReader};
+use super::logons::{Logons, Verdict};
 use super::resolve::{Dialer, Override, authority};
 use super::show::{self, CurlOptions};
 use super::stream::connect_tls;
@@ -87,10 +88,14 @@ struct Inner {
     options: ClientOptions,
     tls: Tls,
     dialer: Dialer,
-    origins: Mutex<HashMap<String, Origin>>,
+    origins: Mutex<HashMap<(String, Effect), Origin>>,
+    logons: Logons,
 }
 
 /// One host and port. Each has a client of its own: an override is for a port, and what a server showed is that server's.
+///
+/// What changes something has one without kept connections: the answer to it must be no belated answer to an earlier question, and a
+/// connection that the server has just closed must not leave it unknown whether the change arrived.
 #[derive(Clone)]
 struct Origin {
     /// `host:port`, for messages.
@@ -112,6 +117,7 @@ impl Client {
             tls,
             dialer,
             origins: Mutex::default(),
+            logons: Logons::default(),
         })))
     }
 
@@ -132,13 +138,24 @@ impl Client {
     pub async fn send(&self, request: Request) -> Result<Response> {
         self.permit(&request)?;
         let url = https(&request.url)?;
-        let origin = self.origin(&url)?;
+        let origin = self.origin(&url, request.effect)?;
+        let entry = self
+            .0
+            .logons
+            .enter(&origin.host, request.basic.as_ref())
+            .await?;
         let result = match self.attempt(&origin, &request, &url).await {
             Err(error) if request.effect == Effect::Read && error.kind() == Kind::Connect => {
                 self.attempt(&origin, &request, &url).await
             }
             other => other,
         };
+        if let Some(entry) = entry {
+            entry.end(match &result {
+                Ok(response) => Verdict::of_status(response.status),
+                Err(_) => Verdict::Nothing,
+            });
+        }
         result.map_err(|error| {
             let unsure = matches!(error.kind(), Kind::Connect | Kind::TimedOut);
             if request.effect == Effect::Change && unsure && !error.was_nothing_sent() {
@@ -149,6 +166,19 @@ impl Client {
                 error
             }
         })
+    }
+
+    /// Forgets the connections to `host` (`host:port`): an answer that was about something else may have followed an earlier question,
+    /// and the answers on that connection would stay one behind. What is under way goes on.
+    pub fn drop_connections(&self, host: &str) {
+        self.origins().remove(&(host.to_owned(), Effect::Read));
+    }
+
+    fn origins(&self) -> MutexGuard<'_, HashMap<(String, Effect), Origin>> {
+        self.0
+            .origins
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything that ends a request before the wire.
@@ -190,16 +220,13 @@ impl Client {
         }
     }
 
-    fn origin(&self, url: &Url) -> Result<Origin> {
+    fn origin(&self, url: &Url, effect: Effect) -> Result<Origin> {
         let name = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or(443);
         let host = authority(name, port);
-        let mut origins = self
-            .0
-            .origins
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(origin) = origins.get(&host) {
+        let mut origins = self.origins();
+        let key = (host, effect);
+        if let Some(origin) = origins.get(&key) {
             return Ok(origin.clone());
         }
         let (config, seen) = self.0.tls.config()?;
@@ -221,6 +248,10 @@ impl Client {
             .dns_resolver(Arc::new(resolver))
             .connect_timeout(self.0.options.connect_timeout)
             .pool_idle_timeout(KEEP_ALIVE)
+            .pool_max_idle_per_host(match effect {
+                Effect::Read => usize::MAX,
+                Effect::Change => 0,
+            })
             .connector_layer(watch.clone())
             .build()
             .map_err(|error| {
@@ -230,12 +261,12 @@ impl Client {
                 )
             })?;
         let origin = Origin {
-            host: host.clone(),
+            host: key.0.clone(),
             http,
             seen,
             watch,
         };
-        origins.insert(host, origin.clone());
+        origins.insert(key, origin.clone());
         Ok(origin)
     }
 

@@ -8,6 +8,7 @@ mod breaker;
 mod fault;
 mod http;
 pub mod identity;
+mod logons;
 mod request;
 mod resolve;
 pub mod show;

@@ -14,7 +14,7 @@ pub enum Method {
 }
 
 /// What a request does to the network, whatever its method: a MnT change of authorization is a GET.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Reads only: repeated once on connection trouble.
     Read,

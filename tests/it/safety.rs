@@ -312,11 +312,14 @@ fn a_trace_tells_of_each_request_and_of_no_password() {
     assert_eq!(lines.len(), 4, "{text}");
     assert!(lines[0].starts_with("> GET https://localhost:") && lines[0].ends_with(MAC));
     assert!(lines[1].starts_with("< 200 GET "), "{text}");
-    assert!(lines[1].contains("(new connection)") && lines[3].contains("(kept connection)"));
+    // What changes something has a connection of its own.
+    assert!(lines[1].contains("(new connection)") && lines[3].contains("(new connection)"));
     assert!(
         lines[2].ends_with(&format!("/CoA/Reauth/psn-a/{MAC}/0")),
         "{text}"
     );
+    let run = lab.mnt(&["explain", MAC, "--trace"]).assert().success();
+    assert!(stderr(&run).contains("(kept connection)"));
 }
 
 /// The password, and what it looks like in the header, in no output of any command however it ends.

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cli::Context;
 use crate::cli::input;
 use crate::error::{Error, Kind, Result};
-use crate::mnt::{Coa as Change, Reauth};
+use crate::mnt::{Coa as Change, Reauth, psn_of};
 use crate::record::{Mac, Record};
 use crate::render::{Column, column};
 
@@ -91,25 +91,18 @@ impl Coa {
         }
         let output = context.before_change(COLUMNS, &[])?;
         let client = context.mnt_that_reads()?;
-        let session = match &self.server {
-            Some(_) => nothing_but(mac),
-            None if context.global.curl => with_placeholder(mac),
+        let server = match self.server {
+            Some(server) => server,
+            // Only a lookup could tell the node (contract, section 8).
+            None if context.global.curl => "PSN-OF-THE-SESSION".to_owned(),
             None => {
-                client
-                    .session_by_mac(mac)
-                    .await
-                    .map_err(|error| no_session(error, mac))?
-                    .record
+                let answer = client.session_by_mac(mac).await;
+                let session = answer.map_err(|error| no_session(error, mac))?.record;
+                psn_of(&session, mac)?
             }
         };
-        let request = client
-            .requests()
-            .coa(&session, action, self.server.as_deref())?;
+        let request = client.requests().coa(mac, action, &server)?;
         client.coa(request).await?;
-        let server = self
-            .server
-            .or_else(|| session.server().map(std::borrow::Cow::into_owned))
-            .unwrap_or_default();
         let name = self
             .action
             .to_possible_value()
@@ -120,18 +113,6 @@ impl Coa {
         );
         context.print_change(output, &record)
     }
-}
-
-/// A session of which nothing but the endpoint is known.
-fn nothing_but(mac: Mac) -> Record {
-    Record::from_value(json!({ "calling_station_id": mac.to_string() }))
-}
-
-/// The same, with a word in place of the node that only a lookup could tell (contract, section 8).
-fn with_placeholder(mac: Mac) -> Record {
-    Record::from_value(
-        json!({ "calling_station_id": mac.to_string(), "acs_server": "PSN-OF-THE-SESSION" }),
-    )
 }
 
 fn no_session(error: Error, mac: Mac) -> Error {
