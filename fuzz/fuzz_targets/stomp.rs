@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use netapi::pxgrid::stomp::{Decoder, Frame, MAX_HEADERS, MalformedFrame, Reading};
+use netapi::pxgrid::stomp::{Decoder, Frame, MAX_HEAD, MalformedFrame, Reading};
 
 const MAX_BODY: usize = 4096;
 
@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
         let whole = read(bytes, reading, bytes.len());
         assert_eq!(whole, read(bytes, reading, usize::from(cut)));
         for frame in &whole.0 {
-            assert!(frame.body.len() <= MAX_BODY && frame.headers.len() <= MAX_HEADERS);
+            assert!(frame.body.len() <= MAX_BODY && frame.headers.len() <= MAX_HEAD);
         }
     }
 });

@@ -116,8 +116,11 @@ impl MntClient {
             Err(error) => return (sink, Err(error)),
         };
         let host = response.host.clone();
+        let charset = response.charset();
         let reader = response.into_reader();
-        let parsing = tokio::task::spawn_blocking(move || xml::stream(reader, document, sink));
+        let parsing = tokio::task::spawn_blocking(move || {
+            xml::stream_in(reader, charset.as_deref(), document, sink)
+        });
         match parsing.await {
             Ok((sink, outcome)) => (sink, outcome.map_err(|error| on(&host, error))),
             // A blocking task that runs is never cancelled, so only a panic ends here, and it took the sink with it.
@@ -299,15 +302,23 @@ impl MntClient {
 
     async fn detail(&self, path: &str, document: &Document) -> Result<Answer> {
         let response = self.open(self.requests.read(path)).await?;
+        let charset = response.charset();
         let raw = response.bytes(MAX_DETAIL).await?;
-        let record = xml::single(&raw, document).map_err(|error| on(self.host(), error))?;
+        let record = xml::single(&raw, charset.as_deref(), document)
+            .map_err(|error| on(self.host(), error))?;
         Ok(Answer { record, raw })
     }
 
     async fn rows(&self, path: &str, document: &Document) -> Result<Rows> {
         let response = self.open(self.requests.read(path)).await?;
+        let charset = response.charset();
         let raw = response.bytes(MAX_SHORT_LIST).await?;
-        let (collected, outcome) = xml::stream(raw.as_slice(), document, Collect::default());
+        let (collected, outcome) = xml::stream_in(
+            raw.as_slice(),
+            charset.as_deref(),
+            document,
+            Collect::default(),
+        );
         outcome.map_err(|error| on(self.host(), error))?;
         Ok(Rows {
             records: collected.records,
@@ -321,14 +332,18 @@ impl MntClient {
     /// Sends a change of authorization ([`Requests::coa`]), once. Success means that the command went out, not that the endpoint
     /// came back; anything but `results` true is [`Kind::Server`].
     pub async fn coa(&self, request: Request) -> Result<Answer> {
-        let raw = self.open(request).await?.bytes(MAX_DETAIL).await?;
-        coa_outcome(raw).map_err(|error| on(self.host(), error))
+        let response = self.open(request).await?;
+        let charset = response.charset();
+        let raw = response.bytes(MAX_DETAIL).await?;
+        coa_outcome(raw, charset.as_deref()).map_err(|error| on(self.host(), error))
     }
 
     /// Sends a deletion ([`Requests::delete`]), once.
     pub async fn delete(&self, request: Request) -> Result<Answer> {
-        let raw = self.open(request).await?.bytes(MAX_DETAIL).await?;
-        delete_outcome(raw).map_err(|error| on(self.host(), error))
+        let response = self.open(request).await?;
+        let charset = response.charset();
+        let raw = response.bytes(MAX_DETAIL).await?;
+        delete_outcome(raw, charset.as_deref()).map_err(|error| on(self.host(), error))
     }
 
     // ---- sending ----
@@ -361,9 +376,10 @@ impl MntClient {
             return Ok(response);
         }
         let host = response.host.clone();
+        let charset = response.charset();
         // The body is a comment on the status: one that cannot be read, or is too long, changes nothing.
         let body = response.bytes(MAX_ERROR).await.unwrap_or_default();
-        let envelope = envelope::Envelope::parse(&body);
+        let envelope = envelope::Envelope::parse(&body, charset.as_deref());
         Err(on(&host, envelope::error(status, envelope.as_ref())))
     }
 
@@ -373,7 +389,7 @@ impl MntClient {
 }
 
 /// Reads the outcome of a change of authorization (reference mnt-api section 2.10).
-pub(super) fn coa_outcome(raw: Vec<u8>) -> Result<Answer> {
+pub(super) fn coa_outcome(raw: Vec<u8>, charset: Option<&str>) -> Result<Answer> {
     let failed = |why: &str| {
         Error::new(
             Kind::Server,
@@ -384,7 +400,7 @@ pub(super) fn coa_outcome(raw: Vec<u8>) -> Result<Answer> {
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Err(failed("the answer is empty"));
     }
-    let record = xml::single(&raw, &documents::COA)?;
+    let record = xml::single(&raw, charset, &documents::COA)?;
     match record.text("results").as_deref().map(str::trim) {
         Some("true" | "1") => Ok(Answer { record, raw }),
         Some(other) => Err(failed(&format!("results is '{other}'"))),
@@ -393,7 +409,7 @@ pub(super) fn coa_outcome(raw: Vec<u8>) -> Result<Answer> {
 }
 
 /// Reads the outcome of a deletion (reference mnt-api section 2.11).
-pub(super) fn delete_outcome(raw: Vec<u8>) -> Result<Answer> {
+pub(super) fn delete_outcome(raw: Vec<u8>, charset: Option<&str>) -> Result<Answer> {
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::new(
             Kind::Server,
@@ -401,7 +417,7 @@ pub(super) fn delete_outcome(raw: Vec<u8>) -> Result<Answer> {
         )
         .hint("look whether the session is still there: 'netapi ise mnt session'"));
     }
-    let record = xml::single(&raw, &documents::RESULT)?;
+    let record = xml::single(&raw, charset, &documents::RESULT)?;
     let envelope = match &record {
         Record::Fields(fields) => envelope::Envelope::of(fields),
         Record::Json(_) => None,

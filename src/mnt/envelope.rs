@@ -39,9 +39,9 @@ impl Envelope {
         (envelope.status.is_some() || envelope.http_code.is_some()).then_some(envelope)
     }
 
-    /// The envelope in a body; `None` when the body is anything else.
-    pub fn parse(body: &[u8]) -> Option<Self> {
-        match single(body, &Document::ANY).ok()? {
+    /// The envelope in a body; `None` when the body is anything else. `charset`: what its Content-Type says.
+    pub fn parse(body: &[u8], charset: Option<&str>) -> Option<Self> {
+        match single(body, charset, &Document::ANY).ok()? {
             Record::Fields(fields) => Self::of(&fields),
             Record::Json(_) => None,
         }
@@ -158,7 +158,7 @@ mod tests {
                 "the server failed (HTTP 500): Server has encountered error",
             ),
         ] {
-            let envelope = Envelope::parse(&body(info));
+            let envelope = Envelope::parse(&body(info), None);
             let error = error(500, envelope.as_ref());
             assert_eq!((error.kind(), error.message()), (kind, message));
             assert_eq!(error.http_status(), Some(500));
@@ -175,7 +175,7 @@ mod tests {
             b"{}",
             b"<a/>",
         ] {
-            assert_eq!(Envelope::parse(body), None);
+            assert_eq!(Envelope::parse(body, None), None);
             for (status, kind, code) in [
                 (401, Kind::Refused, 4),
                 (403, Kind::Refused, 4),
@@ -187,7 +187,7 @@ mod tests {
                 (503, Kind::Overloaded, 5),
                 (504, Kind::TimedOut, 7),
             ] {
-                let error = error(status, Envelope::parse(body).as_ref());
+                let error = error(status, Envelope::parse(body, None).as_ref());
                 assert_eq!((error.kind(), error.kind().exit_status()), (kind, code));
                 assert!(error.message().contains(&status.to_string()));
             }
@@ -196,14 +196,14 @@ mod tests {
 
     #[test]
     fn words_decide_only_within_a_500() {
-        let envelope = Envelope::parse(&body("Session data is not available for X"));
+        let envelope = Envelope::parse(&body("Session data is not available for X"), None);
         assert_eq!(error(401, envelope.as_ref()).kind(), Kind::Refused);
         assert_eq!(error(503, envelope.as_ref()).kind(), Kind::Overloaded);
     }
 
     #[test]
     fn success_is_said_by_status_under_any_root() {
-        let done = |text: &str| Envelope::parse(text.as_bytes()).map(|e| e.succeeded());
+        let done = |text: &str| Envelope::parse(text.as_bytes(), None).map(|e| e.succeeded());
         assert_eq!(
             done("<mnt-request-result><status>SUCCESSFUL</status></mnt-request-result>"),
             Some(true)

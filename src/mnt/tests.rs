@@ -28,9 +28,9 @@ fn requests() -> Requests {
 
 #[test]
 fn counts_and_product() {
-    let count = single(samples::COUNT.as_bytes(), &documents::COUNT).unwrap();
+    let count = single(samples::COUNT.as_bytes(), None, &documents::COUNT).unwrap();
     assert_eq!(json(&count), r#"{"count":"1284"}"#);
-    let product = single(samples::PRODUCT.as_bytes(), &documents::PRODUCT).unwrap();
+    let product = single(samples::PRODUCT.as_bytes(), None, &documents::PRODUCT).unwrap();
     assert_eq!(
         json(&product),
         r#"{"name":"Cisco Identity Services Engine","version":"3.4.0.608","type_of_node":"1"}"#
@@ -70,7 +70,7 @@ fn the_active_list_keeps_missing_and_empty_apart() {
 
 #[test]
 fn a_detail_shows_verdict_rules_and_decoded_attributes() {
-    let session = single(samples::SESSION.as_bytes(), &documents::SESSION).unwrap();
+    let session = single(samples::SESSION.as_bytes(), None, &documents::SESSION).unwrap();
     assert_eq!(session.passed(), Some(true));
     assert_eq!(session.policy_set().as_deref(), Some("Wired dot1x"));
     assert_eq!(
@@ -92,7 +92,12 @@ fn a_detail_shows_verdict_rules_and_decoded_attributes() {
     assert_eq!(value["framed_ipv6_address"].as_array().unwrap().len(), 1);
     assert_eq!(value["posture_status"], serde_json::Value::Null);
     assert_eq!(value["acct_session_id"], "0000A2F1");
-    let failed = single(samples::SESSION_FAILED.as_bytes(), &documents::SESSION).unwrap();
+    let failed = single(
+        samples::SESSION_FAILED.as_bytes(),
+        None,
+        &documents::SESSION,
+    )
+    .unwrap();
     assert_eq!(failed.passed(), Some(false));
     assert_eq!(failed.failure_code().as_deref(), Some("22040"));
 }
@@ -184,7 +189,7 @@ fn counters_and_reasons_keep_their_attributes() {
 
 #[test]
 fn an_undocumented_document_is_kept_whole() {
-    let summary = single(samples::DASHBOARD.as_bytes(), &documents::RESULT).unwrap();
+    let summary = single(samples::DASHBOARD.as_bytes(), None, &documents::RESULT).unwrap();
     assert_eq!(
         summary.text("lstProcessStatuses.sxpEngine").as_deref(),
         Some("2")
@@ -254,7 +259,7 @@ fn paths_know_their_documents() {
 
 #[test]
 fn a_change_of_authorization_is_sent_by_the_sessions_psn() {
-    let session = single(samples::SESSION.as_bytes(), &documents::SESSION).unwrap();
+    let session = single(samples::SESSION.as_bytes(), None, &documents::SESSION).unwrap();
     let mac = |text: &str| text.parse::<Mac>().unwrap();
     let endpoint = mac("00:00:5E:00:53:01");
     let server = psn_of(&session, endpoint).unwrap();
@@ -273,7 +278,7 @@ fn a_change_of_authorization_is_sent_by_the_sessions_psn() {
     let error = psn_of(&session, mac("00:00:5E:00:53:02")).unwrap_err();
     assert_eq!(error.kind(), Kind::Malformed);
     let nameless = "<sessionParameters><calling_station_id>00:00:5E:00:53:02</calling_station_id></sessionParameters>";
-    let nameless = single(nameless.as_bytes(), &documents::SESSION).unwrap();
+    let nameless = single(nameless.as_bytes(), None, &documents::SESSION).unwrap();
     let error = psn_of(&nameless, mac("00:00:5E:00:53:02")).unwrap_err();
     assert_eq!(error.kind(), Kind::Server);
     assert!(error.hint_text().unwrap().contains("--server"));
@@ -298,7 +303,8 @@ fn requests_hold_no_readable_secret() {
 
 #[test]
 fn only_true_is_a_change_carried_out() {
-    let outcome = |text: &str| coa_outcome(text.as_bytes().to_vec()).map_err(|error| error.kind());
+    let outcome =
+        |text: &str| coa_outcome(text.as_bytes().to_vec(), None).map_err(|error| error.kind());
     let with = |results: &str| samples::COA_FALSE.replace("<results>false</results>", results);
     assert!(outcome(&with("<results>true</results>")).is_ok());
     for results in [
@@ -317,7 +323,7 @@ fn only_true_is_a_change_carried_out() {
 #[test]
 fn only_a_confirmed_delete_is_done() {
     let outcome =
-        |text: &str| delete_outcome(text.as_bytes().to_vec()).map_err(|error| error.kind());
+        |text: &str| delete_outcome(text.as_bytes().to_vec(), None).map_err(|error| error.kind());
     assert!(outcome(samples::DELETED).is_ok());
     assert!(outcome("<r><http-code>200</http-code></r>").is_ok());
     assert_eq!(outcome("").unwrap_err(), Kind::Server);

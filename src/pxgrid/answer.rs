@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
+use crate::record::encoding::{self, Format};
+use crate::record::read_bounded_json;
 use crate::transport::Response;
 
 /// Largest control answer and largest error body that is read.
@@ -14,12 +16,17 @@ const MAX_WORDS: usize = 200;
 /// The body of a successful control answer, which must be a JSON object; members that nobody here knows are left alone.
 pub(super) async fn object(response: Response, what: &str) -> Result<Value> {
     let host = response.host.clone();
+    let charset = response.charset();
     let body = response.bytes(MAX_CONTROL).await?;
+    let body = encoding::to_utf8(body, Format::Json, charset.as_deref()).map_err(|error| {
+        let message = format!("{host} answered {what}: {}", error.message());
+        error.reworded(message).host(&host)
+    })?;
     parse_object(&body, what, &host)
 }
 
 fn parse_object(body: &[u8], what: &str, host: &str) -> Result<Value> {
-    match serde_json::from_slice::<Value>(body) {
+    match read_bounded_json::<Value>(&String::from_utf8_lossy(body)) {
         Ok(value) if value.is_object() => Ok(value),
         // Unregistering and the like answer with nothing on some releases.
         Err(_) if body.iter().all(u8::is_ascii_whitespace) => Ok(Value::Object(serde_json::Map::new())),
@@ -46,7 +53,7 @@ pub(super) fn wrong_shape(what: &str, host: &str, found: &str) -> Error {
 /// What a server says in an error body: its `message` or `error`, or the first words of plain text; nothing of a web page.
 pub(super) fn words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
-    let said = match serde_json::from_str::<Value>(&text) {
+    let said = match read_bounded_json::<Value>(&text) {
         Ok(value) => ["message", "error", "failureReason", "description"]
             .iter()
             .find_map(|name| value.get(name).and_then(Value::as_str).map(str::to_owned))?,

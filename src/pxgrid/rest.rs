@@ -21,6 +21,7 @@ use super::catalogue::{self, Operation, Reply};
 use super::control::{Activation, Control, ServiceNode, require_enabled};
 use super::failover::{joined, may_try_next};
 use crate::error::{Error, Kind, Result};
+use crate::record::encoding::{Format, Utf8};
 use crate::record::stream::{MAX_ELEMENT, Summary, stream};
 use crate::record::{JsonText, RecordSink};
 use crate::transport::{Effect, Response};
@@ -221,8 +222,10 @@ impl ServiceClient {
                 &host,
             ));
         }
+        let charset = response.charset();
         let bytes = response.bytes(MAX_ELEMENT).await?;
-        Ok((exchange::json(bytes, operation, &host)?, host))
+        let answer = exchange::json(bytes, charset.as_deref(), operation, &host)?;
+        Ok((answer, host))
     }
 
     /// A list operation's rows into `sink`, which is handed back; a paged one is read to its end. 204 is an empty list.
@@ -288,7 +291,8 @@ impl ServiceClient {
             return (sink, result);
         }
         let host = response.host.clone();
-        let reader = response.into_reader();
+        let charset = response.charset();
+        let reader = Utf8::new(response.into_reader(), Format::Json, charset.as_deref());
         // Parsing waits for bytes and works on the processor: neither belongs on the thread that receives them.
         match tokio::task::spawn_blocking(move || stream(reader, member, sink)).await {
             Ok((sink, result)) => (

@@ -6,7 +6,9 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
 use serde_json::Value as Json;
 
 /// A field's value.
@@ -22,6 +24,10 @@ pub enum Value {
     Nested(Fields),
 }
 
+/// A record with more fields than this gets an index of its names: a search through thousands for each one more would cost
+/// quadratic time.
+const SEARCHED: usize = 64;
+
 /// Ordered fields with reusable buffers.
 #[derive(Debug, Clone, Default)]
 pub struct Fields {
@@ -30,6 +36,15 @@ pub struct Fields {
     /// The names of the first `distinct` entries differ from each other, also those that an earlier record left behind: a record with the
     /// names of the one before it needs no search for repeated ones.
     distinct: usize,
+    /// Of a long record only.
+    index: Option<Box<Index>>,
+}
+
+/// Where each name stands first, for the first `entries` of a record's entries.
+#[derive(Debug, Clone, Default)]
+struct Index {
+    places: HashMap<Box<str>, usize, RandomState>,
+    entries: usize,
 }
 
 impl PartialEq for Fields {
@@ -49,6 +64,7 @@ impl Fields {
     /// Forgets the fields and keeps their buffers.
     pub fn clear(&mut self) {
         self.used = 0;
+        self.index = None;
     }
 
     /// How many fields there are.
@@ -141,7 +157,7 @@ impl Fields {
             return (next, false);
         }
         self.distinct = self.distinct.min(next);
-        if let Some(earlier) = self.iter().position(|(key, _)| key == name) {
+        if let Some(earlier) = self.find(name) {
             return (earlier, true);
         }
         match self.entries.get_mut(next) {
@@ -156,6 +172,22 @@ impl Fields {
             self.distinct = self.used;
         }
         (next, false)
+    }
+
+    /// Where the first field called `name` stands.
+    fn find(&mut self, name: &str) -> Option<usize> {
+        if self.used <= SEARCHED {
+            return self.iter().position(|(key, _)| key == name);
+        }
+        let index = self.index.get_or_insert_default();
+        let added = self.entries.iter().enumerate().take(self.used);
+        for (at, (key, _)) in added.skip(index.entries) {
+            if !index.places.contains_key(key.as_str()) {
+                index.places.insert(key.as_str().into(), at);
+            }
+        }
+        index.entries = self.used;
+        index.places.get(name).copied()
     }
 
     /// The text of a field that likely stands where it stood in the record before: `place` is tried first, and remembers. A list's records
@@ -200,13 +232,8 @@ impl Fields {
 
     /// Adds a value under `name`: a second one of the same name turns the field into a list.
     pub fn add(&mut self, name: &str, value: Value) {
-        let used = self.used;
-        match self
-            .entries
-            .iter_mut()
-            .take(used)
-            .find(|(key, _)| key == name)
-        {
+        let earlier = self.find(name);
+        match earlier.and_then(|at| self.entries.get_mut(at)) {
             None => self.push(name, value),
             Some((_, old)) => append(old, value),
         }
@@ -398,6 +425,25 @@ mod tests {
             }
             assert_eq!(fields, expected, "{row:?}");
         }
+    }
+
+    #[test]
+    fn a_long_record_is_built_in_linear_time_and_finds_every_repeat() {
+        let mut fields = Fields::new();
+        for round in 0..2 {
+            fields.clear();
+            for at in 0..100_000 {
+                fields.put_text(&format!("m{at}"), "1");
+            }
+            for at in (0..100_000).rev() {
+                fields.add(&format!("m{at}"), Value::Text("2".to_owned()));
+            }
+            assert_eq!(fields.len(), 100_000, "{round}");
+            assert_eq!(fields.text("m99999").as_deref(), Some("1, 2"));
+        }
+        fields.clear();
+        fields.put_text("m7", "3");
+        assert_eq!(fields.to_value().to_string(), r#"{"m7":"3"}"#);
     }
 
     #[test]

@@ -6,8 +6,11 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
+
+use super::MAX_DEPTH;
+use super::scan::{Nesting, TOO_DEEP};
 
 /// Reads JSON as serde_json does, but takes half of a surrogate pair for U+FFFD: a server that cuts texts to a length, as Java
 /// counts it, leaves such halves behind (RFC 8259, section 8.2).
@@ -16,6 +19,19 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Err
         Some(mended) => serde_json::from_str(&mended),
         None => Err(error),
     })
+}
+
+/// The same of text that nobody has looked at yet: what nests deeper than [`MAX_DEPTH`] is refused.
+pub(crate) fn read_bounded<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    bounded(text)?;
+    read(text)
+}
+
+fn bounded(text: &str) -> Result<(), serde_json::Error> {
+    if Nesting::default().is_over(MAX_DEPTH, text.as_bytes()) {
+        return Err(serde_json::Error::custom(TOO_DEEP));
+    }
+    Ok(())
 }
 
 /// The text with each escape of half a surrogate pair replaced; `None` where there is none.
@@ -55,13 +71,21 @@ pub struct JsonText {
 }
 
 impl JsonText {
-    /// Takes text that must be one well-formed JSON value.
+    /// Takes text that must be one well-formed JSON value, not nested deeper than [`MAX_DEPTH`].
     pub fn parse(text: String) -> Result<Self, serde_json::Error> {
+        // A raw value is skipped over, at any depth; it is read when somebody looks, which is too late to refuse it.
+        bounded(&text)?;
         serde_json::from_str::<&serde_json::value::RawValue>(&text)?;
-        Ok(Self {
+        Ok(Self::of_ours(text))
+    }
+
+    /// Takes text that this program wrote of values that were checked when they came; what it put around them may pass the
+    /// bound of what comes.
+    pub(crate) fn of_ours(text: String) -> Self {
+        Self {
             text,
             parsed: OnceCell::new(),
-        })
+        }
     }
 
     /// Takes text that the list splitter has found well formed; bytes that are no UTF-8 are replaced.
@@ -203,6 +227,26 @@ mod tests {
         }
         assert!(read::<Value>(r#"{"a":"\ud83d"#).is_err());
         assert!(read::<Value>(r#"{"a":"\u+83d"}"#).is_err());
+    }
+
+    #[test]
+    fn what_nests_too_deep_is_refused_when_it_comes_and_fits_with_what_we_put_around_it() {
+        let deep = |levels: usize| {
+            format!(
+                "{}{}",
+                r#"{"a":["#.repeat(levels / 2),
+                "]}".repeat(levels / 2)
+            )
+        };
+        for levels in [102, 126, 130, 100_000] {
+            let refused = JsonText::parse(deep(levels)).unwrap_err().to_string();
+            assert!(refused.contains("100 levels"), "{refused}");
+            assert!(read_bounded::<Value>(&deep(levels)).is_err());
+        }
+        let deepest = JsonText::parse(deep(MAX_DEPTH)).unwrap();
+        assert!(deepest.value().is_object());
+        let around = format!(r#"[{{"message":{{"sessions":[{}]}}}}]"#, deepest.as_str());
+        assert!(JsonText::of_ours(around).value().is_array());
     }
 
     proptest::proptest! {

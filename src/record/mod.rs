@@ -6,6 +6,7 @@
 //! (`mac()`, `passed()`, …) are views; the record is the truth. This room fetches nothing and prints nothing.
 
 pub mod decode;
+pub(crate) mod encoding;
 mod fields;
 pub mod filter;
 mod json;
@@ -21,6 +22,7 @@ pub(crate) use fields::write_json_string;
 pub use fields::{Fields, Value};
 pub use json::JsonText;
 pub(crate) use json::read as read_json;
+pub(crate) use json::read_bounded as read_bounded_json;
 #[cfg(feature = "jq")]
 pub(crate) use json::without_halves;
 pub use mac::{Mac, MacPrefix};
@@ -29,6 +31,11 @@ pub use subject::Subject;
 use std::borrow::Cow;
 
 use crate::error::Result;
+
+/// How deep elements, objects and lists may nest in whatever comes from outside: documents, answers, messages, what a user
+/// hands in. `serde_json`, `jaq` and our own writers recurse, and the first refuses 128 levels; what this program puts
+/// around a record (a list, an envelope) still fits.
+pub const MAX_DEPTH: usize = 100;
 
 /// One record. See the module's documentation.
 #[derive(Debug, Clone)]

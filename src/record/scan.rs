@@ -4,10 +4,11 @@
 //! three literals, nesting depth. Not checked: UTF-8 (the text's owner does), surrogate pairs of `\u` escapes, repeated
 //! member names. It builds nothing: what is inside a value is read by `serde_json` when somebody looks.
 
+use super::MAX_DEPTH;
 use crate::error::{Error, Kind};
 
-/// How deep values may nest. `serde_json` refuses 128, so anything that passes here can be parsed when somebody looks inside.
-pub(crate) const MAX_DEPTH: u32 = 100;
+/// What is said of a value that nests over [`MAX_DEPTH`].
+pub(crate) const TOO_DEEP: &str = "nesting over the bound of 100 levels";
 
 /// Longest number; more digits than this mean nothing and would be read again with each new chunk.
 const MAX_NUMBER: usize = 1024;
@@ -48,7 +49,7 @@ enum Want {
 pub(crate) struct Scanner {
     at: usize,
     want: Want,
-    depth: u32,
+    depth: usize,
     /// One bit a level, the innermost lowest: set for an object, clear for an array.
     objects: u128,
     in_string: bool,
@@ -143,7 +144,7 @@ impl Scanner {
 
     fn open(&mut self, object: bool) -> Result<(), Fault> {
         if self.depth == MAX_DEPTH {
-            return Err(self.fault("nesting over the bound of 100 levels"));
+            return Err(self.fault(TOO_DEEP));
         }
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(object);
@@ -178,6 +179,36 @@ impl Want {
             Self::Colon => "a colon is missing",
             Self::CommaOrClose => "a comma or a closing bracket is missing",
         }
+    }
+}
+
+/// How deep JSON nests, counted as its bytes pass by. It checks no grammar and holds nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Nesting {
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Nesting {
+    /// Takes the next bytes; whether a value in them nests deeper than `most`.
+    pub(crate) fn is_over(&mut self, most: usize, bytes: &[u8]) -> bool {
+        for byte in bytes {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.in_string => self.escaped = true,
+                b'"' => self.in_string = !self.in_string,
+                b'{' | b'[' if !self.in_string => {
+                    self.depth += 1;
+                    if self.depth > most {
+                        return true;
+                    }
+                }
+                b'}' | b']' if !self.in_string => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        false
     }
 }
 
@@ -398,6 +429,31 @@ mod tests {
         ] {
             let serde = serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok();
             assert_eq!(accepts(text), serde, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_bound_is_the_one_that_is_said() {
+        assert!(TOO_DEEP.contains(&format!(" {MAX_DEPTH} ")));
+        let deep = |levels: usize| {
+            format!(
+                r#"{{"a":"[\"[","b":{}{}}}"#,
+                "[".repeat(levels),
+                "]".repeat(levels)
+            )
+        };
+        for (levels, over) in [(99, false), (100, true)] {
+            let text = deep(levels);
+            assert_eq!(Nesting::default().is_over(MAX_DEPTH, text.as_bytes()), over);
+            // In any cuts.
+            let mut nesting = Nesting::default();
+            let pieces = text.as_bytes().chunks(3);
+            assert_eq!(
+                pieces
+                    .into_iter()
+                    .any(|piece| nesting.is_over(MAX_DEPTH, piece)),
+                over
+            );
         }
     }
 

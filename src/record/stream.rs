@@ -17,9 +17,8 @@ use crate::transport::BodyReader;
 /// pxgrid-api, section 3.12); a sender who does not stop must cost a bounded amount of memory.
 pub const MAX_ELEMENT: usize = 16 * 1024 * 1024;
 
-/// Longest member beside the list that is kept for [`Summary::extras`], and how many are.
-const MAX_EXTRA: usize = 1024 * 1024;
-const MAX_EXTRAS: usize = 32;
+/// What a member beside the list costs in memory besides its text.
+const EXTRA_OVERHEAD: usize = 128;
 
 /// Longest name of a top-level member.
 const MAX_NAME: usize = 1024;
@@ -36,7 +35,7 @@ pub struct Summary {
     pub rows: u64,
     /// The sink wanted no more; the rest of the document was not read.
     pub stopped_early: bool,
-    /// The other top-level members, in order: those of at most 1 MiB, at most 32.
+    /// The other top-level members, in order; together no longer than [`MAX_ELEMENT`].
     pub extras: Vec<(String, JsonText)>,
 }
 
@@ -148,6 +147,8 @@ pub struct Splitter {
     /// Bytes done with.
     position: u64,
     found: bool,
+    /// Memory that the other members take.
+    extra_bytes: usize,
     summary: Summary,
 }
 
@@ -162,6 +163,7 @@ impl Splitter {
             scanner: Scanner::default(),
             position: 0,
             found: false,
+            extra_bytes: 0,
             summary: Summary::default(),
         }
     }
@@ -305,8 +307,12 @@ impl Splitter {
                 State::Element | State::FirstElement => {
                     format!("element {} of '{}'", self.summary.rows + 1, self.member)
                 }
-                State::Value => "a member beside the list".to_owned(),
+                State::Value => "what stands beside the list".to_owned(),
                 _ => "a member name".to_owned(),
+            };
+            let bound = match self.state {
+                State::Value => MAX_ELEMENT,
+                _ => bound,
             };
             return Err(Error::new(
                 Kind::Malformed,
@@ -376,15 +382,14 @@ impl Splitter {
     }
 
     fn extra(&mut self, bytes: &[u8]) -> Result<Step> {
-        let Some(end) = self.scan(bytes, MAX_ELEMENT)? else {
+        let bound = MAX_ELEMENT.saturating_sub(self.extra_bytes);
+        let Some(end) = self.scan(bytes, bound)? else {
             return Ok(Step::More);
         };
-        if end <= MAX_EXTRA && self.summary.extras.len() < MAX_EXTRAS {
-            let text = JsonText::from_split(bytes.get(..end).unwrap_or_default());
-            self.summary
-                .extras
-                .push((std::mem::take(&mut self.name), text));
-        }
+        self.extra_bytes += end + self.name.len() + EXTRA_OVERHEAD;
+        let text = JsonText::from_split(bytes.get(..end).unwrap_or_default());
+        let name = std::mem::take(&mut self.name);
+        self.summary.extras.push((name, text));
         self.state = State::AfterValue;
         Ok(Step::Done(end))
     }

@@ -17,12 +17,13 @@ use super::output::{Body, Output};
 use super::safe::terminal_safe_lines;
 use super::{Screen, pretty};
 use crate::error::{Error, Kind, Result};
-use crate::record::{Record, without_halves};
+use crate::record::scan::Nesting;
+use crate::record::{MAX_DEPTH, Record, without_halves};
 
 /// Bytes of JSON that the filter may be given at once.
 const MOST_BYTES: usize = 1 << 30;
-/// Nesting that the filter may be given; jaq reads recursively.
-const DEEPEST: usize = 128;
+/// Nesting that the filter may be given; jaq reads recursively. A record, and what stands around it.
+const DEEPEST: usize = MAX_DEPTH + 8;
 
 /// How much of a filter's complaint is told: it holds the value it failed on, which may be the whole list.
 const MOST_WORDS: usize = 200;
@@ -62,7 +63,7 @@ impl Filter {
     }
 
     fn run(&self, json: &[u8], mut each: impl FnMut(&Val) -> Result<()>) -> Result<Halted> {
-        if deeper_than(json, DEEPEST) {
+        if Nesting::default().is_over(DEEPEST, json) {
             return Err(Error::new(
                 Kind::Expression,
                 format!("the JSON is nested deeper than the {DEEPEST} levels that --jq takes"),
@@ -172,26 +173,6 @@ fn first_compile_error<'c>(errors: &compile::Errors<&'c str, ()>) -> Option<Comp
         list.first()
             .map(|(part, what)| (format!("no such {}: {part}", what.as_str()), *part))
     })
-}
-
-fn deeper_than(json: &[u8], most: usize) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                if depth > most {
-                    return true;
-                }
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
 }
 
 /// Runs the filter over what the JSON would have been.

@@ -423,6 +423,11 @@ pub struct Response {
 }
 
 impl Response {
+    /// The `charset` that the Content-Type names.
+    pub fn charset(&self) -> Option<String> {
+        charset(self.content_type.as_deref()?)
+    }
+
     /// The whole body, at most `limit` bytes.
     ///
     /// Errors: [`Kind::Malformed`] above the limit, [`Kind::Truncated`], [`Kind::TimedOut`].
@@ -434,6 +439,15 @@ impl Response {
     pub fn into_reader(self) -> BodyReader {
         self.body.into_reader()
     }
+}
+
+/// The `charset` among the parameters of a media type (RFC 9110, section 8.3.1).
+fn charset(content_type: &str) -> Option<String> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let value = value.trim().trim_matches('"');
+        (name.trim().eq_ignore_ascii_case("charset") && !value.is_empty()).then(|| value.to_owned())
+    })
 }
 
 /// Resolves for one port, so that an override of another port does not apply.

@@ -9,6 +9,7 @@ use crate::pxgrid::answer;
 use crate::pxgrid::catalogue::{self, REST_BASE_URL};
 use crate::pxgrid::control::{Account, NodeName, ServiceNode};
 use crate::record::JsonText;
+use crate::record::encoding::{self, Format};
 use crate::transport::{Basic, Effect, Method, Request};
 
 /// One operation of one service with its body.
@@ -173,7 +174,14 @@ pub(super) fn nothing(service: &str, operation: &str, body: &Value, host: &str) 
 }
 
 /// A whole answer's body.
-pub(super) fn json(bytes: Vec<u8>, operation: &str, host: &str) -> Result<JsonText> {
+pub(super) fn json(
+    bytes: Vec<u8>,
+    charset: Option<&str>,
+    operation: &str,
+    host: &str,
+) -> Result<JsonText> {
+    let bytes = encoding::to_utf8(bytes, Format::Json, charset)
+        .map_err(|error| named(error, operation, host))?;
     let text = String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     if text.trim().is_empty() {
@@ -327,7 +335,7 @@ mod tests {
 
     #[test]
     fn bodies_are_json_or_say_why_not() {
-        let kind = |body: &[u8]| json(body.to_vec(), "x", "h").map_err(|error| error.kind());
+        let kind = |body: &[u8]| json(body.to_vec(), None, "x", "h").map_err(|error| error.kind());
         assert_eq!(
             kind(b" {\"a\":1.10}").unwrap().text("a").as_deref(),
             Some("1.10")

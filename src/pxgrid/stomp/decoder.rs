@@ -9,7 +9,7 @@ use bytes::Bytes;
 use memchr::{memchr, memchr2};
 
 use super::unread::Unread;
-use super::{Command, Frame, Headers, MAX_BODY, MAX_HEADERS, MAX_LINE};
+use super::{Command, Frame, Headers, MAX_BODY, MAX_HEAD, MAX_LINE};
 use crate::error::{Error, Kind};
 
 /// What is wrong with a frame.
@@ -19,8 +19,8 @@ pub enum MalformedFrame {
     UnknownCommand,
     /// A command or header line is longer than [`MAX_LINE`].
     LineTooLong,
-    /// More headers than [`MAX_HEADERS`].
-    TooManyHeaders,
+    /// The header lines together are longer than [`MAX_HEAD`].
+    HeadTooLong,
     /// A NUL among the headers.
     NulInHeader,
     /// A header line is not UTF-8.
@@ -42,7 +42,7 @@ impl fmt::Display for MalformedFrame {
         f.write_str(match self {
             Self::UnknownCommand => "unknown command",
             Self::LineTooLong => "a header line is too long",
-            Self::TooManyHeaders => "too many headers",
+            Self::HeadTooLong => "the headers are too long",
             Self::NulInHeader => "a NUL among the headers",
             Self::NotUtf8 => "a header is not UTF-8",
             Self::NoHeaderName => "a header without a name",
@@ -88,7 +88,6 @@ struct Head {
     command: Command,
     /// All of them in bytes, with their ends.
     length: usize,
-    count: usize,
     /// Whether any holds an escape.
     escapes: bool,
     /// How long the body is; `None`: up to NUL.
@@ -166,7 +165,6 @@ impl Decoder {
                         self.part = Part::Headers(Head {
                             command,
                             length: 0,
-                            count: 0,
                             escapes: false,
                             body: None,
                         });
@@ -221,8 +219,8 @@ impl Decoder {
 
     /// Looks at the header line that ends at `end`.
     fn header(&self, head: &mut Head, end: usize) -> Result<(), MalformedFrame> {
-        if head.count == MAX_HEADERS {
-            return Err(MalformedFrame::TooManyHeaders);
+        if end > MAX_HEAD {
+            return Err(MalformedFrame::HeadTooLong);
         }
         let line = line(self.unread.bytes(), head.length, end);
         let line = std::str::from_utf8(line).map_err(|_| MalformedFrame::NotUtf8)?;
@@ -241,7 +239,6 @@ impl Decoder {
             head.body = Some(self.content_length(value.get(1..).unwrap_or_default())?);
         }
         head.length = end + 1;
-        head.count += 1;
         Ok(())
     }
 

@@ -20,8 +20,8 @@ pub use headers::Headers;
 pub const MAX_SENT_LINE: usize = 1023;
 /// The longest command or header line that is read, in bytes without the line end.
 pub const MAX_LINE: usize = 16 * 1024;
-/// How many headers a frame may have.
-pub const MAX_HEADERS: usize = 64;
+/// All header lines of a frame together, in bytes.
+pub const MAX_HEAD: usize = 64 * 1024;
 /// The default bound of a body in bytes; the server's own limit for a message is 300 KB.
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
 

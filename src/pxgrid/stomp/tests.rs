@@ -79,11 +79,20 @@ fn a_body_with_nul_needs_its_length() {
 }
 
 #[test]
+fn headers_are_bounded_by_their_length_and_not_by_their_number() {
+    let lines: Vec<String> = (0..1000).map(|n| format!("h{n}:{n}")).collect();
+    let frame = format!("MESSAGE\n{}\n\nx\0", lines.join("\n"));
+    let frame = read_one(frame.as_bytes()).unwrap();
+    assert_eq!(frame.headers.len(), 1000);
+    assert_eq!(frame.header("h999"), Some("999"));
+}
+
+#[test]
 fn malformed_frames_are_told_apart() {
     let long = [b"MESSAGE\n".as_slice(), &vec![b'x'; MAX_LINE + 1], b":\n"].concat();
     let many = [
         b"MESSAGE\n".as_slice(),
-        &b"a:b\n".repeat(MAX_HEADERS + 1),
+        &b"a:b\n".repeat(MAX_HEAD / 4 + 1),
         b"\n\0",
     ]
     .concat();
@@ -120,7 +129,7 @@ fn malformed_frames_are_told_apart() {
             MalformedFrame::NoNulAfterBody,
         ),
         (&long, MalformedFrame::LineTooLong),
-        (&many, MalformedFrame::TooManyHeaders),
+        (&many, MalformedFrame::HeadTooLong),
     ] {
         assert_eq!(
             read_one(bytes),

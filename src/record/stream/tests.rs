@@ -182,6 +182,28 @@ fn a_reader_that_fails_is_a_broken_answer() {
     assert_eq!(sink.records.len(), 1);
 }
 
+#[test]
+fn what_stands_beside_the_list_is_bounded_by_its_size_and_not_by_its_number() {
+    let others: Vec<String> = (0..500).map(|n| format!(r#""m{n}":{n}"#)).collect();
+    let long = "x".repeat(2 << 20);
+    let document = format!(
+        r#"{{{},"deletedRows":["{long}"],"totalCount":1,"sessions":[{{}}]}}"#,
+        others.join(",")
+    );
+    let (_, summary) = split(document.as_bytes(), "sessions", 64 << 10);
+    let summary = summary.unwrap();
+    assert_eq!((summary.announced, summary.extras.len()), (Some(1), 502));
+    let endless = format!("{{{}", r#""m":1,"#.repeat(200_000));
+    let (_, outcome) = split(endless.as_bytes(), "sessions", 64 << 10);
+    let error = outcome.unwrap_err();
+    assert!(
+        error
+            .message()
+            .contains("beside the list is over the bound of 16777216"),
+        "{error}"
+    );
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

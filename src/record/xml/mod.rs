@@ -13,20 +13,19 @@ mod window;
 
 use std::io::BufRead;
 
-use super::{Collect, Fields, Record, RecordSink};
+use super::{Collect, Fields, MAX_DEPTH, Record, RecordSink};
 use crate::error::{Error, Kind, Result};
 pub(crate) use parser::NOT_THE_API;
 use parser::Parser;
 use window::Window;
 
-/// Open elements at most; the deepest documented document has 5.
-pub const MAX_DEPTH: usize = 64;
-/// Fields of one record at most, nested ones counted; the longest documented record has about 110.
-pub const MAX_FIELDS: usize = 512;
 /// Bytes of one field at most; `other_attr_string`, the longest, has a few thousand.
 pub const MAX_FIELD: usize = 1 << 20;
-/// Bytes of all the text in one record at most: what one row can cost in memory.
-pub const MAX_RECORD: usize = 4 << 20;
+/// Bytes of one record at most, all its text and what each field costs besides: what one row can cost in memory. The
+/// number of fields is bounded by this only; ISE's system summary has thousands in one record.
+pub const MAX_RECORD: usize = 16 << 20;
+/// What a field costs in memory besides its name and text.
+const FIELD_OVERHEAD: usize = 128;
 /// Bytes of an element's name at most.
 pub const MAX_NAME: usize = 256;
 /// Bytes of a start tag with its attributes at most.
@@ -98,7 +97,7 @@ pub struct Summary {
 
 /// Reads one document into `sink`, which comes back with the outcome: records that were delivered before an error stay delivered.
 ///
-/// Errors: [`Kind::Malformed`] (not XML, HTML, a document type, an unknown entity, foreign root, over a bound, text after the end),
+/// Errors: [`Kind::Malformed`] (not XML, not in the declared encoding, HTML, a document type, an unknown entity, foreign root, over a bound, text after the end),
 /// [`Kind::Truncated`] (the answer broke off, or holds another number of rows than an [`exact`](Document::exact) document announced),
 /// what [`Document::foreign`] made of a foreign root, what the sink returned, and what reading the bytes returned (an [`Error`] inside an
 /// `io::Error` keeps its kind).
@@ -107,8 +106,18 @@ pub fn stream<S: RecordSink>(
     document: &Document,
     sink: S,
 ) -> (S, Result<Summary>) {
+    stream_in(reader, None, document, sink)
+}
+
+/// The same of bytes whose Content-Type names a `charset`, which goes before what the document declares.
+pub fn stream_in<S: RecordSink>(
+    reader: impl BufRead,
+    charset: Option<&str>,
+    document: &Document,
+    sink: S,
+) -> (S, Result<Summary>) {
     let mut parser = Parser::new(document, sink);
-    let outcome = run(Window::new(reader), &mut parser);
+    let outcome = run(Window::new(reader, charset), &mut parser);
     parser.into_outcome(outcome)
 }
 
@@ -133,9 +142,9 @@ fn run<S: RecordSink>(mut window: Window<impl BufRead>, parser: &mut Parser<'_, 
     }
 }
 
-/// Reads a document that is one record.
-pub fn single(bytes: &[u8], document: &Document) -> Result<Record> {
-    let (collected, outcome) = stream(bytes, document, Collect::default());
+/// Reads a document that is one record; `charset` as in [`stream_in`].
+pub fn single(bytes: &[u8], charset: Option<&str>, document: &Document) -> Result<Record> {
+    let (collected, outcome) = stream_in(bytes, charset, document, Collect::default());
     outcome?;
     collected.records.into_iter().next().ok_or_else(|| {
         Error::new(

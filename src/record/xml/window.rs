@@ -1,10 +1,12 @@
 //! The bytes of a body as a moving window of valid text: what the parser has used is dropped, what it could not finish stays.
 //!
-//! Invalid UTF-8 becomes U+FFFD, the same however the bytes were cut into chunks. The window knows no XML.
+//! What is written in another encoding is decoded; invalid UTF-8 becomes U+FFFD, the same however the bytes were cut into
+//! chunks. The window knows no XML.
 
 use std::io::{BufRead, ErrorKind};
 
 use crate::error::{Error, Kind, Result};
+use crate::record::encoding::{Decoder, Format};
 
 /// Bytes taken from the reader at once: small enough for the processor's cache, large enough to amortise a parser's start.
 const CHUNK: usize = 64 << 10;
@@ -14,6 +16,9 @@ const CHEAP: usize = 4 << 10;
 /// See the module's documentation.
 pub(super) struct Window<R> {
     reader: R,
+    decoder: Decoder,
+    /// Decoded bytes on their way into `text`.
+    room: Vec<u8>,
     text: String,
     /// The beginning of a character whose end has not come yet.
     partial: Vec<u8>,
@@ -23,9 +28,12 @@ pub(super) struct Window<R> {
 }
 
 impl<R: BufRead> Window<R> {
-    pub(super) fn new(reader: R) -> Self {
+    /// `charset`: what the Content-Type says.
+    pub(super) fn new(reader: R, charset: Option<&str>) -> Self {
         Self {
             reader,
+            decoder: Decoder::new(Format::Xml, charset),
+            room: Vec::new(),
             text: String::with_capacity(2 * CHUNK),
             partial: Vec::new(),
             offset: 0,
@@ -66,13 +74,16 @@ impl<R: BufRead> Window<R> {
             let length = chunk.len();
             if length == 0 {
                 self.ended = true;
+                let rest = self.decoder.decode(&[], true, &mut self.room)?;
+                decode(rest, &mut self.partial, &mut self.text);
                 if !self.partial.is_empty() {
                     self.text.push(char::REPLACEMENT_CHARACTER);
                 }
                 break;
             }
             raw(chunk)?;
-            decode(chunk, &mut self.partial, &mut self.text);
+            let utf8 = self.decoder.decode(chunk, false, &mut self.room)?;
+            decode(utf8, &mut self.partial, &mut self.text);
             self.reader.consume(length);
         }
         Ok(())

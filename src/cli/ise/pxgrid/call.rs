@@ -12,7 +12,9 @@ use super::ask::ready;
 use crate::cli::Context;
 use crate::error::{Error, Kind, Result, from_output};
 use crate::pxgrid::catalogue::{self, Reply};
-use crate::record::Record;
+use crate::record::encoding::{Format as Encoded, Utf8};
+use crate::record::scan::{Nesting, TOO_DEEP};
+use crate::record::{MAX_DEPTH, Record, read_bounded_json};
 use crate::render::safe::terminal_safe_lines;
 use crate::render::{Column, Format, Renderer, Shape};
 use crate::transport::{BodyReader, Effect};
@@ -81,7 +83,8 @@ impl Call {
         if response.status == 204 {
             return self.nothing(&host, context);
         }
-        let reader = response.into_reader();
+        let charset = response.charset();
+        let reader = Utf8::new(response.into_reader(), Encoded::Json, charset.as_deref());
         let outcome = tokio::task::spawn_blocking(move || copy(reader))
             .await
             .map_err(|error| Error::new(Kind::Failed, format!("the copy ended: {error}")))?;
@@ -129,7 +132,7 @@ fn request(text: &str) -> Result<Value> {
     if text.len() as u64 > MAX_REQUEST {
         return Err(Error::usage("the request is over 16 MiB"));
     }
-    match serde_json::from_str(text) {
+    match read_bounded_json(text) {
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(_) => Err(Error::usage("the request is no JSON object")
             .hint("write it in braces: '{\"name\":\"value\"}'")),
@@ -142,9 +145,10 @@ fn request(text: &str) -> Result<Value> {
 }
 
 /// Copies an answer to standard output, checking on the way that it is one whole JSON value.
-fn copy(reader: BodyReader) -> Result<()> {
+fn copy(reader: Utf8<BodyReader>) -> Result<()> {
     let mut tee = Tee {
         reader,
+        nesting: Nesting::default(),
         terminal: Context::on_terminal(),
         failed: None,
         last: b'\n',
@@ -176,7 +180,8 @@ fn copy(reader: BodyReader) -> Result<()> {
 
 /// A reader that writes to standard output what it reads.
 struct Tee {
-    reader: BodyReader,
+    reader: Utf8<BodyReader>,
+    nesting: Nesting,
     terminal: bool,
     failed: Option<Error>,
     last: u8,
@@ -242,7 +247,16 @@ impl Read for Tee {
                 return Err(error);
             }
         };
-        if let Err(error) = self.write(into.get(..read).unwrap_or_default()) {
+        let piece = into.get(..read).unwrap_or_default();
+        if self.nesting.is_over(MAX_DEPTH, piece) {
+            let error = Error::new(
+                Kind::Malformed,
+                format!("no JSON that this program takes: {TOO_DEEP}"),
+            );
+            self.failed = Some(error.clone());
+            return Err(io::Error::other(error));
+        }
+        if let Err(error) = self.write(piece) {
             self.failed = Some(from_output(&error));
             return Err(error);
         }

@@ -15,7 +15,7 @@ use quick_xml::errors::SyntaxError;
 use quick_xml::events::{BytesStart, Event};
 
 use super::{
-    Document, MAX_DEPTH, MAX_EVENT, MAX_FIELD, MAX_FIELDS, MAX_FOREIGN, MAX_NAME, MAX_RECORD,
+    Document, FIELD_OVERHEAD, MAX_DEPTH, MAX_EVENT, MAX_FIELD, MAX_FOREIGN, MAX_NAME, MAX_RECORD,
     MAX_TAG, Shape, Summary,
 };
 use crate::error::{Error, Kind, Result};
@@ -65,7 +65,6 @@ pub(super) struct Parser<'d, S> {
     item_ends: Vec<usize>,
     /// Text of the open element as far as it did not come in one piece.
     text: String,
-    field_count: usize,
     record_bytes: usize,
 }
 
@@ -91,7 +90,6 @@ impl<'d, S: RecordSink> Parser<'d, S> {
             items: String::new(),
             item_ends: Vec::new(),
             text: String::new(),
-            field_count: 0,
             record_bytes: 0,
         }
     }
@@ -313,7 +311,6 @@ impl<'d, S: RecordSink> Parser<'d, S> {
     fn open_row(&mut self, tag: &BytesStart<'_>, level: usize, at: u64) -> Result<()> {
         self.row = level;
         self.fields.clear();
-        self.field_count = 0;
         self.record_bytes = 0;
         if self.wrapper > 0 {
             for (key, value) in &self.wrapper_members {
@@ -393,20 +390,20 @@ impl<'d, S: RecordSink> Parser<'d, S> {
         if self.nested.len() == below {
             self.mixed(pending, at)?;
             let value = Value::Nested(self.nested.pop().unwrap_or_default());
-            self.count(0, at)?;
+            self.count(name.len(), at)?;
             self.target().add(name, value);
             return Ok(());
         }
         let whole = pending.filter(|_| self.text.is_empty());
         if let Some(text) = whole {
-            self.count(text.len(), at)?;
+            self.count(name.len() + text.len(), at)?;
             let text = if is_blank(text) { "" } else { text };
             self.target().put_text(name, text);
             return Ok(());
         }
         let mut rest = pending;
         self.keep(&mut rest, at)?;
-        self.count(self.text.len(), at)?;
+        self.count(name.len() + self.text.len(), at)?;
         let text = std::mem::take(&mut self.text);
         self.target()
             .put_text(name, if is_blank(&text) { "" } else { &text });
@@ -433,7 +430,7 @@ impl<'d, S: RecordSink> Parser<'d, S> {
         }
         self.text.clear();
         if below == 1 {
-            self.count(0, at)?;
+            self.count(name.len(), at)?;
             let mut start = 0;
             let items = &self.items;
             let texts = self.item_ends.iter().map(|&end| {
@@ -475,15 +472,12 @@ impl<'d, S: RecordSink> Parser<'d, S> {
         self.nested.last_mut().unwrap_or(&mut self.fields)
     }
 
-    /// Counts one more field of `length` bytes.
+    /// Counts one more field of `length` bytes, its name included.
     fn count(&mut self, length: usize, at: u64) -> Result<()> {
-        self.field_count += 1;
-        self.record_bytes += length;
-        if self.field_count > MAX_FIELDS {
-            return Err(self.malformed(&format!("a record has more than {MAX_FIELDS} fields"), at));
-        }
-        if length > MAX_FIELD || self.record_bytes > MAX_RECORD {
-            return Err(self.malformed("a record is too long", at));
+        self.record_bytes += length + FIELD_OVERHEAD;
+        if length > MAX_FIELD + MAX_NAME || self.record_bytes > MAX_RECORD {
+            let what = format!("a record takes more than {} MiB", MAX_RECORD >> 20);
+            return Err(self.malformed(&what, at));
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ impl<S: RecordSink> Parser<'_, S> {
                 .expected()
                 .and_then(|name| named_field(here, name));
             if let Some((name, text, length)) = field.or_else(|| plain_field(here)) {
-                self.count(text.len(), at)?;
+                self.count(name.len() + text.len(), at)?;
                 let text = if is_blank(text) { "" } else { text };
                 self.fields.put_text(name, text);
                 used += length;
@@ -30,7 +30,7 @@ impl<S: RecordSink> Parser<'_, S> {
                 for item in plain_items(items) {
                     self.count(item.len(), at)?;
                 }
-                self.count(0, at)?;
+                self.count(LIST.len(), at)?;
                 self.fields.put_list(LIST, plain_items(items));
                 used += length;
             } else {

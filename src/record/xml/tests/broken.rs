@@ -119,9 +119,52 @@ fn what_never_ends_is_given_up_soon() {
 }
 
 #[test]
+fn a_record_is_bounded_by_its_size_and_not_by_its_number_of_members() {
+    // ISE's system summary: one element with thousands of members, nested and repeated.
+    let members: Vec<String> = (0..20_000)
+        .map(|n| format!("<row><server>psn-{n}</server><cpu>{n}</cpu></row><m{n}>1</m{n}>"))
+        .collect();
+    let text = format!(
+        "<sessionParameters>{}</sessionParameters>",
+        members.concat()
+    );
+    let (lines, outcome) = read(&text, &ONE);
+    outcome.unwrap();
+    let record: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(record["row"].as_array().unwrap().len(), 20_000);
+    assert_eq!(record["row"][19_999]["server"], "psn-19999");
+    assert_eq!(record["m19999"], "1");
+    let error = failure(
+        &format!("<sessionParameters>{}", "<a>x</a>".repeat(200_000)),
+        &ONE,
+    );
+    assert!(error.message().contains("more than 16 MiB"), "{error}");
+}
+
+#[test]
+fn elements_nest_to_the_one_bound() {
+    let deep = |levels: usize| {
+        let open = "<a>".repeat(levels - 1);
+        let close = "</a>".repeat(levels - 1);
+        format!("<sessionParameters>{open}{close}</sessionParameters>")
+    };
+    let (lines, outcome) = read(&deep(MAX_DEPTH), &ONE);
+    outcome.unwrap();
+    assert!(serde_json::from_str::<serde_json::Value>(&lines[0]).is_ok());
+    let error = failure(&deep(MAX_DEPTH + 1), &ONE);
+    assert!(
+        error.message().contains("nested deeper than 100"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_hundred_thousand_open_elements_are_refused() {
     let error = failure(&"<activeList>".repeat(100_000), &LIST);
-    assert!(error.message().contains("nested deeper than 64"), "{error}");
+    assert!(
+        error.message().contains("nested deeper than 100"),
+        "{error}"
+    );
 }
 
 #[test]

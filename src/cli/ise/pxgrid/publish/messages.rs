@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use crate::error::{Error, Kind, Result};
-use crate::record::read_json;
+use crate::record::read_bounded_json;
+use crate::record::scan::TOO_DEEP;
 
 /// The largest message; the server's own limit (reference pxgrid-api, section 4).
 const LARGEST: usize = 300 * 1000;
@@ -153,7 +154,15 @@ fn wrong(number: u64, why: &str) -> Error {
 fn message(object: &str, wrap: Option<&str>) -> Result<String> {
     let text = crate::pxgrid::event::one_line(object.to_owned());
     let members: serde_json::Map<String, serde_json::Value> =
-        read_json(&text).map_err(|_| Error::usage("it is no JSON object"))?;
+        read_bounded_json(&text).map_err(|error| {
+            // The library's words for a wrong type may quote the text.
+            let deep = error.to_string().contains(TOO_DEEP);
+            Error::usage(if deep {
+                TOO_DEEP
+            } else {
+                "it is no JSON object"
+            })
+        })?;
     let message = match wrap {
         Some(operation) if !members.contains_key("opType") => {
             if members.contains_key("asset") {

@@ -255,9 +255,10 @@ fn write(out: &mut Stdout, bytes: &[u8]) -> Result<()> {
 }
 
 fn rendered(renderer: &mut Renderer<Stdout>, json: String) -> Result<()> {
-    let json = JsonText::parse(json)
-        .map_err(|error| Error::new(Kind::Malformed, format!("an event is no JSON: {error}")))?;
-    if renderer.record(&Record::Json(json))?.is_break() {
+    if renderer
+        .record(&Record::Json(JsonText::of_ours(json)))?
+        .is_break()
+    {
         return Err(Error::new(Kind::ClosedPipe, "no more is wanted"));
     }
     Ok(())
