@@ -22,8 +22,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, Kind, Result};
 
-/// Common name of the client certificate.
-pub const CLIENT_NAME: &str = "lab-client";
+/// Common names of the client certificates: two, so that pairs of subscribers can be tried.
+pub const CLIENT_NAMES: [&str; 2] = ["lab-client", "lab-client-2"];
 /// The domain of every node.
 pub const DOMAIN: &str = "lab.example";
 
@@ -66,8 +66,8 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Makes a CA and a client certificate, and writes `ca.pem`, `client.pem` and `client.key` to `directory`, or to a
-    /// private temporary one that goes away with this value.
+    /// Makes a CA and two client certificates, and writes `ca.pem`, `client.pem`, `client.key`, `client-2.pem` and `client-2.key` to
+    /// `directory`, or to a private temporary one that goes away with this value.
     pub fn create(directory: Option<&Path>) -> Result<Self> {
         let (directory, temporary) = if let Some(directory) = directory {
             make_private_directory(directory)?;
@@ -86,13 +86,19 @@ impl Certificates {
             directory,
             _temporary: temporary,
         };
-        let client = certificates.client(CLIENT_NAME, Flavour::Good)?;
         write_private(&certificates.ca_path(), &certificates.ca_pem)?;
-        write_private(&certificates.client_path(), &client.certificate_pem)?;
-        write_private(
-            &certificates.client_key_path(),
-            client.key_pem.expose_secret(),
-        )?;
+        let files = [
+            (certificates.client_path(), certificates.client_key_path()),
+            (
+                certificates.second_client_path(),
+                certificates.second_client_key_path(),
+            ),
+        ];
+        for (name, (certificate, key)) in CLIENT_NAMES.iter().zip(files) {
+            let client = certificates.client(name, Flavour::Good)?;
+            write_private(&certificate, &client.certificate_pem)?;
+            write_private(&key, client.key_pem.expose_secret())?;
+        }
         Ok(certificates)
     }
 
@@ -114,6 +120,16 @@ impl Certificates {
     /// The client's key, PKCS#8 in PEM.
     pub fn client_key_path(&self) -> PathBuf {
         self.directory.join("client.key")
+    }
+
+    /// The second client's certificate, PEM.
+    pub fn second_client_path(&self) -> PathBuf {
+        self.directory.join("client-2.pem")
+    }
+
+    /// The second client's key, PKCS#8 in PEM.
+    pub fn second_client_key_path(&self) -> PathBuf {
+        self.directory.join("client-2.key")
     }
 
     /// The CA's certificate, PEM: what a node that asks for client certificates trusts.
@@ -366,6 +382,7 @@ mod tests {
         let directory = certificates.directory().to_path_buf();
         assert_eq!(mode(&directory), 0o700);
         assert_eq!(mode(&certificates.client_key_path()), 0o600);
+        assert_eq!(mode(&certificates.second_client_key_path()), 0o600);
         drop(certificates);
         assert!(!directory.exists());
     }

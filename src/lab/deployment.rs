@@ -1,7 +1,7 @@
-//! The deployment: starts the nodes, knows what a client must be told, stops everything.
+//! The deployment: starts the nodes and stops everything. What a client must be told of it is in `environment`.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
+mod environment;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
-use super::certificates::{CLIENT_NAME, Certificates, Flavour};
+use super::certificates::{Certificates, Flavour};
 use super::directory::Directory;
 use super::faults::{Fault, FaultKind, Faults};
 use super::log::{RequestEntry, RequestLog};
@@ -26,6 +26,8 @@ use super::pxgrid::pubsub::PubsubTimes;
 use super::pxgrid::{self, Grid, PxGridNode, Tls};
 use crate::error::{Error, Kind, Result};
 
+pub use environment::EVENTS_VARIABLE;
+
 /// Short name of the Monitoring node.
 pub const MNT_NODE: &str = "ise-mnt";
 /// The administrator whom the MnT node lets in.
@@ -35,10 +37,6 @@ pub const PASSWORD: &str = "Lab:Pass-1";
 
 /// The most pxGrid nodes, as in the largest deployments (reference pxgrid-api, section 6).
 pub const MOST_NODES: u16 = 4;
-
-/// Safety settings of the surrounding shell that stay in force inside the lab.
-const KEPT_VARIABLES: &[&str] = &["NETAPI_READ_ONLY"];
-const OUR_PREFIXES: &[&str] = &["ISE_", "PXGRID_", "NETAPI_"];
 
 /// What the lab is to be.
 #[derive(Debug, Clone)]
@@ -94,6 +92,7 @@ pub struct Lab {
     mnt: SocketAddr,
     grid: Arc<Grid>,
     pxgrid: Vec<SocketAddr>,
+    rate: EventRate,
     tasks: Vec<AbortHandle>,
 }
 
@@ -177,6 +176,7 @@ impl Lab {
             mnt,
             grid,
             pxgrid,
+            rate: options.events_per_second,
             tasks,
         })
     }
@@ -232,66 +232,6 @@ impl Lab {
     /// The requests so far, oldest first.
     pub fn requests(&self) -> Vec<RequestEntry> {
         self.log.entries()
-    }
-
-    /// What a client's environment must hold to reach this lab (contract, section 3), and `MAC`, the first session's, for examples.
-    pub fn environment(&self) -> Vec<(&'static str, String)> {
-        let path = |path: PathBuf| path.to_string_lossy().into_owned();
-        vec![
-            ("ISE_MNT_FQDN", "localhost".to_owned()),
-            ("ISE_MNT_PORT", self.mnt.port().to_string()),
-            ("ISE_MNT_USER", USER.to_owned()),
-            ("ISE_MNT_PASS", PASSWORD.to_owned()),
-            ("ISE_CA_CERT", path(self.certificates.ca_path())),
-            ("ISE_PXGRID_HOST", self.pxgrid_hosts()),
-            (
-                "ISE_PXGRID_PORT",
-                self.pxgrid.first().map_or(0, SocketAddr::port).to_string(),
-            ),
-            ("ISE_PXGRID_CLIENT_NAME", CLIENT_NAME.to_owned()),
-            ("PXGRID_CERT", path(self.certificates.client_path())),
-            ("PXGRID_KEY", path(self.certificates.client_key_path())),
-            ("PXGRID_CA", path(self.certificates.ca_path())),
-            (
-                "MAC",
-                self.directory
-                    .population
-                    .session(0)
-                    .mac_text()
-                    .unwrap_or_default(),
-            ),
-        ]
-    }
-
-    /// Every pxGrid node with its port: a client must be able to lose the first.
-    fn pxgrid_hosts(&self) -> String {
-        let hosts = self.pxgrid.iter();
-        let hosts: Vec<String> = hosts
-            .map(|address| format!("localhost:{}", address.port()))
-            .collect();
-        hosts.join(",")
-    }
-
-    /// Which variables of `present` (names of the surrounding environment) would contradict the lab and must not reach its client:
-    /// every other one of ours, except the safety setting `NETAPI_READ_ONLY`.
-    pub fn environment_to_remove(
-        &self,
-        present: impl IntoIterator<Item = OsString>,
-    ) -> BTreeSet<OsString> {
-        let set: BTreeSet<&str> = self
-            .environment()
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
-        present
-            .into_iter()
-            .filter(|name| {
-                let name = name.to_string_lossy();
-                OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-                    && !set.contains(name.as_ref())
-                    && !KEPT_VARIABLES.contains(&name.as_ref())
-            })
-            .collect()
     }
 }
 
@@ -373,9 +313,13 @@ async fn listen(port: Option<u16>, option: &str) -> Result<(TcpListener, SocketA
             Kind::Failed,
             format!("the lab cannot listen on 127.0.0.1, {port}: {error}"),
         )
-        .hint(format!(
-            "choose another port with {option}, or none for a free one"
-        ))
+        .hint(if error.kind() == std::io::ErrorKind::PermissionDenied {
+            format!(
+                "ports below 1024 are root's: sudo, `unshare -rn` for a network of its own, or another port with {option}"
+            )
+        } else {
+            format!("choose another port with {option}, or none for a free one")
+        })
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0)))
         .await
@@ -438,37 +382,6 @@ fn tls_flavours(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_environment_is_whole_and_contradictions_are_named() {
-        let lab = Lab::spawn_in_thread(LabOptions::default()).unwrap();
-        let environment = lab.environment();
-        let value = |name| {
-            let found = environment.iter().find(|(key, _)| *key == name);
-            found.map(|(_, value)| value.clone()).unwrap()
-        };
-        assert_eq!(value("MAC"), "C8:5B:76:C6:59:62");
-        assert_eq!(value("ISE_MNT_PORT"), lab.mnt_address().port().to_string());
-        assert!(
-            std::fs::read_to_string(value("PXGRID_KEY"))
-                .unwrap()
-                .contains("PRIVATE KEY")
-        );
-        let present = [
-            "ISE_MNT_IP",
-            "ISE_MNT_FQDN",
-            "PXGRID_KEY_PASSWORD",
-            "NETAPI_READ_ONLY",
-            "NETAPI_PROFILE",
-            "HOME",
-            "MAC",
-        ];
-        let removed = lab.environment_to_remove(present.map(OsString::from));
-        assert_eq!(
-            removed.into_iter().collect::<Vec<_>>(),
-            ["ISE_MNT_IP", "NETAPI_PROFILE", "PXGRID_KEY_PASSWORD"]
-        );
-    }
 
     #[test]
     fn a_taken_port_is_an_error_and_a_dropped_lab_frees_it() {

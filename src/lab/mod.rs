@@ -29,7 +29,9 @@ pub mod state;
 mod text;
 mod wire;
 
-pub use deployment::{Lab, LabOptions, MNT_NODE, MOST_NODES, PASSWORD, RunningLab, USER};
+pub use deployment::{
+    EVENTS_VARIABLE, Lab, LabOptions, MNT_NODE, MOST_NODES, PASSWORD, RunningLab, USER,
+};
 pub use faults::{Fault, FaultKind};
 pub use log::RequestEntry;
 pub use pxgrid::churn::EventRate;

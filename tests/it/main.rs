@@ -12,9 +12,11 @@
 )]
 
 mod cli_surface;
+mod lab_background;
 mod lab_faults;
 mod lab_pubsub;
 mod lab_run;
+mod lab_shell;
 mod mnt_bulk;
 mod mnt_changes;
 mod mnt_endpoint;

@@ -88,6 +88,7 @@ kinds! {
     SecretRefused "secret-refused" "pxGrid: services answer 401 to every secret";
     SecretRefusedOnce "secret-refused-once" "pxGrid: services answer 401 to a good secret, once";
     SecretRotation "secret-rotation" "pxGrid: a service changes the secret before it looks at it; @N: for N requests";
+    OwnNameOnly "own-name-only" "pxGrid: answers 401 to calls that do not name the client itself as Basic user, whatever its certificate says";
     SecretIgnored "secret-ignored" "pxGrid: services take any password together with a client certificate, as ISE 3.4 seems to";
     AncFailure "anc-failure" "pxGrid: ANC operations fail; :REASON is the reason";
     AncRunning "anc-running" "pxGrid: ANC operations never end";
@@ -191,6 +192,7 @@ impl FaultKind {
             Self::LookupEmpty | Self::DeadReplica | Self::DeadReplicaShuffled => {
                 path.contains("/ServiceLookup")
             }
+            Self::OwnNameOnly => path.starts_with(PXGRID),
             Self::AncFailure | Self::AncRunning => {
                 path.contains("/anc/apply") || path.contains("/anc/clear")
             }

@@ -58,6 +58,10 @@ impl Question<'_> {
             ("GET", ["AuthStatus", "MACAddress", mac, seconds, records, fields]) => {
                 self.auth_status(mac, seconds, records, fields)
             }
+            // The short form of recipes in circulation: the attempts of a day, whole.
+            ("GET", ["AuthStatus", "MACAddress", mac]) => {
+                self.auth_status(mac, "86400", "0", "All")
+            }
             ("GET", ["AcctStatus" | "AcctStatusTT", "MACAddress", mac, seconds]) => {
                 self.acct_status(mac, seconds)
             }

@@ -3,6 +3,7 @@
 //! The fixed first session is only ever updated, so that examples with its address keep working; sessions that a user ended stay ended.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,16 @@ pub enum EventRate {
     PerSecond(u32),
     /// Subscribers of sessions are sent events as fast as they take them; nothing changes.
     Max,
+}
+
+impl fmt::Display for EventRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("0"),
+            Self::PerSecond(rate) => rate.fmt(f),
+            Self::Max => f.write_str("max"),
+        }
+    }
 }
 
 impl FromStr for EventRate {

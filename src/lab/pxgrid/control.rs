@@ -21,8 +21,8 @@ const VERSION: &str = "2.0.2.1";
 pub(super) struct Caller<'a> {
     /// User and password of the Basic header.
     pub(super) credentials: Option<&'a (String, String)>,
-    /// Whether the connection has a client certificate.
-    pub(super) certificate: bool,
+    /// The common name of the connection's client certificate; `None` without one.
+    pub(super) certificate: Option<&'a str>,
 }
 
 /// One call.
@@ -73,10 +73,15 @@ impl Call<'_> {
         }
     }
 
-    /// The name in the Basic header, if its bearer may use it: with a certificate whatever the password, else with the account's.
+    /// The name in the Basic header, if its bearer may use it: with a certificate whatever the password, else with the account's. A
+    /// certificate without a Basic header speaks for itself, as recipes in circulation rely on.
     fn caller_name(&self) -> Option<&str> {
-        let (name, password) = self.caller.credentials?;
-        let welcome = self.caller.certificate || self.grid.accounts.is_password(name, password);
+        let Some((name, password)) = self.caller.credentials else {
+            let lenient = !self.has(FaultKind::OwnNameOnly);
+            return self.caller.certificate.filter(|_| lenient);
+        };
+        let welcome =
+            self.caller.certificate.is_some() || self.grid.accounts.is_password(name, password);
         (welcome && is_name(name)).then_some(name)
     }
 

@@ -41,10 +41,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::certificates::CLIENT_NAMES;
 use super::directory::Directory;
-use super::faults::Faults;
+use super::faults::{FaultKind, Faults};
 use super::log::RequestLog;
-use accounts::Accounts;
+use accounts::{AccountState, Accounts};
 use anc::Anc;
 use hub::Events;
 use listing::Source;
@@ -76,11 +77,18 @@ impl Grid {
         log: Arc<RequestLog>,
         faults: Arc<Faults>,
     ) -> Self {
+        let accounts = Accounts::new(seed);
+        // An administrator approved the clients that the lab has certificates for.
+        if !faults.has(FaultKind::AccountPending) && !faults.has(FaultKind::AccountDisabled) {
+            for name in CLIENT_NAMES {
+                accounts.activate(name, AccountState::Enabled);
+            }
+        }
         Self {
             directory,
             ports,
             pubsub_url,
-            accounts: Accounts::new(seed),
+            accounts,
             anc: Anc::default(),
             events: Events::new(log, faults),
             number: AtomicU64::new(seed),

@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -138,7 +139,8 @@ impl PxGridNode {
 struct Connection {
     node: Arc<PxGridNode>,
     number: u64,
-    certificate: bool,
+    /// The common name of the client's certificate; `None` without one.
+    certificate: Option<String>,
     reset: Arc<AtomicBool>,
     /// The WebSocket that this connection becomes after its last answer.
     accepted: Mutex<Option<Accepted>>,
@@ -167,7 +169,7 @@ async fn connection(node: Arc<PxGridNode>, stream: TcpStream, number: u64) {
         .get_ref()
         .1
         .peer_certificates()
-        .is_some_and(|chain| !chain.is_empty());
+        .and_then(|chain| common_name(chain.first()?));
     let connection = Arc::new(Connection {
         node,
         number,
@@ -195,6 +197,13 @@ async fn connection(node: Arc<PxGridNode>, stream: TcpStream, number: u64) {
         )
         .await;
     }
+}
+
+/// The common name in a client's certificate.
+fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let name = parsed.subject().iter_common_name().next()?;
+    name.as_str().ok().map(str::to_owned)
 }
 
 async fn respond(
@@ -336,7 +345,7 @@ impl Asked<'_> {
                 grid: &node.grid,
                 caller: Caller {
                     credentials: self.credentials,
-                    certificate: self.connection.certificate,
+                    certificate: self.connection.certificate.as_deref(),
                 },
                 request,
                 faults: self.faults,
@@ -374,25 +383,31 @@ impl Asked<'_> {
         reply::Reply::Status(SWITCHING)
     }
 
-    /// Whether the Basic header holds the client's own name and its secret with the peer that provides `service` here.
+    /// Whether the Basic header holds the client's own name and its secret with the peer that provides `service` here. With a certificate the
+    /// peer's name does as well: the certificate says who comes, and recipes in circulation write the peer's.
     fn may_use(&self, service: &str) -> bool {
         let Some((name, secret)) = self.credentials else {
             return false;
         };
         let node = &self.connection.node;
+        let peer = services::peer(service, node.number);
+        let has = |fault| self.faults.contains(&fault);
+        let certificate = self.connection.certificate.as_deref();
+        let name = match certificate {
+            Some(own) if *name == peer && !has(FaultKind::OwnNameOnly) => own,
+            _ => name,
+        };
         let accounts = &node.grid.accounts;
         if accounts.state(name) != Some(super::accounts::AccountState::Enabled) {
             return false;
         }
-        let has = |fault| self.faults.contains(&fault);
-        let peer = services::peer(service, node.number);
         if has(FaultKind::SecretRotation) {
             accounts.rotate(name, &peer);
         }
         if has(FaultKind::SecretRefused) || has(FaultKind::SecretRefusedOnce) {
             return false;
         }
-        (has(FaultKind::SecretIgnored) && self.connection.certificate)
+        (has(FaultKind::SecretIgnored) && certificate.is_some())
             || accounts.is_secret(name, &peer, secret)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tokio::process::Command;
@@ -14,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 /// Runs `command` to its end.
 pub(super) async fn run(
     command: &[OsString],
-    environment: &[(&str, String)],
+    environment: &[(&str, OsString)],
     remove: &BTreeSet<OsString>,
 ) -> Result<ExitCode> {
     let Some((program, arguments)) = command.split_first() else {
@@ -70,14 +71,17 @@ fn as_the_shell_shows(status: std::process::ExitStatus) -> u8 {
 
 /// PATH with this program's directory in front.
 fn path_with_ourselves() -> Option<OsString> {
-    let program = std::env::current_exe().ok()?;
     let old = std::env::var_os("PATH").unwrap_or_default();
-    let paths = program
-        .parent()
-        .map(std::path::Path::to_path_buf)
+    let paths = directory_of_ours()
         .into_iter()
         .chain(std::env::split_paths(&old));
     std::env::join_paths(paths).ok()
+}
+
+/// This program's directory.
+pub(super) fn directory_of_ours() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    program.parent().map(std::path::Path::to_path_buf)
 }
 
 fn not_started(program: &OsString, error: &std::io::Error) -> Error {

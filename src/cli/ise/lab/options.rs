@@ -67,6 +67,11 @@ fn why(error: &Error) -> String {
 }
 
 impl Options {
+    /// Whether the lab changes only when a client changes it.
+    pub(crate) fn makes_no_events(&self) -> bool {
+        self.events_per_second == EventRate::None
+    }
+
     /// For the lab.
     pub(crate) fn into_lab(self) -> LabOptions {
         LabOptions {

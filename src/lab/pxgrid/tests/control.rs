@@ -49,7 +49,47 @@ async fn the_way_of_a_client_with_a_certificate() {
     assert_eq!(read(request).await.status, 400);
     let peer = setting.post(&url, "~ise-mnt-lab-1", "", json!({})).await;
     assert_eq!(peer.status, 401);
-    assert_eq!(read(setting.client.post(&url).body("{}")).await.status, 401);
+    let strict = Setting::new(&["own-name-only"]);
+    let url = strict.control_url("AccountActivate");
+    assert_eq!(read(strict.client.post(&url).body("{}")).await.status, 401);
+}
+
+/// Recipes in circulation send no Basic header to the control API, and the peer's name with the secret to services.
+#[tokio::test]
+async fn a_certificate_speaks_for_itself_unless_the_lab_is_strict() {
+    let recipe = async |setting: &Setting| {
+        let bare = |method: &str, body: Value| {
+            let request = setting.client.post(setting.control_url(method));
+            read(request.body(body.to_string()))
+        };
+        let lookup = json!({ "name": "com.cisco.ise.session" });
+        let found = bare("ServiceLookup", lookup).await;
+        if found.status != 200 {
+            return (found.status, 0);
+        }
+        let node = found.rows("services")[0].clone();
+        let secret = json!({ "peerNodeName": node["nodeName"] });
+        let secret = bare("AccessSecret", secret).await.json();
+        let url = format!(
+            "{}/getSessions",
+            node["properties"]["restBaseUrl"].as_str().unwrap()
+        );
+        let peer = node["nodeName"].as_str().unwrap();
+        let secret = secret["secret"].as_str().unwrap();
+        let right = setting.post(&url, peer, secret, json!({})).await;
+        let wrong = setting.post(&url, peer, "none", json!({})).await;
+        assert_eq!(wrong.status, 401, "the secret is looked at all the same");
+        let elsewhere = setting.post(&url, "~ise-admin-lab-1", secret, json!({}));
+        assert_eq!(elsewhere.await.status, 401);
+        (found.status, right.status)
+    };
+    assert_eq!(recipe(&Setting::new(&[])).await, (200, 200));
+    assert_eq!(recipe(&Setting::new(&["own-name-only"])).await, (401, 0));
+    assert_eq!(
+        recipe(&Setting::new(&["own-name-only:/session/"])).await,
+        (200, 401)
+    );
+    assert_eq!(recipe(&Setting::new(&["account-pending"])).await, (401, 0));
 }
 
 #[tokio::test]
@@ -190,7 +230,7 @@ async fn a_service_can_be_registered_and_asked_about() {
 
 #[tokio::test]
 async fn a_service_wants_the_clients_own_name_and_the_secret_of_that_node() {
-    let setting = Setting::new(&[]);
+    let setting = Setting::new(&["own-name-only"]);
     let (base, secret) = setting.login("com.cisco.ise.session").await;
     let url = format!("{base}/getSessions");
     let here = base.contains(&setting.lab.pxgrid_addresses()[0].port().to_string());
