@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::support::{netapi, process, stderr, stdout, wait_for};
+use crate::support::{netapi, process, skipped, stderr, stdout, wait_for};
 
 /// Where there is a shell of this name.
 fn find(shell: &str) -> Option<String> {
@@ -17,7 +17,7 @@ fn find(shell: &str) -> Option<String> {
         .unwrap();
     let path = String::from_utf8(found.stdout).unwrap().trim().to_owned();
     if path.is_empty() {
-        println!("skipped: there is no {shell}");
+        skipped(&format!("there is no {shell}"));
     }
     (!path.is_empty()).then_some(path)
 }
@@ -165,4 +165,45 @@ fn the_lab_has_a_second_client() {
         "{text}"
     );
     assert!(!text.contains("warn"), "{text}");
+}
+
+/// Who waits for events in a lab that makes none is told so; in one that makes some, and at a real deployment, nothing is.
+#[test]
+fn who_waits_in_a_quiet_lab_is_told() {
+    const WORD: &str = "this lab makes no events by itself: one with --events-per-second 5 does";
+    let waiting = [
+        "timeout 3 netapi ise pxgrid subscribe --topic session --for 200ms",
+        "timeout -s INT 2 netapi ise mnt watch --interval 1s",
+    ];
+    for line in waiting {
+        for (options, told) in [(&[][..], true), (&["--events-per-second", "5"], false)] {
+            let run = netapi()
+                .args(["ise", "lab", "run"])
+                .args(options)
+                .args(["--", "sh", "-c", line])
+                .assert();
+            assert_eq!(
+                stderr(&run).contains(WORD),
+                told,
+                "{line} {options:?}: {}",
+                stderr(&run)
+            );
+        }
+    }
+    let elsewhere = netapi()
+        .args([
+            "ise",
+            "mnt",
+            "watch",
+            "--mnt-host",
+            "127.0.0.1",
+            "--mnt-port",
+            "1",
+        ])
+        .args(["--mnt-user", "x", "--insecure"])
+        .env("ISE_MNT_PASS", "x")
+        .env("NETAPI_LAB_EVENTS", "0")
+        .assert()
+        .code(6);
+    assert!(!stderr(&elsewhere).contains(WORD), "{}", stderr(&elsewhere));
 }

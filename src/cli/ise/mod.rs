@@ -5,6 +5,7 @@ mod doctor;
 mod lab;
 mod mnt;
 mod pxgrid;
+mod quiet_lab;
 mod steps;
 
 use std::process::ExitCode;

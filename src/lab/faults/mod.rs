@@ -179,7 +179,7 @@ impl FaultKind {
             | Self::Entity
             | Self::HugeField
             | Self::UnauthorizedHtml => !path.starts_with(PXGRID),
-            Self::WrongShape | Self::HugeElement => path.starts_with(PXGRID),
+            Self::WrongShape | Self::HugeElement | Self::OwnNameOnly => path.starts_with(PXGRID),
             Self::PolicyRefused
             | Self::SecretRefused
             | Self::SecretRefusedOnce
@@ -192,7 +192,6 @@ impl FaultKind {
             Self::LookupEmpty | Self::DeadReplica | Self::DeadReplicaShuffled => {
                 path.contains("/ServiceLookup")
             }
-            Self::OwnNameOnly => path.starts_with(PXGRID),
             Self::AncFailure | Self::AncRunning => {
                 path.contains("/anc/apply") || path.contains("/anc/clear")
             }

@@ -74,3 +74,9 @@ pub(crate) fn json(assert: &Assert) -> serde_json::Value {
     let text = stdout(assert);
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
 }
+
+/// Says why a test looked at nothing here.
+#[allow(clippy::print_stderr, reason = "a word to whoever runs the tests")]
+pub(crate) fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
+}

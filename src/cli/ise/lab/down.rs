@@ -22,7 +22,7 @@ pub(crate) struct Down {}
 
 impl Down {
     /// Ends it.
-    pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
+    pub(crate) fn run(context: &Context) -> Result<ExitCode> {
         let names = background::end()?;
         if !names.is_empty() {
             write_out(&format!("unset {}\n", names.join(" ")))?;

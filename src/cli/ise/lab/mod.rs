@@ -36,7 +36,7 @@ impl Lab {
         match self {
             Self::Run(command) => command.run(context),
             Self::Up(command) => command.run(context),
-            Self::Down(command) => command.run(context),
+            Self::Down(down::Down {}) => down::Down::run(context),
             Self::Faults => faults::run(context),
         }
     }

@@ -114,19 +114,17 @@ impl Start<'_> {
 
     /// The lab's settings and nobody else's, in the language of POSIX shells.
     fn settings(&self) -> String {
-        let mut text = String::from(
-            "for netapi_name in $(env | sed -n -e 's/^\\(ISE_[A-Za-z0-9_]*\\)=.*/\\1/p' \\\n\
+        let foreign = "for netapi_name in $(env | sed -n -e 's/^\\(ISE_[A-Za-z0-9_]*\\)=.*/\\1/p' \\\n\
              \x20   -e 's/^\\(PXGRID_[A-Za-z0-9_]*\\)=.*/\\1/p' -e 's/^\\(NETAPI_[A-Za-z0-9_]*\\)=.*/\\1/p'); do\n\
              \x20   [ \"$netapi_name\" = NETAPI_READ_ONLY ] || unset \"$netapi_name\"\n\
-             done\nunset netapi_name\n",
-        );
-        for (name, value) in self.exports {
-            text.push_str(&super::up::export(name, value));
-        }
-        if let Some(path) = self.path {
-            text.push_str(&format!("PATH={}:$PATH; export PATH\n", quoted(path)));
-        }
-        text
+             done\nunset netapi_name\n";
+        let ours = self.exports.iter();
+        let ours = ours.map(|(name, value)| super::up::export(name, value));
+        let path = self
+            .path
+            .map(|path| format!("PATH={}:$PATH; export PATH\n", quoted(path)));
+        let lines = std::iter::once(foreign.to_owned()).chain(ours).chain(path);
+        lines.collect()
     }
 
     fn bash(&self) -> String {
@@ -159,21 +157,19 @@ impl Start<'_> {
 
     fn fish(&self) -> String {
         let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
-        let mut text = String::from(
-            "for netapi_name in (set --names --export | string match -r '^(?:ISE|PXGRID|NETAPI)_.*')\n\
-             \x20   test $netapi_name = NETAPI_READ_ONLY; or set -e $netapi_name\nend\n",
-        );
-        for (name, value) in self.exports {
-            text.push_str(&format!("set -gx {name} {}\n", quoted(value)));
-        }
-        if let Some(path) = self.path {
-            text.push_str(&format!("set -gx PATH {} $PATH\n", quoted(path)));
-        }
-        text.push_str(&format!(
+        let foreign = "for netapi_name in (set --names --export | string match -r '^(?:ISE|PXGRID|NETAPI)_.*')\n\
+             \x20   test $netapi_name = NETAPI_READ_ONLY; or set -e $netapi_name\nend\n";
+        let ours = self.exports.iter();
+        let ours = ours.map(|(name, value)| format!("set -gx {name} {}\n", quoted(value)));
+        let path = self
+            .path
+            .map(|path| format!("set -gx PATH {} $PATH\n", quoted(path)));
+        let prompt = format!(
             "functions -c fish_prompt netapi_lab_own_prompt\n\
              function fish_prompt\n    echo -n '{MARK}'\n    netapi_lab_own_prompt\nend\n"
-        ));
-        text
+        );
+        let lines = std::iter::once(foreign.to_owned()).chain(ours);
+        lines.chain(path).chain([prompt]).collect()
     }
 }
 

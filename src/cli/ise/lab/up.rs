@@ -58,12 +58,11 @@ impl Up {
             let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
             // At once: whoever waits for a first line may read them all.
             let exports = exports(&lab.environment());
-            match &member {
-                Some(member) => member.serving(&exports)?,
-                None => {
-                    write_out(&exports)?;
-                    context.reporter.note("the lab is up; Ctrl-C ends it");
-                }
+            if let Some(member) = &member {
+                member.serving(&exports)?;
+            } else {
+                write_out(&exports)?;
+                context.reporter.note("the lab is up; Ctrl-C ends it");
             }
             let mut orders = orders();
             loop {

@@ -12,6 +12,7 @@ use clap::Args;
 use super::filter::{Filter, Filtered};
 use crate::cli::Context;
 use crate::cli::input;
+use crate::cli::ise::quiet_lab;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
 use crate::record::{JsonText, Record, RecordSink};
@@ -80,6 +81,9 @@ impl Watch {
             known.len(),
             self.interval
         ));
+        if let Some(word) = quiet_lab::word(context, "mnt-host") {
+            context.reporter.note(word);
+        }
         let mut pause = self.interval;
         let mut failed = 0;
         loop {

@@ -26,6 +26,7 @@ use super::sessions::State;
 use super::signals::Signals;
 use crate::cli::Context;
 use crate::cli::input;
+use crate::cli::ise::quiet_lab;
 use crate::delivery::callback::Callback;
 use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
@@ -179,6 +180,9 @@ impl Subscribe {
                 1 => "1 event of an earlier run is delivered first".to_owned(),
                 left => format!("{left} events of an earlier run are delivered first"),
             });
+        }
+        if let Some(word) = quiet_lab::word(context, "pxgrid-host") {
+            context.reporter.step(word);
         }
         let subscriber = Subscriber::start(services, self.topics, options, sink.marks()?)?;
         Course {
