@@ -7,6 +7,8 @@ mod bulk;
 mod completion;
 mod config;
 mod context;
+#[doc = include_str!("contract.md")]
+mod contract {}
 mod global;
 mod grid;
 mod help;

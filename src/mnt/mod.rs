@@ -12,6 +12,8 @@ pub mod envelope;
 mod identity;
 mod lookup;
 pub mod paths;
+#[doc = include_str!("reference.md")]
+pub mod reference {}
 mod requests;
 #[cfg(test)]
 mod samples;

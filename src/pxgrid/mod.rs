@@ -22,6 +22,8 @@ pub mod anc;
 pub mod catalogue;
 pub mod control;
 pub mod event;
+#[doc = include_str!("reference.md")]
+pub mod reference {}
 pub mod rest;
 pub mod socket;
 pub mod stomp;

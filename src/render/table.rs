@@ -1,7 +1,7 @@
 //! The table on a terminal: header, fitted to the width, in blocks, the first of which fixes the widths for all.
 //!
 //! Columns that do not fit even when the words are cut short are left out from the right, and counted at the end of the header (`+2`): part of
-//! an address is of no use to anybody. comfy-table draws, and never sees more than a block, since it holds kilobytes a row (design, section 4). A list that comes slowly
+//! an address is of no use to anybody. comfy-table draws, and never sees more than a block, since it holds kilobytes a row. A list that comes slowly
 //! shows its first rows after a moment. Values are cut with an ellipsis; whoever wants them whole pipes the output or asks for
 //! another format.
 

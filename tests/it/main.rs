@@ -11,6 +11,7 @@
     clippy::indexing_slicing
 )]
 
+mod citations;
 mod cli_surface;
 mod lab_background;
 mod lab_faults;

@@ -1,5 +1,5 @@
 //! A subscription as a state machine: what happened goes in, what to do comes out. No socket, no clock and no randomness inside, so
-//! that whole histories of faults are plain tests (design, section 4).
+//! that whole histories of faults are plain tests.
 //!
 //! A small shell drives it: it feeds [`Input`]s to [`Subscription::handle`] with a [`Moment`], and carries out the [`Action`]s in order:
 //!
