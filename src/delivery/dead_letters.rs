@@ -1,17 +1,20 @@
 //! Dead letters: events whose every attempt failed, one JSON object a line, in a file or said to the listener.
 //!
 //! `{"failedAt":"…","attempts":4,"outcome":"exit 3","event":{…}}`. The event is the text that the callback was given, so a
-//! line's `event` can be fed to the callback again. Nothing here reads the file back.
+//! line's `event` can be fed to the callback again. The file may be rotated or rewritten under us: each letter goes to the file that the
+//! path names. Nothing here reads the file back.
 
 use std::fmt::Display;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::identity::{self, Identity};
 use super::{Envelope, Listener};
 use crate::error::{Error, Kind, Result};
 
@@ -21,75 +24,72 @@ pub const FILE: &str = "dead-letters.jsonl";
 /// Where dead letters go.
 pub enum DeadLetters {
     /// Appended to a file.
-    File {
-        /// The open file.
-        file: File,
-        /// Its name, for messages.
-        path: PathBuf,
-        /// What to do when a letter cannot be written.
-        hint: &'static str,
-    },
+    File(Letters),
     /// Said to the listener.
     Listener(Arc<dyn Listener>),
 }
 
+/// The open file of dead letters.
+pub struct Letters {
+    file: File,
+    identity: Identity,
+    listener: Arc<dyn Listener>,
+    /// What to do when a letter cannot be written.
+    hint: &'static str,
+    /// Whether a letter that cannot be written is said to the listener.
+    falls_back: bool,
+}
+
+/// How long somebody else may hold the file's lock.
+const LOCKED: Duration = Duration::from_secs(10);
+
 impl DeadLetters {
-    /// Opens `path` for appending; a new file is readable by its owner only. A line that was begun there and not ended is ended.
-    /// `durable`: whether an event whose letter cannot be written lies in a spool that stays.
-    pub fn open(path: &Path, durable: bool) -> Result<Self> {
-        let file = File::options()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-            .and_then(|file| end_line(&file, path).map(|()| file))
-            .map_err(|error| {
-                Error::usage(format!(
-                    "cannot open the dead letters {}: {error}",
-                    path.display()
-                ))
-                .hint("name a file that you may write to: --dead-letters FILE")
-            })?;
-        Ok(Self::File {
+    /// Opens `path` for appending; a new file is readable by its owner only, and a symbolic link is not followed. A line that was begun
+    /// there and not ended is ended. `durable`: whether an event whose letter cannot be written lies in a spool that stays.
+    pub fn open(path: &Path, durable: bool, listener: &Arc<dyn Listener>) -> Result<Self> {
+        let (file, identity) = open(path).map_err(|error| {
+            Error::usage(format!(
+                "cannot open the dead letters {}: {error}",
+                path.display()
+            ))
+            .hint("name a file that you may write to: --dead-letters FILE")
+        })?;
+        Ok(Self::File(Letters {
             file,
-            path: path.to_path_buf(),
+            identity,
+            listener: Arc::clone(listener),
             hint: if durable {
                 "the event stays in the spool; mend the file and start again"
             } else {
                 "mend the file and start again; what was not delivered is gone, which --spool DIR prevents"
             },
-        })
+            falls_back: false,
+        }))
     }
 
     /// Writes one letter. When it returns, the letter is on the disk (or was said), so the event may leave the spool.
     pub fn write(&mut self, event: &Envelope, attempts: u32, outcome: &dyn Display) -> Result<()> {
-        let mut line = letter(event, attempts, outcome);
+        let line = letter(event, attempts, outcome);
         match self {
             Self::Listener(listener) => {
                 listener.dead_letter(&line);
                 Ok(())
             }
-            Self::File { file, path, hint } => {
-                line.push('\n');
-                // One call for the whole line: two processes that append to one file do not mix their lines.
-                append(file, line.as_bytes()).map_err(|error| {
-                    Error::new(
-                        Kind::Failed,
-                        format!(
-                            "cannot write the dead letter to {}: {error}",
-                            path.display()
-                        ),
-                    )
-                    .hint(*hint)
-                })
-            }
+            Self::File(letters) => letters.write(line),
+        }
+    }
+
+    /// From now on a letter that cannot be written to its file is said to the listener: the directory of both is gone.
+    pub fn fall_back(&mut self) {
+        if let Self::File(letters) = self {
+            letters.falls_back = true;
         }
     }
 
     /// Whether another letter can be written now: not while too many wait for the listener's reader.
     pub fn has_room(&self) -> bool {
         match self {
-            Self::File { .. } => true,
+            Self::File(_) => true,
             Self::Listener(listener) => listener.has_room(),
         }
     }
@@ -110,8 +110,90 @@ impl DeadLetters {
     }
 }
 
+impl Letters {
+    fn write(&mut self, mut line: String) -> Result<()> {
+        line.push('\n');
+        match self.append(line.as_bytes()) {
+            Ok(()) => Ok(()),
+            Err(_) if self.falls_back => {
+                self.listener.dead_letter(line.trim_end());
+                Ok(())
+            }
+            Err(error) => Err(Error::new(
+                Kind::Failed,
+                format!(
+                    "cannot write the dead letter to {}: {error}",
+                    self.identity.path().display()
+                ),
+            )
+            .hint(self.hint)),
+        }
+    }
+
+    /// Writes a line to the file that the path names: the open one, or a new one where that was rotated away, rewritten or removed.
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        if length(&self.file).is_none() {
+            return append(&self.file, line);
+        }
+        loop {
+            let locked = Locked::take(&self.file, LOCKED)?;
+            if self.identity.change().is_none() {
+                append(&self.file, line)?;
+                // Removed in this very moment, the letter is nowhere.
+                if self.file.metadata()?.nlink() > 0 {
+                    return Ok(());
+                }
+            }
+            drop(locked);
+            let path = self.identity.path().to_path_buf();
+            (self.file, self.identity) = open(&path)?;
+            self.listener.notice(&format!(
+                "the dead letters {} were moved or removed; a new file is begun",
+                path.display()
+            ));
+        }
+    }
+}
+
+/// Opens for appending; what stands at the end is a whole line then.
+fn open(path: &Path) -> io::Result<(File, Identity)> {
+    let file = identity::open(File::options().append(true).create(true), path)?;
+    end_line(&file, path)?;
+    let identity = Identity::of(&file, path)?;
+    Ok((file, identity))
+}
+
+/// The lock under which letters are appended, and the file rewritten. It is let go when dropped.
+pub(super) struct Locked<'f>(&'f File);
+
+impl<'f> Locked<'f> {
+    /// Waits for it so long.
+    pub(super) fn take(file: &'f File, patience: Duration) -> io::Result<Self> {
+        let until = Instant::now() + patience;
+        loop {
+            match file.try_lock() {
+                // A file system without locks: nobody else has one either.
+                Ok(()) | Err(TryLockError::Error(_)) => return Ok(Self(file)),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(io::Error::other("another process holds its lock"));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // Closing the file would not do: a callback that is just being started holds a copy.
+        let _unlocked = self.0.unlock();
+    }
+}
+
 /// Writes a line and waits for the disk; when that fails, takes back what was written of it, so that no half line stays.
-fn append(file: &mut File, line: &[u8]) -> io::Result<()> {
+fn append(mut file: &File, line: &[u8]) -> io::Result<()> {
     let before = length(file);
     let mut written = 0;
     let mut rest = line;
@@ -184,12 +266,50 @@ mod tests {
     use super::*;
     use crate::delivery::callback::Outcome;
 
+    fn silent() -> Arc<dyn Listener> {
+        Arc::new(Heard::default())
+    }
+
+    fn lines(path: &Path) -> usize {
+        std::fs::read_to_string(path).unwrap().lines().count()
+    }
+
+    #[test]
+    fn a_file_that_was_rotated_removed_or_replaced_is_begun_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let rotated = dir.path().join("rotated");
+        let heard = Arc::new(Heard::default());
+        let listener: Arc<dyn Listener> = heard.clone();
+        let mut letters = DeadLetters::open(&path, true, &listener).unwrap();
+        let mut one = |number| letters.write(&event("a", number), 1, &"exit 1");
+        one(1).unwrap();
+        std::fs::rename(&path, &rotated).unwrap();
+        one(2).unwrap();
+        one(3).unwrap();
+        assert_eq!((lines(&rotated), lines(&path)), (1, 2));
+        std::fs::remove_file(&path).unwrap();
+        one(4).unwrap();
+        assert_eq!(lines(&path), 1);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "{\"half").unwrap();
+        one(5).unwrap();
+        assert_eq!(lines(&path), 2);
+        assert_eq!(heard.notices.lock().unwrap().len(), 3);
+        // Somebody wants it elsewhere.
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&rotated, &path).unwrap();
+        let error = one(6).unwrap_err();
+        assert!(error.message().contains("symbolic link"), "{error}");
+        assert_eq!(lines(&rotated), 1);
+    }
+
     #[test]
     fn letters_are_appended_lines_that_hold_the_event() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
         for sequence in 1..=2 {
-            let mut letters = DeadLetters::open(&path, true).unwrap();
+            let mut letters = DeadLetters::open(&path, true, &silent()).unwrap();
             let mut event = event("a", sequence);
             event.json = event.json.replace(",\"topic\"", ",\n\"topic\"");
             letters.write(&event, 4, &Outcome::Exit(3)).unwrap();
@@ -231,7 +351,7 @@ mod tests {
         let path = dir.path().join(FILE);
         std::fs::write(&path, "{\"half").unwrap();
         for _ in 0..2 {
-            let mut letters = DeadLetters::open(&path, true).unwrap();
+            let mut letters = DeadLetters::open(&path, true, &silent()).unwrap();
             letters.write(&event("a", 1), 1, &Outcome::Exit(3)).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
@@ -244,7 +364,8 @@ mod tests {
     #[test]
     fn what_to_do_depends_on_the_spool() {
         for (durable, word) in [(true, "stays in the spool"), (false, "is gone")] {
-            let mut letters = DeadLetters::open(Path::new("/dev/full"), durable).unwrap();
+            let mut letters =
+                DeadLetters::open(Path::new("/dev/full"), durable, &silent()).unwrap();
             let error = letters
                 .write(&event("a", 1), 1, &Outcome::Exit(3))
                 .unwrap_err();
@@ -254,7 +375,8 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_opened_is_named() {
-        let Err(error) = DeadLetters::open(Path::new("/nonexistent/letters"), true) else {
+        let Err(error) = DeadLetters::open(Path::new("/nonexistent/letters"), true, &silent())
+        else {
             panic!("opened")
         };
         assert_eq!(error.kind(), Kind::Usage);

@@ -15,6 +15,7 @@ use super::dead_letters::{self, DeadLetters};
 use super::desk::Desk;
 use super::keep_running::{self, KeepRunning, Pauses};
 use super::order::{Order, Rules};
+use super::running::Running;
 use super::spool::{Mark, Spool};
 use super::starters::{self, Starters};
 use super::worker::{Means, Way, Worker};
@@ -123,9 +124,15 @@ impl Deliverer {
             None => Spool::temporary()?,
         });
         let letters = match (&options.dead_letters, spool.directory()) {
-            (Some(file), dir) => DeadLetters::open(file, dir.is_some())?,
-            (None, Some(dir)) => DeadLetters::open(&dir.join(dead_letters::FILE), true)?,
+            (Some(file), dir) => DeadLetters::open(file, dir.is_some(), &options.listener)?,
+            (None, Some(dir)) => {
+                DeadLetters::open(&dir.join(dead_letters::FILE), true, &options.listener)?
+            }
             (None, None) => DeadLetters::Listener(Arc::clone(&options.listener)),
+        };
+        let running = match (&options.sink, spool.directory()) {
+            (Sink::Callback(_) | Sink::KeepRunning(_), Some(dir)) => Some(Running::open(dir)?),
+            _ => None,
         };
         let (tail, tail_seen) = watch::channel(spool.tail());
         let (stop, stop_seen) = watch::channel(Stop::No);
@@ -136,7 +143,7 @@ impl Deliverer {
         let thread = std::thread::Builder::new()
             .name("delivery".to_owned())
             .spawn(move || {
-                let result = run(options, theirs, letters, tail_seen, stop_seen);
+                let result = run(options, theirs, letters, running, tail_seen, stop_seen);
                 over_tell.send_replace(true);
                 result
             })
@@ -168,7 +175,8 @@ impl Deliverer {
     }
 
     /// Takes the events of one received frame, and the marks that go with it. When it returns they are in the spool, all of
-    /// them or (with an error) none; after an error the caller stops taking events. False when delivery has ended, so that nothing was
+    /// them or (with an error) none; after an error the caller stops taking events. Where the error is that the spool [`is_gone`](Self::is_gone)
+    /// they were taken all the same, and are delivered by this run. False when delivery has ended, so that nothing was
     /// taken; [`finish`](Self::finish) says why it has.
     pub async fn offer_batch(&self, batch: Vec<Envelope>, marks: Vec<Mark>) -> Result<bool> {
         if *self.over.borrow() {
@@ -188,11 +196,17 @@ impl Deliverer {
                 *tail = next.max(*tail);
                 more
             });
-            Ok(true)
+            // They are delivered, but the next ones are not to come.
+            spool.gone().map_or(Ok(true), |gone| Err(gone.clone()))
         });
         offered
             .await
             .map_err(|error| Error::new(Kind::Failed, format!("spooling broke off: {error}")))?
+    }
+
+    /// Whether the spool was removed or replaced under us: what was taken is best delivered now.
+    pub fn is_gone(&self) -> bool {
+        self.spool.known_gone().is_some()
     }
 
     /// Tells delivery to end; a call that is less urgent than an earlier one changes nothing.
@@ -252,14 +266,23 @@ fn run(
     options: Options,
     spool: Arc<Spool>,
     letters: DeadLetters,
+    mut running: Option<Running>,
     tail: watch::Receiver<u64>,
-    stop: watch::Receiver<Stop>,
+    mut stop: watch::Receiver<Stop>,
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| cannot_start(&error))?;
     runtime.block_on(async move {
+        if let (Some(running), Sink::Callback(callback) | Sink::KeepRunning(callback)) =
+            (&mut running, &options.sink)
+        {
+            let (limit, grace) = (callback.timeout, callback.grace);
+            running
+                .wait(limit, grace, &options.listener, &mut stop)
+                .await?;
+        }
         let kill = watch::Sender::new(false);
         let pauses = Pauses {
             first: options.first_pause,

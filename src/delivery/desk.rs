@@ -51,6 +51,8 @@ struct State {
     /// Whether it was said that there is no room for another callback.
     crowded: bool,
     held: Option<Held>,
+    /// Whether it was said that the spool is gone.
+    gone_said: bool,
 }
 
 /// The callback cannot be started.
@@ -134,6 +136,7 @@ impl Desk {
                 closed: false,
                 crowded: false,
                 held: None,
+                gone_said: false,
             }),
         }
     }
@@ -300,6 +303,44 @@ impl Desk {
     /// What went wrong since it was last asked.
     pub(super) fn check(&self) -> Result<()> {
         self.state().failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Says, once, that the spool was removed or replaced, and from then on says dead letters where they cannot be written.
+    pub(super) fn say_gone(&self, gone: &Error) {
+        let mut state = self.state();
+        if !std::mem::replace(&mut state.gone_said, true) {
+            state.letters.fall_back();
+            self.listener.notice(&format!(
+                "{gone}; nothing more is taken, and this ends when what was taken is delivered"
+            ));
+        }
+    }
+
+    /// Whatever is not delivered, and will not be found by the next run, becomes a dead letter.
+    pub(super) fn bury_all(&self) -> Result<()> {
+        self.spool.flush()?;
+        let mut from = 0;
+        let mut buried = 0_u64;
+        loop {
+            let waiting = self.spool.waiting(from, CHUNK)?;
+            let Some(last) = waiting.last() else { break };
+            from = last.id + 1;
+            for Waiting { id, .. } in waiting {
+                if let Some(event) = self.spool.get(id)? {
+                    let why = "not delivered: the spool was removed";
+                    self.state().letters.write(&event, 0, &why)?;
+                    self.counters.failed();
+                    self.spool.delivered_event(id);
+                    buried += 1;
+                }
+            }
+        }
+        if buried > 0 {
+            self.listener.notice(&format!(
+                "events that were not delivered and are dead letters, since the spool is gone: {buried}"
+            ));
+        }
+        Ok(())
     }
 
     /// Lets nothing more begin.

@@ -1,20 +1,24 @@
 //! Who holds a spool's directory: one process at a time, and the file says which.
 //!
 //! The operating system's file lock decides; it is gone when its holder is, also after a kill or a reboot, so there is no
-//! stale lock to clean up. The file's text (`process 4711 on host since …`) only serves the error message.
+//! stale lock to clean up. The file's text (`process 4711 on host since …`) only serves the error message. The directory must be ours
+//! alone to write, and the file must still be the one that its path names: else somebody could take the "same" lock beside us.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::identity::{self, Identity};
 use crate::error::{Error, Kind, Result};
 
 /// The lock; dropping it lets go.
 #[derive(Debug)]
 pub struct DirectoryLock {
     file: File,
+    /// The directory's and the lock's.
+    identities: [Identity; 2],
 }
 
 /// Longest holder's text that is read back.
@@ -27,7 +31,8 @@ const LINGERING: Duration = Duration::from_millis(500);
 impl DirectoryLock {
     /// Makes the directory (only its owner may look inside) where it is missing, and takes its lock.
     ///
-    /// Another holder is [`Kind::Failed`] and is named; a directory that cannot be made or written is [`Kind::Usage`].
+    /// Another holder is [`Kind::Failed`] and is named; a directory that cannot be made or written, that others may write, or that is
+    /// somebody else's, is [`Kind::Usage`].
     pub fn take(dir: &Path) -> Result<Self> {
         let cannot = |what: &str, error: &std::io::Error| {
             Error::usage(format!("cannot {what} {}: {error}", dir.display()))
@@ -38,14 +43,30 @@ impl DirectoryLock {
             .mode(0o700)
             .create(dir)
             .map_err(|error| cannot("make the spool directory", &error))?;
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(dir.join("lock"))
-            .map_err(|error| cannot("write to the spool directory", &error))?;
+        let unwritable = |error: std::io::Error| cannot("write to the spool directory", &error);
+        let opened = File::open(dir).map_err(unwritable)?;
+        identity::check_private(dir, &opened.metadata().map_err(unwritable)?)?;
+        let path = dir.join("lock");
+        let mut file = identity::open(
+            File::options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false),
+            &path,
+        )
+        .map_err(|error| {
+            Error::usage(format!("cannot open {}: {error}", path.display()))
+                .hint("name a directory that you may write to: --spool DIR")
+        })?;
+        let identities = [Identity::of(&opened, dir), Identity::of(&file, &path)];
+        let [Ok(of_directory), Ok(of_file)] = identities else {
+            return Err(Error::usage(format!(
+                "cannot look at the spool directory {}",
+                dir.display()
+            )));
+        };
+
         match lock_soon(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(held(dir, &mut file)),
@@ -63,7 +84,17 @@ impl DirectoryLock {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(text.as_bytes()))
             .map_err(|error| cannot("write to the spool directory", &error))?;
-        Ok(Self { file })
+        Ok(Self {
+            file,
+            identities: [of_directory, of_file],
+        })
+    }
+}
+
+impl DirectoryLock {
+    /// What must go on being what its path names.
+    pub(super) fn identities(&self) -> &[Identity] {
+        &self.identities
     }
 }
 
@@ -133,6 +164,19 @@ mod tests {
             drop(lock);
             next.join().unwrap().unwrap();
         });
+    }
+
+    #[test]
+    fn a_lock_that_is_a_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let victim = dir.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        let spool = dir.path().join("spool");
+        fs::DirBuilder::new().mode(0o700).create(&spool).unwrap();
+        std::os::unix::fs::symlink(&victim, spool.join("lock")).unwrap();
+        let error = DirectoryLock::take(&spool).unwrap_err();
+        assert!(error.message().contains("symbolic link"), "{error}");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     }
 
     #[test]

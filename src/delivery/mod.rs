@@ -9,6 +9,8 @@
 //! | `backend` | the file under a temporary one |
 //! | `recent` | the part of it that is in memory as well |
 //! | [`lock`] | who holds a spool's directory |
+//! | `identity` | whether a path still names what was opened |
+//! | `running` | callbacks that outlived a killed run |
 //! | [`order`] | whose turn it is: a state machine without I/O |
 //! | `desk` | what becomes of a delivery that ended, and which one follows it |
 //! | `worker`, `starters` | the loop, and the threads on which callbacks run |
@@ -16,6 +18,7 @@
 //! | [`output`] | the callback's output, cut into bounded lines |
 //! | [`keep_running`] | the long-lived child of `--keep-running` |
 //! | [`dead_letters`] | what could not be delivered |
+//! | [`letter_file`], [`retry`] | the same read back, rewritten, delivered again |
 //! | [`counters`] | the figures said at the end |
 //!
 //! This room subscribes to nothing, prints nothing and knows no clap: words for people go to a [`Listener`].
@@ -26,11 +29,15 @@ pub mod counters;
 pub mod dead_letters;
 mod deliverer;
 mod desk;
+mod identity;
 pub mod keep_running;
+pub mod letter_file;
 pub mod lock;
 pub mod order;
 pub mod output;
 mod recent;
+pub mod retry;
+mod running;
 pub mod spool;
 mod starters;
 mod worker;

@@ -10,15 +10,18 @@
 //! memory only, and the others in the same kind of file, which has no name and never waits for the disk: all is gone when
 //! the process is, however that ends, and marks, which serve the next run, are not kept.
 //!
+//! The file is bounded by the disk: when that is full nothing more is taken, and what it holds stays. Numbers of delivered events wait for
+//! the next commit, which comes at once after some hundred. When the directory, the lock or the file is removed or replaced
+//! under us, what we write is nobody's any more: [`Spool::gone`] says so after each commit.
+//!
 //! It calls no callback and decides no order. Every function blocks on the disk: async callers use a blocking thread.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use redb::backends::FileBackend;
@@ -27,6 +30,7 @@ use redb::{TableDefinition, TableError};
 
 use super::Envelope;
 use super::backend::NeverSynced;
+use super::identity::{self, Identity};
 use super::lock::DirectoryLock;
 use super::recent::Recent;
 use crate::error::{Error, Kind, Result};
@@ -100,7 +104,15 @@ pub struct Spool {
     next: Mutex<u64>,
     delivered: Mutex<BTreeSet<u64>>,
     recent: Mutex<Recent>,
-    _lock: Option<DirectoryLock>,
+    durable: Option<Durable>,
+    gone: OnceLock<Error>,
+}
+
+/// What a durable spool holds beside its database.
+#[derive(Debug)]
+struct Durable {
+    lock: DirectoryLock,
+    database: Identity,
 }
 
 /// Where the spool lies, for messages.
@@ -131,16 +143,20 @@ impl Spool {
     pub fn open(dir: &Path) -> Result<Self> {
         let lock = DirectoryLock::take(dir)?;
         let place = Place::Directory(dir.to_path_buf());
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(dir.join(FILE))
-            .map_err(|error| failed(&place, "open", redb::Error::Io(error)))?;
+        let path = dir.join(FILE);
+        let failed_to_open = |error| failed(&place, "open", redb::Error::Io(error));
+        let file = identity::open(
+            File::options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false),
+            &path,
+        )
+        .map_err(failed_to_open)?;
+        let database = Identity::of(&file, &path).map_err(failed_to_open)?;
         let backend = FileBackend::new(file).map_err(|error| failed(&place, "open", error))?;
-        Self::over(backend, place, Some(lock))
+        Self::over(backend, place, Some(Durable { lock, database }))
     }
 
     /// A temporary spool.
@@ -152,11 +168,7 @@ impl Spool {
         Self::over(NeverSynced(backend), place, None)
     }
 
-    fn over(
-        backend: impl StorageBackend,
-        place: Place,
-        lock: Option<DirectoryLock>,
-    ) -> Result<Self> {
+    fn over(backend: impl StorageBackend, place: Place, durable: Option<Durable>) -> Result<Self> {
         let large = backend.len().is_ok_and(|bytes| bytes > COMPACT_ABOVE);
         let mut database = Database::builder()
             .set_cache_size(CACHE_BYTES)
@@ -176,7 +188,8 @@ impl Spool {
             next: Mutex::new(next),
             delivered: Mutex::default(),
             recent: Mutex::new(Recent::new(RECENT_BYTES)),
-            _lock: lock,
+            durable,
+            gone: OnceLock::new(),
         })
     }
 
@@ -266,6 +279,35 @@ impl Spool {
     /// How many events were delivered and are still in the file.
     pub fn delivered_count(&self) -> usize {
         lock(&self.delivered).len()
+    }
+
+    /// Why what is written here is nobody's any more: a file that no path names, or a directory that somebody else may take. It is looked at
+    /// anew until it is so, and stays.
+    pub fn gone(&self) -> Option<&Error> {
+        let durable = self.durable.as_ref()?;
+        if self.gone.get().is_none() {
+            let mut identities = durable.lock.identities().iter().chain([&durable.database]);
+            let (path, change) = identities.find_map(|identity| {
+                let change = identity.change()?;
+                Some((identity.path(), change))
+            })?;
+            let error = Error::new(
+                Kind::Failed,
+                format!(
+                    "{} {} while it was in use as spool",
+                    path.display(),
+                    change.verb()
+                ),
+            )
+            .hint("start again, which makes a new spool; do not remove, move or restore one while it is in use");
+            let _set = self.gone.set(error);
+        }
+        self.gone.get()
+    }
+
+    /// The same, as it was found last.
+    pub fn known_gone(&self) -> Option<&Error> {
+        self.gone.get()
     }
 
     /// Takes out now what was delivered.

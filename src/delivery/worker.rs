@@ -23,6 +23,9 @@ use crate::error::{Error, Kind, Result};
 /// When delivered events leave the spool at the latest; see [`FLUSH_AT`].
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
 
+/// How often it is looked whether the spool is still the one that its path names, where nothing is written to it.
+const LOOK_AFTER: Duration = Duration::from_secs(2);
+
 /// How a single event is handed over.
 pub(super) enum Way {
     /// One process an event.
@@ -63,8 +66,11 @@ pub(super) struct Worker {
 impl Worker {
     /// Delivers until told to stop, or until the spool or the dead letters fail.
     pub(super) async fn run(mut self) -> Result<()> {
-        let result = self.deliver().await;
+        let mut result = self.deliver().await;
         self.wind_down().await;
+        if self.spool.known_gone().is_some() {
+            result = result.and(self.desk.bury_all());
+        }
         if let Way::Child(child, feeder) = self.way {
             drop(feeder);
             let kill = self.kill;
@@ -113,7 +119,13 @@ impl Worker {
             let more = self.refill()?;
             self.start_ready()?;
             self.plan_flush();
-            let stop = *self.stop.borrow();
+            let mut stop = *self.stop.borrow();
+            let gone = self.spool.known_gone();
+            if let Some(gone) = gone {
+                desk.say_gone(gone);
+                // The next run will not find what is not delivered by this one.
+                stop = stop.max(Stop::Drained);
+            }
             if stop > Stop::Drained {
                 self.finish_child();
             }
@@ -121,7 +133,7 @@ impl Worker {
                 self.kill.send_replace(true);
             }
             if self.is_over(stop) {
-                return Ok(());
+                return gone.map_or(Ok(()), |gone| Err(gone.clone()));
             }
             if stop == Stop::Drained
                 && self.running.is_empty()
@@ -194,16 +206,27 @@ impl Worker {
         let delivered = self.spool.delivered_count();
         if delivered >= FLUSH_AT && self.flushing.is_none() {
             self.flush();
-        } else if delivered > 0 && self.flush_at.is_none() {
-            self.flush_at = Some(Instant::now() + FLUSH_AFTER);
+            return;
         }
+        let after = match (delivered, self.spool.directory()) {
+            (0, None) => return,
+            (0, Some(_)) => LOOK_AFTER,
+            _ => FLUSH_AFTER,
+        };
+        let at = Instant::now() + after;
+        self.flush_at = Some(self.flush_at.map_or(at, |planned| planned.min(at)));
     }
 
-    /// Takes delivered events out of the spool, on a thread that may wait for the disk.
+    /// Takes delivered events out of the spool, and looks whether it is still there, on a thread that may wait for the disk.
     fn flush(&mut self) {
         self.flush_at = None;
         let spool = Arc::clone(&self.spool);
-        self.flushing = Some(tokio::task::spawn_blocking(move || spool.flush()));
+        self.flushing = Some(tokio::task::spawn_blocking(move || {
+            let flushed = spool.flush();
+            // Found here, acted on by the loop.
+            let _found = spool.gone();
+            flushed
+        }));
     }
 }
 

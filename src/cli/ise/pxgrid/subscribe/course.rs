@@ -75,6 +75,7 @@ impl Course {
         if !outcome.at_once {
             let stop = match (outcome.signalled, &outcome.failure, &outcome.untaken) {
                 (None, None, None) => Stop::Drained,
+                (None, _, _) if sink.is_gone() => Stop::Drained,
                 _ => Stop::Finish,
             };
             sink.stop(stop);

@@ -1,0 +1,177 @@
+//! Whether a path still names the file that was opened: files under a running program are removed, rotated, replaced, restored.
+//!
+//! Files are opened here without following a symbolic link, so that nobody who may write beside them can lead us elsewhere. It decides
+//! nothing: what a change means is said by whoever owns the file.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::error::{Error, Result};
+
+/// Opens the file that the path itself names; a new one is its owner's only. It never waits for a writer or reader at the other end.
+///
+/// A symbolic link is an error with the text of [`LINK`].
+pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = options
+        .mode(0o600)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path);
+    opened.map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::LOOP) => io::Error::other(LINK),
+        _ => error,
+    })
+}
+
+/// Why a symbolic link is not opened.
+const LINK: &str = "it is a symbolic link, which is not followed";
+
+/// What became of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It names nothing.
+    Removed,
+    /// It names something else.
+    Replaced,
+}
+
+impl Change {
+    /// What happened, as a verb.
+    pub(super) fn verb(self) -> &'static str {
+        match self {
+            Self::Removed => "was removed",
+            Self::Replaced => "was replaced",
+        }
+    }
+}
+
+/// What was opened, and the path that named it then.
+#[derive(Debug)]
+pub(super) struct Identity {
+    path: PathBuf,
+    id: (u64, u64),
+    directory: bool,
+}
+
+impl Identity {
+    /// That of an open file or directory.
+    pub(super) fn of(file: &File, path: &Path) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            id: id(&metadata),
+            directory: metadata.is_dir(),
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What became of the path since; `None` while it names the same, and where the system cannot tell at the moment.
+    pub(super) fn change(&self) -> Option<Change> {
+        // A directory may be named by a link, which may be led to another one.
+        let now = if self.directory {
+            self.path.metadata()
+        } else {
+            self.path.symlink_metadata()
+        };
+        match now {
+            Ok(now) if id(&now) == self.id => None,
+            Ok(_) => Some(Change::Replaced),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Some(Change::Removed),
+                _ => None,
+            },
+        }
+    }
+}
+
+fn id(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+/// Refuses a directory in which somebody else could put files, or that is somebody else's.
+pub(super) fn check_private(dir: &Path, metadata: &Metadata) -> Result<()> {
+    let name = dir.display();
+    let us = rustix::process::geteuid().as_raw();
+    if metadata.uid() != us {
+        return Err(Error::usage(format!(
+            "the spool directory {name} belongs to user {}, and this is user {us}",
+            metadata.uid()
+        ))
+        .hint(format!(
+            "run this as its owner, or make the directory yours: chown {us} '{name}'"
+        )));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(Error::usage(format!(
+            "others may write to the spool directory {name} (mode {:o})",
+            metadata.mode() & 0o7777
+        ))
+        .hint(format!("chmod go-w '{name}'")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_path_that_names_something_else_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let file = open(File::options().append(true).create(true), &path).unwrap();
+        let identity = Identity::of(&file, &path).unwrap();
+        assert_eq!(identity.change(), None);
+        std::fs::rename(&path, dir.path().join("rotated")).unwrap();
+        assert_eq!(identity.change(), Some(Change::Removed));
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(identity.change(), Some(Change::Replaced));
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("rotated"), &path).unwrap();
+        assert_eq!(identity.change(), Some(Change::Replaced));
+        let error = open(File::options().append(true), &path).unwrap_err();
+        assert_eq!(error.to_string(), LINK);
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_is_refused_with_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        for (mode, refused) in [
+            (0o700, false),
+            (0o755, false),
+            (0o775, true),
+            (0o1777, true),
+        ] {
+            std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let checked = check_private(dir.path(), &dir.path().metadata().unwrap());
+            assert_eq!(checked.is_err(), refused, "{mode:o}");
+            if let Err(error) = checked {
+                assert!(error.hint_text().unwrap().starts_with("chmod go-w"));
+            }
+        }
+    }
+
+    #[test]
+    fn somebody_elses_directory_is_refused() {
+        let us = rustix::process::geteuid().as_raw();
+        let others = ["/", "/proc/1", "/var/spool/mail", "/home"]
+            .into_iter()
+            .filter_map(|path| Some((path, Path::new(path).metadata().ok()?)))
+            .find(|(_, metadata)| metadata.uid() != us);
+        let Some((path, metadata)) = others else {
+            return;
+        };
+        let error = check_private(Path::new(path), &metadata).unwrap_err();
+        assert!(error.message().contains("belongs to user"), "{error}");
+    }
+}

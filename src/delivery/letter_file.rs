@@ -1,0 +1,298 @@
+//! A file of dead letters read back: its lines one by one, and a rewriting without some of them that is safe against a crash and against a
+//! subscriber that appends meanwhile.
+//!
+//! The subscriber appends under the file's lock ([`super::dead_letters`]); under the same lock the file is written anew beside itself and
+//! renamed, after which the subscriber goes on in the new one. One such command works on a file at a time. What is no letter (half a
+//! line, somebody else's text) is kept as it is and named by its line. Nothing here delivers.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::Envelope;
+use super::dead_letters::{FILE, Locked};
+use super::identity::{self, Identity};
+use crate::error::{Error, Kind, Result};
+use crate::record::Mac;
+
+/// Longest line that is read.
+const LONGEST: u64 = 64 << 20;
+
+/// How long the subscriber may hold the lock.
+const LOCKED: Duration = Duration::from_secs(10);
+
+/// The open file.
+#[derive(Debug)]
+pub struct LetterFile {
+    path: PathBuf,
+    /// As it was when it was opened, also after it was rewritten.
+    file: File,
+    /// What the path must name when it is rewritten.
+    now: (File, Identity),
+    /// For each line of `file`, whether it is in the file that the path names.
+    there: Vec<bool>,
+    _only_one: File,
+}
+
+/// A line of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its number, from 0.
+    pub line: usize,
+    offset: u64,
+    length: usize,
+}
+
+/// A dead letter.
+#[derive(Debug)]
+pub struct Letter {
+    /// Its line, one JSON object.
+    pub text: String,
+    /// When its event was given up.
+    pub failed_at: Option<Timestamp>,
+    /// Its event, ready to be delivered again.
+    pub event: Envelope,
+}
+
+/// What is read of a line.
+#[derive(Deserialize)]
+struct Line<'l> {
+    #[serde(rename = "failedAt")]
+    failed_at: Option<String>,
+    #[serde(borrow)]
+    event: &'l RawValue,
+}
+
+impl Letter {
+    /// Reads a line; `None` when it is no letter.
+    pub fn parse(text: &str) -> Option<Self> {
+        let line: Line<'_> = serde_json::from_str(text).ok()?;
+        let event: Value = serde_json::from_str(line.event.get()).ok()?;
+        let message = event.get("message")?;
+        let text_of = |name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
+        let topic = text_of("topic")?;
+        let mac = named(message, &["macAddress", "assetMacAddress"], 3);
+        let station = named(message, &["callingStationId", "auditSessionId"], 3);
+        let endpoint = mac.or(station).map(|text| match text.parse::<Mac>() {
+            Ok(mac) => mac.to_string(),
+            Err(_) => text.to_owned(),
+        });
+        let state = named(message, &["state"], 3);
+        let received = text_of("receivedAt").and_then(|text| text.parse().ok());
+        Some(Self {
+            text: text.to_owned(),
+            failed_at: line.failed_at.and_then(|text| text.parse().ok()),
+            event: Envelope {
+                json: line.event.get().to_owned(),
+                key: endpoint.unwrap_or_else(|| topic.clone()),
+                event: text_of("event")?,
+                sequence: event.get("sequenceNumber").and_then(Value::as_i64),
+                mac: mac.map(str::to_owned),
+                state: state.map(str::to_owned),
+                recovered: event.get("recovered").and_then(Value::as_bool) == Some(true),
+                received_at: received.unwrap_or(Timestamp::UNIX_EPOCH),
+                topic,
+            },
+        })
+    }
+}
+
+/// The first text of one of these names in a message, or in what it holds, so deep.
+fn named<'v>(value: &'v Value, names: &[&str], depth: usize) -> Option<&'v str> {
+    let depth = depth.checked_sub(1)?;
+    match value {
+        Value::Object(members) => names
+            .iter()
+            .find_map(|name| members.get(*name)?.as_str())
+            .or_else(|| {
+                members
+                    .values()
+                    .find_map(|inner| named(inner, names, depth))
+            }),
+        // An event is about one of them.
+        Value::Array(list) => named(list.first()?, names, depth + 1),
+        _ => None,
+    }
+}
+
+impl LetterFile {
+    /// Opens the file, or that of a spool's directory.
+    ///
+    /// Errors: [`Kind::NotFound`] where there is none; [`Kind::Failed`] while another such command works on it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let path = if path.is_dir() {
+            path.join(FILE)
+        } else {
+            path.to_path_buf()
+        };
+        let dir = match path.parent() {
+            Some(dir) if dir != Path::new("") => dir,
+            _ => Path::new("."),
+        };
+        let opened = identity::open(File::options().read(true), &path);
+        let file = opened.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::new(
+                Kind::NotFound,
+                format!("there is no file of dead letters {}", path.display()),
+            )
+            .hint("name the spool's directory (--spool) or the file (--dead-letters)"),
+            _ => failed(&path, "open", &error),
+        })?;
+        let only_one = File::open(dir).map_err(|error| failed(&path, "open", &error))?;
+        if let Err(std::fs::TryLockError::WouldBlock) = only_one.try_lock() {
+            return Err(Error::new(
+                Kind::Failed,
+                format!(
+                    "another command works on the dead letters in {}",
+                    dir.display()
+                ),
+            )
+            .hint("wait until it has ended, and try again"));
+        }
+        let now = file
+            .try_clone()
+            .and_then(|file| Identity::of(&file, &path).map(|identity| (file, identity)))
+            .map_err(|error| failed(&path, "open", &error))?;
+        Ok(Self {
+            path,
+            file,
+            now,
+            there: Vec::new(),
+            _only_one: only_one,
+        })
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives every whole line to `take`, with its letter if it is one. To be called once, before anything is removed.
+    pub fn read(
+        &mut self,
+        mut take: impl FnMut(Place, Option<Letter>) -> Result<()>,
+    ) -> Result<()> {
+        let cannot = |error: &io::Error| failed(&self.path, "read", error);
+        let mut reader = BufReader::new(&self.file);
+        reader.rewind().map_err(|error| cannot(&error))?;
+        let (mut bytes, mut offset) = (Vec::new(), 0);
+        while next_line(&mut reader, &mut bytes).map_err(|error| cannot(&error))? {
+            let place = Place {
+                line: self.there.len(),
+                offset,
+                length: bytes.len(),
+            };
+            offset += bytes.len() as u64;
+            self.there.push(true);
+            let text = std::str::from_utf8(&bytes).ok();
+            take(place, text.and_then(|text| Letter::parse(text.trim_end())))?;
+        }
+        Ok(())
+    }
+
+    /// Reads one letter again.
+    pub fn letter(&self, place: Place) -> Result<Option<Letter>> {
+        let mut bytes = vec![0; place.length];
+        self.file
+            .read_exact_at(&mut bytes, place.offset)
+            .map_err(|error| failed(&self.path, "read", &error))?;
+        let text = std::str::from_utf8(&bytes).ok();
+        Ok(text.and_then(|text| Letter::parse(text.trim_end())))
+    }
+
+    /// Rewrites the file without these lines. When it returns, that is on the disk; after an error nothing has changed.
+    pub fn remove(&mut self, lines: &[usize]) -> Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut left = self.there.clone();
+        for line in lines {
+            if let Some(left) = left.get_mut(*line) {
+                *left = false;
+            }
+        }
+        let now = self
+            .rewrite(&left)
+            .map_err(|error| failed(&self.path, "rewrite", &error))?;
+        self.now = now;
+        self.there = left;
+        Ok(())
+    }
+
+    fn rewrite(&self, left: &[bool]) -> io::Result<(File, Identity)> {
+        let (file, identity) = &self.now;
+        let _locked = Locked::take(file, LOCKED)?;
+        if let Some(change) = identity.change() {
+            return Err(io::Error::other(format!(
+                "it {} meanwhile, and what was to be taken out is still in it",
+                change.verb()
+            )));
+        }
+        let dir = self.path.parent().filter(|dir| *dir != Path::new(""));
+        let dir = dir.unwrap_or(Path::new("."));
+        let mut draft = tempfile::Builder::new()
+            .prefix(".dead-letters.")
+            .tempfile_in(dir)?;
+        let before = file.metadata()?;
+        keep_owner(draft.as_file(), &before)?;
+        let mut out = BufWriter::new(draft.as_file_mut());
+        let mut reader = BufReader::new(file);
+        reader.rewind()?;
+        // What stands behind the lines that we know was appended meanwhile.
+        let mut known = self.there.iter().zip(left).filter(|(there, _)| **there);
+        let mut bytes = Vec::new();
+        while next_line(&mut reader, &mut bytes)? {
+            if known.next().is_none_or(|(_, left)| *left) {
+                out.write_all(&bytes)?;
+            }
+        }
+        out.flush()?;
+        drop(out);
+        draft.as_file().sync_all()?;
+        let file = draft.persist(&self.path).map_err(|error| error.error)?;
+        File::open(dir)?.sync_all()?;
+        let identity = Identity::of(&file, &self.path)?;
+        Ok((file, identity))
+    }
+}
+
+/// The new file is whose the old one was, so that the subscriber can go on writing.
+fn keep_owner(file: &File, before: &std::fs::Metadata) -> io::Result<()> {
+    use rustix::fs::{Gid, Uid, fchown};
+    file.set_permissions(before.permissions())?;
+    let ours = file.metadata()?;
+    if (ours.uid(), ours.gid()) != (before.uid(), before.gid()) {
+        let (owner, group) = (Uid::from_raw(before.uid()), Gid::from_raw(before.gid()));
+        fchown(file, Some(owner), Some(group))?;
+    }
+    Ok(())
+}
+
+/// The next line with its end; false at the end of the file.
+fn next_line(reader: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    bytes.clear();
+    let read = io::Read::take(reader, LONGEST).read_until(b'\n', bytes)?;
+    if read as u64 == LONGEST {
+        return Err(io::Error::other("it has a line that is too long"));
+    }
+    Ok(read > 0)
+}
+
+fn failed(path: &Path, verb: &str, error: &io::Error) -> Error {
+    Error::new(
+        Kind::Failed,
+        format!("cannot {verb} the dead letters {}: {error}", path.display()),
+    )
+    .hint("look after that file; nothing of it was changed")
+}
+
+#[cfg(test)]
+#[path = "letter_file_tests.rs"]
+mod tests;

@@ -1,0 +1,203 @@
+//! Dead letters delivered again: the callback is run for each now, in order per endpoint, and those that succeed leave the file.
+//!
+//! What fails again stays in the file as it is. A callback that cannot be started ends it, and nothing has been lost or counted as
+//! tried. The file is rewritten now and then and at the end: what was delivered between that and a kill would be delivered twice.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::callback::{Callback, Outcome};
+use super::deliverer::Stop;
+use super::letter_file::{LetterFile, Place};
+use super::order::{After, Order, Rules, Start};
+use super::{Envelope, Listener};
+use crate::error::{Error, Kind, Result};
+
+/// How long at least between two rewritings.
+const REWRITE: Duration = Duration::from_secs(1);
+
+/// How much of the time rewriting may take: one part of so many.
+const SHARE: u32 = 20;
+
+/// What is done, and how.
+pub struct Retry {
+    /// What is run.
+    pub callback: Callback,
+    /// How many at a time, how often each, and the pauses before that.
+    pub rules: Rules,
+    /// Who hears of it.
+    pub listener: Arc<dyn Listener>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retried {
+    /// Letters whose callback succeeded; they have left the file.
+    pub delivered: u64,
+    /// Letters that failed again, and stay.
+    pub failed: u64,
+    /// Letters that were not tried, since it was ended before.
+    pub left: u64,
+}
+
+impl Retry {
+    /// Delivers these letters; each comes with its order key. `stop` ends it early. What came of it is given also when it broke off.
+    pub async fn run(
+        self,
+        letters: &mut LetterFile,
+        chosen: Vec<(Place, String)>,
+        stop: watch::Receiver<Stop>,
+    ) -> (Retried, Result<()>) {
+        let mut order = Order::new(Rules {
+            capacity: usize::MAX,
+            ..self.rules
+        });
+        let mut places = HashMap::with_capacity(chosen.len());
+        for (place, key) in chosen {
+            let id = place.line as u64;
+            // There is always room.
+            let _taken = order.offer(id, &key);
+            places.insert(id, place);
+        }
+        let mut work = Work {
+            retry: self,
+            order,
+            places,
+            delivered: Vec::new(),
+            retried: Retried::default(),
+            kill: watch::Sender::new(false),
+        };
+        let ended = work.run(letters, stop).await;
+        let removed = letters.remove(&std::mem::take(&mut work.delivered));
+        work.retried.left = work.order.len() as u64;
+        (work.retried, ended.and(removed))
+    }
+}
+
+struct Work {
+    retry: Retry,
+    order: Order,
+    places: HashMap<u64, Place>,
+    /// Lines to be taken out of the file.
+    delivered: Vec<usize>,
+    retried: Retried,
+    kill: watch::Sender<bool>,
+}
+
+type Ended = (Start, Envelope, Outcome);
+
+impl Work {
+    async fn run(
+        &mut self,
+        letters: &mut LetterFile,
+        mut stop: watch::Receiver<Stop>,
+    ) -> Result<()> {
+        let mut running: JoinSet<Ended> = JoinSet::new();
+        let mut result = Ok(());
+        let (mut rewrite_at, mut stopping) = (Instant::now() + REWRITE, false);
+        loop {
+            let asked = *stop.borrow();
+            stopping |= asked > Stop::Drained || result.is_err();
+            if asked == Stop::AtOnce {
+                self.kill.send_replace(true);
+            }
+            while !stopping && let Some(start) = self.order.next(Instant::now()) {
+                if let Some(event) = self.event(letters, start)? {
+                    self.start(&mut running, start, event);
+                }
+            }
+            if running.is_empty() && (stopping || self.order.is_empty()) {
+                return result;
+            }
+            tokio::select! {
+                Some(ended) = running.join_next() => match ended {
+                    Ok(ended) => result = result.and(self.settle(ended)),
+                    Err(error) => result = Err(Error::new(Kind::Failed, format!("a delivery broke off: {error}"))),
+                },
+                changed = stop.changed() => if changed.is_err() { stopping = true },
+                () = pause(self.order.wake_at()), if !stopping => {}
+            }
+            if Instant::now() >= rewrite_at {
+                let begun = Instant::now();
+                letters.remove(&self.delivered)?;
+                self.delivered.clear();
+                rewrite_at = Instant::now() + REWRITE.max(begun.elapsed() * SHARE);
+            }
+        }
+    }
+
+    fn event(&mut self, letters: &LetterFile, start: Start) -> Result<Option<Envelope>> {
+        let place = self.places.get(&start.id).copied();
+        let letter = place.map(|place| letters.letter(place)).transpose()?;
+        let event = letter.flatten().map(|letter| letter.event);
+        if event.is_none() {
+            // It was one when the file was read: somebody writes over it. It stays.
+            self.order.done(start.id, true, Instant::now());
+            self.retried.failed += 1;
+        }
+        Ok(event)
+    }
+
+    fn start(&self, running: &mut JoinSet<Ended>, start: Start, event: Envelope) {
+        let callback = self.retry.callback.clone();
+        let listener = Arc::clone(&self.retry.listener);
+        let (scratch, kill): (PathBuf, _) = (std::env::temp_dir(), self.kill.subscribe());
+        running.spawn(async move {
+            let outcome = callback
+                .run(&event, &scratch, &mut None, &listener, kill)
+                .await;
+            (start, event, outcome)
+        });
+    }
+
+    fn settle(&mut self, (start, event, outcome): Ended) -> Result<()> {
+        let now = Instant::now();
+        match outcome {
+            Outcome::Stopped => return Ok(()),
+            Outcome::NoRoom(_) => {
+                self.order.not_started(start.id, true, now);
+                return Ok(());
+            }
+            Outcome::NotStarted(why) => {
+                self.order.not_started(start.id, false, now);
+                return Err(Error::new(Kind::Failed, why)
+                    .hint("what was not delivered stays in the file; mend that and try again"));
+            }
+            _ => {}
+        }
+        let Envelope {
+            event: name, key, ..
+        } = &event;
+        match self.order.done(start.id, outcome == Outcome::Success, now) {
+            After::Delivered => {
+                self.retried.delivered += 1;
+                self.delivered
+                    .extend(self.places.get(&start.id).map(|place| place.line));
+            }
+            After::Again(pause) => self.retry.listener.notice(&format!(
+                "callback for {name} of {key} failed ({outcome}); again in {:.1}s",
+                pause.as_secs_f64()
+            )),
+            After::GaveUp { .. } => {
+                self.retried.failed += 1;
+                self.retry.listener.notice(&format!(
+                    "callback for {name} of {key} failed ({outcome}); it stays a dead letter"
+                ));
+            }
+            After::Unknown => {}
+        }
+        Ok(())
+    }
+}
+
+async fn pause(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until.into()).await,
+        None => std::future::pending().await,
+    }
+}
