@@ -13,6 +13,7 @@
 
 mod citations;
 mod cli_surface;
+mod dead_letters;
 mod lab_background;
 mod lab_faults;
 mod lab_pubsub;
@@ -44,6 +45,7 @@ mod subscribe_faults;
 mod subscribe_holds;
 mod subscribe_publish;
 mod subscribe_scripts;
+mod subscribe_spool;
 mod subscribe_truth;
 mod subscribe_truth_callbacks;
 mod subscribe_truth_kill;

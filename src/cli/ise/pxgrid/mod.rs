@@ -5,6 +5,7 @@ mod anc;
 mod ask;
 mod call;
 mod columns;
+mod dead_letters;
 mod endpoints;
 mod groups;
 mod mdm;
@@ -50,6 +51,9 @@ pub(crate) enum Pxgrid {
     Groups(groups::Groups),
     /// Events as they happen: printed, or each handed to a callback
     Subscribe(Box<subscribe::Subscribe>),
+    /// Events that no callback took: list them, deliver them again, drop them
+    #[command(subcommand, arg_required_else_help = true)]
+    DeadLetters(dead_letters::DeadLetters),
     /// Adaptive Network Control: policies, and which endpoints have one
     #[command(subcommand, arg_required_else_help = true)]
     Anc(anc::Anc),
@@ -94,6 +98,7 @@ impl Pxgrid {
         Context::block_on(async {
             match self {
                 Self::Subscribe(command) => return command.run(context).await,
+                Self::DeadLetters(command) => return Box::pin(command.run(context)).await,
                 Self::Publish(command) => return Box::pin(command.run(context)).await,
                 Self::Test(command) => command.run(context).await,
                 Self::Account(command) => command.run(context).await,

@@ -37,6 +37,7 @@ use course::Course;
 use printer::Paper;
 use selection::Selection;
 use sink::Sink;
+pub(super) use sink::StderrListener;
 
 /// Less than this is not silence.
 const SHORTEST_SILENCE: Duration = Duration::from_millis(100);

@@ -150,6 +150,11 @@ impl Sink {
         }
     }
 
+    /// Whether what was taken is best delivered now, since the next run would not find it.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(&self.way, Way::Deliver(deliverer) if deliverer.is_gone())
+    }
+
     /// The user wants to end: no further callback is started. What was received before can still be brought.
     pub(super) fn hold(&self) {
         if let Way::Deliver(deliverer) = &self.way {
@@ -246,10 +251,20 @@ fn from_spool(mark: SpoolMark) -> Option<Mark> {
 }
 
 /// Passes on what delivery says.
-struct StderrListener {
+pub(in crate::cli::ise::pxgrid) struct StderrListener {
     reporter: Reporter,
     /// Dead letters wait for room: nothing else is done by the thread that brings them.
     waits: bool,
+}
+
+impl StderrListener {
+    /// One that waits for nobody.
+    pub(in crate::cli::ise::pxgrid) fn new(reporter: Reporter) -> Self {
+        Self {
+            reporter,
+            waits: false,
+        }
+    }
 }
 
 impl Listener for StderrListener {
