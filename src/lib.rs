@@ -14,7 +14,7 @@
 //! | [`record`] | the record, MAC addresses, XML and JSON streams, filters |
 //! | [`render`] | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress |
 //! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
-//! | [`transport`] | TLS, HTTP, name overrides, the retry rule, the trace |
+//! | [`transport`] | TLS, HTTP, name overrides, proxies, the retry rule, the trace |
 //!
 //! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `render` knows `record`. Never back:
 //! `mnt` and `pxgrid` print nothing and know no clap, `render` fetches nothing, `settings` does no network, and nothing of the

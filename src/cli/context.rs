@@ -160,6 +160,7 @@ impl Context {
                 identity: None,
             },
             overrides,
+            proxy: connection.proxy.clone(),
             connect_timeout: connection.connect_timeout,
             idle_timeout: connection.timeout,
             sending,

@@ -204,6 +204,46 @@ pub(crate) struct Global {
     )]
     pub resolve: Vec<String>,
 
+    /// Reach ISE through this proxy: http://, https://, socks5:// or socks5h://HOST:PORT, without a password
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        conflicts_with = "no_proxy",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub proxy: Option<String>,
+
+    /// Use no proxy, whatever the environment or the profile says
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub no_proxy: bool,
+
+    /// File that holds USER:PASSWORD for the proxy, '-' for standard input
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub proxy_credentials_file: Option<PathBuf>,
+
+    /// CA certificates to check the certificate of an https:// proxy by, instead of the system's
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub proxy_cacert: Option<PathBuf>,
+
     /// Do not check the server's certificate at all
     #[arg(
         long,
@@ -313,6 +353,10 @@ impl Global {
             client_password_file: self.client_password_file.clone(),
             pin_sha256: self.pin_sha256.clone(),
             resolve: self.resolve.clone(),
+            proxy: self.proxy.clone(),
+            no_proxy: self.no_proxy,
+            proxy_credentials_file: self.proxy_credentials_file.clone(),
+            proxy_cacert: self.proxy_cacert.clone(),
             insecure: self.insecure,
             no_verify_hostname: self.no_verify_hostname,
             connect_timeout: self.connect_timeout.clone(),

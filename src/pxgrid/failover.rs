@@ -5,8 +5,9 @@ use crate::transport::Effect;
 
 /// Reads go on after connection trouble and 5xx; a change only when nothing of it was sent (contract, section 8).
 pub(super) fn may_try_next(effect: Effect, error: &Error) -> bool {
-    if matches!(error.kind(), Kind::Usage | Kind::NotSent) {
-        // Refused by ourselves, or only shown: another node changes nothing about that.
+    if matches!(error.kind(), Kind::Usage | Kind::NotSent | Kind::Refused) {
+        // Refused by ourselves, only shown, or refused for who we are, by a node or the proxy: another node changes nothing about that, and
+        // a wrong password sent often locks its account.
         return false;
     }
     if error.was_nothing_sent() || error.kind() == Kind::Resolve {
@@ -75,6 +76,7 @@ mod tests {
         }
         for error in [
             Error::new(Kind::Refused, "401").status(401),
+            Error::new(Kind::Refused, "the proxy: 407").nothing_sent(),
             Error::new(Kind::Server, "404").status(404),
             Error::new(Kind::NotSent, "dry run"),
             Error::new(Kind::Malformed, "html"),

@@ -11,9 +11,7 @@ use bytes::Bytes;
 use futures_util::future::poll_immediate;
 use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
-use reqwest::Url;
 use secrecy::ExposeSecret;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -24,11 +22,12 @@ use tokio_tungstenite::tungstenite::http::header::{
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use url::Url;
 
 use super::answer;
 use super::stomp::{Decoder, Frame, MAX_BODY, Reading};
 use crate::error::{Error, Kind, Result};
-use crate::transport::{Basic, Client, Seen, tls_error};
+use crate::transport::{Basic, Client, Connection, Seen, tls_error};
 
 /// The largest WebSocket message: the largest STOMP body, and room for its headers. The server's own limit is 300 KB.
 const MAX_MESSAGE: usize = MAX_BODY + 64 * 1024;
@@ -58,7 +57,7 @@ pub enum Incoming {
 
 /// An open connection.
 pub struct Socket {
-    stream: WebSocketStream<TlsStream<TcpStream>>,
+    stream: WebSocketStream<TlsStream<Connection>>,
     decoder: Decoder,
     /// The connection is over, to be said after what came before.
     over: Option<Error>,

@@ -1,6 +1,7 @@
 //! The process's surroundings, captured once, so that everything after it is a function of data.
 //!
-//! Only variables whose names begin with `ISE_`, `PXGRID_` or `NETAPI_` are kept: nothing else in the environment can be a setting.
+//! Only variables whose names begin with `ISE_`, `PXGRID_` or `NETAPI_` are kept, and those that name a proxy: nothing else in the environment
+//! can be a setting.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -11,6 +12,16 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 const PREFIXES: [&str; 3] = ["ISE_", "PXGRID_", "NETAPI_"];
+
+/// Variables that every program understands alike.
+const COMMON: [&str; 6] = [
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];
 
 /// Variables, home directory, and whether someone sits at standard input. `Debug` shows names only, as values can be secrets.
 #[derive(Clone, Default)]
@@ -26,7 +37,10 @@ impl Environment {
     pub fn capture() -> Self {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|(name, _)| {
+                PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+                    || COMMON.contains(&name.as_str())
+            })
             .collect();
         Self {
             variables,

@@ -42,6 +42,14 @@ pub struct Flags {
     pub client_password_file: Option<PathBuf>,
     /// `--resolve HOST:PORT:ADDR`, repeated.
     pub resolve: Vec<String>,
+    /// `--proxy URL`, without a password.
+    pub proxy: Option<String>,
+    /// `--no-proxy`.
+    pub no_proxy: bool,
+    /// `--proxy-credentials-file FILE`; `-` is standard input.
+    pub proxy_credentials_file: Option<PathBuf>,
+    /// `--proxy-cacert FILE`.
+    pub proxy_cacert: Option<PathBuf>,
     /// `--insecure`.
     pub insecure: bool,
     /// `--no-verify-hostname`.

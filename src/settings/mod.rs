@@ -26,6 +26,7 @@ mod hidden;
 mod layers;
 mod pairs;
 mod profile;
+mod proxy;
 mod secret;
 mod show;
 mod source;
@@ -44,6 +45,7 @@ pub use show::Row;
 pub use template::init;
 
 use crate::error::{Error, Result};
+use crate::transport::proxy::ProxyOptions;
 use found::{Found, Host};
 use layers::Layers;
 use pairs::Credentials;
@@ -88,6 +90,8 @@ pub struct Connection {
     pub pin_sha256: Option<[u8; 32]>,
     /// `HOST:PORT:ADDR` texts; the transport reads them.
     pub overrides: Vec<String>,
+    /// The proxy, where one is set; which hosts go without it is in there.
+    pub proxy: Option<ProxyOptions>,
     /// For name, connection and TLS handshake together; 10 s by default.
     pub connect_timeout: Duration,
     /// Idle time, not total; 60 s by default.
@@ -151,6 +155,7 @@ impl Settings {
         let mut connection = self.connection(&table::MNT_CA)?;
         let Credentials { user, password } = self.mnt_credentials()?;
         let password = self.fetch(&password, &mut connection.warnings)?;
+        self.log_in_at_proxy(&mut connection)?;
         Ok(MntSettings {
             node,
             user: user.value,
@@ -173,6 +178,7 @@ impl Settings {
         };
         let key_password = fetch(pairs::key_password(&self.layers)?)?;
         let account_password = fetch(pairs::account_password(&self.layers)?)?;
+        self.log_in_at_proxy(&mut connection)?;
         Ok(PxgridSettings {
             nodes,
             client_name: client_name.transpose()?,
@@ -311,11 +317,19 @@ impl Settings {
             verify_hostname: self.truth(&table::VERIFY_HOSTNAME)?.value,
             pin_sha256: pin.map(|found| found.fingerprint()).transpose()?,
             overrides,
+            proxy: self.proxy()?,
             connect_timeout: self.timeout(&table::CONNECT_TIMEOUT)?,
             timeout: self.timeout(&table::TIMEOUT)?,
             read_only: self.truth(&table::READ_ONLY)?.value,
             warnings: warnings.into_iter().collect(),
         })
+    }
+
+    fn log_in_at_proxy(&self, connection: &mut Connection) -> Result<()> {
+        match &mut connection.proxy {
+            Some(proxy) => self.log_in(proxy, &mut connection.warnings),
+            None => Ok(()),
+        }
     }
 
     fn truth(&self, spec: &Spec) -> Result<Setting<bool>> {

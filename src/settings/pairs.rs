@@ -240,12 +240,31 @@ pub(crate) fn account_password(layers: &Layers) -> Result<Option<Secret>> {
     profile_secret(layers, "client_password_file", "client_password_command")
 }
 
+/// User and password for the proxy, in one text.
+pub(crate) fn proxy_credentials(layers: &Layers) -> Result<Option<Secret>> {
+    if let Some(secret) = flag_file(layers, "--proxy-credentials-file") {
+        return Ok(Some(secret));
+    }
+    if let Some(found) = layers.variable("NETAPI_PROXY_CREDENTIALS_FILE") {
+        return Ok(Some(Secret {
+            place: SecretPlace::File(found.path(&layers.environment)?),
+            source: found.source,
+        }));
+    }
+    profile_secret(
+        layers,
+        "proxy_credentials_file",
+        "proxy_credentials_command",
+    )
+}
+
 /// Standard input has one first line: two flags cannot both mean it.
 pub(crate) fn one_reader_of_stdin(layers: &Layers) -> Result<()> {
     let mut readers = [
         "--password-file",
         "--key-password-file",
         "--client-password-file",
+        "--proxy-credentials-file",
     ]
     .into_iter()
     .filter(|flag| {
@@ -265,6 +284,7 @@ fn flag_file(layers: &Layers, flag: &'static str) -> Option<Secret> {
     let path = match flag {
         "--password-file" => flags.password_file.as_ref(),
         "--key-password-file" => flags.key_password_file.as_ref(),
+        "--proxy-credentials-file" => flags.proxy_credentials_file.as_ref(),
         _ => flags.client_password_file.as_ref(),
     };
     let path = path?;

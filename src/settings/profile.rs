@@ -27,7 +27,7 @@ enum Shape {
 }
 
 /// Every key of a profile.
-const KEYS: [(&str, Shape); 24] = [
+const KEYS: [(&str, Shape); 29] = [
     ("mnt_host", Shape::Text),
     ("mnt_port", Shape::Port),
     ("mnt_user", Shape::Text),
@@ -46,6 +46,11 @@ const KEYS: [(&str, Shape); 24] = [
     ("client_password_file", Shape::Path),
     ("client_password_command", Shape::Command),
     ("resolve", Shape::List),
+    ("proxy", Shape::Text),
+    ("no_proxy", Shape::List),
+    ("proxy_credentials_file", Shape::Path),
+    ("proxy_credentials_command", Shape::Command),
+    ("proxy_cacert", Shape::Path),
     ("insecure", Shape::Truth),
     ("verify_hostname", Shape::Truth),
     ("pin_sha256", Shape::Text),
@@ -277,6 +282,9 @@ fn secret_hint(name: &str) -> Option<String> {
     if !endings.iter().any(|ending| lower.ends_with(ending)) {
         return None;
     }
+    if lower.contains("proxy") {
+        return Some("write proxy_credentials_file = \"FILE\" or proxy_credentials_command = [\"pass\", \"show\", \"proxy\"]; either gives USER:PASSWORD".to_owned());
+    }
     let whose = if lower.contains("key") {
         "key"
     } else if lower.contains("client") || lower.contains("pxgrid") {
@@ -442,6 +450,7 @@ mod tests {
             ("key_passphrase", "key_password_file"),
             ("client_password", "client_password_file"),
             ("pxgrid_password", "client_password_file"),
+            ("proxy_password", "proxy_credentials_file"),
         ] {
             let text = message(&format!("[profiles.a]\n{key} = 'hunter2'"));
             assert!(text.contains("secrets do not stand in this file"), "{text}");

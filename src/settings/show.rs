@@ -60,6 +60,7 @@ impl Settings {
             "--client-password-file, ISE_PXGRID_PASSWORD, profile client_password_file or client_password_command",
         ));
         rows.extend(CONNECTION.map(|spec| self.row(spec)));
+        rows.extend(self.proxy_rows());
         self.add_contradictions(&mut rows);
         rows
     }
@@ -101,7 +102,7 @@ impl Settings {
         }
     }
 
-    fn row(&self, spec: &Spec) -> Row {
+    pub(super) fn row(&self, spec: &Spec) -> Row {
         let Some(found) = self.layers.find(spec) else {
             let mut names = vec![spec.flag];
             names.extend(spec.variables);
@@ -202,7 +203,7 @@ impl Settings {
     }
 }
 
-fn set(setting: &str, value: String, source: &Source) -> Row {
+pub(super) fn set(setting: &str, value: String, source: &Source) -> Row {
     Row {
         setting: setting.to_owned(),
         value,
@@ -211,7 +212,7 @@ fn set(setting: &str, value: String, source: &Source) -> Row {
     }
 }
 
-fn unset(setting: &str, names: &str) -> Row {
+pub(super) fn unset(setting: &str, names: &str) -> Row {
     Row {
         setting: setting.to_owned(),
         value: String::new(),
@@ -220,7 +221,7 @@ fn unset(setting: &str, names: &str) -> Row {
     }
 }
 
-fn troubled(setting: &str, error: &Error) -> Row {
+pub(super) fn troubled(setting: &str, error: &Error) -> Row {
     Row {
         setting: setting.to_owned(),
         value: String::new(),
@@ -236,7 +237,11 @@ fn told(error: &Error) -> String {
     }
 }
 
-fn secret_row(setting: &str, secret: crate::error::Result<Option<Secret>>, names: &str) -> Row {
+pub(super) fn secret_row(
+    setting: &str,
+    secret: crate::error::Result<Option<Secret>>,
+    names: &str,
+) -> Row {
     match secret {
         Ok(Some(secret)) => password_row(setting, &secret),
         Ok(None) => unset(setting, names),

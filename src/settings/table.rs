@@ -6,6 +6,7 @@ use std::ffi::OsString;
 
 use super::flags::{Flags, many, one, port, switch};
 use super::found::{self, Found};
+use super::proxy;
 use crate::error::Result;
 
 /// One row of the table.
@@ -115,6 +116,40 @@ pub(crate) const RESOLVE: Spec = Spec {
     default: None,
     list: true,
     check: |found| found.texts().map(drop),
+};
+
+pub(crate) const PROXY: Spec = Spec {
+    name: "proxy",
+    flag: "--proxy",
+    given: |flags| one(flags.proxy.as_ref()),
+    variables: &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+    key: "proxy",
+    default: None,
+    list: false,
+    check: |found| proxy::address(found).map(drop),
+};
+
+/// Hosts without proxy: the switch is for all of them.
+pub(crate) const NO_PROXY: Spec = Spec {
+    name: "no-proxy",
+    flag: "--no-proxy",
+    given: |flags| switch(flags.no_proxy, "*"),
+    variables: &["no_proxy", "NO_PROXY"],
+    key: "no_proxy",
+    default: None,
+    list: true,
+    check: |found| found.texts().map(drop),
+};
+
+pub(crate) const PROXY_CA: Spec = Spec {
+    name: "proxy-cacert",
+    flag: "--proxy-cacert",
+    given: |flags| one(flags.proxy_cacert.as_ref()),
+    variables: &["NETAPI_PROXY_CA"],
+    key: "proxy_cacert",
+    default: None,
+    list: false,
+    check: found::non_empty,
 };
 
 pub(crate) const INSECURE: Spec = Spec {

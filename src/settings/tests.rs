@@ -140,6 +140,8 @@ fn orders_of_the_other_lists() {
         ("key-password", &["PXGRID_KEY_PASSWORD"]),
         ("client-password", &["ISE_PXGRID_PASSWORD"]),
         ("resolve", &["NETAPI_RESOLVE"]),
+        ("no-proxy", &["no_proxy", "NO_PROXY"]),
+        ("proxy-cacert", &["NETAPI_PROXY_CA"]),
         ("insecure", &["NETAPI_INSECURE"]),
         ("read-only", &["NETAPI_READ_ONLY"]),
     ] {

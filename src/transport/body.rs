@@ -7,8 +7,11 @@ use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use http_body_util::BodyExt;
+use hyper::body::{Frame, Incoming};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tower_http::decompression::DecompressionBody;
 
 use super::fault;
 use super::wire::AnswerLine;
@@ -53,9 +56,12 @@ impl Idle {
     }
 }
 
+/// An answer whose body is still on the wire, and unpacked as it comes. In a box, since it holds the decompressor.
+pub(super) type Answer = hyper::Response<Box<DecompressionBody<Incoming>>>;
+
 /// A body on the wire.
 pub(super) struct Body {
-    response: reqwest::Response,
+    unpacked: Box<DecompressionBody<Incoming>>,
     idle: Idle,
     host: String,
     line: AnswerLine,
@@ -63,13 +69,13 @@ pub(super) struct Body {
 
 impl Body {
     pub(super) fn new(
-        response: reqwest::Response,
+        answer: Answer,
         host: String,
         idle_timeout: Duration,
         line: AnswerLine,
     ) -> Self {
         Self {
-            response,
+            unpacked: answer.into_body(),
             idle: Idle::new(idle_timeout),
             host,
             line,
@@ -79,7 +85,7 @@ impl Body {
     /// The next piece, or `None` at the true end: a body that breaks off is [`Kind::Truncated`].
     async fn next(&mut self) -> Result<Option<Bytes>> {
         let started = Instant::now();
-        let chunk = tokio::time::timeout(self.idle.left(), self.response.chunk()).await;
+        let chunk = tokio::time::timeout(self.idle.left(), chunk(&mut self.unpacked)).await;
         let Ok(chunk) = chunk else {
             let allowed = self.idle.allowed;
             return Err(Error::new(
@@ -92,7 +98,7 @@ impl Body {
             .hint("--timeout allows more time")
             .host(&self.host));
         };
-        let chunk = chunk.map_err(|error| fault::of_body(&self.host, &error))?;
+        let chunk = chunk.map_err(|error| fault::of_body(&self.host, &*error))?;
         if let Some(chunk) = &chunk {
             let bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
             self.idle.received(started.elapsed(), bytes);
@@ -143,6 +149,18 @@ impl Body {
             state: State::Reading,
         }
     }
+}
+
+/// The next piece of data; trailers, which nobody asked for, are passed over.
+async fn chunk(
+    body: &mut DecompressionBody<Incoming>,
+) -> std::result::Result<Option<Bytes>, tower_http::BoxError> {
+    while let Some(frame) = body.frame().await {
+        if let Ok(bytes) = frame.map(Frame::into_data)? {
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(None)
 }
 
 /// A message from the feeding task. The end is said, never guessed from a closed channel: a task that died must not look like a whole body.

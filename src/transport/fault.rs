@@ -4,49 +4,20 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::time::Duration;
 
-use super::resolve::{cannot_connect, connect_timed_out};
 use super::tls::Seen;
 use super::tls_error::{self, find, rustls_error};
 use crate::error::{Error, Kind};
 
 /// No head of an answer came.
-pub(super) fn of_head(
-    host: &str,
-    error: &reqwest::Error,
-    seen: &Seen,
-    connect_timeout: Duration,
-) -> Error {
+pub(super) fn of_head(host: &str, error: &(dyn StdError + 'static), seen: &Seen) -> Error {
+    // Everything up to the connection is in our own words already.
     if let Some(ours) = find(error, &|link| link.downcast_ref::<Error>()) {
         return ours.clone();
     }
-    // Also after the handshake: TLS 1.3 refuses a client certificate only when the request is already on its way.
+    // TLS 1.3 refuses a client certificate only when the request is already on its way.
     if let Some(tls) = rustls_error(error) {
-        let explained = tls_error::explain(host, tls, seen);
-        return if error.is_connect() {
-            explained.nothing_sent()
-        } else {
-            explained
-        };
-    }
-    if error.is_connect() {
-        if error.is_timeout() {
-            return connect_timed_out(host, connect_timeout);
-        }
-        return match io_error(error) {
-            // An end of stream can only come in the handshake: connecting reads nothing.
-            Some(io) if io.kind() == io::ErrorKind::UnexpectedEof => {
-                tls_error::closed(host, seen).nothing_sent()
-            }
-            Some(io) => cannot_connect(host, io),
-            None => Error::new(
-                Kind::Connect,
-                format!("cannot connect to {host}: {}", innermost(error)),
-            )
-            .host(host)
-            .nothing_sent(),
-        };
+        return tls_error::explain(host, tls, seen);
     }
     let http = find(error, &|link| link.downcast_ref::<hyper::Error>());
     if http.is_some_and(hyper::Error::is_parse) {
@@ -56,11 +27,6 @@ pub(super) fn of_head(
         )
         .hint("is this the right port? The MnT API is on 443, pxGrid on 8910")
         .host(host);
-    }
-    if error.is_builder() {
-        return Error::usage(format!("cannot form the request to {host}: {error}"))
-            .host(host)
-            .nothing_sent();
     }
     let refused = seen.asked_for_certificate() && !seen.we_have_certificate();
     Error::new(
@@ -76,7 +42,7 @@ pub(super) fn of_head(
 }
 
 /// The head came, the body broke.
-pub(super) fn of_body(host: &str, error: &reqwest::Error) -> Error {
+pub(super) fn of_body(host: &str, error: &(dyn StdError + 'static)) -> Error {
     use io::ErrorKind as Io;
     let kind = io_error(error).map(io::Error::kind);
     let cut = |why: &str| {

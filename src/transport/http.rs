@@ -1,4 +1,4 @@
-//! The HTTP/1.1 client: one kept-alive connection an origin, no redirects, what may be repeated and what never.
+//! The HTTP/1.1 client: kept-alive connections to an origin, no redirects, what may be repeated and what never.
 //!
 //! Statuses are not judged here, redirects apart: what a 500 means depends on the API. Repeating (contract, section 7): what only reads is sent
 //! once more when the connection could not be made or broke before the answer's head; what changes something is sent at most once.
@@ -8,20 +8,30 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::Url;
-use reqwest::header;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{self, HeaderValue};
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use secrecy::ExposeSecret;
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use tower_http::decompression::Decompression;
+use tower_service::Service;
+use url::Url;
 
-use super::body::{Body, BodyReader};
+use super::body::{Answer, Body, BodyReader};
+use super::connection::Connection;
+use super::connector::Connector;
 use super::logons::{Logons, Verdict};
+use super::proxy::{Proxy, ProxyOptions};
 use super::resolve::{Dialer, Override, authority};
 use super::show::{self, CurlOptions};
 use super::stream::connect_tls;
 use super::tls::{Seen, Tls, TlsOptions};
 use super::wire::{self, AnswerLine, Watch};
-use super::{Basic, Effect, Method, Request, fault};
+use super::{Basic, Effect, Request, fault};
 use crate::error::{Error, Kind, Result};
 
 /// An idle connection older than this is not used again: ISE's own limit is longer, so it rarely closes under a request.
@@ -50,6 +60,8 @@ pub struct ClientOptions {
     pub tls: TlsOptions,
     /// Name overrides (`--resolve`).
     pub overrides: Vec<Override>,
+    /// The proxy, where there is one.
+    pub proxy: Option<ProxyOptions>,
     /// The time for name, TCP and TLS together.
     pub connect_timeout: Duration,
     /// The time for an answer's head, and for each kilobyte of its body.
@@ -70,6 +82,7 @@ impl Default for ClientOptions {
         Self {
             tls: TlsOptions::default(),
             overrides: Vec::new(),
+            proxy: None,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
             sending: Sending::Everything,
@@ -100,7 +113,7 @@ struct Inner {
 struct Origin {
     /// `host:port`, for messages.
     host: String,
-    http: reqwest::Client,
+    http: Decompression<legacy::Client<Connector, Full<Bytes>>>,
     seen: Seen,
     watch: Watch,
 }
@@ -111,7 +124,9 @@ impl Client {
     /// Errors: [`Kind::Usage`] for a CA bundle or an identity that cannot be used.
     pub fn new(options: ClientOptions) -> Result<Self> {
         let tls = Tls::new(&options.tls)?;
+        let proxy = options.proxy.clone().map(Proxy::new).transpose()?;
         let dialer = Dialer::new(options.overrides.clone(), options.connect_timeout);
+        let dialer = dialer.with_proxy(proxy);
         Ok(Self(Arc::new(Inner {
             options,
             tls,
@@ -122,7 +137,7 @@ impl Client {
     }
 
     /// A TLS connection with this client's settings, for a WebSocket. See [`connect_tls`].
-    pub async fn connect(&self, host: &str, port: u16) -> Result<(TlsStream<TcpStream>, Seen)> {
+    pub async fn connect(&self, host: &str, port: u16) -> Result<(TlsStream<Connection>, Seen)> {
         connect_tls(&self.0.tls, &self.0.dialer, host, port).await
     }
 
@@ -200,7 +215,7 @@ impl Client {
             return Ok(());
         }
         let text = if *curl {
-            show::curl(request, &self.curl_options())
+            show::curl(request, &self.curl_options(&request.url))
         } else {
             show::plain(request)
         };
@@ -208,13 +223,18 @@ impl Client {
         Err(Error::new(Kind::NotSent, "the request was shown and not sent").nothing_sent())
     }
 
-    fn curl_options(&self) -> CurlOptions {
+    fn curl_options(&self, url: &str) -> CurlOptions {
         let options = &self.0.options;
         let tls = &options.tls;
+        let url = Url::parse(url).ok();
+        let host = url.as_ref().and_then(Url::host_str);
+        let proxy = host.and_then(|host| self.0.dialer.proxy(host));
         CurlOptions {
             ca: tls.ca.clone(),
             identity_files: options.identity_files.clone(),
             overrides: options.overrides.clone(),
+            no_proxy: options.proxy.is_some() && proxy.is_none(),
+            proxy: proxy.cloned(),
             insecure: tls.insecure,
             beyond_curl: !tls.insecure && (tls.pin_sha256.is_some() || !tls.verify_hostname),
         }
@@ -231,35 +251,22 @@ impl Client {
         }
         let (config, seen) = self.0.tls.config()?;
         let watch = Watch::new();
-        let resolver = PortResolver {
+        let connector = Connector {
+            config: Arc::new(config),
+            seen: seen.clone(),
             dialer: self.0.dialer.clone(),
-            port,
+            watch: watch.clone(),
         };
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(config)
-            .https_only(true)
-            .http1_only()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .gzip(true)
-            .user_agent(concat!("netapi/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(resolver))
-            .connect_timeout(self.0.options.connect_timeout)
+        // Its repeating is for requests of which not a byte was written; ours decides on all others.
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEEP_ALIVE)
             .pool_max_idle_per_host(match effect {
                 Effect::Read => usize::MAX,
                 Effect::Change => 0,
             })
-            .connector_layer(watch.clone())
-            .build()
-            .map_err(|error| {
-                Error::new(
-                    Kind::Failed,
-                    format!("cannot set up the HTTP client: {error}"),
-                )
-            })?;
+            .build(connector);
+        let http = Decompression::new(http);
         let origin = Origin {
             host: key.0.clone(),
             http,
@@ -275,7 +282,8 @@ impl Client {
         let started = Instant::now();
         let opened = origin.watch.ever();
         if trace {
-            wire::asked(request.method.name(), &request.url);
+            let proxy = self.0.dialer.proxy(url.host_str().unwrap_or_default());
+            wire::asked(request.method.name(), &request.url, proxy);
         }
         let answer = self.head(origin, request, url).await.inspect_err(|error| {
             if trace {
@@ -316,24 +324,19 @@ impl Client {
     }
 
     /// Waits for the answer's head. The clock runs while a connection is there to wait on: making one has its own time-out.
-    async fn head(
-        &self,
-        origin: &Origin,
-        request: &Request,
-        url: &Url,
-    ) -> Result<reqwest::Response> {
+    async fn head(&self, origin: &Origin, request: &Request, url: &Url) -> Result<Answer> {
         let Inner { options, .. } = &*self.0;
         let mut opening = origin.watch.subscribe();
-        let sending = form(&origin.http, request, url)?.send();
-        tokio::pin!(sending);
+        let mut sending = Box::pin(origin.http.clone().call(form(request, url)?));
         loop {
             let connecting = opening.borrow_and_update().now > 0;
             tokio::select! {
                 biased;
                 answer = &mut sending => {
-                    return answer.map_err(|error| {
-                        fault::of_head(&origin.host, &error, &origin.seen, options.connect_timeout)
-                    });
+                    return match answer {
+                        Ok(answer) => Ok(answer.map(Box::new)),
+                        Err(error) => Err(fault::of_head(&origin.host, &error, &origin.seen)),
+                    };
                 }
                 Ok(()) = opening.changed() => {}
                 () = tokio::time::sleep(options.idle_timeout), if !connecting => {
@@ -370,32 +373,38 @@ fn https(text: &str) -> Result<Url> {
     Ok(url)
 }
 
-fn form(http: &reqwest::Client, request: &Request, url: &Url) -> Result<reqwest::RequestBuilder> {
-    let method = match request.method {
-        Method::Get => reqwest::Method::GET,
-        Method::Post => reqwest::Method::POST,
-        Method::Delete => reqwest::Method::DELETE,
-    };
-    let mut formed = http
-        .request(method, url.clone())
-        .header(header::ACCEPT, request.accept);
+fn form(request: &Request, url: &Url) -> Result<hyper::Request<Full<Bytes>>> {
+    let mut formed = hyper::Request::builder()
+        .method(request.method.name())
+        .uri(url.as_str())
+        .header(header::ACCEPT, request.accept)
+        .header(
+            header::USER_AGENT,
+            concat!("netapi/", env!("CARGO_PKG_VERSION")),
+        );
+    let wrong = |why: String| Error::usage(why).nothing_sent();
     if let Some(Basic { user, password }) = &request.basic {
         // RFC 7617: the user ends at the first colon, so it cannot have one.
         if user.contains(|c: char| c == ':' || c.is_control()) {
-            return Err(Error::usage(format!(
+            return Err(wrong(format!(
                 "the user name {user} cannot be used: it has a colon or a control character"
             ))
-            .hint("check the user setting; the password has a setting of its own")
-            .nothing_sent());
+            .hint("check the user setting; the password has a setting of its own"));
         }
-        formed = formed.basic_auth(user, Some(password.expose_secret()));
+        let pair = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
+        let mut value = HeaderValue::try_from(format!("Basic {pair}"))
+            .map_err(|_| wrong("the credentials do not fit in a header".to_owned()))?;
+        value.set_sensitive(true);
+        formed = formed.header(header::AUTHORIZATION, value);
     }
-    if let Some(json) = &request.json {
-        formed = formed
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(json.clone());
+    if request.json.is_some() {
+        formed = formed.header(header::CONTENT_TYPE, "application/json");
     }
-    Ok(formed)
+    let body = request.json.clone().unwrap_or_default();
+    formed.body(Full::new(Bytes::from(body))).map_err(|_| {
+        wrong(format!("cannot form a request from the URL {url}"))
+            .hint("a URL of ISE's APIs is https://HOST:PORT/PATH")
+    })
 }
 
 fn redirected(host: &str, status: u16, location: Option<&str>) -> Error {
@@ -448,20 +457,4 @@ fn charset(content_type: &str) -> Option<String> {
         let value = value.trim().trim_matches('"');
         (name.trim().eq_ignore_ascii_case("charset") && !value.is_empty()).then(|| value.to_owned())
     })
-}
-
-/// Resolves for one port, so that an override of another port does not apply.
-struct PortResolver {
-    dialer: Dialer,
-    port: u16,
-}
-
-impl reqwest::dns::Resolve for PortResolver {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let (dialer, port) = (self.dialer.clone(), self.port);
-        Box::pin(async move {
-            let found = dialer.addresses(name.as_str(), port).await?;
-            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
-        })
-    }
 }

@@ -1,14 +1,17 @@
-//! How bytes travel: TLS, the HTTP/1.1 client, name overrides, what may be repeated and what never, and the redacted trace.
+//! How bytes travel: TLS, the HTTP/1.1 client, name overrides, proxies, what may be repeated and what never, and the redacted trace.
 //!
 //! It knows hosts, requests and bodies, not what they mean: which document answers which path is `mnt`'s and `pxgrid`'s affair. It prints
 //! nothing; what `--dry-run` and `--curl` show goes to the function that the caller gave.
 
 mod body;
 mod breaker;
+mod connection;
+mod connector;
 mod fault;
 mod http;
 pub mod identity;
 mod logons;
+pub mod proxy;
 mod request;
 mod resolve;
 pub mod show;
@@ -24,6 +27,7 @@ mod tests;
 
 pub use body::BodyReader;
 pub use breaker::{Breaker, Outcome, Pace};
+pub use connection::Connection;
 pub use http::{Client, ClientOptions, Response, Sending};
 pub use request::{Basic, Effect, Method, Request};
 pub use resolve::{Address, Dialer, Override, connect};

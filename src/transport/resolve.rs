@@ -1,6 +1,6 @@
-//! From a host name to a TCP connection: name overrides as curl's `--resolve` has them, the resolver, the connect timeout.
+//! From a host name to a connection: name overrides as curl's `--resolve` has them, the resolver, the proxy, the connect timeout.
 //!
-//! The HTTP client resolves through [`Dialer::addresses`], the WebSocket connects through [`connect`]. An override changes the address
+//! HTTP and WebSocket connect through [`connect`]. An override changes the address
 //! only: the TLS name and the `Host` header stay what the URL says, which pxGrid needs, whose URLs name hosts that often do not resolve from
 //! a laptop (reference pxgrid-api, section 5).
 
@@ -14,6 +14,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use super::connection::Connection;
+use super::proxy::{Proxy, through};
 use crate::error::{Error, Kind, Result};
 
 /// `HOST:PORT:ADDRESS`: connections to HOST and PORT go to ADDRESS.
@@ -108,10 +110,11 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= 253 && !text.starts_with('-') && text.chars().all(plain)
 }
 
-/// How to reach hosts: overrides and the time allowed. Cheap to clone.
+/// How to reach hosts: overrides, the proxy, and the time allowed. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Dialer {
     overrides: Arc<[Override]>,
+    proxy: Option<Proxy>,
     connect_timeout: Duration,
 }
 
@@ -120,8 +123,20 @@ impl Dialer {
     pub fn new(overrides: Vec<Override>, connect_timeout: Duration) -> Self {
         Self {
             overrides: overrides.into(),
+            proxy: None,
             connect_timeout,
         }
+    }
+
+    /// The same through a proxy, for the hosts that it is for.
+    #[must_use]
+    pub fn with_proxy(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
+    }
+
+    /// The proxy that stands between us and `host`.
+    pub fn proxy(&self, host: &str) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|proxy| proxy.is_for(host))
     }
 
     /// The time that a connection may take, name resolution and TLS handshake included.
@@ -129,24 +144,30 @@ impl Dialer {
         self.connect_timeout
     }
 
+    /// Where an override leads, else the host itself; nothing is resolved. Brackets around an IPv6 address are allowed.
+    pub(super) fn overridden(&self, host: &str, port: u16) -> Address {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let mut latest = self.overrides.iter().rev();
+        let entry = latest
+            .find(|entry| entry.port == port && entry.host.eq_ignore_ascii_case(bare))
+            .map_or_else(
+                || Address::Name(bare.to_owned()),
+                |entry| entry.address.clone(),
+            );
+        match entry {
+            Address::Name(name) => name.parse().map_or(Address::Name(name), Address::Ip),
+            ip @ Address::Ip(_) => ip,
+        }
+    }
+
     /// The addresses of a host, at least one, in the resolver's order. Brackets around an IPv6 address are allowed.
     ///
     /// Errors: [`Kind::Resolve`].
     pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>> {
-        let mut name = host.trim_start_matches('[').trim_end_matches(']');
-        let chosen = self.overrides.iter().rev();
-        for entry in chosen {
-            if entry.port == port && entry.host.eq_ignore_ascii_case(name) {
-                match &entry.address {
-                    Address::Ip(ip) => return Ok(vec![SocketAddr::new(*ip, port)]),
-                    Address::Name(other) => name = other,
-                }
-                break;
-            }
-        }
-        if let Ok(ip) = name.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(ip, port)]);
-        }
+        let name = match self.overridden(host, port) {
+            Address::Ip(ip) => return Ok(vec![SocketAddr::new(ip, port)]),
+            Address::Name(name) => name,
+        };
         let fault = |why: &str| {
             Error::new(Kind::Resolve, format!("cannot resolve {name}: {why}"))
                 .hint(format!(
@@ -155,7 +176,7 @@ impl Dialer {
                 .host(format!("{host}:{port}"))
                 .nothing_sent()
         };
-        let found: Vec<SocketAddr> = tokio::net::lookup_host((name, port))
+        let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), port))
             .await
             .map_err(|error| fault(&error.to_string()))?
             .collect();
@@ -166,10 +187,25 @@ impl Dialer {
     }
 }
 
-/// Opens a TCP connection within the dialer's connect timeout; of several addresses each gets its share of the time.
+/// Opens a connection within the dialer's connect timeout, through the proxy where one is in the way.
 ///
-/// Errors: [`Kind::Resolve`], [`Kind::Connect`] (refused, reset, unreachable), [`Kind::TimedOut`]; nothing was sent in any of them.
-pub async fn connect(dialer: &Dialer, host: &str, port: u16) -> Result<TcpStream> {
+/// Errors: [`Kind::Resolve`], [`Kind::Connect`] (refused, reset, unreachable), [`Kind::TimedOut`]; with a proxy also [`Kind::Tls`] (its own certificate)
+/// and [`Kind::Refused`] (its credentials); nothing was sent in any of them.
+pub async fn connect(dialer: &Dialer, host: &str, port: u16) -> Result<Connection> {
+    match dialer.proxy(host) {
+        Some(proxy) => {
+            let end = Instant::now() + dialer.connect_timeout;
+            // In a box, so that connecting without a proxy carries none of it.
+            Box::pin(through(proxy, dialer, (host, port), end)).await
+        }
+        None => connect_directly(dialer, host, port)
+            .await
+            .map(Connection::Tcp),
+    }
+}
+
+/// Opens a TCP connection within the dialer's connect timeout; of several addresses each gets its share of the time.
+pub(super) async fn connect_directly(dialer: &Dialer, host: &str, port: u16) -> Result<TcpStream> {
     let end = Instant::now() + dialer.connect_timeout;
     let late = || connect_timed_out(&authority(host, port), dialer.connect_timeout);
     let addresses = timeout_at(end, dialer.addresses(host, port))

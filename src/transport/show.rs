@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::proxy::Proxy;
 use super::request::{Method, Request};
 use super::resolve::Override;
 
@@ -17,6 +18,10 @@ pub struct CurlOptions {
     pub identity_files: Option<(PathBuf, Option<PathBuf>)>,
     /// Name overrides.
     pub overrides: Vec<Override>,
+    /// The proxy, where one stands before the host.
+    pub proxy: Option<Proxy>,
+    /// There is a proxy, but not for this host.
+    pub no_proxy: bool,
     /// `--insecure`.
     pub insecure: bool,
     /// A certificate is pinned, or the host name not checked: curl has no option for either.
@@ -81,6 +86,17 @@ pub fn curl(request: &Request, options: &CurlOptions) -> String {
     for entry in &options.overrides {
         option("--resolve", &entry.to_string());
     }
+    if let Some(proxy) = &options.proxy {
+        option("--proxy", &proxy.address().to_string());
+        if let Some(login) = &proxy.address().login {
+            option("--proxy-user", &login.user);
+        }
+        if let Some(ca) = proxy.ca() {
+            option("--proxy-cacert", &path(ca));
+        }
+    } else if options.no_proxy {
+        option("--noproxy", "*");
+    }
     if let Some(json) = &request.json {
         option("--header", "Content-Type: application/json");
         option("--data-raw", &String::from_utf8_lossy(json));
@@ -140,6 +156,7 @@ pub fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::proxy::ProxyOptions;
     use crate::transport::{Basic, Effect};
     use proptest::prelude::*;
     use std::process::Command;
@@ -156,6 +173,16 @@ mod tests {
             json: Some(b"{\"name\":\"it's\"}".to_vec()),
             effect: Effect::Read,
         }
+    }
+
+    fn proxy(url: &str) -> Proxy {
+        Proxy::new(ProxyOptions {
+            address: url.parse().unwrap(),
+            source: "environment HTTPS_PROXY".to_owned(),
+            except: Vec::new(),
+            ca: None,
+        })
+        .unwrap()
     }
 
     #[test]
@@ -177,19 +204,29 @@ mod tests {
             ca: Some("/my ca.pem".into()),
             identity_files: Some(("/c:1.pem".into(), Some("/k.pem".into()))),
             overrides: vec!["ise.test:8910:[::1]".parse().unwrap()],
+            proxy: Some(proxy("http://kim:hunter2@p:3128")),
             insecure: true,
             beyond_curl: false,
+            ..CurlOptions::default()
         };
         let text = curl(&request(), &options);
         for part in [
             "--cacert '/my ca.pem'",
             "--cert '/c\\:1.pem' --key /k.pem",
             "--resolve 'ise.test:8910:[::1]'",
+            "--proxy http://p:3128 --proxy-user kim",
             "--insecure",
             "--data-raw '{\"name\":\"it'\\''s\"}'",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
+        assert!(!text.contains("hunter2"), "{text}");
+        let options = CurlOptions {
+            no_proxy: true,
+            ..CurlOptions::default()
+        };
+        let text = curl(&request(), &options);
+        assert!(text.contains("--noproxy '*'"), "{text}");
     }
 
     #[test]

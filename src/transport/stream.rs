@@ -1,13 +1,15 @@
-//! A TLS connection of our own, for the WebSocket: the same dialer, trust, identity and error words as HTTP.
+//! A TLS connection to a host, for HTTP and WebSocket alike: one dialer, trust, identity and error words.
 
 use std::io;
+use std::sync::Arc;
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::connection::Connection;
 use super::resolve::{Dialer, authority, cannot_connect, connect, connect_timed_out};
 use super::tls::{Seen, Tls};
 use super::tls_error::{self, rustls_error};
@@ -16,26 +18,46 @@ use crate::error::{Error, Result};
 /// Connects and shakes hands within the dialer's connect timeout. The [`Seen`] is for [`tls_error::explain_io`]: a server that speaks TLS 1.3
 /// refuses a client certificate only after this has returned.
 ///
-/// Errors: [`crate::error::Kind::Resolve`], `Connect`, `TimedOut`, `Tls`; nothing was sent in any of them.
+/// Errors: [`crate::error::Kind::Resolve`], `Connect`, `TimedOut`, `Tls`, with a proxy also `Refused`; nothing was sent in any of them.
 pub async fn connect_tls(
     tls: &Tls,
     dialer: &Dialer,
     host: &str,
     port: u16,
-) -> Result<(TlsStream<TcpStream>, Seen)> {
+) -> Result<(TlsStream<Connection>, Seen)> {
+    let (config, seen) = tls.config()?;
+    let stream = shake_hands(Arc::new(config), &seen, dialer, host, port).await?;
+    Ok((stream, seen))
+}
+
+/// The same with a configuration made before, which notes what the server shows in `seen`.
+pub(super) async fn shake_hands(
+    config: Arc<ClientConfig>,
+    seen: &Seen,
+    dialer: &Dialer,
+    host: &str,
+    port: u16,
+) -> Result<TlsStream<Connection>> {
     let end = Instant::now() + dialer.connect_timeout();
     let shown = authority(host, port);
-    let (config, seen) = tls.config()?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let name = ServerName::try_from(bare.to_owned())
         .map_err(|_| Error::usage(format!("{host} is not a host name")))?;
-    let tcp = connect(dialer, host, port).await?;
-    let handshake = TlsConnector::from(std::sync::Arc::new(config)).connect(name, tcp);
-    match timeout_at(end, handshake).await {
-        Ok(Ok(stream)) => Ok((stream, seen)),
-        Ok(Err(error)) => Err(refused(&shown, &error, &seen)),
-        Err(_) => Err(connect_timed_out(&shown, dialer.connect_timeout())),
-    }
+    let connection = connect(dialer, host, port).await?;
+    let handshake = TlsConnector::from(config).connect(name, connection);
+    let error = match timeout_at(end, handshake).await {
+        Ok(Ok(stream)) => return Ok(stream),
+        Ok(Err(error)) => refused(&shown, &error, seen),
+        Err(_) => connect_timed_out(&shown, dialer.connect_timeout()),
+    };
+    Err(match dialer.proxy(host) {
+        Some(proxy) => {
+            let hint = error.hint_text().unwrap_or_default();
+            let hint = format!("{hint}; the way leads through {proxy}, which may look into TLS");
+            error.hint(hint)
+        }
+        None => error,
+    })
 }
 
 fn refused(host: &str, error: &io::Error, seen: &Seen) -> Error {

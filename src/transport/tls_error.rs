@@ -80,6 +80,11 @@ pub fn explain(host: &str, error: &rustls::Error, seen: &Seen) -> Error {
     }
 }
 
+/// The [`Kind::Tls`] error for a handshake with a proxy itself, `host` (`host:port`).
+pub(super) fn of_proxy(host: &str, error: &rustls::Error, seen: &Seen) -> Error {
+    explain(host, error, seen).hint("give the CA that signed it: --proxy-cacert FILE")
+}
+
 /// The TLS fault behind an I/O error of an open connection, if that is what it is.
 pub fn explain_io(host: &str, error: &io::Error, seen: &Seen) -> Option<Error> {
     rustls_error(error).map(|tls| explain(host, tls, seen))

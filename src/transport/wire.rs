@@ -2,14 +2,12 @@
 //!
 //! Lines go to `tracing`, target `netapi::wire`, never with credentials, never with raw control characters. This module decides nothing.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::proxy::Proxy;
 use super::show::printable;
 
 /// How many connections to one origin are being opened, and how many were.
@@ -19,7 +17,7 @@ pub(super) struct Opening {
     pub(super) ever: u64,
 }
 
-/// A `tower` layer around the client's connector that keeps an [`Opening`].
+/// Keeps an [`Opening`]; the client's connector tells it.
 #[derive(Debug, Clone)]
 pub(super) struct Watch(Arc<watch::Sender<Opening>>);
 
@@ -35,51 +33,15 @@ impl Watch {
     pub(super) fn ever(&self) -> u64 {
         self.0.borrow().ever
     }
-}
 
-impl<S> tower_layer::Layer<S> for Watch {
-    type Service = Watched<S>;
-
-    fn layer(&self, inner: S) -> Watched<S> {
-        Watched {
-            inner,
-            watch: self.clone(),
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Watched<S> {
-    inner: S,
-    watch: Watch,
-}
-
-impl<S, R> tower_service::Service<R> for Watched<S>
-where
-    S: tower_service::Service<R>,
-    S::Future: Send + 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        let opening = self.inner.call(request);
-        let guard = Guard::new(self.watch.clone());
-        Box::pin(async move {
-            let result = opening.await;
-            guard.end(result.is_ok());
-            result
-        })
+    /// A connection is being opened, until the guard ends.
+    pub(super) fn opening(&self) -> Guard {
+        Guard::new(self.clone())
     }
 }
 
 /// Ends an opening also when its future is dropped half-way.
-struct Guard {
+pub(super) struct Guard {
     watch: Watch,
     opened: bool,
 }
@@ -93,7 +55,8 @@ impl Guard {
         }
     }
 
-    fn end(mut self, opened: bool) {
+    /// It is open, or it failed.
+    pub(super) fn end(mut self, opened: bool) {
         self.opened = opened;
     }
 }
@@ -107,9 +70,10 @@ impl Drop for Guard {
     }
 }
 
-/// Notes a request.
-pub(super) fn asked(method: &str, url: &str) {
-    tracing::info!(target: "netapi::wire", "> {method} {}", printable(url));
+/// Notes a request, and the proxy that it goes through.
+pub(super) fn asked(method: &str, url: &str, proxy: Option<&Proxy>) {
+    let way = proxy.map_or_else(String::new, |proxy| format!(" through {proxy}"));
+    tracing::info!(target: "netapi::wire", "> {method} {}{}", printable(url), printable(&way));
 }
 
 /// Notes that a request got no answer.

@@ -27,6 +27,7 @@ mod mnt_input;
 mod mnt_lists;
 mod mnt_watch;
 mod output;
+mod proxies;
 mod pxgrid_anc;
 mod pxgrid_client;
 mod pxgrid_commands;

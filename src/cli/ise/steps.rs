@@ -236,25 +236,39 @@ async fn probe_one(client: &Client, server: &Server) -> Vec<Step> {
     let dialer = client.dialer();
     let allowed = dialer.connect_timeout();
     let mut steps = Vec::new();
-    match timeout(allowed, dialer.addresses(host, port)).await {
-        Ok(Ok(found)) => {
-            let found: Vec<String> = found
-                .iter()
-                .map(|address| address.ip().to_string())
-                .collect();
-            steps.push(Step::ok("name", found.join(", ")).at(&shown));
-        }
-        Ok(Err(error)) => {
-            steps.push(Step::fail("name", error).at(&shown));
-            return steps;
-        }
-        Err(_) => {
-            steps.push(Step::fail("name", slow_resolver(&shown, allowed)).at(&shown));
-            return steps;
+    if let Some(proxy) = dialer.proxy(host) {
+        let (address, source) = (proxy.address(), proxy.source());
+        let step = Step::ok("proxy", format!("through {} ({source})", address.masked()));
+        steps.push(step.at(&shown));
+    }
+    let resolved_there = dialer
+        .proxy(host)
+        .is_some_and(|proxy| proxy.address().scheme.resolves());
+    if !resolved_there {
+        match timeout(allowed, dialer.addresses(host, port)).await {
+            Ok(Ok(found)) => {
+                let found: Vec<String> = found
+                    .iter()
+                    .map(|address| address.ip().to_string())
+                    .collect();
+                steps.push(Step::ok("name", found.join(", ")).at(&shown));
+            }
+            Ok(Err(error)) => {
+                steps.push(Step::fail("name", error).at(&shown));
+                return steps;
+            }
+            Err(_) => {
+                steps.push(Step::fail("name", slow_resolver(&shown, allowed)).at(&shown));
+                return steps;
+            }
         }
     }
+    let connected = match dialer.proxy(host) {
+        Some(_) => "connected, by the proxy",
+        None => "connected",
+    };
     match connect(dialer, host, port).await {
-        Ok(_) => steps.push(Step::ok("tcp", "connected").at(&shown)),
+        Ok(_) => steps.push(Step::ok("tcp", connected).at(&shown)),
         Err(error) => {
             steps.push(Step::fail("tcp", error).at(&shown));
             return steps;

@@ -58,6 +58,9 @@ impl Lab {
                     .mac_text()
                     .unwrap_or_default(),
             ),
+            // Its nodes are on loopback, where no proxy leads.
+            ("NO_PROXY", without_proxy()),
+            ("no_proxy", without_proxy()),
         ]
     }
 
@@ -90,6 +93,21 @@ impl Lab {
                     && !KEPT_VARIABLES.contains(&name.as_ref())
             })
             .collect()
+    }
+}
+
+/// Loopback, and what goes without a proxy already.
+fn without_proxy() -> String {
+    const LOOPBACK: &str = "localhost,127.0.0.1,::1";
+    let present = ["no_proxy", "NO_PROXY"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|list| !list.is_empty());
+    match present {
+        None => LOOPBACK.to_owned(),
+        // Inside another lab, or after one.
+        Some(list) if list.starts_with(LOOPBACK) => list,
+        Some(list) => format!("{LOOPBACK},{list}"),
     }
 }
 

@@ -142,7 +142,7 @@ impl Exchange<'_> {
 
 /// Base and operation, whether or not the base ends with a slash (section 1: both are seen). `None` unless it is HTTPS and plain.
 fn join(base: &str, operation: &str) -> Option<String> {
-    let url = reqwest::Url::parse(base).ok()?;
+    let url = url::Url::parse(base).ok()?;
     let plain = url.scheme() == "https"
         && url.has_host()
         && url.username().is_empty()

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod callback;
 pub(crate) mod lab;
 pub(crate) mod mnt;
+pub(crate) mod proxy;
 pub(crate) mod pubsub;
 pub(crate) mod running;
 pub(crate) mod sessions;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use reqwest::Url;
+use url::Url;
 
 use crate::error::Error;
 use crate::lab::population::MOST_SESSIONS;

@@ -316,7 +316,7 @@ async fn greet(socket: &mut Socket, node: &str) -> Result<String> {
 
 /// Where a provider's REST operations are.
 fn address(node: &ServiceNode) -> Option<Server> {
-    let url = reqwest::Url::parse(node.property(REST_BASE_URL)?).ok()?;
+    let url = url::Url::parse(node.property(REST_BASE_URL)?).ok()?;
     let host = url.host_str()?;
     Some(Server {
         host: host
