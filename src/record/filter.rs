@@ -1,14 +1,17 @@
 //! A `JMESPath` expression that one object satisfies or not, with ISE's additions `in_subnet` and `in_array` (reference pxgrid-api, section 3.2).
 //!
 //! The same language is evaluated by ISE (`filter`), by the lab, and by us on what arrives. Expressions are over one object, never over the list.
-//! An expression that cannot be evaluated on an object (a function of a member that is not there) does not match it.
+//! What can be known to fail on every object is refused when it is compiled. An expression that cannot be evaluated on one object (a function of
+//! a member that is not there) does not match it; [`Filter::evaluate`] says so.
+
+mod check;
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use jmespath::ast::{Ast, KeyValuePair};
 use jmespath::functions::{ArgumentType, CustomFunction, Signature};
-use jmespath::{Context, Rcvar, Runtime, Variable};
+use jmespath::{Context, ErrorReason, Rcvar, Runtime, Variable};
 use serde_json::{Number, Value};
 
 use super::read_json;
@@ -72,22 +75,54 @@ impl Filter {
             refused(why.lines().next().unwrap_or("it cannot be read"))
         })?;
         mend_numbers(&mut ast);
+        check::check(&ast).map_err(|why| refused(&why))?;
         Ok(Self {
             text: expression.to_owned(),
             ast,
         })
     }
 
-    /// Whether `object` satisfies it.
-    pub fn matches(&self, object: Value) -> bool {
+    /// Whether `object` satisfies it; an error says why that cannot be told.
+    pub fn evaluate(&self, object: Value) -> Result<bool, String> {
         let object = Rcvar::new(variable(object));
         let mut context = Context::new(&self.text, &RUNTIME);
-        jmespath::interpret(&object, &self.ast, &mut context).is_ok_and(|found| found.is_truthy())
+        match jmespath::interpret(&object, &self.ast, &mut context) {
+            Ok(found) => Ok(found.is_truthy()),
+            Err(error) => Err(match &error.reason {
+                ErrorReason::Runtime(fault) => {
+                    check::explained(self.function_at(error.offset), fault)
+                }
+                ErrorReason::Parse(why) => why.clone(),
+            }),
+        }
+    }
+
+    /// The same of the JSON object `text`; text that is no JSON does not satisfy it.
+    pub fn evaluate_text(&self, text: &str) -> Result<bool, String> {
+        read_json(text).map_or(Ok(false), |object| self.evaluate(object))
+    }
+
+    /// Whether `object` satisfies it.
+    pub fn matches(&self, object: Value) -> bool {
+        self.evaluate(object).unwrap_or(false)
     }
 
     /// Whether the JSON object `text` satisfies it; text that is no JSON does not.
     pub fn matches_text(&self, text: &str) -> bool {
-        read_json(text).is_ok_and(|object| self.matches(object))
+        self.evaluate_text(text).unwrap_or(false)
+    }
+
+    /// The name of the function whose call is at `offset` of the expression, or ends there.
+    fn function_at(&self, offset: usize) -> &str {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let before = self.text.get(..offset).unwrap_or_default();
+        let begin = before.trim_end_matches(is_name).len();
+        let rest = self.text.get(begin..).unwrap_or_default();
+        let length = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
+        match rest.get(..length) {
+            Some(name) if !name.is_empty() => name,
+            _ => "a function",
+        }
     }
 }
 
@@ -263,6 +298,16 @@ mod tests {
         ] {
             assert!(!matches(expression), "{expression}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_told_of_an_object_is_no_match_and_is_said() {
+        let filter = Filter::compile("state=='STARTED' && contains(userName,'smi')").unwrap();
+        let told = |text: &str| filter.evaluate_text(text);
+        assert_eq!(told(r#"{"state":"STARTED","userName":"jsmith"}"#), Ok(true));
+        assert_eq!(told(r#"{"state":"POSTURED"}"#), Ok(false));
+        let why = "argument 1 of contains must be string|array, and is null";
+        assert_eq!(told(r#"{"state":"STARTED"}"#), Err(why.to_owned()));
     }
 
     #[test]
