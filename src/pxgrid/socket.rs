@@ -38,6 +38,16 @@ const READ_AT_ONCE: usize = 32 * 1024;
 /// How much is handed on at once, in bytes of bodies, when more has come already.
 const BATCH: usize = 64 * 1024;
 
+/// How much may wait to be written: the largest message, and what is answered meanwhile. The library keeps no more pongs than fit.
+const MAX_UNWRITTEN: usize = 2 * MAX_MESSAGE;
+
+/// How many answers to pings may wait to be written: a server that asks and does not read is left. One that does read is asked
+/// for an answer twice a minute.
+const MAX_UNANSWERED: u32 = 1000;
+
+/// What a ping or pong that waits for its reader counts, in bytes.
+pub(super) const SIGN_OF_LIFE: usize = 32;
+
 /// How long one frame may take to be written: the server's own patience with us.
 const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -61,6 +71,8 @@ pub struct Socket {
     decoder: Decoder,
     /// The connection is over, to be said after what came before.
     over: Option<Error>,
+    /// Pings in a row whose answers could not be written at once.
+    unanswered: u32,
     date: Option<Timestamp>,
     host: String,
     seen: Seen,
@@ -79,6 +91,7 @@ impl Socket {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_AT_ONCE)
             .write_buffer_size(0)
+            .max_write_buffer_size(MAX_UNWRITTEN)
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
         let patience = client.dialer().connect_timeout();
@@ -100,6 +113,7 @@ impl Socket {
             stream,
             decoder: Decoder::new(Reading::Server),
             over: None,
+            unanswered: 0,
             host,
             seen,
         })
@@ -148,8 +162,15 @@ impl Socket {
             match message {
                 Some(Ok(Message::Binary(bytes))) => self.decoder.push(bytes),
                 Some(Ok(Message::Text(text))) => self.decoder.push(text),
-                Some(Ok(Message::Ping(_))) => batch.push(Incoming::Ping),
-                Some(Ok(Message::Pong(_))) => batch.push(Incoming::Pong),
+                Some(Ok(Message::Ping(_))) => {
+                    bytes += SIGN_OF_LIFE;
+                    batch.push(Incoming::Ping);
+                    self.answer_ping().await;
+                }
+                Some(Ok(Message::Pong(_))) => {
+                    bytes += SIGN_OF_LIFE;
+                    batch.push(Incoming::Pong);
+                }
                 Some(Ok(Message::Close(reason))) => self.over = Some(self.closed(reason.as_ref())),
                 Some(Ok(Message::Frame(_))) => {}
                 Some(Err(error)) => self.over = Some(broken(&self.host, &error, &self.seen)),
@@ -161,6 +182,30 @@ impl Socket {
             over => {
                 self.over = over;
                 Ok(batch)
+            }
+        }
+    }
+
+    /// The library has put the answer to a ping behind what waits to be written. Writes it if it can be written at once, and ends the
+    /// connection when too many could not be.
+    async fn answer_ping(&mut self) {
+        match poll_immediate(self.stream.flush()).await {
+            Some(Ok(())) => self.unanswered = 0,
+            Some(Err(error)) => self.over = Some(broken(&self.host, &error, &self.seen)),
+            None => {
+                self.unanswered += 1;
+                if self.unanswered > MAX_UNANSWERED {
+                    self.over = Some(
+                        Error::new(
+                            Kind::TimedOut,
+                            format!(
+                                "{} sends pings and does not read: {MAX_UNANSWERED} answers wait",
+                                self.host
+                            ),
+                        )
+                        .host(&self.host),
+                    );
+                }
             }
         }
     }

@@ -139,6 +139,16 @@ impl Subscriber {
         self.machine.counters()
     }
 
+    /// What would be lost for good if it ended now; see [`Subscription::unread`].
+    pub fn unread(&self, resumed: bool) -> Vec<Notice> {
+        self.machine.unread(resumed)
+    }
+
+    /// Whether a connection stood at some time.
+    pub fn was_live(&self) -> bool {
+        self.machine.was_live()
+    }
+
     /// Publishes a message; false when nothing can be sent now: no connection stands, or too much waits to be written already. Whether it
     /// arrives shows when it is left with the server's receipt.
     pub fn publish(&self, destination: &str, body: &str) -> bool {

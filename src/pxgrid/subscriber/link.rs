@@ -1,6 +1,7 @@
 //! The thread on which sockets are read, and one connection on it. What is read waits in a queue whose bytes are bounded; when the owner does not
 //! keep up, the socket is read no further (the server cuts such a client after a minute, and what was missed is fetched
-//! afterwards), while our own pings go on.
+//! afterwards), while our own pings go on. What is sent waits in a queue that only the state machine fills, a few frames a connection,
+//! and whoever publishes, after a look at [`Link::waiting`]; a frame that cannot be written for a minute ends the connection.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::cannot_start;
 use crate::error::{Error, Result};
-use crate::pxgrid::socket::{Incoming, Socket};
+use crate::pxgrid::socket::{Incoming, SIGN_OF_LIFE, Socket};
 use crate::pxgrid::stomp::Frame;
 use crate::transport::{Basic, Client};
 
@@ -248,7 +249,7 @@ fn cost(batch: &[Incoming]) -> u32 {
         .iter()
         .map(|incoming| match incoming {
             Incoming::Frame(frame) => frame.body.len() + OVERHEAD,
-            Incoming::Ping | Incoming::Pong => 0,
+            Incoming::Ping | Incoming::Pong => SIGN_OF_LIFE,
         })
         .sum();
     u32::try_from(bytes / 1024 + 1).unwrap_or(ROOM).min(ROOM)

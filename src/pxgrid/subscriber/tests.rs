@@ -248,3 +248,34 @@ async fn a_service_that_nobody_provides_ends_it_at_the_start() {
     assert_eq!(error.kind(), Kind::Connect);
     assert!(error.message().contains("com.cisco.ise.pubsub"), "{error}");
 }
+
+/// Answers to pings of a server that reads none of them do not pile up: it is left.
+#[tokio::test]
+async fn a_server_that_asks_and_never_reads_is_left() {
+    use tokio::io::AsyncWriteExt;
+    let mut node = node().await;
+    let mut subscriber = node.subscriber(hasty());
+    let mut seen = Update::default();
+    let ((), mut peer) = tokio::join!(until(&mut subscriber, &mut seen, subscribed), async {
+        let mut peer = node.peer().await;
+        peer.greet().await;
+        peer
+    });
+    let flooding = async {
+        // Pings with as much in them as a control frame may have.
+        let mut ping = vec![0x89, 125];
+        ping.resize(2 + 125, b'x');
+        let flood = ping.repeat(500);
+        while peer.stream.get_mut().write_all(&flood).await.is_ok() {}
+    };
+    let left = until(&mut subscriber, &mut seen, |seen| {
+        let why = |notice: &Notice| match notice {
+            Notice::ConnectionLost { why, .. } => why.to_string(),
+            _ => String::new(),
+        };
+        seen.notices
+            .iter()
+            .any(|notice| why(notice).contains("sends pings and does not read"))
+    });
+    tokio::join!(flooding, left);
+}

@@ -7,6 +7,9 @@
 //! forgotten and the young one grows old. At least the last `bound` different sessions are remembered, at most twice as many. A
 //! forgotten session is called created when it changes next, and a recovery can bring its last state again, marked as recovered.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use foldhash::quality::RandomState;
@@ -86,8 +89,27 @@ struct Seen {
     /// The latest first; [`NO_DIGEST`] where there are fewer.
     digests: [u64; DIGESTS],
     round: u32,
+    /// The second in which it was last seen live; 0: never.
+    heard: u32,
     ended: bool,
     recovered: bool,
+    /// A list lacked it, and that list is not believed yet.
+    doubted: bool,
+}
+
+/// What a list lacks of what is known and goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Lacking {
+    /// How many were known when the read began.
+    pub(super) known: usize,
+    /// How many of them were not sighted since.
+    pub(super) missing: usize,
+    /// How many of those were seen live after a certain second.
+    pub(super) recent: usize,
+    /// How many of those an earlier list lacked too.
+    pub(super) doubted: usize,
+    /// How many that an earlier list lacked were sighted since.
+    pub(super) returned: usize,
 }
 
 /// The memory of one topic.
@@ -102,6 +124,12 @@ pub(super) struct Cache {
     settled: u32,
     /// Something was forgotten, or not remembered in the first place.
     partial: bool,
+    /// The second that it is now.
+    now: u32,
+    /// How many went on when the read began.
+    known: usize,
+    /// How many of those that were doubted have been sighted since.
+    returned: usize,
 }
 
 impl Cache {
@@ -113,12 +141,59 @@ impl Cache {
             round: 0,
             settled: 0,
             partial: false,
+            now: 0,
+            known: 0,
+            returned: 0,
         }
+    }
+
+    /// Sets the second that it is now, counted from 1.
+    pub(super) fn set_clock(&mut self, now: u32) {
+        self.now = now;
     }
 
     /// A read begins. If it is a full one, what is not sighted from now on to its end is gone.
     pub(super) fn begin_round(&mut self) {
         self.round = self.round.saturating_add(1);
+        self.known = self.all().filter(|seen| !seen.ended).count();
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Seen> {
+        self.young.values().chain(self.old.values())
+    }
+
+    /// What the list that was just read lacks. Recent is what was seen live in the second `recent` or later.
+    pub(super) fn lacking(&self, recent: u32) -> Lacking {
+        let mut lacking = Lacking {
+            known: self.known,
+            returned: self.returned,
+            ..Lacking::default()
+        };
+        for seen in self.all().filter(|seen| seen.is_missing(self.round)) {
+            lacking.missing += 1;
+            lacking.recent += usize::from(seen.heard >= recent);
+            lacking.doubted += usize::from(seen.doubted);
+        }
+        lacking
+    }
+
+    /// How many that were seen with that time or a later one are not in the answer that was just read; of those that have ended only if they
+    /// must be there too.
+    pub(super) fn lacks_since(&self, time: Timestamp, ended: bool) -> usize {
+        let since = microseconds(Some(time));
+        let lacks = |seen: &&Seen| {
+            seen.round < self.round && seen.newest >= since && (ended || !seen.ended)
+        };
+        self.all().filter(lacks).count()
+    }
+
+    /// What the list that was just read lacks is doubted, and what was doubted before is not.
+    pub(super) fn doubt(&mut self) {
+        let round = self.round;
+        for seen in self.young.values_mut().chain(self.old.values_mut()) {
+            seen.doubted = seen.is_missing(round);
+        }
+        self.returned = 0;
     }
 
     /// The number of the read that runs or ran last.
@@ -144,7 +219,7 @@ impl Cache {
     /// A full read came to its end: the identities of sessions that were not sighted since it began. They count as ended from now on.
     pub(super) fn gone(&mut self) -> Vec<String> {
         let round = self.round;
-        self.end(|_, seen| seen.round < round)
+        self.end(|_, seen| seen.is_missing(round))
     }
 
     /// The identities of sessions that a new one of their endpoint has taken the place of; `arriving` tells of an identity whether, and when.
@@ -162,6 +237,7 @@ impl Cache {
         for (key, seen) in self.young.iter_mut().chain(self.old.iter_mut()) {
             if !seen.ended && ends(key, seen) {
                 seen.ended = true;
+                seen.doubted = false;
                 // Should it be there again after all, that is news.
                 seen.digests = UNSEEN_END;
                 gone.push(key.to_string());
@@ -174,14 +250,20 @@ impl Cache {
 
     /// Notes a sight and tells what it is.
     pub(super) fn sight(&mut self, sight: &Sight, source: Source) -> Verdict {
-        let (round, settled) = (self.round, self.settled);
-        if let Some(seen) = self.young.get_mut(sight.key.as_str()) {
+        let (round, settled, now) = (self.round, self.settled, self.now);
+        let heard = if source == Source::Live { now } else { 0 };
+        let mut meet = |seen: &mut Seen| {
             let told = std::mem::replace(&mut seen.round, round);
-            return seen.again(sight, source, told <= settled);
+            seen.heard = seen.heard.max(heard);
+            let doubted = std::mem::take(&mut seen.doubted);
+            self.returned += usize::from(doubted && !sight.ended);
+            seen.again(sight, source, told <= settled)
+        };
+        if let Some(seen) = self.young.get_mut(sight.key.as_str()) {
+            return meet(seen);
         }
         if let Some((key, mut seen)) = self.old.remove_entry(sight.key.as_str()) {
-            let told = std::mem::replace(&mut seen.round, round);
-            let verdict = seen.again(sight, source, told <= settled);
+            let verdict = meet(&mut seen);
             self.put(key, seen);
             return verdict;
         }
@@ -198,6 +280,8 @@ impl Cache {
                 digests: [NO_DIGEST; DIGESTS],
                 ended: true,
                 recovered: false,
+                doubted: false,
+                heard,
                 round,
             };
             seen.accept(sight, source);
@@ -229,6 +313,11 @@ impl Cache {
 }
 
 impl Seen {
+    /// Whether it goes on and was not sighted in this round.
+    fn is_missing(&self, round: u32) -> bool {
+        !self.ended && self.round < round
+    }
+
     /// `settled`: what REST told of it is long ago.
     fn again(&mut self, sight: &Sight, source: Source, settled: bool) -> Verdict {
         let live = source == Source::Live;
@@ -268,177 +357,5 @@ impl Seen {
         }
         self.ended = sight.ended;
         self.recovered = source != Source::Live;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sight(key: &str, second: i64, ended: bool, digest: u64) -> Sight {
-        Sight {
-            key: key.into(),
-            timestamp: Some(Timestamp::from_second(second).unwrap()),
-            ended,
-            digest,
-            whole: true,
-            once: false,
-        }
-    }
-
-    #[test]
-    fn created_updated_ended_and_created_again() {
-        let mut cache = Cache::new(9);
-        assert_eq!(
-            cache.sight(&sight("a", 1, false, 1), Source::Live),
-            Verdict::Created
-        );
-        assert_eq!(
-            cache.sight(&sight("a", 1, false, 2), Source::Live),
-            Verdict::Updated
-        );
-        assert_eq!(
-            cache.sight(&sight("a", 1, false, 1), Source::Live),
-            Verdict::Known
-        );
-        assert_eq!(
-            cache.sight(&sight("a", 2, true, 3), Source::Live),
-            Verdict::Ended
-        );
-        assert_eq!(
-            cache.sight(&sight("a", 3, false, 4), Source::Live),
-            Verdict::Created
-        );
-    }
-
-    #[test]
-    fn a_recovery_brings_only_news_and_is_not_taken_back() {
-        let mut cache = Cache::new(9);
-        let start = Timestamp::from_second(5).ok();
-        cache.sight(&sight("a", 10, false, 1), Source::Live);
-        let recovered = Source::Recovered(start);
-        cache.begin_round();
-        assert_eq!(
-            cache.sight(&sight("a", 10, false, 1), recovered),
-            Verdict::Known
-        );
-        assert_eq!(
-            cache.sight(&sight("a", 9, false, 2), recovered),
-            Verdict::Outdated
-        );
-        assert_eq!(
-            cache.sight(&sight("a", 10, false, 3), recovered),
-            Verdict::Updated
-        );
-        assert_eq!(
-            cache.sight(&sight("a", 12, true, 4), recovered),
-            Verdict::Ended
-        );
-        assert_eq!(
-            cache.sight(&sight("a", 11, false, 5), Source::Live),
-            Verdict::Outdated
-        );
-        assert_eq!(
-            cache.sight(&sight("b", 4, false, 6), recovered),
-            Verdict::Known
-        );
-        assert_eq!(
-            cache.sight(&sight("c", 6, false, 7), recovered),
-            Verdict::Created
-        );
-        assert_eq!(
-            cache.sight(&sight("d", 4, false, 8), Source::Snapshot),
-            Verdict::Created
-        );
-        assert_eq!(
-            cache.sight(&sight("e", 4, false, 9), Source::Baseline),
-            Verdict::Known
-        );
-    }
-
-    #[test]
-    fn what_a_full_read_does_not_show_is_gone_once() {
-        let mut cache = Cache::new(9);
-        for key in ["a", "b", "c"] {
-            cache.sight(&sight(key, 1, false, 1), Source::Live);
-        }
-        cache.begin_round();
-        cache.sight(&sight("a", 1, false, 1), Source::Recovered(None));
-        cache.sight(&sight("d", 2, false, 1), Source::Live);
-        assert_eq!(cache.gone(), ["b", "c"]);
-        assert_eq!(cache.gone(), [""; 0]);
-        // The server's own word comes late and is no news; that it goes on after all is.
-        let verdict = cache.sight(&sight("b", 3, true, 2), Source::Live);
-        assert_eq!(verdict, Verdict::Known);
-        let verdict = cache.sight(&sight("c", 1, false, 1), Source::Recovered(None));
-        assert_eq!(verdict, Verdict::Created);
-    }
-
-    #[test]
-    fn a_new_session_takes_the_place_of_the_older_one_of_its_endpoint() {
-        let mut cache = Cache::new(9);
-        cache.sight(&sight("m 1", 5, false, 1), Source::Live);
-        cache.sight(&sight("m 2", 9, false, 1), Source::Live);
-        cache.sight(&sight("n 1", 1, false, 1), Source::Live);
-        let arriving = |key: &str| {
-            let time = Timestamp::from_second(7).ok();
-            key.starts_with("m ").then_some(time)
-        };
-        assert_eq!(cache.replaced(arriving), ["m 1"]);
-        assert_eq!(cache.replaced(arriving), [""; 0]);
-    }
-
-    #[test]
-    fn what_rest_told_is_taken_back_when_nothing_can_be_on_its_way_any_more() {
-        let mut cache = Cache::new(9);
-        cache.begin_round();
-        cache.sight(&sight("a", 10, false, 1), Source::Snapshot);
-        let late = sight("a", 8, true, 2);
-        assert_eq!(cache.sight(&late, Source::Live), Verdict::Outdated);
-        cache.settle(cache.round());
-        assert_eq!(cache.sight(&late, Source::Live), Verdict::Ended);
-        // What ends only once has ended, whatever the clocks say.
-        cache.begin_round();
-        cache.sight(&sight("b", 10, false, 1), Source::Snapshot);
-        let late = Sight {
-            once: true,
-            ..sight("b", 8, true, 2)
-        };
-        assert_eq!(cache.sight(&late, Source::Live), Verdict::Ended);
-    }
-
-    #[test]
-    fn where_only_times_are_compared_one_time_may_have_several_changes() {
-        let mut cache = Cache::new(9);
-        let timed = |digest| Sight {
-            whole: false,
-            ..sight("a", 1, false, digest)
-        };
-        assert_eq!(cache.sight(&timed(1), Source::Live), Verdict::Created);
-        assert_eq!(cache.sight(&timed(1), Source::Live), Verdict::Updated);
-        let told = Source::Recovered(None);
-        assert_eq!(cache.sight(&timed(1), told), Verdict::Known);
-        assert_eq!(cache.sight(&timed(2), told), Verdict::Updated);
-        // This was on its way when REST told it.
-        assert_eq!(cache.sight(&timed(2), Source::Live), Verdict::Known);
-    }
-
-    #[test]
-    fn memory_is_bounded_and_keeps_the_latest() {
-        let mut cache = Cache::new(100);
-        for number in 0..1000 {
-            cache.sight(&sight(&number.to_string(), 1, false, number), Source::Live);
-            cache.sight(&sight("steady", 1, false, number + 5000), Source::Live);
-            assert!(cache.len() <= 200);
-        }
-        assert!(!cache.is_whole());
-        for number in 910..1000 {
-            let verdict = cache.sight(&sight(&number.to_string(), 1, false, number), Source::Live);
-            assert_eq!(verdict, Verdict::Known, "{number}");
-        }
-        assert_eq!(
-            cache.sight(&sight("steady", 2, false, 1), Source::Live),
-            Verdict::Updated
-        );
     }
 }

@@ -1,8 +1,9 @@
 //! The connection's side of a subscription: lookup, secret, node after node, pauses, watchdog, leaving.
 //!
 //! Pauses double from `reconnect_min` to `reconnect_max` with equal jitter (half fixed, half random) and go on to the next node; when each node of
-//! a lookup failed once, `lookup_pause` and a new lookup follow. A connection counts as success, which resets all that, once it brought a message or
-//! outlived `reconnect_max`; merely being let in does not, or a server that sends ERROR after SUBSCRIBE would be asked every second.
+//! a lookup failed once, `lookup_pause` and a new lookup follow. A connection counts as success, which resets all that, once it brought a message and
+//! outlived the pause before it, or outlived `reconnect_max`; merely being let in does not, or a server that sends ERROR after SUBSCRIBE would be
+//! asked every second, and so would one that sends a message first.
 //!
 //! A refused secret is fetched anew once; refused again, the node counts as failed. A first lookup that fails, and a refusal by every node of
 //! two lookups at the start, end the subscription with their error: waiting would not mend a wrong name or a missing permission. Afterwards
@@ -11,12 +12,14 @@
 pub(super) mod nodes;
 mod reads;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::notice::{Counters, Notice, Why};
+use super::notice::{ClockOf, Counters, LossCause, Notice, Why};
+use super::repeats::Repeats;
 use super::topic::Topic;
 use super::{Action, Input, Mark, Moment, Node, Options, Timer};
 use crate::error::{Error, Result};
@@ -24,6 +27,12 @@ use crate::pxgrid::stomp::{Command, Frame};
 
 /// The receipt asked for when leaving.
 const RECEIPT: &str = "bye";
+
+/// Clocks that differ by more are said to.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Of so many nodes it is said; a lookup may name as many as it likes.
+const MOST_CLOCKS: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -67,6 +76,8 @@ pub struct Subscription {
     failed: usize,
     /// How many tries failed in a row.
     tries: u32,
+    /// The pause before the last try.
+    last_pause: Duration,
     /// How many lookups have succeeded.
     lookups: u64,
     /// The secret was fetched anew for this node.
@@ -79,8 +90,11 @@ pub struct Subscription {
     let_in: bool,
     /// How far the server's clock is ahead of ours, if it ever told.
     ahead: Option<SignedDuration>,
+    /// Nodes of which it was said that their clock is wrong.
+    clocks: BTreeSet<Arc<str>>,
     reads: u64,
     counters: Counters,
+    repeats: Repeats,
 }
 
 impl Subscription {
@@ -99,14 +113,17 @@ impl Subscription {
             node: Arc::default(),
             failed: 0,
             tries: 0,
+            last_pause: Duration::ZERO,
             lookups: 0,
             refreshed: false,
             refused_before: false,
             refusals: 0,
             let_in: false,
             ahead: None,
+            clocks: BTreeSet::new(),
             reads: 0,
             counters: Counters::default(),
+            repeats: Repeats::default(),
         })
     }
 
@@ -118,6 +135,23 @@ impl Subscription {
     /// How far each topic was followed; none before the first connection stood.
     pub fn marks(&self) -> Vec<Mark> {
         self.topics.iter().filter_map(Topic::mark).collect()
+    }
+
+    /// What would be lost for good if it ended now: one notice a topic of which something was missed and not read yet. With `resumed`, a later run
+    /// goes on from the marks and reads what can be read.
+    pub fn unread(&self, resumed: bool) -> Vec<Notice> {
+        let unread = self.topics.iter().filter(|topic| topic.is_unread(resumed));
+        unread
+            .map(|topic| Notice::PossiblyLost {
+                topic: topic.destination.clone(),
+                why: LossCause::Ended,
+            })
+            .collect()
+    }
+
+    /// Whether a connection stood at some time.
+    pub fn was_live(&self) -> bool {
+        self.let_in
     }
 
     /// Whether a connection stands.
@@ -133,12 +167,19 @@ impl Subscription {
     /// Whether no read runs, waits or is wanted.
     #[cfg(test)]
     pub(super) fn is_at_rest(&self) -> bool {
-        self.topics.iter().all(|topic| topic.reads.is_idle())
+        let at_rest = |topic: &Topic| topic.reads.is_idle() && !topic.is_unread(false);
+        self.topics.iter().all(at_rest)
     }
 
     /// Takes what happened and appends what to do to `out`, in order. Inputs that fit no longer (a late timer, an answer to a dropped
     /// read) do nothing.
     pub fn handle(&mut self, now: Moment, input: Input, out: &mut Vec<Action>) {
+        let begin = out.len();
+        self.step(now, input, out);
+        self.repeats.sum_up(begin, out);
+    }
+
+    fn step(&mut self, now: Moment, input: Input, out: &mut Vec<Action>) {
         match (input, self.phase) {
             (_, Phase::Done) => {}
             (Input::StopRequested, _) => self.stop(out),
@@ -171,7 +212,9 @@ impl Subscription {
             (Input::Connected { date }, Phase::Connecting) => {
                 // Without it the clocks are taken to be as far apart as they were.
                 if let Some(date) = date {
-                    self.ahead = Some(date.duration_since(now.wall));
+                    let ahead = date.duration_since(now.wall);
+                    self.ahead = Some(ahead);
+                    self.compare_clocks(ahead, ClockOf::Us, out);
                 }
                 self.phase = Phase::Greeting;
                 out.push(Action::Send(Frame::connect(self.node_name())));
@@ -201,6 +244,20 @@ impl Subscription {
             (Input::ReadFailed { id, error }, _) => self.read_failed(now, id, error, out),
             _ => {}
         }
+    }
+
+    /// Says of a node, once, that its clock is far from another.
+    fn compare_clocks(&mut self, ahead: SignedDuration, of: ClockOf, out: &mut Vec<Action>) {
+        let known = self.clocks.contains(&self.node) || self.clocks.len() >= MOST_CLOCKS;
+        if ahead.abs() <= CLOCK_TOLERANCE || known {
+            return;
+        }
+        self.clocks.insert(Arc::clone(&self.node));
+        out.push(Action::Say(Notice::ClockDiffers {
+            node: self.node_name().to_owned(),
+            ahead,
+            of,
+        }));
     }
 
     fn heard(&mut self, now: Moment, life: Life) {
@@ -237,7 +294,7 @@ impl Subscription {
                 .iter()
                 .find(|mark| mark.destination == destination);
             let filtered = self.options.filter.is_some();
-            let topic = Topic::new(destination, self.options.remembered, filtered, mark);
+            let topic = Topic::new(destination, index, self.options.remembered, filtered, mark);
             match self.topics.get_mut(index) {
                 Some(slot) => *slot = topic,
                 None => self.topics.push(topic),
@@ -359,9 +416,13 @@ impl Subscription {
             }));
             return;
         };
-        self.with_topic(now, index, out, |topic, here| {
+        let ahead = self.with_topic(now, index, out, |topic, here| {
             topic.live(&frame.body, here);
+            topic.clock_ahead_of_events(here.ahead)
         });
+        if let Some(Some(ahead)) = ahead {
+            self.compare_clocks(ahead, ClockOf::Events, out);
+        }
         self.begin_read(now, index, out);
     }
 
@@ -393,6 +454,11 @@ impl Subscription {
                 self.with_topic(now, index, out, |topic, _| topic.reads.resume());
                 self.begin_read(now, index, out);
             }
+            (Timer::Confirm(index), _) => {
+                self.with_topic(now, index, out, |topic, _| topic.confirm());
+                self.begin_read(now, index, out);
+            }
+            (Timer::Repeats, _) => self.repeats.say(out),
             _ => {}
         }
     }
@@ -417,6 +483,7 @@ impl Subscription {
     }
 
     fn finish(&mut self, error: Option<Error>, out: &mut Vec<Action>) {
+        self.repeats.end(out);
         out.push(Action::Close);
         out.push(Action::Finished(error));
         self.phase = Phase::Done;

@@ -29,12 +29,14 @@
 //! | `ways` | which topics can be read over REST, and how |
 //! | `members` | looking into JSON text |
 //! | `notice` | what is said and counted |
+//! | `repeats` | notices that come as often as messages do, summed up |
 
 mod cache;
 mod catch_up;
 mod machine;
 mod members;
 mod notice;
+mod repeats;
 mod row;
 mod topic;
 mod ways;
@@ -53,7 +55,7 @@ use super::stomp::Frame;
 use crate::error::Error;
 
 pub use machine::Subscription;
-pub use notice::{Counters, LossCause, Notice, Why};
+pub use notice::{ClockOf, Counters, LossCause, Notice, Why};
 pub use ways::Read;
 
 /// What a subscription is told at its start.
@@ -206,6 +208,10 @@ pub enum Timer {
     Receipt,
     /// The pause before the next read of a topic, by its place among the destinations.
     CatchUp(usize),
+    /// When a list that is doubted is read again, by the topic's place among the destinations.
+    Confirm(usize),
+    /// When notices that are alike are summed up.
+    Repeats,
 }
 
 /// What to do.

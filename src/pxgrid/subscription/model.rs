@@ -3,6 +3,7 @@
 //! Time is virtual. After the faults all is mended, one more session changes (a loss shows only with the next message), and then nothing that REST
 //! knows may be missing, nothing may have come twice, and the machine must be at rest.
 
+mod directory;
 mod histories;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ enum Step {
     FailSecrets(u8),
     FailLookups(u8),
     FailReads(u8),
+    /// The directory has just come up: for so many milliseconds its answers are empty.
+    Empty(u32),
     /// The process dies and another goes on from its marks.
     Crash,
     Wait(u32),
@@ -69,6 +72,8 @@ struct World {
     now: u64,
     /// How far the subscriber's clock is ahead of ISE's, in milliseconds.
     clock: i64,
+    /// How far the nodes' `Date` is ahead of the times in events.
+    date_ahead: i64,
     dice: u64,
     /// What is under way to the machine; `true` when it dies with the connection.
     coming: BTreeMap<(u64, u64), (bool, Input)>,
@@ -94,6 +99,8 @@ struct World {
     fail_secrets: u8,
     fail_lookups: u8,
     fail_reads: u8,
+    /// Until when the directory is empty.
+    empty_until: u64,
     knows_recovery: bool,
     emitted: Vec<Event>,
     finished: bool,
@@ -104,7 +111,12 @@ struct World {
 const EPOCH: i64 = 1_800_000_000_000;
 
 impl World {
-    fn new(dice: u64, clock: i64, knows_recovery: bool, snapshot: bool) -> Self {
+    fn new(
+        dice: u64,
+        (clock, date_ahead): (i64, i64),
+        knows_recovery: bool,
+        snapshot: bool,
+    ) -> Self {
         let options = Options {
             snapshot,
             ..Options::default()
@@ -113,6 +125,7 @@ impl World {
             machine: Subscription::new(options, Vec::new()).unwrap(),
             now: 0,
             clock,
+            date_ahead,
             dice,
             coming: BTreeMap::new(),
             tickets: 0,
@@ -134,6 +147,7 @@ impl World {
             fail_secrets: 0,
             fail_lookups: 0,
             fail_reads: 0,
+            empty_until: 0,
             knows_recovery,
             emitted: Vec::new(),
             finished: false,
@@ -240,6 +254,14 @@ impl World {
             Step::FailSecrets(count) => self.fail_secrets = count,
             Step::FailLookups(count) => self.fail_lookups = count,
             Step::FailReads(count) => self.fail_reads = count,
+            Step::Empty(time) => {
+                // A process that has seen nothing live cannot know what an answer lacks.
+                let from = self.before.last().map_or(0, |(_, until)| *until);
+                let seen = |event: &Event| !event.recovered;
+                if self.knows_recovery && self.emitted[from..].iter().any(seen) {
+                    self.empty_until = self.now + u64::from(time);
+                }
+            }
             Step::Crash => self.crash(),
             Step::Wait(time) => self.run(u64::from(time)),
         }
@@ -249,6 +271,7 @@ impl World {
         // A lookup that fails at the start would end the new one.
         self.fail_lookups = 0;
         self.refuse = 0;
+        self.empty_until = 0;
         self.let_in = false;
         let marks = self.machine.marks();
         self.before
@@ -374,7 +397,8 @@ impl World {
                     Input::ConnectFailed { error, refused }
                 } else {
                     // HTTP dates have seconds.
-                    let date = Timestamp::from_second(self.wall() / 1000).ok();
+                    let date = (self.wall() + self.date_ahead) / 1000;
+                    let date = Timestamp::from_second(date).ok();
                     Input::Connected { date }
                 };
                 self.later(true, input);
@@ -393,13 +417,25 @@ impl World {
                 self.timers.insert(timer, self.now + after.max(1));
             }
             Action::Recover { id, read } => self.read(id, &read),
-            Action::Emit(event) => self.emitted.push(event),
+            Action::Emit(event) => {
+                self.only_what_ended_is_told_as_such(&event);
+                self.emitted.push(event);
+            }
             Action::Say(notice) => assert!(!notice.to_string().contains('\n')),
             Action::Finished(error) => {
                 assert_eq!(error, None);
                 self.finished = true;
             }
         }
+    }
+
+    fn only_what_ended_is_told_as_such(&self, event: &Event) {
+        let goes_on = |(session, row): (&usize, &Row)| {
+            let identity = format!(r#""auditSessionId":"s{session}a{}""#, row.audit);
+            !row.ended && event.message.object().contains(&identity)
+        };
+        let told = event.event == "sessionDeleted";
+        assert!(!told || !self.rows.iter().any(goes_on), "alive: {event:?}");
     }
 
     fn sent(&mut self, frame: &Frame) {
@@ -430,6 +466,7 @@ impl World {
             .rows
             .iter()
             .filter(|(_, row)| row.timestamp >= since && (recovery || !row.ended))
+            .filter(|_| self.now >= self.empty_until)
             .map(|(session, row)| row.json(*session))
             .collect();
         let (first, second) = rows.split_at(rows.len() / 2);
@@ -467,6 +504,7 @@ impl World {
         self.fail_secrets = 0;
         self.fail_lookups = 0;
         self.fail_reads = 0;
+        self.empty_until = 0;
         self.run(1_800_000);
         self.change(0, false);
         self.run(600_000);

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use crate::error::Error;
 
 /// One step of a subscription's life.
@@ -85,6 +87,24 @@ pub enum Notice {
         /// How many events came of it.
         events: u64,
     },
+    /// A list lacks what was seen live a moment ago, or too much at once: it is not believed, and read again.
+    NotWhole {
+        /// The topic's path.
+        topic: String,
+        /// How much of what is known it lacks.
+        missing: usize,
+        /// Time until it is read again.
+        pause: Duration,
+    },
+    /// A node's clock is far from another; said once of a node.
+    ClockDiffers {
+        /// The pubsub node.
+        node: String,
+        /// How far it is ahead; behind, where that is negative.
+        ahead: SignedDuration,
+        /// Of which clock.
+        of: ClockOf,
+    },
     /// A fetch failed and is tried again.
     CatchUpFailed {
         /// The topic's path.
@@ -106,6 +126,13 @@ pub enum Notice {
         /// The topic's path, or what was named as such.
         topic: String,
     },
+    /// Notices like `last` that were not said one by one.
+    Again {
+        /// The last of them.
+        last: Box<Notice>,
+        /// How many.
+        times: u64,
+    },
     /// Going.
     Stopping,
     /// The server did not confirm our leave in time.
@@ -125,6 +152,15 @@ pub enum Why {
     ErrorFrame(String),
 }
 
+/// What a node's clock is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockOf {
+    /// Ours.
+    Us,
+    /// The times in messages.
+    Events,
+}
+
 /// Why something may have been lost for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LossCause {
@@ -140,6 +176,21 @@ pub enum LossCause {
     NothingToCompare,
     /// The topic is caught up by comparing, and has more rows than are remembered.
     TooMany,
+    /// The subscription ended before what was missed was read.
+    Ended,
+}
+
+impl Notice {
+    /// Of what comes as often as messages do: a number for its kind, and the topic's path.
+    pub(super) fn per_message(&self) -> Option<(u8, &str)> {
+        match self {
+            Self::Unreadable { topic } => Some((0, topic)),
+            Self::Gap { topic, .. } => Some((1, topic)),
+            Self::PublisherRestarted { topic } => Some((2, topic)),
+            Self::PossiblyLost { topic, .. } => Some((3, topic)),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Why {
@@ -166,6 +217,7 @@ impl fmt::Display for LossCause {
                 f.write_str("its REST view has no times, so what changed meanwhile cannot be told")
             }
             Self::TooMany => f.write_str("there are more rows than can be compared"),
+            Self::Ended => f.write_str("the command ended before what was missed was fetched"),
         }
     }
 }
@@ -220,6 +272,31 @@ impl fmt::Display for Notice {
                 write!(f, "{topic}: events may have been lost: {why}")
             }
             Self::Unreadable { topic } => write!(f, "{topic}: a message could not be read"),
+            Self::NotWhole {
+                topic,
+                missing,
+                pause,
+            } => write!(
+                f,
+                "{topic}: the answer lacks {missing} of what is known, as of a node that has just started; not believed, read again in {:.0} s",
+                pause.as_secs_f64()
+            ),
+            Self::ClockDiffers { node, ahead, of } => write!(
+                f,
+                "the clock of {node} is {} s {} {}; what is missed is fetched by the times in events",
+                ahead.as_secs().unsigned_abs(),
+                if ahead.is_negative() {
+                    "behind"
+                } else {
+                    "ahead of"
+                },
+                match of {
+                    ClockOf::Us => "ours",
+                    ClockOf::Events => "the times in its events",
+                },
+            ),
+            Self::Again { last, times: 1 } => write!(f, "{last}"),
+            Self::Again { last, times } => write!(f, "{last} ({times} times in a second)"),
             Self::Stopping => f.write_str("leaving"),
             Self::NoReceipt => f.write_str("the server did not confirm that we left"),
         }

@@ -7,9 +7,11 @@
 //! Times that are asked for are the server's, never ours: our clock may be off by more than the overlap of two reads.
 
 mod recovery;
+mod wholeness;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::quality::RandomState;
@@ -23,9 +25,14 @@ use super::row::{Glance, Row, message_word, session_word};
 use super::ways::{Shape, Way};
 use super::{Action, Mark};
 use crate::pxgrid::event::{Event, Message, Text};
+#[cfg(test)]
+pub(super) use wholeness::CONFIRM;
+use wholeness::Doubt;
 
 /// How far before the newest time seen a read begins: nodes' clocks differ, and a lost message may be older than the last that came.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
+/// A message may be late: so many tell the clock of the events.
+const ENOUGH_TIMES: u32 = 3;
 /// After so long a message that was published before a read was answered has come.
 const SETTLED: SignedDuration = SignedDuration::from_secs(5);
 
@@ -34,14 +41,20 @@ pub(super) struct Here<'a> {
     pub(super) node: &'a Arc<str>,
     /// Our clock.
     pub(super) at: Timestamp,
-    /// The server's clock; ours, where it is not known.
-    pub(super) server: Timestamp,
-    pub(super) clock_known: bool,
+    /// Monotonic time since the start.
+    pub(super) elapsed: Duration,
+    /// How far the node's clock is ahead of ours, if it told.
+    pub(super) ahead: Option<SignedDuration>,
     pub(super) counters: &'a mut Counters,
     pub(super) out: &'a mut Vec<Action>,
 }
 
 impl Here<'_> {
+    /// The node's clock; ours, where it is not known.
+    fn server(&self) -> Timestamp {
+        later(self.at, self.ahead.unwrap_or_default())
+    }
+
     fn say(&mut self, notice: Notice) {
         self.out.push(Action::Say(notice));
     }
@@ -60,7 +73,9 @@ enum Order {
 #[derive(Debug)]
 pub(super) struct Topic {
     pub(super) destination: String,
-    /// The same, for its events.
+    /// Its place among the topics.
+    index: usize,
+    /// The same as the destination, for its events.
     path: Arc<str>,
     way: Option<&'static Way>,
     cache: Cache,
@@ -70,8 +85,14 @@ pub(super) struct Topic {
     last_body: Bytes,
     /// The server's newest time seen, never ahead of its clock.
     newest: Option<Timestamp>,
-    /// Changes after this are ours to tell, by the server's clock.
-    start: Option<Timestamp>,
+    /// Changes after this are ours to tell, since an earlier run told those before.
+    resumed: Option<Timestamp>,
+    /// When this run began to follow it, by our clock, and how far the node's clock was ahead of it: the least of all connections.
+    followed: Option<(Timestamp, Option<SignedDuration>)>,
+    /// How far the newest time of a message was ahead of our clock when it came: the most of all.
+    events_ahead: Option<SignedDuration>,
+    /// How many messages told their time.
+    timed: u32,
     /// From when on changes were missed while no connection stood.
     away: Option<Since>,
     /// It was subscribed in this run.
@@ -84,12 +105,17 @@ pub(super) struct Topic {
     pub(super) reads: CatchUp,
     /// Events that the running read brought so far.
     read_events: u64,
+    /// Rows that it brought so far.
+    read_rows: u64,
+    /// A list that is not believed yet.
+    doubt: Option<Doubt>,
 }
 
 impl Topic {
-    /// A topic that remembers `remembered` rows and goes on from `mark`, if there is one.
+    /// A topic that remembers `remembered` rows and goes on from `mark`, if there is one. `index`: its place among the topics.
     pub(super) fn new(
         destination: String,
+        index: usize,
         remembered: usize,
         filtered: bool,
         mark: Option<&Mark>,
@@ -102,7 +128,11 @@ impl Topic {
             last: mark.and_then(|mark| mark.sequence),
             last_body: Bytes::new(),
             newest: mark.map(|mark| mark.newest),
-            start: mark.map(|mark| earlier(mark.newest, OVERLAP)),
+            index,
+            resumed: mark.map(|mark| earlier(mark.newest, OVERLAP)),
+            followed: None,
+            events_ahead: None,
+            timed: 0,
             away: mark.map(|mark| Since::Time(earlier(mark.newest, OVERLAP))),
             begun: false,
             filtered,
@@ -110,16 +140,21 @@ impl Topic {
             settles: None,
             reads: CatchUp::default(),
             read_events: 0,
+            read_rows: 0,
+            doubt: None,
             destination,
         }
     }
 
     /// The topic is being subscribed: from now on messages may come.
     pub(super) fn subscribing(&mut self, here: &Here<'_>) {
-        let latest = earlier(here.server, OVERLAP);
-        self.start = Some(self.start.map_or(latest, |start| start.min(latest)));
+        let (at, ahead) = self.followed.unwrap_or((here.at, here.ahead));
+        let least = ahead.into_iter().chain(here.ahead).min();
+        self.followed = Some((at, least));
+        let latest = earlier(here.server(), OVERLAP);
         // A mark of a run whose clock was ahead would hide everything until then.
-        self.newest = self.newest.map(|newest| newest.min(here.server));
+        self.resumed = self.resumed.map(|resumed| resumed.min(latest));
+        self.newest = self.newest.map(|newest| newest.min(here.server()));
         self.away = self.away.map(|away| away.min(Since::Time(latest)));
     }
 
@@ -146,7 +181,7 @@ impl Topic {
 
     /// The connection is gone: what changes from now on is missed. Decided here, for what comes first on the next one is newer.
     pub(super) fn connection_lost(&mut self) {
-        if self.start.is_some() {
+        if self.start().is_some() {
             let since = self.since();
             self.away = Some(self.away.map_or(since, |away| away.min(since)));
         }
@@ -154,8 +189,9 @@ impl Topic {
 
     /// Where a later subscription has to go on; `None` before this one began.
     pub(super) fn mark(&self) -> Option<Mark> {
-        let start = self.start?;
-        let open = [self.reads.open_since(), self.away]
+        let start = self.start()?;
+        let doubted = self.doubt.and_then(|doubt| doubt.from).map(Since::Time);
+        let open = [self.reads.open_since(), self.away, doubted]
             .into_iter()
             .flatten()
             .min();
@@ -172,11 +208,37 @@ impl Topic {
         })
     }
 
+    /// Whether something was missed and is not read yet. With `resumed`, what a later run can read does not count.
+    pub(super) fn is_unread(&self, resumed: bool) -> bool {
+        let unread = self.away.is_some() || self.reads.open_since().is_some();
+        let open = unread || self.doubt.is_some();
+        open && !(resumed && self.way.is_some())
+    }
+
+    /// Changes after this are ours to tell, by the clock of the events.
+    fn start(&self) -> Option<Timestamp> {
+        let begun = self.followed.map(|(at, ahead)| {
+            let there = later(at, wholeness::lead(self.events_ahead, ahead));
+            earlier(there, OVERLAP)
+        });
+        self.resumed.into_iter().chain(begun).min()
+    }
+
+    /// From when on to read what was missed; never later than the newest time seen, whatever clocks say.
     fn since(&self) -> Since {
         let newest = self.newest.map(|newest| earlier(newest, OVERLAP));
-        newest
-            .max(self.start)
-            .map_or(Since::Everything, Since::Time)
+        let since = newest.max(self.start());
+        let latest = self.newest.or(since);
+        since.min(latest).map_or(Since::Everything, Since::Time)
+    }
+
+    /// How far the node's clock is ahead of the times in messages, once enough of them came to tell.
+    pub(super) fn clock_ahead_of_events(
+        &self,
+        ahead: Option<SignedDuration>,
+    ) -> Option<SignedDuration> {
+        let enough = self.timed >= ENOUGH_TIMES;
+        ahead?.checked_sub(self.events_ahead.filter(|_| enough)?)
     }
 
     fn want_missed(&mut self, since: Since, here: &mut Here<'_>) {
@@ -198,6 +260,7 @@ impl Topic {
     /// A message's body came.
     pub(super) fn live(&mut self, body: &Bytes, here: &mut Here<'_>) {
         here.counters.messages += 1;
+        self.cache.set_clock(wholeness::seconds(here.elapsed));
         if let Some((_, round)) = self.settles.take_if(|(when, _)| *when <= here.at) {
             self.cache.settle(round);
         }
@@ -367,12 +430,13 @@ impl Topic {
         self.emit(word, sequence, row, text, here);
     }
 
-    /// A message's time tells the server's clock where nothing else does: ours may be ahead.
+    /// A message's time tells the clock of the events: ours may be wrong, and the node's too.
     fn note_live_time(&mut self, timestamp: Option<Timestamp>, here: &Here<'_>) {
-        if let (Some(time), false) = (timestamp, here.clock_known) {
-            self.start = self.start.map(|start| start.min(earlier(time, OVERLAP)));
+        if let Some(time) = timestamp {
+            self.events_ahead = self.events_ahead.max(Some(time.duration_since(here.at)));
+            self.timed = self.timed.saturating_add(1);
         }
-        self.note_time(timestamp, here.server);
+        self.note_time(timestamp, here.server());
     }
 
     /// A time ahead of the server's clock counts as its clock's: else one wrong time would make every later read miss everything.

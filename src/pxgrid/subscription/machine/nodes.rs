@@ -67,11 +67,21 @@ impl Subscription {
             topic.connection_lost();
         }
         let lived = now.elapsed.saturating_sub(life.since);
-        if life.message || lived >= self.options.reconnect_max {
+        let served = life.message && lived >= self.last_pause;
+        if served || lived >= self.options.reconnect_max {
             // Its loss is no verdict on a node that served us: each may be tried before a new lookup, this one among them.
             self.tries = 0;
             self.failed = 0;
             self.try_next(now, out);
+        } else if life.message {
+            // It lets us in and drops us again: pauses grow, and when each node did so a lookup may know better.
+            self.failed += 1;
+            if self.failed >= self.nodes.len() {
+                let pause = self.next_pause(now);
+                self.pause(true, pause, out);
+            } else {
+                self.try_next(now, out);
+            }
         } else {
             self.next_node(now, out);
         }
@@ -96,6 +106,7 @@ impl Subscription {
 
     pub(super) fn pause(&mut self, lookup: bool, pause: Duration, out: &mut Vec<Action>) {
         self.phase = Phase::Pausing { lookup };
+        self.last_pause = pause;
         out.push(Action::Say(Notice::Pause { pause, lookup }));
         out.push(Action::SetTimer {
             timer: Timer::Pause,

@@ -19,11 +19,8 @@ impl Subscription {
         let mut here = Here {
             node: &self.node,
             at: now.wall,
-            server: self
-                .ahead
-                .and_then(|ahead| now.wall.checked_add(ahead).ok())
-                .unwrap_or(now.wall),
-            clock_known: self.ahead.is_some(),
+            elapsed: now.elapsed,
+            ahead: self.ahead,
             counters: &mut self.counters,
             out,
         };

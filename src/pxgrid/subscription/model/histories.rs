@@ -21,6 +21,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (1_u8..4).prop_map(Step::FailSecrets),
         1 => (1_u8..3).prop_map(Step::FailLookups),
         1 => (1_u8..5).prop_map(Step::FailReads),
+        1 => (1_000_u32..170_000).prop_map(Step::Empty),
         1 => Just(Step::Crash),
         8 => prop_oneof![1_u32..10, 10_u32..4000, 4000_u32..100_000].prop_map(Step::Wait),
     ];
@@ -38,10 +39,11 @@ proptest! {
         steps in steps(),
         dice in any::<u64>(),
         clock in prop_oneof![Just(0), -7_200_000_i64..7_200_000],
+        date_ahead in prop_oneof![Just(0), -120_000_i64..120_000],
         knows_recovery in any::<bool>(),
         snapshot in any::<bool>(),
     ) {
-        let mut world = World::new(dice, clock, knows_recovery, snapshot);
+        let mut world = World::new(dice, (clock, date_ahead), knows_recovery, snapshot);
         world.run(5_000);
         // The first number is the base line; a loss before it cannot be told.
         world.change(SESSIONS - 1, false);

@@ -246,3 +246,97 @@ fn changes_of_one_row_with_one_time_are_all_told() {
         assert_eq!(run.words(), [operation]);
     }
 }
+
+/// A node's `Date` may be ahead of the times in its events, which another node wrote: a read begins by those.
+#[test]
+fn a_nodes_clock_that_is_ahead_hides_nothing_of_an_outage() {
+    let ahead = Some("2026-11-22T02:01:30Z");
+    let outage = |run: &mut Run| {
+        run.give(Input::Closed(reset()));
+        run.give(Input::Fired(Timer::Pause));
+        connecting(run, ahead);
+        run.give(Input::Pong);
+        assert_eq!(since(run), "2026-11-22T01:59:30Z");
+        rows(run, &[session("M2", "B", "STARTED", "02:00:10")]);
+        assert_eq!(run.words(), ["sessionCreated"]);
+    };
+    for seen in [true, false] {
+        let mut run = Run::new(Options::default(), Vec::new());
+        run.give(Input::Started).looked_up(&[SESSION], &["a"]);
+        run.give(Input::SecretGot).give(Input::Connected {
+            date: ahead.map(|date| date.parse().unwrap()),
+        });
+        let said = "the clock of a is 90 s ahead of ours";
+        assert!(run.said()[0].starts_with(said), "{:?}", run.said());
+        run.give(Input::Frame(Frame::connected()));
+        run.give(Input::Pong);
+        if seen {
+            run.message(0, &body(1, &[session("M1", "A", "STARTED", "02:00:00")]));
+        }
+        outage(&mut run);
+    }
+}
+
+#[test]
+fn a_nodes_clock_that_differs_from_its_events_is_said_once() {
+    let mut run = Run::new(Options::default(), Vec::new());
+    run.give(Input::Started).looked_up(&[SESSION], &["a"]);
+    // Ours and the node's agree, the events' do not.
+    connecting(&mut run, Some("2026-11-22T02:00:00Z"));
+    run.give(Input::Pong);
+    let mut said = Vec::new();
+    for sequence in 1..6 {
+        let late = session("M1", "A", "STARTED", &format!("01:59:0{sequence}"));
+        run.message(0, &body(sequence, &[late]));
+        said.extend(run.said());
+    }
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("the clock of a is 57 s ahead of the times in its events"));
+}
+
+/// The directory came up with the publisher and has nobody yet: that is said, nobody is ended, and it is read again.
+#[test]
+fn an_empty_directory_ends_nobody() {
+    let mut run = Run::live(Options::default(), &[SESSION]);
+    let all: Vec<_> = (0..5)
+        .map(|number| session(&format!("M{number}"), "A", "STARTED", "01:59:50"))
+        .collect();
+    run.message(0, &body(8, &all));
+    run.message(0, &body(0, &[]));
+    for _ in 0..2 {
+        let (id, _) = run.read().unwrap();
+        run.give(Input::ReadDone { id });
+        assert_eq!(run.words(), [""; 0]);
+        let said = run.said();
+        assert!(said[0].contains("lacks 5 of what is known"), "{said:?}");
+    }
+    let pause = run.timer(Timer::Confirm(0)).unwrap();
+    assert_eq!(pause, Duration::from_mins(3));
+    assert_eq!(run.machine.unread(false).len(), 1);
+    run.give(Input::Fired(Timer::CatchUp(0)));
+    run.now += pause;
+    run.give(Input::Fired(Timer::Confirm(0)));
+    // By then it has them again, but for one that did end.
+    let (id, _) = run.read().unwrap();
+    rows(&mut run, &all[1..]);
+    run.give(Input::ReadDone { id });
+    let (id, read) = run.read().unwrap();
+    assert_eq!(read.operation, "getSessions");
+    rows(&mut run, &all[1..]);
+    run.give(Input::ReadDone { id });
+    assert_eq!(run.words(), [""; 0]);
+    run.give(Input::Fired(Timer::CatchUp(0)));
+    // It grew, so a third one is waited for.
+    run.now += run
+        .timer(Timer::Confirm(0))
+        .unwrap_or(Duration::from_mins(6));
+    run.give(Input::Fired(Timer::Confirm(0)));
+    let mut told = Vec::new();
+    while let Some((id, _)) = run.read() {
+        rows(&mut run, &all[1..]);
+        run.give(Input::ReadDone { id });
+        told.extend(run.words().iter().map(ToString::to_string));
+    }
+    assert_eq!(told, ["sessionDeleted"]);
+    assert!(run.machine.unread(false).is_empty());
+}

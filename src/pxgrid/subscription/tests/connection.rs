@@ -136,8 +136,9 @@ fn a_node_that_refuses_us_is_left_for_the_next() {
     run.give(Input::Fired(Timer::Pause));
     assert_eq!(next(&run), "b");
     run.connect();
-    // It serves us, so that its loss begins anew.
+    // It serves us for longer than the pause before it, so that its loss begins anew.
     run.message(0, "{}");
+    run.now += Duration::from_secs(2);
     run.give(Input::Closed(reset()))
         .give(Input::Fired(Timer::Pause));
     assert_eq!(next(&run), "a");
@@ -180,6 +181,77 @@ fn nodes_in_turn_with_growing_pauses_then_a_pause_and_a_new_lookup() {
     assert_eq!(run.give(Input::Fired(Timer::Pause)).out, [Action::LookUp]);
     run.give(Input::LookupFailed(reset()));
     assert_eq!(run.timer(Timer::Pause), Some(Duration::from_mins(1)));
+}
+
+/// A node that lets us in, says something and drops us again is no success however often it does so.
+#[test]
+fn pauses_grow_with_a_node_that_flaps() {
+    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut pauses = Vec::new();
+    for sequence in 0..8 {
+        run.message(0, &format!(r#"{{"sequence":{sequence},"sessions":[]}}"#));
+        run.now += Duration::from_millis(200);
+        run.give(Input::Closed(reset()));
+        let pause = run.timer(Timer::Pause).unwrap();
+        pauses.push(pause.as_secs());
+        run.now += pause;
+        run.give(Input::Fired(Timer::Pause));
+        if run.out == [Action::LookUp] {
+            run.looked_up(&[SESSION], &["a", "b"]);
+        }
+        run.connect();
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+    // One that lasts longer than the pause before it is a success.
+    run.message(0, r#"{"sequence":8,"sessions":[]}"#);
+    run.now += Duration::from_secs(61);
+    run.give(Input::Closed(reset()));
+    assert_eq!(run.timer(Timer::Pause), Some(Duration::from_secs(1)));
+}
+
+#[test]
+fn a_flood_of_faulty_messages_is_said_once_a_second() {
+    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut said = Vec::new();
+    for number in 0..20_000 {
+        if number % 10_000 == 9999 {
+            run.now += Duration::from_secs(1);
+            run.give(Input::Fired(Timer::Repeats));
+            said.extend(run.said());
+        }
+        run.message(0, "nonsense");
+        said.extend(run.said());
+        // Nor does a server get a line for each topic that it makes up.
+        let frame = Frame::message("x", &format!("/topic/{number}"), 1, None, "{}".to_owned());
+        run.give(Input::Frame(frame));
+        said.extend(run.said());
+    }
+    assert!(said.len() < 300, "{} lines", said.len());
+    let first = format!("{SESSION}: a message could not be read");
+    assert_eq!(said[0], first);
+    assert!(said.contains(&format!("{first} (9998 times in a second)")));
+    assert_eq!(run.machine.counters().unreadable, 40_000);
+    run.give(Input::StopRequested)
+        .give(Input::Fired(Timer::Receipt));
+    assert!(run.said().iter().any(|line| line.starts_with(&first)));
+    assert!(run.machine.is_finished());
+}
+
+/// What is missed while no connection stands may be lost with the end.
+#[test]
+fn an_end_in_an_outage_leaves_something_unread() {
+    let mut run = Run::live(Options::default(), &[SESSION, ANC]);
+    assert!(run.machine.unread(false).is_empty());
+    run.give(Input::Closed(reset()));
+    assert_eq!(run.machine.unread(false).len(), 2);
+    // A later run reads the sessions from the mark; nobody can read ANC's.
+    let left = run.machine.unread(true);
+    assert!(matches!(&left[..], [Notice::PossiblyLost { topic, .. }] if topic == ANC));
+    run.give(Input::Fired(Timer::Pause)).connect();
+    let (id, _) = run.read().unwrap();
+    assert_eq!(run.machine.unread(false).len(), 1);
+    run.give(Input::ReadDone { id });
+    assert!(run.machine.unread(false).is_empty());
 }
 
 #[test]

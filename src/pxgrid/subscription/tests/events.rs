@@ -170,10 +170,17 @@ fn a_restarted_publisher_means_a_full_read_too_that_tells_what_is_gone() {
         session("M2", "STARTED", "02:10:00"),
     );
     run.message(0, &format!(r#"{{"sequence":8,"sessions":[{one},{two}]}}"#));
+    // What was seen live a moment ago must be in the list.
+    run.now += Duration::from_mins(3);
     run.message(0, r#"{"sequence":0,"sessions":[]}"#);
     // First what changed, with the ends among it.
     let (id, read) = run.read().unwrap();
     assert_eq!(read.operation, "getSessionsForRecovery");
+    run.give(Input::Rows {
+        id,
+        rows: vec![one.clone(), two],
+        deleted: false,
+    });
     run.give(Input::ReadDone { id });
     let (id, read) = run.read().unwrap();
     assert_eq!(
@@ -313,6 +320,8 @@ fn what_cannot_be_read_is_said_and_counted() {
     for body in ["", "[]", "{\"sequence\":", "<html>"] {
         run.message(0, body);
         assert_eq!(run.said().len(), 1, "{body}");
+        // Within a second they would be summed up.
+        run.give(Input::Fired(Timer::Repeats));
     }
     run.message(0, r#"{"sessions":[7]}"#);
     run.message(99, "{}");

@@ -35,6 +35,7 @@ impl Topic {
         };
         self.cache.begin_round();
         self.read_events = 0;
+        self.read_rows = 0;
         read.filter = filter.map(str::to_owned);
         here.say(Notice::CatchingUp {
             topic: self.destination.clone(),
@@ -55,8 +56,9 @@ impl Topic {
         let source = match purpose {
             Purpose::Baseline => Source::Baseline,
             Purpose::Snapshot => Source::Snapshot,
-            Purpose::Missed(_) => Source::Recovered(self.start),
+            Purpose::Missed(_) => Source::Recovered(self.start()),
         };
+        self.read_rows += rows.len() as u64;
         let mut read = Vec::with_capacity(rows.len());
         for text in rows {
             match Members::parse(text) {
@@ -68,7 +70,7 @@ impl Topic {
             self.end_replaced(way, &read, since == Since::Everything, here);
         }
         for (text, row) in read {
-            self.note_time(row.sight.timestamp, here.server);
+            self.note_time(row.sight.timestamp, here.server());
             let verdict = self.cache.sight(&row.sight, source);
             if verdict == Verdict::Created && way.compares() && !self.cache.is_whole() {
                 // It may have been there before; that not all could be compared is said at the end.
@@ -89,10 +91,11 @@ impl Topic {
         whole: bool,
         here: &mut Here<'_>,
     ) {
+        let start = self.start();
         let mut arriving = HashMap::new();
         for (_, row) in rows {
             let sight = &row.sight;
-            let news = || sight.timestamp >= self.start && !self.cache.knows(&sight.key);
+            let news = || sight.timestamp >= start && !self.cache.knows(&sight.key);
             // An end that comes late is no sign of a newer session, unless it is one that we never saw.
             let newest = if whole || sight.ended { news() } else { true };
             if let (true, Some(mac)) = (newest, mac_of(&sight.key)) {
@@ -136,10 +139,13 @@ impl Topic {
             return self.lost(LossCause::TooMany, here);
         }
         // A filter hides what goes on but fits no longer: that is no end.
-        if whole && !self.filtered {
+        if whole && !self.filtered && self.believes_list(here) {
             for key in self.cache.gone() {
                 self.gone(way, &key, here);
             }
+        }
+        if !whole && !self.filtered {
+            self.doubt_changes(way, since, here);
         }
         // What names ended sessions, or is told by everything that follows.
         let told = self.reads.fallback == 0 || self.reads.whole_follows();
@@ -187,6 +193,7 @@ impl Topic {
         here: &mut Here<'_>,
     ) {
         self.reads.give_up();
+        self.doubt = None;
         self.lost(LossCause::Refused(error), here);
     }
 

@@ -1,0 +1,209 @@
+//! Whether a list over REST can be believed when it lacks what we know. A directory that has just come up answers with an empty or half
+//! a list, properly ended; taken at its word it would end everybody.
+//!
+//! A list is doubted when it
+//!
+//! - is empty, or
+//! - lacks a session that was seen live a moment ago ([`MOMENT`]), or
+//! - lacks more than a fifth of those that were known, and more than one: of a handful of sessions a single one is always more than a fifth, and
+//!   single ends are the usual case.
+//!
+//! Nothing is told then. What it lacks is remembered, and the list is read again some minutes later ([`CONFIRM`]). The second list is believed if
+//! it lacks the same, and nothing of it was seen anywhere meanwhile; if not, it is doubted in turn, with longer pauses, a few times
+//! ([`MOST_READINGS`]), for a list that never settles must not hide ends for ever.
+//!
+//! The answer of changes since a time is doubted too when it lacks what was seen after that time: then both are read again.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Here, OVERLAP, Topic, later};
+use crate::pxgrid::subscription::cache::Lacking;
+use crate::pxgrid::subscription::catch_up::{Purpose, Since};
+use crate::pxgrid::subscription::notice::Notice;
+use crate::pxgrid::subscription::ways::{Shape, Way};
+use crate::pxgrid::subscription::{Action, Timer};
+
+/// What was seen live within this time must be in a list.
+const MOMENT: Duration = Duration::from_mins(2);
+/// How long after a list that is doubted the next one is read; doubled with each further one.
+pub(in crate::pxgrid::subscription) const CONFIRM: Duration = Duration::from_mins(3);
+/// The longest such pause.
+const LONGEST: Duration = Duration::from_mins(30);
+/// After so many lists that do not agree the last one is believed.
+const MOST_READINGS: u32 = 6;
+/// Reads that follow each other within this time are one reading.
+const TOGETHER: Duration = Duration::from_secs(30);
+
+/// A list that is not believed yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doubt {
+    /// When it was read.
+    at: Duration,
+    /// How many lists of everything were doubted in a row.
+    readings: u32,
+    /// From when on changes are to be read again.
+    pub(super) from: Option<Timestamp>,
+}
+
+impl Doubt {
+    /// How long after it the next list is read.
+    fn pause(self) -> Duration {
+        let factor = 1_u32.checked_shl(self.readings.saturating_sub(1));
+        CONFIRM
+            .saturating_mul(factor.unwrap_or(u32::MAX))
+            .min(LONGEST)
+    }
+}
+
+/// Whether a list of `rows` rows that lacks this much can be whole.
+fn is_plausible(lacking: &Lacking, rows: u64) -> bool {
+    let mass = lacking.missing > 1 && lacking.missing.saturating_mul(5) > lacking.known;
+    lacking.missing == 0 || (rows > 0 && lacking.recent == 0 && !mass)
+}
+
+impl Topic {
+    /// A list of everything came to its end: whether what it lacks has ended.
+    pub(super) fn believes_list(&mut self, here: &mut Here<'_>) -> bool {
+        let lacking = self
+            .cache
+            .lacking(seconds(here.elapsed.saturating_sub(MOMENT)));
+        if lacking.missing == 0 {
+            self.doubt = None;
+            return false;
+        }
+        let Some(doubt) = self.doubt else {
+            if is_plausible(&lacking, self.read_rows) {
+                return true;
+            }
+            self.cache.doubt();
+            self.begin_doubt(1, None, lacking.missing, here);
+            return false;
+        };
+        let age = here.elapsed.saturating_sub(doubt.at);
+        if age < TOGETHER {
+            self.cache.doubt();
+            self.begin_doubt(doubt.readings.max(1), doubt.from, lacking.missing, here);
+            return false;
+        }
+        if age < doubt.pause() {
+            // Read for another reason; who is in it is no longer doubted.
+            return false;
+        }
+        let more = Lacking {
+            missing: lacking.missing.saturating_sub(lacking.doubted),
+            ..lacking
+        };
+        let agrees =
+            lacking.returned == 0 && lacking.recent == 0 && is_plausible(&more, self.read_rows);
+        if agrees || doubt.readings >= MOST_READINGS {
+            self.doubt = None;
+            return true;
+        }
+        self.cache.doubt();
+        self.begin_doubt(doubt.readings + 1, doubt.from, lacking.missing, here);
+        false
+    }
+
+    /// The answer of what changed since a time came to its end.
+    pub(super) fn doubt_changes(&mut self, way: &Way, since: Since, here: &mut Here<'_>) {
+        let (Since::Time(from), Shape::Sessions, None) = (since, way.shape, self.doubt) else {
+            return;
+        };
+        // Of those near its beginning the server may have an older time than the newest that we saw.
+        let surely = later(from, OVERLAP / 2);
+        // What has ended is named too, unless another session of its endpoint has taken its place.
+        let ended = self.reads.fallback == 0 && self.read_rows == 0;
+        let missing = self.cache.lacks_since(surely, ended);
+        if missing > 0 {
+            self.begin_doubt(0, Some(from), missing, here);
+        }
+    }
+
+    fn begin_doubt(
+        &mut self,
+        readings: u32,
+        from: Option<Timestamp>,
+        missing: usize,
+        here: &mut Here<'_>,
+    ) {
+        let doubt = Doubt {
+            at: here.elapsed,
+            readings,
+            from,
+        };
+        self.doubt = Some(doubt);
+        here.say(Notice::NotWhole {
+            topic: self.destination.clone(),
+            missing,
+            pause: doubt.pause(),
+        });
+        here.out.push(Action::SetTimer {
+            timer: Timer::Confirm(self.index),
+            after: doubt.pause(),
+        });
+    }
+
+    /// The time has come to read again what was doubted.
+    pub(in crate::pxgrid::subscription) fn confirm(&mut self) {
+        let Some(doubt) = self.doubt else { return };
+        if let Some(from) = doubt.from {
+            self.reads.want(Purpose::Missed(Since::Time(from)));
+        }
+        if self.way.is_some_and(|way| way.full.is_some()) {
+            self.reads.want(Purpose::Missed(Since::Everything));
+        }
+    }
+}
+
+/// Whole seconds since the start, as the cache keeps them; never 0, which is never.
+pub(super) fn seconds(elapsed: Duration) -> u32 {
+    u32::try_from(elapsed.as_secs().saturating_add(1)).unwrap_or(u32::MAX)
+}
+
+/// The events' clock against ours, as far as it is known: `events`, how far the newest event was ahead of our clock when it came; `date`, how far the
+/// node's clock is. What is ahead of both is not believed: to read too early costs a few rows, to read too late costs events.
+pub(super) fn lead(events: Option<SignedDuration>, date: Option<SignedDuration>) -> SignedDuration {
+    match (events, date) {
+        (Some(events), Some(date)) => events.min(date),
+        (Some(one), None) | (None, Some(one)) => one.min(SignedDuration::ZERO),
+        (None, None) => SignedDuration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifth_is_of_more_than_one_and_an_empty_list_is_never_believed_at_once() {
+        let lacking = |known, missing| Lacking {
+            known,
+            missing,
+            ..Lacking::default()
+        };
+        for (known, missing, rows, plausible) in [
+            (3, 0, 0, true),
+            (1, 1, 0, false),
+            (3, 1, 2, true),
+            (3, 2, 1, false),
+            (10, 2, 8, true),
+            (10, 3, 7, false),
+            (1000, 200, 800, true),
+            (1000, 201, 799, false),
+        ] {
+            let case = (known, missing, rows);
+            assert_eq!(
+                is_plausible(&lacking(known, missing), rows),
+                plausible,
+                "{case:?}"
+            );
+        }
+        let recent = Lacking {
+            recent: 1,
+            ..lacking(1000, 1)
+        };
+        assert!(!is_plausible(&recent, 999));
+    }
+}
