@@ -88,6 +88,18 @@ pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     crate::settings::duration::parse(text).map_err(with_hint)
 }
 
+/// The shortest pause between two requests of the same kind that a user may ask for: less would hammer a server that is in trouble already.
+const SHORTEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// For clap: a pause or an interval, which is a duration of at least a second.
+pub(crate) fn pause(text: &str) -> Result<std::time::Duration, String> {
+    let duration = duration(text)?;
+    if duration < SHORTEST_PAUSE {
+        return Err(format!("'{text}' is too short: at least 1s"));
+    }
+    Ok(duration)
+}
+
 #[allow(
     clippy::needless_pass_by_value,
     reason = "handed to map_err, which gives the error away"

@@ -97,6 +97,7 @@ impl Counters {
             repeated: 0,
             unreadable: 0,
             possibly_lost: 0,
+            condition_failed: 0,
             lag: now,
             max_lag: now.max(Duration::from_millis(self.max_lag.load(Relaxed))),
         }
@@ -128,7 +129,7 @@ pub struct Snapshot {
     pub duplicates: u64,
     /// Gaps in a sequence.
     pub gaps: u64,
-    /// Numbers missing in those gaps. This and the next three are the subscription's own figures; here they are 0.
+    /// Numbers missing in those gaps. This and the next four are the subscription's own figures; here they are 0.
     pub missed: u64,
     /// Sessions or messages that had come before, or something newer, and were left out.
     pub repeated: u64,
@@ -136,6 +137,8 @@ pub struct Snapshot {
     pub unreadable: u64,
     /// Times that something may have been lost for good.
     pub possibly_lost: u64,
+    /// Events on which the user's condition failed; they were left out.
+    pub condition_failed: u64,
     /// How long the oldest undelivered event has been waiting.
     pub lag: Duration,
     /// The longest that any event waited.
@@ -156,6 +159,7 @@ impl Snapshot {
             "repeated": self.repeated,
             "unreadable": self.unreadable,
             "possiblyLost": self.possibly_lost,
+            "conditionFailed": self.condition_failed,
             "lagSeconds": self.lag.as_secs_f64(),
             "maxLagSeconds": self.max_lag.as_secs_f64(),
         })
@@ -174,6 +178,7 @@ impl fmt::Display for Snapshot {
             ("repeated", self.repeated),
             ("unreadable", self.unreadable),
             ("possibly lost", self.possibly_lost),
+            ("condition failed", self.condition_failed),
         ] {
             if figure > 0 {
                 write!(f, ", {name} {figure}")?;

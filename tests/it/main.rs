@@ -26,6 +26,7 @@ mod mnt_faults;
 mod mnt_input;
 mod mnt_lists;
 mod mnt_watch;
+mod network_trouble;
 mod output;
 mod proxies;
 mod pxgrid_anc;

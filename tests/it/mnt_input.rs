@@ -108,7 +108,7 @@ const BAD_INPUT: &[(&[&str], &str)] = &[
     ),
     (
         &["watch", "--interval", "10ms"],
-        "each poll is the whole list; at least 1s",
+        "'10ms' is too short: at least 1s",
     ),
     (
         &["count", "--timeout", "soon"],

@@ -74,7 +74,18 @@ impl TestLab {
         Running::start(command)
     }
 
-    /// The same, by a shell that does `first` and then becomes the program.
+    /// Any command, running beside the test in an environment that points at this lab.
+    pub(crate) fn start_command(&self, mut command: std::process::Command) -> Running {
+        let ours = super::process();
+        let ours = ours.get_envs();
+        command
+            .env_clear()
+            .envs(ours.filter_map(|(name, value)| Some((name, value?))))
+            .envs(self.lab.environment());
+        Running::start(command)
+    }
+
+    /// `netapi ise pxgrid …`, by a shell that does `first` and then becomes the program.
     pub(crate) fn start_after(&self, first: &str, arguments: &[&str]) -> Running {
         let program = super::process();
         let mut command = std::process::Command::new("/bin/sh");
@@ -82,15 +93,8 @@ impl TestLab {
             .args(["-c", &format!("{first}; exec \"$0\" ise pxgrid \"$@\"")])
             .arg(program.get_program())
             .args(arguments)
-            .env_clear()
-            .envs(
-                program
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            )
-            .envs(self.lab.environment())
             .stdin(std::process::Stdio::null());
-        Running::start(command)
+        self.start_command(command)
     }
 
     /// An order to the running lab, as `lab up` takes them.

@@ -7,17 +7,17 @@ use super::lab::TestLab;
 /// The topic of sessions.
 pub(crate) const SESSIONS: &str = "/topic/com.cisco.ise.session";
 
-/// Reconnects soon, so that an outage is short.
+/// Reconnects as soon as a user may ask for, so that an outage is short.
 pub(crate) const HASTY: [&str; 9] = [
     "subscribe",
     "--topic",
     "session",
     "--reconnect-min",
-    "20ms",
+    "1s",
     "--reconnect-max",
-    "200ms",
+    "1s",
     "--lookup-pause",
-    "100ms",
+    "1s",
 ];
 
 /// A session as the topic tells of it.

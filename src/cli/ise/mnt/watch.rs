@@ -1,9 +1,11 @@
 //! `netapi ise mnt watch`: polls the active list and prints the sessions that came, changed and went.
 //!
 //! It keeps the last list, one short JSON text a session; that is its memory. A poll that fails is said and the next one follows after
-//! a longer pause; only a refusal ends it.
+//! a longer pause, also the first one where the node is overloaded or cannot be reached. A refusal ends it at once, and so do, at the first
+//! poll, answers that waiting does not mend.
 
 use std::collections::HashMap;
+use std::io::Stdout;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use super::filter::{Filter, Filtered};
 use crate::cli::Context;
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
+use crate::cli::report::Reporter;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
 use crate::record::{JsonText, Record, RecordSink};
@@ -26,9 +29,6 @@ const COLUMNS: &[Column] = &[
     column("NAS", "session.nas_ip_address"),
     column("SERVER", "session.server"),
 ];
-
-/// The shortest interval: each poll is the whole list.
-const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The longest pause after failed polls.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -45,20 +45,10 @@ interval, or use pxGrid. With --json one object a line:
 {\"change\":\"came\",\"session\":{…}}")]
 pub(crate) struct Watch {
     /// Pause between polls, at least 1s
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = interval)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = input::pause)]
     interval: Duration,
     #[command(flatten)]
     filter: Filter,
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
-    let duration = input::duration(text)?;
-    if duration < SHORTEST {
-        return Err(format!(
-            "'{text}' is too short: each poll is the whole list; at least 1s"
-        ));
-    }
-    Ok(duration)
 }
 
 impl Watch {
@@ -75,56 +65,91 @@ impl Watch {
             .live()
             .settled(&["change", "session"])?;
         let client = context.mnt()?;
-        let mut known = poll(&client, &self.filter).await?;
-        context.reporter.note(&format!(
-            "watching {} sessions, every {:?}",
-            known.len(),
-            self.interval
-        ));
-        if let Some(word) = quiet_lab::word(context, "mnt-host") {
-            context.reporter.note(word);
-        }
+        let mut known: Option<Snapshot> = None;
         let mut pause = self.interval;
         let mut failed = 0;
         loop {
-            tokio::time::sleep(pause).await;
             match poll(&client, &self.filter).await {
                 Ok(now) => {
                     pause = self.interval;
-                    for change in changes(&known, &now) {
-                        let ended = match output.record(&change) {
-                            Ok(flow) => flow.is_break(),
-                            // `--jq` may do for the next change.
-                            Err(error) if error.kind() == Kind::Expression => {
-                                context.reporter.error(&error);
-                                failed += 1;
-                                false
-                            }
-                            Err(error) => return Err(error),
-                        };
-                        if ended {
+                    if let Some(before) = &known {
+                        let changes = changes(before, &now);
+                        if print(&changes, &mut output, context.reporter, &mut failed)?.is_break() {
                             output.finish()?;
                             return all_printed(failed);
                         }
+                    } else {
+                        context.reporter.note(&format!(
+                            "watching {} sessions, every {:?}",
+                            now.len(),
+                            self.interval
+                        ));
+                        if let Some(word) = quiet_lab::word(context, "mnt-host") {
+                            context.reporter.note(word);
+                        }
                     }
-                    known = now;
+                    known = Some(now);
                 }
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        Kind::Refused | Kind::Usage | Kind::WrongNode | Kind::NotSent
-                    ) =>
-                {
+                Err(error) if ends(&error) || known.is_none() && !passes(&error) => {
                     return Err(error);
                 }
                 Err(error) => {
                     pause = (pause * 2).min(LONGEST_PAUSE).max(self.interval);
                     context.reporter.error(&error);
-                    context.reporter.note(&format!("next poll in {pause:?}"));
+                    context.reporter.step(&format!("next poll in {pause:?}"));
                 }
             }
+            tokio::time::sleep(pause).await;
         }
     }
+}
+
+/// Prints changes. `--jq` may fail on one and do for the next: the first failure is said, the others of this poll are counted.
+fn print(
+    changes: &[Record],
+    output: &mut Renderer<Stdout>,
+    reporter: Reporter,
+    failed: &mut u64,
+) -> Result<ControlFlow<()>> {
+    let before = *failed;
+    let mut flow = ControlFlow::Continue(());
+    for change in changes {
+        flow = match output.record(change) {
+            Ok(flow) => flow,
+            Err(error) if error.kind() == Kind::Expression => {
+                if *failed == before {
+                    reporter.error(&error);
+                }
+                *failed += 1;
+                ControlFlow::Continue(())
+            }
+            Err(error) => return Err(error),
+        };
+        if flow.is_break() {
+            break;
+        }
+    }
+    let more = failed.saturating_sub(before + 1);
+    if more > 0 {
+        reporter.step(&format!("--jq failed on {more} more changes of this poll"));
+    }
+    Ok(flow)
+}
+
+/// Whether polling on would do harm or be of no use.
+fn ends(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        Kind::Refused | Kind::Usage | Kind::WrongNode | Kind::NotSent
+    )
+}
+
+/// Whether it is of the kind that passes: the node is overloaded, restarting or away.
+fn passes(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        Kind::Overloaded | Kind::TimedOut | Kind::Connect | Kind::Truncated
+    ) || error.http_status().is_some_and(|status| status >= 500)
 }
 
 fn all_printed(failed: u64) -> Result<()> {
@@ -215,6 +240,20 @@ mod tests {
         rows.iter()
             .map(|(key, text)| ((*key).into(), (*text).into()))
             .collect()
+    }
+
+    #[test]
+    fn trouble_passes_and_a_wrong_address_does_not() {
+        for kind in [Kind::Overloaded, Kind::TimedOut, Kind::Connect] {
+            let error = Error::new(kind, "");
+            assert!(passes(&error) && !ends(&error), "{kind:?}");
+        }
+        assert!(passes(&Error::new(Kind::Server, "").status(500)));
+        for kind in [Kind::Resolve, Kind::Tls, Kind::Malformed, Kind::Refused] {
+            assert!(!passes(&Error::new(kind, "")), "{kind:?}");
+        }
+        assert!(!passes(&Error::new(Kind::Server, "").status(404)));
+        assert!(ends(&Error::new(Kind::Refused, "").status(401)));
     }
 
     #[test]

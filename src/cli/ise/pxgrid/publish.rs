@@ -1,6 +1,6 @@
 //! `netapi ise pxgrid publish`: registers a service of ours, publishes messages on its topic, and takes the registration back at the end.
 //!
-//! A message is sent once. Whether it arrived shows when the server confirms our leave, which comes after everything sent before it; what was
+//! A finite input that no node takes is given up after a while; one that may go on is not. A message is sent once. Whether it arrived shows when the server confirms our leave, which comes after everything sent before it; what was
 //! sent on a connection that broke may be lost, and is said to be.
 //!
 //! | part | holds |
@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::signals::{Asked, Signals};
@@ -28,10 +27,14 @@ use crate::cli::report::Reporter;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::subscriber::{Subscriber, Update};
 use crate::pxgrid::subscription::{Notice, Options};
+use messages::Messages;
 use registration::{Provided, Registration};
 
 /// When nothing can be sent at the moment, it is tried again after this.
 const BUSY: Duration = Duration::from_millis(20);
+
+/// How long counting what was not sent may take.
+const COUNTING: Duration = Duration::from_secs(5);
 
 /// How long taking the registration back may take after a signal.
 const TAKING_BACK: Duration = Duration::from_secs(3);
@@ -66,7 +69,10 @@ pub(crate) struct Publish {
     /// Messages a second; ISE takes at most 100 assets a second
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
-    /// Stay registered after the end of the input, until stopped
+    /// How long no node may take messages of a file, or of an input that has ended
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::duration)]
+    wait: Duration,
+    /// Stay registered after the end of the input, until stopped; then --wait does not end it
     #[arg(long)]
     stay: bool,
 }
@@ -163,13 +169,17 @@ impl Publish {
             path: self.topic.path,
             pace: Duration::from_secs(1) / self.rate,
             next_at: Instant::now() + settle,
+            wait: (!self.stay).then_some(self.wait),
+            stuck: None,
+            trouble: None,
             sent: 0,
+            unsent: 0,
+            uncounted: false,
             on_this_connection: 0,
             doubtful: 0,
         };
-        let outcome = course
-            .follow(source.read(wrap), self.stay, &mut signals)
-            .await;
+        let mut messages = source.read(wrap);
+        let outcome = course.follow(&mut messages, self.stay, &mut signals).await;
         course.end(outcome, &mut signals).await
     }
 }
@@ -183,7 +193,17 @@ struct Course {
     path: String,
     pace: Duration,
     next_at: Instant,
+    /// How long nobody may take a message of an input that ends; `None`: for ever.
+    wait: Option<Duration>,
+    /// Since when nobody takes the message that waits.
+    stuck: Option<Instant>,
+    /// What stood in the way last.
+    trouble: Option<String>,
     sent: u64,
+    /// Given up.
+    unsent: u64,
+    /// There are more of them, which took too long to count.
+    uncounted: bool,
     on_this_connection: u64,
     /// Sent on connections that broke.
     doubtful: u64,
@@ -201,7 +221,7 @@ struct Outcome {
 impl Course {
     async fn follow(
         &mut self,
-        mut messages: mpsc::Receiver<Result<String>>,
+        messages: &mut Messages,
         stay: bool,
         signals: &mut Signals,
     ) -> Outcome {
@@ -213,10 +233,14 @@ impl Course {
                 update = self.subscriber.next() => {
                     if let Some(end) = self.heard(update) {
                         ended = true;
-                        outcome.failure = outcome.failure.or(end.err());
+                        let failure = end.err();
+                        if failure.is_some() && messages.is_finite() {
+                            self.count_unsent(message.take(), messages).await;
+                        }
+                        outcome.failure = outcome.failure.or(failure);
                     }
                 }
-                next = messages.recv(), if open && message.is_none() => match next {
+                next = messages.next(), if open && message.is_none() => match next {
                     Some(Ok(text)) => message = Some(text),
                     Some(Err(error)) => {
                         open = false;
@@ -230,7 +254,15 @@ impl Course {
                         }
                     }
                 },
-                () = sleep_until(self.next_at), if message.is_some() => self.send(&mut message),
+                () = sleep_until(self.next_at), if message.is_some() => {
+                    self.send(&mut message);
+                    if self.is_stuck() && messages.is_finite() {
+                        open = false;
+                        self.count_unsent(message.take(), messages).await;
+                        outcome.failure = Some(self.given_up());
+                        self.subscriber.stop();
+                    }
+                }
                 kept = self.registration.keep() => if let Some(word) = kept {
                     self.reporter.step(&word);
                 },
@@ -264,19 +296,60 @@ impl Course {
         let published = message
             .as_ref()
             .is_some_and(|text| self.subscriber.publish(&self.path, text));
+        let now = Instant::now();
         if published {
             *message = None;
+            self.stuck = None;
             self.sent += 1;
             self.on_this_connection += 1;
-            self.next_at = (self.next_at + self.pace).max(Instant::now());
+            self.next_at = (self.next_at + self.pace).max(now);
         } else {
-            self.next_at = Instant::now() + BUSY;
+            self.stuck.get_or_insert(now);
+            self.next_at = now + BUSY;
         }
+    }
+
+    /// Whether nobody took the message that waits for as long as may be.
+    fn is_stuck(&self) -> bool {
+        let waited = self.stuck.map(|since| since.elapsed());
+        self.wait.is_some_and(|wait| waited >= Some(wait))
+    }
+
+    /// The message that waits, and all that follow it.
+    async fn count_unsent(&mut self, message: Option<String>, messages: &mut Messages) {
+        self.unsent = u64::from(message.is_some());
+        let unsent = &mut self.unsent;
+        let counting = async {
+            while let Some(Ok(_)) = messages.next().await {
+                *unsent += 1;
+            }
+        };
+        self.uncounted = timeout(COUNTING, counting).await.is_err();
+    }
+
+    fn given_up(&self) -> Error {
+        let trouble = self.trouble.as_deref().unwrap_or("no connection stands");
+        let more = if self.uncounted { "at least " } else { "" };
+        Error::new(
+            Kind::Connect,
+            format!(
+                "{more}{} of {} messages were not sent: for {:?} no node took any ({trouble})",
+                self.unsent,
+                self.unsent + self.sent,
+                self.wait.unwrap_or_default(),
+            ),
+        )
+        .hint("`netapi ise pxgrid test` walks the way to the node step by step; --wait gives it more time")
     }
 
     fn heard(&mut self, update: Update) -> Option<Result<()>> {
         for notice in &update.notices {
             self.reporter.step(&notice.to_string());
+            if let Notice::NodeFailed { why, .. } | Notice::ConnectionLost { why, .. } = notice {
+                self.trouble = Some(why.to_string());
+            } else if let Notice::LookupFailed(error) = notice {
+                self.trouble = Some(error.to_string());
+            }
             if matches!(notice, Notice::ConnectionLost { .. } | Notice::NoReceipt) {
                 self.doubtful += std::mem::take(&mut self.on_this_connection);
             }
@@ -285,8 +358,13 @@ impl Course {
     }
 
     fn say_figures(&self) {
-        let text = format!("published {}, unconfirmed {}", self.sent, self.doubtful);
-        let figures = serde_json::json!({ "published": self.sent, "unconfirmed": self.doubtful });
+        let mut text = format!("published {}, unconfirmed {}", self.sent, self.doubtful);
+        if self.unsent > 0 {
+            text = format!("{text}, not sent {}", self.unsent);
+        }
+        let figures = serde_json::json!({
+            "published": self.sent, "unconfirmed": self.doubtful, "notSent": self.unsent
+        });
         self.reporter.figures("summary", &text, &figures);
     }
 

@@ -32,15 +32,11 @@ use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
 use crate::pxgrid::subscriber::Subscriber;
 use crate::pxgrid::subscription::Options;
-use crate::record::filter::Filter;
 use course::Course;
 use printer::Paper;
 use selection::Selection;
 use sink::Sink;
 pub(super) use sink::StderrListener;
-
-/// Less than this is not silence.
-const SHORTEST_SILENCE: Duration = Duration::from_millis(100);
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -74,7 +70,7 @@ pub(crate) struct Subscribe {
     /// End after N events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// End after this time
+    /// End after this time; exit status 6 or 7 if no connection stood in it
     #[arg(long = "for", value_name = "DURATION", value_parser = input::duration)]
     time: Option<Duration>,
     /// The current sessions first, marked "recovered"
@@ -124,17 +120,17 @@ struct DeliveryArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Reconnecting")]
 struct Reconnecting {
-    /// The first pause before the next try; each further one is twice as long
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = input::duration)]
+    /// The first pause before the next try, at least 1s; each further one is twice as long
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = input::pause)]
     reconnect_min: Duration,
     /// The longest pause
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::pause)]
     reconnect_max: Duration,
     /// The pause before a new lookup when every node failed
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::pause)]
     lookup_pause: Duration,
     /// A connection without data or ping for this time counts as dead; we ping three times within it
-    #[arg(long, value_name = "DURATION", default_value = "75s", value_parser = input::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "75s", value_parser = input::pause)]
     silence: Duration,
 }
 
@@ -153,10 +149,7 @@ impl Subscribe {
     /// Subscribes until it is stopped, or enough has come.
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
         let options = self.options()?;
-        let selection = Selection {
-            condition: self.condition.as_deref().map(Filter::compile).transpose()?,
-            state: self.state,
-        };
+        let selection = Selection::new(self.condition.as_deref(), self.state)?;
         self.state_has_sessions()?;
         let paper = if self.delivery.callback.is_some() {
             printer::refuse_formats(context)?;
@@ -191,7 +184,11 @@ impl Subscribe {
             subscriber,
             selection,
             left: limit,
-            deadline: self.time.map(|time| tokio::time::Instant::now() + time),
+            time: self
+                .time
+                .map(|time| (time, tokio::time::Instant::now() + time)),
+            trouble: None,
+            unread: 0,
         }
         .run(sink, signals)
         .await
@@ -216,11 +213,6 @@ impl Subscribe {
             lookup_pause,
             silence,
         } = self.reconnecting;
-        if silence < SHORTEST_SILENCE {
-            return Err(Error::usage(
-                "--silence is shorter than 100ms: every connection would count as dead",
-            ));
-        }
         if reconnect_min > reconnect_max {
             return Err(Error::usage(
                 "--reconnect-min is longer than --reconnect-max",

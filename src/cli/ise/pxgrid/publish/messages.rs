@@ -4,9 +4,12 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use rustix::fs::FileType;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::error::{Error, Kind, Result};
 use crate::record::read_bounded_json;
@@ -15,22 +18,51 @@ use crate::record::scan::TOO_DEEP;
 /// The largest message; the server's own limit (reference pxgrid-api, section 4).
 const LARGEST: usize = 300 * 1000;
 
-/// How many messages are read ahead.
-const AHEAD: usize = 16;
+/// How many kilobytes of messages are read ahead; each counts at least one.
+const ROOM: u32 = 4 * 1024;
 
 /// Where messages come from.
 pub(super) struct Source {
     name: String,
     reader: Box<dyn BufRead + Send>,
+    finite: bool,
+}
+
+/// Messages as they are read. Those that wait to be sent are bounded in bytes, not in number: the end of an input is seen when all of it fits.
+pub(super) struct Messages {
+    read: mpsc::UnboundedReceiver<Ahead>,
+    ended: Arc<AtomicBool>,
+    finite: bool,
+}
+
+/// A message, and the room it takes until it is taken.
+struct Ahead {
+    message: Result<String>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Messages {
+    /// The next one; an error is the last.
+    pub(super) async fn next(&mut self) -> Option<Result<String>> {
+        self.read.recv().await.map(|ahead| ahead.message)
+    }
+
+    /// Whether the input is known to end: it is a file, or was read to its end.
+    pub(super) fn is_finite(&self) -> bool {
+        self.finite || self.ended.load(Relaxed)
+    }
 }
 
 impl Source {
     /// Opens a file, or standard input for `-`.
     pub(super) fn open(path: &Path) -> Result<Self> {
+        let is_file = |stat: rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode).is_file();
         if path == "-" {
+            let stdin = std::io::stdin();
             return Ok(Self {
                 name: "standard input".to_owned(),
-                reader: Box::new(BufReader::new(std::io::stdin())),
+                finite: rustix::fs::fstat(&stdin).is_ok_and(is_file),
+                reader: Box::new(BufReader::new(stdin)),
             });
         }
         let name = path.display().to_string();
@@ -39,39 +71,65 @@ impl Source {
         })?;
         Ok(Self {
             name,
+            finite: rustix::fs::fstat(&file).is_ok_and(is_file),
             reader: Box::new(BufReader::new(file)),
         })
     }
 
-    /// Reads on a thread of its own; an error is the last. `wrap`: what is done with an asset that comes alone.
-    pub(super) fn read(self, wrap: Option<&'static str>) -> mpsc::Receiver<Result<String>> {
-        let (give, messages) = mpsc::channel(AHEAD);
-        let Self { name, mut reader } = self;
+    /// Reads on a thread of its own; an error is the last. `wrap`: what is done with an asset that comes alone. Must be called inside a runtime.
+    pub(super) fn read(self, wrap: Option<&'static str>) -> Messages {
+        let (give, read) = mpsc::unbounded_channel();
+        let Self {
+            name,
+            mut reader,
+            finite,
+        } = self;
+        let ended = Arc::new(AtomicBool::new(false));
+        let runtime = tokio::runtime::Handle::current();
+        let room = Arc::new(Semaphore::new(ROOM as usize));
         // Not a task of the runtime: a read from a terminal cannot be interrupted, and must not keep the program.
         let started = std::thread::Builder::new()
             .name("messages".to_owned())
             .spawn({
-                let give = give.clone();
+                let (give, ended) = (give.clone(), Arc::clone(&ended));
                 move || {
                     let outcome = objects(&mut reader, &mut |object| {
                         let message = message(object, wrap)?;
-                        Ok(give.blocking_send(Ok(message)).is_ok())
+                        let cost = u32::try_from(message.len() / 1024 + 1).unwrap_or(ROOM);
+                        let taken = Arc::clone(&room).acquire_many_owned(cost.min(ROOM));
+                        let ahead = Ahead {
+                            message: Ok(message),
+                            // The semaphore is never closed.
+                            _room: runtime.block_on(taken).ok(),
+                        };
+                        Ok(give.send(ahead).is_ok())
                     });
+                    ended.store(true, Relaxed);
                     if let Err(error) = outcome {
                         let said = Error::new(error.kind(), format!("{name}: {}", error.message()));
                         let said = match error.hint_text() {
                             Some(hint) => said.hint(hint),
                             None => said,
                         };
-                        let _gone = give.blocking_send(Err(said));
+                        let _gone = give.send(Ahead {
+                            message: Err(said),
+                            _room: None,
+                        });
                     }
                 }
             });
         if let Err(error) = started {
             let error = Error::new(Kind::Failed, format!("cannot start reading: {error}"));
-            let _full = give.try_send(Err(error));
+            let _gone = give.send(Ahead {
+                message: Err(error),
+                _room: None,
+            });
         }
-        messages
+        Messages {
+            read,
+            ended,
+            finite,
+        }
     }
 }
 

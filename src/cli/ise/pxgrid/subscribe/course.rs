@@ -15,7 +15,7 @@ use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::event::Event;
 use crate::pxgrid::subscriber::{Subscriber, Update};
-use crate::pxgrid::subscription::Mark;
+use crate::pxgrid::subscription::{Mark, Notice, Why};
 
 /// How long killed callbacks may take to be gone.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -27,7 +27,12 @@ pub(super) struct Course {
     pub(super) selection: Selection,
     /// How many more events are wanted; `None`: any number.
     pub(super) left: Option<u64>,
-    pub(super) deadline: Option<Instant>,
+    /// `--for`: how long, and when that is over.
+    pub(super) time: Option<(Duration, Instant)>,
+    /// The last trouble before a connection stood.
+    pub(super) trouble: Option<Why>,
+    /// How many topics were left with something that was missed and not fetched.
+    pub(super) unread: u64,
 }
 
 /// Events on their way into the sink.
@@ -166,10 +171,11 @@ impl Course {
                     sink_over = true;
                     self.subscriber.stop();
                 }
-                () = at(self.deadline) => {
-                    self.deadline = None;
+                () = at(self.time) => {
                     self.left = Some(0);
-                    self.subscriber.stop();
+                    outcome.failure = self.never_connected();
+                    self.time = None;
+                    self.leave(sink);
                 }
                 asked = signals.next() => match (asked, outcome.signalled) {
                     (Asked::Tell, _) => self.say_figures(sink),
@@ -177,7 +183,7 @@ impl Course {
                         outcome.signalled = Some(code);
                         stderr.hurry();
                         sink.hold();
-                        self.subscriber.stop();
+                        self.leave(sink);
                     }
                     (Asked::Stop(_), Some(_)) => {
                         outcome.at_once = true;
@@ -187,6 +193,32 @@ impl Course {
             }
         }
         outcome
+    }
+
+    /// Leaves before enough has come: what was missed and is not fetched yet may be lost, and that is said.
+    fn leave(&mut self, sink: &Sink) {
+        let unread = self.subscriber.unread(sink.is_durable());
+        for notice in &unread {
+            self.reporter.step(&notice.to_string());
+        }
+        self.unread = unread.len() as u64;
+        self.subscriber.stop();
+    }
+
+    /// The error of a run in whose whole time no connection stood.
+    fn never_connected(&self) -> Option<Error> {
+        let (time, _) = self.time.filter(|_| !self.subscriber.was_live())?;
+        let (kind, why) = match &self.trouble {
+            None | Some(Why::TimedOut(_)) => (Kind::TimedOut, None),
+            Some(Why::Error(error)) if error.kind() == Kind::TimedOut => (Kind::TimedOut, None),
+            Some(why) => (Kind::Connect, Some(why)),
+        };
+        let why = why.or(self.trouble.as_ref());
+        let why = why.map_or_else(|| "nobody answered".to_owned(), ToString::to_string);
+        Some(
+            Error::new(kind, format!("no connection stood in {time:?}: {why}"))
+                .hint("`netapi ise pxgrid test` walks the way to the events step by step"),
+        )
     }
 
     /// Until the sink has ended.
@@ -219,6 +251,11 @@ impl Course {
     /// Says what there is to say, and gives the events that are wanted with the marks that hold then.
     fn wanted(&mut self, update: Update, outcome: &mut Outcome) -> (Vec<Event>, Vec<Mark>) {
         for notice in &update.notices {
+            match notice {
+                Notice::NodeFailed { why, .. } => self.trouble = Some(why.clone()),
+                Notice::LookupFailed(error) => self.trouble = Some(Why::Error(error.clone())),
+                _ => {}
+            }
             self.reporter.step(&notice.to_string());
         }
         let Update {
@@ -227,6 +264,9 @@ impl Course {
             ..
         } = update;
         events.retain(|event| self.selection.wants(event));
+        if let Some(warning) = self.selection.warning() {
+            self.reporter.warn(&warning);
+        }
         if let Some(left) = &mut self.left {
             let most = usize::try_from(*left).unwrap_or(usize::MAX);
             if events.len() > most {
@@ -253,7 +293,8 @@ impl Course {
         figures.missed = counters.missed;
         figures.repeated = counters.repeated;
         figures.unreadable = counters.unreadable;
-        figures.possibly_lost = counters.possibly_lost;
+        figures.possibly_lost = counters.possibly_lost + self.unread;
+        figures.condition_failed = self.selection.failed();
         self.reporter
             .figures("summary", &figures.to_string(), &figures.to_json());
     }
@@ -266,9 +307,9 @@ async fn taken(taking: &mut Option<Taking<'_>>) -> Result<()> {
     }
 }
 
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
+async fn at(time: Option<(Duration, Instant)>) {
+    match time {
+        Some((_, end)) => sleep_until(end).await,
         None => std::future::pending().await,
     }
 }

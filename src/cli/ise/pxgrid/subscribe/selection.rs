@@ -1,24 +1,65 @@
 //! Which of the events that came are wanted: `--where` and `--state`.
 
 use crate::cli::ise::pxgrid::sessions::State;
+use crate::error::Result;
 use crate::pxgrid::event::Event;
 use crate::record::filter::Filter;
 
 /// What an event must be.
 pub(super) struct Selection {
-    pub(super) condition: Option<Filter>,
-    pub(super) state: Option<State>,
+    condition: Option<Filter>,
+    state: Option<State>,
+    /// On how many events the condition failed; they count as not wanted.
+    failed: u64,
+    /// Why it failed on the first of them, until that was said.
+    unsaid: Option<String>,
 }
 
 impl Selection {
+    /// From the options.
+    ///
+    /// Errors: [`crate::error::Kind::Usage`] for a condition that is none, or that no event can satisfy.
+    pub(super) fn new(condition: Option<&str>, state: Option<State>) -> Result<Self> {
+        Ok(Self {
+            condition: condition.map(Filter::compile).transpose()?,
+            state,
+            failed: 0,
+            unsaid: None,
+        })
+    }
+
     /// Whether it is.
-    pub(super) fn wants(&self, event: &Event) -> bool {
-        self.state
-            .is_none_or(|state| event.state.as_deref().is_some_and(|text| state.is(text)))
-            && self
-                .condition
-                .as_ref()
-                .is_none_or(|condition| condition.matches_text(event.message.object()))
+    pub(super) fn wants(&mut self, event: &Event) -> bool {
+        let state = self
+            .state
+            .is_none_or(|state| event.state.as_deref().is_some_and(|text| state.is(text)));
+        let (true, Some(condition)) = (state, &self.condition) else {
+            return state;
+        };
+        match condition.evaluate_text(event.message.object()) {
+            Ok(wanted) => wanted,
+            Err(why) => {
+                if self.failed == 0 {
+                    self.unsaid = Some(why);
+                }
+                self.failed += 1;
+                false
+            }
+        }
+    }
+
+    /// On how many events the condition failed.
+    pub(super) fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    /// What there is to say of the condition, once.
+    pub(super) fn warning(&mut self) -> Option<String> {
+        let why = self.unsaid.take()?;
+        Some(format!(
+            "--where failed on an event: {why}; such events are left out and counted \
+             (where a member may be missing, write \"MEMBER && …\")"
+        ))
     }
 }
 
@@ -48,15 +89,26 @@ mod tests {
         let other = event(Message::whole(
             r#"{"operation":"CREATE","binding":{"tag":5}}"#,
         ));
-        let selection = |text: &str, state| Selection {
-            condition: Some(Filter::compile(text).unwrap()),
-            state,
-        };
+        let selection = |text: &str, state| Selection::new(Some(text), state).unwrap();
         assert!(selection("userName=='pat'", None).wants(&session));
         assert!(selection("userName=='pat'", Some(State::Started)).wants(&session));
         assert!(!selection("userName=='pat'", Some(State::Postured)).wants(&session));
         assert!(!selection("userName=='kim'", None).wants(&session));
         assert!(selection("binding.tag==`5`", None).wants(&other));
         assert!(!selection("sessions", None).wants(&session));
+    }
+
+    #[test]
+    fn a_condition_that_fails_is_counted_and_said_once() {
+        let mut selection = Selection::new(Some("contains(userName,'p')"), None).unwrap();
+        let with = event(Message::session(r#"{"userName":"pat"}"#));
+        let without = event(Message::session(r#"{"state":"STARTED"}"#));
+        assert!(selection.wants(&with));
+        assert_eq!((selection.failed(), selection.warning()), (0, None));
+        assert!(!selection.wants(&without) && !selection.wants(&without));
+        let warning = selection.warning().unwrap();
+        assert!(warning.contains("argument 1 of contains"), "{warning}");
+        assert!(!selection.wants(&without));
+        assert_eq!((selection.failed(), selection.warning()), (3, None));
     }
 }
