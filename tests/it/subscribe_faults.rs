@@ -17,7 +17,9 @@ type Last = BTreeMap<String, Timestamp>;
 fn note(last: &mut Last, message: &Value) {
     for session in message["sessions"].as_array().unwrap() {
         let key = format!("{} {}", session["macAddress"], session["auditSessionId"]);
-        let time = session["timestamp"].as_str().unwrap().parse().unwrap();
+        // Of a session that ended unseen only its identity is told; nothing follows.
+        let time = session["timestamp"].as_str();
+        let time = time.map_or(Timestamp::MAX, |time| time.parse().unwrap());
         let newest = last.entry(key).or_insert(time);
         *newest = time.max(*newest);
     }

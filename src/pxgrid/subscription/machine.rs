@@ -483,7 +483,7 @@ impl Subscription {
     }
 
     fn finish(&mut self, error: Option<Error>, out: &mut Vec<Action>) {
-        self.repeats.end(out);
+        self.repeats.say(out);
         out.push(Action::Close);
         out.push(Action::Finished(error));
         self.phase = Phase::Done;

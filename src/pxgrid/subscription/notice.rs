@@ -296,7 +296,7 @@ impl fmt::Display for Notice {
                 },
             ),
             Self::Again { last, times: 1 } => write!(f, "{last}"),
-            Self::Again { last, times } => write!(f, "{last} ({times} times in a second)"),
+            Self::Again { last, times } => write!(f, "{last} ({times} times more in a second)"),
             Self::Stopping => f.write_str("leaving"),
             Self::NoReceipt => f.write_str("the server did not confirm that we left"),
         }

@@ -1,5 +1,5 @@
-//! Notices of which a faulty or hostile server can bring about as many as it sends messages: the first of a kind and topic is said at once, those
-//! that follow within a second are counted, and the number is said.
+//! Notices of which a faulty or hostile server can bring about as many as it sends messages: the first few of a kind and topic are said at once,
+//! those that follow within a second are counted, and the number is said.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,8 +10,11 @@ use super::{Action, Timer};
 /// How long notices alike are counted before the number is said.
 pub(super) const WINDOW: Duration = Duration::from_secs(1);
 
+/// So many alike are said one by one.
+const FEW: u64 = 5;
+
 /// Kinds and topics that are told apart; what a server makes up beyond that is counted together.
-const MOST_APART: usize = 64;
+const MOST_APART: usize = 16;
 
 /// What notices have in common: their kind, and their topic unless there are too many.
 type Alike = (u8, String);
@@ -19,8 +22,25 @@ type Alike = (u8, String);
 /// The notices of the last moments.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
-    /// The last one, and how many were not said.
-    seen: BTreeMap<Alike, (Notice, u64)>,
+    seen: BTreeMap<Alike, Seen>,
+}
+
+/// Notices that are alike.
+#[derive(Debug)]
+struct Seen {
+    /// The last one.
+    last: Notice,
+    /// How many came within this second.
+    times: u64,
+}
+
+impl Seen {
+    /// The number of those that were not said, if there are any.
+    fn summed_up(self) -> Option<Action> {
+        let times = self.times.checked_sub(FEW).filter(|times| *times > 0)?;
+        let last = Box::new(self.last);
+        Some(Action::Say(Notice::Again { last, times }))
+    }
 }
 
 impl Repeats {
@@ -51,44 +71,18 @@ impl Repeats {
         if self.seen.len() >= MOST_APART && !self.seen.contains_key(&alike) {
             alike.1.clear();
         }
-        let mut news = false;
-        let (last, unsaid) = self.seen.entry(alike).or_insert_with(|| {
-            news = true;
-            (notice.clone(), 0)
+        let seen = self.seen.entry(alike).or_insert_with(|| Seen {
+            last: notice.clone(),
+            times: 0,
         });
-        if !news {
-            last.clone_from(notice);
-            *unsaid += 1;
-        }
-        news
+        seen.last.clone_from(notice);
+        seen.times += 1;
+        seen.times <= FEW
     }
 
-    /// The second is over: says the numbers, and counts on where there were any.
+    /// The second, or the whole, is over: says the numbers.
     pub(super) fn say(&mut self, out: &mut Vec<Action>) {
-        self.seen.retain(|_, (last, unsaid)| {
-            let times = std::mem::take(unsaid);
-            if times == 0 {
-                return false;
-            }
-            let last = Box::new(last.clone());
-            out.push(Action::Say(Notice::Again { last, times }));
-            true
-        });
-        if !self.seen.is_empty() {
-            out.push(Action::SetTimer {
-                timer: Timer::Repeats,
-                after: WINDOW,
-            });
-        }
-    }
-
-    /// It is over: says what was not said.
-    pub(super) fn end(&mut self, out: &mut Vec<Action>) {
-        for (_, (last, times)) in std::mem::take(&mut self.seen) {
-            if times > 0 {
-                let last = Box::new(last);
-                out.push(Action::Say(Notice::Again { last, times }));
-            }
-        }
+        let seen = std::mem::take(&mut self.seen).into_values();
+        out.extend(seen.filter_map(Seen::summed_up));
     }
 }

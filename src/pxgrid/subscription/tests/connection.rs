@@ -214,7 +214,7 @@ fn a_flood_of_faulty_messages_is_said_once_a_second() {
     let mut run = Run::live(Options::default(), &[SESSION]);
     let mut said = Vec::new();
     for number in 0..20_000 {
-        if number % 10_000 == 9999 {
+        if number % 9000 == 8999 {
             run.now += Duration::from_secs(1);
             run.give(Input::Fired(Timer::Repeats));
             said.extend(run.said());
@@ -226,10 +226,10 @@ fn a_flood_of_faulty_messages_is_said_once_a_second() {
         run.give(Input::Frame(frame));
         said.extend(run.said());
     }
-    assert!(said.len() < 300, "{} lines", said.len());
+    assert!(said.len() < 1000, "{} lines", said.len());
     let first = format!("{SESSION}: a message could not be read");
     assert_eq!(said[0], first);
-    assert!(said.contains(&format!("{first} (9998 times in a second)")));
+    assert!(said.contains(&format!("{first} (8994 times more in a second)")));
     assert_eq!(run.machine.counters().unreadable, 40_000);
     run.give(Input::StopRequested)
         .give(Input::Fired(Timer::Receipt));
