@@ -88,7 +88,8 @@ pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     crate::settings::duration::parse(text).map_err(with_hint)
 }
 
-/// The shortest pause between two requests of the same kind that a user may ask for: less would hammer a server that is in trouble already.
+/// The shortest pause between two requests of the same kind that a user may ask for: less would
+/// hammer a server that is in trouble already.
 const SHORTEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// For clap: a pause or an interval, which is a duration of at least a second.

@@ -129,7 +129,8 @@ pub struct Snapshot {
     pub duplicates: u64,
     /// Gaps in a sequence.
     pub gaps: u64,
-    /// Numbers missing in those gaps. This and the next four are the subscription's own figures; here they are 0.
+    /// Numbers missing in those gaps. This and the next four are the subscription's own figures;
+    /// here they are 0.
     pub missed: u64,
     /// Sessions or messages that had come before, or something newer, and were left out.
     pub repeated: u64,

@@ -38,11 +38,12 @@ const READ_AT_ONCE: usize = 32 * 1024;
 /// How much is handed on at once, in bytes of bodies, when more has come already.
 const BATCH: usize = 64 * 1024;
 
-/// How much may wait to be written: the largest message, and what is answered meanwhile. The library keeps no more pongs than fit.
+/// How much may wait to be written: the largest message, and what is answered meanwhile. The
+/// library keeps no more pongs than fit.
 const MAX_UNWRITTEN: usize = 2 * MAX_MESSAGE;
 
-/// How many answers to pings may wait to be written: a server that asks and does not read is left. One that does read is asked
-/// for an answer twice a minute.
+/// How many answers to pings may wait to be written: a server that asks and does not read is
+/// left. One that does read is asked for an answer twice a minute.
 const MAX_UNANSWERED: u32 = 1000;
 
 /// What a ping or pong that waits for its reader counts, in bytes.
@@ -186,8 +187,8 @@ impl Socket {
         }
     }
 
-    /// The library has put the answer to a ping behind what waits to be written. Writes it if it can be written at once, and ends the
-    /// connection when too many could not be.
+    /// The library has put the answer to a ping behind what waits to be written. Writes it if it
+    /// can be written at once, and ends the connection when too many could not be.
     async fn answer_ping(&mut self) {
         match poll_immediate(self.stream.flush()).await {
             Some(Ok(())) => self.unanswered = 0,

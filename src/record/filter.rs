@@ -1,8 +1,9 @@
 //! A `JMESPath` expression that one object satisfies or not, with ISE's additions `in_subnet` and `in_array` (reference pxgrid-api, section 3.2).
 //!
-//! The same language is evaluated by ISE (`filter`), by the lab, and by us on what arrives. Expressions are over one object, never over the list.
-//! What can be known to fail on every object is refused when it is compiled. An expression that cannot be evaluated on one object (a function of
-//! a member that is not there) does not match it; [`Filter::evaluate`] says so.
+//! The same language is evaluated by ISE (`filter`), by the lab, and by us on what arrives.
+//! Expressions are over one object, never over the list. What can be known to fail on every
+//! object is refused when it is compiled. An expression that cannot be evaluated on one object (a
+//! function of a member that is not there) does not match it; [`Filter::evaluate`] says so.
 
 mod check;
 

@@ -1,5 +1,5 @@
-//! Commands that run for long while the network is in trouble: they live through what passes, grow their pauses, and say in the end what did not
-//! arrive.
+//! Commands that run for long while the network is in trouble: they live through what passes,
+//! grow their pauses, and say in the end what did not arrive.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
@@ -40,8 +40,8 @@ fn publish_of_a_file_gives_up_when_no_node_takes_it() {
         assert_eq!(summary(&err)["notSent"], count, "{err:?}");
         let error: Value = serde_json::from_str(err.last().unwrap()).unwrap();
         let message = error["error"]["message"].as_str().unwrap();
-        let begin = format!("{count} of {count} messages were not sent: for 2s no node took any");
-        assert!(message.starts_with(&begin), "{message}");
+        let words = format!("{count} of {count} messages were not sent: for 2s no node took any");
+        assert!(message.starts_with(&words), "{message}");
         assert!(message.contains("503"), "{message}");
     }
     let requests = lab.requests();

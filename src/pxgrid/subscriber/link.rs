@@ -1,7 +1,9 @@
-//! The thread on which sockets are read, and one connection on it. What is read waits in a queue whose bytes are bounded; when the owner does not
-//! keep up, the socket is read no further (the server cuts such a client after a minute, and what was missed is fetched
-//! afterwards), while our own pings go on. What is sent waits in a queue that only the state machine fills, a few frames a connection,
-//! and whoever publishes, after a look at [`Link::waiting`]; a frame that cannot be written for a minute ends the connection.
+//! The thread on which sockets are read, and one connection on it. What is read waits in a queue
+//! whose bytes are bounded; when the owner does not keep up, the socket is read no further (the
+//! server cuts such a client after a minute, and what was missed is fetched afterwards), while
+//! our own pings go on. What is sent waits in a queue that only the state machine fills, a few
+//! frames a connection, and whoever publishes, after a look at [`Link::waiting`]; a frame that
+//! cannot be written for a minute ends the connection.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -162,7 +162,8 @@ impl Cache {
         self.young.values().chain(self.old.values())
     }
 
-    /// What the list that was just read lacks. Recent is what was seen live in the second `recent` or later.
+    /// What the list that was just read lacks. Recent is what was seen live in the second
+    /// `recent` or later.
     pub(super) fn lacking(&self, recent: u32) -> Lacking {
         let mut lacking = Lacking {
             known: self.known,
@@ -177,8 +178,8 @@ impl Cache {
         lacking
     }
 
-    /// How many that were seen with that time or a later one are not in the answer that was just read; of those that have ended only if they
-    /// must be there too.
+    /// How many that were seen with that time or a later one are not in the answer that was just
+    /// read; of those that have ended only if they must be there too.
     pub(super) fn lacks_since(&self, time: Timestamp, ended: bool) -> usize {
         let since = microseconds(Some(time));
         let lacks = |seen: &&Seen| {

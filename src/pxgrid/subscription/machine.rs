@@ -1,9 +1,11 @@
 //! The connection's side of a subscription: lookup, secret, node after node, pauses, watchdog, leaving.
 //!
-//! Pauses double from `reconnect_min` to `reconnect_max` with equal jitter (half fixed, half random) and go on to the next node; when each node of
-//! a lookup failed once, `lookup_pause` and a new lookup follow. A connection counts as success, which resets all that, once it brought a message and
-//! outlived the pause before it, or outlived `reconnect_max`; merely being let in does not, or a server that sends ERROR after SUBSCRIBE would be
-//! asked every second, and so would one that sends a message first.
+//! Pauses double from `reconnect_min` to `reconnect_max` with equal jitter (half fixed, half
+//! random) and go on to the next node; when each node of a lookup failed once, `lookup_pause` and
+//! a new lookup follow. A connection counts as success, which resets all that, once it brought a
+//! message and outlived the pause before it, or outlived `reconnect_max`; merely being let in
+//! does not, or a server that sends ERROR after SUBSCRIBE would be asked every second, and so
+//! would one that sends a message first.
 //!
 //! A refused secret is fetched anew once; refused again, the node counts as failed. A first lookup that fails, and a refusal by every node of
 //! two lookups at the start, end the subscription with their error: waiting would not mend a wrong name or a missing permission. Afterwards
@@ -137,8 +139,9 @@ impl Subscription {
         self.topics.iter().filter_map(Topic::mark).collect()
     }
 
-    /// What would be lost for good if it ended now: one notice a topic of which something was missed and not read yet. With `resumed`, a later run
-    /// goes on from the marks and reads what can be read.
+    /// What would be lost for good if it ended now: one notice a topic of which something was
+    /// missed and not read yet. With `resumed`, a later run goes on from the marks and reads what
+    /// can be read.
     pub fn unread(&self, resumed: bool) -> Vec<Notice> {
         let unread = self.topics.iter().filter(|topic| topic.is_unread(resumed));
         unread

@@ -87,7 +87,8 @@ pub enum Notice {
         /// How many events came of it.
         events: u64,
     },
-    /// A list lacks what was seen live a moment ago, or too much at once: it is not believed, and read again.
+    /// A list lacks what was seen live a moment ago, or too much at once: it is not believed, and
+    /// read again.
     NotWhole {
         /// The topic's path.
         topic: String,

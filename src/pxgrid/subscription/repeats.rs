@@ -1,5 +1,6 @@
-//! Notices of which a faulty or hostile server can bring about as many as it sends messages: the first few of a kind and topic are said at once,
-//! those that follow within a second are counted, and the number is said.
+//! Notices of which a faulty or hostile server can bring about as many as it sends messages: the
+//! first few of a kind and topic are said at once, those that follow within a second are counted,
+//! and the number is said.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -87,7 +87,8 @@ pub(super) struct Topic {
     newest: Option<Timestamp>,
     /// Changes after this are ours to tell, since an earlier run told those before.
     resumed: Option<Timestamp>,
-    /// When this run began to follow it, by our clock, and how far the node's clock was ahead of it: the least of all connections.
+    /// When this run began to follow it, by our clock, and how far the node's clock was ahead of
+    /// it: the least of all connections.
     followed: Option<(Timestamp, Option<SignedDuration>)>,
     /// How far the newest time of a message was ahead of our clock when it came: the most of all.
     events_ahead: Option<SignedDuration>,
@@ -112,7 +113,8 @@ pub(super) struct Topic {
 }
 
 impl Topic {
-    /// A topic that remembers `remembered` rows and goes on from `mark`, if there is one. `index`: its place among the topics.
+    /// A topic that remembers `remembered` rows and goes on from `mark`, if there is one.
+    /// `index`: its place among the topics.
     pub(super) fn new(
         destination: String,
         index: usize,
@@ -208,7 +210,8 @@ impl Topic {
         })
     }
 
-    /// Whether something was missed and is not read yet. With `resumed`, what a later run can read does not count.
+    /// Whether something was missed and is not read yet. With `resumed`, what a later run can
+    /// read does not count.
     pub(super) fn is_unread(&self, resumed: bool) -> bool {
         let unread = self.away.is_some() || self.reads.open_since().is_some();
         let open = unread || self.doubt.is_some();
@@ -224,7 +227,8 @@ impl Topic {
         self.resumed.into_iter().chain(begun).min()
     }
 
-    /// From when on to read what was missed; never later than the newest time seen, whatever clocks say.
+    /// From when on to read what was missed; never later than the newest time seen, whatever
+    /// clocks say.
     fn since(&self) -> Since {
         let newest = self.newest.map(|newest| earlier(newest, OVERLAP));
         let since = newest.max(self.start());
@@ -232,7 +236,8 @@ impl Topic {
         since.min(latest).map_or(Since::Everything, Since::Time)
     }
 
-    /// How far the node's clock is ahead of the times in messages, once enough of them came to tell.
+    /// How far the node's clock is ahead of the times in messages, once enough of them came to
+    /// tell.
     pub(super) fn clock_ahead_of_events(
         &self,
         ahead: Option<SignedDuration>,

@@ -1,8 +1,10 @@
-//! What is wrong with an expression on every object, found before the first one comes: functions that do not exist, arguments that are
-//! too many, too few or of a type that never fits, comparisons that never hold.
+//! What is wrong with an expression on every object, found before the first one comes: functions
+//! that do not exist, arguments that are too many, too few or of a type that never fits,
+//! comparisons that never hold.
 //!
-//! The evaluator finds these on each object, where they look like a condition that does not hold. How many arguments a function takes, and of
-//! which types, is asked of the evaluator itself, so that no second table can disagree with it.
+//! The evaluator finds these on each object, where they look like a condition that does not hold.
+//! How many arguments a function takes, and of which types, is asked of the evaluator itself, so
+//! that no second table can disagree with it.
 
 use jmespath::ast::{Ast, Comparator};
 use jmespath::{Context, ErrorReason, JmespathError, Rcvar, RuntimeError, Variable};
@@ -42,10 +44,12 @@ const FUNCTIONS: [&str; 28] = [
     "values",
 ];
 
-/// More combinations of types than this are not tried: a call with so many open arguments is left to the objects.
+/// More combinations of types than this are not tried: a call with so many open arguments is left
+/// to the objects.
 const MOST_COMBINATIONS: usize = 512;
 
-/// Checks the expression and all in it; an error is a sentence's end: `'EXPRESSION' is not a filter: …`.
+/// Checks the expression and all in it; an error is a sentence's end: `'EXPRESSION' is not a
+/// filter: …`.
 pub(super) fn check(ast: &Ast) -> Result<(), String> {
     match ast {
         Ast::Function { name, args, .. } => {
@@ -137,7 +141,8 @@ fn call(name: &str, args: &[Ast]) -> Result<(), String> {
             "{name} takes {expected}, and is given {actual} arguments"
         ));
     }
-    // What is said is about the last argument that can be wrong: those before it had a value that fits.
+    // What is said is about the last argument that can be wrong: those before it had a value that
+    // fits.
     let mut furthest: Option<(usize, RuntimeError)> = None;
     for values in combinations(args) {
         match try_with(&values) {
@@ -188,7 +193,8 @@ fn combinations(args: &[Ast]) -> Vec<Vec<Rcvar>> {
     all
 }
 
-/// One value of each type that an expression can have. Only `&…` is an expression reference, and it is nothing else.
+/// One value of each type that an expression can have. Only `&…` is an expression reference, and
+/// it is nothing else.
 fn possible(ast: &Ast) -> Vec<Rcvar> {
     let array = Variable::Array(Vec::new());
     let types = match ast {

@@ -1,8 +1,9 @@
 //! `netapi ise mnt watch`: polls the active list and prints the sessions that came, changed and went.
 //!
-//! It keeps the last list, one short JSON text a session; that is its memory. A poll that fails is said and the next one follows after
-//! a longer pause, also the first one where the node is overloaded or cannot be reached. A refusal ends it at once, and so do, at the first
-//! poll, answers that waiting does not mend.
+//! It keeps the last list, one short JSON text a session; that is its memory. A poll that fails
+//! is said and the next one follows after a longer pause, also the first one where the node is
+//! overloaded or cannot be reached. A refusal ends it at once, and so do, at the first poll,
+//! answers that waiting does not mend.
 
 use std::collections::HashMap;
 use std::io::Stdout;
@@ -104,7 +105,8 @@ impl Watch {
     }
 }
 
-/// Prints changes. `--jq` may fail on one and do for the next: the first failure is said, the others of this poll are counted.
+/// Prints changes. `--jq` may fail on one and do for the next: the first failure is said, the
+/// others of this poll are counted.
 fn print(
     changes: &[Record],
     output: &mut Renderer<Stdout>,

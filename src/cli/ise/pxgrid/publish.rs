@@ -1,7 +1,9 @@
 //! `netapi ise pxgrid publish`: registers a service of ours, publishes messages on its topic, and takes the registration back at the end.
 //!
-//! A finite input that no node takes is given up after a while; one that may go on is not. A message is sent once. Whether it arrived shows when the server confirms our leave, which comes after everything sent before it; what was
-//! sent on a connection that broke may be lost, and is said to be.
+//! A finite input that no node takes is given up after a while; one that may go on is not. A
+//! message is sent once. Whether it arrived shows when the server confirms our leave, which comes
+//! after everything sent before it; what was sent on a connection that broke may be lost, and is
+//! said to be.
 //!
 //! | part | holds |
 //! | --- | --- |

@@ -30,7 +30,8 @@ use crate::pxgrid::stomp::{Decoder, Frame, Reading};
 
 /// The longest message that a client may send (reference pxgrid-api, section 4, "Limits").
 const LONGEST: usize = 300 * 1024;
-/// How much may wait to be written to a client that reads slowly, one that never reads among them; more is not written.
+/// How much may wait to be written to a client that reads slowly, one that never reads among
+/// them; more is not written.
 const MOST_UNWRITTEN: usize = 16 * 1024 * 1024;
 /// Events that are taken together before what they make is flushed.
 const TOGETHER: usize = 256;

@@ -74,7 +74,8 @@ impl Subscription {
             self.failed = 0;
             self.try_next(now, out);
         } else if life.message {
-            // It lets us in and drops us again: pauses grow, and when each node did so a lookup may know better.
+            // It lets us in and drops us again: pauses grow, and when each node did so a lookup
+            // may know better.
             self.failed += 1;
             if self.failed >= self.nodes.len() {
                 let pause = self.next_pause(now);

@@ -247,7 +247,8 @@ fn changes_of_one_row_with_one_time_are_all_told() {
     }
 }
 
-/// A node's `Date` may be ahead of the times in its events, which another node wrote: a read begins by those.
+/// A node's `Date` may be ahead of the times in its events, which another node wrote: a read
+/// begins by those.
 #[test]
 fn a_nodes_clock_that_is_ahead_hides_nothing_of_an_outage() {
     let ahead = Some("2026-11-22T02:01:30Z");
@@ -294,7 +295,8 @@ fn a_nodes_clock_that_differs_from_its_events_is_said_once() {
     assert!(said[0].starts_with("the clock of a is 57 s ahead of the times in its events"));
 }
 
-/// The directory came up with the publisher and has nobody yet: that is said, nobody is ended, and it is read again.
+/// The directory came up with the publisher and has nobody yet: that is said, nobody is ended,
+/// and it is read again.
 #[test]
 fn an_empty_directory_ends_nobody() {
     let mut run = Run::live(Options::default(), &[SESSION]);

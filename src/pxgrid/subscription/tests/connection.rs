@@ -183,7 +183,8 @@ fn nodes_in_turn_with_growing_pauses_then_a_pause_and_a_new_lookup() {
     assert_eq!(run.timer(Timer::Pause), Some(Duration::from_mins(1)));
 }
 
-/// A node that lets us in, says something and drops us again is no success however often it does so.
+/// A node that lets us in, says something and drops us again is no success however often it does
+/// so.
 #[test]
 fn pauses_grow_with_a_node_that_flaps() {
     let mut run = Run::live(Options::default(), &[SESSION]);

@@ -1,18 +1,21 @@
-//! Whether a list over REST can be believed when it lacks what we know. A directory that has just come up answers with an empty or half
-//! a list, properly ended; taken at its word it would end everybody.
+//! Whether a list over REST can be believed when it lacks what we know. A directory that has just
+//! come up answers with an empty or half a list, properly ended; taken at its word it would end
+//! everybody.
 //!
 //! A list is doubted when it
 //!
 //! - is empty, or
 //! - lacks a session that was seen live a moment ago ([`MOMENT`]), or
-//! - lacks more than a fifth of those that were known, and more than one: of a handful of sessions a single one is always more than a fifth, and
-//!   single ends are the usual case.
+//! - lacks more than a fifth of those that were known, and more than one: of a handful of
+//!   sessions a single one is always more than a fifth, and single ends are the usual case.
 //!
-//! Nothing is told then. What it lacks is remembered, and the list is read again some minutes later ([`CONFIRM`]). The second list is believed if
-//! it lacks the same, and nothing of it was seen anywhere meanwhile; if not, it is doubted in turn, with longer pauses, a few times
+//! Nothing is told then. What it lacks is remembered, and the list is read again some minutes
+//! later ([`CONFIRM`]). The second list is believed if it lacks the same, and nothing of it was
+//! seen anywhere meanwhile; if not, it is doubted in turn, with longer pauses, a few times
 //! ([`MOST_READINGS`]), for a list that never settles must not hide ends for ever.
 //!
-//! The answer of changes since a time is doubted too when it lacks what was seen after that time: then both are read again.
+//! The answer of changes since a time is doubted too when it lacks what was seen after that time:
+//! then both are read again.
 
 use std::time::Duration;
 
@@ -111,7 +114,8 @@ impl Topic {
         let (Since::Time(from), Shape::Sessions, None) = (since, way.shape, self.doubt) else {
             return;
         };
-        // Of those near its beginning the server may have an older time than the newest that we saw.
+        // Of those near its beginning the server may have an older time than the newest that we
+        // saw.
         let surely = later(from, OVERLAP / 2);
         // What has ended is named too, unless another session of its endpoint has taken its place.
         let ended = self.reads.fallback == 0 && self.read_rows == 0;
@@ -162,8 +166,9 @@ pub(super) fn seconds(elapsed: Duration) -> u32 {
     u32::try_from(elapsed.as_secs().saturating_add(1)).unwrap_or(u32::MAX)
 }
 
-/// The events' clock against ours, as far as it is known: `events`, how far the newest event was ahead of our clock when it came; `date`, how far the
-/// node's clock is. What is ahead of both is not believed: to read too early costs a few rows, to read too late costs events.
+/// The events' clock against ours, as far as it is known: `events`, how far the newest event was
+/// ahead of our clock when it came; `date`, how far the node's clock is. What is ahead of both is
+/// not believed: to read too early costs a few rows, to read too late costs events.
 pub(super) fn lead(events: Option<SignedDuration>, date: Option<SignedDuration>) -> SignedDuration {
     match (events, date) {
         (Some(events), Some(date)) => events.min(date),

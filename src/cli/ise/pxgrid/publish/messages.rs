@@ -28,7 +28,8 @@ pub(super) struct Source {
     finite: bool,
 }
 
-/// Messages as they are read. Those that wait to be sent are bounded in bytes, not in number: the end of an input is seen when all of it fits.
+/// Messages as they are read. Those that wait to be sent are bounded in bytes, not in number: the
+/// end of an input is seen when all of it fits.
 pub(super) struct Messages {
     read: mpsc::UnboundedReceiver<Ahead>,
     ended: Arc<AtomicBool>,
@@ -76,7 +77,8 @@ impl Source {
         })
     }
 
-    /// Reads on a thread of its own; an error is the last. `wrap`: what is done with an asset that comes alone. Must be called inside a runtime.
+    /// Reads on a thread of its own; an error is the last. `wrap`: what is done with an asset
+    /// that comes alone. Must be called inside a runtime.
     pub(super) fn read(self, wrap: Option<&'static str>) -> Messages {
         let (give, read) = mpsc::unbounded_channel();
         let Self {

@@ -166,7 +166,8 @@ async fn renew(control: Control, provided: Provided, id: String) -> Renewed {
     }
 }
 
-/// Two thirds of the time a registration lasts: one renewal may fail. A server that wants it more often than once a second is not hammered.
+/// Two thirds of the time a registration lasts: one renewal may fail. A server that wants it more
+/// often than once a second is not hammered.
 fn early(lasts: Duration) -> Duration {
     (lasts * 2 / 3).max(Duration::from_secs(1))
 }

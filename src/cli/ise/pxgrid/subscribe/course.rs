@@ -195,7 +195,8 @@ impl Course {
         outcome
     }
 
-    /// Leaves before enough has come: what was missed and is not fetched yet may be lost, and that is said.
+    /// Leaves before enough has come: what was missed and is not fetched yet may be lost, and
+    /// that is said.
     fn leave(&mut self, sink: &Sink) {
         let unread = self.subscriber.unread(sink.is_durable());
         for notice in &unread {

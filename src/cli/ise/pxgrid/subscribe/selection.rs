@@ -18,7 +18,8 @@ pub(super) struct Selection {
 impl Selection {
     /// From the options.
     ///
-    /// Errors: [`crate::error::Kind::Usage`] for a condition that is none, or that no event can satisfy.
+    /// Errors: [`crate::error::Kind::Usage`] for a condition that is none, or that no event can
+    /// satisfy.
     pub(super) fn new(condition: Option<&str>, state: Option<State>) -> Result<Self> {
         Ok(Self {
             condition: condition.map(Filter::compile).transpose()?,
