@@ -13,6 +13,7 @@
 //! | [`pxgrid`] | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription |
 //! | [`record`] | the record, MAC addresses, XML and JSON streams, filters |
 //! | [`render`] | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress |
+//! | [`sanitize`] | the one list of characters that no terminal and no log line gets raw, and how each is written |
 //! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
 //! | [`transport`] | TLS, HTTP, name overrides, proxies, the retry rule, the trace |
 //!
@@ -39,6 +40,7 @@ pub mod mnt;
 pub mod pxgrid;
 pub mod record;
 pub mod render;
+pub mod sanitize;
 pub mod settings;
 pub mod transport;
 

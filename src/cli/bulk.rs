@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 
 use super::Context;
 use super::context::Output;
@@ -159,6 +159,7 @@ impl Bulk {
             let Some(item) = items.next().await else {
                 return Ok(tally);
             };
+            output.pause()?;
             let item = item.await;
             proven = item
                 .error
@@ -169,7 +170,7 @@ impl Bulk {
             }
         }
         let mut items = items.buffered(self.jobs);
-        while let Some(item) = items.next().await {
+        while let Some(item) = next_or_pause(&mut items, output).await? {
             if self.take(&mut tally, item, output, &report)? {
                 break;
             }
@@ -214,6 +215,19 @@ impl Bulk {
         }
         Ok(false)
     }
+}
+
+/// The next item; while it is awaited, what was printed before reaches its reader.
+async fn next_or_pause<T>(
+    items: &mut (impl Stream<Item = T> + Unpin),
+    output: &mut impl RecordSink,
+) -> Result<Option<T>> {
+    let mut next = items.next();
+    if let Some(item) = (&mut next).now_or_never() {
+        return Ok(item);
+    }
+    output.pause()?;
+    Ok(next.await)
 }
 
 /// What became of a bulk run.

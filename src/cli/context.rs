@@ -12,7 +12,7 @@ use super::report::Reporter;
 use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::{MntClient, Requests};
 use crate::record::{Record, RecordSink};
-use crate::render::{Column, Format, Progress, Renderer, Screen, Shape, Style};
+use crate::render::{Columns, Format, Progress, Renderer, Screen, Shape, Style};
 use crate::settings::{Connection, Environment, MntSettings, Settings};
 use crate::transport::{Basic, Client, ClientOptions, Override, Sending, TlsOptions};
 
@@ -62,6 +62,13 @@ impl RecordSink for Output {
         }
     }
 
+    fn pause(&mut self) -> Result<()> {
+        match self {
+            Self::Plain(sink) => sink.pause(),
+            Self::Watched(sink) => sink.pause(),
+        }
+    }
+
     fn raw(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
             Self::Plain(sink) => sink.raw(bytes),
@@ -95,9 +102,25 @@ impl Context {
         Ok(context)
     }
 
-    /// Runs a command's future to its end on this thread.
+    /// Runs a command's future to its end on this thread; the threads that parse and print have room for `--jq`.
+    pub(crate) fn run<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        if self.global.jq.is_some() {
+            builder.thread_stack_size(crate::render::JQ_STACK);
+        }
+        Self::to_its_end(&mut builder, future)
+    }
+
+    /// The same without `--jq`.
     pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        Self::to_its_end(&mut tokio::runtime::Builder::new_current_thread(), future)
+    }
+
+    fn to_its_end<T>(
+        builder: &mut tokio::runtime::Builder,
+        future: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let runtime = builder
             .enable_all()
             .build()
             .map_err(|error| Error::new(Kind::Failed, format!("cannot start: {error}")))?;
@@ -205,7 +228,7 @@ impl Context {
     }
 
     /// A renderer on standard output, behind a progress line where a person waits for a long list of sessions.
-    pub(crate) fn output(&self, columns: impl Into<Vec<Column>>, shape: Shape) -> Result<Output> {
+    pub(crate) fn output(&self, columns: impl Into<Columns>, shape: Shape) -> Result<Output> {
         self.output_of("sessions", columns, shape)
     }
 
@@ -213,7 +236,7 @@ impl Context {
     pub(crate) fn output_of(
         &self,
         what: &'static str,
-        columns: impl Into<Vec<Column>>,
+        columns: impl Into<Columns>,
         shape: Shape,
     ) -> Result<Output> {
         let renderer = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
@@ -224,7 +247,7 @@ impl Context {
     pub(crate) fn output_of_changes(
         &self,
         what: &'static str,
-        columns: impl Into<Vec<Column>>,
+        columns: impl Into<Columns>,
         members: &[&str],
     ) -> Result<Output> {
         let renderer = Renderer::new(self.style(), columns, Shape::List, std::io::stdout())?;
@@ -250,6 +273,7 @@ impl Context {
         match outcome {
             Ok(end) => {
                 let rows = renderer.finish()?;
+                self.say_unknown(&renderer);
                 if rows == 0 && std::io::stderr().is_terminal() {
                     self.reporter.note(nothing);
                 }
@@ -266,12 +290,24 @@ impl Context {
     pub(crate) fn print(
         &self,
         records: &[Record],
-        columns: impl Into<Vec<Column>>,
+        columns: impl Into<Columns>,
         shape: Shape,
         nothing: &str,
     ) -> Result<()> {
         self.refuse_xml("this one answers with no document")?;
+        let columns = columns.into();
+        let known = !columns.members.is_empty() || records.is_empty();
         let mut output = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
+        if !known {
+            // Nobody knows more of them than they are, and they are all here.
+            let mut names: Vec<&str> = Vec::new();
+            for name in records.iter().flat_map(Record::names) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            output = output.settled(&names)?;
+        }
         output.begin(u64::try_from(records.len()).ok())?;
         for record in records {
             if let ControlFlow::Break(()) = output.record(record)? {
@@ -281,21 +317,32 @@ impl Context {
         if output.finish()? == 0 && std::io::stderr().is_terminal() {
             self.reporter.note(nothing);
         }
+        self.say_unknown(&output);
         Ok(())
+    }
+
+    /// Names of `--fields` and `--sort` that stood in no record: what was printed is true, so it is a warning.
+    fn say_unknown(&self, output: &Renderer<Stdout>) {
+        for words in output.unknown_fields() {
+            self.reporter.warn(&words);
+        }
     }
 
     /// How the answer to a change will be printed; to be asked before anything is sent. `members` are those that are no columns.
     pub(crate) fn before_change(
         &self,
-        columns: impl Into<Vec<Column>>,
+        columns: impl Into<Columns>,
         members: &[&str],
     ) -> Result<Renderer<Stdout>> {
         Renderer::new(self.style(), columns, Shape::Single, std::io::stdout())?.settled(members)
     }
 
     /// Prints the answer to a change. What cannot be printed as it was asked for is printed whole, because it may come only once.
-    pub(crate) fn print_change(&self, mut output: Renderer<Stdout>, answer: &Record) -> Result<()> {
-        let written = output.record(answer).and_then(|_| output.finish());
+    pub(crate) fn print_change(&self, output: Renderer<Stdout>, answer: &Record) -> Result<()> {
+        let written = output.settled_by(answer).and_then(|mut output| {
+            let _ = output.record(answer)?;
+            output.finish()
+        });
         let Err(error) = written else {
             return Ok(());
         };
@@ -321,7 +368,7 @@ impl Context {
         &self,
         record: &Record,
         raw: &[u8],
-        columns: &'static [Column],
+        columns: impl Into<Columns>,
     ) -> Result<()> {
         if self.global.chosen_format() == Some(Format::Xml) {
             return self.print_raw(raw, columns);
@@ -330,7 +377,7 @@ impl Context {
     }
 
     /// Prints a document as it came.
-    pub(crate) fn print_raw(&self, raw: &[u8], columns: &'static [Column]) -> Result<()> {
+    pub(crate) fn print_raw(&self, raw: &[u8], columns: impl Into<Columns>) -> Result<()> {
         let mut output = Renderer::new(self.style(), columns, Shape::Single, std::io::stdout())?;
         output.raw(raw)?;
         output.finish()?;

@@ -41,7 +41,7 @@ pub(crate) struct Global {
     )]
     pub json: bool,
 
-    /// The columns or members to print, in this order
+    /// The columns or members to print, in this order (help formats: what an unknown name does)
     #[arg(
         long,
         global = true,
@@ -69,7 +69,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, help_heading = "Output")]
     pub no_header: bool,
 
-    /// Run a jq expression over the JSON (over each object with --format jsonl, and of what is printed as it happens)
+    /// Run a jq expression over the JSON, the whole list held in memory (over each object with --format jsonl, and of what is printed as it happens)
     #[arg(long, global = true, value_name = "EXPR", help_heading = "Output")]
     pub jq: Option<String>,
 

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 pub(crate) use context::Context;
 use global::Global;
 
@@ -82,10 +82,32 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
         Err(error) => return report::usage(&error, args),
     };
     let reporter = report::Reporter::new(&cli.global);
-    match dispatch(cli) {
+    let outcome = if cli.global.jq.is_some() {
+        on_a_large_stack(|| dispatch(cli))
+    } else {
+        dispatch(cli)
+    };
+    match outcome {
         Ok(code) => code,
         Err(error) => reporter.end(&error),
     }
+}
+
+/// Runs the command where `--jq` has room: its evaluator calls itself for each level of a value.
+fn on_a_large_stack(command: impl FnOnce() -> Result<ExitCode> + Send) -> Result<ExitCode> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("main".to_owned())
+            .stack_size(crate::render::JQ_STACK)
+            .spawn_scoped(scope, command);
+        let running = thread.map_err(|error| {
+            Error::new(Kind::Failed, format!("cannot start --jq: {error}"))
+                .hint("leave out --jq and pipe --json through jq")
+        })?;
+        running
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {

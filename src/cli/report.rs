@@ -20,7 +20,7 @@ use self::queue::{Line, say};
 use super::context::environment_allows_color;
 use super::global::Global;
 use crate::error::{Error, Kind};
-use crate::render::terminal_safe;
+use crate::sanitize::{json_safe, terminal_safe};
 
 /// Writes errors the way the options ask for.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,7 @@ impl Reporter {
                 }
             }
             object.insert("exitCode".into(), json!(error.kind().exit_status()));
-            line(&json!({ "error": object }).to_string());
+            json_line(&json!({ "error": object }));
             return;
         }
         line(&format!("netapi: {}", error.message()));
@@ -96,7 +96,7 @@ impl Reporter {
     /// Says a warning, also where errors are JSON.
     pub(crate) fn warn(self, text: &str) {
         if self.json {
-            line(&json!({ "warning": text }).to_string());
+            json_line(&json!({ "warning": text }));
         } else {
             line(&format!("warning: {text}"));
         }
@@ -106,12 +106,12 @@ impl Reporter {
     pub(crate) fn step(self, text: &str) {
         let worded = |text: &str| {
             if self.json {
-                json!({ "notice": text }).to_string()
+                json_safe(&json!({ "notice": text }).to_string()).into_owned()
             } else {
-                text.to_owned()
+                terminal_safe(text).into_owned()
             }
         };
-        say(&terminal_safe(&worded(text)), Line::Step);
+        say(&worded(text), Line::Step);
     }
 
     /// From now on standard error is written by a thread of its own; see [`StderrQueue`].
@@ -136,7 +136,7 @@ impl Reporter {
     /// Says figures: `text` for people, `figures` under the name `name` where errors are JSON.
     pub(crate) fn figures(self, name: &str, text: &str, figures: &serde_json::Value) {
         if self.json {
-            line(&json!({ name: figures }).to_string());
+            json_line(&json!({ name: figures }));
         } else {
             line(text);
         }
@@ -151,7 +151,7 @@ pub(crate) fn pass_on(text: &str) {
 /// Writes a line of JSON that somebody wants to read again: only a terminal gets it made safe.
 pub(crate) fn say_data(json: &str) {
     if std::io::stderr().is_terminal() {
-        say(&terminal_safe(json), Line::Data);
+        say(&json_safe(json), Line::Data);
     } else {
         say(json, Line::Data);
     }
@@ -170,6 +170,11 @@ pub(crate) fn wait_for_data_room() {
 /// One line on standard error, safe for whatever reads it: a server's words cannot start a line of their own or steer a terminal.
 fn line(text: &str) {
     say(&terminal_safe(text), Line::Report);
+}
+
+/// The same for JSON. Escapes are JSON's own: what is made safe must still be read.
+fn json_line(value: &serde_json::Value) {
+    say(&json_safe(&value.to_string()), Line::Report);
 }
 
 /// A command line that clap refused, or `--help` and `--version`.
@@ -304,10 +309,8 @@ struct Trace;
 impl Write for Trace {
     /// Takes a line, which comes whole.
     fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        say(
-            String::from_utf8_lossy(text).trim_end_matches('\n'),
-            Line::Step,
-        );
+        let entry = String::from_utf8_lossy(text);
+        say(&terminal_safe(entry.trim_end_matches('\n')), Line::Step);
         Ok(text.len())
     }
 

@@ -117,7 +117,7 @@ impl MntClient {
         };
         let host = response.host.clone();
         let charset = response.charset();
-        let reader = response.into_reader();
+        let reader = response.into_reader().telling_pauses();
         let parsing = tokio::task::spawn_blocking(move || {
             xml::stream_in(reader, charset.as_deref(), document, sink)
         });

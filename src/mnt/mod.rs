@@ -11,6 +11,7 @@ pub mod documents;
 pub mod envelope;
 mod identity;
 mod lookup;
+pub mod members;
 pub mod paths;
 #[doc = include_str!("reference.md")]
 pub mod reference {}

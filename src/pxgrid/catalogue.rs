@@ -4,6 +4,7 @@
 //! A service that is not in the table can still be called and subscribed to; the table only knows more about those that are. It
 //! sends nothing and checks no request.
 
+mod members;
 mod row;
 mod table;
 mod trustsec;
@@ -39,6 +40,8 @@ pub struct Operation {
     pub reply: Reply,
     /// The members that a table shows, in order; empty where the rows' members are not published.
     pub columns: &'static [&'static str],
+    /// The members that a row, or the one thing, is known to have; empty where they are not published.
+    pub members: &'static [&'static str],
     /// Whether it changes the network. ISE's policy calls the two `gets` and `sets`.
     pub effect: Effect,
     /// The first ISE release that has it.
@@ -239,6 +242,16 @@ mod tests {
         for service in SERVICES {
             let operations: HashSet<_> = service.operations.iter().map(|one| one.name).collect();
             assert_eq!(operations.len(), service.operations.len());
+        }
+    }
+
+    #[test]
+    fn columns_are_members_that_rows_have() {
+        for operation in SERVICES.iter().flat_map(|service| service.operations) {
+            let known = |name| operation.members.contains(name);
+            assert!(operation.columns.iter().all(known), "{}", operation.name);
+            let names: HashSet<_> = operation.members.iter().collect();
+            assert_eq!(names.len(), operation.members.len(), "{}", operation.name);
         }
     }
 

@@ -292,9 +292,16 @@ impl ServiceClient {
         }
         let host = response.host.clone();
         let charset = response.charset();
-        let reader = Utf8::new(response.into_reader(), Format::Json, charset.as_deref());
+        let body = response.into_reader().telling_pauses();
+        let reader = Utf8::new(body, Format::Json, charset.as_deref());
         // Parsing waits for bytes and works on the processor: neither belongs on the thread that receives them.
-        match tokio::task::spawn_blocking(move || stream(reader, member, sink)).await {
+        let parsing = move || {
+            let (mut sink, result) = stream(reader, member, sink);
+            // The next page is a wait as well.
+            let result = result.and_then(|page| sink.pause().map(|()| page));
+            (sink, result)
+        };
+        match tokio::task::spawn_blocking(parsing).await {
             Ok((sink, result)) => (
                 sink,
                 result.map_err(|error| exchange::named(error, operation, &host)),

@@ -114,6 +114,11 @@ pub trait RecordSink: Send + 'static {
     /// One record. `Break` ends the list early without an error (`--limit`).
     fn record(&mut self, record: &Record) -> Result<std::ops::ControlFlow<()>>;
 
+    /// All that has come was passed on, and more is awaited: what is held back may be written. It may be called at any time.
+    fn pause(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// The bytes of the document as they came, for `--format xml`; called only when [`wants_raw`](Self::wants_raw) is true, and only after the
     /// document was recognised as the one asked for.
     fn raw(&mut self, _bytes: &[u8]) -> Result<()> {

@@ -59,28 +59,32 @@ fn pump<S: RecordSink>(
     sink: &mut S,
 ) -> Result<()> {
     let mut record = Record::Json(JsonText::from_value(serde_json::Value::Null));
-    let mut take = |part: Part<'_>| match part {
-        Part::Begin(announced) => {
-            sink.begin(announced)?;
-            Ok(ControlFlow::Continue(()))
-        }
-        Part::Element(bytes) => {
-            if let Record::Json(text) = &mut record {
-                text.refill(bytes);
-            }
-            sink.record(&record)
-        }
-    };
     loop {
         let piece = match reader.fill_buf() {
             Ok(piece) => piece,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                sink.pause()?;
+                continue;
+            }
             Err(error) => return Err(from_reader(&error)),
         };
         if piece.is_empty() {
             return splitter.finish();
         }
         let length = piece.len();
+        let mut take = |part: Part<'_>| match part {
+            Part::Begin(announced) => {
+                sink.begin(announced)?;
+                Ok(ControlFlow::Continue(()))
+            }
+            Part::Element(bytes) => {
+                if let Record::Json(text) = &mut record {
+                    text.refill(bytes);
+                }
+                sink.record(&record)
+            }
+        };
         if splitter.push(piece, &mut take)?.is_break() {
             splitter.summary.stopped_early = true;
             return Ok(());

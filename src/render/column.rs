@@ -1,12 +1,13 @@
-//! Columns: what a command shows of a record by default, and what `--fields` makes of it.
+//! Columns: what a command shows of a record by default. What the names of `--fields` stand for is found in `names`.
 //!
 //! Writing cells is done by the formats; this file only decides which value stands in which column.
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::net::IpAddr;
 
-use crate::error::{Error, Result};
-use crate::record::Record;
+use super::time;
+use crate::record::{Mac, Record};
 
 /// One column of a table. Titles are upper-case and have no spaces.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +18,47 @@ pub struct Column {
     pub value: Source,
     /// How it is shown.
     pub kind: CellKind,
+}
+
+/// A command's columns, and what else its records are known to have.
+#[derive(Debug, Clone)]
+pub struct Columns {
+    /// The columns, in their order.
+    pub list: Cow<'static, [Column]>,
+    /// The members that a catalogue knows of the records, whether or not a column reads them; empty where there is none.
+    pub members: &'static [&'static str],
+}
+
+impl Columns {
+    /// Columns of records of which a catalogue knows the members.
+    #[must_use]
+    pub const fn of(list: &'static [Column], members: &'static [&'static str]) -> Self {
+        Self {
+            list: Cow::Borrowed(list),
+            members,
+        }
+    }
+}
+
+impl From<&'static [Column]> for Columns {
+    fn from(list: &'static [Column]) -> Self {
+        Self::of(list, &[])
+    }
+}
+
+impl<const N: usize> From<[Column; N]> for Columns {
+    fn from(list: [Column; N]) -> Self {
+        Vec::from(list).into()
+    }
+}
+
+impl From<Vec<Column>> for Columns {
+    fn from(list: Vec<Column>) -> Self {
+        Self {
+            list: Cow::Owned(list),
+            members: &[],
+        }
+    }
 }
 
 /// Where a column's value comes from.
@@ -45,6 +87,8 @@ pub enum CellKind {
     Addresses,
     /// What happened: on a terminal `created` for `sessionCreated`, so that a narrow column shows what tells them apart.
     Event,
+    /// A MAC address, or several: in one spelling wherever it stands in a column. What a member or a title says of itself need not be given.
+    Mac,
     /// A switch port: on a terminal `Gi1/0/5` for `GigabitEthernet1/0/5`, as switches print it.
     Port,
 }
@@ -85,6 +129,22 @@ impl Column {
     pub const fn kind(self, kind: CellKind) -> Self {
         Self { kind, ..self }
     }
+
+    /// Whether it shows this member and nothing else.
+    pub(super) fn is_member(&self, name: &str) -> bool {
+        matches!(self.value, Source::Member(member) if member == name)
+    }
+
+    /// How it is shown, by what it reads where nothing else was said.
+    fn kind_shown(&self) -> CellKind {
+        let macs =
+            || self.title == "MAC" || self.value.members().iter().any(|name| holds_mac(name));
+        if self.kind == CellKind::Text && macs() {
+            CellKind::Mac
+        } else {
+            self.kind
+        }
+    }
 }
 
 impl Source {
@@ -96,12 +156,17 @@ impl Source {
         }
     }
 
-    fn reads(&self, name: &str) -> bool {
+    /// The members that it reads.
+    fn members(&self) -> &[&'static str] {
         match self {
-            Self::Member(member) => *member == name,
-            Self::FirstOf(members) => members.contains(&name),
-            Self::With(_) => false,
+            Self::Member(member) => std::slice::from_ref(member),
+            Self::FirstOf(members) => members,
+            Self::With(_) => &[],
         }
+    }
+
+    fn reads(&self, name: &str) -> bool {
+        self.members().contains(&name)
     }
 }
 
@@ -112,13 +177,13 @@ pub(super) struct Chosen {
     pub(super) title: Cow<'static, str>,
     /// How it is shown.
     pub(super) kind: CellKind,
-    from: From,
+    from: Origin,
     // Where the member stood in the last record.
     place: Cell<usize>,
 }
 
 #[derive(Debug, Clone)]
-enum From {
+enum Origin {
     Column(Source),
     Member(String),
 }
@@ -127,34 +192,39 @@ impl Chosen {
     /// The cell's text; `None` when it is unknown.
     pub(super) fn text<'r>(&self, record: &'r Record) -> Option<Cow<'r, str>> {
         match (&self.from, record) {
-            (From::Column(Source::Member(name)), Record::Fields(fields)) => {
+            (Origin::Column(Source::Member(name)), Record::Fields(fields)) => {
                 fields.text_near(name, &self.place)
             }
-            (From::Column(source), _) => source.text(record),
-            (From::Member(name), Record::Fields(fields)) => fields.text_near(name, &self.place),
-            (From::Member(name), _) => record.text(name),
+            (Origin::Column(source), _) => source.text(record),
+            (Origin::Member(name), Record::Fields(fields)) => fields.text_near(name, &self.place),
+            (Origin::Member(name), _) => record.text(name),
         }
+    }
+
+    /// The cell for a program: times in RFC 3339, MAC addresses in one spelling.
+    pub(super) fn plain<'r>(&self, record: &'r Record) -> Option<Cow<'r, str>> {
+        self.text(record).map(|text| plain(text, self.kind))
     }
 
     /// The name in JSON and YAML: the server's own for a member, the title in lower case for what we put together.
     pub(super) fn key(&self) -> Cow<'_, str> {
         match &self.from {
-            From::Column(Source::Member(name)) => Cow::Borrowed(name),
-            From::Column(_) => Cow::Owned(self.title.to_lowercase()),
-            From::Member(name) => Cow::Borrowed(name),
+            Origin::Column(Source::Member(name)) => Cow::Borrowed(name),
+            Origin::Column(_) => Cow::Owned(self.title.to_lowercase()),
+            Origin::Member(name) => Cow::Borrowed(name),
         }
     }
 
     /// The member whose JSON value is meant; `None` for a computed column.
     pub(super) fn member(&self, record: &Record) -> Option<&str> {
         match &self.from {
-            From::Column(Source::Member(name)) => Some(name),
-            From::Column(Source::FirstOf(names)) => names
+            Origin::Column(Source::Member(name)) => Some(name),
+            Origin::Column(Source::FirstOf(names)) => names
                 .iter()
                 .find(|name| record.text(name).is_some())
                 .copied(),
-            From::Column(Source::With(_)) => None,
-            From::Member(name) => Some(name),
+            Origin::Column(Source::With(_)) => None,
+            Origin::Member(name) => Some(name),
         }
     }
 
@@ -164,21 +234,36 @@ impl Chosen {
             .iter()
             .find(|column| column.value.reads(name))
             .map_or(CellKind::Text, |column| column.kind);
+        let kind = match kind {
+            CellKind::Text if holds_mac(name) => CellKind::Mac,
+            CellKind::Text if holds_time(name) => CellKind::Time,
+            said => said,
+        };
         Self {
             title: Cow::Owned(name.to_owned()),
             kind,
-            from: From::Member(name.to_owned()),
+            from: Origin::Member(name.to_owned()),
             place: Cell::new(0),
         }
     }
 
-    fn of_column(column: &Column) -> Self {
+    /// A column of the command.
+    pub(super) fn of_column(column: &Column) -> Self {
         Self {
             title: Cow::Borrowed(column.title),
-            kind: column.kind,
-            from: From::Column(column.value),
+            kind: column.kind_shown(),
+            from: Origin::Column(column.value),
             place: Cell::new(0),
         }
+    }
+}
+
+/// A value for a program, see [`Chosen::plain`].
+pub(super) fn plain(text: Cow<'_, str>, kind: CellKind) -> Cow<'_, str> {
+    match kind {
+        CellKind::Time => time::plain(text),
+        CellKind::Mac => canonical_macs(text),
+        _ => text,
     }
 }
 
@@ -187,103 +272,106 @@ pub(super) fn all(columns: &[Column]) -> Vec<Chosen> {
     columns.iter().map(Chosen::of_column).collect()
 }
 
-/// The columns and members that `--fields` names, in its order. A name is a column's title (in any case), the member that a
-/// column reads, or a member of the first record, whose own name wins where `members_first` (JSON and YAML). In an empty
-/// list nothing tells members from misspellings, so every name is taken.
-pub(super) fn choose(
-    fields: &[String],
-    columns: &[Column],
-    first: Option<&Record>,
-    members_first: bool,
-) -> Result<Vec<Chosen>> {
-    fields
-        .iter()
-        .map(|name| find(name, columns, first, members_first))
+/// Whether a member of this name holds a MAC address, or several: what holds an endpoint's or a NAS's own address is called so in every
+/// document and service.
+fn holds_mac(name: &str) -> bool {
+    let name = plain_name(name);
+    name.ends_with("mac")
+        || ["macaddress", "callingstationid", "calledstationid"]
+            .iter()
+            .any(|part| name.contains(part))
+}
+
+/// Whether a member of this name holds a time, or a number of seconds, which no reader of times takes for one.
+fn holds_time(name: &str) -> bool {
+    let name = plain_name(name);
+    name.ends_with("timestamp") || name.ends_with("time")
+}
+
+/// The last step of a dotted name without its separators, in lower case.
+pub(super) fn plain_name(name: &str) -> String {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let letters = last.bytes().filter(u8::is_ascii_alphanumeric);
+    letters
+        .map(|byte| char::from(byte.to_ascii_lowercase()))
         .collect()
 }
 
-/// One name of `--fields` or `--sort`, see [`choose`].
-pub(super) fn find(
-    name: &str,
-    columns: &[Column],
-    first: Option<&Record>,
-    members_first: bool,
-) -> Result<Chosen> {
-    let known = first.is_none_or(|record| {
-        record.has(name)
-            || name
-                .split_once('.')
-                .is_some_and(|(head, _)| record.has(head))
-    });
-    if members_first && known && first.is_some() {
-        return Ok(Chosen::of_member(name, columns));
+/// Each MAC address of the list upper-case with colons, as the Monitoring node and pxGrid take it back, however a NAS spelled it. What is
+/// none (a VPN user comes with an IP address) stays as it came.
+pub(super) fn canonical_macs(text: Cow<'_, str>) -> Cow<'_, str> {
+    if is_canonical(&text) || text.parse::<IpAddr>().is_ok() {
+        return text;
     }
-    let by_title = columns
-        .iter()
-        .find(|column| column.title.eq_ignore_ascii_case(name));
-    let by_member = || {
-        columns
-            .iter()
-            .find(|column| matches!(column.value, Source::Member(member) if member == name))
-    };
-    if let Some(column) = by_title.or_else(by_member) {
-        return Ok(Chosen::of_column(column));
+    if text.contains(", ") {
+        let each = text.split(", ").map(|one| canonical_macs(one.into()));
+        return Cow::Owned(each.collect::<Vec<_>>().join(", "));
     }
-    if known {
-        return Ok(Chosen::of_member(name, columns));
+    match text.parse::<Mac>() {
+        Ok(mac) => Cow::Owned(mac.to_string()),
+        Err(_) => text,
     }
-    let mut valid: Vec<&str> = columns.iter().map(|column| column.title).collect();
-    valid.extend(first.map(Record::names).unwrap_or_default());
-    Err(Error::usage(format!("unknown field '{name}'"))
-        .hint(format!("the fields here are: {}", valid.join(", "))))
+}
+
+/// Nearly all are: one look settles those.
+fn is_canonical(text: &str) -> bool {
+    text.len() == 17
+        && text.bytes().enumerate().all(|(at, byte)| {
+            if at % 3 == 2 {
+                byte == b':'
+            } else {
+                matches!(byte, b'0'..=b'9' | b'A'..=b'F')
+            }
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const COLUMNS: &[Column] = &[
-        column("MAC", "calling_station_id"),
-        first_of("IP", &["framed_ip_address", "ip"]),
-        column("TIME", "at").kind(CellKind::Time),
-    ];
-
-    fn record() -> Record {
-        Record::from_value(
-            serde_json::json!({"calling_station_id": "AA", "ip": "10.0.0.1", "mac": "x", "nested": {"id": 1}}),
-        )
-    }
-
     #[test]
-    fn names_are_titles_or_members() {
-        let record = record();
-        for (name, members_first, key, text) in [
-            ("mac", false, "calling_station_id", Some("AA")),
-            ("mac", true, "mac", Some("x")),
+    fn macs_are_shown_in_one_spelling_and_what_is_none_as_it_came() {
+        for (sent, shown) in [
+            ("C8:5B:76:C6:59:62", "C8:5B:76:C6:59:62"),
+            ("c8-5b-76-c6-59-62", "C8:5B:76:C6:59:62"),
+            ("c85b.76c6.5962", "C8:5B:76:C6:59:62"),
+            ("c85b76c65962", "C8:5B:76:C6:59:62"),
             (
-                "calling_station_id",
-                false,
-                "calling_station_id",
-                Some("AA"),
+                "c8-5b-76-c6-59-62, 203.0.113.9, x",
+                "C8:5B:76:C6:59:62, 203.0.113.9, x",
             ),
-            ("Ip", false, "ip", Some("10.0.0.1")),
-            ("nested.id", false, "nested.id", Some("1")),
-            ("at", true, "at", None),
+            ("203.113.190.145", "203.113.190.145"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("00-00-5E-00-53-01:staff", "00-00-5E-00-53-01:staff"),
+            ("", ""),
         ] {
-            let chosen = find(name, COLUMNS, Some(&record), members_first).unwrap();
-            assert_eq!(chosen.key(), key);
-            assert_eq!(chosen.text(&record).as_deref(), text);
+            assert_eq!(canonical_macs(sent.into()), shown);
         }
     }
 
     #[test]
-    fn an_unknown_name_lists_the_valid_ones() {
-        let error = find("nope", COLUMNS, Some(&record()), false).unwrap_err();
-        assert_eq!(error.kind(), crate::error::Kind::Usage);
-        assert_eq!(
-            error.hint_text(),
-            Some("the fields here are: MAC, IP, TIME, calling_station_id, ip, mac, nested")
-        );
-        assert!(find("nope", COLUMNS, None, false).is_ok());
+    fn members_that_hold_a_mac_are_known_in_every_spelling() {
+        for name in [
+            "calling_station_id",
+            "orig_calling_station_id",
+            "macAddress",
+            "callingStationId",
+            "calledStationId",
+            "originalCallingStationId",
+            "mdmMacAddress",
+            "assetMacAddress",
+            "MACAddress",
+            "mac",
+            "session.calling_station_id",
+            "other_attr_string.EndPointMACAddress",
+            "other_attr_string.Called-Station-ID",
+        ] {
+            assert_eq!(Chosen::of_member(name, &[]).kind, CellKind::Mac, "{name}");
+        }
+        for name in ["user_name", "userName", "machine", "nas_ip_address"] {
+            assert_eq!(Chosen::of_member(name, &[]).kind, CellKind::Text, "{name}");
+        }
+        let computed = with("MAC", |record| record.text("x"));
+        assert_eq!(Chosen::of_column(&computed).kind, CellKind::Mac);
     }
 }

@@ -9,9 +9,9 @@ use super::Screen;
 use super::column::Chosen;
 use super::output::{Body, Output};
 use super::pretty;
-use super::safe::push_json_safe;
 use crate::error::Result;
 use crate::record::{Record, write_json_string};
+use crate::sanitize::json_safe;
 
 /// What stands around the objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl<W: Write> Json<W> {
         write_members(record, members, &mut self.line);
         let text = String::from_utf8_lossy(&self.line);
         if self.frame == Frame::Lines {
-            push_json_safe(&text, buffer);
+            buffer.extend_from_slice(json_safe(&text).as_bytes());
         } else {
             let level = usize::from(self.frame == Frame::Array);
             if level > 0 {
@@ -86,6 +86,10 @@ impl<W: Write + Send> Body for Json<W> {
             self.output.buffer.push(b'\n');
         }
         self.output.line_end()
+    }
+
+    fn pause(&mut self) -> Result<()> {
+        self.output.flush()
     }
 
     fn end(&mut self, whole: bool) -> Result<()> {

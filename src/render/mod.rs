@@ -1,44 +1,45 @@
 //! Records to output: table, tsv, csv, json, jsonl, yaml, and the Monitoring node's xml as it came. It fetches nothing and prints only to the writer it is given.
 //!
-//! A [`Renderer`] is a [`RecordSink`]: records are pushed in one at a time, and leave at once in line formats. What must see more says
-//! so: a terminal table holds a block, `--sort` and `--jq` hold the list within bounds. Facts about the terminal come in with the
+//! A [`Renderer`] is a [`RecordSink`]: records are pushed in one at a time, and leave in blocks while more are there and at once when the
+//! server pauses. What must see more says so: a terminal table holds a block, `--sort` and `--jq` hold the list within bounds. Facts about the terminal come in with the
 //! [`Style`], so everything here is a function of its input.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `column` | columns, and what `--fields` makes of them |
+//! | `column`, `names` | columns, and what the names of `--fields` and `--sort` stand for |
 //! | `lines` | tsv and csv |
 //! | `json`, `pretty`, `yaml` | JSON, JSON for a terminal, YAML |
-//! | `table`, `widths`, `single`, `paint`, `port` | what a person looks at |
+//! | `table`, `widths`, `single`, `groups`, [`wrap`], `paint`, `port` | what a person looks at |
 //! | `raw` | xml |
 //! | `sort`, `jq` | what holds a list |
-//! | [`safe`] | nothing a stranger chose steers a terminal |
 //! | [`time`], [`progress`] | times for people, and a sign of life |
 
 mod column;
 mod format;
+mod groups;
 #[cfg(feature = "jq")]
 mod jq;
 mod json;
 mod lines;
+mod names;
 mod output;
 mod paint;
 mod port;
 mod pretty;
 pub mod progress;
 mod raw;
-pub mod safe;
 mod single;
 mod sort;
 mod table;
 pub mod time;
 mod widths;
+pub mod wrap;
 mod yaml;
 
-pub use column::{CellKind, Column, Source, column, first_of, with};
+pub use crate::sanitize::terminal_safe;
+pub use column::{CellKind, Column, Columns, Source, column, first_of, with};
 pub use format::Format;
 pub use progress::Progress;
-pub use safe::terminal_safe;
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -51,6 +52,7 @@ use crate::record::{Record, RecordSink};
 use column::Chosen;
 use json::Frame;
 use lines::{Dialect, Rows};
+use names::{Known, Unseen};
 use output::{Body, Output};
 
 /// Facts about where the output goes, captured once by the command line.
@@ -87,6 +89,10 @@ pub struct Style {
     pub zone: TimeZone,
 }
 
+/// The stack of a thread that evaluates `--jq`: its library calls itself for each level of a value, also to drop it. Only what is used of it
+/// costs memory.
+pub const JQ_STACK: usize = 256 << 20;
+
 /// What the records are together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -99,7 +105,7 @@ pub enum Shape {
 }
 
 /// What `--fields` and `--sort` come to.
-type Settled = (Option<Vec<Chosen>>, Option<sort::Sorter>);
+type Settled = (Option<Vec<Chosen>>, Option<sort::Sorter>, Vec<Unseen>);
 
 /// Writes records in a format.
 ///
@@ -110,6 +116,8 @@ pub struct Renderer<W> {
     columns: Vec<Column>,
     shape: Shape,
     live: bool,
+    members: &'static [&'static str],
+    unseen: Vec<Unseen>,
     out: Option<W>,
     body: Option<Box<dyn Body>>,
     settled: Option<Settled>,
@@ -122,20 +130,18 @@ pub struct Renderer<W> {
 impl<W: Write + Send + 'static> Renderer<W> {
     /// Checks the style and settles what can be settled before the first record. Usage errors: options that the format has no use
     /// for, a wrong `--jq` expression.
-    pub fn new(
-        style: Style,
-        columns: impl Into<Vec<Column>>,
-        shape: Shape,
-        out: W,
-    ) -> Result<Self> {
+    pub fn new(style: Style, columns: impl Into<Columns>, shape: Shape, out: W) -> Result<Self> {
         contradictions(&style)?;
+        let columns = columns.into();
         #[cfg(feature = "jq")]
         let filter = style.jq.as_deref().map(jq::Filter::compile).transpose()?;
         Ok(Self {
             style,
-            columns: columns.into(),
+            columns: columns.list.into_owned(),
             shape,
             live: false,
+            members: columns.members,
+            unseen: Vec::new(),
             out: Some(out),
             body: None,
             settled: None,
@@ -159,10 +165,21 @@ impl<W: Write + Send + 'static> Renderer<W> {
     ///
     /// Errors: [`Kind::Usage`](crate::error::Kind::Usage) for any other name.
     pub fn settled(mut self, members: &[&str]) -> Result<Self> {
-        let members = members.iter().map(|name| ((*name).to_owned(), ().into()));
-        let known = Record::from_value(serde_json::Value::Object(members.collect()));
-        self.settled = Some(self.settle(Some(&known))?);
+        self.settled = Some(self.settle(members, None, true)?);
         Ok(self)
+    }
+
+    /// The same by a record that is the only one to come; what was settled before stays.
+    pub fn settled_by(self, only: &Record) -> Result<Self> {
+        if self.settled.is_some() {
+            return Ok(self);
+        }
+        self.settled(&only.names())
+    }
+
+    /// What to say at the end of names that stood in no record (`names`).
+    pub fn unknown_fields(&self) -> Vec<String> {
+        self.unseen.iter().filter_map(Unseen::words).collect()
     }
 
     /// Ends well: writes what is held, closes what is open. The number of records written; for xml, of those seen. A second call
@@ -215,11 +232,12 @@ impl<W: Write + Send + 'static> Renderer<W> {
 
     /// Settles fields and sorting by the first record (`None`: there is none) and starts the format.
     fn start(&mut self, first: Option<&Record>) -> Result<()> {
-        let (chosen, sorter) = match self.settled.take() {
+        let (chosen, sorter, unseen) = match self.settled.take() {
             Some(settled) => settled,
-            None => self.settle(first)?,
+            None => self.settle(self.members, first, false)?,
         };
         self.sorter = sorter;
+        self.unseen = unseen;
         let Some(out) = self.out.take() else {
             return Ok(());
         };
@@ -228,30 +246,33 @@ impl<W: Write + Send + 'static> Renderer<W> {
         Ok(())
     }
 
-    /// What `--fields` and `--sort` mean where `first` is the first record.
-    fn settle(&self, first: Option<&Record>) -> Result<Settled> {
+    /// What `--fields` and `--sort` mean.
+    fn settle(&self, members: &[&str], first: Option<&Record>, closed: bool) -> Result<Settled> {
         let format = self.style.format.unwrap_or(Format::Table);
-        let members_first = self.style.jq.is_some()
-            || matches!(format, Format::Json | Format::Jsonl | Format::Yaml);
-        let chosen = if self.style.fields.is_empty() {
-            None
-        } else {
-            Some(column::choose(
-                &self.style.fields,
-                &self.columns,
-                first,
-                members_first,
-            )?)
+        let known = Known {
+            columns: &self.columns,
+            members,
+            first,
+            closed,
+            members_first: self.style.jq.is_some()
+                || matches!(format, Format::Json | Format::Jsonl | Format::Yaml),
         };
+        let mut unseen = Vec::new();
+        let fields = &self.style.fields;
+        let chosen: Result<Vec<Chosen>> = fields
+            .iter()
+            .map(|name| known.find(name, &mut unseen))
+            .collect();
+        let chosen = Some(chosen?).filter(|chosen| !chosen.is_empty());
         let sorter = match self.style.sort.as_deref() {
             Some(field) => {
                 let name = field.strip_prefix('-').unwrap_or(field);
-                let by = column::find(name, &self.columns, first, members_first)?;
+                let by = known.find(name, &mut unseen)?;
                 Some(sort::Sorter::new(by, name.len() < field.len()))
             }
             None => None,
         };
-        Ok((chosen, sorter))
+        Ok((chosen, sorter, unseen))
     }
 
     fn body(
@@ -311,7 +332,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
 
     fn table(&mut self, chosen: Option<Vec<Chosen>>, out: W) -> Result<Box<dyn Body>> {
         let (screen, live) = (self.style.screen, self.live);
-        let pipe = |out| Rows::new(out, Dialect::Piped, screen.terminal, live);
+        let pipe = |out| Rows::new(out, Dialect::Tsv, screen.terminal, live);
         if self.shape == Shape::Single {
             let sheet = single::Sheet::new(chosen, self.columns.clone());
             return Ok(if screen.terminal {
@@ -389,11 +410,21 @@ impl<W: Write + Send + 'static> RecordSink for Renderer<W> {
         if self.body.is_none() {
             self.start(Some(record))?;
         }
+        if !self.unseen.is_empty() {
+            self.unseen.retain(|name| !name.is_in(record));
+        }
         if let Some(sorter) = &mut self.sorter {
             sorter.push(record)?;
             return Ok(ControlFlow::Continue(()));
         }
         self.emit(record)
+    }
+
+    fn pause(&mut self) -> Result<()> {
+        match &mut self.body {
+            Some(body) => body.pause(),
+            None => Ok(()),
+        }
     }
 
     fn raw(&mut self, bytes: &[u8]) -> Result<()> {

@@ -1,4 +1,5 @@
-//! The way out: one reused buffer before standard output, flushed by size, or line by line where lines are awaited.
+//! The way out: one reused buffer before standard output, flushed by size, when nothing more has come yet, or line by line where lines are
+//! awaited.
 
 use std::io::Write;
 
@@ -17,6 +18,9 @@ pub(super) trait Body: Send {
     fn raw(&mut self, _bytes: &[u8]) -> Result<()> {
         Ok(())
     }
+
+    /// No more has come yet: a reader gets what there is.
+    fn pause(&mut self) -> Result<()>;
 
     /// Writes what is still held. Only a `whole` list is closed; one that broke off must not look whole.
     fn end(&mut self, whole: bool) -> Result<()>;
@@ -50,6 +54,9 @@ impl<W: Write> Output<W> {
 
     /// Writes everything.
     pub(super) fn flush(&mut self) -> Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
         // Cleared also after an error: nobody must write the same bytes twice.
         let written = self.out.write_all(&self.buffer);
         self.buffer.clear();

@@ -3,7 +3,7 @@
 //! It works on the text, so numbers keep their spelling and depth costs no stack. The text must be well-formed JSON (or jaq's
 //! superset); it is never checked here.
 
-use super::safe::push_json_safe;
+use crate::sanitize::json_safe;
 
 /// Indentation stops here, so that deep nesting does not write mostly spaces.
 const DEEPEST: usize = 32;
@@ -96,7 +96,7 @@ impl Printer<'_> {
         if self.color {
             self.out.extend_from_slice(paint.as_bytes());
         }
-        push_json_safe(token, self.out);
+        self.out.extend_from_slice(json_safe(token).as_bytes());
         if self.color {
             self.out.extend_from_slice(RESET.as_bytes());
         }
@@ -115,8 +115,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::super::safe::is_unsafe;
     use super::*;
+    use crate::sanitize::is_unsafe;
 
     fn pretty(text: &str, color: bool) -> String {
         let mut out = Vec::new();

@@ -7,9 +7,9 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::safe::terminal_safe;
 use crate::error::Result;
 use crate::record::{Record, RecordSink};
+use crate::sanitize::terminal_safe;
 
 /// The pause between two drawings.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -131,6 +131,10 @@ impl<S: RecordSink, E: Write + Send + 'static> RecordSink for Progress<S, E> {
             self.draw(&line);
         }
         self.inner.record(record)
+    }
+
+    fn pause(&mut self) -> Result<()> {
+        self.inner.pause()
     }
 
     fn raw(&mut self, bytes: &[u8]) -> Result<()> {

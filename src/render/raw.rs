@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use super::output::{Body, Output};
-use super::safe::SafeStream;
 use crate::error::Result;
 use crate::record::Record;
+use crate::sanitize::{Content, SafeStream};
 
 /// Passes bytes through.
 pub(super) struct Raw<W> {
@@ -19,7 +19,7 @@ impl<W: Write> Raw<W> {
     pub(super) fn new(output: Output<W>, terminal: bool) -> Self {
         Self {
             output,
-            safe: terminal.then(SafeStream::default),
+            safe: terminal.then(|| SafeStream::new(Content::Text)),
             ends_line: true,
         }
     }
@@ -40,6 +40,10 @@ impl<W: Write + Send> Body for Raw<W> {
             None => self.output.buffer.extend_from_slice(bytes),
         }
         self.output.line_end()
+    }
+
+    fn pause(&mut self) -> Result<()> {
+        self.output.flush()
     }
 
     fn end(&mut self, _whole: bool) -> Result<()> {

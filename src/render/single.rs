@@ -1,21 +1,31 @@
-//! One thing in full, as `name  value` lines: every member that has a value, in the server's order; nested members under dotted names.
+//! One thing in full: every member that has a value; nested members under dotted names. Members without a value are left out: empty means
+//! unknown.
 //!
-//! On a terminal the values stand in one column and are made safe; on a pipe it is `name<TAB>value`, escaped as TSV. Members
-//! without a value are left out: empty means unknown.
+//! On a terminal it is grouped (who, where, result, times, the rest, then each nested object), long values are wrapped under themselves,
+//! the items of a list stand one a line, and no line is wider than the terminal. What `--fields` names is shown in its order and not
+//! grouped. On a pipe it is `name<TAB>value` in the server's order, escaped as TSV.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
-use super::column::{CellKind, Chosen, Column};
+use super::column::{self, CellKind, Chosen, Column};
+use super::groups::Group;
 use super::lines::Rows;
 use super::output::{Body, Output};
-use super::safe::terminal_safe;
 use super::widths::GAP;
+use super::wrap::hang;
 use super::{Style, paint, time};
 use crate::error::Result;
 use crate::record::Record;
+use crate::sanitize::terminal_safe;
+
+/// Fewer lines need no headings.
+const FEW: usize = 8;
+/// A name wider than this does not move all values to the right.
+const WIDEST_NAME: usize = 28;
 
 /// The members of a thing that are shown, by name.
 pub(super) struct Sheet {
@@ -25,8 +35,11 @@ pub(super) struct Sheet {
 
 struct Line {
     name: String,
-    value: String,
+    /// The items of a list, else one.
+    values: Vec<String>,
     kind: CellKind,
+    /// The member at the top that it stands in, where it is nested.
+    parent: Option<String>,
 }
 
 impl Sheet {
@@ -39,54 +52,82 @@ impl Sheet {
         let mut lines = Vec::new();
         if let Some(chosen) = &self.chosen {
             for column in chosen {
-                let value = column.text(record).unwrap_or_default().into_owned();
-                lines.push(Line {
-                    name: column.title.to_string(),
-                    value,
-                    kind: column.kind,
-                });
+                let before = lines.len();
+                let member = column.member(record);
+                if let Some(value) = member.and_then(|name| member_of(record, name)) {
+                    self.flatten(&column.title, &value, column.kind, None, &mut lines);
+                }
+                if lines.len() == before {
+                    lines.push(Line {
+                        name: column.title.to_string(),
+                        values: vec![column.text(record).unwrap_or_default().into_owned()],
+                        kind: column.kind,
+                        parent: None,
+                    });
+                }
             }
             return lines;
         }
         if let Value::Object(members) = record.to_value() {
             for (name, value) in &members {
-                let kind = Chosen::of_member(name, &self.columns).kind;
-                flatten(name, value, kind, &mut lines);
+                self.flatten(name, value, self.kind(name), None, &mut lines);
             }
         }
-        lines.retain(|line| !line.value.is_empty());
+        lines.retain(|line| line.values.iter().any(|value| !value.is_empty()));
         lines
+    }
+
+    fn kind(&self, name: &str) -> CellKind {
+        Chosen::of_member(name, &self.columns).kind
+    }
+
+    fn flatten(
+        &self,
+        name: &str,
+        value: &Value,
+        kind: CellKind,
+        parent: Option<&str>,
+        lines: &mut Vec<Line>,
+    ) {
+        let plain = |value: &Value| match value {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let mut inside = |step: &str, value: &Value| {
+            let inner = format!("{name}.{step}");
+            let kind = self.kind(&inner);
+            self.flatten(&inner, value, kind, Some(parent.unwrap_or(name)), lines);
+        };
+        let values = match value {
+            Value::Object(members) => {
+                for (step, value) in members {
+                    inside(step, value);
+                }
+                return;
+            }
+            Value::Array(list) if list.iter().any(|item| item.is_object() || item.is_array()) => {
+                for (index, value) in list.iter().enumerate() {
+                    inside(&index.to_string(), value);
+                }
+                return;
+            }
+            Value::Array(list) => list.iter().map(plain).collect(),
+            other => vec![plain(other)],
+        };
+        lines.push(Line {
+            name: name.to_owned(),
+            values,
+            kind,
+            parent: parent.map(str::to_owned),
+        });
     }
 }
 
-fn flatten(name: &str, value: &Value, kind: CellKind, lines: &mut Vec<Line>) {
-    let plain = |value: &Value| match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    match value {
-        Value::Object(members) => {
-            for (inner, value) in members {
-                flatten(&format!("{name}.{inner}"), value, CellKind::Text, lines);
-            }
-        }
-        Value::Array(list) if list.iter().any(|item| item.is_object() || item.is_array()) => {
-            for (index, value) in list.iter().enumerate() {
-                flatten(&format!("{name}.{index}"), value, CellKind::Text, lines);
-            }
-        }
-        Value::Array(list) => lines.push(Line {
-            name: name.to_owned(),
-            value: list.iter().map(plain).collect::<Vec<_>>().join(", "),
-            kind,
-        }),
-        other => lines.push(Line {
-            name: name.to_owned(),
-            value: plain(other),
-            kind,
-        }),
-    }
+fn member_of(record: &Record, name: &str) -> Option<Value> {
+    let mut json = Vec::new();
+    let there = record.write_member(name, &mut json);
+    there.then(|| serde_json::from_slice(&json).ok()).flatten()
 }
 
 /// For people.
@@ -107,46 +148,161 @@ impl<W: Write> OnTerminal<W> {
             started: false,
         }
     }
+
+    fn shown(&self, value: &str, kind: CellKind) -> String {
+        match kind {
+            _ if value.is_empty() => "-".to_owned(),
+            CellKind::Time => time::show(value, &self.style),
+            _ => {
+                let value = column::plain(Cow::Borrowed(value), kind);
+                terminal_safe(&value).into_owned()
+            }
+        }
+    }
+
+    /// One section of lines under its heading, if it has one, the values in one column.
+    fn section(&self, heading: Option<&str>, lines: &[Line], out: &mut String) {
+        let Style { screen, .. } = self.style;
+        let width = usize::from(screen.width);
+        let margin = if heading.is_some() { GAP } else { 0 };
+        if let Some(heading) = heading {
+            let mut line = String::new();
+            hang(&mut line, "", &terminal_safe(heading), 0, width);
+            out.push_str(&paint::bold(line.trim_end(), screen.color));
+            out.push('\n');
+        }
+        let name = |line: &Line| {
+            let prefix = line
+                .parent
+                .as_deref()
+                .filter(|_| heading == line.parent.as_deref());
+            let inside =
+                prefix.and_then(|parent| line.name.strip_prefix(parent)?.strip_prefix('.'));
+            terminal_safe(inside.unwrap_or(&line.name)).into_owned()
+        };
+        let names: Vec<String> = lines.iter().map(name).collect();
+        let widest = WIDEST_NAME.min(width / 2);
+        let column = names.iter().map(|name| name.width());
+        let column = column.filter(|name| *name <= widest).max().unwrap_or(0);
+        let indent = margin + column + GAP;
+        for (line, name) in lines.iter().zip(&names) {
+            let values: Vec<String> = line
+                .values
+                .iter()
+                .map(|value| self.shown(value, line.kind))
+                .collect();
+            let room = width.saturating_sub(margin + name.width() + GAP);
+            let mut head = format!("{:margin$}{name}", "");
+            if name.width() <= column {
+                head.push_str(&" ".repeat(indent - margin - name.width()));
+            } else if let [value] = values.as_slice()
+                && value.width() <= room
+            {
+                head.push_str(&" ".repeat(GAP));
+            } else {
+                // The name has its own line, and the values stand where all do.
+                hang(out, &head, "", 2 * GAP, width);
+                head = " ".repeat(indent);
+            }
+            self.values(&mut head, name, line.kind, &values, indent, out);
+        }
+    }
+
+    fn values(
+        &self,
+        head: &mut String,
+        name: &str,
+        kind: CellKind,
+        values: &[String],
+        indent: usize,
+        out: &mut String,
+    ) {
+        let Style { screen, .. } = self.style;
+        for value in values {
+            let mut text = String::new();
+            hang(&mut text, head, value, indent, usize::from(screen.width));
+            if screen.color {
+                // Measured first, painted then: a colour takes no room.
+                text = text.replacen(name, &paint::bold(name, true), 1);
+                if kind == CellKind::Verdict
+                    && let Some(start) = text.strip_suffix(&format!("{value}\n"))
+                {
+                    text = format!("{start}{}\n", paint::verdict(value, true));
+                }
+            }
+            out.push_str(&text);
+            *head = " ".repeat(indent);
+        }
+    }
 }
 
 impl<W: Write + Send> Body for OnTerminal<W> {
     fn record(&mut self, record: &Record) -> Result<()> {
-        let mut lines = self.sheet.lines(record);
-        for line in &mut lines {
-            line.name = terminal_safe(&line.name).into_owned();
-        }
-        let widest = lines.iter().map(|line| line.name.width()).max();
-        let out = &mut self.output.buffer;
+        let lines = self.sheet.lines(record);
+        let mut out = String::new();
         if self.started {
-            out.push(b'\n');
+            out.push('\n');
         }
         self.started = true;
-        let color = self.style.screen.color;
-        for line in lines {
-            let value = match line.kind {
-                _ if line.value.is_empty() => "-".to_owned(),
-                CellKind::Time => time::show(&line.value, &self.style),
-                CellKind::Verdict => {
-                    paint::verdict(&terminal_safe(&line.value), color).into_owned()
-                }
-                CellKind::Text
-                | CellKind::Number
-                | CellKind::Event
-                | CellKind::Port
-                | CellKind::Addresses => terminal_safe(&line.value).into_owned(),
-            };
-            let pad = widest.unwrap_or(0).saturating_sub(line.name.width()) + GAP;
-            out.extend_from_slice(paint::bold(&line.name, color).as_bytes());
-            out.extend_from_slice(" ".repeat(pad).as_bytes());
-            out.extend_from_slice(value.as_bytes());
-            out.push(b'\n');
+        let sections = if self.sheet.chosen.is_some() {
+            vec![(None, lines)]
+        } else {
+            sections(lines)
+        };
+        for (index, (heading, lines)) in sections.iter().enumerate() {
+            if index > 0 && heading.is_some() {
+                out.push('\n');
+            }
+            self.section(heading.as_deref(), lines, &mut out);
         }
+        self.output.buffer.extend_from_slice(out.as_bytes());
+        self.output.flush()
+    }
+
+    fn pause(&mut self) -> Result<()> {
         self.output.flush()
     }
 
     fn end(&mut self, _whole: bool) -> Result<()> {
         self.output.flush()
     }
+}
+
+/// The lines under the headings of their groups; as they came where they are few or of one group.
+fn sections(lines: Vec<Line>) -> Vec<(Option<String>, Vec<Line>)> {
+    if lines.len() < FEW {
+        return vec![(None, lines)];
+    }
+    let mut sections: Vec<(Group, Option<String>, Vec<Line>)> = Vec::new();
+    for line in lines {
+        let time = |value: &String| time::parse(value).is_some();
+        let is_time = line.kind == CellKind::Time && line.values.iter().any(time);
+        let group = match &line.parent {
+            Some(_) => Group::Rest,
+            None => Group::of(&line.name, is_time),
+        };
+        let parent = line.parent.clone();
+        match sections
+            .iter_mut()
+            .find(|(known, inside, _)| *known == group && *inside == parent)
+        {
+            Some((.., lines)) => lines.push(line),
+            None => sections.push((group, parent, vec![line])),
+        }
+    }
+    // Stable: nested objects keep their order, behind the rest.
+    sections.sort_by_key(|(group, parent, _)| (*group, parent.is_some()));
+    if sections.len() > 1 {
+        let headed = |(group, parent, lines): (Group, Option<String>, _)| {
+            (
+                Some(parent.unwrap_or_else(|| group.heading().to_owned())),
+                lines,
+            )
+        };
+        return sections.into_iter().map(headed).collect();
+    }
+    let all = sections.into_iter().flat_map(|(.., lines)| lines).collect();
+    vec![(None, all)]
 }
 
 /// For programs.
@@ -166,14 +322,16 @@ impl<W: Write + Send> Body for OnPipe<W> {
     fn record(&mut self, record: &Record) -> Result<()> {
         for line in self.sheet.lines(record) {
             self.rows.cell(&line.name)?;
-            if line.kind == CellKind::Time {
-                self.rows.cell(&time::plain(&line.value))?;
-            } else {
-                self.rows.cell(&line.value)?;
-            }
+            let each = line.values.iter();
+            let shown = each.map(|value| column::plain(Cow::Borrowed(value), line.kind));
+            self.rows.cell(&shown.collect::<Vec<_>>().join(", "))?;
             self.rows.end_row()?;
         }
         Ok(())
+    }
+
+    fn pause(&mut self) -> Result<()> {
+        self.rows.flush()
     }
 
     fn end(&mut self, _whole: bool) -> Result<()> {

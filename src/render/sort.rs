@@ -195,11 +195,11 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::super::column::find;
+    use super::super::column::Chosen;
     use super::*;
 
     fn sorted(values: &[&str], descending: bool) -> Vec<String> {
-        let mut sorter = Sorter::new(find("v", &[], None, true).unwrap(), descending);
+        let mut sorter = Sorter::new(Chosen::of_member("v", &[]), descending);
         for value in values {
             sorter
                 .push(&Record::from_value(json!({"v": value})))
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn bounded() {
-        let mut sorter = Sorter::new(find("v", &[], None, true).unwrap(), false);
+        let mut sorter = Sorter::new(Chosen::of_member("v", &[]), false);
         sorter.most_rows = 1;
         let record = Record::from_value(json!({"v": 1}));
         sorter.push(&record).unwrap();

@@ -16,13 +16,13 @@ use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthStr;
 
 use super::Screen;
-use super::column::{CellKind, Chosen};
+use super::column::{self, CellKind, Chosen};
 use super::output::{Body, Output};
-use super::safe::terminal_safe;
 use super::widths::{GAP, MARK, Wish, cut, fit, how_many, spread};
 use super::{paint, port, time};
 use crate::error::Result;
 use crate::record::Record;
+use crate::sanitize::terminal_safe;
 
 /// Rows drawn at once.
 const BLOCK_ROWS: usize = 1000;
@@ -116,7 +116,7 @@ impl<W: Write> Table<W> {
             Some(text) if column.kind == CellKind::Port => {
                 terminal_safe(&port::short(&text)).into_owned()
             }
-            Some(text) => terminal_safe(&text).into_owned(),
+            Some(text) => terminal_safe(&column::plain(text, column.kind)).into_owned(),
         }
     }
 
@@ -214,6 +214,12 @@ impl<W: Write + Send> Body for Table<W> {
         self.push(record, Instant::now())
     }
 
+    /// The first rows fix the widths of all, so a short pause is not worth a block.
+    fn pause(&mut self) -> Result<()> {
+        let waits = self.since.is_some_and(|since| since.elapsed() >= PATIENCE);
+        if waits { self.draw(true) } else { Ok(()) }
+    }
+
     fn end(&mut self, _whole: bool) -> Result<()> {
         self.draw(false)?;
         self.output.flush()
@@ -256,6 +262,7 @@ fn room_to_come(kind: CellKind) -> usize {
     match kind {
         CellKind::Addresses => "255.255.255.255".len(),
         CellKind::Text => "recovered".len(),
+        CellKind::Mac => "C8:5B:76:C6:59:62".len(),
         CellKind::Event => "created".len(),
         CellKind::Time | CellKind::Number | CellKind::Verdict | CellKind::Port => 0,
     }
@@ -285,7 +292,7 @@ fn arrange(drawing: &mut Drawing, columns: &[Chosen], widths: &[usize]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::column::{self, column};
+    use super::super::column::column;
     use super::super::tests::{Shared, style};
     use super::*;
 

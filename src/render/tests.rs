@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value as Json, json};
 use unicode_width::UnicodeWidthStr;
 
-use super::safe::is_unsafe;
 use super::*;
 use crate::record::{Fields, Value};
+use crate::sanitize::is_unsafe;
 
 /// A writer whose content can be read while it is written.
 #[derive(Clone, Default)]
@@ -294,7 +294,7 @@ fn one_thing_in_every_format() {
     );
     assert_eq!(
         single(on_terminal(style(), 80)),
-        "mac       AA\nlist      a, b\nin.v      1\nrows.0.x  \\x1b\n"
+        "mac       AA\nlist      a\n          b\nin.v      1\nrows.0.x  \\x1b\n"
     );
     assert_eq!(
         single(formatted(Format::Json)),
@@ -308,6 +308,114 @@ fn one_thing_in_every_format() {
         text.contains("auth_timestamp       2026-03-09 07:14:55 (3h ago)\n"),
         "{text}"
     );
+}
+
+/// A session as a Monitoring node sends it, but for its length.
+fn one_session() -> Record {
+    Record::from_value(json!({
+        "passed": "true",
+        "user_name": "LAB\\pat.kim",
+        "nas_ip_address": "192.0.2.11",
+        "calling_station_id": "00-00-5e-00-53-01",
+        "auth_acs_timestamp": "2026-03-09T08:14:55.207+01:00",
+        "execution_steps": "11001,11017,15049,15008,11507,12500,12301,24430,22037,15036,11002,11001,11002",
+        "framed_ipv6_address": ["2001:db8:7::21", "fe80::200:5eff:fe00:5301"],
+        "cisco_av_pair": "x".repeat(100),
+        "other_attr_string": {"ISEPolicySetName": "Wired dot1x", "EndPointMACAddress": "00-00-5E-00-53-01"},
+        "acct_session_time": "2835",
+        "empty": null
+    }))
+}
+
+#[test]
+fn one_thing_on_a_terminal_is_grouped_and_wrapped() {
+    let shown = render(on_terminal(style(), 60), Shape::Single, &[one_session()]);
+    assert_eq!(
+        shown,
+        "who\n\
+         \x20 user_name            LAB\\pat.kim\n\
+         \x20 calling_station_id   00:00:5E:00:53:01\n\
+         \x20 framed_ipv6_address  2001:db8:7::21\n\
+         \x20                      fe80::200:5eff:fe00:5301\n\
+         \n\
+         where\n\
+         \x20 nas_ip_address  192.0.2.11\n\
+         \n\
+         result\n\
+         \x20 passed  true\n\
+         \n\
+         times\n\
+         \x20 auth_acs_timestamp  2026-03-09 07:14:55 (3h ago)\n\
+         \n\
+         the rest\n\
+         \x20 execution_steps    11001,11017,15049,15008,11507,12500,\n\
+         \x20                    12301,24430,22037,15036,11002,11001,\n\
+         \x20                    11002\n\
+         \x20 cisco_av_pair      xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n\
+         \x20                    xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n\
+         \x20                    xxxxxxxxxxxxxxxxxxxxxx\n\
+         \x20 acct_session_time  2835\n\
+         \n\
+         other_attr_string\n\
+         \x20 ISEPolicySetName    Wired dot1x\n\
+         \x20 EndPointMACAddress  00:00:5E:00:53:01\n"
+    );
+    let mut chosen = on_terminal(style(), 60);
+    chosen.fields = ["cisco_av_pair", "user_name", "framed_ipv6_address"]
+        .map(str::to_owned)
+        .to_vec();
+    let shown = render(chosen, Shape::Single, &[one_session()]);
+    assert!(shown.starts_with("cisco_av_pair        xxx"), "{shown}");
+    assert_eq!(shown.matches('x').count(), 100, "nothing is cut: {shown}");
+    let end = "USER                 LAB\\pat.kim\n\
+               framed_ipv6_address  2001:db8:7::21\n\
+               \x20                    fe80::200:5eff:fe00:5301\n";
+    assert!(shown.ends_with(end), "{shown}");
+    // A pipe gets names and values as ever.
+    let piped = render(style(), Shape::Single, &[one_session()]);
+    let line = "other_attr_string.EndPointMACAddress\t00:00:5E:00:53:01\n";
+    assert!(piped.contains(line), "{piped}");
+    assert!(piped.contains("framed_ipv6_address\t2001:db8:7::21, fe80::200:5eff:fe00:5301\n"));
+}
+
+#[test]
+fn a_mac_is_shown_in_one_spelling_wherever_there_are_columns() {
+    const COLUMNS: &[Column] = &[
+        column("MAC", "calling_station_id"),
+        column("USER", "user_name"),
+    ];
+    let records = [
+        json!({"calling_station_id": "c8-5b-76-c6-59-62", "user_name": "c8-5b-76-c6-59-62"}),
+        json!({"calling_station_id": "203.113.190.145", "user_name": "vpn"}),
+        json!({"calling_station_id": "c85b.76c6.5963"}),
+    ]
+    .map(Record::from_value);
+    let shown = |style: Style| {
+        let shared = Shared::default();
+        let mut renderer = Renderer::new(style, COLUMNS, Shape::List, shared.clone()).unwrap();
+        for record in &records {
+            assert!(renderer.record(record).unwrap().is_continue());
+        }
+        renderer.finish().unwrap();
+        shared.text()
+    };
+    let piped = "C8:5B:76:C6:59:62\tc8-5b-76-c6-59-62\n203.113.190.145\tvpn\nC8:5B:76:C6:59:63\t\n";
+    assert_eq!(shown(style()), piped);
+    assert_eq!(shown(formatted(Format::Tsv)), format!("MAC\tUSER\n{piped}"));
+    assert!(shown(formatted(Format::Csv)).contains("\nC8:5B:76:C6:59:62,c8-5b-76-c6-59-62\n"));
+    assert!(shown(on_terminal(style(), 80)).contains("\nC8:5B:76:C6:59:63  -\n"));
+    let by_member = Style {
+        fields: vec!["calling_station_id".to_owned()],
+        ..style()
+    };
+    assert!(shown(by_member).starts_with("C8:5B:76:C6:59:62\n203.113.190.145\n"));
+    for format in [Format::Json, Format::Jsonl, Format::Yaml] {
+        let text = shown(formatted(format));
+        assert!(
+            text.contains("c8-5b-76-c6-59-62") && text.contains("c85b.76c6.5963"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

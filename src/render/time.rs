@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Style;
-use super::safe::terminal_safe;
+use crate::sanitize::terminal_safe;
 
 /// The instant that a server's text means: RFC 3339 or ISO 8601 with an offset, Unix seconds (10 digits) or milliseconds (13).
 #[must_use]
@@ -26,11 +26,14 @@ pub fn parse(text: &str) -> Option<Timestamp> {
 
 /// RFC 3339 for programs: the server's own spelling where it is that already, else in UTC; text that is no time as it came.
 #[must_use]
-pub fn plain(text: &str) -> Cow<'_, str> {
+pub fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.as_bytes().get(10) == Some(&b'T') {
-        return Cow::Borrowed(text);
+        return text;
     }
-    parse(text).map_or(Cow::Borrowed(text), |time| Cow::Owned(time.to_string()))
+    match parse(&text) {
+        Some(time) => Cow::Owned(time.to_string()),
+        None => text,
+    }
 }
 
 /// Local and relative, whole: `2026-03-09 08:14:55 (3h ago)`. Text that is no time as it came, made safe for the terminal.
@@ -129,7 +132,7 @@ mod tests {
             ("42", "42"),
             ("", ""),
         ] {
-            assert_eq!(plain(text), expected);
+            assert_eq!(plain(text.into()), expected);
         }
     }
 }

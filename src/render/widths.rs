@@ -176,7 +176,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_wider_than_allowed(text in any::<String>(), width in 1_usize..40) {
-            let mut cell = super::super::safe::terminal_safe(&text).into_owned();
+            let mut cell = crate::sanitize::terminal_safe(&text).into_owned();
             cut(&mut cell, width);
             prop_assert!(cell.width() <= width);
         }

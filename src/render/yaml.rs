@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::column::Chosen;
 use super::json::write_members;
 use super::output::{Body, Output};
-use super::safe::is_unsafe;
 use crate::error::Result;
 use crate::record::Record;
+use crate::sanitize::is_unsafe;
 
 /// Writes YAML.
 pub(super) struct Yaml<W> {
@@ -59,6 +59,10 @@ impl<W: Write + Send> Body for Yaml<W> {
         }
         self.started = true;
         self.output.line_end()
+    }
+
+    fn pause(&mut self) -> Result<()> {
+        self.output.flush()
     }
 
     fn end(&mut self, whole: bool) -> Result<()> {
@@ -134,7 +138,7 @@ fn scalar_text(text: &str, out: &mut Vec<u8>) {
             '\\' => out.extend_from_slice(b"\\\\"),
             '\n' => out.extend_from_slice(b"\\n"),
             '\t' => out.extend_from_slice(b"\\t"),
-            c if is_unsafe(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => {
+            c if is_unsafe(c) => {
                 out.extend_from_slice(format!("\\U{:08x}", u32::from(c)).as_bytes());
             }
             c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),

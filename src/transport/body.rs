@@ -24,6 +24,9 @@ const LEAST: u64 = 1024;
 /// also the memory bound.
 const CHUNKS_AHEAD: usize = 4;
 
+/// A pause that is told once more, for whoever does not write at each short one.
+const LONG_PAUSE: Duration = Duration::from_secs(1);
+
 /// Measures a body's pace. Pure: it is told how long was waited and how much came.
 #[derive(Debug)]
 struct Idle {
@@ -130,7 +133,17 @@ impl Body {
         let host = self.host.clone();
         let feeder = tokio::spawn(async move {
             loop {
-                let piece = match self.next().await {
+                let mut next = std::pin::pin!(self.next());
+                let soon = tokio::time::timeout(LONG_PAUSE, &mut next).await;
+                let outcome = if let Ok(outcome) = soon {
+                    outcome
+                } else {
+                    if sender.send(Piece::Quiet).await.is_err() {
+                        return;
+                    }
+                    next.await
+                };
+                let piece = match outcome {
                     Ok(Some(bytes)) => Piece::Bytes(bytes),
                     Ok(None) => Piece::End,
                     Err(error) => Piece::Failed(error),
@@ -145,6 +158,8 @@ impl Body {
             host,
             receiver,
             feeder: feeder.abort_handle(),
+            tells_pauses: false,
+            told: false,
             current: Bytes::new(),
             state: State::Reading,
         }
@@ -166,6 +181,8 @@ async fn chunk(
 /// A message from the feeding task. The end is said, never guessed from a closed channel: a task that died must not look like a whole body.
 enum Piece {
     Bytes(Bytes),
+    /// Nothing has come for a [`LONG_PAUSE`].
+    Quiet,
     End,
     Failed(Error),
 }
@@ -183,6 +200,9 @@ pub struct BodyReader {
     host: String,
     receiver: mpsc::Receiver<Piece>,
     feeder: tokio::task::AbortHandle,
+    tells_pauses: bool,
+    /// Since the last bytes a pause was told, so that the next call waits.
+    told: bool,
     current: Bytes,
     state: State,
 }
@@ -199,6 +219,42 @@ impl BodyReader {
         &self.host
     }
 
+    /// From now on reading fails with [`WouldBlock`](io::ErrorKind::WouldBlock), once, when all that has come was read and more is awaited,
+    /// and once more when nothing has come for a second. Whoever then reads again waits. So what was made of the bytes can be passed on
+    /// before the wait, at no cost while bytes are there.
+    #[must_use]
+    pub fn telling_pauses(mut self) -> Self {
+        self.tells_pauses = true;
+        self
+    }
+
+    /// The next message; a pause that is to be told is an error.
+    fn piece(&mut self) -> io::Result<Option<Piece>> {
+        use mpsc::error::TryRecvError;
+
+        let piece = if self.tells_pauses && !self.told {
+            match self.receiver.try_recv() {
+                Ok(piece) => Some(piece),
+                Err(TryRecvError::Disconnected) => None,
+                Err(TryRecvError::Empty) => {
+                    self.told = true;
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+            }
+        } else {
+            self.receiver.blocking_recv()
+        };
+        if matches!(piece, Some(Piece::Quiet)) {
+            self.told = true;
+            if self.tells_pauses {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+        } else {
+            self.told = false;
+        }
+        Ok(piece)
+    }
+
     fn refill(&mut self) -> io::Result<()> {
         while self.current.is_empty() {
             match &self.state {
@@ -206,8 +262,9 @@ impl BodyReader {
                 State::Ended => return Ok(()),
                 State::Failed(error) => return Err(io::Error::other(error.clone())),
             }
-            match self.receiver.blocking_recv() {
+            match self.piece()? {
                 Some(Piece::Bytes(bytes)) => self.current = bytes,
+                Some(Piece::Quiet) => {}
                 Some(Piece::End) => self.state = State::Ended,
                 Some(Piece::Failed(error)) => self.state = State::Failed(error),
                 None => {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::proxy::Proxy;
-use super::show::printable;
+use crate::sanitize::terminal_safe;
 
 /// How many connections to one origin are being opened, and how many were.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,7 +73,8 @@ impl Drop for Guard {
 /// Notes a request, and the proxy that it goes through.
 pub(super) fn asked(method: &str, url: &str, proxy: Option<&Proxy>) {
     let way = proxy.map_or_else(String::new, |proxy| format!(" through {proxy}"));
-    tracing::info!(target: "netapi::wire", "> {method} {}{}", printable(url), printable(&way));
+    let (url, way) = (terminal_safe(url), terminal_safe(&way));
+    tracing::info!(target: "netapi::wire", "> {method} {url}{way}");
 }
 
 /// Notes that a request got no answer.
@@ -81,9 +82,9 @@ pub(super) fn failed(method: &str, url: &str, started: Instant, error: &crate::e
     tracing::info!(
         target: "netapi::wire",
         "< {method} {} no answer after {:.1?}: {}",
-        printable(url),
+        terminal_safe(url),
         started.elapsed(),
-        printable(error.message())
+        terminal_safe(error.message())
     );
 }
 
@@ -121,7 +122,7 @@ impl Drop for AnswerLine {
             tracing::info!(
                 target: "netapi::wire",
                 "< {} {} bytes{} {:.1?}",
-                printable(head),
+                terminal_safe(head),
                 self.bytes,
                 if self.complete { "" } else { " (not to the end)" },
                 self.started.elapsed()

@@ -28,6 +28,8 @@ mod mnt_lists;
 mod mnt_watch;
 mod network_trouble;
 mod output;
+mod output_arrival;
+mod output_hostile;
 mod proxies;
 mod pxgrid_anc;
 mod pxgrid_client;

@@ -157,20 +157,77 @@ fn bad_input_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn an_unknown_field_lists_the_valid_ones() {
+fn an_unknown_field_is_said_at_the_end_with_the_valid_ones() {
     let lab = lab::lab();
-    for arguments in [
-        ["sessions", "--fields", "MAC,NOPE"],
-        ["sessions", "--sort", "NOPE"],
+    for (arguments, name, offer) in [
+        (["sessions", "--fields", "MAC,NOPE"], "NOPE", "the fields"),
+        (["sessions", "--sort", "NOPE"], "NOPE", "the fields"),
+        (
+            ["sessions", "--fields", "auditSessionID"],
+            "auditSessionID",
+            "did you mean audit_session_id? The fields",
+        ),
     ] {
-        let run = lab.mnt(&arguments).assert().code(2);
+        let run = lab.mnt(&arguments).assert().success();
         assert_eq!(
             stderr(&run),
-            "netapi: unknown field 'NOPE'\n\
-             hint: the fields here are: MAC, IP, USER, NAS, SERVER, user_name, calling_station_id, nas_ip_address, \
-             acct_session_id, audit_session_id, server, framed_ip_address, framed_ipv6_address\n"
+            format!(
+                "warning: unknown field '{name}': no row had it; {offer} here are: MAC, IP, USER, NAS, SERVER, \
+                 user_name, calling_station_id, orig_calling_station_id, nas_ip_address, nas_ipv6_address, \
+                 acct_session_id, audit_session_id, cpmsession_id, server, framed_ip_address, framed_ipv6_address, \
+                 device_ip_address\n"
+            )
         );
-        assert_eq!(stdout(&run), "");
+        assert_eq!(stdout(&run).lines().count(), 50);
+    }
+    let run = lab
+        .mnt(&["session", MAC, "--fields", "nope", "--json"])
+        .assert()
+        .success();
+    assert_eq!(stdout(&run), "{\"nope\":null}\n");
+    let said: serde_json::Value = serde_json::from_str(&stderr(&run)).unwrap();
+    let words = said["warning"].as_str().unwrap();
+    assert!(words.starts_with("unknown field 'nope'"), "{words}");
+}
+
+/// Where all of a command's records are its own, another name is refused.
+#[test]
+fn an_unknown_field_of_what_netapi_itself_makes_is_refused() {
+    let lab = lab::lab();
+    let run = lab
+        .mnt(&["version", "--fields", "elsewhere"])
+        .assert()
+        .code(2);
+    let text = stderr(&run);
+    assert!(
+        text.contains("unknown field 'elsewhere'\nhint: the fields here are: "),
+        "{text}"
+    );
+    assert_eq!(stdout(&run), "");
+}
+
+/// No row has them here, and the catalogue knows them.
+#[test]
+fn a_member_of_the_catalogue_is_a_field_though_no_row_has_it() {
+    let lab = lab::lab();
+    for (api, command, name) in [
+        ("mnt", "sessions", "device_ip_address"),
+        ("mnt", "auth-list", "cpmsession_id"),
+        ("mnt", "failure-reasons", "resolution"),
+        ("pxgrid", "sessions", "endpointCheckTime"),
+        ("pxgrid", "sessions", "postureStatus"),
+    ] {
+        for words in [
+            &["--fields", name][..],
+            &["--fields", name, "--json"],
+            &["--sort", name],
+        ] {
+            let mut run = lab.netapi();
+            run.args(["ise", api, command]).args(words);
+            let run = run.assert().success();
+            assert_eq!(stderr(&run), "", "{command} {words:?}");
+            assert!(!stdout(&run).is_empty(), "{command} {words:?}");
+        }
     }
 }
 

@@ -32,7 +32,7 @@ impl Doctor {
             )
             .hint("use --format json"));
         }
-        Context::block_on(self.walk(context))?;
+        context.run(self.walk(context))?;
         Ok(DONE)
     }
 

@@ -30,6 +30,7 @@ pub(super) const fn read(name: &'static str, fields: &'static [Field], reply: Re
         fields,
         reply,
         columns: &[],
+        members: &[],
         effect: Effect::Read,
         since: BASE,
         paging: None,
@@ -54,6 +55,10 @@ impl Operation {
 
     pub(super) const fn columns(self, columns: &'static [&'static str]) -> Self {
         Self { columns, ..self }
+    }
+
+    pub(super) const fn members(self, members: &'static [&'static str]) -> Self {
+        Self { members, ..self }
     }
 
     pub(super) const fn paged(self, start: &'static str, count: &'static str) -> Self {

@@ -2,7 +2,7 @@
 
 use super::row::{FILTER, MAC, NAS, NAS_ANC, SINCE, change, may, needs, read, topic};
 use super::trustsec::{SXP, TRUSTSEC, TRUSTSEC_CONFIG};
-use super::{FieldKind as Kind, Reply, Service};
+use super::{FieldKind as Kind, Reply, Service, members};
 
 const SESSION_COLUMNS: &[&str] = &[
     "macAddress",
@@ -67,7 +67,9 @@ const SESSION: Service = Service {
     alias: "session",
     about: "session directory: who is on the network, and user groups",
     operations: &[
-        read("getSessions", &[SINCE, FILTER], Reply::List("sessions")).columns(SESSION_COLUMNS),
+        read("getSessions", &[SINCE, FILTER], Reply::List("sessions"))
+            .columns(SESSION_COLUMNS)
+            .members(members::SESSION),
         read(
             "getSessionsForRecovery",
             &[
@@ -77,22 +79,28 @@ const SESSION: Service = Service {
             Reply::List("sessions"),
         )
         .columns(SESSION_COLUMNS)
+        .members(members::SESSION)
         .since("3.0"),
         read(
             "getSessionByIpAddress",
             &[needs("ipAddress", Kind::Ip)],
             Reply::Object,
         )
-        .columns(SESSION_COLUMNS),
-        read("getSessionByMacAddress", &[MAC], Reply::Object).columns(SESSION_COLUMNS),
+        .columns(SESSION_COLUMNS)
+        .members(members::SESSION),
+        read("getSessionByMacAddress", &[MAC], Reply::Object)
+            .columns(SESSION_COLUMNS)
+            .members(members::SESSION),
         read("getUserGroups", &[FILTER, SINCE], Reply::List("userGroups"))
-            .columns(&["userName", "groups"]),
+            .columns(&["userName", "groups"])
+            .members(members::USER),
         read(
             "getUserGroupByUserName",
             &[needs("userName", Kind::Text)],
             Reply::List("groups"),
         )
-        .columns(&["name", "type"]),
+        .columns(&["name", "type"])
+        .members(members::GROUP),
     ],
     topics: &[
         topic("session", "sessionTopic", "/topic/com.cisco.ise.session")
@@ -122,6 +130,7 @@ const ANC: Service = Service {
     operations: &[
         read("getPolicies", &[], Reply::List("policies"))
             .columns(&["name", "actions"])
+            .members(members::ANC_POLICY)
             .since("2.4"),
         read(
             "getPolicyByName",
@@ -129,6 +138,7 @@ const ANC: Service = Service {
             Reply::Object,
         )
         .columns(&["name", "actions"])
+        .members(members::ANC_POLICY)
         .since("2.4"),
         change(
             "createPolicy",
@@ -142,6 +152,7 @@ const ANC: Service = Service {
             Reply::Object,
         )
         .columns(&["name", "actions"])
+        .members(members::ANC_POLICY)
         .since("2.4"),
         change(
             "deletePolicyByName",
@@ -151,15 +162,19 @@ const ANC: Service = Service {
         .since("2.4"),
         read("getEndpoints", &[], Reply::List("endpoints"))
             .columns(&["macAddress", "policyName"])
+            .members(members::ANC_ENDPOINT)
             .since("2.4"),
         read("getEndpointPolicies", &[], Reply::List("endpoints"))
             .columns(ANC_ENDPOINT)
+            .members(members::ANC_ENDPOINT)
             .since(NAS_ANC),
         read("getEndpointByMacAddress", &[MAC], Reply::Object)
             .columns(&["macAddress", "policyName"])
+            .members(members::ANC_ENDPOINT)
             .since("2.4"),
         read("getEndpointByNasIpAddress", &[MAC, NAS], Reply::Object)
             .columns(ANC_ENDPOINT)
+            .members(members::ANC_ENDPOINT)
             .since(NAS_ANC),
         change(
             "applyEndpointByIpAddress",
@@ -170,6 +185,7 @@ const ANC: Service = Service {
             Reply::Object,
         )
         .columns(ANC_STATUS)
+        .members(members::ANC_STATUS)
         .since("2.4"),
         change(
             "applyEndpointByMacAddress",
@@ -177,6 +193,7 @@ const ANC: Service = Service {
             Reply::Object,
         )
         .columns(ANC_STATUS)
+        .members(members::ANC_STATUS)
         .since("2.4"),
         change(
             "clearEndpointByIpAddress",
@@ -184,9 +201,11 @@ const ANC: Service = Service {
             Reply::Object,
         )
         .columns(ANC_STATUS)
+        .members(members::ANC_STATUS)
         .since("2.4"),
         change("clearEndpointByMacAddress", &[MAC], Reply::Object)
             .columns(ANC_STATUS)
+            .members(members::ANC_STATUS)
             .since("2.4"),
         change(
             "applyEndpointPolicy",
@@ -202,9 +221,11 @@ const ANC: Service = Service {
             Reply::Object,
         )
         .columns(ANC_STATUS)
+        .members(members::ANC_STATUS)
         .since(NAS_ANC),
         change("clearEndpointPolicy", &[MAC, NAS], Reply::Object)
             .columns(ANC_STATUS)
+            .members(members::ANC_STATUS)
             .since(NAS_ANC),
         read(
             "getOperationStatus",
@@ -212,6 +233,7 @@ const ANC: Service = Service {
             Reply::Object,
         )
         .columns(ANC_STATUS)
+        .members(members::ANC_STATUS)
         .since("2.4"),
     ],
     topics: &[topic(
@@ -228,8 +250,12 @@ const RADIUS: Service = Service {
     alias: "radius",
     about: "RADIUS failures, codes 5400 to 5499",
     operations: &[
-        read("getFailures", &[SINCE], Reply::List("failures")).columns(FAILURE_COLUMNS),
-        read("getFailureById", &[needs("id", Kind::Text)], Reply::Object).columns(FAILURE_COLUMNS),
+        read("getFailures", &[SINCE], Reply::List("failures"))
+            .columns(FAILURE_COLUMNS)
+            .members(members::FAILURE),
+        read("getFailureById", &[needs("id", Kind::Text)], Reply::Object)
+            .columns(FAILURE_COLUMNS)
+            .members(members::FAILURE),
     ],
     topics: &[topic(
         "radius-failure",
@@ -260,7 +286,8 @@ const SYSTEM: Service = Service {
             "ioWait",
             "diskUsageRoot",
             "diskUsageOpt",
-        ]),
+        ])
+        .members(members::HEALTH),
         read(
             "getPerformances",
             &[may("nodeName", Kind::Text), SINCE],
@@ -272,7 +299,8 @@ const SYSTEM: Service = Service {
             "radiusRate",
             "radiusCount",
             "radiusLatency",
-        ]),
+        ])
+        .members(members::PERFORMANCE),
     ],
     topics: &[],
 };
@@ -282,9 +310,9 @@ const PROFILER: Service = Service {
     name: "com.cisco.ise.config.profiler",
     alias: "profiler",
     about: "profiler policies",
-    operations: &[
-        read("getProfiles", &[], Reply::List("profiles")).columns(&["name", "fullName", "id"])
-    ],
+    operations: &[read("getProfiles", &[], Reply::List("profiles"))
+        .columns(&["name", "fullName", "id"])
+        .members(members::PROFILE)],
     topics: &[topic(
         "profiler",
         "topic",
@@ -304,9 +332,11 @@ const MDM: Service = Service {
             Reply::List("endpoints"),
         )
         .columns(MDM_COLUMNS)
+        .members(members::MANAGED_ENDPOINT)
         .since("2.4"),
         read("getEndpointByMacAddress", &[MAC], Reply::Object)
             .columns(MDM_COLUMNS)
+            .members(members::MANAGED_ENDPOINT)
             .since("2.4"),
         read(
             "getEndpointsByType",
@@ -317,6 +347,7 @@ const MDM: Service = Service {
             Reply::List("endpoints"),
         )
         .columns(MDM_COLUMNS)
+        .members(members::MANAGED_ENDPOINT)
         .since("2.4"),
         read(
             "getEndpointsByOsType",
@@ -324,6 +355,7 @@ const MDM: Service = Service {
             Reply::List("endpoints"),
         )
         .columns(MDM_COLUMNS)
+        .members(members::MANAGED_ENDPOINT)
         .since("2.4"),
     ],
     topics: &[topic("mdm", "endpointTopic", "/topic/com.cisco.ise.mdm.endpoint").since("2.4")],

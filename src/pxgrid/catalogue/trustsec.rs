@@ -1,7 +1,7 @@
 //! The rows of `TrustSec`: its configuration, policy downloads and SXP. Sources: reference pxgrid-api, sections 3.4 to 3.6.
 
 use super::row::{FILTER, SINCE, may, read, topic};
-use super::{Field, FieldKind as Kind, Reply, Service};
+use super::{Field, FieldKind as Kind, Reply, Service, members};
 
 const TRUSTSEC_PAGE: &[Field] = &[
     may("id", Kind::Text),
@@ -31,6 +31,7 @@ pub(super) const TRUSTSEC_CONFIG: Service = Service {
             Reply::List("securityGroups"),
         )
         .columns(&["tag", "name", "description", "id"])
+        .members(members::SECURITY_GROUP)
         .paged("startIndex", "recordCount")
         .since("2.4"),
         read(
@@ -39,6 +40,7 @@ pub(super) const TRUSTSEC_CONFIG: Service = Service {
             Reply::List("securityGroupAcls"),
         )
         .columns(&["name", "ipVersion", "description", "generationId", "id"])
+        .members(members::SGACL)
         .paged("startIndex", "recordCount")
         .since("2.4"),
         read(
@@ -47,6 +49,7 @@ pub(super) const TRUSTSEC_CONFIG: Service = Service {
             Reply::List("virtualNetworks"),
         )
         .columns(&["name", "id", "timestamp"])
+        .members(members::VIRTUAL_NETWORK)
         .paged("startIndex", "recordCount")
         .since("3.1"),
         read(
@@ -62,10 +65,12 @@ pub(super) const TRUSTSEC_CONFIG: Service = Service {
             "sgaclIds",
             "matrixId",
         ])
+        .members(members::EGRESS_POLICY)
         .paged("startIndex", "recordCount")
         .since("2.4"),
         read("getEgressMatrices", &[], Reply::List("egressMatrices"))
             .columns(&["name", "description", "monitorAll", "id"])
+            .members(members::EGRESS_MATRIX)
             .since("2.4"),
     ],
     topics: &[
@@ -126,15 +131,9 @@ pub(super) const SXP: Service = Service {
     name: "com.cisco.ise.sxp",
     alias: "sxp",
     about: "SXP bindings: which security group tag an IP prefix has",
-    operations: &[
-        read("getBindings", &[FILTER], Reply::List("bindings")).columns(&[
-            "ipPrefix",
-            "tag",
-            "source",
-            "peerSequence",
-            "vpn",
-        ]),
-    ],
+    operations: &[read("getBindings", &[FILTER], Reply::List("bindings"))
+        .columns(&["ipPrefix", "tag", "source", "peerSequence", "vpn"])
+        .members(members::BINDING)],
     topics: &[topic(
         "sxp",
         "bindingTopic",

@@ -93,6 +93,10 @@ impl<S> PageSink<S> {
 }
 
 impl<S: RecordSink> RecordSink for PageSink<S> {
+    fn pause(&mut self) -> Result<()> {
+        self.inner.pause()
+    }
+
     fn begin(&mut self, announced: Option<u64>) -> Result<()> {
         self.at_first = true;
         if self.begun {

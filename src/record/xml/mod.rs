@@ -124,12 +124,15 @@ pub fn stream_in<S: RecordSink>(
 fn run<S: RecordSink>(mut window: Window<impl BufRead>, parser: &mut Parser<'_, S>) -> Result<()> {
     loop {
         let filled = window.fill(|bytes| parser.raw(bytes));
-        filled.map_err(|error| parser.interrupted(error))?;
+        let paused = filled.map_err(|error| parser.interrupted(error))?;
         let used = parser.feed(window.text(), window.offset(), window.ended())?;
         if parser.stopped() {
             return Ok(());
         }
         window.consume(used);
+        if paused {
+            parser.pause()?;
+        }
         if window.text().len() > MAX_EVENT {
             return Err(parser.malformed(
                 &format!("a piece of it is longer than {MAX_EVENT} bytes"),

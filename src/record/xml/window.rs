@@ -60,14 +60,15 @@ impl<R: BufRead> Window<R> {
         self.offset += used as u64;
     }
 
-    /// Reads on, and shows the bytes as they came to `raw`.
-    pub(super) fn fill(&mut self, mut raw: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    /// Reads on, and shows the bytes as they came to `raw`. Whether the reader told a pause: all that has come is here.
+    pub(super) fn fill(&mut self, mut raw: impl FnMut(&[u8]) -> Result<()>) -> Result<bool> {
         let rest = self.text.len();
         let enough = if rest <= CHEAP { rest + 1 } else { 2 * rest };
         while self.text.len() < enough && !self.ended {
             let available = match self.reader.fill_buf() {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
                 Err(error) => return Err(from_io(&error)),
             };
             let chunk = available.get(..CHUNK).unwrap_or(available);
@@ -86,7 +87,7 @@ impl<R: BufRead> Window<R> {
             decode(utf8, &mut self.partial, &mut self.text);
             self.reader.consume(length);
         }
-        Ok(())
+        Ok(false)
     }
 }
 
@@ -125,7 +126,7 @@ fn from_io(error: &std::io::Error) -> Error {
     }
     let kind = match error.kind() {
         ErrorKind::UnexpectedEof => Kind::Truncated,
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => Kind::TimedOut,
+        ErrorKind::TimedOut => Kind::TimedOut,
         _ => Kind::Connect,
     };
     Error::new(kind, format!("reading the answer failed: {error}"))

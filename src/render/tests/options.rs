@@ -18,11 +18,79 @@ fn fields_choose_and_order() {
         list(style.clone(), &nasty()[..1]),
         "USER,IP,MAC\nCORP\\alice,10.1.2.3,C8:5B:76:C6:59:62\n"
     );
-    style.fields.push("nope".to_owned());
-    let error = try_render(style.clone(), Shape::List, &nasty()).unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
-    assert!(error.hint_text().unwrap().contains("MAC, IP, USER"));
-    assert!(try_render(style, Shape::List, &[]).is_ok());
+}
+
+/// The list of names that were in no row, and what was printed.
+fn with_unknown(style: Style, records: &[Record]) -> (Vec<String>, String) {
+    let shared = Shared::default();
+    let columns = Columns::of(COLUMNS, &["posture_status", "sometimes"]);
+    let mut renderer = Renderer::new(style, columns, Shape::List, shared.clone()).unwrap();
+    for record in records {
+        assert!(renderer.record(record).unwrap().is_continue());
+    }
+    renderer.finish().unwrap();
+    (renderer.unknown_fields(), shared.text())
+}
+
+/// The first rows lack it: that is no reason to refuse what the catalogue knows, or what a later row has.
+#[test]
+fn a_member_that_the_first_rows_lack_is_a_field_all_the_same() {
+    let rows = [
+        json!({"user_name": "a"}),
+        json!({"user_name": "b", "sometimes": "x", "new_in_3_6": "y"}),
+    ]
+    .map(Record::from_value);
+    let fields = |names: &[&str], format| Style {
+        fields: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..formatted(format)
+    };
+    let names = ["posture_status", "sometimes", "new_in_3_6", "user"];
+    let (unknown, text) = with_unknown(fields(&names, Format::Tsv), &rows);
+    assert_eq!(
+        text,
+        "posture_status\tsometimes\tnew_in_3_6\tUSER\n\t\t\ta\n\tx\ty\tb\n"
+    );
+    assert!(unknown.is_empty(), "{unknown:?}");
+    let (unknown, text) = with_unknown(fields(&names, Format::Jsonl), &rows);
+    assert!(
+        text.starts_with("{\"posture_status\":null,\"sometimes\":null,"),
+        "{text}"
+    );
+    assert!(unknown.is_empty(), "{unknown:?}");
+    let by = |name: &str| Style {
+        sort: Some(name.to_owned()),
+        ..fields(&["user"], Format::Tsv)
+    };
+    for name in ["sometimes", "-new_in_3_6", "posture_status"] {
+        assert!(with_unknown(by(name), &rows).0.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_name_that_stood_in_no_row_is_said_at_the_end() {
+    let rows = [json!({"user_name": "a"}), json!({"user_name": "b"})].map(Record::from_value);
+    for format in [
+        Format::Table,
+        Format::Tsv,
+        Format::Csv,
+        Format::Json,
+        Format::Yaml,
+    ] {
+        let style = Style {
+            fields: vec![
+                "user_name".to_owned(),
+                "postureStatus".to_owned(),
+                "a.b".to_owned(),
+            ],
+            sort: Some("nope".to_owned()),
+            ..formatted(format)
+        };
+        let (unknown, text) = with_unknown(style.clone(), &rows);
+        assert!(text.contains('a') && text.contains('b'), "{format}: {text}");
+        assert_eq!(unknown.len(), 3, "{format}: {unknown:?}");
+        assert!(unknown[0].starts_with("unknown field 'postureStatus': no row had it; did you mean posture_status? The fields here are: MAC, IP, USER"), "{unknown:?}");
+        assert_eq!(with_unknown(style, &[]).0.len(), 3, "{format}");
+    }
 }
 
 #[test]

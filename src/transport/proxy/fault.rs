@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Proxy;
 use crate::error::{Error, Kind};
-use crate::transport::show::printable;
+use crate::sanitize::terminal_safe;
 
 /// Why there is no connection through a proxy.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ fn answered(proxy: &Proxy, status: u16, ways: &[String]) -> (Kind, String, Strin
             Kind::Refused,
             format!(
                 "it lets in by {} only, and netapi speaks Basic (HTTP 407)",
-                printable(&ways.join(", "))
+                terminal_safe(&ways.join(", "))
             ),
             "name a local helper as the proxy that logs in for you (cntlm and px do), or go without: --no-proxy".to_owned(),
         ),

@@ -7,6 +7,7 @@ pub(crate) mod mnt;
 pub(crate) mod proxy;
 pub(crate) mod pubsub;
 pub(crate) mod running;
+pub(crate) mod scripted;
 pub(crate) mod sessions;
 
 use std::time::Duration;

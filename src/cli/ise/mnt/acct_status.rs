@@ -8,8 +8,11 @@ use super::auth_status::{look_back, seconds};
 use crate::cli::Context;
 use crate::cli::input;
 use crate::error::Result;
+use crate::mnt::members;
 use crate::record::Mac;
-use crate::render::{CellKind, Column, Format, Shape, Source, column};
+use crate::render::{CellKind, Column, Columns, Format, Shape, Source, column};
+
+const ALL: Columns = Columns::of(COLUMNS, members::ACCOUNTING);
 
 const COLUMNS: &[Column] = &[
     column("MAC", "calling_station_id"),
@@ -50,11 +53,11 @@ impl AcctStatus {
             .acct_status(self.mac, seconds(self.since)?)
             .await?;
         if context.global.chosen_format() == Some(Format::Xml) {
-            return context.print_raw(&counters.raw, COLUMNS);
+            return context.print_raw(&counters.raw, ALL);
         }
         context.print(
             &counters.records,
-            COLUMNS,
+            ALL,
             Shape::List,
             &format!("no accounting of {} in that time", self.mac),
         )

@@ -1,9 +1,12 @@
 //! The columns that session lists and details share. Member names differ from document to document (reference mnt-api, section 2.5); a column names them all.
 
-use crate::render::{CellKind, Column, column, first_of, with};
+use crate::mnt::members;
+use crate::render::{CellKind, Column, Columns, column, first_of, with};
 
 /// Columns of the active list.
-pub(crate) const SESSION: &[Column] = &[
+pub(crate) const SESSION: Columns = Columns::of(ACTIVE, members::ACTIVE);
+
+const ACTIVE: &[Column] = &[
     column("MAC", "calling_station_id"),
     first_of("IP", &["framed_ip_address", "framed_ipv6_address"]).kind(CellKind::Addresses),
     first_of("USER", &["user_name", "username", "radius_username"]),
@@ -12,7 +15,9 @@ pub(crate) const SESSION: &[Column] = &[
 ];
 
 /// Columns of the active list with one detail call a row.
-pub(crate) const SESSION_DETAIL: &[Column] = &[
+pub(crate) const SESSION_DETAIL: Columns = Columns::of(DETAIL, members::SESSION);
+
+const DETAIL: &[Column] = &[
     column("MAC", "calling_station_id"),
     first_of("IP", &["framed_ip_address", "framed_ipv6_address"]).kind(CellKind::Addresses),
     first_of("USER", &["user_name", "username", "radius_username"]),
@@ -25,7 +30,9 @@ pub(crate) const SESSION_DETAIL: &[Column] = &[
 ];
 
 /// Columns of authentication attempts.
-pub(crate) const ATTEMPT: &[Column] = &[
+pub(crate) const ATTEMPT: Columns = Columns::of(ATTEMPTS, members::ATTEMPT);
+
+const ATTEMPTS: &[Column] = &[
     first_of("TIME", &["acs_timestamp", "auth_acs_timestamp"]).kind(CellKind::Time),
     with("RESULT", verdict).kind(CellKind::Verdict),
     column("REASON", "failure_reason"),

@@ -4,8 +4,11 @@ use clap::Args;
 
 use crate::cli::Context;
 use crate::error::{Error, Kind, Result};
+use crate::mnt::members;
 use crate::record::Record;
-use crate::render::{Column, Format, Shape, column};
+use crate::render::{Column, Columns, Format, Shape, column};
+
+const ALL: Columns = Columns::of(COLUMNS, members::FAILURE_REASON);
 
 const COLUMNS: &[Column] = &[
     column("CODE", "id"),
@@ -33,12 +36,12 @@ impl FailureReasons {
         }
         let catalogue = context.mnt()?.failure_reasons().await?;
         if context.global.chosen_format() == Some(Format::Xml) {
-            return context.print_raw(&catalogue.raw, COLUMNS);
+            return context.print_raw(&catalogue.raw, ALL);
         }
         if self.codes.is_empty() {
             return context.print(
                 &catalogue.records,
-                COLUMNS,
+                ALL,
                 Shape::List,
                 "the catalogue is empty",
             );
@@ -56,7 +59,7 @@ impl FailureReasons {
             }
         }
         if !found.is_empty() {
-            context.print(&found, COLUMNS, Shape::List, "")?;
+            context.print(&found, ALL, Shape::List, "")?;
         }
         if missing.is_empty() {
             return Ok(());

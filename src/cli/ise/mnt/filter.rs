@@ -107,6 +107,10 @@ impl<S: RecordSink> RecordSink for Filtered<S> {
         }
     }
 
+    fn pause(&mut self) -> Result<()> {
+        self.inner.pause()
+    }
+
     fn raw(&mut self, bytes: &[u8]) -> Result<()> {
         self.inner.raw(bytes)
     }

@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::{self, documents};
 use crate::record::xml;
 use crate::render::{Column, Format, Shape};
+use crate::sanitize::{Content, SafeStream};
 use crate::transport::BodyReader;
 
 const COLUMNS: &[Column] = &[];
@@ -74,7 +75,8 @@ fn for_records_only(global: &Global) -> Result<()> {
 
 /// Bytes of the body to standard output: whole lines of a document may be megabytes long, so by pieces.
 fn copy(mut reader: BodyReader) -> Result<()> {
-    let terminal = Context::on_terminal();
+    let mut safe = Context::on_terminal().then(|| SafeStream::new(Content::Text));
+    let mut shown = Vec::new();
     let mut stdout = std::io::stdout().lock();
     loop {
         let piece = std::io::BufRead::fill_buf(&mut reader).map_err(|error| {
@@ -83,12 +85,18 @@ fn copy(mut reader: BodyReader) -> Result<()> {
             })
         })?;
         if piece.is_empty() {
-            return stdout.flush().map_err(|error| from_output(&error));
+            shown.clear();
+            if let Some(safe) = &mut safe {
+                safe.end(&mut shown);
+            }
+            let written = stdout.write_all(&shown).and_then(|()| stdout.flush());
+            return written.map_err(|error| from_output(&error));
         }
         let length = piece.len();
-        let written = if terminal {
-            let text = String::from_utf8_lossy(piece);
-            stdout.write_all(crate::render::safe::terminal_safe_lines(&text).as_bytes())
+        let written = if let Some(safe) = &mut safe {
+            shown.clear();
+            safe.push(piece, &mut shown);
+            stdout.write_all(&shown)
         } else {
             stdout.write_all(piece)
         };

@@ -58,7 +58,7 @@ pub(crate) enum Mnt {
 impl Mnt {
     /// Runs the command.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        Context::block_on(async {
+        context.run(async {
             match self {
                 Self::Version(command) => command.run(context).await,
                 Self::Count(command) => command.run(context).await,

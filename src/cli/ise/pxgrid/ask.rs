@@ -14,7 +14,7 @@ use crate::pxgrid::catalogue::{self, Operation};
 use crate::pxgrid::{ServiceClient, rest};
 use crate::record::filter::Filter;
 use crate::record::{Record, RecordSink};
-use crate::render::{Column, Renderer, Shape};
+use crate::render::{Columns, Renderer, Shape};
 use crate::transport::Effect;
 
 /// An operation and its request.
@@ -72,20 +72,20 @@ impl Ask {
     }
 
     /// The columns of the answer.
-    pub(super) fn columns(&self) -> Result<Vec<Column>> {
+    pub(super) fn columns(&self) -> Result<Columns> {
         self.row().map(columns::of)
     }
 
     /// How the answer of an operation that changes something will be printed; before it is sent.
     pub(super) fn before_change(&self, context: &Context) -> Result<Renderer<Stdout>> {
         let row = self.row()?;
-        context.before_change(columns::of(row), row.columns)
+        context.before_change(columns::of(row), row.members)
     }
 
     /// The same for a list of them.
     pub(super) fn output_of_changes(&self, context: &Context) -> Result<Output> {
         let row = self.row()?;
-        context.output_of_changes("rows", columns::of(row), row.columns)
+        context.output_of_changes("rows", columns::of(row), row.members)
     }
 
     /// Streams a list to standard output, page by page where the service pages.
@@ -186,6 +186,10 @@ struct Where<F, S> {
 }
 
 impl<F: Fn(&Record) -> bool + Send + 'static, S: RecordSink> RecordSink for Where<F, S> {
+    fn pause(&mut self) -> Result<()> {
+        self.inner.pause()
+    }
+
     fn begin(&mut self, announced: Option<u64>) -> Result<()> {
         self.inner.begin(announced)
     }

@@ -15,8 +15,8 @@ use crate::pxgrid::catalogue::{self, Reply};
 use crate::record::encoding::{Format as Encoded, Utf8};
 use crate::record::scan::{Nesting, TOO_DEEP};
 use crate::record::{MAX_DEPTH, Record, read_bounded_json};
-use crate::render::safe::terminal_safe_lines;
 use crate::render::{Column, Format, Renderer, Shape};
+use crate::sanitize::{Content, SafeStream};
 use crate::transport::{BodyReader, Effect};
 
 const COLUMNS: &[Column] = &[];
@@ -149,7 +149,7 @@ fn copy(reader: Utf8<BodyReader>) -> Result<()> {
     let mut tee = Tee {
         reader,
         nesting: Nesting::default(),
-        terminal: Context::on_terminal(),
+        safe: Context::on_terminal().then(|| SafeStream::new(Content::Json)),
         failed: None,
         last: b'\n',
     };
@@ -182,7 +182,7 @@ fn copy(reader: Utf8<BodyReader>) -> Result<()> {
 struct Tee {
     reader: Utf8<BodyReader>,
     nesting: Nesting,
-    terminal: bool,
+    safe: Option<SafeStream>,
     failed: Option<Error>,
     last: u8,
 }
@@ -205,9 +205,10 @@ impl Tee {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        if self.terminal {
-            let text = String::from_utf8_lossy(bytes);
-            stdout.write_all(terminal_safe_lines(&text).as_bytes())?;
+        if let Some(safe) = &mut self.safe {
+            let mut shown = Vec::with_capacity(bytes.len());
+            safe.push(bytes, &mut shown);
+            stdout.write_all(&shown)?;
         } else {
             stdout.write_all(bytes)?;
         }
@@ -230,9 +231,15 @@ impl Tee {
             }
         }
         let mut stdout = io::stdout().lock();
-        let end = if self.last == b'\n' { "" } else { "\n" };
+        let mut end = Vec::new();
+        if let Some(safe) = &mut self.safe {
+            safe.end(&mut end);
+        }
+        if self.last != b'\n' {
+            end.push(b'\n');
+        }
         stdout
-            .write_all(end.as_bytes())
+            .write_all(&end)
             .and_then(|()| stdout.flush())
             .map_err(|error| from_output(&error))
     }

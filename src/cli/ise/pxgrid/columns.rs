@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::pxgrid::catalogue::Operation;
 use crate::record::Record;
-use crate::render::{CellKind, Column, column, first_of, with};
+use crate::render::{CellKind, Column, Columns, column, first_of, with};
 
 /// The members that need more than their own name as a heading.
 const KNOWN: &[(&str, Column)] = &[
@@ -120,15 +120,16 @@ const UNPUBLISHED: &[Column] = &[
 ];
 
 /// The columns of an operation's rows.
-pub(super) fn of(operation: &Operation) -> Vec<Column> {
+pub(super) fn of(operation: &Operation) -> Columns {
     if operation.columns.is_empty() {
-        return UNPUBLISHED.to_vec();
+        return UNPUBLISHED.into();
     }
-    operation
-        .columns
-        .iter()
-        .filter_map(|member| known(member))
-        .collect()
+    let columns = operation.columns.iter();
+    let list = columns.filter_map(|member| known(member)).collect();
+    Columns {
+        list,
+        members: operation.members,
+    }
 }
 
 fn known(member: &str) -> Option<Column> {
@@ -163,7 +164,7 @@ mod tests {
             if operation.columns.is_empty() {
                 continue;
             }
-            let columns = of(operation);
+            let columns = of(operation).list;
             assert_eq!(columns.len(), operation.columns.len(), "{}", operation.name);
             let titles: HashSet<_> = columns.iter().map(|column| column.title).collect();
             assert_eq!(titles.len(), columns.len(), "{}", operation.name);

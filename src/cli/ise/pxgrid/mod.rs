@@ -95,7 +95,7 @@ impl Pxgrid {
             )
             .hint("use --format json"));
         }
-        Context::block_on(async {
+        context.run(async {
             match self {
                 Self::Subscribe(command) => return command.run(context).await,
                 Self::DeadLetters(command) => return Box::pin(command.run(context)).await,

@@ -103,6 +103,11 @@ impl<'d, S: RecordSink> Parser<'d, S> {
         self.summary.stopped_early
     }
 
+    /// All rows that have come were passed on, and more is awaited.
+    pub(super) fn pause(&mut self) -> Result<()> {
+        self.sink.pause()
+    }
+
     /// Bytes as they came, for a sink that wants them; held back until the root was accepted.
     pub(super) fn raw(&mut self, bytes: &[u8]) -> Result<()> {
         if !self.sink.wants_raw() {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::render::{Style, terminal_safe, time};
+use crate::render::{Style, terminal_safe, time, wrap};
 
 /// Facts in the order a person asks for them: JSON member, label.
 const FACTS: [(&str, &str); 15] = [
@@ -33,14 +33,20 @@ pub(super) fn draw(explanation: &Value, style: &Style) -> String {
     let mut out = String::new();
     let why = explanation.get("why").unwrap_or(&Value::Null);
     let verdict = text(explanation, "verdict");
-    out.push_str(text(explanation, "mac"));
-    out.push_str("  ");
-    out.push_str(&paint(verdict, style));
-    if let Some(failure) = member(why, "failure") {
-        out.push_str(": ");
-        out.push_str(&terminal_safe(failure));
-    }
-    out.push_str("\n\n");
+    let mac = format!("{}  ", text(explanation, "mac"));
+    let failure = member(why, "failure").map(|failure| format!(": {}", terminal_safe(failure)));
+    let failure = failure.unwrap_or_default();
+    let mut head = String::new();
+    wrapped(
+        &mut head,
+        &mac,
+        &format!("{verdict}{failure}"),
+        mac.len(),
+        style,
+    );
+    // Measured first, painted then: a colour takes no room.
+    out.push_str(&head.replacen(verdict, &paint(verdict, style), 1));
+    out.push('\n');
     line(&mut out, "where", &place(why), style);
     for (name, label) in FACTS {
         let Some(value) = member(why, name) else {
@@ -87,7 +93,7 @@ fn attempts(out: &mut String, explanation: &Value, style: &Style) {
             format!("{} times, {newest} to {oldest}", run.count)
         };
         let head = format!("  {}  {when}: ", paint_result(run.result, style));
-        wrapped(out, &head, &terminal_safe(run.what), style);
+        wrapped(out, &head, &terminal_safe(run.what), LABEL + 2, style);
     }
 }
 
@@ -162,23 +168,19 @@ fn line(out: &mut String, label: &str, value: &str, style: &Style) {
             out,
             &format!("  {label:LABEL$}"),
             &terminal_safe(value),
+            LABEL + 2,
             style,
         );
     }
 }
 
-/// A line; on a terminal broken between words, what follows indented.
-fn wrapped(out: &mut String, head: &str, text: &str, style: &Style) {
-    let width = usize::from(style.screen.width);
-    let indent = " ".repeat(LABEL + 2);
-    if !style.screen.terminal || width <= indent.len() * 2 {
+/// A line; on a terminal broken between words, what follows under `indent` columns.
+fn wrapped(out: &mut String, head: &str, text: &str, indent: usize, style: &Style) {
+    if style.screen.terminal {
+        wrap::hang(out, head, text, indent, usize::from(style.screen.width));
+    } else {
         let _ = writeln!(out, "{head}{text}");
-        return;
     }
-    let options = textwrap::Options::new(width)
-        .initial_indent(head)
-        .subsequent_indent(&indent);
-    let _ = writeln!(out, "{}", textwrap::fill(text, options));
 }
 
 fn paint(verdict: &str, style: &Style) -> String {
@@ -239,6 +241,50 @@ mod tests {
                 ("fail", 1, "t1", "t1")
             ]
         );
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let failure = "24408 User authentication against Active Directory failed since user has entered the wrong password";
+        let explanation = serde_json::json!({
+            "mac": "C8:5B:76:C6:59:62",
+            "verdict": "refused",
+            "why": {
+                "failure": failure,
+                "cause": failure,
+                "device": "sw-lab-07",
+                "steps": "11001,11017,15049,15008,11507,12500,12301,24430,22037,15036,11002,11001",
+            },
+            "attempts": [
+                {"result": "fail", "failure": failure, "time": "2026-03-09T08:14:55Z"},
+                {"result": "fail", "failure": failure, "time": "2026-03-09T08:12:55Z"},
+            ],
+        });
+        let style = |width, color| Style {
+            format: None,
+            fields: Vec::new(),
+            sort: None,
+            limit: None,
+            header: true,
+            jq: None,
+            screen: crate::render::Screen {
+                terminal: true,
+                width,
+                color,
+            },
+            now: "2026-03-09T10:20:00Z".parse().unwrap(),
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        for width in [24, 40, 80, 200] {
+            let screen = draw(&explanation, &style(width, false));
+            let widest = screen.lines().map(|line| line.chars().count()).max();
+            assert!(widest.unwrap() <= usize::from(width), "{screen}");
+            let words = |text: &str| text.split_whitespace().collect::<String>();
+            assert!(words(&screen).contains(&words(failure)), "{screen}");
+        }
+        let coloured = draw(&explanation, &style(80, true));
+        let head = "C8:5B:76:C6:59:62  \u{1b}[1;31mrefused\u{1b}[0m: 24408 User";
+        assert!(coloured.starts_with(head), "{coloured}");
     }
 
     #[test]

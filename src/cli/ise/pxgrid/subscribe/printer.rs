@@ -305,8 +305,11 @@ impl Printer {
         let backlog = Arc::new(Backlog::new(PATIENCE));
         let (tell, over) = watch::channel(false);
         let theirs = Arc::clone(&backlog);
-        let thread = std::thread::Builder::new()
-            .name("printer".to_owned())
+        let mut builder = std::thread::Builder::new().name("printer".to_owned());
+        if matches!(paper, Paper::Rendered(_)) {
+            builder = builder.stack_size(crate::render::JQ_STACK);
+        }
+        let thread = builder
             .spawn(move || {
                 let result = print(paper, &theirs, &counters, listener);
                 theirs.over();
