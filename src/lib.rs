@@ -8,6 +8,7 @@
 //! | `cli` | what a user types; the folders mirror the command path |
 //! | [`delivery`] | what happens to an event: order per endpoint, spool, callback, dead letters, counters |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
+//! | [`files`] | small files that a user names: bounded reading, byte order marks, who else can read them |
 //! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) |
 //! | [`mnt`] | the Monitoring node's client: paths, documents, error envelope |
 //! | [`pxgrid`] | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription |
@@ -17,7 +18,7 @@
 //! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
 //! | [`transport`] | TLS, HTTP, name overrides, proxies, the retry rule, the trace |
 //!
-//! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `render` knows `record`. Never back:
+//! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `render` knows `record`; `settings` and `transport` know `files`. Never back:
 //! `mnt` and `pxgrid` print nothing and know no clap, `render` fetches nothing, `settings` does no network, and nothing of the
 //! shipped clients uses `lab`.
 
@@ -34,6 +35,7 @@
 mod cli;
 pub mod delivery;
 pub mod error;
+pub mod files;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod mnt;

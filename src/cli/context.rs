@@ -2,10 +2,11 @@
 //!
 //! Commands that need no server (help, lab, completion) never ask, so nothing they do not need can stop them.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Stderr, Stdout, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::global::{Color, Global};
 use super::report::Reporter;
@@ -27,6 +28,8 @@ pub(crate) struct Context {
     pub settings: Settings,
     /// Errors and notices.
     pub reporter: Reporter,
+    /// Warnings said so far.
+    said: Mutex<HashSet<String>>,
 }
 
 /// A renderer on standard output, behind a progress line where a person waits for a pipe or a file to fill.
@@ -97,6 +100,7 @@ impl Context {
             global,
             settings,
             reporter,
+            said: Mutex::default(),
         };
         crate::render::check(&context.style())?;
         Ok(context)
@@ -142,15 +146,33 @@ impl Context {
 
     fn mnt_client(&self, reads: bool) -> Result<MntClient> {
         let mnt = self.settings.mnt()?;
-        let client = Client::new(self.client_options(&mnt.connection, reads)?)?;
+        let client = self.client(self.client_options(&mnt.connection, reads)?)?;
         Ok(mnt_over(client, mnt))
     }
 
     /// The client for settings that were fetched already, and the HTTP client below it, for whoever looks at the connection itself.
     pub(crate) fn mnt_with(&self, mnt: MntSettings) -> Result<(MntClient, Client)> {
-        let client = Client::new(self.client_options(&mnt.connection, false)?)?;
+        let client = self.client(self.client_options(&mnt.connection, false)?)?;
         Ok((mnt_over(client.clone(), mnt), client))
     }
+
+    /// A client; says what is worth a word about the CA bundle.
+    pub(super) fn client(&self, options: ClientOptions) -> Result<Client> {
+        let client = Client::new(options)?;
+        for note in client.notes() {
+            self.warn_once(note);
+        }
+        Ok(client)
+    }
+
+    /// Says a warning, unless this command has said it already.
+    pub(super) fn warn_once(&self, text: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.insert(text.to_owned()) {
+            self.reporter.warn(text);
+        }
+    }
+
     /// How a client connects, without identity. Says the connection's warnings.
     pub(super) fn client_options(
         &self,
@@ -158,7 +180,7 @@ impl Context {
         reads: bool,
     ) -> Result<ClientOptions> {
         for warning in &connection.warnings {
-            self.reporter.warn(warning);
+            self.warn_once(warning);
         }
         let overrides = connection
             .overrides

@@ -7,7 +7,7 @@ use super::Context;
 use crate::error::{Error, Result};
 use crate::pxgrid::{Account, Control, ServiceClient};
 use crate::settings::PxgridSettings;
-use crate::transport::identity::{IdentityFacts, needs_password, read_identity};
+use crate::transport::identity::{IdentityFacts, read_identity};
 use crate::transport::{Client, Identity};
 
 impl Context {
@@ -22,7 +22,7 @@ impl Context {
         let identity = self.identity(&settings)?;
         let facts = identity.as_ref().map(|(_, facts)| facts);
         for warning in facts.map_or_else(Vec::new, |facts| facts.warnings(Timestamp::now())) {
-            self.reporter.warn(&warning);
+            self.warn_once(&warning);
         }
         let account = self.account(&settings, facts)?;
         let (identity, facts) = identity.unzip();
@@ -42,15 +42,20 @@ impl Context {
             return Ok(None);
         };
         let key = settings.key.as_deref();
+        let files = read_identity(certificate, key)?;
         let mut password = settings.key_password.clone();
-        if password.is_none() && needs_password(certificate, key)? {
+        if password.is_none() && files.needs_password() {
             let file = key.unwrap_or(certificate);
             password = Some(
                 self.settings
                     .ask(&format!("Passphrase of {}", file.display()))?,
             );
         }
-        read_identity(certificate, key, password.as_ref()).map(Some)
+        let (identity, facts) = files.open(password.as_ref())?;
+        for note in &facts.notes {
+            self.warn_once(note);
+        }
+        Ok(Some((identity, facts)))
     }
 
     /// Our name, and the password of a password account.
@@ -95,7 +100,7 @@ impl Context {
             .certificate
             .clone()
             .map(|certificate| (certificate, settings.key.clone()));
-        Client::new(options)
+        self.client(options)
     }
 }
 

@@ -136,6 +136,11 @@ impl Client {
         })))
     }
 
+    /// See [`Tls::notes`].
+    pub fn notes(&self) -> &[String] {
+        self.0.tls.notes()
+    }
+
     /// A TLS connection with this client's settings, for a WebSocket. See [`connect_tls`].
     pub async fn connect(&self, host: &str, port: u16) -> Result<(TlsStream<Connection>, Seen)> {
         connect_tls(&self.0.tls, &self.0.dialer, host, port).await

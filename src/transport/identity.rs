@@ -2,7 +2,7 @@
 //!
 //! Everything that can be known before the first connection is said here, naming the file: a key that belongs to another
 //! certificate, a wrong or missing passphrase, a certificate that has expired. Whether ISE trusts the certificate is the
-//! handshake's affair. Finding the key lives in `keys`, decrypting it in `locked`.
+//! handshake's affair. Reading certificates lives in `bundle`, finding the key in `keys`, decrypting it in `locked`.
 
 mod keys;
 #[cfg_attr(not(feature = "pkcs12"), path = "identity/locked_unsupported.rs")]
@@ -11,17 +11,17 @@ mod locked;
 use std::path::Path;
 
 use jiff::Timestamp;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use zeroize::Zeroizing;
 
+use self::keys::Key;
+use super::bundle;
 use super::tls::{Identity, provider};
 use crate::error::{Error, Result};
-
-/// Largest certificate, key or PKCS#12 file; a chain with its key has a few kilobytes.
-const MAX_FILE: u64 = 1024 * 1024;
+use crate::files::{self, Access, shown};
 
 /// A certificate that expires within this time gets a warning.
 const EXPIRES_SOON_SECONDS: i64 = 14 * 24 * 3600;
@@ -47,6 +47,8 @@ pub struct IdentityFacts {
     pub extended_key_usage: Option<Vec<String>>,
     /// How many certificates are sent: the leaf and what was found of its issuers.
     pub chain_length: usize,
+    /// What is worth a word about the files, one line each, with what to do.
+    pub notes: Vec<String>,
 }
 
 impl IdentityFacts {
@@ -74,87 +76,105 @@ impl IdentityFacts {
     }
 }
 
-/// Reads certificate and key from `cert` and, where they are apart, `key`; `password` is for an encrypted key or a PKCS#12 file.
+/// What messages call the certificate's file.
+const WHAT: &str = "client certificate";
+
+/// The identity's files, read once, so that a pipe (`--key <(pass show key)`) does as well; the key may still be locked.
+pub struct IdentityFiles<'p> {
+    certificate: &'p Path,
+    /// The file that the key is in.
+    key: &'p Path,
+    content: FilesContent,
+    notes: Vec<String>,
+}
+
+enum FilesContent {
+    Pkcs12(Zeroizing<Vec<u8>>),
+    Apart(Vec<CertificateDer<'static>>, Key),
+}
+
+/// Reads certificate and key from `cert` and, where they are apart, `key`.
 ///
 /// Errors: [`crate::error::Kind::Usage`], naming the file, for everything that would fail later.
-pub fn read_identity(
-    cert: &Path,
-    key: Option<&Path>,
-    password: Option<&SecretString>,
-) -> Result<(Identity, IdentityFacts)> {
-    read_identity_at(cert, key, password, Timestamp::now())
-}
-
-/// Whether reading needs a passphrase: an encrypted key, or a PKCS#12 file whose passphrase is not empty.
-pub fn needs_password(cert: &Path, key: Option<&Path>) -> Result<bool> {
-    let bytes = read(cert)?;
-    if is_pkcs12(&bytes) {
-        return Ok(locked::pkcs12_is_locked(&bytes));
-    }
-    match key {
-        Some(key) => Ok(keys::is_encrypted(&read(key)?)),
-        None => Ok(keys::is_encrypted(&bytes)),
-    }
-}
-
-fn read_identity_at(
-    cert: &Path,
-    key: Option<&Path>,
-    password: Option<&SecretString>,
-    now: Timestamp,
-) -> Result<(Identity, IdentityFacts)> {
-    let bytes = read(cert)?;
-    let (certificates, private, key_file) = if is_pkcs12(&bytes) {
-        if let Some(key) = key.filter(|key| *key != cert) {
+pub fn read_identity<'p>(cert: &'p Path, key: Option<&'p Path>) -> Result<IdentityFiles<'p>> {
+    let key = key.filter(|key| *key != cert);
+    let file = files::read(cert, WHAT, files::SMALL)?;
+    if is_pkcs12(&file.bytes) {
+        if let Some(key) = key {
             return Err(Error::usage(format!(
                 "{} is a PKCS#12 file and brings its own key; {} was given as well",
-                cert.display(),
-                key.display()
+                shown(cert),
+                shown(key)
             ))
             .hint("leave --key away"));
         }
-        let (certificates, key) = locked::from_pkcs12(&bytes, cert, password)?;
-        (certificates, key, cert)
-    } else {
-        let certificates = pem_certificates(&bytes, cert)?;
-        let key_file = key.unwrap_or(cert);
-        let key_bytes = match key {
-            Some(key) => read(key)?,
-            None => bytes,
-        };
-        let private = keys::from_pem(&key_bytes, key_file, password)?;
-        (certificates, private, key_file)
+        let content = FilesContent::Pkcs12(file.bytes);
+        return Ok(IdentityFiles::new(cert, cert, content, file.access));
+    }
+    let found = bundle::certificates(&file.bytes, WHAT, cert, true)?;
+    let (key, key_file) = match key {
+        Some(key) => (key, files::read(key, keys::WHAT, files::SMALL)?),
+        None => (cert, file),
     };
-    let chain = chain_for(certificates, &private, cert, key_file)?;
-    let facts = facts(&chain, cert)?;
-    check_validity(&facts, cert, now)?;
-    Ok((
-        Identity {
-            chain,
-            key: private,
-        },
-        facts,
-    ))
+    let private = keys::find(&key_file.bytes, key)?;
+    let certificates = found.list.into_iter().map(|listed| listed.der).collect();
+    let content = FilesContent::Apart(certificates, private);
+    let mut files = IdentityFiles::new(cert, key, content, key_file.access);
+    files.notes.extend(found.notes);
+    Ok(files)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let problem = |why: String| {
-        Error::usage(format!(
-            "cannot read the client identity from {}: {why}",
-            path.display()
-        ))
-    };
-    let length = std::fs::metadata(path)
-        .map_err(|error| problem(error.to_string()).hint_of_file(&error))?
-        .len();
-    if length > MAX_FILE {
-        return Err(problem("it is over 1 MiB".to_owned()));
+impl<'p> IdentityFiles<'p> {
+    /// `access` is that of the file with the key: who else can read it is worth a word.
+    fn new(certificate: &'p Path, key: &'p Path, content: FilesContent, access: Access) -> Self {
+        Self {
+            certificate,
+            key,
+            content,
+            notes: access.warning(key).into_iter().collect(),
+        }
     }
-    std::fs::read(path).map_err(|error| problem(error.to_string()).hint_of_file(&error))
+
+    /// Whether a passphrase is needed: the key is encrypted, or it is a PKCS#12 file whose passphrase is not empty.
+    pub fn needs_password(&self) -> bool {
+        match &self.content {
+            FilesContent::Pkcs12(bytes) => locked::pkcs12_is_locked(bytes),
+            FilesContent::Apart(_, key) => key.is_locked(),
+        }
+    }
+
+    /// The identity, checked as far as it can be without a connection. `password` is for an encrypted key or a PKCS#12 file.
+    pub fn open(&self, password: Option<&SecretString>) -> Result<(Identity, IdentityFacts)> {
+        self.open_at(password, Timestamp::now())
+    }
+
+    fn open_at(
+        &self,
+        password: Option<&SecretString>,
+        now: Timestamp,
+    ) -> Result<(Identity, IdentityFacts)> {
+        let (certificates, private) = match &self.content {
+            FilesContent::Pkcs12(bytes) => locked::from_pkcs12(bytes, self.certificate, password)?,
+            FilesContent::Apart(certificates, key) => {
+                (certificates.clone(), key.open(self.key, password)?)
+            }
+        };
+        let chain = chain_for(certificates, &private, self.certificate, self.key)?;
+        let mut facts = facts(&chain, self.certificate)?;
+        check_validity(&facts, self.certificate, now)?;
+        facts.notes.clone_from(&self.notes);
+        Ok((
+            Identity {
+                chain,
+                key: private,
+            },
+            facts,
+        ))
+    }
 }
 
 /// PKCS#12 is DER that begins with a sequence whose first member is the version, 3 (RFC 7292, section 4).
-fn is_pkcs12(bytes: &[u8]) -> bool {
+pub(super) fn is_pkcs12(bytes: &[u8]) -> bool {
     let ([0x30, 0x83, _, _, _, body @ ..]
     | [0x30, 0x82, _, _, body @ ..]
     | [0x30, 0x81, _, body @ ..]
@@ -165,34 +185,15 @@ fn is_pkcs12(bytes: &[u8]) -> bool {
     body.starts_with(&[0x02, 0x01, 0x03])
 }
 
-fn pem_certificates(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(bytes)
-        .collect::<Result<_, _>>()
-        .map_err(|error| {
-            Error::usage(format!(
-                "{} is damaged: a PEM block in it cannot be read ({error})",
-                path.display()
-            ))
-        })?;
-    if certificates.is_empty() {
-        return Err(
-            Error::usage(format!("{} holds no certificate", path.display())).hint(format!(
-                "PEM or PKCS#12 is wanted; for DER: openssl x509 -inform der -in '{}' -out client.pem",
-                path.display()
-            )),
-        );
-    }
-    Ok(certificates)
-}
-
 fn parsed<'a>(der: &'a CertificateDer<'_>, path: &Path) -> Result<X509Certificate<'a>> {
     X509Certificate::from_der(der)
         .map(|(_, certificate)| certificate)
-        .map_err(|error| {
+        .map_err(|_| {
             Error::usage(format!(
-                "a certificate in {} cannot be read: {error}",
-                path.display()
+                "a certificate in {} cannot be read: it is no X.509 certificate, or a damaged one",
+                shown(path)
             ))
+            .hint("copy the file anew from where it came, whole and unchanged")
         })
 }
 
@@ -206,10 +207,10 @@ fn chain_for(
     let signer = provider()
         .key_provider
         .load_private_key(key.clone_key())
-        .map_err(|error| {
+        .map_err(|_| {
             Error::usage(format!(
-                "the private key in {} cannot be used: {error}",
-                key_file.display()
+                "the private key in {} cannot be used: it is damaged, or of a kind or size that is not supported",
+                shown(key_file)
             ))
             .hint("RSA keys of 2048 bits and more, and EC keys on P-256 and P-384, are supported")
         })?;
@@ -229,8 +230,8 @@ fn chain_for(
     let Some(leaf) = leaf else {
         return Err(Error::usage(format!(
             "the private key in {} does not belong to the certificate in {}",
-            key_file.display(),
-            cert_file.display()
+            shown(key_file),
+            shown(cert_file)
         ))
         .hint(
             "compare `openssl x509 -noout -pubkey -in CERT` with `openssl pkey -pubout -in KEY`",
@@ -268,7 +269,7 @@ fn facts(chain: &[CertificateDer<'static>], path: &Path) -> Result<IdentityFacts
     let Some(leaf) = chain.first() else {
         return Err(Error::usage(format!(
             "{} holds no certificate",
-            path.display()
+            shown(path)
         )));
     };
     let certificate = parsed(leaf, path)?;
@@ -276,7 +277,7 @@ fn facts(chain: &[CertificateDer<'static>], path: &Path) -> Result<IdentityFacts
         Timestamp::from_second(time.timestamp()).map_err(|_| {
             Error::usage(format!(
                 "the certificate in {} has a validity time that is no time",
-                path.display()
+                shown(path)
             ))
         })
     };
@@ -299,6 +300,7 @@ fn facts(chain: &[CertificateDer<'static>], path: &Path) -> Result<IdentityFacts
             .collect(),
         extended_key_usage: purposes(&certificate),
         chain_length: chain.len(),
+        notes: Vec::new(),
     })
 }
 
@@ -346,7 +348,7 @@ fn check_validity(facts: &IdentityFacts, path: &Path, now: Timestamp) -> Result<
         Err(Error::usage(format!(
             "the client certificate {} in {} {what}",
             facts.subject,
-            path.display()
+            shown(path)
         ))
         .hint(hint))
     };

@@ -56,7 +56,7 @@ impl FromStr for Override {
     /// Errors: [`Kind::Usage`], naming the part that is wrong.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |why: &str| {
-            Error::usage(format!("cannot use --resolve {text}: {why}")).hint(
+            Error::usage(format!("cannot use --resolve (or NETAPI_RESOLVE, or resolve of the profile): {why}")).hint(
                 "write HOST:PORT:ADDRESS, for instance ise.example.com:8910:192.0.2.10 (IPv6 in brackets)",
             )
         };

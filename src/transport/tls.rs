@@ -13,14 +13,19 @@ use std::sync::{Arc, OnceLock};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::bundle;
 use crate::error::{Error, Kind, Result};
+use crate::files;
 
 pub use verify::{PinMismatch, Seen};
+
+/// What messages call the file of trusted certificates.
+const BUNDLE: &str = "CA bundle";
 
 /// A CA bundle above this is not read: the system's own bundle has about 250 kB.
 const LARGEST_BUNDLE: u64 = 16 * 1024 * 1024;
@@ -28,7 +33,7 @@ const LARGEST_BUNDLE: u64 = 16 * 1024 * 1024;
 /// Whom to trust, and who we are.
 #[derive(Debug, Clone)]
 pub struct TlsOptions {
-    /// A file of CA certificates (PEM, or one in DER): trusted alone, the system's are not. `None`: the system's.
+    /// A file of CA certificates (PEM, DER, PKCS#7): trusted alone, the system's are not. `None`: the system's.
     pub ca: Option<PathBuf>,
     /// Accept any certificate (`--insecure`).
     pub insecure: bool,
@@ -96,6 +101,7 @@ pub struct Tls {
     trust: Trust,
     verify_hostname: bool,
     identity: Option<Arc<CertifiedKey>>,
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -111,12 +117,15 @@ impl Tls {
     ///
     /// Errors: [`Kind::Usage`] for a bundle that cannot be read or holds no certificate, and for a key that does not fit its certificate.
     pub fn new(options: &TlsOptions) -> Result<Self> {
+        let mut notes = Vec::new();
         let trust = if options.insecure {
             Trust::Anything
         } else if let Some(pin) = options.pin_sha256 {
             Trust::Pin(pin)
         } else if let Some(path) = &options.ca {
-            Trust::Bundle(bundle(path)?)
+            let (verifier, said) = trusted(path)?;
+            notes = said;
+            Trust::Bundle(verifier)
         } else {
             Trust::System
         };
@@ -124,7 +133,13 @@ impl Tls {
             trust,
             verify_hostname: options.verify_hostname,
             identity: options.identity.as_ref().map(certified).transpose()?,
+            notes,
         })
+    }
+
+    /// What is worth a word about the CA bundle: certificates in it that are not used, by line.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// A configuration for HTTP/1.1 or a WebSocket over it, and where it notes what the server showed.
@@ -183,35 +198,47 @@ fn system() -> Result<Arc<dyn ServerCertVerifier>> {
         })
 }
 
-fn bundle(path: &Path) -> Result<Arc<dyn ServerCertVerifier>> {
-    let wrong = |why: String| {
-        Error::usage(format!("cannot use the CA bundle {}: {why}", path.display()))
-            .hint("give --cacert (or ISE_CA_CERT, ISE_MTLS_CA, PXGRID_CA) a PEM file with the CA's certificate, as exported from ISE under Trusted Certificates")
-    };
-    let size = std::fs::metadata(path)
-        .map_err(|error| wrong(error.to_string()))?
-        .len();
-    if size > LARGEST_BUNDLE {
-        return Err(wrong(format!("it has {size} bytes")));
-    }
-    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    let mut certificates = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        certificates.push(certificate.map_err(|error| wrong(error.to_string()))?);
-    }
-    // ISE exports a single certificate as DER too: an ASN.1 SEQUENCE.
-    if certificates.is_empty() && bytes.first() == Some(&0x30) {
-        certificates.push(CertificateDer::from(bytes));
-    }
+/// The verifier over a CA bundle, and what is worth a word about the file.
+fn trusted(path: &Path) -> Result<(Arc<dyn ServerCertVerifier>, Vec<String>)> {
+    let file = files::read(path, BUNDLE, LARGEST_BUNDLE)?;
+    let found = bundle::certificates(&file.bytes, BUNDLE, path, false)?;
+    let mut notes = found.notes;
     let mut roots = RootCertStore::empty();
-    let (added, _unusable) = roots.add_parsable_certificates(certificates);
-    if added == 0 {
-        return Err(wrong("there is no certificate in it".to_owned()));
+    for listed in found.list {
+        let place = bundle::place(BUNDLE, path, listed.line);
+        let Ok((_, certificate)) = X509Certificate::from_der(&listed.der) else {
+            return Err(Error::usage(format!(
+                "{place}: what stands there is no X.509 certificate, or a damaged one"
+            ))
+            .hint("copy the file anew from where it came, whole and unchanged"));
+        };
+        let subject = certificate.subject();
+        if listed.not_for_servers {
+            notes.push(format!(
+                "{place}: {subject} is marked as not to be trusted for servers, and is not used"
+            ));
+        } else if roots.add(listed.der.clone()).is_err() {
+            notes.push(format!(
+                "{place}: {subject} is a certificate that cannot serve as a CA here, and is not used"
+            ));
+        }
+    }
+    if roots.is_empty() {
+        return Err(Error::usage(format!(
+            "{}; there is no other certificate",
+            notes.join("; ")
+        ))
+        .hint("give --cacert (or ISE_CA_CERT, ISE_MTLS_CA, PXGRID_CA) the CA's certificate, as exported from ISE under Trusted Certificates"));
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()
-        .map_err(|error| wrong(error.to_string()))?;
-    Ok(verifier)
+        .map_err(|_| {
+            Error::usage(format!(
+                "{}: no certificate in it can be used",
+                bundle::place(BUNDLE, path, None)
+            ))
+        })?;
+    Ok((verifier, notes))
 }
 
 fn certified(identity: &Identity) -> Result<Arc<CertifiedKey>> {

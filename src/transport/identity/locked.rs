@@ -8,18 +8,17 @@ use std::path::Path;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
 use p12_keystore::Pkcs12Archive;
+use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::der::{Decode, Encode};
-use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
 use pkcs12::kdf::{Pkcs12KeyType, derive_key_utf8};
 use pkcs12::pbe_params::{EncryptedPrivateKeyInfo, Pkcs12PbeParams};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::keys::{BEGIN_ENCRYPTED, no_password, wrong_password};
+use super::keys::{no_password, wrong_password};
 use crate::error::{Error, Result};
-
-const END_ENCRYPTED: &str = "-----END ENCRYPTED PRIVATE KEY-----";
+use crate::files::shown;
 
 /// Most rounds of key derivation, and most memory of scrypt; p12-keystore has the same caps.
 const MAX_ROUNDS: u32 = 1_000_000;
@@ -30,23 +29,19 @@ const PBE_SHA1_3DES: pkcs8::ObjectIdentifier =
     pkcs8::ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.3");
 
 pub(super) fn decrypt(
-    text: &str,
+    der: &[u8],
     path: &Path,
     password: Option<&SecretString>,
 ) -> Result<PrivateKeyDer<'static>> {
-    let damaged = || {
-        Error::usage(format!(
+    if pkcs8::der::AnyRef::from_der(der).is_err() {
+        return Err(Error::usage(format!(
             "the encrypted private key in {} is damaged",
-            path.display()
+            shown(path)
         ))
-    };
-    let start = text.find(BEGIN_ENCRYPTED).ok_or_else(damaged)?;
-    let block = text.get(start..).ok_or_else(damaged)?;
-    let end = block.find(END_ENCRYPTED).ok_or_else(damaged)? + END_ENCRYPTED.len();
-    let block = block.get(..end).ok_or_else(damaged)?;
-    let (_, document) = SecretDocument::from_pem(block).map_err(|_| damaged())?;
+        .hint("copy the file anew from where it came, whole and unchanged"));
+    }
     let password = password.ok_or_else(|| no_password(path))?.expose_secret();
-    let plain = decrypt_der(document.as_bytes(), path, password)?;
+    let plain = decrypt_der(der, path, password)?;
     Ok(PrivatePkcs8KeyDer::from(plain.to_vec()).into())
 }
 
@@ -136,22 +131,22 @@ fn decrypt_pbes2(
 fn unsupported(path: &Path) -> Error {
     Error::usage(format!(
         "the private key in {} is encrypted in a way that is not supported",
-        path.display()
+        shown(path)
     ))
     .hint(format!(
         "convert it: openssl pkcs8 -topk8 -v2 aes-256-cbc -in '{}' -out client.key",
-        path.display()
+        shown(path)
     ))
 }
 
 fn too_dear(path: &Path) -> Error {
     Error::usage(format!(
         "the private key in {} asks for more than {MAX_ROUNDS} rounds of key derivation or 1 GiB of memory",
-        path.display()
+        shown(path)
     ))
     .hint(format!(
         "encrypt it anew: openssl pkcs8 -topk8 -v2 aes-256-cbc -in '{}' -out client.key",
-        path.display()
+        shown(path)
     ))
 }
 
@@ -167,26 +162,27 @@ pub(super) fn from_pkcs12(
         p12_keystore::error::Error::MacError(_) | p12_keystore::error::Error::UnpadError => {
             wrong_password(path)
         }
-        other => Error::usage(format!(
-            "the PKCS#12 file {} cannot be read: {other}",
-            path.display()
+        // Its own words may quote what it read.
+        _ => Error::usage(format!(
+            "the PKCS#12 file {} cannot be read: it is damaged, or protected in a way that is not supported",
+            shown(path)
         ))
         .hint(format!(
             "convert it: openssl pkcs12 -in '{}' -nodes -out client.pem",
-            path.display()
+            shown(path)
         )),
     })?;
     let Some(key) = archive.keys.first() else {
         return Err(Error::usage(format!(
             "the PKCS#12 file {} holds no private key",
-            path.display()
+            shown(path)
         ))
         .hint("export it together with its key"));
     };
     if archive.certs.is_empty() {
         return Err(Error::usage(format!(
             "the PKCS#12 file {} holds no certificate",
-            path.display()
+            shown(path)
         )));
     }
     let certificates = archive

@@ -11,13 +11,13 @@ use crate::error::{Error, Result};
 fn unsupported(path: &Path) -> Error {
     Error::usage(format!(
         "{} is encrypted or PKCS#12, which this build does not read",
-        path.display()
+        crate::files::shown(path)
     ))
     .hint("convert it: openssl pkcs12 -in FILE -nodes -out client.pem, or openssl pkcs8 -in FILE -out client.key")
 }
 
 pub(super) fn decrypt(
-    _text: &str,
+    _der: &[u8],
     path: &Path,
     password: Option<&SecretString>,
 ) -> Result<PrivateKeyDer<'static>> {

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::error::Kind;
 
+mod damage;
+
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/identity")
@@ -23,7 +25,14 @@ fn read_fixture(
 ) -> Result<(Identity, IdentityFacts)> {
     let key = key.map(fixture);
     let password = password.map(SecretString::from);
-    read_identity(&fixture(cert), key.as_deref(), password.as_ref())
+    read_identity(&fixture(cert), key.as_deref())?.open(password.as_ref())
+}
+
+fn needs_password(cert: &str, key: Option<&str>) -> bool {
+    let key = key.map(fixture);
+    read_identity(&fixture(cert), key.as_deref())
+        .unwrap()
+        .needs_password()
 }
 
 fn complaint(cert: &str, key: Option<&str>, password: Option<&str>) -> Error {
@@ -70,7 +79,7 @@ fn every_encryption_opens_with_its_passphrase_and_only_with_it() {
         "ec-pbe-sha1-3des.key",
     ] {
         read_fixture("ec.crt", Some(key), Some("fixture")).unwrap();
-        assert!(needs_password(&fixture("ec.crt"), Some(&fixture(key))).unwrap());
+        assert!(needs_password("ec.crt", Some(key)));
         for wrong in ["", "Fixture", "fixture "] {
             let error = complaint("ec.crt", Some(key), Some(wrong));
             assert!(error.message().contains("passphrase"), "{key}: {error}");
@@ -88,7 +97,7 @@ fn pkcs12_is_told_by_its_content() {
         let (identity, facts) = read_fixture(file, None, Some("fixture")).unwrap();
         assert_eq!(facts.common_name.as_deref(), Some("throwaway-ec"));
         assert_eq!(identity.chain.len(), 1);
-        assert!(needs_password(&fixture(file), None).unwrap());
+        assert!(needs_password(file, None));
         assert!(
             complaint(file, None, Some("other"))
                 .message()
@@ -101,7 +110,7 @@ fn pkcs12_is_told_by_its_content() {
         );
     }
     read_fixture("ec-empty-password.p12", None, None).unwrap();
-    assert!(!needs_password(&fixture("ec-empty-password.p12"), None).unwrap());
+    assert!(!needs_password("ec-empty-password.p12", None));
     assert!(
         complaint("no-key.p12", None, Some("fixture"))
             .message()
@@ -188,7 +197,7 @@ fn at(time: &str) -> Timestamp {
 #[test]
 fn the_clock_decides_before_the_first_connection() {
     let (_dir, path) = made(|_| ());
-    let read = |time: &str| read_identity_at(&path, None, None, at(time));
+    let read = |time: &str| read_identity(&path, None)?.open_at(None, at(time));
     let (_, facts) = read("2026-06-01T00:00:00Z").unwrap();
     assert_eq!(facts.names, ["client.example.com"]);
     assert_eq!(facts.extended_key_usage, None);
@@ -210,7 +219,10 @@ fn a_certificate_for_servers_only_is_worth_a_warning() {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     });
     let now = at("2026-06-01T00:00:00Z");
-    let (_, facts) = read_identity_at(&path, None, None, now).unwrap();
+    let (_, facts) = read_identity(&path, None)
+        .unwrap()
+        .open_at(None, now)
+        .unwrap();
     let [warning] = facts.warnings(now).try_into().unwrap();
     assert!(warning.contains("serverAuth"), "{warning}");
 }
@@ -245,7 +257,7 @@ fn the_chain_is_put_in_order_whatever_the_files_order() {
         ),
     )
     .unwrap();
-    let (identity, facts) = read_identity(&path, None, None).unwrap();
+    let (identity, facts) = read_identity(&path, None).unwrap().open(None).unwrap();
     assert_eq!(facts.common_name.as_deref(), Some("leaf"));
     assert_eq!(facts.chain_length, 2);
     let second = parsed(&identity.chain[1], &path).unwrap();

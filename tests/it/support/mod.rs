@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod callback;
 pub(crate) mod lab;
+pub(crate) mod leak;
 pub(crate) mod mnt;
 pub(crate) mod proxy;
 pub(crate) mod pubsub;
@@ -59,6 +60,12 @@ pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
         assert!(started.elapsed() < PATIENCE, "never came: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Says why a test, or a part of it, is left out.
+#[expect(clippy::print_stderr, reason = "it is for whoever runs the tests")]
+pub(crate) fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
 }
 
 /// Standard output as text.
