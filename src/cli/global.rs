@@ -152,7 +152,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "NAME", help_heading = "Connection")]
     pub client_name: Option<String>,
 
-    /// Client certificate for pxGrid: PEM, or PKCS#12 with its key
+    /// Client certificate for pxGrid: PEM, DER, PKCS#7, or PKCS#12 with its key
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub cert: Option<PathBuf>,
 
@@ -180,7 +180,7 @@ pub(crate) struct Global {
     )]
     pub client_password_file: Option<PathBuf>,
 
-    /// CA certificates (PEM) to trust instead of the system's
+    /// CA certificates (PEM, DER, PKCS#7) to trust instead of the system's
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub cacert: Option<PathBuf>,
 

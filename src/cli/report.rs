@@ -194,6 +194,17 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
             }
         };
     }
+    if holds_content(args) {
+        let json = wants_json(args);
+        return Reporter { json }.end(
+            &Error::usage(
+                "an argument is the content of a file (-----BEGIN …) where the file's path is wanted",
+            )
+            .hint(
+                "give the path; from a variable, in bash: --key <(printf '%s' \"$VARIABLE\")",
+            ),
+        );
+    }
     if wants_json(args) && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
         let text = error.render().to_string();
         return Reporter { json: true }.end(&as_error(&text, args));
@@ -208,6 +219,16 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     // Standard error closed: there is nobody left to tell.
     let _ = write!(stderr, "{text}");
     ExitCode::from(Kind::Usage.exit_status())
+}
+
+/// Whether somebody wrote `--key "$(cat client.key)"`: clap's text would quote the key.
+fn holds_content(args: &[OsString]) -> bool {
+    let begin = b"-----BEGIN";
+    let holds = |arg: &OsString| {
+        let mut parts = arg.as_encoded_bytes().windows(begin.len());
+        parts.any(|part| part == begin)
+    };
+    args.iter().any(holds)
 }
 
 /// clap's text as an error: its first paragraph, and its tip, else where help is.

@@ -7,42 +7,24 @@
 //! direnv: a variable exported for one call must be able to correct what lies in a file.
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::iter::Peekable;
 use std::path::Path;
 use std::str::Chars;
 
 use super::environment::Environment;
 use crate::error::{Error, Result};
-
-/// Far more than any list of settings needs; a device or a wrong file must not fill memory.
-const LARGEST: u64 = 1 << 20;
+use crate::files::{self, Access, shown};
 
 /// Reads and parses the file.
-pub(crate) fn read(path: &Path) -> Result<Environment> {
-    let text = read_text(path, "--env-file")?;
-    Ok(Environment::from_list(parse(&text, path)?))
-}
-
-/// The text of a small file. `what` names, for errors, what the file was wanted for.
-pub(crate) fn read_text(path: &Path, what: &str) -> Result<String> {
-    let cannot = |why: &dyn std::fmt::Display| {
-        Error::usage(format!("{what}: cannot read {}: {why}", path.display()))
-    };
-    let file = std::fs::File::open(path).map_err(|error| cannot(&error).hint_of_file(&error))?;
-    let mut text = String::new();
-    file.take(LARGEST + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| cannot(&error).hint_of_file(&error))?;
-    if text.len() as u64 > LARGEST {
-        return Err(cannot(&"it is larger than 1 MiB"));
-    }
-    Ok(text)
+pub(crate) fn read(path: &Path) -> Result<(Environment, Access)> {
+    let what = "--env-file";
+    let file = files::read(path, what, files::SMALL)?;
+    let text = files::text(&file.bytes, path, what)?;
+    Ok((Environment::from_list(parse(&text, path)?), file.access))
 }
 
 /// The variables of `text`, in their order. `path` is for messages, which name file and line and never a value.
 fn parse(text: &str, path: &Path) -> Result<Vec<(String, OsString)>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
         rest: text.chars().peekable(),
         line: 1,
@@ -71,7 +53,7 @@ impl Reader<'_> {
     }
 
     fn wrong(&self, line: usize, what: &str) -> Error {
-        Error::usage(format!("{}:{line}: {what}", self.path.display()))
+        Error::usage(format!("{}:{line}: {what}", shown(self.path)))
             .hint("write NAME=value, or NAME='value' where the value has spaces or signs")
     }
 
@@ -96,10 +78,12 @@ impl Reader<'_> {
             return Err(self.wrong(line, "a variable's name is wanted"));
         }
         if self.rest.next_if_eq(&'=').is_none() {
+            let name = named(&name, "the variable's name");
             return Err(self.wrong(line, &format!("`=` is wanted directly after {name}")));
         }
-        let value = self.value(&name)?;
-        self.end_of_line(&name)?;
+        let shown = named(&name, "the variable");
+        let value = self.value(shown)?;
+        self.end_of_line(shown)?;
         Ok(Some((name, value.into())))
     }
 
@@ -224,6 +208,16 @@ fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r')
 }
 
+/// The name for messages, where it looks like one: what stands in its place may be a secret that lost its line.
+fn named<'n>(name: &'n str, else_: &'n str) -> &'n str {
+    let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    if name.len() <= 40 && name.chars().all(plain) {
+        name
+    } else {
+        else_
+    }
+}
+
 fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit())
 }
@@ -263,7 +257,6 @@ mod tests {
             ("A=a\\ b", "a b"),
             ("A='1\n2'", "1\n2"),
             ("# x\r\n\r\nA=b\r\n", "b"),
-            ("\u{feff}A=b", "b"),
             ("A=x\nA=b", "b"),
         ] {
             let variables = read(text).unwrap();
@@ -285,7 +278,14 @@ mod tests {
                 "ise.env:2: more text after the value of B; a value with spaces needs quotes",
             ),
             ("A =1", "ise.env:1: `=` is wanted directly after A"),
-            ("export", "ise.env:1: `=` is wanted directly after export"),
+            (
+                "export",
+                "ise.env:1: `=` is wanted directly after the variable's name",
+            ),
+            (
+                "hunter2",
+                "ise.env:1: `=` is wanted directly after the variable's name",
+            ),
             ("1A=2", "ise.env:1: a variable's name is wanted"),
             ("A-B=2", "ise.env:1: `=` is wanted directly after A"),
             (
@@ -308,13 +308,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("big");
         std::fs::write(&path, vec![b'#'; (1 << 20) + 1]).unwrap();
-        assert!(
-            read_text(&path, "--env-file")
-                .unwrap_err()
-                .message()
-                .contains("larger")
-        );
-        assert!(read_text(&directory.path().join("none"), "--env-file").is_err());
+        let error = super::read(&path).unwrap_err();
+        assert!(error.message().contains("larger than 1 MiB"), "{error}");
+        assert!(super::read(&directory.path().join("none")).is_err());
     }
 
     proptest! {

@@ -23,6 +23,9 @@ const COMMON: [&str; 6] = [
     "NO_PROXY",
 ];
 
+/// How the names of variables with passwords end.
+const SECRETS: [&str; 2] = ["_PASS", "_PASSWORD"];
+
 /// Variables, home directory, and whether someone sits at standard input. `Debug` shows names only, as values can be secrets.
 #[derive(Clone, Default)]
 pub struct Environment {
@@ -83,6 +86,13 @@ impl Environment {
             .get(name)
             .map(OsString::as_os_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Whether a password is among the variables.
+    pub(crate) fn hold_secrets(&self) -> bool {
+        self.variables.iter().any(|(name, value)| {
+            !value.is_empty() && SECRETS.iter().any(|ending| name.ends_with(ending))
+        })
     }
 
     /// The same with a terminal.

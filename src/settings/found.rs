@@ -11,6 +11,7 @@ use super::duration;
 use super::environment::Environment;
 use super::source::Source;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Values (one, but for lists) and where they were found.
 #[derive(Clone)]
@@ -35,6 +36,47 @@ pub(crate) fn non_empty(found: &Found) -> Result<()> {
     Ok(())
 }
 
+/// Refuses what can be no path: people put the content of a key into the variable for its file.
+pub(crate) fn a_path(found: &Found) -> Result<()> {
+    non_empty(found)?;
+    if found
+        .values
+        .iter()
+        .all(|value| files::may_be_path(value.as_ref()))
+    {
+        return Ok(());
+    }
+    Err(found
+        .wrong("holds no path (the content of the file itself?)")
+        .hint("write the content to a file that only you can read (chmod 600), and give its path"))
+}
+
+/// What a text holds that neither a name nor a password may, and how to be rid of it.
+pub(crate) fn control_character(text: &str) -> Option<(&'static str, &'static str)> {
+    if !text.contains(char::is_control) {
+        return None;
+    }
+    let inside = text.trim_end_matches(['\n', '\r']);
+    Some(if inside.contains(['\n', '\r']) {
+        ("holds a line end", "give one line alone")
+    } else if inside.contains(char::is_control) {
+        (
+            "holds a control character",
+            "type it anew; a tab or an escape sequence got into it",
+        )
+    } else if text.ends_with('\r') || text.ends_with("\r\n") {
+        (
+            "ends in a line end of Windows",
+            "take it off: tr -d '\\r\\n'",
+        )
+    } else {
+        (
+            "ends in a line end",
+            "take it off: NAME=\"$(cat FILE)\" does, and printf '%s' writes none",
+        )
+    })
+}
+
 impl Found {
     /// An error that blames the source.
     pub(crate) fn wrong(&self, what: &str) -> Error {
@@ -43,11 +85,16 @@ impl Found {
 
     /// All values as texts, none of them empty.
     pub(crate) fn texts(&self) -> Result<Vec<&str>> {
-        non_empty(self)?;
-        self.values
-            .iter()
-            .map(|value| value.to_str().ok_or_else(|| self.wrong("is not UTF-8")))
-            .collect()
+        fn text<'v>(found: &Found, value: &'v OsString) -> Result<&'v str> {
+            let text = value.to_str().ok_or_else(|| found.wrong("is not UTF-8"))?;
+            // A variable that was read from a file may begin with a byte order mark.
+            let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+            if text.is_empty() {
+                return Err(found.wrong("is empty"));
+            }
+            Ok(text)
+        }
+        self.values.iter().map(|value| text(self, value)).collect()
     }
 
     /// The one value as text.
@@ -58,18 +105,38 @@ impl Found {
             .ok_or_else(|| self.wrong("is empty"))
     }
 
+    /// The one value as the name of somebody: no line end and no other control character may travel in it.
+    pub(crate) fn name(&self) -> Result<&str> {
+        let text = self.text()?;
+        match control_character(text) {
+            None => Ok(text),
+            Some((what, hint)) => Err(self
+                .wrong(&format!("{what}, which no name can have"))
+                .hint(hint)),
+        }
+    }
+
     /// The one value as a path, a leading `~` expanded.
     pub(crate) fn path(&self, environment: &Environment) -> Result<PathBuf> {
-        non_empty(self)?;
+        a_path(self)?;
         let value = self.values.first().ok_or_else(|| self.wrong("is empty"))?;
         environment.expand(value.as_ref())
+    }
+
+    /// An error with the value, where that may be shown: what stands in a file may be a secret in the wrong place.
+    fn quoting(&self, what: &str, text: &str) -> Error {
+        let from_file = matches!(self.source, Source::Profile(..) | Source::EnvFile(..));
+        if from_file || text.chars().count() > 100 || text.contains(char::is_control) {
+            return self.wrong(what);
+        }
+        self.wrong(&format!("{what}: `{text}`"))
     }
 
     /// A port, 1 to 65535.
     pub(crate) fn port(&self) -> Result<u16> {
         let text = self.text()?;
         parse_port(text).ok_or_else(|| {
-            self.wrong(&format!("is no port: `{text}`"))
+            self.quoting("is no port", text)
                 .hint("a port is a number from 1 to 65535")
         })
     }
@@ -81,7 +148,7 @@ impl Found {
             "1" | "true" | "yes" => Ok(true),
             "0" | "false" | "no" => Ok(false),
             _ => Err(self
-                .wrong(&format!("is neither yes nor no: `{text}`"))
+                .quoting("is neither yes nor no", text)
                 .hint("write 1, true or yes; or 0, false or no")),
         }
     }
@@ -90,7 +157,7 @@ impl Found {
     pub(crate) fn timeout(&self) -> Result<Duration> {
         let text = self.text()?;
         let span = duration::parse(text).map_err(|error| {
-            let named = self.wrong(&format!("is wrong: {error}"));
+            let named = self.quoting("is no length of time", text);
             match error.hint_text() {
                 Some(hint) => named.hint(hint),
                 None => named,
@@ -127,7 +194,7 @@ impl Found {
             return Err(self.no_url(text));
         }
         parse_host(text).ok_or_else(|| {
-            self.wrong(&format!("is no host: `{text}`"))
+            self.quoting("is no host", text)
                 .hint("write ise.example.com, 10.0.0.1 or [2001:db8::1]; with a port, ise.example.com:443")
         })
     }
@@ -284,10 +351,7 @@ mod tests {
         assert_eq!(found("8910").port().unwrap(), 8910);
         assert!(found("0s").timeout().is_err());
         let error = found("10").timeout().unwrap_err();
-        assert_eq!(
-            error.message(),
-            "ISE_MNT_FQDN is wrong: `10` is no length of time"
-        );
+        assert_eq!(error.message(), "ISE_MNT_FQDN is no length of time: `10`");
         assert!(error.hint_text().unwrap().contains("`10s`"));
     }
 

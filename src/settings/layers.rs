@@ -4,7 +4,7 @@
 //! need no settings never stumble over them and `config show` can tell.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::flags::Flags;
@@ -14,6 +14,7 @@ use super::source::Source;
 use super::table::Spec;
 use super::{env_file, flags};
 use crate::error::{Error, Result};
+use crate::files::{self, Access};
 
 pub(crate) struct Layers {
     pub(crate) flags: Flags,
@@ -24,6 +25,8 @@ pub(crate) struct Layers {
     pub(crate) config: Result<PathBuf>,
     /// Why a file could not be used.
     pub(crate) broken: Vec<Error>,
+    /// What is worth a word about the files.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Layers {
@@ -38,25 +41,56 @@ impl Layers {
             env_file: None,
             profile: Profile::default(),
             broken: Vec::new(),
+            warnings: Vec::new(),
         };
         match layers.read_env_file() {
-            Ok(file) => layers.env_file = file,
+            Ok(None) => {}
+            Ok(Some((path, variables, access))) => {
+                layers.warnings.extend(warning(&path, &variables, access));
+                layers.env_file = Some((path, variables));
+            }
             Err(error) => layers.broken.push(error),
         }
         match layers.read_profile() {
-            Ok(profile) => layers.profile = profile,
+            Ok(profile) => {
+                if profile.others_write && !profile.name.is_empty() {
+                    layers.warnings.push(writable(&layers.shown_config()));
+                }
+                layers.profile = profile;
+            }
             Err(error) => layers.broken.push(error),
         }
         layers
     }
 
-    fn read_env_file(&self) -> Result<Option<(PathBuf, Environment)>> {
+    /// Refuses to run what the config file says where somebody else may have written it, as ssh does.
+    pub(crate) fn may_run_commands(&self) -> Result<()> {
+        if !self.profile.others_write {
+            return Ok(());
+        }
+        let file = self.shown_config();
+        Err(Error::usage(format!(
+            "{file} can be written by others than you, and names a command to run: it is not run"
+        ))
+        .hint(format!(
+            "look at what it says, then: chmod go-w '{file}' (and chown it, if it is not yours)"
+        )))
+    }
+
+    fn shown_config(&self) -> String {
+        match &self.config {
+            Ok(path) => files::shown(path).into_owned(),
+            Err(_) => "the config file".to_owned(),
+        }
+    }
+
+    fn read_env_file(&self) -> Result<Option<(PathBuf, Environment, Access)>> {
         let Some(path) = &self.flags.env_file else {
             return Ok(None);
         };
         let path = self.environment.expand(path)?;
-        let variables = env_file::read(&path)?;
-        Ok(Some((path, variables)))
+        let (variables, access) = env_file::read(&path)?;
+        Ok(Some((path, variables, access)))
     }
 
     fn read_profile(&self) -> Result<Profile> {
@@ -113,6 +147,20 @@ impl Layers {
         let source = Source::Profile(self.profile.name.clone(), key.to_owned());
         Found::of(values.to_vec(), source)
     }
+}
+
+fn writable(file: &str) -> String {
+    format!(
+        "{file} can be written by others than you: they decide where your passwords are sent; `chmod go-w` it"
+    )
+}
+
+/// What to say of an `--env-file` that is open to others: whoever writes it decides where passwords go, whoever reads it has those in it.
+fn warning(path: &Path, variables: &Environment, access: Access) -> Option<String> {
+    if access.others_write {
+        return Some(writable(&files::shown(path)));
+    }
+    access.warning(path).filter(|_| variables.hold_secrets())
 }
 
 /// The variables of one origin.

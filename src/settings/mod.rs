@@ -169,7 +169,7 @@ impl Settings {
         let nodes = self.pxgrid_nodes()?;
         let mut connection = self.connection(&table::PXGRID_CA)?;
         let client_name = self.layers.find(&table::CLIENT_NAME);
-        let client_name = client_name.map(|found| found.text().map(str::to_owned));
+        let client_name = client_name.map(|found| found.name().map(str::to_owned));
         let pair = pairs::certificate(&self.layers)?;
         let mut fetch = |secret: Option<secret::Secret>| {
             secret
@@ -303,12 +303,13 @@ impl Settings {
             Some(found) => found.texts()?.into_iter().map(str::to_owned).collect(),
             None => Vec::new(),
         };
-        let warnings = off.then(|| {
+        let mut warnings = layers.warnings.clone();
+        warnings.extend(off.then(|| {
             format!(
                 "certificates are not checked ({}): anyone on the way to ISE can read passwords and change answers",
                 insecure.source
             )
-        });
+        }));
         Ok(Connection {
             ca: ca
                 .map(|found| found.path(&layers.environment))
@@ -321,7 +322,7 @@ impl Settings {
             connect_timeout: self.timeout(&table::CONNECT_TIMEOUT)?,
             timeout: self.timeout(&table::TIMEOUT)?,
             read_only: self.truth(&table::READ_ONLY)?.value,
-            warnings: warnings.into_iter().collect(),
+            warnings,
         })
     }
 

@@ -57,9 +57,9 @@ fn complete(user: &Found, password: Secret) -> Result<Credentials> {
 
 /// HTTP Basic parts user and password at the first colon (RFC 7617, section 2), so a user with one would be another user.
 fn user_of(found: &Found) -> Result<Setting<String>> {
-    let value = found.text()?.to_owned();
-    if value.contains(':') || value.contains(char::is_control) {
-        return Err(found.wrong("holds a colon or a control character, which no ISE user name can"));
+    let value = found.name()?.to_owned();
+    if value.contains(':') {
+        return Err(found.wrong("holds a colon, which no ISE user name can"));
     }
     Ok(Setting {
         value,
@@ -313,9 +313,12 @@ fn profile_secret(layers: &Layers, file: &str, command: &str) -> Result<Option<S
             place: SecretPlace::File(found.path(&layers.environment)?),
             source: found.source,
         })),
-        (None, Some(found)) => Ok(Some(Secret {
-            place: SecretPlace::Command(found.values),
-            source: found.source,
-        })),
+        (None, Some(found)) => {
+            layers.may_run_commands()?;
+            Ok(Some(Secret {
+                place: SecretPlace::Command(found.values),
+                source: found.source,
+            }))
+        }
     }
 }

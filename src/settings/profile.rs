@@ -12,6 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// What a key's value must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub(crate) struct Profile {
     /// The profile's name; empty where no profile is in use.
     pub(crate) name: String,
     values: BTreeMap<&'static str, Vec<OsString>>,
+    /// Whether others than us can write the file that it comes from.
+    pub(crate) others_write: bool,
 }
 
 impl Profile {
@@ -88,13 +91,17 @@ pub(crate) fn read(path: &Path, explicit: bool, wanted: Option<&str>) -> Result<
             None => Ok(Profile::default()),
             Some(name) => Err(Error::usage(format!(
                 "profile {name} is wanted, but there is no {}",
-                path.display()
+                files::shown(path)
             ))
             .hint("`netapi config init` writes one to fill in")),
         };
     }
-    let text = super::env_file::read_text(path, "config file")?;
-    File { path, text: &text }.profile(wanted)
+    let what = "config file";
+    let file = files::read(path, what, files::SMALL)?;
+    let text = files::text(&file.bytes, path, what)?;
+    let mut profile = File { path, text: &text }.profile(wanted)?;
+    profile.others_write = file.access.others_write;
+    Ok(profile)
 }
 
 struct File<'a> {
@@ -111,12 +118,13 @@ impl File<'_> {
     fn wrong(&self, span: &Range<usize>, what: &str) -> Error {
         let before = self.text.as_bytes().iter().take(span.start);
         let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        Error::usage(format!("{}:{line}: {what}", self.path.display()))
+        Error::usage(format!("{}:{line}: {what}", files::shown(self.path)))
     }
 
     fn profile(&self, wanted: Option<&str>) -> Result<Profile> {
         let document = DeTable::parse(self.text).map_err(|error| {
             let span = error.span().unwrap_or(0..0);
+            // The message is of fixed words; the error as a whole would quote the line.
             self.wrong(&span, &format!("no TOML: {}", one_line(error.message())))
         })?;
         let mut default = None;
@@ -137,7 +145,9 @@ impl File<'_> {
                     return Err(self.wrong(&value.span(), "profiles are tables: `[profiles.NAME]`"));
                 }
                 (other, _) => {
-                    let error = self.wrong(&key.span(), &format!("unknown key {other}"));
+                    let known = KEYS.iter().find(|(known, _)| *known == other);
+                    let name = known.map_or("", |(known, _)| known);
+                    let error = self.wrong(&key.span(), format!("unknown key {name}").trim_end());
                     return Err(error.hint("settings stand in a table `[profiles.NAME]`; above the tables only default_profile has a place"));
                 }
             }
@@ -145,7 +155,7 @@ impl File<'_> {
         let (name, error) = match (wanted, default) {
             (Some(name), _) => (
                 name,
-                Error::usage(format!("{} has no profile {name}", self.path.display())),
+                Error::usage(format!("{} has no profile {name}", files::shown(self.path))),
             ),
             (None, Some((name, span))) => (
                 name.as_ref(),
@@ -253,23 +263,26 @@ impl File<'_> {
     }
 
     fn unknown_key(&self, name: &str, span: &Range<usize>) -> Error {
-        if let Some(hint) = secret_hint(name) {
+        // A name that looks like no name may be a secret that lost its place, and is not quoted.
+        let plain = |c: char| c.is_ascii_lowercase() || matches!(c, '_' | '-');
+        let is_name = name.len() <= 32 && name.chars().all(plain);
+        if let Some(hint) = secret_hint(name).filter(|_| is_name) {
             return self
                 .wrong(span, &format!("{name}: secrets do not stand in this file"))
                 .hint(hint);
         }
-        let error = self.wrong(span, &format!("unknown key {name}"));
         let nearest = KEYS
             .iter()
             .map(|(known, _)| (strsim::damerau_levenshtein(known, name), *known))
             .min();
         match nearest {
-            Some((distance, known)) if distance <= 1 + known.len() / 3 => {
-                error.hint(format!("did you mean {known}?"))
-            }
+            Some((distance, known)) if distance <= 1 + known.len() / 3 => self
+                .wrong(span, &format!("unknown key {name}"))
+                .hint(format!("did you mean {known}?")),
             _ => {
                 let known: Vec<&str> = KEYS.iter().map(|(known, _)| *known).collect();
-                error.hint(format!("known keys: {}", known.join(", ")))
+                self.wrong(span, "unknown key")
+                    .hint(format!("known keys: {}", known.join(", ")))
             }
         }
     }

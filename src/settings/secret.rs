@@ -7,19 +7,24 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::environment::Environment;
-use super::found::Found;
+use super::found::{Found, control_character};
 use super::source::Source;
 use crate::error::{Error, Kind, Result};
+use crate::files;
 
 /// No password is longer; what is longer is the wrong file.
 const LONGEST: u64 = 64 * 1024;
+
+/// A password command may print this much; only the first line is used.
+const MOST_OUTPUT: u64 = 1024 * 1024;
 
 /// How long a password command may take: long enough to type a passphrase or touch a key.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -49,8 +54,14 @@ pub(crate) struct Secret {
 impl Secret {
     /// Out of a variable.
     pub(crate) fn text(found: Found) -> Result<Self> {
+        let text = found.text()?;
+        if let Some((what, hint)) = control_character(text) {
+            return Err(found
+                .wrong(&format!("{what}, which no password can have"))
+                .hint(hint));
+        }
         Ok(Self {
-            place: SecretPlace::Text(SecretString::from(found.text()?)),
+            place: SecretPlace::Text(SecretString::from(text)),
             source: found.source,
         })
     }
@@ -87,32 +98,35 @@ impl Secret {
     }
 
     fn read_file(&self, path: &Path, warnings: &mut Vec<String>) -> Result<SecretString> {
-        let file = std::fs::File::open(path).map_err(|error| {
-            Error::usage(format!(
-                "{}: cannot read {}: {error}",
-                self.source.name(),
-                path.display()
-            ))
-            .hint_of_file(&error)
-        })?;
-        if others_can_read(&file) {
-            warnings.push(format!(
-                "{} can be read by others than its owner; `chmod 600` it",
-                path.display()
-            ));
-        }
+        let (file, access) = files::open(path, &self.source.name())?;
+        warnings.extend(access.warning(path));
         let line = first_line(&mut BufReader::new(file));
-        self.line(line, &path.display().to_string())
+        self.line(line, &files::shown(path))
     }
 
     fn line(&self, line: std::io::Result<Zeroizing<Vec<u8>>>, place: &str) -> Result<SecretString> {
         let wrong = |what: &str| Error::usage(format!("{}: {place} {what}", self.source.name()));
-        let line =
-            line.map_err(|error| wrong(&format!("cannot be read: {error}")).hint_of_file(&error))?;
-        let text =
-            std::str::from_utf8(&line).map_err(|_| wrong("does not begin with a line of UTF-8"))?;
+        let line = line.map_err(|error| {
+            wrong(&format!("cannot be read: {error}"))
+                .hint("the first line is the password, at most 64 KiB; name the file that holds it")
+                .hint_of_file(&error)
+        })?;
+        if files::is_utf16(&line) {
+            return Err(wrong("is UTF-16 text").hint("save it as UTF-8"));
+        }
+        let text = std::str::from_utf8(files::without_mark(&line)).map_err(|_| {
+            wrong("does not begin with a line of UTF-8")
+                .hint("the first line is the password; save it as UTF-8")
+        })?;
         if text.is_empty() {
             return Err(wrong("has an empty first line").hint("the first line is the password"));
+        }
+        // The line's own end was taken off.
+        if text.contains(char::is_control) {
+            return Err(wrong(
+                "holds a control character in its first line, which no password can have",
+            )
+            .hint("write it anew, for instance: printf '%s\\n' 'PASSWORD' > FILE"));
         }
         Ok(SecretString::from(text))
     }
@@ -130,55 +144,106 @@ impl Secret {
         let name = program.display().to_string();
         let wrong =
             |kind, what: &str| Error::new(kind, format!("{}: `{name}` {what}", self.source.name()));
-        let mut child = Command::new(environment.expand(Path::new(program))?)
+        let mut command = Command::new(environment.expand(Path::new(program))?);
+        command
             .args(words)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| wrong(Kind::Usage, &format!("cannot be run: {error}")))?;
-        let received = receive(&mut child, deadline);
-        let status = wait_until(&mut child, deadline);
-        let (Some(line), Some(status)) = (received, status) else {
-            // It may have ended in this very moment; then there is nothing to kill and nothing lost.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(wrong(
-                Kind::TimedOut,
-                &format!("gave no password within {} s", patience.as_secs()),
-            ));
-        };
-        if !status.success() {
-            return Err(wrong(Kind::Usage, &format!("failed: {status}"))
-                .hint("run it by hand: it must print the password as its first line"));
+            .stdout(Stdio::piped());
+        let group = own_group(&mut command);
+        let mut child = command.spawn().map_err(|error| {
+            wrong(Kind::Usage, &format!("cannot be run: {error}"))
+                .hint("write the program's whole path, and make sure that it may be executed")
+        })?;
+        let flood = Arc::new(AtomicBool::new(false));
+        let line = receive(&mut child, deadline, &flood);
+        let status = line
+            .as_ref()
+            .and_then(|_| wait_until(&mut child, deadline, &flood));
+        if status.is_none() {
+            end(&mut child, group);
         }
-        self.line(line, &format!("`{name}`"))
+        let error = match (line, status) {
+            (Some(line), Some(status)) if status.success() => {
+                return self.line(line, &format!("`{name}`"));
+            }
+            _ if flood.load(Ordering::Relaxed) => wrong(
+                Kind::Usage,
+                &format!(
+                    "printed more than {} MiB and was stopped",
+                    MOST_OUTPUT >> 20
+                ),
+            ),
+            (_, Some(status)) => wrong(Kind::Usage, &format!("failed: {status}")),
+            _ => wrong(
+                Kind::TimedOut,
+                &format!(
+                    "did not end within {} s and was stopped",
+                    patience.as_secs()
+                ),
+            ),
+        };
+        Err(error.hint("run it by hand: it must print the password as its first line, and end"))
     }
+}
+
+/// Whether the program leads a group of its own, so that what it has started ends with it. On a terminal it does not: there only
+/// the group in front may ask for a passphrase.
+#[cfg(unix)]
+fn own_group(command: &mut Command) -> bool {
+    use std::os::unix::process::CommandExt;
+    let alone = std::fs::File::open("/dev/tty").is_err();
+    if alone {
+        command.process_group(0);
+    }
+    alone
+}
+
+#[cfg(not(unix))]
+fn own_group(_command: &mut Command) -> bool {
+    false
+}
+
+/// Ends a program. It may have ended in this very moment; then there is nothing to kill and nothing lost.
+fn end(child: &mut Child, group: bool) {
+    #[cfg(unix)]
+    if let (true, Ok(leader)) = (group, i32::try_from(child.id()))
+        && let Some(leader) = rustix::process::Pid::from_raw(leader)
+    {
+        let _gone = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+    }
+    let _gone = child.kill();
+    let _gone = child.wait();
 }
 
 type Line = std::io::Result<Zeroizing<Vec<u8>>>;
 
-/// The first line of the child's output, or `None` at the deadline. The rest is read and dropped, so that the child does not die
-/// of a closed pipe.
-fn receive(child: &mut Child, deadline: Instant) -> Option<Line> {
+/// The first line of the child's output, or `None` at the deadline. What is behind it is read and dropped, so that the child does
+/// not die of a closed pipe, up to a bound: then there is a `flood`.
+fn receive(child: &mut Child, deadline: Instant, flood: &Arc<AtomicBool>) -> Option<Line> {
     let mut output = BufReader::new(child.stdout.take()?);
     let (sender, receiver) = mpsc::channel();
+    let flood = Arc::clone(flood);
     std::thread::spawn(move || {
         let line = first_line(&mut output);
         // The receiver is gone only when the time was over.
-        if sender.send(line).is_ok() {
-            let _ = std::io::copy(&mut output, &mut std::io::sink());
-        }
+        let _late = sender.send(line);
+        let copied = std::io::copy(&mut output.by_ref().take(MOST_OUTPUT), &mut std::io::sink());
+        flood.store(
+            copied.is_ok_and(|copied| copied == MOST_OUTPUT),
+            Ordering::Relaxed,
+        );
     });
     let left = deadline.saturating_duration_since(Instant::now());
     receiver.recv_timeout(left).ok()
 }
 
-/// The standard library can wait for a child for ever or not at all; this looks again every few milliseconds.
-fn wait_until(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+/// The standard library can wait for a child for ever or not at all; this looks again every few milliseconds. `None` at the deadline
+/// and after a `flood`.
+fn wait_until(child: &mut Child, deadline: Instant, flood: &AtomicBool) -> Option<ExitStatus> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < deadline => {
+            Ok(None) if Instant::now() < deadline && !flood.load(Ordering::Relaxed) => {
                 std::thread::sleep(Duration::from_millis(5));
             }
             _ => return None,
@@ -193,7 +258,7 @@ fn first_line(input: &mut impl BufRead) -> Line {
     if line.len() as u64 > LONGEST {
         return Err(std::io::Error::new(
             ErrorKind::InvalidData,
-            "its first line is too long",
+            "its first line is longer than 64 KiB",
         ));
     }
     for end in [b'\n', b'\r'] {
@@ -220,19 +285,6 @@ pub(crate) fn ask(what: &str, environment: &Environment, no_input: bool) -> Resu
     }
     super::hidden::ask(&format!("{what}: "))
         .map_err(|error| Error::usage(format!("{what} could not be asked for: {error}")))
-}
-
-/// Whether a regular file is open to group or world. Pipes (`<(pass show ise)`) have no lasting content to guard.
-#[cfg(unix)]
-fn others_can_read(file: &std::fs::File) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    file.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o044 != 0)
-}
-
-#[cfg(not(unix))]
-fn others_can_read(_file: &std::fs::File) -> bool {
-    false
 }
 
 #[cfg(all(test, unix))]
@@ -262,6 +314,10 @@ mod tests {
         assert_eq!(
             run("cat; echo stdin was empty", PATIENCE).unwrap(),
             "stdin was empty"
+        );
+        assert_eq!(
+            run("printf '\\357\\273\\277one\\r\\n'", PATIENCE).unwrap(),
+            "one"
         );
         // More than a pipe holds, after the first line.
         assert_eq!(
@@ -298,6 +354,25 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_prints_without_end_is_ended() {
+        for (script, said) in [
+            (
+                "exec yes hunter2",
+                "printed more than 1 MiB and was stopped",
+            ),
+            (
+                "exec tr '\\0' x </dev/zero",
+                "printed more than 1 MiB and was stopped",
+            ),
+        ] {
+            let error = run(script, PATIENCE).unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage, "{script}: {error}");
+            assert!(error.message().ends_with(said), "{script}: {error}");
+            assert!(error.hint_text().is_some());
+        }
+    }
+
+    #[test]
     fn a_command_that_hangs_is_ended() {
         let started = Instant::now();
         for script in [
@@ -307,6 +382,7 @@ mod tests {
         ] {
             let error = run(script, Duration::from_millis(200)).unwrap_err();
             assert_eq!(error.kind(), Kind::TimedOut, "{script}");
+            assert!(error.hint_text().is_some(), "{script}");
         }
         assert!(started.elapsed() < Duration::from_secs(30));
     }
@@ -315,7 +391,12 @@ mod tests {
     fn a_file_gives_its_first_line_and_a_warning_if_others_can_read_it() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("password");
-        for (content, wanted) in [("a b\r\nsecond", "a b"), (" x \n", " x "), ("x", "x")] {
+        for (content, wanted) in [
+            ("a b\r\nsecond", "a b"),
+            (" x \n", " x "),
+            ("x", "x"),
+            ("\u{feff}x\n", "x"),
+        ] {
             std::fs::write(&path, content).unwrap();
             for (mode, warned) in [(0o600, 0), (0o640, 1), (0o604, 1)] {
                 std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
@@ -334,12 +415,28 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("password");
         let long = vec![b'x'; 70_000];
-        for content in [&b""[..], b"\nx", b"\xff", &long] {
+        for content in [
+            &b""[..],
+            b"\nx",
+            b"\xff",
+            &long,
+            b"\xef\xbb\xbf",
+            b"hunter2\r\r\n",
+            b"hunter\t2",
+            b"hunter2\x1b[A\n",
+            "hunter2\u{85}".as_bytes(),
+            b"\xff\xfeh\0u\0n\0t\0",
+        ] {
             std::fs::write(&path, content).unwrap();
             let error = secret(SecretPlace::File(path.clone()))
                 .fetch(&Environment::default(), true, &mut Vec::new())
                 .unwrap_err();
             assert_eq!(error.kind(), Kind::Usage);
+            assert!(
+                error.hint_text().is_some() || content.len() > 1000,
+                "{error}"
+            );
+            assert!(!error.message().contains("hunter"), "{error}");
         }
         assert!(
             secret(SecretPlace::File(directory.path().to_path_buf()))

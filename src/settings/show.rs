@@ -260,8 +260,8 @@ fn password_row(setting: &str, secret: &Secret) -> Row {
 fn joined(found: &Found) -> String {
     let shown = |value: &std::ffi::OsString| {
         let text = value.display().to_string();
-        // Where a host is wanted, someone may have put a URL with a password in it.
-        if text.contains('@') {
+        // Where a host is wanted, someone may have put a URL with a password in it; where a file is, its content.
+        if text.contains('@') || !crate::files::may_be_path(value.as_ref()) {
             return "****".to_owned();
         }
         text

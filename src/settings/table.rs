@@ -65,7 +65,7 @@ pub(crate) const MNT_CA: Spec = Spec {
     key: "cacert",
     default: None,
     list: false,
-    check: found::non_empty,
+    check: found::a_path,
 };
 
 pub(crate) const PXGRID_CA: Spec = Spec {
@@ -104,7 +104,7 @@ pub(crate) const CLIENT_NAME: Spec = Spec {
     key: "client_name",
     default: None,
     list: false,
-    check: |found| found.text().map(drop),
+    check: |found| found.name().map(drop),
 };
 
 pub(crate) const RESOLVE: Spec = Spec {

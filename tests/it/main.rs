@@ -41,6 +41,7 @@ mod pxgrid_node;
 mod pxgrid_safety;
 mod readme;
 mod safety;
+mod secret_files;
 mod settings;
 mod subscribe_callbacks;
 mod subscribe_ends;

@@ -1,0 +1,568 @@
+//! Files with secrets in them as people's tools leave them: read, or refused with file and line, and never shown; who else can get at
+//! them; files without end.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command as Tool;
+
+use assert_cmd::Command;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use netapi::lab::PASSWORD;
+use tempfile::TempDir;
+
+use crate::support::lab::{TestLab, lab};
+use crate::support::leak::{leaks, secrets};
+use crate::support::{netapi, skipped, stderr, stdout};
+
+struct Files(TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A file that only we can read.
+    fn put(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        mode(&path, 0o600);
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+}
+
+/// What happens to a PEM file on its way, and whether it still says the same.
+fn manglings(pem: &str) -> Vec<(&'static str, Vec<u8>, bool)> {
+    let utf16: Vec<u8> = std::iter::once(0xfeff)
+        .chain(pem.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let text = |text: String| text.into_bytes();
+    vec![
+        ("crlf", text(pem.replace('\n', "\r\n")), true),
+        ("written out", text(pem.replace('\n', "\\n")), true),
+        ("written out twice", text(pem.replace('\n', "\\\\n")), true),
+        ("blanks", text(pem.replace('\n', " ")), true),
+        ("lost", text(pem.replace('\n', "")), true),
+        (
+            "indented",
+            text(pem.lines().flat_map(|line| ["  ", line, "\n"]).collect()),
+            true,
+        ),
+        ("mark", text(format!("\u{feff}{pem}")), true),
+        ("utf-16", utf16, true),
+        ("quoted", text(format!("'{}'", pem.trim_end())), true),
+        (
+            "first line cut",
+            text(pem.replacen("-----\n", "---\n", 1)),
+            false,
+        ),
+        (
+            "first line glued to the next",
+            text(pem.replacen("-----\n", "", 1)),
+            false,
+        ),
+        ("last line lost", text(pem.replace("-----END", "")), false),
+        ("half", pem.as_bytes()[..pem.len() / 2].to_vec(), false),
+        (
+            "other half",
+            pem.as_bytes()[pem.len() / 2..].to_vec(),
+            false,
+        ),
+        (
+            "a foreign sign",
+            text(pem.replacen("\nMI", "\nM*I", 1)),
+            false,
+        ),
+        ("a sign lost", text(pem.replacen("\nMI", "\nM", 1)), false),
+        (
+            "no armour",
+            text(pem.lines().filter(|line| !line.starts_with('-')).collect()),
+            false,
+        ),
+        ("base64", text(BASE64_STANDARD.encode(pem)), false),
+        ("empty", Vec::new(), false),
+    ]
+}
+
+#[test]
+fn no_command_shows_a_mangled_file() {
+    let lab = lab();
+    let files = Files::new();
+    for (option, variable, commands) in [
+        (
+            "--key",
+            "PXGRID_KEY",
+            &[
+                &["ise", "pxgrid", "account", "show"][..],
+                &["ise", "pxgrid", "account", "show", "--json"],
+                &["ise", "pxgrid", "test"],
+                &["ise", "doctor", "--json"],
+            ][..],
+        ),
+        (
+            "--cert",
+            "PXGRID_CERT",
+            &[
+                &["ise", "pxgrid", "account", "show"],
+                &["ise", "pxgrid", "test", "--json"],
+            ],
+        ),
+        (
+            "--cacert",
+            "PXGRID_CA",
+            &[&["ise", "mnt", "count"], &["ise", "mnt", "count", "--json"]],
+        ),
+    ] {
+        let pem = fs::read_to_string(lab.variable(variable)).unwrap();
+        let secret = secrets(&pem);
+        for (what, content, whole) in manglings(&pem) {
+            let file = files.put("mangled.pem", &content);
+            for command in commands {
+                let mut run = lab.netapi();
+                run.args(*command);
+                if option == "--key" {
+                    run.args(["--cert", &lab.variable("PXGRID_CERT")]);
+                }
+                if option == "--cert" {
+                    run.args(["--key", &lab.variable("PXGRID_KEY")]);
+                }
+                let run = run.args([option, &file]).assert();
+                let said = format!("{}{}", stdout(&run), stderr(&run));
+                let shown = format!("{option} {what} {command:?}: {said}");
+                let code = run.get_output().status.code();
+                if whole {
+                    assert_eq!(code, Some(0), "{shown}");
+                } else {
+                    assert_eq!(code, Some(2), "{shown}");
+                    assert!(said.contains("mangled.pem"), "{shown}");
+                    assert!(said.contains("hint"), "{shown}");
+                }
+                // What a certificate says of itself is no secret, and other certificates may say it too.
+                let secret = if option == "--key" {
+                    &secret[..]
+                } else {
+                    &secret[..1]
+                };
+                assert!(!leaks(&said, secret), "{shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_in_the_place_of_its_path_is_not_shown() {
+    let lab = lab();
+    let key = fs::read_to_string(lab.variable("PXGRID_KEY")).unwrap();
+    let one_line = key.replace('\n', "\\n");
+    for content in [&key, &one_line] {
+        let variable = |arguments: &[&str]| {
+            let mut run = lab.netapi();
+            run.args(arguments).env("PXGRID_KEY", content);
+            run
+        };
+        let flag = |arguments: &[&str]| {
+            let mut run = lab.netapi();
+            run.args(["ise", "pxgrid", "account", "show"])
+                .args(arguments);
+            run
+        };
+        let joined = format!("--key={content}");
+        for mut run in [
+            variable(&["ise", "pxgrid", "account", "show"]),
+            variable(&["ise", "pxgrid", "account", "show", "--json"]),
+            variable(&["ise", "pxgrid", "test"]),
+            flag(&["--key", content]),
+            flag(&["--key", content, "--json"]),
+            flag(&["--cert", "x", &joined]),
+            flag(&["--env-file", &format!("x{content}")]),
+            flag(&["--config", &format!("x{content}")]),
+        ] {
+            let run = run.assert().code(2);
+            let said = format!("{}{}", stdout(&run), stderr(&run));
+            assert!(!leaks(&said, &secrets(&key)), "{said}");
+            assert!(said.contains("path") && said.contains("hint"), "{said}");
+        }
+        let run = variable(&["config", "show"]).assert();
+        let said = format!("{}{}", stdout(&run), stderr(&run));
+        assert!(!leaks(&said, &secrets(&key)), "{said}");
+    }
+    assert_eq!(lab.requests(), [""; 0]);
+}
+
+fn warns(run: &mut Command, words: &str) {
+    let run = run.assert().success();
+    let said = stderr(&run);
+    assert_eq!(said.matches(words).count(), 1, "{said}");
+}
+
+#[test]
+fn secrets_that_others_can_read_are_warned_of_once() {
+    let lab = lab();
+    let files = Files::new();
+    let key = files.put("client.key", fs::read(lab.variable("PXGRID_KEY")).unwrap());
+    let cert = lab.variable("PXGRID_CERT");
+    let both = files.put(
+        "both.pem",
+        [
+            fs::read(&cert).unwrap(),
+            fs::read(lab.variable("PXGRID_KEY")).unwrap(),
+        ]
+        .concat(),
+    );
+    let show = |arguments: &[&str]| {
+        let mut run = lab.pxgrid(&["account", "show"]);
+        run.args(arguments);
+        run
+    };
+    show(&["--cert", &cert, "--key", &key])
+        .assert()
+        .success()
+        .stderr("");
+    mode(&files.path("client.key"), 0o640);
+    let words = "client.key can be read by others than its owner; `chmod 600` it";
+    warns(&mut show(&["--cert", &cert, "--key", &key]), words);
+    let mut doctor = lab.netapi();
+    doctor.args(["ise", "doctor", "--cert", &cert, "--key", &key]);
+    warns(&mut doctor, words);
+    mode(&files.path("both.pem"), 0o644);
+    warns(
+        &mut show(&["--cert", &both]),
+        "both.pem can be read by others",
+    );
+
+    let text = format!("ISE_MNT_USER=lab-admin\nISE_MNT_PASS={PASSWORD}\n");
+    let env = files.put("ise.env", text);
+    let count = || {
+        let mut run = lab.mnt(&["count", "--env-file", &env]);
+        run.env_remove("ISE_MNT_USER").env_remove("ISE_MNT_PASS");
+        run
+    };
+    count().assert().success().stderr("");
+    mode(&files.path("ise.env"), 0o644);
+    warns(&mut count(), "ise.env can be read by others than its owner");
+    mode(&files.path("ise.env"), 0o620);
+    warns(&mut count(), "ise.env can be written by others than you");
+    fs::write(&env, "ISE_MNT_PORT=1\n").unwrap();
+    mode(&files.path("ise.env"), 0o644);
+    lab.mnt(&["count", "--env-file", &env])
+        .assert()
+        .success()
+        .stderr("");
+}
+
+#[test]
+fn a_configuration_that_others_write_runs_no_command() {
+    let lab = lab();
+    let files = Files::new();
+    let marker = files.path("it-ran");
+    let host = format!(
+        "[profiles.lab]\nmnt_host = \"localhost\"\nmnt_port = {}\ncacert = \"{}\"\n",
+        lab.variable("ISE_MNT_PORT"),
+        lab.variable("ISE_CA_CERT")
+    );
+    let config = files.put(
+        "config.toml",
+        format!(
+            "{host}mnt_user = \"lab-admin\"\nmnt_password_command = [\"touch\", \"{}\"]\n",
+            marker.display()
+        ),
+    );
+    let count = || {
+        let mut run = netapi();
+        run.args([
+            "ise",
+            "mnt",
+            "count",
+            "--profile",
+            "lab",
+            "--config",
+            &config,
+        ]);
+        run
+    };
+    mode(&files.path("config.toml"), 0o664);
+    let run = count().assert().code(2);
+    let said = stderr(&run);
+    assert!(said.contains("can be written by others than you"), "{said}");
+    assert!(said.contains("chmod go-w '"), "{said}");
+    assert!(!marker.exists());
+    mode(&files.path("config.toml"), 0o644);
+    count().assert().code(2);
+    assert!(marker.exists());
+
+    fs::write(files.path("config.toml"), host).unwrap();
+    mode(&files.path("config.toml"), 0o666);
+    let mut run = count();
+    run.env("ISE_MNT_USER", "lab-admin")
+        .env("ISE_MNT_PASS", PASSWORD);
+    warns(&mut run, "config.toml can be written by others than you");
+}
+
+#[test]
+fn files_without_end_are_refused_with_their_bound() {
+    let lab = lab();
+    for (arguments, bound) in [
+        (
+            &["ise", "pxgrid", "account", "show", "--cert", "/dev/urandom"][..],
+            "1 MiB",
+        ),
+        (
+            &[
+                "ise",
+                "pxgrid",
+                "account",
+                "show",
+                "--cert",
+                "/dev/zero",
+                "--key",
+                "/dev/zero",
+            ],
+            "1 MiB",
+        ),
+        (
+            &["ise", "mnt", "count", "--cacert", "/dev/urandom"],
+            "16 MiB",
+        ),
+        (&["ise", "mnt", "count", "--env-file", "/dev/zero"], "1 MiB"),
+        (
+            &["ise", "mnt", "count", "--config", "/dev/urandom"],
+            "1 MiB",
+        ),
+        (
+            &[
+                "ise",
+                "mnt",
+                "count",
+                "--mnt-user",
+                "x",
+                "--password-file",
+                "/dev/zero",
+            ],
+            "64 KiB",
+        ),
+    ] {
+        let run = lab.netapi().args(arguments).assert().code(2);
+        let said = stderr(&run);
+        let device = arguments.last().unwrap();
+        assert!(said.contains(device) && said.contains(bound), "{said}");
+        assert!(said.contains("hint: "), "{said}");
+    }
+}
+
+#[test]
+fn names_and_passwords_with_line_ends_are_refused_before_anything_is_sent() {
+    let lab = lab();
+    for (variable, value) in [
+        ("ISE_MNT_USER", "lab-admin\n"),
+        ("ISE_MNT_USER", "lab\tadmin"),
+        ("ISE_MNT_PASS", &*format!("{PASSWORD}\n")),
+        ("ISE_MNT_PASS", &*format!("{PASSWORD}\r")),
+        ("ISE_MNT_PASS", "a\x1bb"),
+        ("ISE_PXGRID_CLIENT_NAME", "lab\nclient"),
+        ("ISE_PXGRID_PASSWORD", "secret\n"),
+        ("PXGRID_KEY_PASSWORD", "secret\r\n"),
+    ] {
+        let command: &[&str] = if variable.starts_with("ISE_MNT") {
+            &["ise", "mnt", "count"]
+        } else {
+            &["ise", "pxgrid", "account", "show"]
+        };
+        let run = lab
+            .netapi()
+            .args(command)
+            .env(variable, value)
+            .assert()
+            .code(2);
+        let said = stderr(&run);
+        assert!(said.starts_with(&format!("netapi: {variable} ")), "{said}");
+        assert!(
+            said.contains("hint: ") && !said.contains(PASSWORD),
+            "{said}"
+        );
+    }
+    assert_eq!(lab.requests(), [""; 0]);
+}
+
+#[test]
+fn byte_order_marks_are_taken_off_everywhere() {
+    let lab = lab();
+    let files = Files::new();
+    let marked = |name: &str, text: &str| files.put(name, format!("\u{feff}{text}"));
+    let password = marked("password", &format!("{PASSWORD}\r\n"));
+    let env = marked(
+        "ise.env",
+        &format!("ISE_MNT_USER=lab-admin\r\nISE_MNT_PASS={PASSWORD}\r\n"),
+    );
+    let config = marked(
+        "config.toml",
+        &format!(
+            "[profiles.lab]\r\nmnt_user = \"lab-admin\"\r\nmnt_password_file = \"{password}\"\r\n"
+        ),
+    );
+    let bare = |arguments: &[&str]| {
+        let mut run = lab.mnt(&["count"]);
+        run.env_remove("ISE_MNT_USER").env_remove("ISE_MNT_PASS");
+        run.args(arguments);
+        run
+    };
+    for mut run in [
+        bare(&["--mnt-user", "lab-admin", "--password-file", &password]),
+        bare(&["--env-file", &env]),
+        bare(&["--profile", "lab", "--config", &config]),
+    ] {
+        run.assert().success().stdout("50\n");
+    }
+    let mut run = bare(&["--mnt-user", "\u{feff}lab-admin", "--password-file", "-"]);
+    run.write_stdin(format!("\u{feff}{PASSWORD}\n"))
+        .assert()
+        .success();
+    lab.mnt(&["count"])
+        .env("ISE_MNT_PASS", format!("\u{feff}{PASSWORD}"))
+        .assert()
+        .success();
+}
+
+/// Makes a file of the lab's CA with openssl; `None`, with a word, where that is not there.
+fn openssl(arguments: &[&str]) -> Option<Vec<u8>> {
+    match Tool::new("openssl").args(arguments).output() {
+        Ok(output) if output.status.success() => Some(output.stdout),
+        _ => {
+            skipped("openssl cannot make the file");
+            None
+        }
+    }
+}
+
+#[test]
+fn ca_bundles_of_every_wrapping_are_read_whole() {
+    let lab = lab();
+    let files = Files::new();
+    let ca = lab.variable("ISE_CA_CERT");
+    let pem = fs::read_to_string(&ca).unwrap();
+    let Some(pkcs7) = openssl(&["crl2pkcs7", "-nocrl", "-certfile", &ca]) else {
+        return;
+    };
+    let der = openssl(&["x509", "-in", &ca, "-outform", "der"]).unwrap();
+    let p7b = openssl(&["crl2pkcs7", "-nocrl", "-certfile", &ca, "-outform", "DER"]).unwrap();
+    let trusted = openssl(&["x509", "-in", &ca, "-addtrust", "serverAuth", "-trustout"]).unwrap();
+    let rejected = openssl(&["x509", "-in", &ca, "-addreject", "serverAuth", "-trustout"]).unwrap();
+    let other = fs::read_to_string("tests/fixtures/identity/rsa.crt").unwrap();
+    let glued = format!("{}{}", other.trim_end(), pem.trim_end());
+    for content in [
+        &pkcs7,
+        &p7b,
+        &der,
+        &der.repeat(2),
+        &trusted,
+        &glued.clone().into_bytes(),
+    ] {
+        let file = files.put("ca", content);
+        lab.mnt(&["count", "--cacert", &file])
+            .assert()
+            .success()
+            .stderr("");
+    }
+    let run = lab
+        .mnt(&["count", "--cacert", &files.put("ca", &rejected)])
+        .assert()
+        .code(2);
+    assert!(stderr(&run).contains("ca:1: "), "{}", stderr(&run));
+
+    let crl = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";
+    let file = files.put(
+        "ca",
+        format!("{crl}{pem}{}", String::from_utf8(rejected).unwrap()),
+    );
+    let run = lab.mnt(&["count", "--cacert", &file]).assert().success();
+    let said = stderr(&run);
+    let last = 4 + pem.lines().count();
+    assert!(
+        said.contains("ca:1: the block X509 CRL holds no certificate"),
+        "{said}"
+    );
+    assert!(said.contains(&format!("ca:{last}: ")), "{said}");
+}
+
+#[test]
+fn identity_files_may_be_pipes_der_and_pkcs7() {
+    let lab = lab();
+    let files = Files::new();
+    let (cert, key) = (lab.variable("PXGRID_CERT"), lab.variable("PXGRID_KEY"));
+    let Some(der) = openssl(&["x509", "-in", &cert, "-outform", "der"]) else {
+        return;
+    };
+    let certs = [
+        files.put("client.crt", der),
+        files.put(
+            "client.p7b",
+            openssl(&["crl2pkcs7", "-nocrl", "-certfile", &cert]).unwrap(),
+        ),
+    ];
+    let key_der = files.put(
+        "client.der",
+        openssl(&["pkey", "-in", &key, "-outform", "der"]).unwrap(),
+    );
+    for cert in &certs {
+        lab.pxgrid(&["account", "show", "--cert", cert, "--key", &key_der])
+            .assert()
+            .success();
+    }
+    let program = lab.process(&[]);
+    let script = "exec \"$0\" ise pxgrid account show --cert <(cat \"$PXGRID_CERT\") --key <(cat \"$PXGRID_KEY\")";
+    let mut run = Command::new("bash");
+    run.args(["-c", script]).arg(program.get_program());
+    run.envs(
+        program
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    run.assert().success();
+}
+
+#[test]
+fn an_error_of_a_file_never_quotes_it() {
+    let lab: TestLab = lab();
+    let files = Files::new();
+    for (option, content) in [
+        ("--config", "[profiles.a]\nmnt_host = hunter2hunter2\n"),
+        ("--config", "hunter2hunter2\n"),
+        ("--config", "hunter2hunter2 = 1\n"),
+        ("--config", "[profiles.lab]\nhunter2hunter2 = 1\n"),
+        (
+            "--config",
+            "[profiles.lab]\nmnt_host = \"hunter2 hunter2\"\n",
+        ),
+        ("--config", "[profiles.lab]\ntimeout = \"hunter2hunter2\"\n"),
+        ("--config", "[profiles.lab]\nresolve = \"hunter2hunter2\"\n"),
+        (
+            "--config",
+            "[profiles.lab]\npin_sha256 = \"hunter2hunter2\"\n",
+        ),
+        ("--env-file", "hunter2hunter2\n"),
+        ("--env-file", "ISE_MNT_PORT=hunter2hunter2\n"),
+        ("--env-file", "ISE_MNT_FQDN=hunter2 hunter2\n"),
+        ("--env-file", "NETAPI_INSECURE='hunter2hunter2'\n"),
+    ] {
+        let file = files.put("settings", content);
+        let mut run = lab.mnt(&["count", option, &file]);
+        for name in ["ISE_MNT_FQDN", "ISE_MNT_PORT", "ISE_PAN_FQDN", "ISE_PAN_IP"] {
+            run.env_remove(name);
+        }
+        if option == "--config" {
+            run.args(["--profile", "lab"]);
+        }
+        let run = run.assert().code(2);
+        let said = format!("{}{}", stdout(&run), stderr(&run));
+        assert!(!said.contains("hunter2"), "{content}: {said}");
+    }
+}
