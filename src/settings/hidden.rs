@@ -1,7 +1,7 @@
 //! A line that is typed on the terminal and not shown.
 //!
 //! While it is typed Ctrl-C is no signal but one more end of the line: the terminal shows again what is typed before the signal is
-//! raised, and so never stays mute behind a program that has gone.
+//! raised, and so never stays mute behind a program that has gone. Signals that others send are `mute`'s affair.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result, Write};
@@ -12,6 +12,8 @@ use rustix::termios::{
 };
 use secrecy::SecretString;
 use zeroize::Zeroizing;
+
+use super::mute;
 
 /// A terminal hands over no longer line (`MAX_CANON`, 4096 on Linux).
 const LONGEST: usize = 4096;
@@ -34,7 +36,7 @@ pub(super) fn ask(prompt: &str) -> Result<SecretString> {
 /// The line, without control characters; `None` after Ctrl-C (or what the user has set in its place).
 fn typed(terminal: &File, prompt: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
     let mut terminal = terminal;
-    let hidden = Hidden::begin(terminal)?;
+    let hidden = Hidden::begin(terminal, prompt)?;
     terminal.write_all(prompt.as_bytes())?;
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut buffer = Zeroizing::new([0; LONGEST]);
@@ -71,7 +73,7 @@ struct Hidden<'t> {
 }
 
 impl<'t> Hidden<'t> {
-    fn begin(terminal: &'t File) -> Result<Self> {
+    fn begin(terminal: &'t File, prompt: &str) -> Result<Self> {
         let before = tcgetattr(terminal)?;
         let mut modes = before.clone();
         // The line's end is still shown, and erasing still done by the terminal.
@@ -82,8 +84,16 @@ impl<'t> Hidden<'t> {
             .local_modes
             .insert(LocalModes::ECHONL | LocalModes::ICANON);
         modes.special_codes[SpecialCodeIndex::VEOL] = before.special_codes[SpecialCodeIndex::VINTR];
+        mute::begin(mute::Changed {
+            terminal: terminal.try_clone()?,
+            before: before.clone(),
+            now: modes.clone(),
+            prompt: prompt.to_owned(),
+        })?;
+        // Made before the change, so that a failure half way is undone too.
+        let hidden = Self { terminal, before };
         tcsetattr(terminal, OptionalActions::Now, &modes)?;
-        Ok(Self { terminal, before })
+        Ok(hidden)
     }
 
     /// The character of Ctrl-C.
@@ -94,6 +104,7 @@ impl<'t> Hidden<'t> {
 
 impl Drop for Hidden<'_> {
     fn drop(&mut self) {
+        mute::end();
         // A terminal that has gone needs nothing.
         let _gone = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
     }

@@ -24,6 +24,7 @@ mod flags;
 mod found;
 mod hidden;
 mod layers;
+mod mute;
 mod pairs;
 mod profile;
 mod proxy;
@@ -41,6 +42,7 @@ use secrecy::SecretString;
 
 pub use environment::Environment;
 pub use flags::Flags;
+pub use mute::leave_signals;
 pub use show::Row;
 pub use template::init;
 

@@ -5,15 +5,15 @@
 
 mod body;
 mod breaker;
+mod bundle;
 mod connection;
 mod connector;
-mod bundle;
 mod fault;
 mod http;
 pub mod identity;
 mod logons;
-pub mod proxy;
 mod pem;
+pub mod proxy;
 mod request;
 mod resolve;
 pub mod show;

@@ -30,6 +30,7 @@ mod network_trouble;
 mod output;
 mod output_arrival;
 mod output_hostile;
+mod prompt_signals;
 mod proxies;
 mod pxgrid_anc;
 mod pxgrid_client;

@@ -26,6 +26,7 @@ pub(super) struct Signals {
 impl Signals {
     /// Must be called inside a runtime.
     pub(super) fn listen() -> Result<Self> {
+        crate::settings::leave_signals();
         let open = |kind| {
             signal(kind).map_err(|error| {
                 Error::new(Kind::Failed, format!("cannot listen for signals: {error}"))
