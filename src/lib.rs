@@ -16,6 +16,7 @@
 //! | [`render`] | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress |
 //! | [`sanitize`] | the one list of characters that no terminal and no log line gets raw, and how each is written |
 //! | [`settings`] | flag, environment, profile, default: each value with its source; secrets |
+//! | `threads` | threads and runtimes that are an error, not a panic, where there is no room |
 //! | [`transport`] | TLS, HTTP, name overrides, proxies, the retry rule, the trace |
 //!
 //! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `render` knows `record`; `settings` and `transport` know `files`. Never back:
@@ -44,6 +45,7 @@ pub mod record;
 pub mod render;
 pub mod sanitize;
 pub mod settings;
+mod threads;
 pub mod transport;
 
 /// Runs the program: `args` as the operating system gave them, the exit status back (contract, section 6).

@@ -108,26 +108,21 @@ impl Context {
 
     /// Runs a command's future to its end on this thread; the threads that parse and print have room for `--jq`.
     pub(crate) fn run<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        if self.global.jq.is_some() {
-            builder.thread_stack_size(crate::render::JQ_STACK);
-        }
-        Self::to_its_end(&mut builder, future)
+        let stack = self.global.jq.is_some().then_some(crate::render::JQ_STACK);
+        Self::to_its_end(stack, future)
     }
 
     /// The same without `--jq`.
     pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-        Self::to_its_end(&mut tokio::runtime::Builder::new_current_thread(), future)
+        Self::to_its_end(None, future)
     }
 
+    /// `stack`: how many bytes each thread for blocking work has; `None` for the usual.
     fn to_its_end<T>(
-        builder: &mut tokio::runtime::Builder,
+        stack: Option<usize>,
         future: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let runtime = builder
-            .enable_all()
-            .build()
-            .map_err(|error| Error::new(Kind::Failed, format!("cannot start: {error}")))?;
+        let runtime = crate::threads::runtime_with_stack(stack)?;
         let result = runtime.block_on(future);
         // A parser thread that waits for a slow server must not keep a finished command alive.
         runtime.shutdown_background();

@@ -157,13 +157,18 @@ pub(crate) fn mac_lines(mut input: impl BufRead) -> impl Iterator<Item = Result<
 /// The same from standard input, read on a thread of its own: a terminal or a slow producer must not hold up the calls under way.
 pub(crate) fn listed_macs() -> impl Stream<Item = Result<ListLine>> {
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
-    std::thread::spawn(move || {
+    let failed = sender.clone();
+    let started = crate::threads::spawn("list", move || {
         for line in mac_lines(std::io::stdin().lock()) {
             if sender.blocking_send(line).is_err() {
                 break;
             }
         }
     });
+    if let Err(error) = started {
+        let _taken = failed.try_send(Err(error));
+    }
+    drop(failed);
     stream::unfold(receiver, |mut receiver| async {
         receiver.recv().await.map(|line| (line, receiver))
     })

@@ -270,10 +270,7 @@ fn run(
     tail: watch::Receiver<u64>,
     mut stop: watch::Receiver<Stop>,
 ) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| cannot_start(&error))?;
+    let runtime = crate::threads::runtime()?;
     runtime.block_on(async move {
         if let (Some(running), Sink::Callback(callback) | Sink::KeepRunning(callback)) =
             (&mut running, &options.sink)

@@ -223,7 +223,7 @@ fn receive(child: &mut Child, deadline: Instant, flood: &Arc<AtomicBool>) -> Opt
     let mut output = BufReader::new(child.stdout.take()?);
     let (sender, receiver) = mpsc::channel();
     let flood = Arc::clone(flood);
-    std::thread::spawn(move || {
+    let started = crate::threads::spawn("password", move || {
         let line = first_line(&mut output);
         // The receiver is gone only when the time was over.
         let _late = sender.send(line);
@@ -233,6 +233,9 @@ fn receive(child: &mut Child, deadline: Instant, flood: &Arc<AtomicBool>) -> Opt
             Ordering::Relaxed,
         );
     });
+    if let Err(error) = started {
+        return Some(Err(std::io::Error::other(error)));
+    }
     let left = deadline.saturating_duration_since(Instant::now());
     receiver.recv_timeout(left).ok()
 }

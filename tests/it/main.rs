@@ -57,4 +57,5 @@ mod subscribe_truth_callbacks;
 mod subscribe_truth_kill;
 mod subscribe_truth_outages;
 mod support;
+mod threads;
 mod tls;

@@ -56,10 +56,7 @@ pub(crate) struct Sockets {
 impl Sockets {
     /// Starts the thread.
     pub(crate) fn start() -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| cannot_start(&error))?;
+        let runtime = crate::threads::runtime()?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel::<Infallible>();
         std::thread::Builder::new()

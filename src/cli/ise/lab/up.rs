@@ -64,7 +64,7 @@ impl Up {
                 write_out(&exports)?;
                 context.reporter.note("the lab is up; Ctrl-C ends it");
             }
-            let mut orders = orders();
+            let mut orders = orders()?;
             loop {
                 tokio::select! {
                     _ = terminate.recv() => return Ok(143),
@@ -92,22 +92,22 @@ pub(super) fn export(name: &str, value: &str) -> String {
 }
 
 /// The lines of standard input. Nothing comes when it is a terminal that belongs to somebody else: reading it would stop a lab in the background.
-fn orders() -> UnboundedReceiver<String> {
+fn orders() -> Result<UnboundedReceiver<String>> {
     let (sender, lines) = unbounded_channel();
     let input = std::io::stdin();
     let in_background = rustix::termios::tcgetpgrp(&input)
         .is_ok_and(|foreground| foreground != rustix::process::getpgrp());
     if !in_background {
         // A thread of its own, not the runtime's: nothing can end a read, and the runtime would wait for it.
-        std::thread::spawn(move || {
+        crate::threads::spawn("orders", move || {
             for line in input.lines().map_while(std::io::Result::ok) {
                 if !line.trim().is_empty() && sender.send(line).is_err() {
                     break;
                 }
             }
-        });
+        })?;
     }
-    lines
+    Ok(lines)
 }
 
 #[allow(
