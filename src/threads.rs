@@ -1,7 +1,9 @@
-//! Threads and runtimes, made so that a system without room for another thread is an error and no panic.
+//! Threads and runtimes, made so that a system without room for another thread is an error and no
+//! panic.
 //!
-//! The standard library's `thread::spawn` panics then, and so does a runtime whose first blocking task finds no thread. Every thread of the
-//! program is made here, or with a `Builder` whose error is looked at. Nothing here knows what a thread is for.
+//! The standard library's `thread::spawn` panics then, and so does a runtime whose first blocking
+//! task finds no thread. Every thread of the program is made here, or with a `Builder` whose error
+//! is looked at. Nothing here knows what a thread is for.
 
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -24,8 +26,9 @@ pub(crate) fn spawn<T: Send + 'static>(
     thread.spawn(work).map_err(|error| no_room(&error))
 }
 
-/// A runtime on the thread that runs it. It has one thread for blocking work from the start: without any, the first such work would
-/// panic where there is no room for a thread; with one, work waits for it.
+/// A runtime on the thread that runs it. It has one thread for blocking work from the start:
+/// without any, the first such work would panic where there is no room for a thread; with one,
+/// work waits for it.
 pub(crate) fn runtime() -> Result<Runtime> {
     runtime_with_stack(None)
 }

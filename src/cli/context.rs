@@ -118,10 +118,7 @@ impl Context {
     }
 
     /// `stack`: how many bytes each thread for blocking work has; `None` for the usual.
-    fn to_its_end<T>(
-        stack: Option<usize>,
-        future: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
+    fn to_its_end<T>(stack: Option<usize>, future: impl Future<Output = Result<T>>) -> Result<T> {
         let runtime = crate::threads::runtime_with_stack(stack)?;
         let result = runtime.block_on(future);
         // A parser thread that waits for a slow server must not keep a finished command alive.

@@ -1,5 +1,5 @@
-//! How errors and notices reach the user: one line and a `hint:` on standard error, or one JSON object with `--json`. The
-//! exit status comes from the error's kind and from nowhere else.
+//! How errors and notices reach the user: one line and a `hint:` on standard error, or one JSON
+//! object with `--json`. The exit status comes from the error's kind and from nowhere else.
 //!
 //! | part | holds |
 //! | --- | --- |
@@ -69,7 +69,8 @@ impl Reporter {
         }
     }
 
-    /// From now on a panic in `library` (a part of the paths of its sources) is reported as `error`: its own words help nobody.
+    /// From now on a panic in `library` (a part of the paths of its sources) is reported as
+    /// `error`: its own words help nobody.
     pub(crate) fn blame(self, library: &'static str, error: Error) {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
@@ -167,7 +168,8 @@ pub(crate) fn wait_for_data_room() {
     queue::wait_for_data_room();
 }
 
-/// One line on standard error, safe for whatever reads it: a server's words cannot start a line of their own or steer a terminal.
+/// One line on standard error, safe for whatever reads it: a server's words cannot start a line of
+/// their own or steer a terminal.
 fn line(text: &str) {
     say(&terminal_safe(text), Line::Report);
 }
@@ -258,7 +260,8 @@ fn command_of(args: &[OsString]) -> String {
     name
 }
 
-/// clap's message with the beginning that all our errors have. Only escape sequences may stand before clap's own.
+/// clap's message with the beginning that all our errors have. Only escape sequences may stand
+/// before clap's own.
 fn in_our_name(text: &str) -> String {
     text.replacen("error:", "netapi:", 1)
 }

@@ -1,8 +1,9 @@
-//! Dead letters: events whose every attempt failed, one JSON object a line, in a file or said to the listener.
+//! Dead letters: events whose every attempt failed, one JSON object a line, in a file or said to
+//! the listener.
 //!
 //! `{"failedAt":"…","attempts":4,"outcome":"exit 3","event":{…}}`. The event is the text that the callback was given, so a
-//! line's `event` can be fed to the callback again. The file may be rotated or rewritten under us: each letter goes to the file that the
-//! path names. Nothing here reads the file back.
+//! line's `event` can be fed to the callback again. The file may be rotated or rewritten under us:
+//! each letter goes to the file that the path names. Nothing here reads the file back.
 
 use std::fmt::Display;
 use std::fs::{File, TryLockError};
@@ -44,8 +45,9 @@ pub struct Letters {
 const LOCKED: Duration = Duration::from_secs(10);
 
 impl DeadLetters {
-    /// Opens `path` for appending; a new file is readable by its owner only, and a symbolic link is not followed. A line that was begun
-    /// there and not ended is ended. `durable`: whether an event whose letter cannot be written lies in a spool that stays.
+    /// Opens `path` for appending; a new file is readable by its owner only, and a symbolic link
+    /// is not followed. A line that was begun there and not ended is ended. `durable`: whether an
+    /// event whose letter cannot be written lies in a spool that stays.
     pub fn open(path: &Path, durable: bool, listener: &Arc<dyn Listener>) -> Result<Self> {
         let (file, identity) = open(path).map_err(|error| {
             Error::usage(format!(
@@ -67,7 +69,8 @@ impl DeadLetters {
         }))
     }
 
-    /// Writes one letter. When it returns, the letter is on the disk (or was said), so the event may leave the spool.
+    /// Writes one letter. When it returns, the letter is on the disk (or was said), so the event
+    /// may leave the spool.
     pub fn write(&mut self, event: &Envelope, attempts: u32, outcome: &dyn Display) -> Result<()> {
         let line = letter(event, attempts, outcome);
         match self {
@@ -79,14 +82,16 @@ impl DeadLetters {
         }
     }
 
-    /// From now on a letter that cannot be written to its file is said to the listener: the directory of both is gone.
+    /// From now on a letter that cannot be written to its file is said to the listener: the
+    /// directory of both is gone.
     pub fn fall_back(&mut self) {
         if let Self::File(letters) = self {
             letters.falls_back = true;
         }
     }
 
-    /// Whether another letter can be written now: not while too many wait for the listener's reader.
+    /// Whether another letter can be written now: not while too many wait for the listener's
+    /// reader.
     pub fn has_room(&self) -> bool {
         match self {
             Self::File(_) => true,
@@ -130,7 +135,8 @@ impl Letters {
         }
     }
 
-    /// Writes a line to the file that the path names: the open one, or a new one where that was rotated away, rewritten or removed.
+    /// Writes a line to the file that the path names: the open one, or a new one where that was
+    /// rotated away, rewritten or removed.
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
         if length(&self.file).is_none() {
             return append(&self.file, line);
@@ -192,7 +198,8 @@ impl Drop for Locked<'_> {
     }
 }
 
-/// Writes a line and waits for the disk; when that fails, takes back what was written of it, so that no half line stays.
+/// Writes a line and waits for the disk; when that fails, takes back what was written of it, so
+/// that no half line stays.
 fn append(mut file: &File, line: &[u8]) -> io::Result<()> {
     let before = length(file);
     let mut written = 0;
@@ -227,7 +234,8 @@ fn length(file: &File) -> Option<u64> {
     metadata.is_file().then_some(metadata.len())
 }
 
-/// Ends the last line of a file, in which an earlier run broke off, say. A file that may not be read is left as it is.
+/// Ends the last line of a file, in which an earlier run broke off, say. A file that may not be
+/// read is left as it is.
 fn end_line(mut file: &File, path: &Path) -> io::Result<()> {
     let Some(last) = length(file).and_then(|length| length.checked_sub(1)) else {
         return Ok(());

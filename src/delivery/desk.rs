@@ -1,12 +1,14 @@
-//! What the delivering loop and the deliveries under way share: whose turn it is, and what became of a delivery.
+//! What the delivering loop and the deliveries under way share: whose turn it is, and what became
+//! of a delivery.
 //!
-//! A delivery that ends is settled where it ran, and the next event is begun there, without a detour over the loop's
-//! thread; the loop is called only for what is its own: more numbers from the spool, retries, taking out what was
-//! delivered, failures.
+//! A delivery that ends is settled where it ran, and the next event is begun there, without a
+//! detour over the loop's thread; the loop is called only for what is its own: more numbers from
+//! the spool, retries, taking out what was delivered, failures.
 //!
-//! It starts nothing. Nothing slow happens while the state is held, but for dead letters in a file. It holds at most
-//! as many numbers as [`Order`] has room for; no more are read from the spool then. While dead letters have no room
-//! ([`Listener::has_room`]) nothing begins. A callback that cannot be started holds everything, with growing pauses.
+//! It starts nothing. Nothing slow happens while the state is held, but for dead letters in a
+//! file. It holds at most as many numbers as [`Order`] has room for; no more are read from the
+//! spool then. While dead letters have no room ([`Listener::has_room`]) nothing begins. A callback
+//! that cannot be started holds everything, with growing pauses.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -82,7 +84,8 @@ impl State {
         })
     }
 
-    /// What is said when the callback cannot be started: at first, with each longer pause, and now and then.
+    /// What is said when the callback cannot be started: at first, with each longer pause, and now
+    /// and then.
     fn say_held(&mut self, why: &str, pause: Duration, now: Instant) -> Option<String> {
         let since = match &self.held {
             None => now,
@@ -141,7 +144,8 @@ impl Desk {
         }
     }
 
-    /// Waits until there is something for the loop to do. A call that nobody waited for is remembered.
+    /// Waits until there is something for the loop to do. A call that nobody waited for is
+    /// remembered.
     pub(super) async fn called(&self) {
         self.call.notified().await;
     }
@@ -204,7 +208,8 @@ impl Desk {
         }
     }
 
-    /// Settles a delivery that ended: the event is done with, waits for a retry, or is a dead letter.
+    /// Settles a delivery that ended: the event is done with, waits for a retry, or is a dead
+    /// letter.
     pub(super) fn settle(&self, turn: &Turn, outcome: &Outcome) -> Result<()> {
         let Turn { start, event } = turn;
         let delivered = *outcome == Outcome::Success;
@@ -290,7 +295,8 @@ impl Desk {
         }
     }
 
-    /// The error when nothing is left that can go on, since the callback cannot be started and every pause was tried.
+    /// The error when nothing is left that can go on, since the callback cannot be started and
+    /// every pause was tried.
     pub(super) fn stuck(&self) -> Option<Error> {
         let state = self.state();
         let held = state.held.as_ref().filter(|_| state.order.is_stuck())?;
@@ -305,7 +311,8 @@ impl Desk {
         self.state().failure.take().map_or(Ok(()), Err)
     }
 
-    /// Says, once, that the spool was removed or replaced, and from then on says dead letters where they cannot be written.
+    /// Says, once, that the spool was removed or replaced, and from then on says dead letters
+    /// where they cannot be written.
     pub(super) fn say_gone(&self, gone: &Error) {
         let mut state = self.state();
         if !std::mem::replace(&mut state.gone_said, true) {
@@ -364,7 +371,8 @@ impl Desk {
         self.counters.oldest(oldest.map(|(_, received)| *received));
     }
 
-    /// Only a panic while the guard is held poisons a mutex, and a delivery that broke off is reported as that.
+    /// Only a panic while the guard is held poisons a mutex, and a delivery that broke off is
+    /// reported as that.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

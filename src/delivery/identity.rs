@@ -1,7 +1,9 @@
-//! Whether a path still names the file that was opened: files under a running program are removed, rotated, replaced, restored.
+//! Whether a path still names the file that was opened: files under a running program are removed,
+//! rotated, replaced, restored.
 //!
-//! Files are opened here without following a symbolic link, so that nobody who may write beside them can lead us elsewhere. It decides
-//! nothing: what a change means is said by whoever owns the file.
+//! Files are opened here without following a symbolic link, so that nobody who may write beside
+//! them can lead us elsewhere. It decides nothing: what a change means is said by whoever owns the
+//! file.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -13,11 +15,13 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 
-/// Opens the file that the path itself names; a new one is its owner's only. It never waits for a writer or reader at the other end.
+/// Opens the file that the path itself names; a new one is its owner's only. It never waits for a
+/// writer or reader at the other end.
 ///
 /// A symbolic link is an error with the text of [`LINK`].
 pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    flags.set(OFlags::NOFOLLOW, !is_descriptor(path));
     let opened = options
         .mode(0o600)
         .custom_flags(flags.bits().cast_signed())
@@ -26,6 +30,14 @@ pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
         Some(Errno::LOOP) => io::Error::other(LINK),
         _ => error,
     })
+}
+
+/// Whether the path names something that is open already (`/dev/stderr`, `/dev/fd/63`): a link
+/// that nobody else can lead elsewhere.
+fn is_descriptor(path: &Path) -> bool {
+    ["/dev", "/dev/fd", "/proc/self/fd"]
+        .iter()
+        .any(|dir| path.parent() == Some(Path::new(dir)))
 }
 
 /// Why a symbolic link is not opened.
@@ -55,28 +67,37 @@ impl Change {
 pub(super) struct Identity {
     path: PathBuf,
     id: (u64, u64),
-    directory: bool,
+    /// The path's last part may be a link, which may be led elsewhere.
+    follows: bool,
+    /// Numbers that stay the same from one look to the next; some file systems have none.
+    reliable: bool,
 }
 
 impl Identity {
     /// That of an open file or directory.
     pub(super) fn of(file: &File, path: &Path) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self {
+        let mut identity = Self {
             path: path.to_path_buf(),
             id: id(&metadata),
-            directory: metadata.is_dir(),
-        })
+            follows: metadata.is_dir() || is_descriptor(path),
+            reliable: true,
+        };
+        identity.reliable = identity.change() != Some(Change::Replaced);
+        Ok(identity)
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What became of the path since; `None` while it names the same, and where the system cannot tell at the moment.
+    /// What became of the path since; `None` while it names the same, and where the system cannot
+    /// tell at the moment.
     pub(super) fn change(&self) -> Option<Change> {
-        // A directory may be named by a link, which may be led to another one.
-        let now = if self.directory {
+        if !self.reliable {
+            return None;
+        }
+        let now = if self.follows {
             self.path.metadata()
         } else {
             self.path.symlink_metadata()
@@ -141,6 +162,14 @@ mod tests {
         assert_eq!(identity.change(), Some(Change::Replaced));
         let error = open(File::options().append(true), &path).unwrap_err();
         assert_eq!(error.to_string(), LINK);
+    }
+
+    #[test]
+    fn what_is_open_already_may_be_named() {
+        let path = Path::new("/dev/stderr");
+        let file = open(File::options().append(true), path).unwrap();
+        assert_eq!(Identity::of(&file, path).unwrap().change(), None);
+        assert!(!is_descriptor(Path::new("/dev/shm/letters")));
     }
 
     #[test]

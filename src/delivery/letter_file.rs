@@ -1,9 +1,10 @@
-//! A file of dead letters read back: its lines one by one, and a rewriting without some of them that is safe against a crash and against a
-//! subscriber that appends meanwhile.
+//! A file of dead letters read back: its lines one by one, and a rewriting without some of them
+//! that is safe against a crash and against a subscriber that appends meanwhile.
 //!
-//! The subscriber appends under the file's lock ([`super::dead_letters`]); under the same lock the file is written anew beside itself and
-//! renamed, after which the subscriber goes on in the new one. One such command works on a file at a time. What is no letter (half a
-//! line, somebody else's text) is kept as it is and named by its line. Nothing here delivers.
+//! The subscriber appends under the file's lock ([`super::dead_letters`]); under the same lock the
+//! file is written anew beside itself and renamed, after which the subscriber goes on in the new
+//! one. One such command works on a file at a time. What is no letter (half a line, somebody
+//! else's text) is kept as it is and named by its line. Nothing here delivers.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
@@ -125,7 +126,8 @@ fn named<'v>(value: &'v Value, names: &[&str], depth: usize) -> Option<&'v str> 
 impl LetterFile {
     /// Opens the file, or that of a spool's directory.
     ///
-    /// Errors: [`Kind::NotFound`] where there is none; [`Kind::Failed`] while another such command works on it.
+    /// Errors: [`Kind::NotFound`] where there is none; [`Kind::Failed`] while another such command
+    /// works on it.
     pub fn open(path: &Path) -> Result<Self> {
         let path = if path.is_dir() {
             path.join(FILE)
@@ -174,7 +176,8 @@ impl LetterFile {
         &self.path
     }
 
-    /// Gives every whole line to `take`, with its letter if it is one. To be called once, before anything is removed.
+    /// Gives every whole line to `take`, with its letter if it is one. To be called once, before
+    /// anything is removed.
     pub fn read(
         &mut self,
         mut take: impl FnMut(Place, Option<Letter>) -> Result<()>,
@@ -207,7 +210,8 @@ impl LetterFile {
         Ok(text.and_then(|text| Letter::parse(text.trim_end())))
     }
 
-    /// Rewrites the file without these lines. When it returns, that is on the disk; after an error nothing has changed.
+    /// Rewrites the file without these lines. When it returns, that is on the disk; after an error
+    /// nothing has changed.
     pub fn remove(&mut self, lines: &[usize]) -> Result<()> {
         if lines.is_empty() {
             return Ok(());

@@ -1,8 +1,9 @@
 //! Who holds a spool's directory: one process at a time, and the file says which.
 //!
-//! The operating system's file lock decides; it is gone when its holder is, also after a kill or a reboot, so there is no
-//! stale lock to clean up. The file's text (`process 4711 on host since …`) only serves the error message. The directory must be ours
-//! alone to write, and the file must still be the one that its path names: else somebody could take the "same" lock beside us.
+//! The operating system's file lock decides; it is gone when its holder is, also after a kill or a
+//! reboot, so there is no stale lock to clean up. The file's text (`process 4711 on host since …`)
+//! only serves the error message. The directory must be ours alone to write, and the file must
+//! still be the one that its path names: else somebody could take the "same" lock beside us.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -24,15 +25,16 @@ pub struct DirectoryLock {
 /// Longest holder's text that is read back.
 const LONGEST_TEXT: u64 = 300;
 
-/// How long a lock may outlive its holder: when that was killed while it started callbacks, each of them holds a copy of the lock
-/// until it is executed.
+/// How long a lock may outlive its holder: when that was killed while it started callbacks, each
+/// of them holds a copy of the lock until it is executed.
 const LINGERING: Duration = Duration::from_millis(500);
 
 impl DirectoryLock {
-    /// Makes the directory (only its owner may look inside) where it is missing, and takes its lock.
+    /// Makes the directory (only its owner may look inside) where it is missing, and takes its
+    /// lock.
     ///
-    /// Another holder is [`Kind::Failed`] and is named; a directory that cannot be made or written, that others may write, or that is
-    /// somebody else's, is [`Kind::Usage`].
+    /// Another holder is [`Kind::Failed`] and is named; a directory that cannot be made or
+    /// written, that others may write, or that is somebody else's, is [`Kind::Usage`].
     pub fn take(dir: &Path) -> Result<Self> {
         let cannot = |what: &str, error: &std::io::Error| {
             Error::usage(format!("cannot {what} {}: {error}", dir.display()))
@@ -113,7 +115,8 @@ fn lock_soon(file: &File) -> std::result::Result<(), TryLockError> {
 
 impl Drop for DirectoryLock {
     fn drop(&mut self) {
-        // Closing the file would not do: a callback that is just being started holds a copy until it is executed.
+        // Closing the file would not do: a callback that is just being started holds a copy until
+        // it is executed.
         let _closed_next = self.file.unlock();
     }
 }

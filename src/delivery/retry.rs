@@ -1,7 +1,9 @@
-//! Dead letters delivered again: the callback is run for each now, in order per endpoint, and those that succeed leave the file.
+//! Dead letters delivered again: the callback is run for each now, in order per endpoint, and
+//! those that succeed leave the file.
 //!
-//! What fails again stays in the file as it is. A callback that cannot be started ends it, and nothing has been lost or counted as
-//! tried. The file is rewritten now and then and at the end: what was delivered between that and a kill would be delivered twice.
+//! What fails again stays in the file as it is. A callback that cannot be started ends it, and
+//! nothing has been lost or counted as tried. The file is rewritten now and then and at the end:
+//! what was delivered between that and a kill would be delivered twice.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -46,7 +48,8 @@ pub struct Retried {
 }
 
 impl Retry {
-    /// Delivers these letters; each comes with its order key. `stop` ends it early. What came of it is given also when it broke off.
+    /// Delivers these letters; each comes with its order key. `stop` ends it early. What came of
+    /// it is given also when it broke off.
     pub async fn run(
         self,
         letters: &mut LetterFile,

@@ -1,11 +1,14 @@
-//! Callbacks of a run that was killed: whoever starts next on the same spool waits for them before anything is delivered again.
+//! Callbacks of a run that was killed: whoever starts next on the same spool waits for them before
+//! anything is delivered again.
 //!
-//! `DIR/running` is open, and locked, in every process that a callback starts, since they inherit it. The operating system lets go of
-//! the lock when the last of them has ended, whatever became of us, so that no process number has to be kept and believed. Who starts
-//! next waits for that, as long as a callback may take; then they are ended as we would have ended them. Linux tells who they are; on
-//! other systems one is told to end them.
+//! `DIR/running` is open, and locked, in every process that a callback starts, since they inherit
+//! it. The operating system lets go of the lock when the last of them has ended, whatever became
+//! of us, so that no process number has to be kept and believed. Who starts next waits for that,
+//! as long as a callback may take; then they are ended as we would have ended them. Linux tells
+//! who they are; on other systems one is told to end them.
 //!
-//! A process that has left our session (a daemon that a callback started on purpose) is not waited for.
+//! A process that has left our session (a daemon that a callback started on purpose) is not waited
+//! for.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -73,8 +76,8 @@ impl Running {
         Ok(Self { file, session })
     }
 
-    /// Waits until no callback of an earlier run is left, or the user wants to end. `limit` is how long a callback may take, `grace` how
-    /// long it may take to end after TERM.
+    /// Waits until no callback of an earlier run is left, or the user wants to end. `limit` is how
+    /// long a callback may take, `grace` how long it may take to end after TERM.
     pub(super) async fn wait(
         &mut self,
         limit: Duration,
@@ -104,7 +107,8 @@ impl Running {
 
     /// From now on it is ours, and our children's.
     fn begin(&mut self) {
-        // Shared with daemons of earlier callbacks. Where it cannot be had, the next run has nobody to wait for.
+        // Shared with daemons of earlier callbacks. Where it cannot be had, the next run has
+        // nobody to wait for.
         let _unlocked = self.file.lock_shared();
         let session = getsid(None).map_or(0, |pid| pid.as_raw_nonzero().get());
         let _unknown = self
@@ -198,7 +202,8 @@ fn signal(callbacks: &[Holder], signal: Signal) {
     }
 }
 
-/// Who else has the file open; `None` where the system does not say. Those of other users are not seen, and callbacks are ours.
+/// Who else has the file open; `None` where the system does not say. Those of other users are not
+/// seen, and callbacks are ours.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn holders(file: &File) -> Option<Vec<Holder>> {
     use std::os::unix::fs::MetadataExt;

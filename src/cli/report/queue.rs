@@ -1,8 +1,8 @@
-//! Standard error behind a queue, for a command that runs until it is stopped: nobody who reads it slowly, or not at all, stops what
-//! the command is there for, or its end.
+//! Standard error behind a queue, for a command that runs until it is stopped: nobody who reads it
+//! slowly, or not at all, stops what the command is there for, or its end.
 //!
-//! While there is a [`StderrQueue`], one thread writes, in order, whatever the module above says. The queue is bounded, and this is what
-//! happens at the bounds:
+//! While there is a [`StderrQueue`], one thread writes, in order, whatever the module above says.
+//! The queue is bounded, and this is what happens at the bounds:
 //!
 //! | what | at the bound |
 //! | --- | --- |
@@ -11,7 +11,8 @@
 //! | errors, warnings, figures | have a reserve of their own; then they are left out and counted |
 //! | dead letters | are data: they are always taken, and [`has_room_for_data`] says that no more should be made |
 //!
-//! What was left out is said as soon as the reader goes on. At the end what waits is written while the reader takes it.
+//! What was left out is said as soon as the reader goes on. At the end what waits is written while
+//! the reader takes it.
 
 use std::io::{ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -19,7 +20,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// How many bytes wait before a callback's output has to, and how many bytes of dead letters before no more should be made.
+/// How many bytes wait before a callback's output has to, and how many bytes of dead letters
+/// before no more should be made.
 const ROOM: usize = 256 << 10;
 
 /// How many bytes wait before steps are left out.
@@ -82,7 +84,8 @@ pub(super) fn wait_for_data_room() {
     }
 }
 
-/// Waits until all that was said is written, but not for long: before an end that waits for nobody.
+/// Waits until all that was said is written, but not for long: before an end that waits for
+/// nobody.
 pub(super) fn wait_a_moment() {
     if let Some(queue) = current() {
         let loud = |state: &mut State| !state.is_quiet();
@@ -101,11 +104,13 @@ fn current() -> Option<Arc<Queue>> {
 /// Words for what was left out.
 type LeftOutWords = Box<dyn Fn(&LeftOut) -> String + Send + Sync>;
 
-/// While it is there, standard error is written by its thread. Dropped, it waits until all is written, as far as the reader takes it.
+/// While it is there, standard error is written by its thread. Dropped, it waits until all is
+/// written, as far as the reader takes it.
 pub(crate) struct StderrQueue(Arc<Queue>);
 
 impl StderrQueue {
-    /// Starts the thread; without one, words are written where they are said. `left_out` words what nobody read.
+    /// Starts the thread; without one, words are written where they are said. `left_out` words
+    /// what nobody read.
     pub(super) fn start_with(left_out: LeftOutWords) -> Self {
         let queue = Arc::new(Queue::new(left_out));
         let theirs = Arc::clone(&queue);
@@ -128,8 +133,8 @@ impl StderrQueue {
         self.0.hasten(Haste::GivenUp);
     }
 
-    /// Waits until all that was said is written, as long as the reader goes on taking it; then it is given up. For one at a time; safe
-    /// to drop.
+    /// Waits until all that was said is written, as long as the reader goes on taking it; then it
+    /// is given up. For one at a time; safe to drop.
     pub(crate) async fn written(&self) {
         let mut last = Patience::new();
         loop {

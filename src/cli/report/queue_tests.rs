@@ -8,7 +8,8 @@ fn queue() -> Queue {
     }))
 }
 
-/// A queue whose thread stands before a full pipe, with nothing else waiting; what is read from `reader` goes on to the end.
+/// A queue whose thread stands before a full pipe, with nothing else waiting; what is read from
+/// `reader` goes on to the end.
 fn stuck() -> (Arc<Queue>, std::io::PipeReader, std::thread::JoinHandle<()>) {
     let (reader, writer) = std::io::pipe().unwrap();
     let queue = Arc::new(queue());

@@ -1,4 +1,5 @@
-//! `netapi ise pxgrid dead-letters`: events that could not be delivered, listed, delivered again, dropped. It asks no server.
+//! `netapi ise pxgrid dead-letters`: events that could not be delivered, listed, delivered again,
+//! dropped. It asks no server.
 
 use std::borrow::Cow;
 use std::ffi::OsString;

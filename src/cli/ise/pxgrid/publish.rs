@@ -119,6 +119,8 @@ impl Publish {
             services.ready().await?;
         }
         let mut signals = Signals::listen()?;
+        // Whoever reads it slowly must not hold up what is published.
+        let stderr = context.reporter.queue();
         let control = services.control().clone();
         let mut signalled = None;
         let service = &self.topic.service;
@@ -182,7 +184,16 @@ impl Publish {
         };
         let mut messages = source.read(wrap);
         let outcome = course.follow(&mut messages, self.stay, &mut signals).await;
-        course.end(outcome, &mut signals).await
+        if outcome.signalled.is_some() {
+            stderr.hurry();
+        }
+        let ended = course.end(outcome, &mut signals).await;
+        let code = ended.unwrap_or_else(|error| context.reporter.end(&error));
+        tokio::select! {
+            () = stderr.written() => {}
+            _ = signals.stopped() => stderr.give_up(),
+        }
+        Ok(code)
     }
 }
 
