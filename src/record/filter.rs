@@ -7,6 +7,7 @@
 
 mod check;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
@@ -81,6 +82,13 @@ impl Filter {
             text: expression.to_owned(),
             ast,
         })
+    }
+
+    /// The members of an object that it looks at, sorted; not those within them.
+    pub fn members(&self) -> Vec<&str> {
+        let mut names = BTreeSet::new();
+        check::members(&self.ast, &mut names);
+        names.into_iter().collect()
     }
 
     /// Whether `object` satisfies it; an error says why that cannot be told.

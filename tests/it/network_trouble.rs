@@ -216,4 +216,14 @@ fn a_condition_that_can_hold_for_no_event_is_refused_and_one_that_fails_is_count
     assert_eq!(summary(&err)["conditionFailed"], 2, "{err:?}");
     let warned = err.iter().filter(|line| line.contains("--where failed on"));
     assert_eq!(warned.count(), 1, "{err:?}");
+
+    // A member that no event has is as good as misspelt.
+    let condition = ["--where", "usrName=='a' || userName=='kim'"];
+    let running = lab.start(&[&HASTY[..], &condition, &["--count", "1"]].concat());
+    lab.listened_to(SESSIONS, 2);
+    publish(&lab, &[session("00:00:00:00:00:04", "kim", "STARTED")]);
+    let (code, _, err) = running.end();
+    assert_eq!(code, 0);
+    let word = "looks at \"usrName\", which no event had";
+    assert!(err.iter().any(|line| line.contains(word)), "{err:?}");
 }

@@ -6,6 +6,8 @@
 //! How many arguments a function takes, and of which types, is asked of the evaluator itself, so
 //! that no second table can disagree with it.
 
+use std::collections::BTreeSet;
+
 use jmespath::ast::{Ast, Comparator};
 use jmespath::{Context, ErrorReason, JmespathError, Rcvar, RuntimeError, Variable};
 use serde_json::Number;
@@ -95,6 +97,22 @@ fn parts(ast: &Ast) -> Vec<&Ast> {
         | Ast::Index { .. }
         | Ast::Literal { .. }
         | Ast::Slice { .. } => Vec::new(),
+    }
+}
+
+/// Adds the members of the object itself that an expression looks at; what it looks at within them
+/// is left out.
+pub(super) fn members<'a>(ast: &'a Ast, names: &mut BTreeSet<&'a str>) {
+    match ast {
+        Ast::Field { name, .. } => {
+            names.insert(name);
+        }
+        // What stands on the right is applied to what the left gave.
+        Ast::Subexpr { lhs, .. } | Ast::Projection { lhs, .. } => members(lhs, names),
+        Ast::Expref { .. } => {}
+        other => parts(other)
+            .into_iter()
+            .for_each(|part| members(part, names)),
     }
 }
 
@@ -249,6 +267,15 @@ mod tests {
             assert_eq!(error.kind(), crate::error::Kind::Usage, "{expression}");
             assert!(error.message().contains(why), "{}", error.message());
         }
+    }
+
+    #[test]
+    fn members_are_those_of_the_object_itself() {
+        let filter = Filter::compile(
+            "contains(userName,'x') && a.b[?c=='d'].e || sort_by(f,&g)[0] && !h && {i: j}",
+        )
+        .unwrap();
+        assert_eq!(filter.members(), ["a", "f", "h", "j", "userName"]);
     }
 
     #[test]

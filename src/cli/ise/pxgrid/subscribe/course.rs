@@ -94,6 +94,9 @@ impl Course {
                 return Ok(ExitCode::from(outcome.signalled.unwrap_or(130)));
             }
         }
+        if let Some(warning) = self.selection.last_warning() {
+            self.reporter.warn(&warning);
+        }
         self.say_figures(&sink);
         let counters = std::sync::Arc::clone(sink.counters());
         let (word, finished) = sink.finish().await;

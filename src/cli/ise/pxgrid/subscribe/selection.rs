@@ -13,6 +13,10 @@ pub(super) struct Selection {
     failed: u64,
     /// Why it failed on the first of them, until that was said.
     unsaid: Option<String>,
+    /// Members that it looks at and no event had so far, in quotes.
+    unseen: Vec<String>,
+    /// Whether any event came.
+    asked: bool,
 }
 
 impl Selection {
@@ -21,11 +25,15 @@ impl Selection {
     /// Errors: [`crate::error::Kind::Usage`] for a condition that is none, or that no event can
     /// satisfy.
     pub(super) fn new(condition: Option<&str>, state: Option<State>) -> Result<Self> {
+        let condition = condition.map(Filter::compile).transpose()?;
+        let members = condition.iter().flat_map(Filter::members);
         Ok(Self {
-            condition: condition.map(Filter::compile).transpose()?,
+            unseen: members.map(|name| format!("\"{name}\"")).collect(),
+            condition,
             state,
             failed: 0,
             unsaid: None,
+            asked: false,
         })
     }
 
@@ -37,7 +45,10 @@ impl Selection {
         let (true, Some(condition)) = (state, &self.condition) else {
             return state;
         };
-        match condition.evaluate_text(event.message.object()) {
+        let object = event.message.object();
+        self.asked = true;
+        self.unseen.retain(|name| !object.contains(name.as_str()));
+        match condition.evaluate_text(object) {
             Ok(wanted) => wanted,
             Err(why) => {
                 if self.failed == 0 {
@@ -52,6 +63,13 @@ impl Selection {
     /// On how many events the condition failed.
     pub(super) fn failed(&self) -> u64 {
         self.failed
+    }
+
+    /// What there is to say of the condition at the end: a member that no event had may be misspelt.
+    pub(super) fn last_warning(&self) -> Option<String> {
+        let misspelt = self.asked && !self.unseen.is_empty();
+        let names = self.unseen.join(", ");
+        misspelt.then(|| format!("--where looks at {names}, which no event had: is it misspelt?"))
     }
 
     /// What there is to say of the condition, once.
@@ -111,5 +129,16 @@ mod tests {
         assert!(warning.contains("argument 1 of contains"), "{warning}");
         assert!(!selection.wants(&without));
         assert_eq!((selection.failed(), selection.warning()), (3, None));
+        assert_eq!(selection.last_warning(), None);
+    }
+
+    #[test]
+    fn a_member_that_no_event_had_is_named_at_the_end() {
+        let mut selection = Selection::new(Some("usrName=='pat' || state=='x'"), None).unwrap();
+        assert_eq!(selection.last_warning(), None);
+        let session = event(Message::session(r#"{"userName":"pat","state":"STARTED"}"#));
+        assert!(!selection.wants(&session));
+        let warning = selection.last_warning().unwrap();
+        assert!(warning.contains("looks at \"usrName\", which no event had"));
     }
 }
