@@ -10,7 +10,10 @@ const BAD_INPUT: &[(&[&str], &str)] = &[
         "'C8:5B:76:C6:59' is not a MAC address; write it as C8:5B:76:C6:59:62",
     ),
     (&["explain", "zz"], "'zz' is not a MAC address"),
-    (&["coa", "10.0.0.1"], "'10.0.0.1' is not a MAC address"),
+    (
+        &["coa", "10.0.0.1"],
+        "'10.0.0.1' is an IP address, not a MAC address",
+    ),
     (
         &["session", "--ip", "10.0.0.300"],
         "'10.0.0.300' is not an IP address",
