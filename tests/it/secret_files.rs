@@ -566,3 +566,18 @@ fn an_error_of_a_file_never_quotes_it() {
         assert!(!said.contains("hunter2"), "{content}: {said}");
     }
 }
+
+/// A filter's complaint holds the value that it failed on.
+#[test]
+fn a_filter_that_fails_on_a_new_password_does_not_repeat_it() {
+    let lab = lab();
+    for filter in [".password | error", ".password.x", ".password | tonumber"] {
+        let run = lab
+            .pxgrid(&["account", "create", "joe", "--jq", filter])
+            .assert()
+            .code(1);
+        let answer: serde_json::Value = serde_json::from_str(&stdout(&run)).unwrap();
+        let password = answer["password"].as_str().unwrap();
+        assert!(!stderr(&run).contains(password), "{}", stderr(&run));
+    }
+}

@@ -111,7 +111,12 @@ impl Create {
             )
             .host(host));
         }
-        context.print_change(output, &Record::from_value(answer))
+        let printed = context.print_change(output, &Record::from_value(answer));
+        // A filter's own words hold the value that it failed on, which is the password.
+        printed.map_err(|error| match error.kind() {
+            Kind::Expression => error.reworded("--jq: the expression failed on the answer"),
+            _ => error,
+        })
     }
 }
 
