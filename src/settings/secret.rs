@@ -390,6 +390,33 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(30));
     }
 
+    /// They would hold the standard error that a script waits for.
+    #[test]
+    #[expect(clippy::print_stdout, reason = "a word to whoever runs the tests")]
+    fn what_a_command_has_started_ends_with_it() {
+        if std::fs::File::open("/dev/tty").is_ok() {
+            println!("skipped: on a terminal the command stays in our group");
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("pid");
+        let script = format!("sleep 300 & echo $! > '{}'; wait", file.display());
+        let error = run(&script, Duration::from_secs(2)).unwrap_err();
+        assert_eq!(error.kind(), Kind::TimedOut);
+        let pid: i32 = std::fs::read_to_string(&file)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let deadline = Instant::now() + PATIENCE;
+        // Gone, or dead and not yet waited for by whoever inherited it.
+        while !state().is_empty() && !state().contains(") Z ") {
+            assert!(Instant::now() < deadline, "{}", state());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     #[test]
     fn a_file_gives_its_first_line_and_a_warning_if_others_can_read_it() {
         let directory = tempfile::tempdir().unwrap();

@@ -103,6 +103,7 @@ struct Inner {
     dialer: Dialer,
     origins: Mutex<HashMap<(String, Effect), Origin>>,
     logons: Logons,
+    notes: Vec<String>,
 }
 
 /// One host and port. Each has a client of its own: an override is for a port, and what a server showed is that server's.
@@ -125,6 +126,8 @@ impl Client {
     pub fn new(options: ClientOptions) -> Result<Self> {
         let tls = Tls::new(&options.tls)?;
         let proxy = options.proxy.clone().map(Proxy::new).transpose()?;
+        let proxys = proxy.as_ref().map_or(&[][..], Proxy::notes);
+        let notes = [tls.notes(), proxys].concat();
         let dialer = Dialer::new(options.overrides.clone(), options.connect_timeout);
         let dialer = dialer.with_proxy(proxy);
         Ok(Self(Arc::new(Inner {
@@ -133,12 +136,13 @@ impl Client {
             dialer,
             origins: Mutex::default(),
             logons: Logons::default(),
+            notes,
         })))
     }
 
-    /// See [`Tls::notes`].
+    /// What is worth a word about the CA bundles, the proxy's too: see [`Tls::notes`].
     pub fn notes(&self) -> &[String] {
-        self.0.tls.notes()
+        &self.0.notes
     }
 
     /// A TLS connection with this client's settings, for a WebSocket. See [`connect_tls`].

@@ -62,15 +62,18 @@ impl Proxy {
                 ca: options.ca.clone(),
                 ..TlsOptions::default()
             };
-            Tls::new(&trust).map_err(|error| {
-                error.hint("give --proxy-cacert (or NETAPI_PROXY_CA) a PEM file with the CA's certificate of the proxy")
-            })
+            Tls::new(&trust)
         });
         Ok(Self(Arc::new(Inner {
             except: Exceptions::new(&options.except),
             tls: tls.transpose()?,
             options,
         })))
+    }
+
+    /// See [`Tls::notes`].
+    pub fn notes(&self) -> &[String] {
+        self.0.tls.as_ref().map_or(&[], Tls::notes)
     }
 
     /// Whether `host` (as it stands in the URL; an IPv6 address with or without brackets) is reached through it.
