@@ -67,8 +67,8 @@ pub(super) fn of_body(host: &str, error: &(dyn StdError + 'static)) -> Error {
         Some(Io::ConnectionReset) => return cut("the connection was reset"),
         _ => {}
     }
-    if let Some(tls) = rustls_error(error) {
-        return cut(&tls.to_string());
+    if rustls_error(error).is_some() {
+        return cut("TLS broke: what came was no sequel of it");
     }
     cut("the connection was closed")
 }

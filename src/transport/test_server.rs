@@ -23,7 +23,7 @@ pub(super) const NAME: &str = "ise.test";
 /// A CA of one test.
 pub(super) struct Authority {
     certificate: rcgen::Certificate,
-    issuer: Issuer<'static, KeyPair>,
+    pub(super) issuer: Issuer<'static, KeyPair>,
     file: tempfile::NamedTempFile,
 }
 
@@ -239,8 +239,11 @@ pub(super) async fn start_plain(first: &'static [u8]) -> u16 {
     port
 }
 
-/// Settings of a server that shows `own`'s certificate without its key.
-pub(super) fn thief(own: &Identity) -> ServerConfig {
+/// Settings of a server that shows these certificates and signs with whatever it was given.
+pub(super) fn showing(
+    chain: Vec<CertificateDer<'static>>,
+    key: Arc<dyn rustls::sign::SigningKey>,
+) -> ServerConfig {
     #[derive(Debug)]
     struct Show(Arc<rustls::sign::CertifiedKey>);
     impl rustls::server::ResolvesServerCert for Show {
@@ -251,13 +254,21 @@ pub(super) fn thief(own: &Identity) -> ServerConfig {
             Some(Arc::clone(&self.0))
         }
     }
-    let key = KeyPair::generate().unwrap();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let key = provider().key_provider.load_private_key(key).unwrap();
-    let shown = rustls::sign::CertifiedKey::new(own.chain.clone(), key);
+    let shown = rustls::sign::CertifiedKey::new(chain, key);
     ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(Show(Arc::new(shown))))
+}
+
+/// A key that rustls signs with.
+pub(super) fn signing(key: &KeyPair) -> Arc<dyn rustls::sign::SigningKey> {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    provider().key_provider.load_private_key(key).unwrap()
+}
+
+/// Settings of a server that shows `own`'s certificate without its key.
+pub(super) fn thief(own: &Identity) -> ServerConfig {
+    showing(own.chain.clone(), signing(&KeyPair::generate().unwrap()))
 }

@@ -1,5 +1,6 @@
 //! The room's tests against real TLS servers on loopback, good and bad.
 
+mod certificates;
 mod http_faults;
 mod sending;
 mod tls_faults;

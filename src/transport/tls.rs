@@ -4,6 +4,7 @@
 //! the system where none is given (loaded at the first connection, not at start-up). It reads no keys: an [`Identity`] is handed in. What a
 //! failed handshake means is told by [`super::tls_error`].
 
+pub(super) mod server_key;
 mod verify;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use super::bundle;
 use crate::error::{Error, Kind, Result};
 use crate::files;
 
+use verify::Rule;
 pub use verify::{PinMismatch, Seen};
 
 /// What messages call the file of trusted certificates.
@@ -146,8 +148,8 @@ impl Tls {
     ///
     /// Errors: [`Kind::Tls`] when the system has no trusted certificates to load.
     pub fn config(&self) -> Result<(ClientConfig, Seen)> {
-        let seen = Seen::new(self.identity.is_some());
-        let verifier = verify::recording(self.verifier()?, seen.clone());
+        let seen = Seen::new(self.identity.clone());
+        let verifier = verify::judge(self.rule()?, seen.clone());
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| {
@@ -163,36 +165,35 @@ impl Tls {
         Ok((config, seen))
     }
 
-    fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>> {
+    fn rule(&self) -> Result<Rule> {
         let chain = match &self.trust {
-            Trust::Anything => return Ok(verify::anything(provider())),
-            Trust::Pin(pin) => return Ok(verify::pinned(*pin, provider())),
+            Trust::Anything => return Ok(Rule::Anything),
+            Trust::Pin(pin) => return Ok(Rule::Pinned(*pin)),
             Trust::Bundle(verifier) => Arc::clone(verifier),
             Trust::System => system()?,
         };
         Ok(if self.verify_hostname {
-            chain
+            Rule::Chain(chain)
         } else {
-            verify::any_name(chain, provider())
+            Rule::AnyName(chain)
         })
     }
 }
 
 /// The system's trust, read once a process: it takes milliseconds.
 fn system() -> Result<Arc<dyn ServerCertVerifier>> {
-    static SYSTEM: OnceLock<std::result::Result<Arc<dyn ServerCertVerifier>, String>> =
-        OnceLock::new();
+    static SYSTEM: OnceLock<Option<Arc<dyn ServerCertVerifier>>> = OnceLock::new();
     SYSTEM
         .get_or_init(|| {
             rustls_platform_verifier::Verifier::new(provider())
+                .ok()
                 .map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
-                .map_err(|error| error.to_string())
         })
         .clone()
-        .map_err(|reason| {
+        .ok_or_else(|| {
             Error::new(
                 Kind::Tls,
-                format!("cannot load this system's trusted certificates: {reason}"),
+                "this system has no trusted certificates that can be read",
             )
             .hint("name the CA that signed the server's certificate: --cacert FILE")
         })
@@ -250,11 +251,12 @@ fn certified(identity: &Identity) -> Result<Arc<CertifiedKey>> {
     .map(Arc::new)
     .map_err(|error| {
         let why = match error {
-            rustls::Error::InconsistentKeys(_) => {
-                "the private key is not the certificate's".to_owned()
+            rustls::Error::InconsistentKeys(_) => "the private key is not the certificate's",
+            rustls::Error::NoCertificatesPresented => "there is no certificate",
+            rustls::Error::InvalidCertificate(_) => {
+                "it is not well-formed, or not of X.509 version 3"
             }
-            rustls::Error::NoCertificatesPresented => "there is no certificate".to_owned(),
-            other => other.to_string(),
+            _ => "its private key is of a kind that is not supported",
         };
         Error::usage(format!("cannot use the client certificate: {why}")).hint(
             "--cert and --key must be a pair; ISE exports both in one archive or PKCS#12 file",

@@ -1,7 +1,8 @@
 //! The certificate verifiers: chain, chain for any name, one pinned certificate, anything; and the note of what the server showed.
 //!
 //! Every one of them, the one that accepts any certificate too, checks the handshake's signature, so that the server at least owns the key
-//! of the certificate it shows. They judge; the words for a failure are in `tls_error`.
+//! of the certificate it shows; only where no certificate is checked may it be a key that cannot be. They judge; the words for a failure are in
+//! `tls_error`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 use sha2::{Digest, Sha256};
+
+use super::provider;
+use super::server_key::check_signature;
 
 /// What a server showed in its latest handshake, kept for the error message.
 #[derive(Debug, Clone, Default)]
@@ -21,23 +24,35 @@ pub struct Seen(Arc<Notes>);
 
 #[derive(Debug, Default)]
 struct Notes {
-    leaf: Mutex<Option<Vec<u8>>>,
+    /// Leaf first.
+    chain: Mutex<Vec<Vec<u8>>>,
     asked_for_certificate: AtomicBool,
-    we_have_certificate: bool,
+    ours: Option<Arc<CertifiedKey>>,
 }
 
 impl Seen {
-    pub(super) fn new(we_have_certificate: bool) -> Self {
+    pub(super) fn new(ours: Option<Arc<CertifiedKey>>) -> Self {
         Self(Arc::new(Notes {
-            we_have_certificate,
+            ours,
             ..Notes::default()
         }))
     }
 
     /// The server's own certificate, DER.
     pub fn leaf(&self) -> Option<Vec<u8>> {
-        let leaf = self.0.leaf.lock().unwrap_or_else(PoisonError::into_inner);
-        leaf.clone()
+        self.chain().into_iter().next()
+    }
+
+    /// The certificates that the server sent, its own first, DER.
+    pub(in crate::transport) fn chain(&self) -> Vec<Vec<u8>> {
+        let chain = self.0.chain.lock().unwrap_or_else(PoisonError::into_inner);
+        chain.clone()
+    }
+
+    /// The last certificate of those that we send, DER.
+    pub(in crate::transport) fn last_of_ours(&self) -> Option<&[u8]> {
+        let ours = self.0.ours.as_ref()?;
+        ours.cert.last().map(AsRef::as_ref)
     }
 
     /// Whether the server asked for a client certificate.
@@ -47,7 +62,7 @@ impl Seen {
 
     /// Whether we have a client certificate to show.
     pub fn we_have_certificate(&self) -> bool {
-        self.0.we_have_certificate
+        self.0.ours.is_some()
     }
 }
 
@@ -68,34 +83,36 @@ impl std::error::Error for PinMismatch {}
 
 /// What is asked of the certificate.
 #[derive(Debug)]
-enum Rule {
+pub(super) enum Rule {
+    /// Nothing.
     Anything,
+    /// To have this SHA-256.
     Pinned([u8; 32]),
+    /// A chain, for whatever name.
     AnyName(Arc<dyn ServerCertVerifier>),
+    /// A chain and the host's name.
+    Chain(Arc<dyn ServerCertVerifier>),
 }
 
+/// More certificates than this are not noted; no server needs so many.
+const LONGEST_CHAIN: usize = 16;
+
+/// Notes the certificates, judges them by its rule, and checks the handshake's signature.
 #[derive(Debug)]
 struct Judge {
     rule: Rule,
-    provider: Arc<CryptoProvider>,
+    seen: Seen,
 }
 
-pub(super) fn anything(provider: Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
-    let rule = Rule::Anything;
-    Arc::new(Judge { rule, provider })
+pub(super) fn judge(rule: Rule, seen: Seen) -> Arc<dyn ServerCertVerifier> {
+    Arc::new(Judge { rule, seen })
 }
 
-pub(super) fn pinned(pin: [u8; 32], provider: Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
-    let rule = Rule::Pinned(pin);
-    Arc::new(Judge { rule, provider })
-}
-
-pub(super) fn any_name(
-    chain: Arc<dyn ServerCertVerifier>,
-    provider: Arc<CryptoProvider>,
-) -> Arc<dyn ServerCertVerifier> {
-    let rule = Rule::AnyName(chain);
-    Arc::new(Judge { rule, provider })
+impl Judge {
+    /// Whether a key that cannot be checked is accepted, too.
+    fn is_lenient(&self) -> bool {
+        matches!(self.rule, Rule::Anything)
+    }
 }
 
 impl ServerCertVerifier for Judge {
@@ -107,6 +124,15 @@ impl ServerCertVerifier for Judge {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let shown = std::iter::once(end_entity).chain(intermediates);
+        let mut chain = self
+            .seen
+            .0
+            .chain
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *chain = shown.take(LONGEST_CHAIN).map(|der| der.to_vec()).collect();
+        drop(chain);
         match &self.rule {
             Rule::Anything => Ok(ServerCertVerified::assertion()),
             Rule::Pinned(wanted) => {
@@ -116,6 +142,9 @@ impl ServerCertVerifier for Judge {
                 }
                 let mismatch = PinMismatch { wanted: *wanted };
                 Err(CertificateError::Other(OtherError(Arc::new(mismatch))).into())
+            }
+            Rule::Chain(chain) => {
+                chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             }
             // The name is the last thing webpki looks at: an error about it says that chain and dates were good.
             Rule::AnyName(chain) => match chain.verify_server_cert(
@@ -140,8 +169,7 @@ impl ServerCertVerifier for Judge {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
+        check_signature(message, cert, dss, false, self.is_lenient())
     }
 
     fn verify_tls13_signature(
@@ -150,68 +178,30 @@ impl ServerCertVerifier for Judge {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
+        check_signature(message, cert, dss, true, self.is_lenient())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        let algorithms = provider().signature_verification_algorithms;
+        let mut schemes = algorithms.supported_schemes();
+        if self.is_lenient() {
+            schemes.extend(
+                UNCHECKED
+                    .iter()
+                    .filter(|more| !algorithms.supported_schemes().contains(more)),
+            );
+        }
+        schemes
     }
 }
 
-/// Notes the certificate, then lets `inner` judge it.
-#[derive(Debug)]
-struct Recording {
-    inner: Arc<dyn ServerCertVerifier>,
-    seen: Seen,
-}
-
-pub(super) fn recording(
-    inner: Arc<dyn ServerCertVerifier>,
-    seen: Seen,
-) -> Arc<dyn ServerCertVerifier> {
-    Arc::new(Recording { inner, seen })
-}
-
-impl ServerCertVerifier for Recording {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let notes = &self.seen.0;
-        *notes.leaf.lock().unwrap_or_else(PoisonError::into_inner) = Some(end_entity.to_vec());
-        self.inner
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
+/// What a server may sign with although it is not checked: without them a server with a P-521 key or with nothing but SHA-1 ends the handshake.
+const UNCHECKED: [SignatureScheme; 4] = [
+    SignatureScheme::ECDSA_NISTP521_SHA512,
+    SignatureScheme::ED448,
+    SignatureScheme::RSA_PKCS1_SHA1,
+    SignatureScheme::ECDSA_SHA1_Legacy,
+];
 
 /// Shows our certificate whatever CAs the server hints at (ISE's hints are often incomplete), and notes that it asked.
 #[derive(Debug)]
