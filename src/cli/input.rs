@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::error::{Error, Result};
 use crate::record::{Mac, MacPrefix};
+use crate::sanitize::terminal_safe;
 
 /// Longest line taken from a list: a MAC address and a comment fit; a binary file does not.
 const LINE_LIMIT: u64 = 4096;
@@ -218,7 +219,7 @@ pub(crate) fn confirm_deletion(what: &str, yes: bool, no_input: bool) -> Result<
 }
 
 fn question(what: &str) -> String {
-    format!("Delete {what}? Type 'yes' to go on: ")
+    format!("Delete {}? Type 'yes' to go on: ", terminal_safe(what))
 }
 
 #[cfg(test)]

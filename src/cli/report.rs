@@ -20,7 +20,7 @@ use self::queue::{Line, say};
 use super::context::environment_allows_color;
 use super::global::Global;
 use crate::error::{Error, Kind};
-use crate::sanitize::{json_safe, terminal_safe};
+use crate::sanitize::{is_unsafe, json_safe, terminal_safe, terminal_safe_lines};
 
 /// Writes errors the way the options ask for.
 #[derive(Debug, Clone, Copy)]
@@ -266,9 +266,14 @@ fn in_our_name(text: &str) -> String {
     text.replacen("error:", "netapi:", 1)
 }
 
-/// clap's text, in its colours where they are wanted.
+/// clap's text, in its colours where they are wanted. It quotes arguments, and a script may have passed a stranger's name on: then it is made
+/// safe, and has no colours that would have to be told from theirs.
 fn styled(error: &clap::Error, args: &[OsString], terminal: bool) -> String {
     let text = error.render();
+    let is_strange = |arg: &OsString| arg.to_string_lossy().chars().any(is_unsafe);
+    if args.iter().any(is_strange) {
+        return terminal_safe_lines(&text.to_string()).into_owned();
+    }
     let colors = match option(args, "--color") {
         Some("always") => true,
         Some("never") => false,

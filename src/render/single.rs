@@ -25,7 +25,7 @@ use crate::sanitize::terminal_safe;
 /// Fewer lines need no headings.
 const FEW: usize = 8;
 /// A name wider than this does not move all values to the right.
-const WIDEST_NAME: usize = 28;
+const WIDEST_NAME: usize = 32;
 
 /// The members of a thing that are shown, by name.
 pub(super) struct Sheet {

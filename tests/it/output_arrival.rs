@@ -1,6 +1,6 @@
 //! Rows reach their reader when they have come: a server that pauses keeps back what it has not sent, and nothing else.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
@@ -82,6 +82,27 @@ fn jq_over_each_object_does_not_wait_either() {
     run.prints(SENT);
     go_on();
     assert_eq!(run.end().1.len(), ALL);
+}
+
+/// A document that is passed on as it came has no line to wait for.
+#[test]
+fn a_document_as_it_came_does_not_wait_either() {
+    let (first, second) = (first_half(), second_half());
+    let (server, go_on) = in_two(first.clone().into(), second.clone().into(), "");
+    let mut child = server
+        .process(&["get", "Session/ActiveList"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = child.stdout.take().unwrap();
+    let mut come = vec![0; first.len()];
+    out.read_exact(&mut come).unwrap();
+    assert_eq!(String::from_utf8(come).unwrap(), first);
+    go_on();
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, second);
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

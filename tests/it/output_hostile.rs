@@ -51,6 +51,22 @@ fn errors_as_json_can_be_read_whatever_the_server_says() {
     );
 }
 
+/// A script passes on a name that a stranger chose.
+#[test]
+fn a_refused_argument_steers_nothing() {
+    for arguments in [["session", HOSTILE], ["sessions", "--color=always"]] {
+        let mut command = crate::support::netapi();
+        command.args(["ise", "mnt"]).args(arguments).arg(HOSTILE);
+        let run = command.assert().code(2);
+        let text = stderr(&run);
+        assert!(text.contains("\\x9b31m\\u{202e}"), "{text:?}");
+        assert!(
+            !text.contains(['\u{9b}', '\u{202e}', '\u{2800}']),
+            "{text:?}"
+        );
+    }
+}
+
 #[test]
 fn warnings_as_json_can_be_read_too() {
     let server = answering("200 OK", |_| {

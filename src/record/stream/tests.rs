@@ -256,3 +256,103 @@ proptest! {
         }
     }
 }
+
+/// A body whose reader tells a pause wherever the document was cut.
+struct Pausing<'d> {
+    document: &'d [u8],
+    at: usize,
+    cut: usize,
+    told: bool,
+}
+
+impl Read for Pausing<'_> {
+    fn read(&mut self, _buffer: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
+impl std::io::BufRead for Pausing<'_> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        if self.at == self.cut && !std::mem::replace(&mut self.told, true) {
+            return Err(std::io::ErrorKind::WouldBlock.into());
+        }
+        let end = if self.at < self.cut {
+            self.cut
+        } else {
+            self.document.len()
+        };
+        Ok(&self.document[self.at..end])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.at += amount;
+    }
+}
+
+/// How many records had come when a pause was told.
+#[derive(Default)]
+struct Pauses {
+    records: usize,
+    at: Vec<usize>,
+}
+
+impl RecordSink for Pauses {
+    fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+    fn record(&mut self, _record: &Record) -> Result<ControlFlow<()>> {
+        self.records += 1;
+        Ok(ControlFlow::Continue(()))
+    }
+    fn pause(&mut self) -> Result<()> {
+        self.at.push(self.records);
+        Ok(())
+    }
+}
+
+/// Wherever the bytes pause, all records that were whole have been passed on; in JSON and in XML.
+#[test]
+fn a_pause_finds_every_whole_record_passed_on() {
+    let json = r#"{"sessions":[{"a":1},{"a":"}"},{"a":[{"b":2}]}],"x":1}"#.as_bytes();
+    let long = "y".repeat(9000);
+    let xml = format!("<l><r><a>1</a></r><r><a>{long}</a></r><r><a>&lt;</a></r></l>");
+    let ends = |document: &[u8], end: &[&str]| -> Vec<usize> {
+        let text = String::from_utf8(document.to_vec()).unwrap();
+        let mut from = 0;
+        end.iter()
+            .map(|end| {
+                from += text[from..].find(end).unwrap() + end.len();
+                from
+            })
+            .collect()
+    };
+    let json_ends = ends(json, &[r#"{"a":1}"#, r#""}"}"#, "}]}"]);
+    let xml_ends = ends(xml.as_bytes(), &["</r>", "</r>", "</r>"]);
+    let document = crate::record::xml::Document {
+        shape: crate::record::xml::Shape::Rows {
+            row: "r",
+            wrappers: &[],
+        },
+        ..crate::record::xml::Document::ANY
+    };
+    let pausing = |document, cut| Pausing {
+        document,
+        at: 0,
+        cut,
+        told: false,
+    };
+    for cut in 1..json.len() {
+        let (sink, summary) = stream(pausing(json, cut), "sessions", Pauses::default());
+        assert_eq!(summary.unwrap().rows, 3);
+        let whole = json_ends.iter().filter(|end| **end <= cut).count();
+        assert_eq!(sink.at, [whole], "cut at {cut}");
+    }
+    let edges = (1..60).chain(8990..xml.len());
+    for cut in edges {
+        let source = pausing(xml.as_bytes(), cut);
+        let (sink, summary) = crate::record::xml::stream(source, &document, Pauses::default());
+        assert_eq!(summary.unwrap().rows, 3);
+        let whole = xml_ends.iter().filter(|end| **end <= cut).count();
+        assert_eq!(sink.at, [whole], "cut at {cut}");
+    }
+}

@@ -76,14 +76,19 @@ impl Scripted {
         command
     }
 
-    /// The same, running beside the test.
-    pub(crate) fn start_mnt(&self, arguments: &[&str]) -> Running {
+    /// The same as a plain process.
+    pub(crate) fn process(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = super::process();
         command
             .envs(self.environment())
             .args(["ise", "mnt"])
             .args(arguments);
-        Running::start(command)
+        command
+    }
+
+    /// The same, running beside the test.
+    pub(crate) fn start_mnt(&self, arguments: &[&str]) -> Running {
+        Running::start(self.process(arguments))
     }
 
     /// The same on a terminal of its own, this wide; `None` where `script` is not installed.

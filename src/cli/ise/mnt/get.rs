@@ -1,6 +1,6 @@
 //! `netapi ise mnt get`: the escape hatch. Any GET below `/admin/API/mnt/`, the body as it came, or decoded with `--json`.
 
-use std::io::Write;
+use std::io::{BufRead, ErrorKind, Write};
 
 use clap::Args;
 
@@ -41,7 +41,7 @@ impl Get {
         }
         let client = context.mnt()?;
         if as_it_came {
-            let reader = client.get(&path).await?.into_reader();
+            let reader = client.get(&path).await?.into_reader().telling_pauses();
             return tokio::task::spawn_blocking(move || copy(reader))
                 .await
                 .map_err(|error| Error::new(Kind::Failed, format!("the copy ended: {error}")))?;
@@ -79,11 +79,19 @@ fn copy(mut reader: BodyReader) -> Result<()> {
     let mut shown = Vec::new();
     let mut stdout = std::io::stdout().lock();
     loop {
-        let piece = std::io::BufRead::fill_buf(&mut reader).map_err(|error| {
-            BodyReader::error(&error).unwrap_or_else(|| {
-                Error::new(Kind::Failed, format!("cannot read the answer: {error}"))
-            })
-        })?;
+        let piece = match reader.fill_buf() {
+            Ok(piece) => piece,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // The server pauses: what it has sent is not held back.
+                stdout.flush().map_err(|error| from_output(&error))?;
+                continue;
+            }
+            Err(error) => {
+                return Err(BodyReader::error(&error).unwrap_or_else(|| {
+                    Error::new(Kind::Failed, format!("cannot read the answer: {error}"))
+                }));
+            }
+        };
         if piece.is_empty() {
             shown.clear();
             if let Some(safe) = &mut safe {
@@ -101,6 +109,6 @@ fn copy(mut reader: BodyReader) -> Result<()> {
             stdout.write_all(piece)
         };
         written.map_err(|error| from_output(&error))?;
-        std::io::BufRead::consume(&mut reader, length);
+        reader.consume(length);
     }
 }

@@ -84,7 +84,8 @@ impl Call {
             return self.nothing(&host, context);
         }
         let charset = response.charset();
-        let reader = Utf8::new(response.into_reader(), Encoded::Json, charset.as_deref());
+        let body = response.into_reader().telling_pauses();
+        let reader = Utf8::new(body, Encoded::Json, charset.as_deref());
         let outcome = tokio::task::spawn_blocking(move || copy(reader))
             .await
             .map_err(|error| Error::new(Kind::Failed, format!("the copy ended: {error}")))?;
@@ -191,7 +192,11 @@ impl Tee {
     /// The first byte that is no white space, without consuming it.
     fn first(&mut self) -> Result<Option<u8>> {
         loop {
-            let piece = self.reader.fill_buf().map_err(|error| read_error(&error))?;
+            let piece = match self.reader.fill_buf() {
+                Ok(piece) => piece,
+                Err(error) if is_pause(&error) => continue,
+                Err(error) => return Err(read_error(&error)),
+            };
             if piece.is_empty() {
                 return Ok(None);
             }
@@ -247,11 +252,20 @@ impl Tee {
 
 impl Read for Tee {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = match self.reader.read(into) {
-            Ok(read) => read,
-            Err(error) => {
-                self.failed = Some(read_error(&error));
-                return Err(error);
+        let read = loop {
+            match self.reader.read(into) {
+                Ok(read) => break read,
+                // The server pauses: what it has sent is not held back.
+                Err(error) if is_pause(&error) => {
+                    if let Err(error) = io::stdout().flush() {
+                        self.failed = Some(from_output(&error));
+                        return Err(error);
+                    }
+                }
+                Err(error) => {
+                    self.failed = Some(read_error(&error));
+                    return Err(error);
+                }
             }
         };
         let piece = into.get(..read).unwrap_or_default();
@@ -269,6 +283,10 @@ impl Read for Tee {
         }
         Ok(read)
     }
+}
+
+fn is_pause(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 fn read_error(error: &io::Error) -> Error {
