@@ -12,8 +12,13 @@ use crate::error::Result;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  mkdir -p ~/.local/share/bash-completion/completions
   netapi completion bash > ~/.local/share/bash-completion/completions/netapi
-  netapi completion zsh  > ~/.zfunc/_netapi
+
+  mkdir -p ~/.zfunc      # in ~/.zshrc, before compinit: fpath+=(~/.zfunc)
+  netapi completion zsh > ~/.zfunc/_netapi
+
+  mkdir -p ~/.config/fish/completions
   netapi completion fish > ~/.config/fish/completions/netapi.fish")]
 pub(crate) struct Completion {
     /// The shell

@@ -85,8 +85,10 @@ pub(super) fn plain_refusal(what: &str, host: &str, status: u16, body: &[u8]) ->
         429 | 502 | 503 => {
             error.hint("the node is overloaded or restarting; try again in a minute")
         }
+        401 | 403 => error.hint("does ISE know this client, and may it do this? See Administration > pxGrid Services > Client Management"),
+        504 => error.hint("something behind the node, or a gateway before it, does not answer it: try again in a minute"),
         500 => error.hint("the node's own log says more: pxgrid-server.log (Operations > Troubleshoot > Download Logs)"),
-        _ => error,
+        _ => error.hint("--trace shows the request; is this a pxGrid node, and the right port (8910)?"),
     }
 }
 
@@ -115,12 +117,12 @@ mod tests {
             (502, Kind::Overloaded),
             (503, Kind::Overloaded),
             (504, Kind::TimedOut),
+            (418, Kind::Server),
         ] {
             let error = plain_refusal("getSessions", "ise:8910", status, b"<html>");
             assert_eq!((error.kind(), error.http_status()), (kind, Some(status)));
             assert!(!error.message().contains("html"));
-            let hinted = [400, 404, 500, 502, 503].contains(&status);
-            assert_eq!(error.hint_text().is_some(), hinted, "{status}");
+            assert!(error.hint_text().is_some(), "{status}");
         }
     }
 

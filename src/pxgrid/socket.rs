@@ -55,6 +55,13 @@ const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the close handshake may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What to do about a connection that ends or stalls without a word.
+const RESTARTING: &str = "the node may be restarting or have too many connections (a client name may hold 2 on old releases): try again in a minute";
+
+/// What to do about an address that cannot be used.
+const ANNOUNCED: &str =
+    "ISE itself announces that address: `netapi ise pxgrid services com.cisco.ise.pubsub` shows it";
+
 /// What came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
@@ -106,6 +113,7 @@ impl Socket {
                 Kind::TimedOut,
                 format!("{host} did not answer the WebSocket upgrade within {patience:?}"),
             )
+            .hint("is the pubsub service up there (pxGrid WebSocket in Administration > pxGrid Services > Diagnostics)? A firewall that looks into TLS can also hold an upgrade back")
             .host(&host)
         })?;
         let (stream, answer) = upgraded.map_err(|error| not_upgraded(&host, error, &seen))?;
@@ -146,6 +154,7 @@ impl Socket {
                             Kind::Malformed,
                             format!("{} sent a malformed STOMP frame: {error}", self.host),
                         )
+                        .hint("is that ISE's pubsub service? `netapi ise pxgrid services com.cisco.ise.pubsub` shows which address is announced")
                         .host(&self.host),
                     );
                     break;
@@ -230,6 +239,7 @@ impl Socket {
                 Kind::TimedOut,
                 format!("{} took nothing from us for {SEND_TIMEOUT:?}", self.host),
             )
+            .hint(RESTARTING)
             .host(&self.host)),
         }
     }
@@ -259,6 +269,7 @@ impl Socket {
             Kind::Connect,
             format!("{} closed the WebSocket{why}", self.host),
         )
+        .hint(RESTARTING)
         .host(&self.host)
     }
 }
@@ -270,6 +281,7 @@ fn target(url: &str) -> Result<(String, u16)> {
             Kind::Malformed,
             format!("'{url}' is announced as wsUrl and is no wss address"),
         )
+        .hint(ANNOUNCED)
     };
     let parsed = Url::parse(url).map_err(|_| wrong())?;
     let plain = parsed.username().is_empty() && parsed.password().is_none();
@@ -289,6 +301,7 @@ fn upgrade(url: &str, basic: &Basic) -> Result<Request> {
             Kind::Malformed,
             format!("'{url}' is announced as wsUrl and cannot be used: {error}"),
         )
+        .hint(ANNOUNCED)
     })?;
     let pair = format!("{}:{}", basic.user, basic.password.expose_secret());
     let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
@@ -335,7 +348,7 @@ fn broken(host: &str, error: &WsError, seen: &Seen) -> Error {
         if seen.asked_for_certificate() && !seen.we_have_certificate() {
             error.hint("the server asked for a client certificate and got none: give one with --cert FILE --key FILE")
         } else {
-            error
+            error.hint(RESTARTING)
         }
     };
     match error {
@@ -356,6 +369,7 @@ fn broken(host: &str, error: &WsError, seen: &Seen) -> Error {
             Kind::Malformed,
             format!("{host} does not speak WebSocket as it should: {other}"),
         )
+        .hint("is that ISE's pubsub service, with no proxy or inspection between? `netapi ise pxgrid services com.cisco.ise.pubsub` shows the address")
         .host(host),
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn of_body(host: &str, error: &(dyn StdError + 'static)) -> Error {
                     innermost(error)
                 ),
             )
+            .hint("is this the right port, with no proxy between that changes answers?")
             .host(host);
         }
         Some(Io::ConnectionReset) => return cut("the connection was reset"),

@@ -44,6 +44,7 @@ mod readme;
 mod safety;
 mod secret_files;
 mod settings;
+mod step_hints;
 mod subscribe_callbacks;
 mod subscribe_ends;
 mod subscribe_events;

@@ -141,3 +141,41 @@ fn the_walk_of_pxgrid_test() {
     let come = comes(&lab(), "netapi ise pxgrid test --fields STEP,RESULT");
     assert_eq!(steps.concat(), come);
 }
+
+/// The lines that install completions and man pages, in a home directory in which nothing is yet.
+#[test]
+fn what_installs_completions_works_in_a_fresh_home() {
+    let (_, block) = README
+        .split_once("cargo install --locked --path .\n")
+        .unwrap();
+    let (lines, _) = block.split_once("```").unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let help = crate::support::netapi()
+        .args(["completion", "--help"])
+        .assert()
+        .success();
+    let help = crate::support::stdout(&help);
+    let (_, help) = help.split_once("Examples:\n").unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_netapi")).parent().unwrap();
+    for lines in [lines, help] {
+        assert!(lines.contains("netapi completion bash"), "{lines}");
+        let run = Command::new("/bin/sh")
+            .args(["-euc", lines])
+            .env("HOME", home.path())
+            .env(
+                "PATH",
+                format!("{}:{}", program.display(), std::env::var("PATH").unwrap()),
+            )
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{lines}: {run:?}");
+    }
+    for file in [
+        ".local/share/bash-completion/completions/netapi",
+        ".local/share/man/man1/netapi.1",
+        ".zfunc/_netapi",
+        ".config/fish/completions/netapi.fish",
+    ] {
+        assert!(home.path().join(file).is_file(), "{file}");
+    }
+}

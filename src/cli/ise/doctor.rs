@@ -42,6 +42,7 @@ impl Doctor {
             return only_show(context, mnt, pxgrid).await;
         }
         let mut steps = Steps::new(context)?;
+        // With neither set both are asked for: each says what it needs.
         if mnt || !pxgrid {
             monitoring(context, &mut steps).await?;
         } else {
@@ -51,13 +52,13 @@ impl Doctor {
                 "--mnt-host HOST or ISE_MNT_FQDN",
             ))?;
         }
-        if pxgrid {
+        if pxgrid || !mnt {
             test::walk(context, &mut steps).await?;
-        } else if mnt {
+        } else {
             let hint = "--pxgrid-host HOST or ISE_PXGRID_HOST";
             steps.done(&left_out("pxgrid", "no pxGrid host is set", hint))?;
         }
-        steps.end()
+        steps.end("doctor")
     }
 }
 

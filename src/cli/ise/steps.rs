@@ -71,6 +71,14 @@ impl Step {
         self
     }
 
+    /// What it is called where its line does not stand beside it.
+    fn title(&self) -> String {
+        match &self.host {
+            Some(host) => format!("{} of {host}", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+
     fn failed(&self) -> bool {
         matches!(self.outcome, Outcome::Fail(_))
     }
@@ -98,7 +106,11 @@ pub(super) struct Steps<'c> {
     context: &'c Context,
     /// `None` where a person looks: steps are then written as they are done, hints in full below them.
     output: Option<Output>,
-    first: Option<Error>,
+    ok: u64,
+    warnings: u64,
+    failed: u64,
+    /// The first that failed: what it was called, as in `tls of ise-mnt:443`, and its error.
+    first: Option<(String, Error)>,
 }
 
 impl<'c> Steps<'c> {
@@ -119,16 +131,30 @@ impl<'c> Steps<'c> {
         Ok(Self {
             context,
             output,
+            ok: 0,
+            warnings: 0,
+            failed: 0,
             first: None,
         })
     }
 
     /// Prints one.
     pub(super) fn done(&mut self, step: &Step) -> Result<()> {
-        if let (Outcome::Fail(error), None) = (&step.outcome, &self.first) {
-            self.first = Some(error.clone());
+        match &step.outcome {
+            Outcome::Ok(_) => self.ok += 1,
+            Outcome::Warn(..) => self.warnings += 1,
+            Outcome::Fail(error) => {
+                self.failed += 1;
+                self.first
+                    .get_or_insert_with(|| (step.title(), error.clone()));
+            }
         }
         let (result, detail, hint) = step.parts();
+        // An error names its host itself; beside the host it would stand there twice.
+        let named = step.host.as_ref().map(|host| format!("{host}: "));
+        let detail = named
+            .and_then(|named| detail.strip_prefix(&named))
+            .unwrap_or(detail);
         match &mut self.output {
             Some(output) => {
                 let record = json!({
@@ -178,15 +204,30 @@ impl<'c> Steps<'c> {
         text
     }
 
-    /// Ends: the first failure is the command's.
-    pub(super) fn end(self) -> Result<()> {
+    /// Ends what is called `walk` with a count. The kind of the first failure is the command's; what it said is said already.
+    pub(super) fn end(self, walk: &str) -> Result<()> {
         if let Some(output) = self.output {
             self.context.end_list(output, Ok(()), "no steps")?;
         }
-        match self.first {
-            Some(error) => Err(error),
-            None => Ok(()),
+        let warnings = match self.warnings {
+            0 => String::new(),
+            1 => ", 1 warning".to_owned(),
+            many => format!(", {many} warnings"),
+        };
+        let text = format!("{walk}: {} ok{warnings}", self.ok);
+        let Some((title, error)) = self.first else {
+            self.context.reporter.note(&text);
+            return Ok(());
+        };
+        let message = format!("{text}, {} failed; first: {title}", self.failed);
+        let mut summary = Error::new(error.kind(), message);
+        if let Some(host) = error.host_name() {
+            summary = summary.host(host);
         }
+        if let Some(status) = error.http_status() {
+            summary = summary.status(status);
+        }
+        Err(summary)
     }
 }
 

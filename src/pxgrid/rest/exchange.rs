@@ -68,6 +68,7 @@ impl<'a> Exchange<'a> {
                     node.node_name, self.service
                 ),
             )
+            .hint("`netapi ise pxgrid services NAME` shows what each node announces; that node's own configuration is wrong")
         })
     }
 
@@ -196,6 +197,7 @@ pub(super) fn json(
                 Kind::Truncated,
                 format!("{host} answered {operation} with JSON that breaks off"),
             )
+            .hint("try again; a node that always does so is overloaded, or a proxy before it cuts")
             .host(host)
         } else {
             answer::wrong_shape(operation, host, &format!("no JSON ({error})"))

@@ -102,6 +102,11 @@ impl TestLab {
         self.lab.order(line).expect("an order");
     }
 
+    /// Its certificates, for servers that a test puts beside it.
+    pub(crate) fn certificates(&self) -> &netapi::lab::certificates::Certificates {
+        self.lab.certificates()
+    }
+
     /// What was published.
     pub(crate) fn truth(&self) -> Vec<netapi::lab::Event> {
         self.lab.events().truth()

@@ -30,6 +30,9 @@ const NOBODY: &str = "00:00:00:00:00:00";
 /// How long a pubsub node may take to greet.
 const GREETING: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// What to do about a pubsub node that lets us in and does not greet us.
+const UNGREETED: &str = "the WebSocket is open, so name, certificate and secret are right: restart the pxGrid services on that node, or see pxgrid-server.log (Operations > Troubleshoot > Download Logs)";
+
 /// Arguments.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -49,7 +52,7 @@ impl Test {
         }
         let mut steps = Steps::new(context)?;
         walk(context, &mut steps).await?;
-        steps.end()
+        steps.end("pxgrid test")
     }
 }
 
@@ -57,7 +60,7 @@ impl Test {
 pub(in crate::cli::ise) async fn walk(context: &Context, steps: &mut Steps<'_>) -> Result<()> {
     let settings = match context.settings.pxgrid() {
         Ok(settings) => settings,
-        Err(error) => return steps.done(&Step::fail("settings", error)),
+        Err(error) => return steps.done(&Step::fail("pxgrid settings", error)),
     };
     let Some((client, account)) = who(context, &settings, steps)? else {
         return Ok(());
@@ -124,7 +127,7 @@ fn who(
     match context.pxgrid_http(settings, identity.map(|(identity, _)| identity)) {
         Ok(client) => Ok(Some((client, account))),
         Err(error) => {
-            steps.done(&Step::fail("settings", error))?;
+            steps.done(&Step::fail("pxgrid settings", error))?;
             Ok(None)
         }
     }
@@ -299,8 +302,13 @@ async fn greet(socket: &mut Socket, node: &str) -> Result<String> {
                 Some(other) => {
                     return Err(Error::new(
                         Kind::Server,
-                        format!("{node} answered CONNECT with {}", other.command),
-                    ));
+                        format!(
+                            "{node} answered CONNECT with {}{}",
+                            other.command,
+                            said(&other)
+                        ),
+                    )
+                    .hint(UNGREETED));
                 }
             }
         }
@@ -310,8 +318,19 @@ async fn greet(socket: &mut Socket, node: &str) -> Result<String> {
         Err(_) => Err(Error::new(
             Kind::TimedOut,
             format!("{node} did not answer CONNECT within {GREETING:?}"),
-        )),
+        )
+        .hint(UNGREETED)),
     }
+}
+
+/// What a frame says in its header `message`, shortened.
+fn said(frame: &Frame) -> String {
+    let words = frame.header("message").unwrap_or_default();
+    let words: String = words.chars().take(120).collect();
+    if words.is_empty() {
+        return words;
+    }
+    format!(": {words}")
 }
 
 /// Where a provider's REST operations are.
