@@ -2,8 +2,8 @@
 //!
 //! One pass over the bytes, in the pieces in which they came; an element is held only when it lies across two pieces. Its text is
 //! passed on as the server sent it. Checked: the grammar of the whole document (the module `scan` says what
-//! that leaves out), that the root is an object, that the member is an array of objects and comes once, that the
-//! document closed. Bytes that are no UTF-8 become replacement characters: one strange user name must not hide the list.
+//! that leaves out), that the root is an object, that the member is an array of objects (or an object that holds it, as
+//! `{"endpoints":{"endpoint":[…]}}`) and comes once, that the document closed. Bytes that are no UTF-8 become replacement characters: one strange user name must not hide the list.
 
 use std::io::BufRead;
 use std::ops::ControlFlow;
@@ -151,6 +151,8 @@ pub struct Splitter {
     /// Bytes done with.
     position: u64,
     found: bool,
+    /// Inside the object that some releases put around the list.
+    wrapped: bool,
     /// Memory that the other members take.
     extra_bytes: usize,
     summary: Summary,
@@ -167,6 +169,7 @@ impl Splitter {
             scanner: Scanner::default(),
             position: 0,
             found: false,
+            wrapped: false,
             extra_bytes: 0,
             summary: Summary::default(),
         }
@@ -267,9 +270,14 @@ impl Splitter {
             (State::Start, b'<') => Err(html()),
             (State::Start, _) => Err(Error::new(Kind::Malformed, "the answer is no JSON object")),
             (State::FirstName | State::Name, b'"') => self.name(bytes),
+            (State::FirstName | State::AfterValue, b'}') if self.wrapped => self.unwrap_list(),
             (State::FirstName | State::AfterValue, b'}') => Ok(self.go(State::End)),
             (State::Colon, b':') => Ok(self.go(State::Value)),
-            (State::Value, _) if self.name == self.member => self.open_list(byte, take),
+            (State::Value, b'{') if self.is_wrapper() => {
+                self.wrapped = true;
+                Ok(self.go(State::FirstName))
+            }
+            (State::Value, _) if self.names_the_list() => self.open_list(byte, take),
             (State::Value, _) => self.extra(bytes),
             (State::AfterValue, b',') => Ok(self.go(State::Name)),
             (State::FirstElement | State::Element, b'{') => self.element(bytes, take),
@@ -337,6 +345,35 @@ impl Splitter {
         self.name = read_json(&text).unwrap_or_else(|_| text.into_owned());
         self.state = State::Colon;
         Ok(Step::Done(end))
+    }
+
+    /// The list's name without its `s`, under which it stands where there is an object around it: `{"endpoints":{"endpoint":[…]}}`.
+    fn inner_name(&self) -> &str {
+        self.member.strip_suffix('s').unwrap_or(&self.member)
+    }
+
+    fn is_wrapper(&self) -> bool {
+        !self.wrapped && !self.found && self.name == self.member
+    }
+
+    fn names_the_list(&self) -> bool {
+        if self.wrapped {
+            self.name == self.inner_name()
+        } else {
+            self.name == self.member
+        }
+    }
+
+    /// The end of the object around the list, which must have been in it.
+    fn unwrap_list(&mut self) -> Result<Step> {
+        if !self.found {
+            return Err(Error::new(
+                Kind::Malformed,
+                format!("'{}' of the answer is no list", self.member),
+            ));
+        }
+        self.wrapped = false;
+        Ok(self.go(State::AfterValue))
     }
 
     fn open_list(

@@ -200,7 +200,8 @@ fn who_waits_in_a_quiet_lab_is_told() {
             "--mnt-port",
             "1",
         ])
-        .args(["--mnt-user", "x", "--insecure"])
+        .arg("--insecure")
+        .env("ISE_MNT_USER", "x")
         .env("ISE_MNT_PASS", "x")
         .env("NETAPI_LAB_EVENTS", "0")
         .assert()

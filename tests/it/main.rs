@@ -14,6 +14,7 @@
 mod citations;
 mod cli_surface;
 mod dead_letters;
+mod fixtures_pxgrid;
 mod lab_background;
 mod lab_faults;
 mod lab_pubsub;

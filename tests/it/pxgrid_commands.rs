@@ -46,7 +46,7 @@ fn sessions_are_a_table_of_the_documented_columns_and_keep_what_nobody_knows() {
     let text = table(&deployment, &["sessions", "--limit", "1"]);
     assert_eq!(
         text,
-        "C8:5B:76:00:00:00\t10.50.10.0\tLAB\\user0\t10.50.1.0\tPOSTURED\tEmployees\tWindows10-Workstation\t2026-03-09T07:40:01.554Z\n"
+        "C8:5B:76:00:00:00\t10.50.10.0\tLAB\\user0\t10.50.1.0\tPOSTURED\tEmployees\tWindows10-Workstation\t2026-03-09T07:40:01.554Z\t\n"
     );
     let text = stdout(
         &deployment
@@ -60,7 +60,7 @@ fn sessions_are_a_table_of_the_documented_columns_and_keep_what_nobody_knows() {
         &["sessions", "--limit", "1", "--format", "csv"],
     );
     assert!(
-        text.starts_with("MAC,IP,USER,NAS,STATE,SGT,PROFILE,TIME"),
+        text.starts_with("MAC,IP,USER,NAS,STATE,SGT,PROFILE,TIME,METHOD\n"),
         "{text}"
     );
 }

@@ -126,7 +126,7 @@ async fn serve(listener: TcpListener, config: Arc<ServerConfig>, manner: Manner)
         let Ok(stream) = acceptor.accept(stream).await else {
             continue;
         };
-        visit(stream, manner).await;
+        Box::pin(visit(stream, manner)).await;
     }
 }
 

@@ -146,6 +146,7 @@ fn accounting(xml: &mut Xml, session: &LabSession) {
     xml.number("acct_output_octets", octets_out);
     xml.number("acct_input_packets", packets_in);
     xml.number("acct_output_packets", packets_out);
+    xml.element("acct_authentic", "RADIUS");
 }
 
 fn psn_address(session: &LabSession) -> &'static str {

@@ -63,6 +63,11 @@ pub(super) fn announcement(name: &str, number: usize, port: u16) -> Option<Value
             ""
         };
         let url = format!("https://localhost:{port}{}{slash}", path(service));
+        // 3.3 announces the paths of before 2.3 as well, under a name that differs in case; nothing answers there.
+        if name == "com.cisco.ise.session" {
+            let old = format!("https://localhost:{port}/pxgrid/mnt/sd");
+            properties.insert("restBaseURL".to_owned(), old.into());
+        }
         properties.insert(REST_BASE_URL.to_owned(), url.into());
     }
     if !service.topics.is_empty() {

@@ -254,6 +254,8 @@ pub(super) fn push(out: &mut String, session: &LabSession, changes: &Changes, en
     let machine = role.user_type == "Host" && role.method == "dot1x";
     object.plain("isMachineAuthentication", if machine { "true" } else { "" });
     object.plain("serviceType", role.service_type);
+    object.plain("authMethod", role.method);
+    object.plain("authProtocol", role.protocol);
     if session.vlan() > 0 {
         object.pushed("tunnelPrivateGroupId", |out| {
             crate::lab::text::push_number(out, u64::from(session.vlan()), 1);
@@ -288,6 +290,11 @@ fn push_device(object: &mut Object<'_>, session: &LabSession) {
     object.plain("nasPortId", &session.port());
     object.plain("nasPortType", nas.port_type());
     object.plain("nasIdentifier", &nas.name());
+    let [_, second, third, fourth] = nas.ip().octets();
+    object.plain(
+        "calledStationId",
+        &format!("02:00:5E:{second:02X}:{third:02X}:{fourth:02X}"),
+    );
 }
 
 /// What Active Directory says of the user.

@@ -13,6 +13,7 @@ const SESSION_COLUMNS: &[&str] = &[
     "ctsSecurityGroup",
     "endpointProfile",
     "timestamp",
+    "authMethod",
 ];
 const ANC_ENDPOINT: &[&str] = &["macAddress", "nasIpAddress", "policyName"];
 const ANC_STATUS: &[&str] = &[

@@ -68,6 +68,9 @@ fn wrong_shapes_are_malformed_and_missing_ends_truncated() {
         r#"{"endpoints":[]}"#,
         r#"{"sessions":null}"#,
         r#"{"sessions":{}}"#,
+        r#"{"sessions":{"sessions":[]}}"#,
+        r#"{"sessions":{"session":{"session":[]}}}"#,
+        r#"{"sessions":{"session":[]},"sessions":{"session":[]}}"#,
         r#"{"sessions":[1]}"#,
         r#"{"sessions":[{}],"sessions":[]}"#,
         r#"{"sessions":[{},]}"#,
@@ -82,6 +85,34 @@ fn wrong_shapes_are_malformed_and_missing_ends_truncated() {
     let whole = r#"{"totalCount":1,"sessions":[{"a":"b"}]}"#;
     for end in 1..whole.len() {
         assert_eq!(kind(&whole[..end]), Kind::Truncated, "{}", &whole[..end]);
+    }
+}
+
+/// Some releases put an object around the list (reference pxgrid-api, section 11).
+#[test]
+fn a_list_in_an_object_of_its_own_is_read_in_any_cuts() {
+    let whole = r#"{"endpoints":{"endpoint":[{"macAddress":"a"},{"macAddress":"b"}],"count":2},"totalCount":2}"#;
+    for cut in 0..whole.len() {
+        let mut rows = Vec::new();
+        let mut splitter = Splitter::new("endpoints");
+        let (head, tail) = whole.split_at(cut);
+        for piece in [head, tail] {
+            let flow = splitter
+                .push(piece.as_bytes(), &mut |part| {
+                    if let Part::Element(bytes) = part {
+                        rows.push(String::from_utf8_lossy(bytes).into_owned());
+                    }
+                    Ok(ControlFlow::Continue(()))
+                })
+                .unwrap();
+            assert!(flow.is_continue());
+        }
+        splitter.finish().unwrap();
+        assert_eq!(
+            rows,
+            [r#"{"macAddress":"a"}"#, r#"{"macAddress":"b"}"#],
+            "{cut}"
+        );
     }
 }
 

@@ -23,7 +23,12 @@ const KNOWN: &[(&str, Column)] = &[
     ),
     ("ipAddress", column("IP", "ipAddress")),
     ("userName", column("USER", "userName")),
-    ("nasIpAddress", column("NAS", "nasIpAddress")),
+    // Some devices come by name only.
+    (
+        "nasIpAddress",
+        first_of("NAS", &["nasIpAddress", "nasIdentifier", "nasName"]),
+    ),
+    ("authMethod", column("METHOD", "authMethod")),
     ("ctsSecurityGroup", column("SGT", "ctsSecurityGroup")),
     ("endpointProfile", column("PROFILE", "endpointProfile")),
     (

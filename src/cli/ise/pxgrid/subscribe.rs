@@ -134,6 +134,9 @@ struct Reconnecting {
     silence: Duration,
 }
 
+/// Why the topic of endpoints may stay empty (reference pxgrid-api, section 11).
+const ENDPOINTS: &str = "ISE tells of endpoints only when they change, and only when its profiler is set to: custom attribute enforcement, the forwarder's persistence queue, publishing to pxGrid";
+
 /// For clap: an alias, `service:property` or a path.
 fn topic(text: &str) -> Result<TopicName, String> {
     TopicName::parse(text).ok_or_else(|| {
@@ -174,6 +177,10 @@ impl Subscribe {
                 1 => "1 event of an earlier run is delivered first".to_owned(),
                 left => format!("{left} events of an earlier run are delivered first"),
             });
+        }
+        let of_endpoints = |topic: &TopicName| matches!(topic, TopicName::Known(_, topic) if topic.alias == "endpoint");
+        if self.topics.iter().any(of_endpoints) {
+            context.reporter.step(ENDPOINTS);
         }
         if let Some(word) = quiet_lab::word(context, "pxgrid-host") {
             context.reporter.step(word);

@@ -40,7 +40,9 @@ const COLUMNS: &[Column] = &[
     .kind(CellKind::Addresses),
     with("USER", |record| first(record, &["userName"])),
     with("STATE", |record| first(record, &["state", "status"])),
-    with("NAS", |record| first(record, &["nasIpAddress"])),
+    with("NAS", |record| {
+        first(record, &["nasIpAddress", "nasIdentifier", "nasName"])
+    }),
     with("ABOUT", |record| {
         first(
             record,
