@@ -385,6 +385,9 @@ impl Context {
         columns: impl Into<Columns>,
     ) -> Result<()> {
         if self.global.chosen_format() == Some(Format::Xml) {
+            if raw.is_empty() {
+                self.refuse_xml("of this session the node has only a row of its list")?;
+            }
             return self.print_raw(raw, columns);
         }
         self.print(std::slice::from_ref(record), columns, Shape::Single, "")

@@ -29,6 +29,49 @@ pub(crate) enum MacOrList {
     List,
 }
 
+/// One endpoint as a list of sessions shows it: by its MAC address, or a VPN client by the address that stands in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Station {
+    /// By its MAC address.
+    Mac(Mac),
+    /// By an address: the endpoint's own, or the one a VPN client comes from.
+    Address(IpAddr),
+}
+
+impl std::fmt::Display for Station {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Mac(mac) => mac.fmt(f),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}
+
+/// An endpoint, or `-` for a list on standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StationOrList {
+    /// One endpoint.
+    One(Station),
+    /// One a line on standard input.
+    List,
+}
+
+/// For clap: a MAC address in any spelling, or an IP address.
+pub(crate) fn station(text: &str) -> Result<Station, String> {
+    match text.trim().parse() {
+        Ok(address) => Ok(Station::Address(address)),
+        Err(_) => mac(text).map(Station::Mac),
+    }
+}
+
+/// For clap: the same, or `-`.
+pub(crate) fn station_or_list(text: &str) -> Result<StationOrList, String> {
+    if text == "-" {
+        return Ok(StationOrList::List);
+    }
+    station(text).map(StationOrList::One)
+}
+
 /// For clap: a MAC address in any spelling.
 pub(crate) fn mac(text: &str) -> Result<Mac, String> {
     text.parse().map_err(with_hint)

@@ -11,7 +11,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::identity::{Asked, foreign};
-use super::lookup::{Find, Handle, is_awkward};
+use super::lookup::{Find, Wanted, is_awkward};
 use super::paths::{self, Count};
 use super::requests::Requests;
 use super::{documents, envelope};
@@ -32,8 +32,17 @@ const MAX_ERROR: usize = 64 << 10;
 pub struct Answer {
     /// The record.
     pub record: Record,
-    /// The document as it came.
+    /// The document as it came; empty where the record was a row of a list.
     pub raw: Vec<u8>,
+}
+
+impl Answer {
+    fn of_row(record: Record) -> Self {
+        Self {
+            record,
+            raw: Vec::new(),
+        }
+    }
 }
 
 /// The records of a short list and the document they came in.
@@ -165,7 +174,7 @@ impl MntClient {
         let path = paths::session_by_user(user)?;
         match self.session(&path, &Asked::user(user)).await {
             Err(error) if is_awkward(user) && may_be_the_path(&error) => {
-                self.session_by_row(Find::new("user_name", user), error)
+                self.session_by_row(Wanted::User(user.to_owned()), error)
                     .await
             }
             outcome => outcome,
@@ -178,36 +187,55 @@ impl MntClient {
             .await
     }
 
-    /// The latest session of an endpoint's IP address. The node's own answer is unreliable (reference mnt-api section 1, row 9): what it does
-    /// not find is looked up in the active list.
+    /// The latest session of an endpoint's IP address, or of the VPN client that comes from it. The node's own answer is unreliable
+    /// (reference mnt-api section 1, row 9): what it does not find is looked up in the active list.
+    ///
+    /// Errors: [`Kind::Usage`] where several VPN clients come from it.
     pub async fn session_by_endpoint_ip(&self, ip: IpAddr) -> Result<Answer> {
         let path = paths::session_by_endpoint_ip(ip);
         match self.session(&path, &Asked::address(ip)).await {
             Err(error) if may_be_the_path(&error) => {
-                let find = Find::new("framed_ip_address", ip.to_string());
-                self.session_by_row(find, error).await
+                self.session_by_row(Wanted::Address(ip), error).await
             }
             outcome => outcome,
         }
     }
 
-    /// The session of the row that `find` finds; `otherwise` where it finds none.
-    async fn session_by_row(&self, find: Find, otherwise: Error) -> Result<Answer> {
-        let (find, outcome) = self.sessions(find).await;
-        match find.found {
-            Some(Handle::Mac(mac)) => self.session_by_mac(mac).await,
-            Some(Handle::SessionId(id)) => {
-                let rows = self.sessions_by_id(&id).await?;
+    /// The session of the row that is looked for in the active list, after the node itself knew none (`otherwise`). A row that has neither a
+    /// MAC address nor an id by which the node gives more is all there is; it comes without a document of its own.
+    async fn session_by_row(&self, wanted: Wanted, otherwise: Error) -> Result<Answer> {
+        let (find, outcome) = self.sessions(Find::new(wanted)).await;
+        outcome?;
+        if find.is_shared() {
+            let Wanted::Address(address) = find.wanted else {
+                return Err(otherwise);
+            };
+            let several = find.equals + 1;
+            return Err(Error::usage(format!(
+                "{address} is the calling station of {several} sessions"
+            ))
+            .hint(format!(
+                "list them with `netapi ise mnt sessions --mac {address} --fields user_name,audit_session_id` and name one with --session-id"
+            )));
+        }
+        let Some(row) = find.found else {
+            let error = Error::new(Kind::NotFound, otherwise.message());
+            return Err(error.hint(find.wanted.in_no_row()).host(self.host()));
+        };
+        if let Some(mac) = row.mac() {
+            return self.session_by_mac(mac).await;
+        }
+        let Some(id) = row.text("audit_session_id") else {
+            return Ok(Answer::of_row(row));
+        };
+        match self.sessions_by_id(&id).await {
+            Ok(rows) => {
                 let raw = rows.raw;
                 let record = rows.records.into_iter().next();
                 record.map(|record| Answer { record, raw }).ok_or(otherwise)
             }
-            None => {
-                outcome?;
-                let error = Error::new(Kind::NotFound, otherwise.message())
-                    .hint("it is in no row of the active list either");
-                Err(error.host(self.host()))
-            }
+            Err(error) if may_be_the_path(&error) => Ok(Answer::of_row(row)),
+            Err(error) => Err(error),
         }
     }
 

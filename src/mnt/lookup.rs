@@ -1,36 +1,84 @@
 //! Finding one session in the active list, for what the node cannot be asked directly: a user name that does not survive in a path, an
-//! endpoint's IP address (reference mnt-api section 1, row 9, and section 3, "Identifiers in the path").
+//! address (reference mnt-api section 1, row 9, and section 3, "Identifiers in the path").
 //!
-//! A sink that stops at the first usable row; it sends nothing.
+//! A sink that stops at the first row that is surely the one; it sends nothing.
 
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use crate::error::Result;
-use crate::record::{Mac, Record, RecordSink};
+use crate::record::{Record, RecordSink};
 
-/// How to ask for the full session of a row.
+/// Whose row is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Handle {
-    Mac(Mac),
-    SessionId(String),
+pub(super) enum Wanted {
+    /// The user, exactly as ISE has the name.
+    User(String),
+    /// The endpoint with this address, or the VPN client that comes from it: the list shows the latter as calling station.
+    Address(IpAddr),
 }
 
-/// Looks for a row whose `field` is exactly `wanted`.
+impl Wanted {
+    /// What is true once no row was found.
+    pub(super) fn in_no_row(&self) -> &'static str {
+        match self {
+            Self::User(_) => "no row of the active list has exactly this user name either",
+            Self::Address(_) => {
+                "no row of the active list has it as the endpoint's address or calling station either"
+            }
+        }
+    }
+
+    fn fits(&self, row: &Record) -> Fit {
+        match self {
+            Self::User(user) if row.text("user_name").as_deref() == Some(user) => Fit::Own,
+            Self::User(_) => Fit::No,
+            Self::Address(ip) => {
+                let has = |name| row.has_address(name, *ip);
+                if has("framed_ip_address") || has("framed_ipv6_address") {
+                    Fit::Own
+                } else if has("calling_station_id") {
+                    Fit::Station
+                } else {
+                    Fit::No
+                }
+            }
+        }
+    }
+}
+
+/// How a row fits. Several VPN clients may come from one address; an address of its own is the better sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    No,
+    Station,
+    Own,
+}
+
+/// Looks for the row of [`Wanted`].
 #[derive(Debug)]
 pub(super) struct Find {
-    field: &'static str,
-    wanted: String,
-    /// What was found: a MAC address ends the search, an audit session id (a VPN row has no MAC) is kept while a better row may come.
-    pub(super) found: Option<Handle>,
+    pub(super) wanted: Wanted,
+    fit: Fit,
+    /// The first row that fits best.
+    pub(super) found: Option<Record>,
+    /// Rows that fit no less, but for a repeated audit session id.
+    pub(super) equals: u64,
 }
 
 impl Find {
-    pub(super) fn new(field: &'static str, wanted: impl Into<String>) -> Self {
+    pub(super) fn new(wanted: Wanted) -> Self {
         Self {
-            field,
-            wanted: wanted.into(),
+            wanted,
+            fit: Fit::No,
             found: None,
+            equals: 0,
         }
+    }
+
+    /// Whether several sessions are shown under the address, so that it names none of them.
+    pub(super) fn is_shared(&self) -> bool {
+        self.fit == Fit::Station && self.equals > 0
     }
 }
 
@@ -40,16 +88,20 @@ impl RecordSink for Find {
     }
 
     fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
-        if record.text(self.field).as_deref() != Some(self.wanted.as_str()) {
+        let fit = self.wanted.fits(record);
+        if fit == Fit::No || fit < self.fit {
             return Ok(ControlFlow::Continue(()));
         }
-        if let Some(mac) = record.mac() {
-            self.found = Some(Handle::Mac(mac));
+        if fit == Fit::Own && record.mac().is_some() {
+            (self.fit, self.found, self.equals) = (fit, Some(record.clone()), 0);
             return Ok(ControlFlow::Break(()));
         }
-        if self.found.is_none() {
-            let id = record.text("audit_session_id");
-            self.found = id.map(|id| Handle::SessionId(id.into_owned()));
+        match &self.found {
+            Some(found) if fit == self.fit => {
+                let id = |row: &Record| row.text("audit_session_id").map(|id| id.to_lowercase());
+                self.equals += u64::from(id(found).is_none() || id(found) != id(record));
+            }
+            _ => (self.fit, self.found, self.equals) = (fit, Some(record.clone()), 0),
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -68,27 +120,51 @@ mod tests {
     use crate::mnt::{documents::ACTIVE_LIST, samples};
     use crate::record::xml::stream;
 
-    fn find(field: &'static str, wanted: &str) -> Option<Handle> {
-        let (sink, outcome) = stream(
-            samples::ACTIVE_LIST.as_bytes(),
-            &ACTIVE_LIST,
-            Find::new(field, wanted),
-        );
+    fn find_in(text: &str, wanted: Wanted) -> Find {
+        let (sink, outcome) = stream(text.as_bytes(), &ACTIVE_LIST, Find::new(wanted));
         outcome.unwrap();
-        sink.found
+        sink
+    }
+
+    fn station(find: &Find) -> Option<String> {
+        let row = find.found.as_ref()?;
+        Some(row.text("calling_station_id")?.into_owned())
     }
 
     #[test]
-    fn rows_are_found_by_exact_text() {
-        let mac = |text: &str| Some(Handle::Mac(text.parse().unwrap()));
-        assert_eq!(find("user_name", "LAB\\pat.kim"), mac("00:00:5E:00:53:01"));
-        assert_eq!(find("user_name", "pat.kim"), None);
+    fn rows_are_found_by_exact_name_and_by_every_address_they_show() {
+        let list = samples::ACTIVE_LIST;
+        let user = |name: &str| station(&find_in(list, Wanted::User(name.to_owned())));
+        let address = |ip: &str| station(&find_in(list, Wanted::Address(ip.parse().unwrap())));
+        assert_eq!(user("LAB\\pat.kim").as_deref(), Some("00:00:5E:00:53:01"));
+        assert_eq!(user("pat.kim"), None);
         assert_eq!(
-            find("framed_ip_address", "198.51.100.23"),
-            mac("00:00:5E:00:53:03")
+            address("198.51.100.23").as_deref(),
+            Some("00:00:5E:00:53:03")
         );
-        // A VPN row has neither a MAC nor, here, an audit session id.
-        assert_eq!(find("user_name", "vpn.user@lab.example"), None);
+        let vpn = user("vpn.user@lab.example").unwrap();
+        assert!(vpn.parse::<IpAddr>().is_ok(), "{vpn}");
+        assert_eq!(address(&vpn), Some(vpn));
+        assert_eq!(address("192.0.2.99"), None);
+    }
+
+    #[test]
+    fn an_address_of_its_own_goes_before_a_calling_station_and_a_shared_one_is_none() {
+        let row = |station: &str, framed: &str, id: &str| {
+            format!(
+                "<activeSession><calling_station_id>{station}</calling_station_id><framed_ip_address>{framed}</framed_ip_address><audit_session_id>{id}</audit_session_id></activeSession>"
+            )
+        };
+        let list = |rows: &[String]| format!("<activeList>{}</activeList>", rows.concat());
+        let wanted = || Wanted::Address("203.0.113.90".parse().unwrap());
+        let vpn = row("203.0.113.90", "10.0.0.1", "A1");
+        let other = row("203.0.113.90", "10.0.0.2", "A2");
+        let own = row("198.51.100.1", "203.0.113.90", "A3");
+        assert!(!find_in(&list(&[vpn.clone(), vpn.clone()]), wanted()).is_shared());
+        assert!(find_in(&list(&[vpn.clone(), other.clone()]), wanted()).is_shared());
+        let found = find_in(&list(&[vpn, other, own]), wanted());
+        assert!(!found.is_shared());
+        assert_eq!(station(&found).as_deref(), Some("198.51.100.1"));
     }
 
     #[test]

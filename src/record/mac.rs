@@ -45,9 +45,13 @@ impl FromStr for Mac {
     fn from_str(text: &str) -> Result<Self, Error> {
         let prefix = digits(text.trim()).filter(|prefix| prefix.length == DIGITS);
         prefix.map(|prefix| Self(prefix.octets)).ok_or_else(|| {
-            Error::usage(format!("'{text}' is {}", kind_of(text, "a MAC address"))).hint(
-                "write it as C8:5B:76:C6:59:62, c8-5b-76-c6-59-62, c85b.76c6.5962 or c85b76c65962",
-            )
+            let error = Error::usage(format!("'{text}' is {}", kind_of(text, "a MAC address")));
+            error.hint(match text.trim().parse::<IpAddr>() {
+                Ok(_) => "the endpoint's session names its MAC address; that of a VPN client has none",
+                Err(_) => {
+                    "write it as C8:5B:76:C6:59:62, c8-5b-76-c6-59-62, c85b.76c6.5962 or c85b76c65962"
+                }
+            })
         })
     }
 }

@@ -3,10 +3,11 @@
 //! Views only: the record is the truth, and a fact that was not sent is `None` or an empty list, never a default.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::{Mac, Record, time};
+use super::{Mac, Record, Value, time};
 
 impl Record {
     /// The first of `names` that has text.
@@ -35,6 +36,40 @@ impl Record {
         ["calling_station_id", "orig_calling_station_id"]
             .iter()
             .find_map(|name| self.text(name)?.parse().ok())
+    }
+
+    /// Whether the member `name` is this address, or a list that holds it, in whatever spelling.
+    pub fn has_address(&self, name: &str, wanted: IpAddr) -> bool {
+        let is = |text: &str| text.trim().parse::<IpAddr>().is_ok_and(|ip| ip == wanted);
+        match self {
+            Self::Fields(fields) => match fields.get(name) {
+                Some(Value::Text(text)) => is(text),
+                Some(Value::List(list)) => list
+                    .iter()
+                    .any(|item| matches!(item, Value::Text(text) if is(text))),
+                _ => false,
+            },
+            Self::Json(_) => self.text(name).is_some_and(|text| text.split(", ").any(is)),
+        }
+    }
+
+    /// What the record says of a quarantine, if it is in one: the ANC policy where that is named, else the authorization rule, profile or
+    /// security group that is called so.
+    pub fn quarantine(&self) -> Option<String> {
+        let policy = self.first(&["other_attr_string.ANCPolicy", "ancPolicy"]);
+        if let Some(policy) = policy {
+            return Some(format!("ANC {policy}"));
+        }
+        [
+            self.authorization_rule(),
+            self.first(&["eps_status"]),
+            self.sgt(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(Cow::into_owned)
+        .chain(self.profiles())
+        .find(|name| means_quarantine(name))
     }
 
     /// The user.
@@ -160,10 +195,22 @@ impl Record {
     }
 }
 
+/// Whether a name speaks of a quarantine, and not of its end.
+fn means_quarantine(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let Some((before, _)) = name.split_once("quarantin") else {
+        return false;
+    };
+    let before = before.trim_end_matches(|c: char| !c.is_alphanumeric());
+    !["un", "no", "non", "not"]
+        .iter()
+        .any(|word| before.ends_with(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Fields, Value, decode};
+    use crate::record::{Fields, decode};
 
     fn record(fields: &[(&str, &str)]) -> Record {
         let mut all = Fields::new();
@@ -224,5 +271,51 @@ mod tests {
         assert_eq!(by_id.user().as_deref(), Some("pat.kim"));
         assert_eq!(by_id.authorization_rule().as_deref(), Some("Staff"));
         assert_eq!(by_id.mac(), None);
+    }
+
+    #[test]
+    fn a_quarantine_is_what_the_server_calls_one() {
+        for (name, text, said) in [
+            (
+                "other_attr_string",
+                ":!:ANCPolicy=Isolate:!:x=1",
+                Some("ANC Isolate"),
+            ),
+            (
+                "authorization_rule",
+                "ANC Quarantine",
+                Some("ANC Quarantine"),
+            ),
+            (
+                "selected_azn_profiles",
+                "Wired,Quarantine_ACL",
+                Some("Quarantine_ACL"),
+            ),
+            (
+                "cts_security_group",
+                "Quarantined_Systems",
+                Some("Quarantined_Systems"),
+            ),
+            ("eps_status", "quarantined", Some("quarantined")),
+            ("eps_status", "unquarantined", None),
+            ("authorization_rule", "Not-Quarantined", None),
+            ("user_name", "quarantine", None),
+            ("selected_azn_profiles", "PermitAccess", None),
+        ] {
+            assert_eq!(
+                record(&[(name, text)]).quarantine().as_deref(),
+                said,
+                "{name}={text}"
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_are_found_in_any_spelling() {
+        let record = record(&[("framed_ip_address", " 10.0.0.7"), ("x", "2001:DB8::0:7")]);
+        assert!(record.has_address("framed_ip_address", "10.0.0.7".parse().unwrap()));
+        assert!(record.has_address("x", "2001:db8::7".parse().unwrap()));
+        assert!(!record.has_address("x", "10.0.0.7".parse().unwrap()));
+        assert!(!record.has_address("y", "10.0.0.7".parse().unwrap()));
     }
 }

@@ -14,6 +14,7 @@
 mod citations;
 mod cli_surface;
 mod dead_letters;
+mod fixtures_mnt;
 mod fixtures_pxgrid;
 mod lab_background;
 mod lab_faults;
@@ -22,6 +23,7 @@ mod lab_run;
 mod lab_shell;
 mod mnt_bulk;
 mod mnt_changes;
+mod mnt_documents;
 mod mnt_endpoint;
 mod mnt_faults;
 mod mnt_input;

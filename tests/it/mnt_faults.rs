@@ -105,7 +105,7 @@ const FAULTS: &[(&str, &str, &str, i32)] = &[
     ),
     (
         "deep-nesting",
-        "HOST: the list of sessions: nested deeper than 64 elements, at byte 280",
+        "HOST: the list of sessions: nested deeper than 100 elements, at byte 388",
         "ISE",
         5,
     ),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::pxgrid_node::{CLIENT, Deployment, plan};
+use crate::pxgrid_node::{Answer, CLIENT, Deployment, plan};
 use crate::support::{json, stderr, stdout};
 
 pub(crate) fn table(deployment: &Deployment, arguments: &[&str]) -> String {
@@ -120,6 +120,94 @@ fn one_session_by_mac_and_by_address() {
         stderr(&assert)
     );
     deployment.pxgrid(&["session"]).assert().code(2);
+}
+
+/// A VPN client's row shows the address that it comes from in the place of a MAC address; ISE itself finds sessions by inner addresses only.
+#[test]
+fn a_vpn_session_is_found_by_the_address_that_its_row_shows() {
+    let vpn = |station: &str, inner: &str| json!({"callingStationId": station, "ipAddresses": [inner], "userName": inner, "state": "STARTED"});
+    let sessions = json!({"sessions": [
+        vpn("203.0.113.90", "10.0.0.1"), vpn("198.51.100.7", "10.0.0.2"), vpn("198.51.100.7", "10.0.0.3")
+    ]});
+    let deployment = plan()
+        .when(move |arrived| match arrived.operation.as_str() {
+            "getSessionByIpAddress" => Some(Answer::Text(204, String::new())),
+            "getSessions" => Some(Answer::json(&sessions)),
+            _ => None,
+        })
+        .start();
+    for selector in [&["203.0.113.90"][..], &["--ip", "203.0.113.90"]] {
+        let mut words = vec!["session"];
+        words.extend(selector);
+        assert_eq!(decoded(&deployment, &words)["userName"], "10.0.0.1");
+    }
+    let run = deployment
+        .pxgrid(&["session", "198.51.100.7"])
+        .assert()
+        .code(2);
+    assert!(
+        stderr(&run).contains("is the calling station of 2 sessions"),
+        "{}",
+        stderr(&run)
+    );
+    let run = deployment
+        .pxgrid(&["session", "192.0.2.9"])
+        .assert()
+        .code(3);
+    assert!(
+        stderr(&run).contains("no session has the address 192.0.2.9"),
+        "{}",
+        stderr(&run)
+    );
+}
+
+/// One bound for whatever comes in, also where an answer is only passed on, and for what a user hands in.
+#[test]
+fn nothing_nests_deeper_than_a_hundred_levels() {
+    let deep = |levels: usize| format!(r#"{{"a":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+    for levels in [100, 127, 100_000] {
+        let answer = deep(levels);
+        let deployment = plan()
+            .answering("getSessionByMacAddress", 200, &answer)
+            .start();
+        for words in [
+            &["session", "C8:5B:76:00:00:03"][..],
+            &["session", "C8:5B:76:00:00:03", "--json"],
+            &["session", "C8:5B:76:00:00:03", "--format", "yaml"],
+            &["session", "C8:5B:76:00:00:03", "--jq", "."],
+            &["call", "session", "getSessionByMacAddress", "{}"],
+            &[
+                "call",
+                "session",
+                "getSessionByMacAddress",
+                "{}",
+                "--format",
+                "yaml",
+            ],
+        ] {
+            let run = deployment.pxgrid(words).assert().code(5);
+            assert!(
+                stderr(&run).contains("100 levels"),
+                "{words:?}: {}",
+                stderr(&run)
+            );
+        }
+        let before = deployment.operations().len();
+        let run = deployment
+            .pxgrid(&["call", "session", "getSessions", "-"])
+            .write_stdin(answer.clone())
+            .assert()
+            .code(2);
+        assert!(stderr(&run).contains("100 levels"), "{}", stderr(&run));
+        assert_eq!(deployment.operations().len(), before);
+    }
+    let deployment = plan()
+        .answering("getSessionByMacAddress", 200, &deep(99))
+        .start();
+    for format in ["json", "yaml", "table"] {
+        let words = ["session", "C8:5B:76:00:00:03", "--format", format];
+        deployment.pxgrid(&words).assert().success();
+    }
 }
 
 #[test]

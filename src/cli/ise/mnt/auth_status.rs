@@ -7,12 +7,14 @@ use clap::Args;
 use super::columns::ATTEMPT;
 use crate::cli::Context;
 use crate::cli::bulk::{Bulk, Jobs};
-use crate::cli::input::{self, MacOrList};
-use crate::error::{Error, Result};
+use crate::cli::input::{self, Station, StationOrList};
+use crate::error::{Error, Kind, Result};
+use crate::mnt::MntClient;
+use crate::record::Mac;
 use crate::render::{Format, Shape};
 
 /// The longest look back that the node takes: five days (reference mnt-api, section 1, row 16).
-const LONGEST: Duration = Duration::from_hours(120);
+pub(crate) const LONGEST: Duration = Duration::from_hours(120);
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -24,9 +26,10 @@ Examples:
 
 No attempt in that time is an empty list, not an error.")]
 pub(crate) struct AuthStatus {
-    /// The endpoint's MAC address, or '-' for one a line on standard input
-    #[arg(value_name = "MAC", value_parser = input::mac_or_list)]
-    mac: MacOrList,
+    /// The endpoint's MAC address, or '-' for one a line on standard input; an IP address is that of
+    /// its session
+    #[arg(value_name = "MAC", value_parser = input::station_or_list)]
+    mac: StationOrList,
     /// How far to look back, at most 5d
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = look_back)]
     since: Duration,
@@ -53,7 +56,7 @@ impl AuthStatus {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let client = context.mnt()?;
         let seconds = seconds(self.since)?;
-        let MacOrList::One(mac) = self.mac else {
+        let StationOrList::One(station) = self.mac else {
             context.refuse_xml("a list joins many documents")?;
             let output = context.output(ATTEMPT, Shape::List)?;
             let bulk = Bulk::of_reads(self.jobs);
@@ -65,6 +68,7 @@ impl AuthStatus {
                 .for_each_mac(context, output, "no attempts in that time", attempts)
                 .await;
         };
+        let mac = mac_of(&client, station).await?;
         let attempts = client.auth_status(mac, seconds, self.records).await?;
         if context.global.chosen_format() == Some(Format::Xml) {
             return context.print_raw(&attempts.raw, ATTEMPT);
@@ -76,6 +80,24 @@ impl AuthStatus {
             &format!("no attempts of {mac} in that time"),
         )
     }
+}
+
+/// The MAC address of an endpoint: histories are kept by nothing else.
+///
+/// Errors: [`Kind::NotFound`] for a session without one, as a VPN client's is.
+pub(crate) async fn mac_of(client: &MntClient, station: Station) -> Result<Mac> {
+    let address = match station {
+        Station::Mac(mac) => return Ok(mac),
+        Station::Address(address) => address,
+    };
+    let session = client.session_by_endpoint_ip(address).await?.record;
+    session.mac().ok_or_else(|| {
+        Error::new(
+            Kind::NotFound,
+            format!("the session of {address} has no MAC address, and the node keeps histories by nothing else"),
+        )
+        .hint(format!("its last attempt is in the session: `netapi ise mnt session {address}`"))
+    })
 }
 
 /// Whole seconds for the path.

@@ -7,15 +7,19 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::auth_status::{look_back, seconds};
+use super::auth_status::{LONGEST, look_back, seconds};
 use crate::cli::Context;
 use crate::cli::context::write_out;
-use crate::cli::input;
+use crate::cli::input::{self, Station};
 use crate::error::{Error, Kind, Result};
+use crate::mnt::MntClient;
 use crate::record::{Mac, Record};
 use crate::render::{Column, Shape};
 
 const COLUMNS: &[Column] = &[];
+
+/// Why nothing is known of a VPN client's attempts.
+const NO_MAC: &str = "the node keeps attempts by MAC address, and this session has none";
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -24,9 +28,9 @@ Examples:
   netapi ise mnt explain C8:5B:76:C6:59:62
   netapi ise mnt explain C8:5B:76:C6:59:62 --since 5d --json")]
 pub(crate) struct Explain {
-    /// The endpoint's MAC address
-    #[arg(value_name = "MAC", value_parser = input::mac)]
-    mac: Mac,
+    /// The endpoint's MAC address, or the IP address of its session
+    #[arg(value_name = "MAC", value_parser = input::station)]
+    mac: Station,
     /// How far to look back, at most 5d
     #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = look_back)]
     since: Duration,
@@ -40,21 +44,24 @@ impl Explain {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         context.refuse_xml("this command joins three documents")?;
         let client = context.mnt()?;
-        let attempts = client
-            .auth_status(self.mac, seconds(self.since)?, self.records)
-            .await?
-            .records;
-        let session = match client.session_by_mac(self.mac).await {
-            Ok(answer) => Some(answer.record),
-            Err(error) if error.kind() == Kind::NotFound => None,
-            Err(error) => return Err(error),
-        };
+        let Found {
+            mac,
+            session,
+            attempts,
+            no_history,
+        } = self.find(&client).await?;
+        let since = crate::settings::duration::show(self.since);
         if session.is_none() && attempts.is_empty() {
+            let further = if self.since < LONGEST {
+                "look further back with --since 5d; if there is still nothing, "
+            } else {
+                ""
+            };
             return Err(Error::new(
                 Kind::NotFound,
-                format!("no session of {}, and no attempt in the time looked at", self.mac),
+                format!("no session of {}, and no attempt in the last {since}", self.mac),
             )
-            .hint("look further back with --since 5d; if there is still nothing, ISE never heard of it: check the cable, the port's configuration and the switch's RADIUS settings"));
+            .hint(format!("{further}no request of it may have reached this node: check the cable, the port's configuration and the switch's RADIUS settings")));
         }
         let catalogue = if attempts
             .iter()
@@ -65,7 +72,14 @@ impl Explain {
         } else {
             Vec::new()
         };
-        let explanation = explanation(self.mac, session.as_ref(), &attempts, &catalogue);
+        let asked = usize::try_from(self.records).unwrap_or(usize::MAX);
+        let history = History {
+            attempts: &attempts,
+            cut: asked > 0 && attempts.len() >= asked,
+            missing: no_history.as_deref(),
+        };
+        let name = mac.map_or_else(|| self.mac.to_string(), |mac| mac.to_string());
+        let explanation = explanation(&name, session.as_ref(), &history, &catalogue);
         let global = &context.global;
         if global
             .chosen_format()
@@ -84,20 +98,90 @@ impl Explain {
     }
 }
 
+/// What the node said.
+struct Found {
+    /// None of a VPN client.
+    mac: Option<Mac>,
+    session: Option<Record>,
+    attempts: Vec<Record>,
+    /// Why the attempts are not known.
+    no_history: Option<String>,
+}
+
+impl Explain {
+    async fn find(&self, client: &MntClient) -> Result<Found> {
+        let by_address = match self.mac {
+            Station::Address(address) => Some(client.session_by_endpoint_ip(address).await?.record),
+            Station::Mac(_) => None,
+        };
+        let mac = match (self.mac, &by_address) {
+            (Station::Mac(mac), _) => Some(mac),
+            (_, session) => session.as_ref().and_then(Record::mac),
+        };
+        let Some(mac) = mac else {
+            return Ok(Found {
+                mac,
+                session: by_address,
+                attempts: Vec::new(),
+                no_history: Some(NO_MAC.to_owned()),
+            });
+        };
+        let attempts = client
+            .auth_status(mac, seconds(self.since)?, self.records)
+            .await;
+        // Live 3.3 sites answer 404, or 500, and know the session all the same (reference mnt-api, section 6).
+        let (attempts, failed) = match attempts {
+            Ok(rows) => (rows.records, None),
+            Err(error) if error.kind() == Kind::Server => (Vec::new(), Some(error)),
+            Err(error) => return Err(error),
+        };
+        let session = match by_address {
+            Some(session) => Some(session),
+            None => match client.session_by_mac(mac).await {
+                Ok(answer) => Some(answer.record),
+                Err(error) if error.kind() == Kind::NotFound => None,
+                Err(error) => return Err(error),
+            },
+        };
+        match (failed, &session) {
+            (Some(error), None) => Err(error),
+            (failed, _) => Ok(Found {
+                mac: Some(mac),
+                session,
+                attempts,
+                no_history: failed.map(|error| error.message().to_owned()),
+            }),
+        }
+    }
+}
+
+/// The attempts, newest first, and how much is known of them.
+struct History<'a> {
+    attempts: &'a [Record],
+    /// No more were asked for, so that there may be older ones.
+    cut: bool,
+    /// Why they are not known.
+    missing: Option<&'a str>,
+}
+
 /// The whole story as JSON; the screen is drawn from it.
 fn explanation(
-    mac: Mac,
+    endpoint: &str,
     session: Option<&Record>,
-    attempts: &[Record],
+    history: &History<'_>,
     catalogue: &[Record],
 ) -> Value {
+    let attempts = history.attempts;
     let last = attempts
         .first()
         .map(Record::passed)
         .or_else(|| session.map(Record::passed))
         .flatten();
+    let quarantine = session.and_then(Record::quarantine);
     let verdict = match (session.is_some(), last) {
+        (true, Some(false)) if history.missing.is_some() => "refused",
         (true, Some(false)) => "has a session, but its last attempt failed",
+        (true, _) if quarantine.is_some() => "on the network, quarantined",
         (true, _) => "on the network",
         (false, Some(true)) => "passed, but has no active session",
         (false, Some(false)) => "refused",
@@ -105,11 +189,14 @@ fn explanation(
     };
     let latest = attempts.first().or(session);
     json!({
-        "mac": mac.to_string(),
+        "mac": endpoint,
         "verdict": verdict,
+        "quarantine": quarantine,
         "why": latest.map_or(Value::Null, |record| facts(record, catalogue)),
         "session": session.map_or(Value::Null, Record::to_value),
         "attempts": attempts.iter().map(|record| facts(record, catalogue)).collect::<Vec<_>>(),
+        "attemptsMayContinue": history.cut,
+        "attemptsMissing": history.missing,
     })
 }
 

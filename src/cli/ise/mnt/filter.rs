@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::input::{self, Stations, matches_name};
 use crate::error::Result;
-use crate::record::{Record, RecordSink, Value};
+use crate::record::{Record, RecordSink};
 
 /// Which rows are wanted. Several conditions must all hold.
 #[derive(Args, Debug, Clone, Default)]
@@ -42,10 +42,10 @@ impl Filter {
     /// Whether a row is wanted.
     pub(crate) fn wants(&self, record: &Record) -> bool {
         self.nas.is_none_or(|ip| {
-            is_address(record, "nas_ip_address", ip) || is_address(record, "nas_ipv6_address", ip)
+            record.has_address("nas_ip_address", ip) || record.has_address("nas_ipv6_address", ip)
         }) && self.ip.is_none_or(|ip| {
-            is_address(record, "framed_ip_address", ip)
-                || is_address(record, "framed_ipv6_address", ip)
+            record.has_address("framed_ip_address", ip)
+                || record.has_address("framed_ipv6_address", ip)
         }) && self.server.as_ref().is_none_or(|server| {
             record
                 .text("server")
@@ -61,22 +61,6 @@ impl Filter {
                 .text("calling_station_id")
                 .is_some_and(|text| stations.contain(&text))
         })
-    }
-}
-
-fn is_address(record: &Record, member: &str, wanted: IpAddr) -> bool {
-    let is = |text: &str| text.trim().parse::<IpAddr>().is_ok_and(|ip| ip == wanted);
-    match record {
-        Record::Fields(fields) => match fields.get(member) {
-            Some(Value::Text(text)) => is(text),
-            Some(Value::List(list)) => list
-                .iter()
-                .any(|item| matches!(item, Value::Text(text) if is(text))),
-            _ => false,
-        },
-        Record::Json(_) => record
-            .text(member)
-            .is_some_and(|text| text.split(", ").any(is)),
     }
 }
 

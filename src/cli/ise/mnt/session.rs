@@ -7,7 +7,7 @@ use clap::Args;
 use super::columns::SESSION_DETAIL;
 use crate::cli::Context;
 use crate::cli::bulk::{Bulk, Jobs};
-use crate::cli::input::{self, EMPTY_LIST, MacOrList};
+use crate::cli::input::{self, EMPTY_LIST, Station, StationOrList};
 use crate::error::{Kind, Result};
 use crate::render::{Format, Shape};
 
@@ -27,10 +27,11 @@ From a list, what was found is printed, each address that failed is named on
 standard error, and the exit status is 1."
 )]
 pub(crate) struct Session {
-    /// The endpoint's MAC address in any spelling, or '-' for one a line on standard input
-    #[arg(value_name = "MAC", group = "selector", value_parser = input::mac_or_list)]
-    mac: Option<MacOrList>,
-    /// The endpoint's IP address
+    /// The endpoint's MAC address in any spelling, or '-' for one a line on standard input; an IP
+    /// address, as a VPN session shows in its place, is looked for as with --ip
+    #[arg(value_name = "MAC", group = "selector", value_parser = input::station_or_list)]
+    mac: Option<StationOrList>,
+    /// The endpoint's IP address, or the one a VPN client comes from
     #[arg(long, value_name = "IP", group = "selector", value_parser = input::ip)]
     ip: Option<IpAddr>,
     /// The user name, exactly as ISE has it
@@ -53,12 +54,12 @@ pub(crate) struct Session {
 impl Session {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        if self.mac == Some(MacOrList::List) {
+        if self.mac == Some(StationOrList::List) {
             return from_list(self.jobs, context).await;
         }
         let client = context.mnt()?;
         let answer = match (self.mac, self.ip, self.user, self.nas) {
-            (Some(MacOrList::One(mac)), ..) => {
+            (Some(StationOrList::One(Station::Mac(mac))), ..) => {
                 client.session_by_mac(mac).await.map_err(|error| {
                     if error.kind() != Kind::NotFound {
                         return error;
@@ -66,7 +67,9 @@ impl Session {
                     error.hint(format!("why not: `netapi ise mnt explain {mac}`"))
                 })?
             }
-            (_, Some(ip), ..) => client.session_by_endpoint_ip(ip).await?,
+            (Some(StationOrList::One(Station::Address(ip))), ..) | (_, Some(ip), ..) => {
+                client.session_by_endpoint_ip(ip).await?
+            }
             (_, _, Some(user), _) => client.session_by_user(&user).await?,
             (_, _, _, Some(nas)) => client.session_by_nas_ip(nas).await?,
             _ => return by_session_id(&self.session_id.unwrap_or_default(), context).await,

@@ -125,16 +125,25 @@ impl Ask {
     /// Errors: [`Kind::NotFound`] where the service knows nothing.
     pub(super) async fn one(self, context: &Context) -> Result<()> {
         let columns = self.columns()?;
+        let (_, answer) = self.answer(context).await?;
+        context.print(&[answer?], columns, Shape::Single, "")
+    }
+
+    /// Asks for one thing. The client that asked can ask on.
+    ///
+    /// Errors: outside those of getting ready, within those of the answer: [`Kind::NotFound`] where the service knows nothing.
+    pub(super) async fn answer(self, context: &Context) -> Result<(ServiceClient, Result<Record>)> {
         let body = Value::Object(self.body);
         let client = ready(context, self.service, self.operation, &body).await?;
         let answer = client
             .query(self.service, self.operation, &body)
             .await
+            .map(Record::Json)
             .map_err(|error| match error.kind() {
                 Kind::NotFound => error.hint(self.nothing),
                 _ => error,
-            })?;
-        context.print(&[Record::Json(answer)], columns, Shape::Single, "")
+            });
+        Ok((client, answer))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `netapi ise pxgrid session`: one session in full, or one for each MAC address on standard input.
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 
 use clap::Args;
 use serde_json::json;
@@ -8,13 +9,16 @@ use serde_json::json;
 use super::ask::{Ask, shown};
 use crate::cli::Context;
 use crate::cli::bulk::{Bulk, Jobs};
-use crate::cli::input::{self, EMPTY_LIST, MacOrList};
-use crate::error::Result;
-use crate::record::{Mac, Record};
+use crate::cli::input::{self, EMPTY_LIST, Station, StationOrList};
+use crate::error::{Error, Kind, Result};
+use crate::record::{Mac, Record, RecordSink};
 use crate::render::Shape;
 
+/// Sessions of one calling station that are kept to be counted.
+const MOST_SHOWN: usize = 1000;
 const BY_MAC: &str = "getSessionByMacAddress";
-const NOTHING: &str = "it has no session now; `netapi ise mnt explain MAC` shows its last attempts";
+const NOTHING: &str =
+    "it has no session now; `netapi ise mnt explain MAC` shows its last attempts, if there are any";
 
 /// Arguments: exactly one selector.
 #[derive(Args, Debug)]
@@ -31,8 +35,8 @@ standard error, and the exit status is 1."
 )]
 pub(crate) struct Session {
     /// The endpoint's MAC address in any spelling, or '-' for one a line on standard input
-    #[arg(value_name = "MAC", group = "selector", value_parser = input::mac_or_list)]
-    mac: Option<MacOrList>,
+    #[arg(value_name = "MAC", group = "selector", value_parser = input::station_or_list)]
+    mac: Option<StationOrList>,
     /// The endpoint's IP address
     #[arg(long, value_name = "IP", group = "selector", value_parser = input::ip)]
     ip: Option<IpAddr>,
@@ -44,16 +48,64 @@ impl Session {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         match (self.mac, self.ip) {
-            (Some(MacOrList::List), _) => listed(context, self.jobs).await,
-            (Some(MacOrList::One(mac)), _) => by_mac(mac).one(context).await,
-            (None, ip) => {
-                let address = ip.map(|ip| ip.to_string());
-                Ask::new("session", "getSessionByIpAddress", NOTHING)
-                    .with_some("ipAddress", address)
-                    .one(context)
-                    .await
+            (Some(StationOrList::List), _) => listed(context, self.jobs).await,
+            (Some(StationOrList::One(Station::Mac(mac))), _) => by_mac(mac).one(context).await,
+            (Some(StationOrList::One(Station::Address(ip))), _) | (None, Some(ip)) => {
+                by_address(context, ip).await
             }
+            (None, None) => Err(Error::usage("no endpoint given")),
         }
+    }
+}
+
+/// ISE finds a session by the endpoint's own addresses only; a VPN client's row shows the address that it comes from as calling station.
+async fn by_address(context: &Context, ip: IpAddr) -> Result<()> {
+    let ask =
+        Ask::new("session", "getSessionByIpAddress", NOTHING).with("ipAddress", ip.to_string());
+    let columns = ask.columns()?;
+    let (client, own) = ask.answer(context).await?;
+    let own = match own {
+        Err(error) if error.kind() == Kind::NotFound => None,
+        outcome => Some(outcome?),
+    };
+    if let Some(session) = own {
+        return context.print(&[session], columns, Shape::Single, "");
+    }
+    let stations = Stationed {
+        ip,
+        found: Vec::new(),
+    };
+    let all = json!({});
+    let (stations, outcome) = client.list("session", "getSessions", &all, stations).await;
+    outcome?;
+    match stations.found.as_slice() {
+        [] => Err(Error::new(Kind::NotFound, format!("no session has the address {ip}"))
+            .hint("neither as an address of the endpoint nor as calling station")),
+        [one] => context.print(std::slice::from_ref(one), columns, Shape::Single, ""),
+        several => Err(Error::usage(format!(
+            "{ip} is the calling station of {} sessions",
+            several.len()
+        ))
+        .hint("`netapi ise pxgrid sessions` lists them; name the one that is meant by its own address")),
+    }
+}
+
+/// Keeps the sessions whose calling station is an address.
+struct Stationed {
+    ip: IpAddr,
+    found: Vec<Record>,
+}
+
+impl RecordSink for Stationed {
+    fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        if record.has_address("callingStationId", self.ip) && self.found.len() < MOST_SHOWN {
+            self.found.push(record.clone());
+        }
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -36,11 +36,15 @@ pub(super) fn draw(explanation: &Value, style: &Style) -> String {
     let mac = format!("{}  ", text(explanation, "mac"));
     let failure = member(why, "failure").map(|failure| format!(": {}", terminal_safe(failure)));
     let failure = failure.unwrap_or_default();
+    let quarantine = member(explanation, "quarantine")
+        .filter(|_| verdict.ends_with("quarantined"))
+        .map(|name| format!(" ({})", terminal_safe(name)))
+        .unwrap_or_default();
     let mut head = String::new();
     wrapped(
         &mut head,
         &mac,
-        &format!("{verdict}{failure}"),
+        &format!("{verdict}{quarantine}{failure}"),
         mac.len(),
         style,
     );
@@ -79,18 +83,37 @@ struct Run<'a> {
 }
 
 fn attempts(out: &mut String, explanation: &Value, style: &Style) {
-    let list = explanation.get("attempts").and_then(Value::as_array);
-    let runs = runs(list.map(Vec::as_slice).unwrap_or_default());
-    if runs.is_empty() {
+    if let Some(missing) = member(explanation, "attemptsMissing") {
+        out.push_str("\nlast attempts\n");
+        let told = format!(
+            "not known, the above is from the session alone: {}",
+            terminal_safe(missing)
+        );
+        wrapped(out, "  ", &told, LABEL + 2, style);
         return;
     }
-    out.push_str("\nlast attempts\n");
-    for run in runs {
+    let list = explanation.get("attempts").and_then(Value::as_array);
+    let runs = runs(list.map(Vec::as_slice).unwrap_or_default());
+    let may_continue = explanation
+        .get("attemptsMayContinue")
+        .and_then(Value::as_bool)
+        == Some(true);
+    let oldest_run = runs.len().saturating_sub(1);
+    if !runs.is_empty() {
+        out.push_str("\nlast attempts\n");
+    }
+    for (at, run) in runs.into_iter().enumerate() {
+        // No older ones were asked for: the oldest run may have begun before.
+        let (times, before) = if may_continue && at == oldest_run {
+            (" times or more", " or earlier")
+        } else {
+            (" times", "")
+        };
         let when = if run.count == 1 {
             ago(run.newest, style)
         } else {
             let (newest, oldest) = (ago(run.newest, style), ago(run.oldest, style));
-            format!("{} times, {newest} to {oldest}", run.count)
+            format!("{}{times}, {newest} to {oldest}{before}", run.count)
         };
         let head = format!("  {}  {when}: ", paint_result(run.result, style));
         wrapped(out, &head, &terminal_safe(run.what), LABEL + 2, style);
@@ -184,10 +207,10 @@ fn wrapped(out: &mut String, head: &str, text: &str, indent: usize, style: &Styl
 }
 
 fn paint(verdict: &str, style: &Style) -> String {
-    let code = if verdict == "on the network" {
-        "32"
-    } else {
-        "31"
+    let code = match verdict {
+        "on the network" => "32",
+        "on the network, quarantined" => "33",
+        _ => "31",
     };
     if style.screen.color {
         format!("\u{1b}[1;{code}m{verdict}\u{1b}[0m")
@@ -243,6 +266,24 @@ mod tests {
         );
     }
 
+    fn style(width: u16, terminal: bool, color: bool) -> Style {
+        Style {
+            format: None,
+            fields: Vec::new(),
+            sort: None,
+            limit: None,
+            header: true,
+            jq: None,
+            screen: crate::render::Screen {
+                terminal,
+                width,
+                color,
+            },
+            now: "2026-03-09T10:20:00Z".parse().unwrap(),
+            zone: jiff::tz::TimeZone::UTC,
+        }
+    }
+
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         let failure = "24408 User authentication against Active Directory failed since user has entered the wrong password";
@@ -260,31 +301,38 @@ mod tests {
                 {"result": "fail", "failure": failure, "time": "2026-03-09T08:12:55Z"},
             ],
         });
-        let style = |width, color| Style {
-            format: None,
-            fields: Vec::new(),
-            sort: None,
-            limit: None,
-            header: true,
-            jq: None,
-            screen: crate::render::Screen {
-                terminal: true,
-                width,
-                color,
-            },
-            now: "2026-03-09T10:20:00Z".parse().unwrap(),
-            zone: jiff::tz::TimeZone::UTC,
-        };
         for width in [24, 40, 80, 200] {
-            let screen = draw(&explanation, &style(width, false));
+            let screen = draw(&explanation, &style(width, true, false));
             let widest = screen.lines().map(|line| line.chars().count()).max();
             assert!(widest.unwrap() <= usize::from(width), "{screen}");
             let words = |text: &str| text.split_whitespace().collect::<String>();
             assert!(words(&screen).contains(&words(failure)), "{screen}");
         }
-        let coloured = draw(&explanation, &style(80, true));
+        let coloured = draw(&explanation, &style(80, true, true));
         let head = "C8:5B:76:C6:59:62  \u{1b}[1;31mrefused\u{1b}[0m: 24408 User";
         assert!(coloured.starts_with(head), "{coloured}");
+    }
+
+    #[test]
+    fn what_is_not_known_of_the_attempts_is_said() {
+        let style = style(80, false, false);
+        let attempt = serde_json::json!({"result": "fail", "failure": "22040 x", "time": "t"});
+        let draw = |more: bool, missing: Option<&str>| {
+            draw(
+                &serde_json::json!({
+                    "mac": "M", "verdict": "on the network, quarantined", "quarantine": "ANC Isolate",
+                    "why": {}, "attempts": [attempt, attempt],
+                    "attemptsMayContinue": more, "attemptsMissing": missing,
+                }),
+                &style,
+            )
+        };
+        assert!(draw(false, None).starts_with("M  on the network, quarantined (ANC Isolate)\n\n"));
+        assert!(draw(false, None).contains("2 times, t to t: 22040 x"));
+        assert!(draw(true, None).contains("2 times or more, t to t or earlier: 22040 x"));
+        let missing = draw(false, Some("HTTP 404"));
+        assert!(missing.contains("not known, the above is from the session alone: HTTP 404"));
+        assert!(!missing.contains("22040"));
     }
 
     #[test]
