@@ -45,6 +45,8 @@ pub enum Kind {
     TimedOut,
     /// Accepted but not done: account awaiting approval, ANC operation still running.
     Pending,
+    /// A signal ended it half-way; the exit status as the shell shows it.
+    Stopped(u8),
     /// Standard output was closed by its reader: success, and nothing more is said.
     ClosedPipe,
     /// The request was shown (`--dry-run`, `--curl`) and by intent not sent: success, and nothing more is said.
@@ -70,6 +72,7 @@ impl Kind {
             Self::Resolve | Self::Connect | Self::Tls => 6,
             Self::TimedOut => 7,
             Self::Pending => 8,
+            Self::Stopped(code) => code,
         }
     }
 
@@ -94,6 +97,7 @@ impl Kind {
             Self::Tls => "tls",
             Self::TimedOut => "timed-out",
             Self::Pending => "pending",
+            Self::Stopped(_) => "stopped",
             Self::ClosedPipe => "closed-pipe",
             Self::NotSent => "not-sent",
         }
@@ -118,6 +122,7 @@ pub struct Error {
     host: Option<String>,
     status: Option<u16>,
     nothing_sent: bool,
+    answer: Option<String>,
 }
 
 /// `Result` with [`Error`].
@@ -133,6 +138,7 @@ impl Error {
             host: None,
             status: None,
             nothing_sent: false,
+            answer: None,
         }
     }
 
@@ -145,6 +151,20 @@ impl Error {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same without a hint, where it was given already.
+    #[must_use]
+    pub fn without_hint(mut self) -> Self {
+        self.hint = None;
+        self
+    }
+
+    /// Adds what the server answered (JSON) before it went wrong: what a change that is lost can be asked by.
+    #[must_use]
+    pub fn answer(mut self, json: impl Into<String>) -> Self {
+        self.answer = Some(json.into());
         self
     }
 
@@ -207,6 +227,11 @@ impl Error {
     /// What to do, where there is something.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// What the server answered, as JSON.
+    pub fn answer_text(&self) -> Option<&str> {
+        self.answer.as_deref()
     }
 
     /// The host the error is about.

@@ -1,18 +1,35 @@
 //! Many calls without harm: at most `--jobs` at once, paced, the first alone (a wrong password must not be tried a thousand times), a
-//! breaker while a server is overloaded, an end at the first refusal, and the tally that the exit status comes from (contract, sections 6
-//! and 7).
+//! breaker while a server is overloaded, an end at the first refusal, and the tally that the exit status comes from (contract, sections 1,
+//! 6 and 7).
+//!
+//! | part | holds |
+//! | --- | --- |
+//! | `list` | standard input, read and checked whole |
+//! | `reads` | a list that is asked for: records as they come, failures named |
+//! | `changes` | a list that is changed: one row for each input |
+//! | `row`, `ledger` | what became of an input; `--report` and `--resume` |
+//! | `progress` | how far it is, for who waits |
 //!
 //! It knows no server: what a call is, and whether it may be made again, is said by the command.
 
+mod changes;
+mod ledger;
+mod list;
+mod progress;
+mod reads;
+mod row;
+
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use futures_util::{FutureExt, Stream, StreamExt};
+use tokio::sync::watch;
 
-use super::Context;
-use super::context::Output;
-use super::input::{ListLine, listed_macs};
+pub(crate) use self::changes::{Changing, Yes};
+use self::ledger::{Earlier, Ledger, Left};
+pub(crate) use self::reads::Reading;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Mac, Record, RecordSink};
 use crate::transport::{Breaker, Outcome, Pace};
@@ -29,6 +46,44 @@ pub(crate) struct Jobs {
     /// In a bulk run: calls under way at once, at most 10
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=10))]
     jobs: u8,
+}
+
+/// The options of a command that takes a list.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ListOptions {
+    #[command(flatten)]
+    jobs: Jobs,
+    /// Of a list: keep one row for each input in FILE (JSON lines), written as it is known
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Of a list: go on where the run that wrote FILE ended; what it did is not done again
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+}
+
+impl ListOptions {
+    /// Refuses what only a list has.
+    pub(crate) fn for_one(&self) -> Result<()> {
+        let option = match (&self.report, &self.resume) {
+            (Some(_), _) => "--report",
+            (_, Some(_)) => "--resume",
+            _ => return Ok(()),
+        };
+        Err(Error::usage(format!("{option} is for a list of addresses"))
+            .hint("give '-' in place of the address, and the list on standard input"))
+    }
+
+    /// What an earlier run left, and the report that this one writes; `command` tells reports apart.
+    fn open(&self, command: &str) -> Result<(Left, Option<Ledger>)> {
+        let left = match &self.resume {
+            Some(path) => Left::read(path, command)?,
+            None => Left::default(),
+        };
+        let path = self.report.as_ref().or(self.resume.as_ref());
+        let resumed = self.resume.as_ref() == path;
+        let ledger = path.map(|path| Ledger::open(path, command, resumed));
+        Ok((left, ledger.transpose()?))
+    }
 }
 
 /// What one item brought: records in the order to print, and its failure if it had one.
@@ -54,54 +109,103 @@ impl From<Result<Vec<Record>>> for Item {
     }
 }
 
+/// Where a run's records go, behind a line that shows how far it is.
+pub(crate) trait Screen: RecordSink {
+    /// Takes that line away, so that something else can be said.
+    fn clear(&mut self);
+
+    /// One more item is done.
+    fn item(&mut self) {}
+}
+
 /// A bulk run: see the module's documentation.
 pub(crate) struct Bulk {
     jobs: usize,
     tries: u32,
-    whole_list: bool,
     pace: Mutex<Pace>,
     breaker: Mutex<Breaker>,
+    /// Held by the first call, until a server has answered one: it shows whether the credentials are good.
+    first: tokio::sync::Mutex<bool>,
+    /// Why nothing more is sent.
+    ended: watch::Sender<Option<Error>>,
 }
 
 impl Bulk {
-    /// Calls that read: made again while the server is overloaded, and no more of them when nothing more is wanted (`--limit`) or when the
-    /// requests are only shown.
+    /// Calls that read: made again while the server is overloaded.
     pub(crate) fn of_reads(jobs: Jobs) -> Self {
         Self {
             jobs: usize::from(jobs.jobs),
             tries: TRIES,
-            whole_list: false,
             pace: Mutex::new(Pace::new(APART)),
             breaker: Mutex::default(),
+            first: tokio::sync::Mutex::new(false),
+            ended: watch::Sender::new(None),
         }
     }
 
-    /// Calls that are made once each (below them a client decides what may be repeated, and a change never is), for the whole list, however
-    /// much of it is printed.
+    /// Calls that are made once each: below them a client decides what may be repeated, and a change never is.
     pub(crate) fn once_each(jobs: Jobs) -> Self {
         Self {
             tries: 1,
-            whole_list: true,
             ..Self::of_reads(jobs)
         }
     }
 
-    /// Makes a call when it is its turn.
+    /// Makes a call when it is its turn, unless the run has ended.
+    ///
+    /// Errors: those of the call; [`Kind::NotSent`] when a call was refused, here or meanwhile elsewhere, and nothing more is sent.
     pub(crate) async fn call<T>(&self, call: impl AsyncFn() -> Result<T>) -> Result<T> {
+        let mut answered = self.first.lock().await;
+        if *answered {
+            drop(answered);
+            return self.tried(call).await;
+        }
+        let result = self.tried(call).await;
+        *answered =
+            !matches!(&result, Err(error) if matches!(error.kind(), Kind::Usage | Kind::NotSent));
+        result
+    }
+
+    async fn tried<T>(&self, call: impl AsyncFn() -> Result<T>) -> Result<T> {
         let mut tries = 0;
         loop {
             self.turn().await;
+            if self.ended.borrow().is_some() {
+                return Err(Error::new(Kind::NotSent, "the run ended before").nothing_sent());
+            }
             let result = call().await;
             let outcome = result
                 .as_ref()
                 .err()
                 .map_or(Outcome::Answered, Outcome::of_error);
             lock(&self.breaker).on_result(Instant::now(), outcome);
+            if let Err(error) = &result
+                && ends_the_run(error)
+            {
+                self.end(error);
+            }
             tries += 1;
             if outcome == Outcome::Answered || tries >= self.tries {
                 return result;
             }
         }
+    }
+
+    /// From now on nothing more is sent. What the server refused says more than what was not sent for it.
+    fn end(&self, error: &Error) {
+        self.ended.send_if_modified(|ended| {
+            let better = ended
+                .as_ref()
+                .is_none_or(|known| known.was_nothing_sent() && !error.was_nothing_sent());
+            if better {
+                *ended = Some(error.clone());
+            }
+            better
+        });
+    }
+
+    fn why_ended(&self) -> Option<Error> {
+        self.ended.borrow().clone()
     }
 
     /// Waits for the breaker, then for the pace.
@@ -117,103 +221,42 @@ impl Bulk {
         tokio::time::sleep(wait).await;
     }
 
-    /// Calls for each address that is listed on standard input and prints what comes into `output`, in the list's order; `nothing` is said
-    /// of an empty list.
-    ///
-    /// Errors: as [`Tally::outcome`], and a refusal at once.
-    pub(crate) async fn for_each_mac(
-        &self,
-        context: &Context,
-        mut output: Output,
-        nothing: &str,
-        call: impl AsyncFn(Mac) -> Result<Vec<Record>>,
-    ) -> Result<()> {
-        let items = listed_macs().map(|line| async {
-            let found = async {
-                let mac = address(line?)?;
-                let found = self.call(async || call(mac).await).await;
-                found.map_err(|error| about(mac, error))
-            };
-            Item::from(found.await)
-        });
-        let report = |error: &Error| context.reporter.error(error);
-        let tally = self.drain(items, &mut output, report).await;
-        context.end_list(output, tally, nothing)?.outcome()
-    }
-
     /// Prints what comes, in order, and reports what failed as it fails.
     ///
     /// Errors: what ends a run at once (a refusal, a node that is the wrong one), and those of the output.
     pub(crate) async fn drain<F: Future<Output = Item>>(
         &self,
         items: impl Stream<Item = F>,
-        output: &mut impl RecordSink,
+        output: &mut impl Screen,
         report: impl Fn(&Error),
     ) -> Result<Tally> {
         output.begin(None)?;
         let mut tally = Tally::default();
-        let mut items = std::pin::pin!(items);
-        // The first ones run alone until the server has answered one: it shows whether the credentials are good.
-        let mut proven = false;
-        while !proven {
-            let Some(item) = items.next().await else {
-                return Ok(tally);
-            };
-            output.pause()?;
-            let item = item.await;
-            proven = item
-                .error
-                .as_ref()
-                .is_none_or(|error| !matches!(error.kind(), Kind::Usage | Kind::NotSent));
-            if self.take(&mut tally, item, output, &report)? {
-                return Ok(tally);
-            }
-        }
-        let mut items = items.buffered(self.jobs);
+        let mut items = std::pin::pin!(items.buffered(self.jobs));
         while let Some(item) = next_or_pause(&mut items, output).await? {
-            if self.take(&mut tally, item, output, &report)? {
-                break;
-            }
-        }
-        Ok(tally)
-    }
-
-    /// Reports and prints an item; whether that was enough.
-    fn take(
-        &self,
-        tally: &mut Tally,
-        item: Item,
-        output: &mut impl RecordSink,
-        report: &impl Fn(&Error),
-    ) -> Result<bool> {
-        tally.total += 1;
-        match item.error {
-            Some(error) if ends_the_run(&error) => return Err(error),
-            Some(error) if error.kind() == Kind::NotSent => {
-                if !self.whole_list {
-                    return Err(error);
+            tally.total += 1;
+            match item.error {
+                Some(error) if ends_the_run(&error) || error.kind() == Kind::NotSent => {
+                    return Err(self.why_ended().unwrap_or(error));
                 }
-                tally.shown += 1;
-            }
-            Some(error) => {
-                tally.failed += 1;
-                report(&error);
-            }
-            None => {}
-        }
-        for record in &item.records {
-            match output.record(record) {
-                Ok(flow) if flow.is_break() && !self.whole_list => return Ok(true),
-                Ok(_) => {}
-                // It was carried out; `--jq` may do for the next one.
-                Err(error) if self.whole_list && error.kind() == Kind::Expression => {
+                Some(error) => {
+                    if let Some(ended) = self.why_ended() {
+                        return Err(ended);
+                    }
                     tally.failed += 1;
+                    output.clear();
                     report(&error);
                 }
-                Err(error) => return Err(error),
+                None => {}
             }
+            for record in &item.records {
+                if output.record(record)?.is_break() {
+                    return Ok(tally);
+                }
+            }
+            output.item();
         }
-        Ok(false)
+        Ok(tally)
     }
 }
 
@@ -230,13 +273,11 @@ async fn next_or_pause<T>(
     Ok(next.await)
 }
 
-/// What became of a bulk run.
+/// What became of a bulk run that reads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Items that failed, each of them reported.
     failed: u64,
-    /// Items whose request was shown and not sent.
-    shown: u64,
     /// All items.
     total: u64,
 }
@@ -244,28 +285,29 @@ pub(crate) struct Tally {
 impl Tally {
     /// The end of the command.
     ///
-    /// Errors: [`Kind::Partial`] when something failed, [`Kind::NotSent`] when the requests were only shown.
+    /// Errors: [`Kind::Partial`] when something failed.
     pub(crate) fn outcome(self) -> Result<()> {
-        let Self {
-            failed,
-            shown,
-            total,
-        } = self;
-        if failed > 0 {
-            let message = format!("{failed} of {total} failed");
-            return Err(Error::new(Kind::Partial, message));
+        let Self { failed, total } = self;
+        if failed == 0 {
+            return Ok(());
         }
-        if shown > 0 {
-            let message = "the requests were shown and not sent";
-            return Err(Error::new(Kind::NotSent, message));
-        }
-        Ok(())
+        let message = format!("{failed} of {total} failed");
+        Err(Error::new(Kind::Partial, message))
     }
 }
 
 /// Whether an error is no matter of one item: to go on would only repeat it.
 fn ends_the_run(error: &Error) -> bool {
     matches!(error.kind(), Kind::Refused | Kind::WrongNode)
+}
+
+/// Whether a call was not made because another one ended the run.
+fn was_held_back(error: &Error) -> bool {
+    match error.kind() {
+        Kind::NotSent => true,
+        Kind::Refused => error.was_nothing_sent(),
+        _ => false,
+    }
 }
 
 /// Names the endpoint in an error that does not: several fail side by side. What ends the run is about no endpoint.
@@ -276,18 +318,6 @@ pub(crate) fn about(mac: Mac, error: Error) -> Error {
     }
     let message = format!("{name}: {}", error.message());
     error.reworded(message)
-}
-
-/// The address of a line of the list.
-fn address(line: ListLine) -> Result<Mac> {
-    line.mac.map_err(|error| {
-        let message = format!(
-            "line {} of standard input: {}",
-            line.number,
-            error.message()
-        );
-        error.reworded(message)
-    })
 }
 
 /// The state behind the lock is always whole: nothing panics while holding it.

@@ -8,12 +8,13 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::bulk::Screen;
 use super::global::{Color, Global};
 use super::report::Reporter;
 use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::{MntClient, Requests};
 use crate::record::{Record, RecordSink};
-use crate::render::{Columns, Format, Progress, Renderer, Screen, Shape, Style};
+use crate::render::{self, Columns, Format, Progress, Renderer, Shape, Style};
 use crate::settings::{Connection, Environment, MntSettings, Settings};
 use crate::transport::{Basic, Client, ClientOptions, Override, Sending, TlsOptions};
 
@@ -41,11 +42,24 @@ pub(crate) enum Output {
 }
 
 impl Output {
+    /// The same for who shows progress in another way.
+    pub(crate) fn without_progress(self) -> Self {
+        Self::Plain(self.into_renderer())
+    }
+
     /// The renderer, the progress line erased.
     fn into_renderer(self) -> Renderer<Stdout> {
         match self {
             Self::Plain(renderer) => renderer,
             Self::Watched(progress) => progress.finish(),
+        }
+    }
+}
+
+impl Screen for Output {
+    fn clear(&mut self) {
+        if let Self::Watched(progress) = self {
+            progress.erase();
         }
     }
 }
@@ -222,7 +236,7 @@ impl Context {
             limit: self.global.limit,
             header: !self.global.no_header,
             jq: self.global.jq.clone(),
-            screen: Screen {
+            screen: render::Screen {
                 terminal,
                 width: terminal_width(),
                 color: self.colors(terminal),

@@ -4,21 +4,12 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::net::IpAddr;
 
-use futures_util::{Stream, stream};
-use tokio::sync::mpsc;
-
 use crate::error::{Error, Result};
 use crate::record::{Mac, MacPrefix};
 use crate::sanitize::terminal_safe;
 
 /// Longest line taken from a list: a MAC address and a comment fit; a binary file does not.
 const LINE_LIMIT: u64 = 4096;
-
-/// Lines of standard input read ahead.
-const READ_AHEAD: usize = 64;
-
-/// What is said of a list without an address.
-pub(crate) const EMPTY_LIST: &str = "no addresses on standard input";
 
 /// A MAC address, or `-` for a list on standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,11 +151,13 @@ fn with_hint(error: Error) -> String {
 pub(crate) struct ListLine {
     /// The line's number, from 1.
     pub number: u64,
+    /// What stands on it, without blanks around it and without a comment.
+    pub text: String,
     /// The address, or why it is none.
     pub mac: Result<Mac>,
 }
 
-/// Reads MAC addresses, one a line; blank lines and what follows `#` are passed over.
+/// Reads MAC addresses, one a line; blank lines, what follows `#` and a byte order mark are passed over.
 pub(crate) fn mac_lines(mut input: impl BufRead) -> impl Iterator<Item = Result<ListLine>> {
     let mut number = 0;
     std::iter::from_fn(move || {
@@ -187,34 +180,19 @@ pub(crate) fn mac_lines(mut input: impl BufRead) -> impl Iterator<Item = Result<
                 }
             }
             let line = String::from_utf8_lossy(&bytes);
+            let line = match number {
+                1 => line.strip_prefix('\u{feff}').unwrap_or(&line),
+                _ => &line,
+            };
             let text = line.split('#').next().unwrap_or_default().trim();
             if !text.is_empty() {
                 return Some(Ok(ListLine {
                     number,
+                    text: text.to_owned(),
                     mac: text.parse(),
                 }));
             }
         }
-    })
-}
-
-/// The same from standard input, read on a thread of its own: a terminal or a slow producer must not hold up the calls under way.
-pub(crate) fn listed_macs() -> impl Stream<Item = Result<ListLine>> {
-    let (sender, receiver) = mpsc::channel(READ_AHEAD);
-    let failed = sender.clone();
-    let started = crate::threads::spawn("list", move || {
-        for line in mac_lines(std::io::stdin().lock()) {
-            if sender.blocking_send(line).is_err() {
-                break;
-            }
-        }
-    });
-    if let Err(error) = started {
-        let _taken = failed.try_send(Err(error));
-    }
-    drop(failed);
-    stream::unfold(receiver, |mut receiver| async {
-        receiver.recv().await.map(|line| (line, receiver))
     })
 }
 
@@ -259,6 +237,32 @@ pub(crate) fn confirm_deletion(what: &str, yes: bool, no_input: bool) -> Result<
     Err(Error::usage(
         "nothing was changed: the answer was not 'yes'",
     ))
+}
+
+/// Asks on the process's terminal before many are changed; standard input holds the list.
+///
+/// Errors: [`Kind::Usage`](crate::error::Kind::Usage) where nobody can be asked, or says no; nothing was sent then.
+pub(crate) fn confirm_many(question: &str, no_input: bool) -> Result<()> {
+    let nobody = || {
+        Error::usage(format!("{question} Nobody can be asked here"))
+            .hint("add --yes if that is what you want")
+    };
+    if no_input {
+        return Err(nobody());
+    }
+    let terminal = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/tty");
+    let mut terminal = terminal.map_err(|_| nobody())?;
+    write!(terminal, "{question} Type 'yes' to go on: ").map_err(|_| nobody())?;
+    let mut answer = String::new();
+    let typed = std::io::BufReader::new(std::io::Read::take(&terminal, LINE_LIMIT));
+    let read = { typed }.read_line(&mut answer);
+    if read.is_ok() && answer.trim() == "yes" {
+        return Ok(());
+    }
+    Err(Error::usage("nothing was sent: the answer was not 'yes'"))
 }
 
 fn question(what: &str) -> String {

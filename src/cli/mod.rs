@@ -4,6 +4,7 @@
 //! This is the only room that knows all the others, and the only one that writes to standard output and standard error.
 
 mod bulk;
+mod change;
 mod completion;
 mod config;
 mod context;

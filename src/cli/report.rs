@@ -54,6 +54,12 @@ impl Reporter {
                 ("hint", error.hint_text().map(|text| json!(text))),
                 ("host", error.host_name().map(|text| json!(text))),
                 ("status", error.http_status().map(|status| json!(status))),
+                (
+                    "answer",
+                    error
+                        .answer_text()
+                        .and_then(|text| serde_json::from_str(text).ok()),
+                ),
             ] {
                 if let Some(value) = value {
                     object.insert(name.into(), value);

@@ -425,14 +425,21 @@ pub(super) fn coa_outcome(raw: Vec<u8>, charset: Option<&str>) -> Result<Answer>
         )
         .hint("the session may be over, or the NAS may not accept a change of authorization (UDP 1700 or 3799 from the PSN)")
     };
+    // Neither yes nor no: whoever sent it must say so.
+    let unknown = |why: &str| {
+        Error::new(
+            Kind::Malformed,
+            format!("the answer to the change of authorization {why}"),
+        )
+    };
     if raw.iter().all(u8::is_ascii_whitespace) {
-        return Err(failed("the answer is empty"));
+        return Err(unknown("is empty"));
     }
     let record = xml::single(&raw, charset, &documents::COA)?;
     match record.text("results").as_deref().map(str::trim) {
         Some("true" | "1") => Ok(Answer { record, raw }),
         Some(other) => Err(failed(&format!("results is '{other}'"))),
-        None => Err(failed("the answer has no results")),
+        None => Err(unknown("has no results")),
     }
 }
 
@@ -440,7 +447,7 @@ pub(super) fn coa_outcome(raw: Vec<u8>, charset: Option<&str>) -> Result<Answer>
 pub(super) fn delete_outcome(raw: Vec<u8>, charset: Option<&str>) -> Result<Answer> {
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::new(
-            Kind::Server,
+            Kind::Malformed,
             "the deletion was not confirmed: the answer is empty",
         )
         .hint("look whether the session is still there: 'netapi ise mnt session'"));

@@ -27,6 +27,7 @@ pub(super) fn may_try_next(effect: Effect, error: &Error) -> bool {
 
 /// One error of all that happened, in order: the first one's kind, host, status and hint, every one's words.
 pub(super) fn joined(what: &str, failures: Vec<Error>) -> Error {
+    let nothing_sent = failures.iter().all(Error::was_nothing_sent);
     let mut failures = failures.into_iter();
     let Some(first) = failures.next() else {
         return Error::new(Kind::Failed, format!("there is no node to ask for {what}"));
@@ -53,6 +54,9 @@ pub(super) fn joined(what: &str, failures: Vec<Error>) -> Error {
     }
     if let Some(status) = first.http_status() {
         error = error.status(status);
+    }
+    if nothing_sent {
+        error = error.nothing_sent();
     }
     error
 }

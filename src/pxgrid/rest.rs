@@ -124,7 +124,9 @@ impl ServiceClient {
         loop {
             step = match step {
                 Step::LookUp { fresh } => {
-                    nodes = self.lookup(exchange.service, fresh).await?;
+                    // Nothing of the request itself is on its way yet.
+                    let found = self.lookup(exchange.service, fresh).await;
+                    nodes = found.map_err(Error::nothing_sent)?;
                     attempts.after(Outcome::Found(nodes.len()))
                 }
                 Step::Send {

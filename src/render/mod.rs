@@ -39,7 +39,7 @@ mod yaml;
 pub use crate::sanitize::terminal_safe;
 pub use column::{CellKind, Column, Columns, Source, column, first_of, with};
 pub use format::Format;
-pub use progress::Progress;
+pub use progress::{Meter, Progress};
 
 use std::io::Write;
 use std::ops::ControlFlow;

@@ -41,6 +41,16 @@ impl Meter {
         }
     }
 
+    /// The same for a list of which the length is known: it tells the time that is left, too.
+    #[must_use]
+    pub fn of(mut self, announced: u64) -> Self {
+        self.announced = Some(announced);
+        self
+    }
+
+    /// What takes the line away.
+    pub const ERASE: &str = ERASE;
+
     /// One more row; the line to draw, if it is time for one.
     pub fn row(&mut self, now: Instant) -> Option<String> {
         self.rows += 1;
@@ -61,12 +71,31 @@ impl Meter {
             Some(all) => format!(" of {}", grouped(u128::from(all))),
             None => String::new(),
         };
+        let left = self
+            .announced
+            .and_then(|all| all.checked_sub(self.rows))
+            .filter(|left| *left > 0 && self.rows > 0)
+            .map(|left| u128::from(left) * millis / u128::from(self.rows) / 1000);
+        let left = match left.map(u64::try_from) {
+            Some(Ok(seconds)) => format!(", {} left", spoken(seconds)),
+            _ => String::new(),
+        };
         format!(
-            "{frame} {}{of} {}, {}/s",
+            "{frame} {}{of} {}, {}/s{left}",
             grouped(u128::from(self.rows)),
             self.what,
             grouped(rate)
         )
+    }
+}
+
+/// `17s`, `3m20s`, `2h05m`.
+fn spoken(seconds: u64) -> String {
+    let (hours, minutes) = (seconds / 3600, seconds / 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{:02}s", seconds % 60),
+        _ => format!("{hours}h{:02}m", minutes % 60),
     }
 }
 
@@ -113,7 +142,8 @@ impl<S, E: Write> Progress<S, E> {
         self.shown = true;
     }
 
-    fn erase(&mut self) {
+    /// Takes the line away, so that something else can be said; it comes back with a later row.
+    pub fn erase(&mut self) {
         if std::mem::take(&mut self.shown) {
             let _ = write!(self.err, "{ERASE}").and_then(|()| self.err.flush());
         }
@@ -160,7 +190,7 @@ mod tests {
             .filter_map(|row| meter.row(start + Duration::from_millis(1) * row))
             .collect();
         assert_eq!(lines.len(), 20);
-        assert_eq!(lines[9], "⠋ 1,000 of 200,000 sessions, 1,000/s");
+        assert_eq!(lines[9], "⠋ 1,000 of 200,000 sessions, 1,000/s, 3m19s left");
     }
 
     #[test]

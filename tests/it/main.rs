@@ -11,6 +11,8 @@
     clippy::indexing_slicing
 )]
 
+mod bulk_changes;
+mod bulk_identity;
 mod citations;
 mod cli_surface;
 mod dead_letters;

@@ -312,7 +312,7 @@ fn the_answer_to_a_change_is_printed_whole_where_it_cannot_be_printed_as_asked()
 fn a_list_of_changes_goes_on_after_an_answer_on_which_jq_fails() {
     let lab = lab();
     let other = "00:00:5E:00:53:01";
-    let filter = format!(r#".macAddress | if . == "{MAC}" then error("no") else . end"#);
+    let filter = format!(r#".answer.macAddress | if . == "{MAC}" then error("no") else . end"#);
     let run = lab
         .pxgrid(&["anc", "apply", "--mac", "-", "--policy", "Quarantine"])
         .args(["--jobs", "1", "--format", "jsonl", "--jq", &filter])

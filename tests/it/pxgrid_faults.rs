@@ -433,7 +433,11 @@ fn of_a_list_what_is_good_is_done_and_what_is_bad_is_named() {
         .write_stdin(text)
         .assert()
         .code(1);
-    assert_eq!(stdout(&assert).lines().count(), 10);
+    let rows = stdout(&assert);
+    assert_eq!(rows.lines().count(), 12, "{rows}");
+    assert_eq!(rows.matches("\tdone\t").count(), 10, "{rows}");
+    assert!(rows.contains("\nnot-a-mac\tinvalid\t"), "{rows}");
+    assert!(rows.contains("\n00:00:00:00:00:00\tfailed\t"), "{rows}");
     let said = stderr(&assert);
     assert!(
         said.contains("not-a-mac")

@@ -16,6 +16,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::support::running::Running;
+
 pub(crate) use services::session;
 
 use certificates::certificates;
@@ -208,6 +210,21 @@ impl Deployment {
             .env("PXGRID_CERT", self.file("client.pem"))
             .env("PXGRID_KEY", self.file("client.key"));
         command
+    }
+
+    /// The same, running beside the test, with this file as standard input.
+    pub(crate) fn start(&self, arguments: &[&str], input: std::fs::File) -> Running {
+        let hosts: Vec<String> = (0..self.ports.len()).map(|node| self.host(node)).collect();
+        let mut command = super::support::process();
+        command
+            .env("ISE_PXGRID_HOST", hosts.join(","))
+            .env("PXGRID_CA", self.file("ca.pem"))
+            .env("PXGRID_CERT", self.file("client.pem"))
+            .env("PXGRID_KEY", self.file("client.key"))
+            .args(["ise", "pxgrid"])
+            .args(arguments)
+            .stdin(input);
+        Running::start(command)
     }
 
     /// The same without certificate.

@@ -4,7 +4,6 @@
 fn no_room_for_a_thread_is_an_error_that_says_so() {
     for arguments in [
         &["ise", "mnt", "version"][..],
-        &["ise", "mnt", "session", "-"],
         &["ise", "pxgrid", "services"],
         &["ise", "pxgrid", "subscribe", "--topic", "session"],
         &["ise", "lab", "up"],

@@ -4,7 +4,7 @@ mod doctor;
 #[cfg(feature = "lab")]
 mod lab;
 mod mnt;
-mod pxgrid;
+pub(super) mod pxgrid;
 mod quiet_lab;
 mod steps;
 

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod callback;
 pub(crate) mod documents;
+pub(crate) mod hostile;
 pub(crate) mod lab;
 pub(crate) mod leak;
 pub(crate) mod mnt;

@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::auth_status::{look_back, mac_of, seconds};
 use crate::cli::Context;
-use crate::cli::input::{self, Station};
+use crate::cli::bulk::{ListOptions, Reading};
+use crate::cli::input::{self, StationOrList};
 use crate::error::Result;
 use crate::mnt::members;
 use crate::render::{CellKind, Column, Columns, Format, Shape, Source, column};
@@ -34,22 +35,40 @@ const fn number(title: &'static str, member: &'static str) -> Column {
 
 /// Arguments.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  netapi ise mnt acct-status C8:5B:76:C6:59:62 --since 1d")]
+#[command(after_help = "\
+Examples:
+  netapi ise mnt acct-status C8:5B:76:C6:59:62 --since 1d
+  netapi ise mnt acct-status - --format csv < macs.txt")]
 pub(crate) struct AcctStatus {
-    /// The endpoint's MAC address; an IP address is that of its session
-    #[arg(value_name = "MAC", value_parser = input::station)]
-    mac: Station,
+    /// The endpoint's MAC address; an IP address is that of its session; '-' for MAC addresses on standard input
+    #[arg(value_name = "MAC", value_parser = input::station_or_list)]
+    mac: StationOrList,
     /// How far to look back, at most 5d
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = look_back)]
     since: Duration,
+    #[command(flatten)]
+    list: ListOptions,
 }
 
 impl AcctStatus {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let client = context.mnt()?;
-        let mac = mac_of(&client, self.mac).await?;
-        let counters = client.acct_status(mac, seconds(self.since)?).await?;
+        let seconds = seconds(self.since)?;
+        let StationOrList::One(station) = self.mac else {
+            context.refuse_xml("a list joins many documents")?;
+            let output = context.output_of("rows", ALL, Shape::List)?;
+            let reading = Reading {
+                command: "mnt acct-status".to_owned(),
+                options: &self.list,
+                nothing: "no accounting in that time",
+            };
+            let counters = async |mac| Ok(client.acct_status(mac, seconds).await?.records);
+            return reading.run(context, output, counters).await;
+        };
+        self.list.for_one()?;
+        let mac = mac_of(&client, station).await?;
+        let counters = client.acct_status(mac, seconds).await?;
         if context.global.chosen_format() == Some(Format::Xml) {
             return context.print_raw(&counters.raw, ALL);
         }

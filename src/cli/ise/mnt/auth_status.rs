@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::columns::ATTEMPT;
 use crate::cli::Context;
-use crate::cli::bulk::{Bulk, Jobs};
+use crate::cli::bulk::{ListOptions, Reading};
 use crate::cli::input::{self, Station, StationOrList};
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
@@ -37,7 +37,7 @@ pub(crate) struct AuthStatus {
     #[arg(long, value_name = "N", default_value_t = 0)]
     records: u32,
     #[command(flatten)]
-    jobs: Jobs,
+    list: ListOptions,
 }
 
 /// For clap: a look back that the node takes.
@@ -59,15 +59,18 @@ impl AuthStatus {
         let StationOrList::One(station) = self.mac else {
             context.refuse_xml("a list joins many documents")?;
             let output = context.output(ATTEMPT, Shape::List)?;
-            let bulk = Bulk::of_reads(self.jobs);
             let attempts = async |mac| {
                 let rows = client.auth_status(mac, seconds, self.records).await?;
                 Ok(rows.records)
             };
-            return bulk
-                .for_each_mac(context, output, "no attempts in that time", attempts)
-                .await;
+            let reading = Reading {
+                command: "mnt auth-status".to_owned(),
+                options: &self.list,
+                nothing: "no attempts in that time",
+            };
+            return reading.run(context, output, attempts).await;
         };
+        self.list.for_one()?;
         let mac = mac_of(&client, station).await?;
         let attempts = client.auth_status(mac, seconds, self.records).await?;
         if context.global.chosen_format() == Some(Format::Xml) {

@@ -1,12 +1,15 @@
-//! `netapi ise mnt coa`: change of authorization. The policy service node is found from the session; the request is sent exactly once.
+//! `netapi ise mnt coa`: change of authorization, of one endpoint or of a list. The policy service node is found from the session; the
+//! request is sent exactly once.
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::Context;
-use crate::cli::input;
+use crate::cli::bulk::{Changing, ListOptions, Yes};
+use crate::cli::change::{self, Attempt, Carried, Change};
+use crate::cli::input::{self, MacOrList};
 use crate::error::{Error, Kind, Result};
-use crate::mnt::{Coa as Change, Reauth, psn_of};
+use crate::mnt::{Coa as Kinds, MntClient, Reauth, psn_of};
 use crate::record::{Mac, Record};
 use crate::render::{Column, column};
 
@@ -44,17 +47,19 @@ Examples:
   netapi ise mnt coa C8:5B:76:C6:59:62 --type port-bounce
   netapi ise mnt coa --mac C8:5B:76:C6:59:62 --action reauth
   netapi ise mnt coa C8:5B:76:C6:59:62 -t disconnect --dry-run
+  netapi ise mnt coa - -t reauth --report done.jsonl < macs.txt
 
 The request is never repeated. 'sent' means that the node sent it, not that the
-endpoint came back: look with `netapi ise mnt session`."
+endpoint came back: look with `netapi ise mnt session`. A list has one row for
+each input: done, already, failed, invalid or not-sent, and why."
 )]
 pub(crate) struct Coa {
-    /// The endpoint's MAC address
-    #[arg(value_name = "MAC", group = "endpoint", value_parser = input::mac)]
-    mac: Option<Mac>,
+    /// The endpoint's MAC address, or '-' for one a line on standard input
+    #[arg(value_name = "MAC", group = "endpoint", value_parser = input::mac_or_list)]
+    mac: Option<MacOrList>,
     /// The same, as an option
-    #[arg(long = "mac", value_name = "MAC", group = "endpoint", value_parser = input::mac, hide = true)]
-    mac_option: Option<Mac>,
+    #[arg(long = "mac", value_name = "MAC", group = "endpoint", value_parser = input::mac_or_list, hide = true)]
+    mac_option: Option<MacOrList>,
     /// What to do
     #[arg(
         long = "type",
@@ -68,20 +73,18 @@ pub(crate) struct Coa {
     /// The policy service node that sends it, when the session does not tell
     #[arg(long, value_name = "PSN")]
     server: Option<String>,
+    #[command(flatten)]
+    list: ListOptions,
+    #[command(flatten)]
+    yes: Yes,
 }
 
 impl Coa {
     /// Finds the node, sends once, reads the result.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         context.refuse_xml("this command joins two documents")?;
-        let Some(mac) = self.mac.or(self.mac_option) else {
+        let Some(endpoint) = self.mac.or(self.mac_option) else {
             return Err(Error::usage("no MAC address given"));
-        };
-        let action = match self.action {
-            Action::Reauth => Change::Reauth(Reauth::Default),
-            Action::Disconnect => Change::Disconnect,
-            Action::PortBounce => Change::PortBounce,
-            Action::PortShutdown => Change::PortShutdown,
         };
         if context.settings.read_only()? {
             return Err(
@@ -89,29 +92,109 @@ impl Coa {
                     .hint("leave out --read-only, or unset NETAPI_READ_ONLY"),
             );
         }
-        let output = context.before_change(COLUMNS, &[])?;
-        let client = context.mnt_that_reads()?;
-        let server = match self.server {
-            Some(server) => server,
-            // Only a lookup could tell the node (contract, section 8).
-            None if context.global.curl => "PSN-OF-THE-SESSION".to_owned(),
-            None => {
-                let answer = client.session_by_mac(mac).await;
-                let session = answer.map_err(|error| no_session(error, mac))?.record;
-                psn_of(&session, mac)?
+        let coa = Authorization {
+            action: self.action,
+            server: self.server,
+            look_up: !context.global.curl,
+            client: context.mnt_that_reads()?,
+        };
+        let mac = match endpoint {
+            MacOrList::One(mac) => mac,
+            MacOrList::List => {
+                let changing = Changing {
+                    change: &coa,
+                    options: &self.list,
+                    yes: self.yes,
+                };
+                return changing.run(context).await;
             }
         };
-        let request = client.requests().coa(mac, action, &server)?;
-        client.coa(request).await?;
-        let name = self
-            .action
-            .to_possible_value()
-            .map(|value| value.get_name().to_owned())
-            .unwrap_or_default();
-        let record = Record::from_value(
-            json!({ "mac": mac.to_string(), "action": name, "server": server, "result": "sent" }),
-        );
-        context.print_change(output, &record)
+        self.list.for_one()?;
+        let output = context.before_change(COLUMNS, &[])?;
+        let attempt = Attempt::default();
+        let look = |answer: Option<&Value>| coa.look(mac, answer);
+        let carrying = coa.carry_out(mac, &attempt);
+        let carried = change::alone(&attempt, &coa.what(mac), look, carrying).await?;
+        context.print_change(output, &carried.record)
+    }
+}
+
+/// One kind of change of authorization.
+struct Authorization {
+    client: MntClient,
+    action: Action,
+    server: Option<String>,
+    /// Whether the session may be asked for its node.
+    look_up: bool,
+}
+
+impl Authorization {
+    fn name(&self) -> String {
+        let value = self.action.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// The node that holds the session.
+    async fn node(&self, mac: Mac) -> Result<String> {
+        match &self.server {
+            Some(server) => Ok(server.clone()),
+            // Only a lookup could tell (contract, section 8).
+            None if !self.look_up => Ok("PSN-OF-THE-SESSION".to_owned()),
+            None => {
+                let answer = self.client.session_by_mac(mac).await;
+                let session = answer.map_err(|error| no_session(error, mac))?.record;
+                psn_of(&session, mac)
+            }
+        }
+    }
+}
+
+impl Change for Authorization {
+    fn command(&self) -> String {
+        format!("coa {}", self.name())
+    }
+
+    fn question(&self) -> String {
+        format!("Send a change of authorization ({}) to", self.name())
+    }
+
+    fn what(&self, mac: Mac) -> String {
+        format!("the change of authorization ({}) of {mac}", self.name())
+    }
+
+    fn look(&self, mac: Mac, _answer: Option<&Value>) -> String {
+        format!(
+            "look with `netapi ise mnt session {mac}` and `netapi ise mnt auth-status {mac}` before you send it again"
+        )
+    }
+
+    async fn carry_out(&self, mac: Mac, attempt: &Attempt<'_>) -> Result<Carried> {
+        let kind = match self.action {
+            Action::Reauth => Kinds::Reauth(Reauth::Default),
+            Action::Disconnect => Kinds::Disconnect,
+            Action::PortBounce => Kinds::PortBounce,
+            Action::PortShutdown => Kinds::PortShutdown,
+        };
+        let server = self.node(mac).await?;
+        let request = self.client.requests().coa(mac, kind, &server)?;
+        attempt.sending()?;
+        let answer = self.client.coa(request).await.map_err(|error| {
+            let message = format!("{} (PSN {server})", error.message());
+            error.reworded(message)
+        })?;
+        attempt.settled();
+        let record = json!({
+            "mac": mac.to_string(),
+            "action": self.name(),
+            "server": server,
+            "result": "sent",
+        });
+        Ok(Carried {
+            already: false,
+            reason: Some(format!("sent by {server}")),
+            answer: Some(answer.record.to_value()),
+            record: Record::from_value(record),
+        })
     }
 }
 

@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::columns::SESSION_DETAIL;
 use crate::cli::Context;
-use crate::cli::bulk::{Bulk, Jobs};
-use crate::cli::input::{self, EMPTY_LIST, Station, StationOrList};
+use crate::cli::bulk::{ListOptions, Reading};
+use crate::cli::input::{self, Station, StationOrList};
 use crate::error::{Kind, Result};
 use crate::render::{Format, Shape};
 
@@ -48,15 +48,16 @@ pub(crate) struct Session {
     )]
     session_id: Option<String>,
     #[command(flatten)]
-    jobs: Jobs,
+    list: ListOptions,
 }
 
 impl Session {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         if self.mac == Some(StationOrList::List) {
-            return from_list(self.jobs, context).await;
+            return from_list(&self.list, context).await;
         }
+        self.list.for_one()?;
         let client = context.mnt()?;
         let answer = match (self.mac, self.ip, self.user, self.nas) {
             (Some(StationOrList::One(Station::Mac(mac))), ..) => {
@@ -90,14 +91,18 @@ async fn by_session_id(id: &str, context: &Context) -> Result<()> {
     }
 }
 
-async fn from_list(jobs: Jobs, context: &Context) -> Result<()> {
+async fn from_list(options: &ListOptions, context: &Context) -> Result<()> {
     context.refuse_xml("a list joins many documents")?;
     let client = context.mnt()?;
     let output = context.output(SESSION_DETAIL, Shape::List)?;
-    let bulk = Bulk::of_reads(jobs);
-    bulk.for_each_mac(context, output, EMPTY_LIST, async |mac| {
+    let reading = Reading {
+        command: "mnt session".to_owned(),
+        options,
+        nothing: "no sessions",
+    };
+    let session = async |mac| {
         let answer = client.session_by_mac(mac).await?;
         Ok(vec![answer.record])
-    })
-    .await
+    };
+    reading.run(context, output, session).await
 }

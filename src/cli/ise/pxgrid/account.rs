@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::cli::Context;
+use crate::cli::change::{self, Attempt};
 use crate::cli::grid;
 use crate::cli::input;
 use crate::error::{Error, Kind, Result};
@@ -103,14 +104,24 @@ impl Create {
         let client = context.pxgrid_http(&settings, identity)?;
         let call = Call::account_create(&account.name);
         let control = grid::control(&settings, client, account)?;
-        let (host, answer) = control.call(&call).await?;
-        if answer.get("password").and_then(Value::as_str).is_none() {
-            return Err(Error::new(
-                Kind::Malformed,
-                format!("{host} answered AccountCreate without a password"),
-            )
-            .host(host));
-        }
+        let attempt = Attempt::default();
+        attempt.sending()?;
+        let what = format!("AccountCreate of {}", self.name);
+        let look = |_: Option<&Value>| {
+            "the account may be there with a password that nobody has: delete it in ISE (Administration > pxGrid Services > Client Management > Clients) before you create it again".to_owned()
+        };
+        let creating = async {
+            let (host, answer) = control.call(&call).await?;
+            if answer.get("password").and_then(Value::as_str).is_none() {
+                return Err(Error::new(
+                    Kind::Malformed,
+                    format!("{host} answered AccountCreate without a password"),
+                )
+                .host(host));
+            }
+            Ok(answer)
+        };
+        let answer = change::alone(&attempt, &what, look, creating).await?;
         let printed = context.print_change(output, &Record::from_value(answer));
         // A filter's own words hold the value that it failed on, which is the password.
         printed.map_err(|error| match error.kind() {

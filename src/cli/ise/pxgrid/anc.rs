@@ -6,13 +6,15 @@ mod order;
 use std::net::IpAddr;
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ask::{Ask, ready};
 use crate::cli::Context;
-use crate::cli::input;
+use crate::cli::bulk::{ListOptions, Reading};
+use crate::cli::change::{self, Attempt};
+use crate::cli::input::{self, MacOrList};
 use crate::error::{Kind, Result};
-use crate::pxgrid::anc;
+use crate::pxgrid::{ServiceClient, anc};
 use crate::record::{JsonText, Mac, Record};
 use crate::render::{Shape, column};
 
@@ -117,14 +119,17 @@ pub(crate) struct Endpoints {
 #[command(after_help = "\
 Examples:
   netapi ise pxgrid anc endpoint C8:5B:76:C6:59:62
-  netapi ise pxgrid anc endpoint C8:5B:76:C6:59:62 --nas 10.50.1.10")]
+  netapi ise pxgrid anc endpoint C8:5B:76:C6:59:62 --nas 10.50.1.10
+  netapi ise pxgrid anc endpoint - --format csv < macs.txt")]
 pub(crate) struct Endpoint {
-    /// The endpoint's MAC address
-    #[arg(value_name = "MAC", value_parser = input::mac)]
-    mac: Mac,
+    /// The endpoint's MAC address, or '-' for one a line on standard input
+    #[arg(value_name = "MAC", value_parser = input::mac_or_list)]
+    mac: MacOrList,
     /// The network device at which it has the policy
     #[arg(long, value_name = "IP", value_parser = input::ip)]
     nas: Option<IpAddr>,
+    #[command(flatten)]
+    list: ListOptions,
 }
 
 /// Arguments of `status`.
@@ -168,24 +173,43 @@ impl Anc {
                     .list(context)
                     .await
             }
-            Self::Endpoint(Endpoint { mac, nas }) => {
-                let operation = if nas.is_some() {
-                    "getEndpointByNasIpAddress"
-                } else {
-                    "getEndpointByMacAddress"
-                };
-                let nothing =
-                    "it has no policy; `netapi ise pxgrid anc endpoints` lists those that have one";
-                Ask::new(SERVICE, operation, nothing)
-                    .with("macAddress", mac.to_string())
-                    .with_some("nasIpAddress", nas.map(|nas| nas.to_string()))
-                    .one(context)
-                    .await
-            }
+            Self::Endpoint(endpoint) => endpoint.run(context).await,
             Self::Apply(apply) => apply.run(context).await,
             Self::Clear(clear) => clear.run(context).await,
             Self::Status(status) => status.run(context).await,
         }
+    }
+}
+
+impl Endpoint {
+    async fn run(self, context: &Context) -> Result<()> {
+        let operation = if self.nas.is_some() {
+            "getEndpointByNasIpAddress"
+        } else {
+            "getEndpointByMacAddress"
+        };
+        let nothing =
+            "it has no policy; `netapi ise pxgrid anc endpoints` lists those that have one";
+        let nas = self.nas.map(|nas| nas.to_string());
+        let ask = |mac: Mac| {
+            Ask::new(SERVICE, operation, nothing)
+                .with("macAddress", mac.to_string())
+                .with_some("nasIpAddress", nas.clone())
+        };
+        let MacOrList::One(mac) = self.mac else {
+            let columns = Ask::new(SERVICE, operation, nothing).columns()?;
+            let client = context.pxgrid()?;
+            let output = context.output_of("rows", columns, Shape::List)?;
+            let reading = Reading {
+                command: "anc endpoint".to_owned(),
+                options: &self.list,
+                nothing: "none has a policy",
+            };
+            let policy = async |mac| Ok(vec![ask(mac).answer_of(context, &client).await?]);
+            return reading.run(context, output, policy).await;
+        };
+        self.list.for_one()?;
+        ask(mac).one(context).await
     }
 }
 
@@ -195,7 +219,8 @@ impl Create {
         let body = json!({ "name": self.name, "actions": actions });
         let output = Ask::new(SERVICE, "createPolicy", "").before_change(context)?;
         let client = ready(context, SERVICE, "createPolicy", &body).await?;
-        let mut answer = client.query(SERVICE, "createPolicy", &body).await?;
+        let what = format!("the new policy {}", self.name);
+        let mut answer = sent(&client, "createPolicy", &body, &what, &self.name).await?;
         if answer.names().is_empty() {
             // Some releases answer with nothing: what was asked for is then what there is.
             answer = JsonText::from_value(body);
@@ -204,12 +229,28 @@ impl Create {
     }
 }
 
+/// Sends a change of a policy, once; an answer that is lost is told with how to look.
+async fn sent(
+    client: &ServiceClient,
+    operation: &str,
+    body: &Value,
+    what: &str,
+    policy: &str,
+) -> Result<JsonText> {
+    let attempt = Attempt::default();
+    attempt.sending()?;
+    let look = |_: Option<&Value>| {
+        format!("look with `netapi ise pxgrid anc policy '{policy}'` before you repeat it")
+    };
+    change::alone(&attempt, what, look, client.query(SERVICE, operation, body)).await
+}
+
 async fn delete(name: &str, context: &Context) -> Result<()> {
     let body = json!({ "name": name });
     let output = context.before_change([column("DELETED", "deleted")], &[])?;
     let client = ready(context, SERVICE, "deletePolicyByName", &body).await?;
-    client
-        .query(SERVICE, "deletePolicyByName", &body)
+    let what = format!("the deletion of the policy {name}");
+    sent(&client, "deletePolicyByName", &body, &what, name)
         .await
         .map_err(|error| match error.kind() {
             Kind::NotFound => error.hint(NO_POLICY),

@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 
 use super::columns;
 use crate::cli::Context;
-use crate::cli::context::Output;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::{self, Operation};
 use crate::pxgrid::{ServiceClient, rest};
@@ -82,12 +81,6 @@ impl Ask {
         context.before_change(columns::of(row), row.members)
     }
 
-    /// The same for a list of them.
-    pub(super) fn output_of_changes(&self, context: &Context) -> Result<Output> {
-        let row = self.row()?;
-        context.output_of_changes("rows", columns::of(row), row.members)
-    }
-
     /// Streams a list to standard output, page by page where the service pages.
     pub(super) async fn list(self, context: &Context) -> Result<()> {
         self.list_where(context, |_| true).await
@@ -118,6 +111,24 @@ impl Ask {
         let (sink, outcome) = client.list(self.service, self.operation, &body, sink).await;
         context.end_list(sink.inner, outcome, self.nothing)?;
         Ok(())
+    }
+
+    /// One thing, for a list of them.
+    ///
+    /// Errors: as [`one`](Self::one).
+    pub(super) async fn answer_of(
+        self,
+        context: &Context,
+        client: &ServiceClient,
+    ) -> Result<Record> {
+        let body = Value::Object(self.body);
+        shown(context, client, self.service, self.operation, &body).await?;
+        let answer = client.query(self.service, self.operation, &body).await;
+        let answer = answer.map_err(|error| match error.kind() {
+            Kind::NotFound => error.hint(self.nothing),
+            _ => error,
+        })?;
+        Ok(Record::Json(answer))
     }
 
     /// Prints one thing in full.

@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use super::ask::ready;
 use crate::cli::Context;
+use crate::cli::change::{self, Attempt};
 use crate::error::{Error, Kind, Result, from_output};
+use crate::pxgrid::ServiceClient;
 use crate::pxgrid::catalogue::{self, Reply};
 use crate::record::encoding::{Format as Encoded, Utf8};
 use crate::record::scan::{Nesting, TOO_DEEP};
@@ -62,13 +64,24 @@ impl Call {
         }
         let body = request(&self.request)?;
         let client = ready(context, &self.service, &self.operation, &body).await?;
+        if catalogue::effect(&self.service, &self.operation) != Effect::Change {
+            return self.ask(context, &client, &body).await;
+        }
+        let attempt = Attempt::default();
+        attempt.sending()?;
+        let what = format!("{} of {}", self.operation, self.service);
+        let look = |_: Option<&Value>| "look what became of it before you repeat it".to_owned();
+        change::alone(&attempt, &what, look, self.ask(context, &client, &body)).await
+    }
+
+    async fn ask(&self, context: &Context, client: &ServiceClient, body: &Value) -> Result<()> {
         let global = &context.global;
         let as_it_came = matches!(global.chosen_format(), None | Some(Format::Json))
             && global.jq.is_none()
             && global.fields.is_empty()
             && global.sort.is_none();
         if !as_it_came {
-            let answer = client.query(&self.service, &self.operation, &body).await?;
+            let answer = client.query(&self.service, &self.operation, body).await?;
             let answer = Record::Json(answer);
             if catalogue::effect(&self.service, &self.operation) == Effect::Change {
                 // Its members are known only now; the answer must not be lost over it.
@@ -78,7 +91,7 @@ impl Call {
             }
             return context.print(&[answer], COLUMNS, Shape::Single, "");
         }
-        let response = client.send(&self.service, &self.operation, &body).await?;
+        let response = client.send(&self.service, &self.operation, body).await?;
         let host = response.host.clone();
         if response.status == 204 {
             return self.nothing(&host, context);

@@ -16,7 +16,7 @@ mod radius;
 mod services;
 mod session;
 mod sessions;
-mod signals;
+pub(crate) mod signals;
 mod subscribe;
 mod sxp;
 mod system;

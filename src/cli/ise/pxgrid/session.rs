@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::ask::{Ask, shown};
 use crate::cli::Context;
-use crate::cli::bulk::{Bulk, Jobs};
-use crate::cli::input::{self, EMPTY_LIST, Station, StationOrList};
+use crate::cli::bulk::{ListOptions, Reading};
+use crate::cli::input::{self, Station, StationOrList};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Mac, Record, RecordSink};
 use crate::render::Shape;
@@ -41,19 +41,22 @@ pub(crate) struct Session {
     #[arg(long, value_name = "IP", group = "selector", value_parser = input::ip)]
     ip: Option<IpAddr>,
     #[command(flatten)]
-    jobs: Jobs,
+    list: ListOptions,
 }
 
 impl Session {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        if self.mac == Some(StationOrList::List) {
+            return listed(context, &self.list).await;
+        }
+        self.list.for_one()?;
         match (self.mac, self.ip) {
-            (Some(StationOrList::List), _) => listed(context, self.jobs).await,
             (Some(StationOrList::One(Station::Mac(mac))), _) => by_mac(mac).one(context).await,
             (Some(StationOrList::One(Station::Address(ip))), _) | (None, Some(ip)) => {
                 by_address(context, ip).await
             }
-            (None, None) => Err(Error::usage("no endpoint given")),
+            _ => Err(Error::usage("no endpoint given")),
         }
     }
 }
@@ -113,16 +116,20 @@ fn by_mac(mac: Mac) -> Ask {
     Ask::new("session", BY_MAC, NOTHING).with("macAddress", mac.to_string())
 }
 
-async fn listed(context: &Context, jobs: Jobs) -> Result<()> {
+async fn listed(context: &Context, options: &ListOptions) -> Result<()> {
     let columns = Ask::new("session", BY_MAC, NOTHING).columns()?;
     let client = context.pxgrid()?;
     let output = context.output_of("rows", columns, Shape::List)?;
-    let bulk = Bulk::once_each(jobs);
-    bulk.for_each_mac(context, output, EMPTY_LIST, async |mac| {
+    let reading = Reading {
+        command: "pxgrid session".to_owned(),
+        options,
+        nothing: "no sessions",
+    };
+    let session = async |mac: Mac| {
         let body = json!({ "macAddress": mac.to_string() });
         shown(context, &client, "session", BY_MAC, &body).await?;
         let answer = client.query("session", BY_MAC, &body).await?;
         Ok(vec![Record::Json(answer)])
-    })
-    .await
+    };
+    reading.run(context, output, session).await
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 
 /// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     /// To end; the exit status as the shell shows it.
     Stop(u8),
     /// To say the figures.
@@ -16,7 +16,7 @@ pub(super) enum Asked {
 }
 
 /// Listens from its making on.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Option<Signal>,
@@ -25,7 +25,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Must be called inside a runtime.
-    pub(super) fn listen() -> Result<Self> {
+    pub(crate) fn listen() -> Result<Self> {
         crate::settings::leave_signals();
         let open = |kind| {
             signal(kind).map_err(|error| {
@@ -45,7 +45,7 @@ impl Signals {
     }
 
     /// Waits until it is asked to end: the exit status.
-    pub(super) async fn stopped(&mut self) -> u8 {
+    pub(crate) async fn stopped(&mut self) -> u8 {
         loop {
             if let Asked::Stop(code) = self.next().await {
                 return code;
@@ -54,7 +54,7 @@ impl Signals {
     }
 
     /// Waits for the next one. Safe to drop and to call again.
-    pub(super) async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::Stop(130),
             _ = self.terminate.recv() => Asked::Stop(143),

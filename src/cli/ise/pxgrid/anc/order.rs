@@ -4,15 +4,17 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::cli::Context;
-use crate::cli::bulk::{Bulk, Jobs};
-use crate::cli::input::{self, EMPTY_LIST, MacOrList};
+use crate::cli::bulk::{Changing, ListOptions, Yes};
+use crate::cli::change::{self, Attempt, Carried, Change};
+use crate::cli::input::{self, MacOrList};
 use crate::cli::ise::pxgrid::ask::{Ask, permitted, shown};
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::anc::{self, Order, State, Status, Target};
-use crate::record::{Mac, Record};
+use crate::record::{JsonText, Mac, Record};
 
 use super::SERVICE;
 
@@ -41,7 +43,9 @@ struct Patience {
     #[arg(long, conflicts_with = "wait")]
     no_wait: bool,
     #[command(flatten)]
-    jobs: Jobs,
+    list: ListOptions,
+    #[command(flatten)]
+    yes: Yes,
 }
 
 /// Arguments of `apply`.
@@ -53,9 +57,11 @@ Examples:
   netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy Quarantine
   netapi ise pxgrid anc apply --ip 10.50.10.100 --policy Quarantine --no-wait
   netapi ise pxgrid anc apply --mac - --policy Quarantine < macs.txt
+  netapi ise pxgrid anc apply --mac - --policy Quarantine --report r.jsonl < m
 
 An endpoint that has the policy already counts as done. An order is never
-repeated; one that still runs when the waiting is over ends with exit status 8."
+repeated; one that still runs when the waiting is over ends with exit status 8.
+A list has one row for each input: done, already, failed, invalid or not-sent."
 )]
 pub(crate) struct Apply {
     #[command(flatten)]
@@ -77,7 +83,8 @@ Examples:
   netapi ise pxgrid anc clear --mac - < macs.txt
 
 An endpoint without a policy is an error, in ISE's words. An order is never
-repeated; one that still runs when the waiting is over ends with exit status 8."
+repeated; one that still runs when the waiting is over ends with exit status 8.
+A list has one row for each input: done, already, failed, invalid or not-sent."
 )]
 pub(crate) struct Clear {
     #[command(flatten)]
@@ -90,121 +97,222 @@ impl Apply {
     /// Orders, waits and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let order = Order::Apply(self.policy);
-        carry_out(context, &order, self.whom, &self.patience).await
+        run(context, order, self.whom, self.patience).await
     }
 }
 
 impl Clear {
     /// Orders, waits and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        carry_out(context, &Order::Clear, self.whom, &self.patience).await
+        run(context, Order::Clear, self.whom, self.patience).await
     }
 }
 
-async fn carry_out(
-    context: &Context,
-    order: &Order,
-    whom: Whom,
-    patience: &Patience,
-) -> Result<()> {
+async fn run(context: &Context, order: Order, whom: Whom, patience: Patience) -> Result<()> {
     let operation = match order {
         Order::Apply(_) => "applyEndpointByMacAddress",
         Order::Clear => "clearEndpointByMacAddress",
     };
     permitted(context, SERVICE, operation)?;
-    let ask = Ask::new(SERVICE, operation, "");
-    let output = ask.before_change(context)?;
-    let client = context.pxgrid()?;
+    let output = Ask::new(SERVICE, operation, "").before_change(context)?;
+    let orders = Orders {
+        context,
+        client: context.pxgrid()?,
+        order,
+        nas: whom.nas,
+        wait: (!patience.no_wait).then_some(patience.wait),
+    };
     let target = match (whom.mac, whom.ip) {
-        (Some(MacOrList::One(mac)), _) => at(mac, whom.nas),
+        (Some(MacOrList::One(mac)), _) => orders.target(mac),
         (_, Some(ip)) => Target::Ip(ip),
         (Some(MacOrList::List), None) => {
-            let output = ask.output_of_changes(context)?;
-            let bulk = Bulk::once_each(patience.jobs);
-            let order_one = async |mac| {
-                let target = at(mac, whom.nas);
-                let status = give(context, &client, order, &target, patience).await?;
-                judge(context, order, &target, &status, patience)?;
-                Ok(vec![Record::Json(status.json)])
+            let changing = Changing {
+                change: &orders,
+                options: &patience.list,
+                yes: patience.yes,
             };
-            return bulk
-                .for_each_mac(context, output, EMPTY_LIST, order_one)
-                .await;
+            return changing.run(context).await;
         }
         (None, None) => return Err(Error::usage("no endpoint given")),
     };
-    let status = give(context, &client, order, &target, patience).await?;
-    let judged = judge(context, order, &target, &status, patience);
-    // A failure's own words are in the error; what runs has an id that is needed.
-    if judged.is_ok() || status.state == State::Running {
-        let record = Record::Json(status.json);
-        context.print_change(output, &record)?;
+    patience.list.for_one()?;
+    let attempt = Attempt::default();
+    let what = orders.what_for(&target);
+    let look = |answer: Option<&Value>| look_for(&target, answer);
+    let giving = orders.give(&target, &attempt);
+    match change::alone(&attempt, &what, look, giving).await {
+        Ok(carried) => {
+            if carried.already {
+                context.reporter.note(&orders.had_it(&target));
+            }
+            context.print_change(output, &carried.record)
+        }
+        Err(error) => {
+            // A failure's own words are in the error; what was taken has an id that is needed.
+            if attempt.is_lost(&error)
+                && let Some(answer) = attempt.answer()
+            {
+                context.print_change(output, &Record::from_value(answer))?;
+            }
+            Err(error)
+        }
     }
-    judged
 }
 
-fn at(mac: Mac, nas: Option<IpAddr>) -> Target {
-    match nas {
-        Some(nas) => Target::MacAtNas(mac, nas),
-        None => Target::Mac(mac),
+/// One order and how it is given.
+struct Orders<'a> {
+    context: &'a Context,
+    client: ServiceClient,
+    order: Order,
+    nas: Option<IpAddr>,
+    /// How long its outcome is waited for; not at all.
+    wait: Option<Duration>,
+}
+
+impl Orders<'_> {
+    fn target(&self, mac: Mac) -> Target {
+        match self.nas {
+            Some(nas) => Target::MacAtNas(mac, nas),
+            None => Target::Mac(mac),
+        }
+    }
+
+    fn what_for(&self, target: &Target) -> String {
+        let endpoint = name_of(target);
+        match &self.order {
+            Order::Apply(policy) => format!("{policy} for {endpoint}"),
+            Order::Clear => format!("clearing {endpoint}"),
+        }
+    }
+
+    fn had_it(&self, target: &Target) -> String {
+        let endpoint = name_of(target);
+        match &self.order {
+            Order::Apply(policy) => format!("{endpoint} had the policy {policy} already"),
+            Order::Clear => format!("{endpoint} had no policy"),
+        }
+    }
+
+    /// Gives the order once, and waits unless that is not wanted.
+    async fn give(&self, target: &Target, attempt: &Attempt<'_>) -> Result<Carried> {
+        let (operation, body) = anc::operation(&self.order, target);
+        shown(self.context, &self.client, SERVICE, operation, &body).await?;
+        attempt.sending()?;
+        let first = anc::start(&self.client, &self.order, target).await?;
+        self.settle(target, first, attempt).await
+    }
+
+    async fn settle(
+        &self,
+        target: &Target,
+        first: Status,
+        attempt: &Attempt<'_>,
+    ) -> Result<Carried> {
+        if first.state == State::Running {
+            attempt.answered(first.json.value().clone());
+        }
+        let status = match self.wait {
+            Some(wait) => anc::wait(&self.client, first, wait).await?,
+            None => first,
+        };
+        if status.state != State::Running {
+            attempt.settled();
+        } else if self.wait.is_none() {
+            attempt.settled();
+            let id = status.operation_id.as_deref().unwrap_or_default();
+            let reason = format!("running: `netapi ise pxgrid anc status {id}`");
+            return Ok(carried(status.json, false, Some(reason)));
+        }
+        match anc::outcome(&self.order, &status) {
+            Ok(()) => {
+                let already = status.state == State::Failure;
+                let reason = status.failure_reason.filter(|_| already);
+                Ok(carried(status.json, already, reason))
+            }
+            Err(error) => {
+                let message = format!("{}: {}", self.what_for(target), error.message());
+                let told = error.reworded(message);
+                Err(match told.kind() {
+                    Kind::Server => told
+                        .hint(advice(&self.order, target))
+                        .answer(status.json.as_str()),
+                    _ => told,
+                })
+            }
+        }
     }
 }
 
-/// Gives the order once, and waits unless that is not wanted.
-async fn give(
-    context: &Context,
-    client: &ServiceClient,
-    order: &Order,
-    target: &Target,
-    patience: &Patience,
-) -> Result<Status> {
-    let (operation, body) = anc::operation(order, target);
-    shown(context, client, SERVICE, operation, &body).await?;
-    let first = anc::start(client, order, target).await?;
-    if patience.no_wait {
-        return Ok(first);
+impl Change for Orders<'_> {
+    fn command(&self) -> String {
+        let at = self.nas.map_or(String::new(), |nas| format!(" at {nas}"));
+        match &self.order {
+            Order::Apply(policy) => format!("anc apply {policy}{at}"),
+            Order::Clear => format!("anc clear{at}"),
+        }
     }
-    anc::wait(client, first, patience.wait).await
+
+    fn question(&self) -> String {
+        match &self.order {
+            Order::Apply(policy) => format!("Put {policy} on"),
+            Order::Clear => "Take the policy off".to_owned(),
+        }
+    }
+
+    fn what(&self, mac: Mac) -> String {
+        self.what_for(&self.target(mac))
+    }
+
+    fn look(&self, mac: Mac, answer: Option<&Value>) -> String {
+        look_for(&self.target(mac), answer)
+    }
+
+    async fn carry_out(&self, mac: Mac, attempt: &Attempt<'_>) -> Result<Carried> {
+        self.give(&self.target(mac), attempt).await
+    }
+
+    async fn ask_again(&self, mac: Mac, answer: &Value) -> Option<Result<Carried>> {
+        let id = answer.get("operationId")?.as_str()?;
+        let status = match anc::status(&self.client, id).await {
+            Ok(status) => status,
+            Err(error) => return Some(Err(error)),
+        };
+        let attempt = Attempt::default();
+        Some(self.settle(&self.target(mac), status, &attempt).await)
+    }
 }
 
-/// What the status means; says so when there was nothing to do.
-fn judge(
-    context: &Context,
-    order: &Order,
-    target: &Target,
-    status: &Status,
-    patience: &Patience,
-) -> Result<()> {
-    if patience.no_wait && status.state == State::Running {
-        return Ok(());
+fn carried(answer: JsonText, already: bool, reason: Option<String>) -> Carried {
+    Carried {
+        already,
+        reason,
+        answer: Some(answer.value().clone()),
+        record: Record::Json(answer),
     }
-    let endpoint = match target {
+}
+
+/// How to look what became of an order, given what the server answered until then.
+fn look_for(target: &Target, answer: Option<&Value>) -> String {
+    let id = answer.and_then(|answer| answer.get("operationId")?.as_str());
+    match (id, target) {
+        (Some(id), _) => format!("look again with `netapi ise pxgrid anc status {id}`"),
+        (None, Target::Mac(mac)) => {
+            format!("look with `netapi ise pxgrid anc endpoint {mac}` before you repeat it")
+        }
+        (None, Target::MacAtNas(mac, nas)) => format!(
+            "look with `netapi ise pxgrid anc endpoint {mac} --nas {nas}` before you repeat it"
+        ),
+        (None, Target::Ip(_)) => {
+            "look with `netapi ise pxgrid anc endpoints` before you repeat it".to_owned()
+        }
+    }
+}
+
+fn name_of(target: &Target) -> String {
+    match target {
         Target::Mac(mac) => mac.to_string(),
         Target::Ip(ip) => ip.to_string(),
         Target::MacAtNas(mac, nas) => format!("{mac} at {nas}"),
-    };
-    match anc::outcome(order, status) {
-        Ok(()) => {
-            if let (State::Failure, Order::Apply(policy)) = (status.state, order) {
-                context
-                    .reporter
-                    .note(&format!("{endpoint} had the policy {policy} already"));
-            }
-            Ok(())
-        }
-        Err(error) => {
-            let what = match order {
-                Order::Apply(policy) => format!("{policy} for {endpoint}"),
-                Order::Clear => format!("clearing {endpoint}"),
-            };
-            let kind = error.kind();
-            let message = format!("{what}: {}", error.message());
-            let told = error.reworded(message);
-            Err(match kind {
-                Kind::Server => told.hint(advice(order, target)),
-                _ => told,
-            })
-        }
     }
 }
 

@@ -1,0 +1,178 @@
+//! The list of a bulk run: the whole of standard input, read and checked before anything is sent. It sends nothing.
+
+use std::collections::HashMap;
+use std::io::BufRead;
+
+use crate::cli::input::mac_lines;
+use crate::cli::report::Reporter;
+use crate::error::{Error, Result};
+use crate::record::Mac;
+
+/// Lines with something on them that a list may have: far more than a deployment has endpoints, and bounded in memory.
+const MOST: usize = 2_000_000;
+
+/// Invalid lines that are named one by one.
+const NAMED: usize = 20;
+
+/// One line that has something on it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// The line's number, from 1.
+    pub(super) number: u64,
+    /// The text, without blanks around it and without its comment.
+    pub(super) text: String,
+    /// What it says.
+    pub(super) kind: EntryKind,
+}
+
+/// What a line says.
+#[derive(Debug)]
+pub(super) enum EntryKind {
+    /// An address that comes for the first time.
+    First(Mac),
+    /// The same address as that of an earlier entry (its index), in whatever spelling.
+    Repeat(usize),
+    /// No address.
+    Invalid(Error),
+}
+
+/// The list in its order.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    pub(super) entries: Vec<Entry>,
+}
+
+impl List {
+    /// Reads standard input to its end.
+    ///
+    /// Errors: what cannot be read, or is too long, as [`Kind::Usage`](crate::error::Kind::Usage).
+    pub(super) fn from_stdin() -> Result<Self> {
+        Self::read(std::io::stdin().lock())
+    }
+
+    pub(super) fn read(input: impl BufRead) -> Result<Self> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut seen: HashMap<Mac, usize> = HashMap::new();
+        for line in mac_lines(input) {
+            let line = line?;
+            if entries.len() >= MOST {
+                return Err(Error::usage(format!("the list has more than {MOST} lines"))
+                    .hint("give it in parts"));
+            }
+            let index = entries.len();
+            let kind = match line.mac {
+                Ok(mac) => match *seen.entry(mac).or_insert(index) {
+                    first if first < index => EntryKind::Repeat(first),
+                    _ => EntryKind::First(mac),
+                },
+                Err(error) => EntryKind::Invalid(error),
+            };
+            entries.push(Entry {
+                number: line.number,
+                text: line.text,
+                kind,
+            });
+        }
+        Ok(Self { entries })
+    }
+
+    /// How many different addresses there are.
+    pub(super) fn addresses(&self) -> usize {
+        let first = |entry: &&Entry| matches!(entry.kind, EntryKind::First(_));
+        self.entries.iter().filter(first).count()
+    }
+
+    fn invalid(&self) -> impl Iterator<Item = (&Entry, &Error)> {
+        self.entries.iter().filter_map(|entry| match &entry.kind {
+            EntryKind::Invalid(error) => Some((entry, error)),
+            _ => None,
+        })
+    }
+
+    /// `398 addresses, 2 invalid: lines 8, 56`.
+    pub(super) fn summary(&self) -> String {
+        let addresses = self.addresses();
+        let repeats = self.entries.len() - addresses - self.invalid().count();
+        let mut parts = vec![match addresses {
+            1 => "1 address".to_owned(),
+            many => format!("{many} addresses"),
+        }];
+        if repeats > 0 {
+            parts.push(format!("{repeats} repeated"));
+        }
+        let lines = self.invalid().map(|(entry, _)| entry.number.to_string());
+        let (count, named): (usize, Vec<String>) =
+            (self.invalid().count(), lines.take(NAMED).collect());
+        if count > 0 {
+            let lines = if count == 1 { "line" } else { "lines" };
+            let more = match count - named.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            parts.push(format!(
+                "{count} invalid: {lines} {}{more}",
+                named.join(", ")
+            ));
+        }
+        parts.join(", ")
+    }
+
+    /// Says what is wrong with the list, if anything is: what there is in it, and each line that is no address, with one hint for all.
+    pub(super) fn say_what_is_wrong(&self, reporter: Reporter) {
+        let mut invalid = self.invalid().peekable();
+        if invalid.peek().is_none() {
+            return;
+        }
+        reporter.note(&self.summary());
+        for (index, (entry, error)) in invalid.take(NAMED).enumerate() {
+            let error = if index == 0 {
+                error.clone()
+            } else {
+                error.clone().without_hint()
+            };
+            reporter.error(&error.reworded(reason(entry)));
+        }
+    }
+}
+
+/// Why a line is no address.
+pub(super) fn reason(entry: &Entry) -> String {
+    let Entry { number, text, .. } = entry;
+    match &entry.kind {
+        EntryKind::Invalid(error) => {
+            format!("line {number} of standard input: {}", error.message())
+        }
+        _ => format!("line {number} of standard input: '{text}'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(text: &str) -> List {
+        List::read(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn repeats_are_found_in_every_spelling_and_a_mark_is_no_part_of_a_line() {
+        let list = list(
+            "\u{feff}C8:5B:76:C6:59:62\r\n\nc85b.76c6.5962 # again\nnope\n00:00:5E:00:53:01\n",
+        );
+        assert!(matches!(list.entries[0].kind, EntryKind::First(_)));
+        assert_eq!(list.entries[0].text, "C8:5B:76:C6:59:62");
+        assert!(matches!(list.entries[1].kind, EntryKind::Repeat(0)));
+        assert!(matches!(list.entries[2].kind, EntryKind::Invalid(_)));
+        assert_eq!(list.summary(), "2 addresses, 1 repeated, 1 invalid: line 4");
+    }
+
+    #[test]
+    fn a_summary_of_many_invalid_lines_stays_one_line() {
+        let text: String =
+            (0..50).fold(String::new(), |text, number| text + &format!("x{number}\n"));
+        let summary = list(&text).summary();
+        assert!(summary.starts_with("0 addresses, 50 invalid: lines 1, 2, "));
+        assert!(summary.ends_with(", 20 and 30 more"), "{summary}");
+        assert_eq!(list("").summary(), "0 addresses");
+    }
+}

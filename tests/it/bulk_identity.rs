@@ -1,0 +1,156 @@
+//! Answers about somebody else, and passwords that are rotated: what a list of look-ups and a change make of them.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::pxgrid_node::{Answer, counts, plan};
+use crate::support::hostile::{Reply, answer, node, session_of};
+use crate::support::{stderr, stdout};
+
+const MAC: &str = "C8:5B:76:C6:59:62";
+const OTHER: &str = "00:00:5E:00:53:01";
+
+fn macs(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|number| format!("02:00:00:00:00:{number:02X}"))
+        .collect()
+}
+
+/// A cache or a proxy answers with somebody's session: nothing is sent to anybody.
+#[test]
+fn a_change_is_never_of_the_session_that_came() {
+    let node = node(|path| match path {
+        path if path.starts_with("CoA/") => {
+            Reply::xml("<remoteCoA><results>true</results></remoteCoA>")
+        }
+        _ => Reply::xml(&session_of(OTHER)),
+    });
+    let run = node.mnt(&["coa", MAC, "--json"]).assert().code(5);
+    assert_eq!(stdout(&run), "");
+    let error: Value = serde_json::from_str(stderr(&run).trim()).unwrap();
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains(MAC) && message.contains(OTHER),
+        "{message}"
+    );
+    assert!(!node.asked().iter().any(|path| path.starts_with("CoA/")));
+    // The same for a list: each input's own row says so.
+    let run = node
+        .mnt(&["coa", "-", "--json"])
+        .write_stdin(format!("{MAC}\n{OTHER}\n"))
+        .assert()
+        .code(1);
+    let rows: Value = serde_json::from_str(&stdout(&run)).unwrap();
+    assert_eq!(rows[0]["outcome"], "failed");
+    assert_eq!(rows[1]["outcome"], "done");
+    let sent: Vec<String> = node
+        .asked()
+        .into_iter()
+        .filter(|path| path.starts_with("CoA/"))
+        .collect();
+    assert_eq!(sent, [format!("CoA/Reauth/psn-a/{OTHER}/0")]);
+}
+
+/// Each answer is followed by the one before it, unasked: no row is somebody else's, and none is missing.
+#[test]
+fn a_belated_answer_on_a_kept_connection_is_nobodys() {
+    let asked: Mutex<Vec<String>> = Mutex::default();
+    let node = node(move |path| {
+        let mac = path.rsplit('/').next().unwrap().to_owned();
+        let own = answer(200, &session_of(&mac));
+        let mut asked = asked.lock().unwrap();
+        let again = asked.contains(&mac);
+        asked.push(mac);
+        // Every third answer comes behind an earlier one, as after a time-out in a gateway.
+        match asked.iter().rev().nth(1) {
+            Some(before) if !again && asked.len().is_multiple_of(3) => {
+                Reply::Bytes(answer(200, &session_of(before)) + &own)
+            }
+            _ => Reply::Bytes(own),
+        }
+    });
+    for (jobs, list) in [("1", 0..60), ("4", 60..120)] {
+        let list = macs(120)[list].to_vec();
+        let run = node
+            .mnt(&["session", "-", "--fields", "MAC", "--jobs", jobs])
+            .write_stdin(list.join("\n"))
+            .assert()
+            .success();
+        assert_eq!(stdout(&run).lines().collect::<Vec<_>>(), list);
+    }
+}
+
+/// Two refusals are seen, however many wait: accounts are locked after three.
+#[test]
+fn a_password_that_is_rotated_in_the_middle_is_refused_at_most_twice() {
+    for command in ["session", "auth-status", "coa"] {
+        let (asked, refused) = (
+            AtomicUsize::new(0),
+            std::sync::Arc::new(AtomicUsize::new(0)),
+        );
+        let seen = refused.clone();
+        let node = node(move |path| {
+            if asked.fetch_add(1, Ordering::SeqCst) >= 20 {
+                seen.fetch_add(1, Ordering::SeqCst);
+                return Reply::status(401);
+            }
+            if path.starts_with("CoA/") {
+                return Reply::xml("<remoteCoA><results>true</results></remoteCoA>");
+            }
+            if path.starts_with("AuthStatus") {
+                return Reply::xml("<authStatusOutputList></authStatusOutputList>");
+            }
+            Reply::xml(&session_of(path.rsplit('/').next().unwrap()))
+        });
+        let run = node
+            .mnt(&[command, "-", "--jobs", "10"])
+            .write_stdin(macs(60).join("\n"))
+            .assert()
+            .code(4);
+        let refused = refused.load(Ordering::SeqCst);
+        assert!((1..=2).contains(&refused), "{command}: {refused}");
+        if command == "coa" {
+            let rows = stdout(&run);
+            assert_eq!(rows.lines().count(), 60);
+            assert!(rows.contains("\tnot-sent\t"), "{rows}");
+        }
+    }
+}
+
+/// The same comparison for pxGrid, for every look-up of one thing.
+#[test]
+fn nobody_elses_answer_is_taken_from_pxgrid() {
+    let foreign = json!({
+        "macAddress": OTHER, "callingStationId": OTHER, "ipAddresses": ["10.9.9.9"],
+        "name": "other", "id": "1", "operationId": "ise:1", "status": "SUCCESS", "policyName": "other",
+    });
+    for arguments in [
+        vec!["session", MAC],
+        vec!["session", "--ip", "10.50.10.5"],
+        vec!["anc", "policy", "quarantine"],
+        vec!["anc", "endpoint", MAC],
+        vec!["anc", "status", "ise:7"],
+        vec!["radius", "failure", "77"],
+    ] {
+        let body = foreign.clone();
+        let deployment = plan()
+            .when(move |arrived| {
+                arrived
+                    .operation
+                    .starts_with("get")
+                    .then(|| Answer::json(&body))
+            })
+            .start();
+        let run = deployment.pxgrid(&arguments).assert().code(5);
+        assert_eq!(stdout(&run), "", "{arguments:?}");
+        assert!(stderr(&run).contains(" about "), "{}", stderr(&run));
+        let asked: usize = counts(&deployment)
+            .iter()
+            .filter(|(operation, _)| operation.starts_with("get"))
+            .map(|(_, count)| count)
+            .sum();
+        assert_eq!(asked, 2, "{arguments:?}: once more on a new connection");
+    }
+}
