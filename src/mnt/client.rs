@@ -5,6 +5,8 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -68,6 +70,8 @@ pub struct Counted {
 pub struct MntClient {
     client: Client,
     requests: Requests,
+    /// Whether the password was refused. Nothing more is sent then, whoever asks: a directory locks accounts.
+    refused: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for MntClient {
@@ -81,7 +85,11 @@ impl fmt::Debug for MntClient {
 impl MntClient {
     /// A client of the node that `requests` go to.
     pub fn new(client: Client, requests: Requests) -> Self {
-        Self { client, requests }
+        Self {
+            client,
+            requests,
+            refused: Arc::default(),
+        }
     }
 
     /// The requests of this client's node.
@@ -398,8 +406,17 @@ impl MntClient {
 
     /// Sends, and passes on a success.
     async fn open_any(&self, request: Request) -> Result<Response> {
+        if self.refused.load(Ordering::Relaxed) {
+            let message = format!("not sent: {} has just refused this password", self.host());
+            return Err(Error::new(Kind::Refused, message)
+                .host(self.host())
+                .nothing_sent());
+        }
         let response = self.client.send(request).await?;
         let status = response.status;
+        if status == 401 {
+            self.refused.store(true, Ordering::Relaxed);
+        }
         if (200..300).contains(&status) {
             return Ok(response);
         }

@@ -1,10 +1,10 @@
 //! How many requests may be out on a password that nobody has confirmed: a directory locks an account after three refusals.
 //!
-//! A request is sure once one that was sent after it was let in, since the password was still good then. At most one request is out
-//! before the first was let in, and at most two that are not sure after that. Who waited when the password was refused is
-//! refused without asking. It sends nothing and keeps no password, only a keyed hash of it.
+//! At most one request is out before the first was let in (or after a refusal), and at most two after that: whatever order a server reads
+//! its connections in, it refuses two before we hear of the first. Who waited when the password was refused is refused without asking.
+//! It sends nothing and keeps no password, only a keyed hash of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use super::Basic;
 use crate::error::{Error, Kind, Result};
 
-/// Requests out at once that are not sure, once one was let in.
-const UNSURE: usize = 2;
+/// Requests out at once, when the last verdict was good.
+const OUT: u32 = 2;
 
 /// Passwords remembered: pxGrid gives out new access secrets as long as the process lives.
 const REMEMBERED: usize = 64;
@@ -58,20 +58,17 @@ struct Logon {
 
 #[derive(Default)]
 struct State {
-    /// Requests sent so far; the last one's number.
-    sent: u64,
-    /// Those without an answer.
-    out: BTreeSet<u64>,
-    /// The latest request that was let in; 0 for none.
-    good: u64,
+    /// Requests without an answer.
+    out: u32,
+    /// Whether the last verdict was good.
+    proven: bool,
     /// How often the password was refused.
     refused: u64,
 }
 
 impl State {
     fn may_send(&self) -> bool {
-        let unsure = self.out.range(self.good + 1..).count();
-        unsure < if self.good == 0 { 1 } else { UNSURE }
+        self.out < if self.proven { OUT } else { 1 }
     }
 }
 
@@ -101,14 +98,9 @@ impl Logons {
                     .nothing_sent());
                 }
                 if state.may_send() {
-                    state.sent += 1;
-                    let number = state.sent;
-                    state.out.insert(number);
+                    state.out += 1;
                     drop(state);
-                    return Ok(Some(Entry {
-                        logon: Arc::clone(&logon),
-                        number,
-                    }));
+                    return Ok(Some(Entry(Arc::clone(&logon))));
                 }
             }
             changed.await;
@@ -128,18 +120,18 @@ impl Logons {
 }
 
 /// A request that is out. Dropped, it ended without an answer.
-pub(super) struct Entry {
-    logon: Arc<Logon>,
-    number: u64,
-}
+pub(super) struct Entry(Arc<Logon>);
 
 impl Entry {
     /// Takes the verdict of the answer's head.
     pub(super) fn end(self, verdict: Verdict) {
-        let mut state = lock(&self.logon.state);
+        let mut state = lock(&self.0.state);
         match verdict {
-            Verdict::Good => state.good = state.good.max(self.number),
-            Verdict::Refused => state.refused += 1,
+            Verdict::Good => state.proven = true,
+            Verdict::Refused => {
+                state.refused += 1;
+                state.proven = false;
+            }
             Verdict::Nothing => {}
         }
     }
@@ -147,8 +139,10 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        lock(&self.logon.state).out.remove(&self.number);
-        self.logon.changed.notify_waiters();
+        let mut state = lock(&self.0.state);
+        state.out = state.out.saturating_sub(1);
+        drop(state);
+        self.0.changed.notify_waiters();
     }
 }
 
@@ -177,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn one_alone_then_two_that_are_not_sure() {
+    fn one_alone_then_two_and_one_again_after_a_refusal() {
         let logons = Logons::default();
         let first = enter(&logons).unwrap().unwrap();
         assert!(enter(&logons).is_none());
@@ -185,16 +179,14 @@ mod tests {
         let second = enter(&logons).unwrap().unwrap();
         let third = enter(&logons).unwrap().unwrap();
         assert!(enter(&logons).is_none());
-        // The third was let in, so the second is sure, though its answer is slow.
-        third.end(Verdict::Good);
-        let fourth = enter(&logons).unwrap().unwrap();
-        let _fifth = enter(&logons).unwrap().unwrap();
-        assert!(enter(&logons).is_none());
         // One that says nothing makes room and proves nothing.
-        fourth.end(Verdict::Nothing);
-        let _sixth = enter(&logons).unwrap().unwrap();
+        third.end(Verdict::Nothing);
+        let fourth = enter(&logons).unwrap().unwrap();
+        assert!(enter(&logons).is_none());
+        fourth.end(Verdict::Refused);
         assert!(enter(&logons).is_none());
         drop(second);
+        let _fifth = enter(&logons).unwrap().unwrap();
         assert!(enter(&logons).is_none());
     }
 

@@ -85,7 +85,21 @@ fn a_belated_answer_on_a_kept_connection_is_nobodys() {
 /// Two refusals are seen, however many wait: accounts are locked after three.
 #[test]
 fn a_password_that_is_rotated_in_the_middle_is_refused_at_most_twice() {
-    for command in ["session", "auth-status", "coa"] {
+    let row = |mac: &String| {
+        format!("<activeSession><calling_station_id>{mac}</calling_station_id></activeSession>")
+    };
+    let rows: Vec<String> = macs(60).iter().map(row).collect();
+    let rows = rows.concat();
+    let list = format!("<activeList noOfActiveSession='60'>{rows}</activeList>");
+    for command in [
+        &["session", "-"][..],
+        &["auth-status", "-"],
+        &["acct-status", "-"],
+        &["coa", "-"],
+        &["delete", "-", "--yes"],
+        &["sessions", "--detail"],
+    ] {
+        let list = list.clone();
         let (asked, refused) = (
             AtomicUsize::new(0),
             std::sync::Arc::new(AtomicUsize::new(0)),
@@ -99,19 +113,31 @@ fn a_password_that_is_rotated_in_the_middle_is_refused_at_most_twice() {
             if path.starts_with("CoA/") {
                 return Reply::xml("<remoteCoA><results>true</results></remoteCoA>");
             }
+            if path.ends_with("ActiveList") {
+                return Reply::xml(&list);
+            }
+            if path.starts_with("AcctStatus") {
+                return Reply::xml("<acctStatusOutputList></acctStatusOutputList>");
+            }
+            if path.starts_with("Session/Delete") {
+                return Reply::xml(
+                    "<mnt-rest-result><status>SUCCESSFUL</status></mnt-rest-result>",
+                );
+            }
             if path.starts_with("AuthStatus") {
                 return Reply::xml("<authStatusOutputList></authStatusOutputList>");
             }
             Reply::xml(&session_of(path.rsplit('/').next().unwrap()))
         });
         let run = node
-            .mnt(&[command, "-", "--jobs", "10"])
+            .mnt(command)
+            .args(["--jobs", "10"])
             .write_stdin(macs(60).join("\n"))
             .assert()
             .code(4);
         let refused = refused.load(Ordering::SeqCst);
-        assert!((1..=2).contains(&refused), "{command}: {refused}");
-        if command == "coa" {
+        assert!((1..=2).contains(&refused), "{command:?}: {refused}");
+        if matches!(command[0], "coa" | "delete") {
             let rows = stdout(&run);
             assert_eq!(rows.lines().count(), 60);
             assert!(rows.contains("\tnot-sent\t"), "{rows}");

@@ -20,7 +20,13 @@ pub(super) fn certificates(
 ) -> rustls::ServerConfig {
     let ours = authority("Lab CA");
     let other = authority("Other CA");
-    let write = |name: &str, text: String| std::fs::write(directory.join(name), text).unwrap();
+    let write = |name: &str, text: String| {
+        use std::os::unix::fs::PermissionsExt;
+        let file = directory.join(name);
+        std::fs::write(&file, text).unwrap();
+        // A key that others may read is warned of.
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
     write("ca.pem", ours.pem());
     write("other-ca.pem", other.pem());
     for (file, common_name, authority) in
