@@ -5,6 +5,7 @@
 //!
 //! | room | holds |
 //! | --- | --- |
+//! | [`backoff`] | pauses that grow from failure to failure |
 //! | `cli` | what a user types; the folders mirror the command path |
 //! | [`delivery`] | what happens to an event: order per endpoint, spool, callback, dead letters, counters |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
@@ -33,6 +34,7 @@
     )
 )]
 
+pub mod backoff;
 mod cli;
 pub mod delivery;
 pub mod error;

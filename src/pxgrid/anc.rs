@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::catalogue::ANC_POLICY_KEY;
 use super::rest::ServiceClient;
+use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::record::{JsonText, Mac};
 
@@ -188,7 +189,7 @@ async fn settle(
     mut look: impl AsyncFnMut(String) -> Result<Status>,
 ) -> Result<Status> {
     let deadline = Instant::now() + patience;
-    let mut pause = first_pause;
+    let mut backoff = Backoff::new(first_pause, LONGEST_PAUSE);
     let mut now = first;
     while now.state == State::Running {
         let Some(id) = now.operation_id.clone() else {
@@ -198,11 +199,10 @@ async fn settle(
         if left.is_zero() {
             return Ok(now);
         }
-        sleep(pause.min(left)).await;
+        sleep(backoff.next_pause().min(left)).await;
         let mut next = look(id.clone()).await?;
         next.operation_id.get_or_insert(id);
         now = next;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
     Ok(now)
 }

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::backoff::Backoff;
 use crate::error::{Error, Kind};
 
 /// Keeps calls at least `min_interval` apart, whoever makes them.
@@ -61,7 +62,7 @@ impl Outcome {
 /// Opens on [`Outcome::Overloaded`] for a pause that doubles up to five minutes, then lets one call through as a probe.
 #[derive(Debug)]
 pub struct Breaker {
-    first_pause: Duration,
+    backoff: Backoff,
     open: Option<Open>,
 }
 
@@ -87,7 +88,7 @@ impl Breaker {
     /// A closed breaker whose first pause is `first_pause`.
     pub fn new(first_pause: Duration) -> Self {
         Self {
-            first_pause: first_pause.min(LONGEST_PAUSE),
+            backoff: Backoff::new(first_pause, LONGEST_PAUSE),
             open: None,
         }
     }
@@ -111,16 +112,17 @@ impl Breaker {
 
     /// Takes a call's outcome. Late results of calls that were under way when the breaker opened change nothing.
     pub fn on_result(&mut self, now: Instant, outcome: Outcome) {
-        let pause = match (&self.open, outcome) {
+        match (&self.open, outcome) {
             (None, Outcome::Answered) => return,
-            (None, Outcome::Overloaded) => self.first_pause,
+            (None, Outcome::Overloaded) => self.backoff.reset(),
             (Some(open), _) if open.probe.is_none() => return,
             (Some(_), Outcome::Answered) => {
                 self.open = None;
                 return;
             }
-            (Some(open), Outcome::Overloaded) => open.pause.saturating_mul(2).min(LONGEST_PAUSE),
-        };
+            (Some(_), Outcome::Overloaded) => {}
+        }
+        let pause = self.backoff.next_pause();
         self.open = Some(Open {
             until: now + pause,
             pause,

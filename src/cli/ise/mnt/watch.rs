@@ -13,6 +13,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::filter::{Filter, Filtered};
+use crate::backoff::Backoff;
 use crate::cli::Context;
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
@@ -67,11 +68,15 @@ impl Watch {
             .settled(&["change", "session"])?;
         let client = context.mnt()?;
         let mut known: Option<Snapshot> = None;
-        let mut pause = self.interval;
+        // A failed poll makes the pause longer than the usual one.
+        let longest = LONGEST_PAUSE.max(self.interval);
+        let mut backoff = Backoff::new(self.interval.saturating_mul(2), longest);
+        let mut pause;
         let mut failed = 0;
         loop {
             match poll(&client, &self.filter).await {
                 Ok(now) => {
+                    backoff.reset();
                     pause = self.interval;
                     if let Some(before) = &known {
                         let changes = changes(before, &now);
@@ -95,7 +100,7 @@ impl Watch {
                     return Err(error);
                 }
                 Err(error) => {
-                    pause = (pause * 2).min(LONGEST_PAUSE).max(self.interval);
+                    pause = backoff.next_pause();
                     context.reporter.error(&error);
                     context.reporter.step(&format!("next poll in {pause:?}"));
                 }
