@@ -54,3 +54,9 @@ pub mod transport;
 pub fn run(args: &[std::ffi::OsString]) -> std::process::ExitCode {
     cli::main(args)
 }
+
+/// For this repository's own tests, benches and fuzz targets. Nobody else may rely on it.
+#[doc(hidden)]
+pub mod testing {
+    pub use crate::cli::command_tree;
+}

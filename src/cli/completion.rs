@@ -19,7 +19,9 @@ Examples:
   netapi completion zsh > ~/.zfunc/_netapi
 
   mkdir -p ~/.config/fish/completions
-  netapi completion fish > ~/.config/fish/completions/netapi.fish")]
+  netapi completion fish > ~/.config/fish/completions/netapi.fish
+
+fish completes the first three words after netapi, nothing behind them.")]
 pub(crate) struct Completion {
     /// The shell
     #[arg(value_name = "SHELL")]

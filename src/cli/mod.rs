@@ -73,9 +73,14 @@ enum Command {
     Help(help::Help),
 }
 
+/// Every command with its arguments and its help, as the program parses with it.
+pub fn command_tree() -> clap::Command {
+    Cli::command()
+}
+
 /// Parses `args`, runs the command, reports what went wrong and gives the exit status.
 pub(crate) fn main(args: &[OsString]) -> ExitCode {
-    let parsed = Cli::command()
+    let parsed = command_tree()
         .try_get_matches_from(args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {

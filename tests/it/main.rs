@@ -15,6 +15,7 @@ mod bulk_changes;
 mod bulk_identity;
 mod citations;
 mod cli_surface;
+mod cli_tree;
 mod dead_letters;
 mod fixtures_mnt;
 mod fixtures_pxgrid;
