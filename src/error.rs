@@ -45,8 +45,8 @@ pub enum Kind {
     TimedOut,
     /// Accepted but not done: account awaiting approval, ANC operation still running.
     Pending,
-    /// A signal ended it half-way; the exit status as the shell shows it.
-    Stopped(u8),
+    /// This signal ended it, half-way or in good order; the process ends by the signal itself.
+    Stopped(i32),
     /// Standard output was closed by its reader: success, and nothing more is said.
     ClosedPipe,
     /// The request was shown (`--dry-run`, `--curl`) and by intent not sent: success, and nothing more is said.
@@ -72,7 +72,7 @@ impl Kind {
             Self::Resolve | Self::Connect | Self::Tls => 6,
             Self::TimedOut => 7,
             Self::Pending => 8,
-            Self::Stopped(code) => code,
+            Self::Stopped(signal) => u8::try_from(signal.saturating_add(128)).unwrap_or(1),
         }
     }
 
@@ -97,9 +97,9 @@ impl Kind {
             Self::Tls => "tls",
             Self::TimedOut => "timed-out",
             Self::Pending => "pending",
-            Self::Stopped(_) => "stopped",
             Self::ClosedPipe => "closed-pipe",
             Self::NotSent => "not-sent",
+            Self::Stopped(_) => "stopped",
         }
     }
 

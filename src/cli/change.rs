@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 
 use serde_json::Value;
 
-use super::ise::pxgrid::signals::Signals;
+use super::long_running::Signals;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Mac, Record};
 
@@ -153,8 +153,8 @@ fn leaves_open(kind: Kind) -> bool {
 }
 
 /// The end by a signal.
-pub(crate) fn stopped(code: u8) -> Error {
-    Error::new(Kind::Stopped(code), "interrupted")
+pub(crate) fn stopped(signal: i32) -> Error {
+    Error::new(Kind::Stopped(signal), "interrupted")
 }
 
 /// Carries out one change (`what`) to its end or to the first signal; `look` is the hint where its outcome is lost.
@@ -168,7 +168,7 @@ pub(crate) async fn alone<T>(
     let result = tokio::select! {
         biased;
         result = change => result,
-        code = signals.stopped() => Err(stopped(code)),
+        signal = signals.stopped() => Err(stopped(signal)),
     };
     result.map_err(|error| attempt.told(error, what, look))
 }

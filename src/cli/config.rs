@@ -8,6 +8,7 @@ use serde_json::json;
 use super::Context;
 use super::context::DONE;
 use super::global::Global;
+use super::stderr::Stderr;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::render::{Column, Shape, column};
@@ -40,14 +41,14 @@ pub(crate) enum Config {
 
 impl Config {
     /// Runs the command. None of them needs a setting to be right.
-    pub(crate) fn run(self, global: &Global) -> Result<ExitCode> {
+    pub(crate) fn run(self, global: &Global, stderr: Stderr) -> Result<ExitCode> {
         match self {
-            Self::Show => show(global)?,
-            Self::Path => show_path(global)?,
+            Self::Show => show(global, stderr)?,
+            Self::Path => show_path(global, stderr)?,
             Self::Init => {
                 let path = path(global)?;
                 settings::init(&path)?;
-                super::report::Reporter::new(global)
+                super::report::Reporter::new(global, stderr)
                     .note(&format!("wrote {}; now fill it in", path.display()));
             }
         }
@@ -59,15 +60,15 @@ fn path(global: &Global) -> Result<std::path::PathBuf> {
     Settings::resolve(global.flags(), Environment::capture()).config_path()
 }
 
-fn show_path(global: &Global) -> Result<()> {
-    let context = Context::new(global.clone())?;
+fn show_path(global: &Global, stderr: Stderr) -> Result<()> {
+    let context = Context::new(global.clone(), stderr)?;
     let path = context.settings.config_path()?.display().to_string();
     let record = Record::from_value(json!({ "path": path }));
     context.print(&[record], [column("PATH", "path")], Shape::Bare, "")
 }
 
-fn show(global: &Global) -> Result<()> {
-    let context = Context::new(global.clone())?;
+fn show(global: &Global, stderr: Stderr) -> Result<()> {
+    let context = Context::new(global.clone(), stderr)?;
     let rows = context.settings.rows();
     let problem = rows.iter().find_map(|row| row.problem.clone());
     let records: Vec<Record> = rows

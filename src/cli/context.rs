@@ -3,7 +3,7 @@
 //! Commands that need no server (help, lab, completion) never ask, so nothing they do not need can stop them.
 
 use std::collections::HashSet;
-use std::io::{IsTerminal, Stderr, Stdout, Write};
+use std::io::{IsTerminal, Stdout, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::bulk::Screen;
 use super::global::{Color, Global};
 use super::report::Reporter;
+use super::stderr::Stderr;
 use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::{MntClient, Requests};
 use crate::record::{Record, RecordSink};
@@ -27,7 +28,7 @@ pub(crate) struct Context {
     pub global: Global,
     /// The settings with their sources.
     pub settings: Settings,
-    /// Errors and notices.
+    /// Errors and notices; all that this command says on standard error goes through it.
     pub reporter: Reporter,
     /// Warnings said so far.
     said: Mutex<HashSet<String>>,
@@ -38,7 +39,7 @@ pub(crate) enum Output {
     /// Nobody to show progress to.
     Plain(Renderer<Stdout>),
     /// With a line on standard error.
-    Watched(Progress<Renderer<Stdout>, Stderr>),
+    Watched(Progress<Renderer<Stdout>, std::io::Stderr>),
 }
 
 impl Output {
@@ -104,16 +105,15 @@ impl RecordSink for Output {
 impl Context {
     /// Captures the environment and resolves the settings, without asking for any of them. How to print is checked here, for every
     /// command before it sends anything.
-    pub(crate) fn new(global: Global) -> Result<Self> {
+    pub(crate) fn new(global: Global, stderr: Stderr) -> Result<Self> {
         let settings = Settings::resolve(global.flags(), Environment::capture());
-        let reporter = Reporter::new(&global);
         if global.trace {
-            super::report::start_trace();
+            super::report::start_trace(stderr.clone());
         }
         let context = Self {
-            global,
             settings,
-            reporter,
+            reporter: Reporter::new(&global, stderr),
+            global,
             said: Mutex::default(),
         };
         crate::render::check(&context.style())?;

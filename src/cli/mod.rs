@@ -15,8 +15,10 @@ mod grid;
 mod help;
 mod input;
 mod ise;
+mod long_running;
 mod man;
 mod report;
+mod stderr;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -26,6 +28,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::error::{Error, Kind, Result};
 pub(crate) use context::Context;
 use global::Global;
+use stderr::Stderr;
 
 /// Cisco ISE from the command line: who is on the network, why a device was refused, and quarantine it
 #[derive(Parser, Debug)]
@@ -87,15 +90,23 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return report::usage(&error, args),
     };
-    let reporter = report::Reporter::new(&cli.global);
+    let stderr = Stderr::default();
+    stderr.keep_panics_in_order();
+    let reporter = report::Reporter::new(&cli.global, stderr.clone());
     let outcome = if cli.global.jq.is_some() {
-        on_a_large_stack(|| dispatch(cli))
+        on_a_large_stack(|| dispatch(cli, stderr))
     } else {
-        dispatch(cli)
+        dispatch(cli, stderr)
     };
     match outcome {
         Ok(code) => code,
-        Err(error) => reporter.end(&error),
+        Err(error) => {
+            let code = reporter.end(&error);
+            if let Kind::Stopped(signal) = error.kind() {
+                long_running::end_by(signal);
+            }
+            code
+        }
     }
 }
 
@@ -116,11 +127,11 @@ fn on_a_large_stack(command: impl FnOnce() -> Result<ExitCode> + Send) -> Result
     })
 }
 
-fn dispatch(cli: Cli) -> Result<ExitCode> {
+fn dispatch(cli: Cli, stderr: Stderr) -> Result<ExitCode> {
     let Cli { global, command } = cli;
     match command {
-        Command::Ise(command) => command.run(&Context::new(global)?),
-        Command::Config(command) => command.run(&global),
+        Command::Ise(command) => command.run(&Context::new(global, stderr)?),
+        Command::Config(command) => command.run(&global, stderr),
         Command::Completion(command) => command.run(),
         Command::Man(command) => command.run(),
         Command::Help(command) => command.run(),

@@ -1,11 +1,7 @@
 //! How errors and notices reach the user: one line and a `hint:` on standard error, or one JSON
 //! object with `--json`. The exit status comes from the error's kind and from nowhere else.
 //!
-//! | part | holds |
-//! | --- | --- |
-//! | `queue` | standard error where nobody may be kept waiting by its reader |
-
-mod queue;
+//! It chooses the words and makes them safe; `stderr` writes them.
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
@@ -14,38 +10,39 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use serde_json::json;
 
-pub(crate) use queue::StderrQueue;
-
-use self::queue::{Line, say};
 use super::context::environment_allows_color;
 use super::global::Global;
+use super::stderr::{Line, Stderr, StderrQueue};
 use crate::error::{Error, Kind};
 use crate::sanitize::{is_unsafe, json_safe, terminal_safe, terminal_safe_lines};
 
 /// Writes errors the way the options ask for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Reporter {
     json: bool,
+    stderr: Stderr,
 }
 
 impl Reporter {
     /// For these options.
-    pub(crate) fn new(global: &Global) -> Self {
+    pub(crate) fn new(global: &Global, stderr: Stderr) -> Self {
         Self {
             json: global.errors_as_json(),
+            stderr,
         }
     }
 
     /// Reports the error that ends the command, and gives the exit status.
-    pub(crate) fn end(self, error: &Error) -> ExitCode {
-        if !error.kind().is_quiet() {
+    pub(crate) fn end(&self, error: &Error) -> ExitCode {
+        // One without a message comes after the command's own last words.
+        if !error.kind().is_quiet() && !error.message().is_empty() {
             self.error(error);
         }
         ExitCode::from(error.kind().exit_status())
     }
 
     /// Reports an error: the one that ends the command, or that of one item of a bulk run.
-    pub(crate) fn error(self, error: &Error) {
+    pub(crate) fn error(&self, error: &Error) {
         if self.json {
             let mut object = serde_json::Map::new();
             object.insert("kind".into(), json!(error.kind().name()));
@@ -66,27 +63,28 @@ impl Reporter {
                 }
             }
             object.insert("exitCode".into(), json!(error.kind().exit_status()));
-            json_line(&json!({ "error": object }));
+            self.json_line(&json!({ "error": object }));
             return;
         }
-        line(&format!("netapi: {}", error.message()));
+        self.line(&format!("netapi: {}", error.message()));
         if let Some(hint) = error.hint_text() {
-            line(&format!("hint: {hint}"));
+            self.line(&format!("hint: {hint}"));
         }
     }
 
     /// From now on a panic in `library` (a part of the paths of its sources) is reported as
     /// `error`: its own words help nobody.
-    pub(crate) fn blame(self, library: &'static str, error: Error) {
+    pub(crate) fn report_panics_in(&self, library: &'static str, error: Error) {
         let usual = std::panic::take_hook();
+        let reporter = self.clone();
         std::panic::set_hook(Box::new(move |panic| {
             if panic
                 .location()
                 .is_some_and(|at| at.file().contains(library))
             {
-                self.error(&error);
+                reporter.error(&error);
                 // Unless this build unwinds, it is the end.
-                queue::wait_a_moment();
+                reporter.stderr.wait_a_moment();
             } else {
                 usual(panic);
             }
@@ -94,23 +92,23 @@ impl Reporter {
     }
 
     /// Says something that is no error: a warning, an empty list, a step taken.
-    pub(crate) fn note(self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         if !self.json {
-            line(text);
+            self.line(text);
         }
     }
 
     /// Says a warning, also where errors are JSON.
-    pub(crate) fn warn(self, text: &str) {
+    pub(crate) fn warn(&self, text: &str) {
         if self.json {
-            json_line(&json!({ "warning": text }));
+            self.json_line(&json!({ "warning": text }));
         } else {
-            line(&format!("warning: {text}"));
+            self.line(&format!("warning: {text}"));
         }
     }
 
     /// Says a step of something that goes on for long, also where errors are JSON.
-    pub(crate) fn step(self, text: &str) {
+    pub(crate) fn step(&self, text: &str) {
         let worded = |text: &str| {
             if self.json {
                 json_safe(&json!({ "notice": text }).to_string()).into_owned()
@@ -118,12 +116,13 @@ impl Reporter {
                 terminal_safe(text).into_owned()
             }
         };
-        say(&worded(text), Line::Step);
+        self.stderr.say(&worded(text), Line::Step);
     }
 
     /// From now on standard error is written by a thread of its own; see [`StderrQueue`].
-    pub(crate) fn queue(self) -> StderrQueue {
-        StderrQueue::start_with(Box::new(move |left_out| {
+    pub(crate) fn start_queue(&self) -> StderrQueue {
+        let json = self.json;
+        self.stderr.start_queue(Box::new(move |left_out| {
             let lines = match left_out.output {
                 0 => String::new(),
                 lines => format!(", {lines} lines of callbacks"),
@@ -132,7 +131,7 @@ impl Reporter {
                 "not said, since nobody read standard error: {} steps{lines}",
                 left_out.steps
             );
-            if self.json {
+            if json {
                 json!({ "notice": text }).to_string()
             } else {
                 text
@@ -141,48 +140,49 @@ impl Reporter {
     }
 
     /// Says figures: `text` for people, `figures` under the name `name` where errors are JSON.
-    pub(crate) fn figures(self, name: &str, text: &str, figures: &serde_json::Value) {
+    pub(crate) fn figures(&self, name: &str, text: &str, figures: &serde_json::Value) {
         if self.json {
-            json_line(&json!({ name: figures }));
+            self.json_line(&json!({ name: figures }));
         } else {
-            line(text);
+            self.line(text);
         }
     }
-}
 
-/// Passes on a line of a callback's output.
-pub(crate) fn pass_on(text: &str) {
-    say(&terminal_safe(text), Line::Output);
-}
-
-/// Writes a line of JSON that somebody wants to read again: only a terminal gets it made safe.
-pub(crate) fn say_data(json: &str) {
-    if std::io::stderr().is_terminal() {
-        say(&json_safe(json), Line::Data);
-    } else {
-        say(json, Line::Data);
+    /// Passes on a line of another program's output.
+    pub(crate) fn pass_on(&self, text: &str) {
+        self.stderr.say(&terminal_safe(text), Line::Output);
     }
-}
 
-/// Whether another dead letter has room in the queue of standard error.
-pub(crate) fn has_room_for_data() -> bool {
-    queue::has_room_for_data()
-}
+    /// Writes a line of JSON that somebody wants to read again: only a terminal gets it made safe.
+    pub(crate) fn data(&self, json: &str) {
+        if std::io::stderr().is_terminal() {
+            self.stderr.say(&json_safe(json), Line::Data);
+        } else {
+            self.stderr.say(json, Line::Data);
+        }
+    }
 
-/// Waits until it has, or the end is in a hurry.
-pub(crate) fn wait_for_data_room() {
-    queue::wait_for_data_room();
-}
+    /// Whether another dead letter has room on its way to standard error.
+    pub(crate) fn has_room_for_data(&self) -> bool {
+        self.stderr.has_room_for_data()
+    }
 
-/// One line on standard error, safe for whatever reads it: a server's words cannot start a line of
-/// their own or steer a terminal.
-fn line(text: &str) {
-    say(&terminal_safe(text), Line::Report);
-}
+    /// Waits until it has, or the end is in a hurry.
+    pub(crate) fn wait_for_data_room(&self) {
+        self.stderr.wait_for_data_room();
+    }
 
-/// The same for JSON. Escapes are JSON's own: what is made safe must still be read.
-fn json_line(value: &serde_json::Value) {
-    say(&json_safe(&value.to_string()), Line::Report);
+    /// One line on standard error, safe for whatever reads it: a server's words cannot start a
+    /// line of their own or steer a terminal.
+    fn line(&self, text: &str) {
+        self.stderr.say(&terminal_safe(text), Line::Report);
+    }
+
+    /// The same for JSON. Escapes are JSON's own: what is made safe must still be read.
+    fn json_line(&self, value: &serde_json::Value) {
+        self.stderr
+            .say(&json_safe(&value.to_string()), Line::Report);
+    }
 }
 
 /// A command line that clap refused, or `--help` and `--version`.
@@ -198,13 +198,13 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 let json = wants_json(args);
-                Reporter { json }.end(&crate::error::from_output(&error))
+                early(json).end(&crate::error::from_output(&error))
             }
         };
     }
     if holds_content(args) {
         let json = wants_json(args);
-        return Reporter { json }.end(
+        return early(json).end(
             &Error::usage(
                 "an argument is the content of a file (-----BEGIN …) where the file's path is wanted",
             )
@@ -215,7 +215,7 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     }
     if wants_json(args) && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
         let text = error.render().to_string();
-        return Reporter { json: true }.end(&as_error(&text, args));
+        return early(true).end(&as_error(&text, args));
     }
     let mut stderr = std::io::stderr();
     let text = styled(error, args, stderr.is_terminal());
@@ -227,6 +227,14 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     // Standard error closed: there is nobody left to tell.
     let _ = write!(stderr, "{text}");
     ExitCode::from(Kind::Usage.exit_status())
+}
+
+/// For a command line that was not understood, so that there is no context yet.
+fn early(json: bool) -> Reporter {
+    Reporter {
+        json,
+        stderr: Stderr::default(),
+    }
 }
 
 /// Whether somebody wrote `--key "$(cat client.key)"`: clap's text would quote the key.
@@ -319,13 +327,13 @@ fn ours(args: &[OsString]) -> &[OsString] {
 }
 
 /// `--trace`: the transport's one line a request and answer on standard error.
-pub(super) fn start_trace() {
+pub(super) fn start_trace(stderr: Stderr) {
     use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
 
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(|| Trace)
+        .with_writer(move || Trace(stderr.clone()))
         .with_ansi(false)
         .with_target(false)
         .with_level(false)
@@ -339,13 +347,14 @@ pub(super) fn start_trace() {
 }
 
 /// The trace's way to standard error.
-struct Trace;
+struct Trace(Stderr);
 
 impl Write for Trace {
     /// Takes a line, which comes whole.
     fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
         let entry = String::from_utf8_lossy(text);
-        say(&terminal_safe(entry.trim_end_matches('\n')), Line::Step);
+        let entry = terminal_safe(entry.trim_end_matches('\n'));
+        self.0.say(&entry, Line::Step);
         Ok(text.len())
     }
 

@@ -229,6 +229,11 @@ impl Lab {
         orders::carry_out(&self.faults, self.pxgrid.len(), line)
     }
 
+    /// How many requests came so far.
+    pub fn request_count(&self) -> u64 {
+        self.log.count()
+    }
+
     /// The requests so far, oldest first.
     pub fn requests(&self) -> Vec<RequestEntry> {
         self.log.entries()

@@ -43,6 +43,8 @@ pub struct RequestEntry {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// All of them, also those that are kept no more.
+    count: u64,
     entries: VecDeque<RequestEntry>,
     file: Option<File>,
 }
@@ -82,6 +84,7 @@ impl RequestLog {
             .transpose()?;
         Ok(Self {
             inner: Mutex::new(Inner {
+                count: 0,
                 entries: VecDeque::new(),
                 file,
             }),
@@ -92,6 +95,7 @@ impl RequestLog {
     pub fn add(&self, entry: RequestEntry) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.write(&entry);
+        inner.count += 1;
         if inner.entries.len() == KEPT {
             inner.entries.pop_front();
         }
@@ -104,6 +108,14 @@ impl RequestLog {
         if inner.file.is_some() {
             inner.write(&entry());
         }
+    }
+
+    /// How many entries were added.
+    pub fn count(&self) -> u64 {
+        self.inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .count
     }
 
     /// The entries kept in memory, oldest first.

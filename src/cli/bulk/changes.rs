@@ -17,7 +17,7 @@ use super::{
 use crate::cli::Context;
 use crate::cli::change::{Attempt, Carried, Change, stopped};
 use crate::cli::input;
-use crate::cli::ise::pxgrid::signals::Signals;
+use crate::cli::long_running::Signals;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Mac, RecordSink};
 
@@ -62,7 +62,7 @@ impl<C: Change> Changing<'_, C> {
         } else {
             self.options.open(&self.change.command())?
         };
-        list.say_what_is_wrong(context.reporter);
+        list.say_what_is_wrong(&context.reporter);
         let run = Run {
             bulk: Bulk::once_each(self.options.jobs),
             change: self.change,
@@ -116,7 +116,7 @@ impl<C: Change> Run<'_, C> {
         tokio::select! {
             biased;
             printed = &mut printing => return printed,
-            code = signals.stopped() => self.bulk.end(&stopped(code)),
+            signal = signals.stopped() => self.bulk.end(&stopped(signal)),
         }
         printing.await
     }

@@ -118,7 +118,7 @@ impl List {
     }
 
     /// Says what is wrong with the list, if anything is: what there is in it, and each line that is no address, with one hint for all.
-    pub(super) fn say_what_is_wrong(&self, reporter: Reporter) {
+    pub(super) fn say_what_is_wrong(&self, reporter: &Reporter) {
         let mut invalid = self.invalid().peekable();
         if invalid.peek().is_none() {
             return;

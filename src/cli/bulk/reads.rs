@@ -40,7 +40,7 @@ impl Reading<'_> {
         } else {
             self.options.open(&self.command)?
         };
-        list.say_what_is_wrong(context.reporter);
+        list.say_what_is_wrong(&context.reporter);
         let bulk = Bulk::of_reads(self.options.jobs);
         let rows: Vec<_> = list
             .entries

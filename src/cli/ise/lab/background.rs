@@ -11,6 +11,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cli::context::{DONE, write_out};
+use crate::cli::report::Reporter;
 use crate::error::{Error, Kind, Result};
 
 /// What the lab's process is started with; it is no option for people.
@@ -131,7 +132,7 @@ impl Drop for Member {
 }
 
 /// Starts the lab of this very command line in the background, and returns when it serves; prints its exports.
-pub(super) fn start() -> Result<ExitCode> {
+pub(super) fn start(reporter: &Reporter) -> Result<ExitCode> {
     let failed =
         |error: &std::io::Error| Error::new(Kind::Failed, format!("cannot start the lab: {error}"));
     // Nobody else can look into it, and it goes with its last reader.
@@ -161,7 +162,7 @@ pub(super) fn start() -> Result<ExitCode> {
     let _words = words
         .rewind()
         .and_then(|()| words.read_to_string(&mut text));
-    text.lines().for_each(crate::cli::report::pass_on);
+    text.lines().for_each(|line| reporter.pass_on(line));
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))
 }

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::up::no_signals;
 use crate::error::{Error, Kind, Result};
 
 /// Runs `command` to its end.
@@ -92,4 +91,12 @@ fn not_started(program: &OsString, error: &std::io::Error) -> Error {
         _ => "what follows -- must be a program and its arguments",
     };
     Error::usage(format!("cannot run '{program}': {error}")).hint(hint)
+}
+
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "handed to map_err, which gives the error away"
+)]
+fn no_signals(error: std::io::Error) -> Error {
+    Error::new(Kind::Failed, format!("cannot listen for signals: {error}"))
 }

@@ -1,18 +1,19 @@
 //! `netapi ise lab up`: a lab that stays, for a second terminal or another program.
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::background;
 use super::options::Options;
 use super::shell::quoted;
 use crate::cli::Context;
-use crate::cli::context::write_out;
-use crate::error::{Error, Kind, Result};
-use crate::lab::Lab;
+use crate::cli::context::{DONE, write_out};
+use crate::cli::long_running::{Figures, LongRunning, Request};
+use crate::error::Result;
+use crate::lab::{Lab, RunningLab};
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -48,36 +49,58 @@ impl Up {
     /// Starts, prints the exports, waits for a signal.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         if self.detach && !self.member {
-            return background::start();
+            return background::start(&context.reporter);
         }
         let member = self.member.then(background::Member::begin).transpose()?;
         let lab = Lab::spawn_in_thread(self.options.into_lab())?;
-        let status = Context::block_on(async {
+        Context::block_on(async {
             // Before anybody is told that there is something to end.
-            let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
-            let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-            // At once: whoever waits for a first line may read them all.
-            let exports = exports(&lab.environment());
-            if let Some(member) = &member {
-                member.serving(&exports)?;
-            } else {
-                write_out(&exports)?;
-                context.reporter.note("the lab is up; Ctrl-C ends it");
-            }
-            let mut orders = orders()?;
-            loop {
-                tokio::select! {
-                    _ = terminate.recv() => return Ok(143),
-                    _ = interrupt.recv() => return Ok(130),
-                    Some(line) = orders.recv() => match lab.order(&line) {
-                        Ok(done) => context.reporter.note(&done),
-                        Err(error) => context.reporter.error(&error),
-                    },
+            let mut running = LongRunning::begin(context)?;
+            let result = serve(&lab, member.as_ref(), context, &mut running).await;
+            running.end(result).await
+        })
+    }
+}
+
+/// Hands out the exports, then carries out orders until it is to end.
+async fn serve(
+    lab: &RunningLab,
+    member: Option<&background::Member>,
+    context: &Context,
+    running: &mut LongRunning,
+) -> Result<ExitCode> {
+    let begun = Instant::now();
+    // At once: whoever waits for a first line may read them all.
+    let exports = exports(&lab.environment());
+    if let Some(member) = member {
+        member.serving(&exports)?;
+    } else {
+        write_out(&exports)?;
+        context.reporter.note("the lab is up; Ctrl-C ends it");
+    }
+    let mut orders = orders()?;
+    loop {
+        tokio::select! {
+            request = running.next() => match request {
+                Request::Figures => running.report(&figures(lab, begun)),
+                Request::Stop(_) => {
+                    running.report(&figures(lab, begun));
+                    return Ok(DONE);
                 }
-            }
-        })?;
-        drop(lab);
-        Ok(ExitCode::from(status))
+            },
+            Some(line) = orders.recv() => match lab.order(&line) {
+                Ok(done) => context.reporter.note(&done),
+                Err(error) => context.reporter.error(&error),
+            },
+        }
+    }
+}
+
+fn figures(lab: &RunningLab, begun: Instant) -> Figures {
+    let (requests, seconds) = (lab.request_count(), begun.elapsed().as_secs());
+    Figures {
+        text: format!("requests {requests} in {seconds}s"),
+        json: serde_json::json!({ "requests": requests, "seconds": seconds }),
     }
 }
 
@@ -108,12 +131,4 @@ fn orders() -> Result<UnboundedReceiver<String>> {
         })?;
     }
     Ok(lines)
-}
-
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "handed to map_err, which gives the error away"
-)]
-pub(super) fn no_signals(error: std::io::Error) -> Error {
-    Error::new(Kind::Failed, format!("cannot listen for signals: {error}"))
 }

@@ -71,10 +71,10 @@ impl Mnt {
                 Self::Explain(command) => command.run(context).await,
                 Self::Coa(command) => command.run(context).await,
                 Self::Delete(command) => command.run(context).await,
-                Self::Watch(command) => command.run(context).await,
+                Self::Watch(command) => return command.run(context).await,
                 Self::Get(command) => command.run(context).await,
-            }
-        })?;
-        Ok(DONE)
+            }?;
+            Ok(DONE)
+        })
     }
 }

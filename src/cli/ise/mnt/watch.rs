@@ -5,9 +5,12 @@
 //! overloaded or cannot be reached. A refusal ends it at once, and so do, at the first poll,
 //! answers that waiting does not mend.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::Stdout;
 use std::ops::ControlFlow;
+use std::pin::pin;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
@@ -15,8 +18,10 @@ use clap::Args;
 use super::filter::{Filter, Filtered};
 use crate::backoff::Backoff;
 use crate::cli::Context;
+use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
+use crate::cli::long_running::{Figures, LongRunning, Request};
 use crate::cli::report::Reporter;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
@@ -55,7 +60,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Polls until it is stopped, or refused.
-    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+    pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
         context.refuse_xml("this command compares documents")?;
         let style = context.style();
         if style.sort.is_some() || matches!(style.format, Some(Format::Yaml)) {
@@ -63,26 +68,68 @@ impl Watch {
                 "watch prints as things happen: --sort and --format yaml do not go with it",
             ));
         }
-        let mut output = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?
+        let output = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?
             .live()
             .settled(&["change", "session"])?;
         let client = context.mnt()?;
+        let mut running = LongRunning::begin(context)?;
+        let counts = Cell::default();
+        let result = {
+            let mut polling = pin!(self.poll_on(context, &client, output, &counts));
+            loop {
+                tokio::select! {
+                    result = &mut polling => break result.map(|()| DONE),
+                    request = running.next() => match request {
+                        Request::Figures => running.report(&counts.get().figures()),
+                        Request::Stop(_) => {
+                            running.report(&counts.get().figures());
+                            break Ok(DONE);
+                        }
+                    },
+                }
+            }
+        };
+        running.end(result).await
+    }
+
+    async fn poll_on(
+        &self,
+        context: &Context,
+        client: &MntClient,
+        output: Renderer<Stdout>,
+        counts: &Cell<Counts>,
+    ) -> Result<()> {
+        let mut output = output;
         let mut known: Option<Snapshot> = None;
         // A failed poll makes the pause longer than the usual one.
         let longest = LONGEST_PAUSE.max(self.interval);
         let mut backoff = Backoff::new(self.interval.saturating_mul(2), longest);
         let mut pause;
-        let mut failed = 0;
         loop {
-            match poll(&client, &self.filter).await {
+            let polled = poll(client, &self.filter).await;
+            let mut figures = counts.get();
+            figures.polls += 1;
+            figures.failed += u64::from(polled.is_err());
+            counts.set(figures);
+            match polled {
                 Ok(now) => {
                     backoff.reset();
                     pause = self.interval;
+                    figures.sessions = now.len() as u64;
                     if let Some(before) = &known {
-                        let changes = changes(before, &now);
-                        if print(&changes, &mut output, context.reporter, &mut failed)?.is_break() {
+                        let changes = figures.compare(before, &now);
+                        let printing = Printing {
+                            changes,
+                            output,
+                            reporter: context.reporter.clone(),
+                            unprinted: figures.unprinted,
+                        };
+                        let (printing, flow) = printing.on_a_thread().await?;
+                        output = printing.output;
+                        figures.unprinted = printing.unprinted;
+                        if flow?.is_break() {
                             output.finish()?;
-                            return all_printed(failed);
+                            return all_printed(figures.unprinted);
                         }
                     } else {
                         context.reporter.note(&format!(
@@ -94,6 +141,7 @@ impl Watch {
                             context.reporter.note(word);
                         }
                     }
+                    counts.set(figures);
                     known = Some(now);
                 }
                 Err(error) if ends(&error) || known.is_none() && !passes(&error) => {
@@ -110,12 +158,90 @@ impl Watch {
     }
 }
 
+/// What is counted.
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    polls: u64,
+    failed: u64,
+    /// In the last list.
+    sessions: u64,
+    came: u64,
+    changed: u64,
+    went: u64,
+    /// Changes on which `--jq` failed.
+    unprinted: u64,
+}
+
+impl Counts {
+    /// The changes between two lists, counted.
+    fn compare(&mut self, before: &Snapshot, after: &Snapshot) -> Vec<Record> {
+        let changes = changes(before, after);
+        let of = |word| changes.iter().filter(|(had, _)| *had == word).count() as u64;
+        self.came += of("came");
+        self.changed += of("changed");
+        self.went += of("went");
+        changes.into_iter().map(|(_, record)| record).collect()
+    }
+
+    fn figures(self) -> Figures {
+        let Self {
+            polls,
+            failed,
+            sessions,
+            came,
+            changed,
+            went,
+            unprinted,
+        } = self;
+        let mut text = format!(
+            "polls {polls}, failed {failed}, sessions {sessions}, came {came}, changed {changed}, went {went}"
+        );
+        if unprinted > 0 {
+            text = format!("{text}, not printed {unprinted}");
+        }
+        Figures {
+            text,
+            json: serde_json::json!({
+                "polls": polls, "failed": failed, "sessions": sessions,
+                "came": came, "changed": changed, "went": went, "notPrinted": unprinted,
+            }),
+        }
+    }
+}
+
+/// The changes of one poll on their way to standard output.
+struct Printing {
+    changes: Vec<Record>,
+    output: Renderer<Stdout>,
+    reporter: Reporter,
+    unprinted: u64,
+}
+
+impl Printing {
+    /// Prints where a reader that pauses keeps nobody from hearing a signal.
+    async fn on_a_thread(mut self) -> Result<(Self, Result<ControlFlow<()>>)> {
+        let printing = tokio::task::spawn_blocking(move || {
+            let Self {
+                changes,
+                output,
+                reporter,
+                unprinted,
+            } = &mut self;
+            let flow = print(changes, output, reporter, unprinted);
+            (self, flow)
+        });
+        printing
+            .await
+            .map_err(|error| Error::new(Kind::Failed, format!("printing broke off: {error}")))
+    }
+}
+
 /// Prints changes. `--jq` may fail on one and do for the next: the first failure is said, the
 /// others of this poll are counted.
 fn print(
     changes: &[Record],
     output: &mut Renderer<Stdout>,
-    reporter: Reporter,
+    reporter: &Reporter,
     failed: &mut u64,
 ) -> Result<ControlFlow<()>> {
     let before = *failed;
@@ -217,7 +343,7 @@ fn key(record: &Record) -> String {
 }
 
 /// What happened between two snapshots: first what went, then what came and changed.
-fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Record> {
+fn changes(before: &Snapshot, after: &Snapshot) -> Vec<(&'static str, Record)> {
     let mut list = Vec::new();
     for (key, text) in before {
         if !after.contains_key(key) {
@@ -234,9 +360,9 @@ fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Record> {
     list
 }
 
-fn change(word: &str, session: &str) -> Record {
+fn change(word: &'static str, session: &str) -> (&'static str, Record) {
     let text = format!("{{\"change\":\"{word}\",\"session\":{session}}}");
-    Record::Json(JsonText::of_ours(text))
+    (word, Record::Json(JsonText::of_ours(text)))
 }
 
 #[cfg(test)]
@@ -277,7 +403,7 @@ mod tests {
         ]);
         let mut words: Vec<String> = changes(&before, &after)
             .iter()
-            .map(|record| record.to_value().to_string())
+            .map(|(_, record)| record.to_value().to_string())
             .collect();
         words.sort();
         assert_eq!(

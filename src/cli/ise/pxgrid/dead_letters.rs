@@ -14,11 +14,11 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::signals::{Asked, Signals};
 use super::subscribe::StderrListener;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input::{self, Stations};
+use crate::cli::long_running::{Figures, LongRunning, Request};
 use crate::delivery::Stop;
 use crate::delivery::callback::Callback;
 use crate::delivery::letter_file::{Letter, LetterFile, Place};
@@ -285,10 +285,9 @@ impl RetryArgs {
         if context.global.shows_only() {
             return list(context, self.selection).map(|()| DONE);
         }
-        let mut signals = Signals::listen()?;
+        let mut running = LongRunning::begin(context)?;
         let mut chosen = self.selection.choose(|_| Ok(ControlFlow::Continue(())))?;
         chosen.say_damaged(context);
-        let stderr = context.reporter.queue();
         let (stop, stopped) = watch::channel(Stop::No);
         let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let retry = Retry {
@@ -300,37 +299,28 @@ impl RetryArgs {
                 longest_pause: Duration::from_secs(30),
                 capacity: chosen.places.len(),
             },
-            listener: Arc::new(StderrListener::new(context.reporter)),
+            listener: Arc::new(StderrListener::new(context.reporter.clone())),
         };
-        let mut signalled = None;
         let (retried, ended) = {
             let run = retry.run(&mut chosen.letters, chosen.places, stopped);
             let mut run = std::pin::pin!(run);
             loop {
                 tokio::select! {
                     done = &mut run => break done,
-                    asked = signals.next() => match (asked, signalled) {
-                        (Asked::Tell, _) => {}
-                        (Asked::Stop(code), None) => {
-                            signalled = Some(code);
-                            stderr.hurry();
-                            stop.send_replace(Stop::Finish);
-                        }
-                        (Asked::Stop(_), Some(_)) => {
-                            stderr.give_up();
-                            stop.send_replace(Stop::AtOnce);
+                    request = running.next() => match request {
+                        // They are known at the end.
+                        Request::Figures => {}
+                        Request::Stop(how) => {
+                            stop.send_replace(how);
                         }
                     },
                 }
             }
         };
-        say(context, retried);
-        ended?;
-        if let Some(code) = signalled {
-            return Ok(ExitCode::from(code));
-        }
-        match retried.failed {
+        running.report(&figures(retried));
+        let result = ended.and_then(|()| match retried.failed {
             0 => Ok(DONE),
+            _ if running.stop() > Stop::No => Ok(DONE),
             failed => Err(Error::new(
                 Kind::Partial,
                 format!(
@@ -338,17 +328,20 @@ impl RetryArgs {
                     chosen.letters.path().display()
                 ),
             )),
-        }
+        });
+        running.end(result).await
     }
 }
 
-fn say(context: &Context, retried: Retried) {
+fn figures(retried: Retried) -> Figures {
     let Retried {
         delivered,
         failed,
         left,
     } = retried;
     let text = format!("delivered {delivered}, failed again {failed}, not tried {left}");
-    let figures = serde_json::json!({ "delivered": delivered, "failed": failed, "left": left });
-    context.reporter.figures("summary", &text, &figures);
+    Figures {
+        text,
+        json: serde_json::json!({ "delivered": delivered, "failed": failed, "left": left }),
+    }
 }

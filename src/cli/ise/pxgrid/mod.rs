@@ -16,7 +16,6 @@ mod radius;
 mod services;
 mod session;
 mod sessions;
-pub(crate) mod signals;
 mod subscribe;
 mod sxp;
 mod system;

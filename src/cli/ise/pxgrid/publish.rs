@@ -21,12 +21,14 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::signals::{Asked, Signals};
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
+use crate::cli::long_running::{Figures, LongRunning, Request};
 use crate::cli::report::Reporter;
+use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
+use crate::pxgrid::ServiceClient;
 use crate::pxgrid::subscriber::{Subscriber, Update};
 use crate::pxgrid::subscription::{Notice, Options};
 use messages::Messages;
@@ -118,37 +120,37 @@ impl Publish {
         if !context.global.shows_only() {
             services.ready().await?;
         }
-        let mut signals = Signals::listen()?;
-        // Whoever reads it slowly must not hold up what is published.
-        let stderr = context.reporter.queue();
-        let control = services.control().clone();
-        let mut signalled = None;
-        let service = &self.topic.service;
-        let making = Registration::make(control, self.topic.clone());
-        let Some(made) = patiently(making, &mut signals, &mut signalled).await else {
+        let mut running = LongRunning::begin(context)?;
+        let result = self
+            .run_registered(context, services, source, &mut running)
+            .await;
+        running.end(result).await
+    }
+
+    /// Registers, publishes, and takes the registration back.
+    async fn run_registered(
+        self,
+        context: &Context,
+        services: Arc<ServiceClient>,
+        source: messages::Source,
+        running: &mut LongRunning,
+    ) -> Result<ExitCode> {
+        let service = self.topic.service.clone();
+        let making = Registration::make(services.control().clone(), self.topic.clone());
+        let Some(made) = running.wait_for(TAKING_BACK, making).await else {
             context.reporter.step(&format!(
                 "whether {service} was registered is not known; ISE forgets it after some time"
             ));
-            return Ok(ended_by(signalled));
+            return Ok(DONE);
         };
-        let registration = match (made, signalled) {
-            (Ok(registration), None) => registration,
-            (Ok(registration), Some(_)) => {
-                let ending = registration.end();
-                let ended = patiently(ending, &mut signals, &mut signalled).await;
-                say_end(context.reporter, service, ended);
-                return Ok(ended_by(signalled));
-            }
-            (Err(error), None) => return Err(error),
-            (Err(error), Some(_)) => {
-                context.reporter.error(&error);
-                return Ok(ended_by(signalled));
-            }
-        };
-        context.reporter.step(&format!(
-            "registered {} for {}",
-            self.topic.service, self.topic.path
-        ));
+        let registration = made?;
+        if running.stop() > Stop::No {
+            let ended = running.wait_for(TAKING_BACK, registration.end()).await;
+            return taken_back(&context.reporter, &service, ended).map(|()| DONE);
+        }
+        context
+            .reporter
+            .step(&format!("registered {service} for {}", self.topic.path));
         let wrap = self.topic.is_asset.then(|| self.operation.word());
         let settle = self.settle.unwrap_or(if self.topic.is_asset {
             Duration::from_secs(10)
@@ -159,17 +161,18 @@ impl Publish {
             match Subscriber::start(services, Vec::new(), Options::default(), Vec::new()) {
                 Ok(subscriber) => subscriber,
                 Err(error) => {
-                    let ending = registration.end();
-                    let ended = patiently(ending, &mut signals, &mut signalled).await;
-                    say_end(context.reporter, service, ended);
+                    let ended = running.wait_for(TAKING_BACK, registration.end()).await;
+                    if let Err(error) = taken_back(&context.reporter, &service, ended) {
+                        context.reporter.error(&error);
+                    }
                     return Err(error);
                 }
             };
-        let mut course = Course {
-            reporter: context.reporter,
+        let mut publication = Publication {
+            reporter: context.reporter.clone(),
             subscriber,
             registration,
-            service: self.topic.service.clone(),
+            service,
             path: self.topic.path,
             pace: Duration::from_secs(1) / self.rate,
             next_at: Instant::now() + settle,
@@ -183,22 +186,13 @@ impl Publish {
             doubtful: 0,
         };
         let mut messages = source.read(wrap);
-        let outcome = course.follow(&mut messages, self.stay, &mut signals).await;
-        if outcome.signalled.is_some() {
-            stderr.hurry();
-        }
-        let ended = course.end(outcome, &mut signals).await;
-        let code = ended.unwrap_or_else(|error| context.reporter.end(&error));
-        tokio::select! {
-            () = stderr.written() => {}
-            _ = signals.stopped() => stderr.give_up(),
-        }
-        Ok(code)
+        let failure = publication.follow(&mut messages, self.stay, running).await;
+        publication.end(failure, running).await
     }
 }
 
 /// One run.
-struct Course {
+struct Publication {
     reporter: Reporter,
     subscriber: Subscriber,
     registration: Registration,
@@ -222,23 +216,16 @@ struct Course {
     doubtful: u64,
 }
 
-/// How it came to its end.
-#[derive(Default)]
-struct Outcome {
-    signalled: Option<u8>,
-    /// There was a second signal.
-    at_once: bool,
-    failure: Option<Error>,
-}
-
-impl Course {
+impl Publication {
+    /// Publishes until the subscriber has ended or everything must at once; why, where that is an
+    /// error.
     async fn follow(
         &mut self,
         messages: &mut Messages,
         stay: bool,
-        signals: &mut Signals,
-    ) -> Outcome {
-        let mut outcome = Outcome::default();
+        running: &mut LongRunning,
+    ) -> Option<Error> {
+        let mut failure: Option<Error> = None;
         let mut message: Option<String> = None;
         let (mut ended, mut open) = (false, true);
         while !ended {
@@ -246,18 +233,18 @@ impl Course {
                 update = self.subscriber.next() => {
                     if let Some(end) = self.heard(update) {
                         ended = true;
-                        let failure = end.err();
-                        if failure.is_some() && messages.is_finite() {
+                        let error = end.err();
+                        if error.is_some() && messages.is_finite() {
                             self.count_unsent(message.take(), messages).await;
                         }
-                        outcome.failure = outcome.failure.or(failure);
+                        failure = failure.or(error);
                     }
                 }
                 next = messages.next(), if open && message.is_none() => match next {
                     Some(Ok(text)) => message = Some(text),
                     Some(Err(error)) => {
                         open = false;
-                        outcome.failure = Some(error);
+                        failure = Some(error);
                         self.subscriber.stop();
                     }
                     None => {
@@ -272,29 +259,25 @@ impl Course {
                     if self.is_stuck() && messages.is_finite() {
                         open = false;
                         self.count_unsent(message.take(), messages).await;
-                        outcome.failure = Some(self.given_up());
+                        failure = Some(self.given_up());
                         self.subscriber.stop();
                     }
                 }
                 kept = self.registration.keep() => if let Some(word) = kept {
                     self.reporter.step(&word);
                 },
-                asked = signals.next() => match (asked, outcome.signalled) {
-                    (Asked::Tell, _) => self.say_figures(),
-                    (Asked::Stop(code), None) => {
-                        outcome.signalled = Some(code);
+                request = running.next() => match request {
+                    Request::Figures => running.report(&self.figures()),
+                    Request::Stop(Stop::AtOnce) => break,
+                    Request::Stop(_) => {
                         open = false;
                         message = None;
                         self.subscriber.stop();
                     }
-                    (Asked::Stop(_), Some(_)) => {
-                        outcome.at_once = true;
-                        return outcome;
-                    }
                 },
             }
         }
-        outcome
+        failure
     }
 
     /// Everything is sent: leaves, which confirms it. Without a message there is nothing to confirm, connected or not.
@@ -370,41 +353,40 @@ impl Course {
         update.ended
     }
 
-    fn say_figures(&self) {
+    fn figures(&self) -> Figures {
         let mut text = format!("published {}, unconfirmed {}", self.sent, self.doubtful);
         if self.unsent > 0 {
             text = format!("{text}, not sent {}", self.unsent);
         }
-        let figures = serde_json::json!({
-            "published": self.sent, "unconfirmed": self.doubtful, "notSent": self.unsent
-        });
-        self.reporter.figures("summary", &text, &figures);
+        Figures {
+            text,
+            json: serde_json::json!({
+                "published": self.sent, "unconfirmed": self.doubtful, "notSent": self.unsent
+            }),
+        }
     }
 
     /// Takes the registration back, whatever happened but a second signal.
-    async fn end(self, mut outcome: Outcome, signals: &mut Signals) -> Result<ExitCode> {
-        self.say_figures();
+    async fn end(self, failure: Option<Error>, running: &mut LongRunning) -> Result<ExitCode> {
+        running.report(&self.figures());
         let Self {
             subscriber,
             registration,
             doubtful,
             sent,
+            reporter,
+            service,
             ..
         } = self;
-        let unregistered = if outcome.at_once {
-            None
-        } else {
-            let ending = async { tokio::join!(registration.end(), subscriber.close()).0 };
-            patiently(ending, signals, &mut outcome.signalled).await
-        };
-        if outcome.signalled.is_some() {
-            say_end(self.reporter, &self.service, unregistered);
-            return Ok(ended_by(outcome.signalled));
+        let ending = async { tokio::join!(registration.end(), subscriber.close()).0 };
+        let ended = running.wait_for(TAKING_BACK, ending).await;
+        if running.stop() > Stop::No {
+            return taken_back(&reporter, &service, ended).map(|()| DONE);
         }
-        if let Some(error) = outcome.failure {
+        if let Some(error) = failure {
             return Err(error);
         }
-        unregistered.unwrap_or(Ok(()))?;
+        ended.unwrap_or(Ok(()))?;
         if doubtful > 0 {
             return Err(Error::new(
                 Kind::Partial,
@@ -416,36 +398,12 @@ impl Course {
     }
 }
 
-/// Waits for `future`: after a signal (`signalled`, perhaps before) for a moment, after a second one no longer.
-async fn patiently<T>(
-    future: impl Future<Output = T>,
-    signals: &mut Signals,
-    signalled: &mut Option<u8>,
-) -> Option<T> {
-    let mut future = std::pin::pin!(future);
-    if signalled.is_none() {
-        tokio::select! {
-            done = &mut future => return Some(done),
-            code = signals.stopped() => *signalled = Some(code),
-        }
-    }
-    tokio::select! {
-        done = timeout(TAKING_BACK, future) => done.ok(),
-        _ = signals.stopped() => None,
-    }
-}
-
-/// How a registration ended, after a signal; `None`: it was not waited for.
-fn say_end(reporter: Reporter, service: &str, ended: Option<Result<()>>) {
-    match ended {
-        Some(Ok(())) => {}
-        Some(Err(error)) => reporter.error(&error),
-        None => reporter.step(&format!(
+/// How a registration ended, after a signal; `None`: it was not waited for, which is said.
+fn taken_back(reporter: &Reporter, service: &str, ended: Option<Result<()>>) -> Result<()> {
+    ended.unwrap_or_else(|| {
+        reporter.step(&format!(
             "the registration of {service} was not taken back; ISE forgets it after some time"
-        )),
-    }
-}
-
-fn ended_by(signalled: Option<u8>) -> ExitCode {
-    ExitCode::from(signalled.unwrap_or(130))
+        ));
+        Ok(())
+    })
 }

@@ -2,14 +2,14 @@
 //!
 //! | part | holds |
 //! | --- | --- |
-//! | `course` | from the first lookup to the last word: events, signals, ends |
+//! | `follow` | from the first lookup to the end: events, requests from outside |
 //! | `selection` | which events are wanted |
 //! | `sink` | where they go: the printer, or delivery with its spool |
 //! | `printer` | lines on standard output |
 //! | `backlog` | what waits to be printed |
 
 mod backlog;
-mod course;
+mod follow;
 mod printer;
 mod selection;
 mod sink;
@@ -23,16 +23,16 @@ use std::time::Duration;
 use clap::Args;
 
 use super::sessions::State;
-use super::signals::Signals;
 use crate::cli::Context;
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
+use crate::cli::long_running::LongRunning;
 use crate::delivery::callback::Callback;
 use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
 use crate::pxgrid::subscriber::Subscriber;
 use crate::pxgrid::subscription::Options;
-use course::Course;
+use follow::Follower;
 use printer::Paper;
 use selection::Selection;
 use sink::Sink;
@@ -170,8 +170,8 @@ impl Subscribe {
             .flatten()
             .min();
         // Before anything is delivered or printed, which may make somebody stop us.
-        let signals = Signals::listen()?;
-        let sink = Sink::start(&self.delivery, callback, paper, context.reporter)?;
+        let mut running = LongRunning::begin(context)?;
+        let sink = Sink::start(&self.delivery, callback, paper, context.reporter.clone())?;
         if sink.left_over() > 0 {
             context.reporter.step(&match sink.left_over() {
                 1 => "1 event of an earlier run is delivered first".to_owned(),
@@ -186,8 +186,8 @@ impl Subscribe {
             context.reporter.step(word);
         }
         let subscriber = Subscriber::start(services, self.topics, options, sink.marks()?)?;
-        Course {
-            reporter: context.reporter,
+        let follower = Follower {
+            reporter: context.reporter.clone(),
             subscriber,
             selection,
             left: limit,
@@ -196,9 +196,9 @@ impl Subscribe {
                 .map(|time| (time, tokio::time::Instant::now() + time)),
             trouble: None,
             unread: 0,
-        }
-        .run(sink, signals)
-        .await
+        };
+        let result = follower.run(sink, &mut running).await;
+        running.end(result).await
     }
 
     /// `--state` is of sessions: among topics that are known to carry none it would let nothing through.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::DeliveryArgs;
 use super::backlog::End;
 use super::printer::{Paper, Printer};
-use crate::cli::report::{self, Reporter, StderrQueue};
+use crate::cli::report::Reporter;
 use crate::delivery::callback::Callback;
 use crate::delivery::counters::{Counters, Snapshot};
 use crate::delivery::spool::{self, Mark as SpoolMark};
@@ -28,8 +28,6 @@ pub(super) struct Sink {
     reporter: Reporter,
     /// Whether marks outlive this run.
     durable: bool,
-    /// Standard error, for as long as anything is said here.
-    stderr: Arc<StderrQueue>,
 }
 
 enum Way {
@@ -45,9 +43,8 @@ impl Sink {
         paper: Option<Paper>,
         reporter: Reporter,
     ) -> Result<Self> {
-        let stderr = Arc::new(reporter.queue());
         if let Some(dir) = &arguments.spool {
-            reporter.blame(spool::LIBRARY, spool::damaged(dir));
+            reporter.report_panics_in(spool::LIBRARY, spool::damaged(dir));
         }
         let counters = Arc::new(Counters::default());
         let sink = match (callback, paper) {
@@ -58,7 +55,7 @@ impl Sink {
             }
             (None, Some(paper)) => {
                 let listener = Arc::new(StderrListener {
-                    reporter,
+                    reporter: reporter.clone(),
                     waits: true,
                 });
                 let printer = Printer::start(paper, Arc::clone(&counters), listener)?;
@@ -67,7 +64,6 @@ impl Sink {
                     counters,
                     reporter,
                     durable: false,
-                    stderr,
                 });
             }
             (None, None) => delivery::Sink::Print(Box::new(|_| Ok(()))),
@@ -82,7 +78,7 @@ impl Sink {
             spool: arguments.spool.clone(),
             dead_letters: arguments.dead_letters.clone(),
             listener: Arc::new(StderrListener {
-                reporter,
+                reporter: reporter.clone(),
                 waits: false,
             }),
             counters: Arc::clone(&counters),
@@ -92,18 +88,12 @@ impl Sink {
             counters,
             reporter,
             durable: arguments.spool.is_some(),
-            stderr,
         })
     }
 
     /// The figures.
     pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.counters
-    }
-
-    /// Standard error, for as long as somebody holds this.
-    pub(super) fn stderr(&self) -> Arc<StderrQueue> {
-        Arc::clone(&self.stderr)
     }
 
     /// Whether marks are worth keeping without events.
@@ -269,7 +259,7 @@ impl StderrListener {
 
 impl Listener for StderrListener {
     fn callback_line(&self, line: &str) {
-        report::pass_on(line);
+        self.reporter.pass_on(line);
     }
 
     fn notice(&self, text: &str) {
@@ -278,12 +268,12 @@ impl Listener for StderrListener {
 
     fn dead_letter(&self, json: &str) {
         if self.waits {
-            report::wait_for_data_room();
+            self.reporter.wait_for_data_room();
         }
-        report::say_data(json);
+        self.reporter.data(json);
     }
 
     fn has_room(&self) -> bool {
-        report::has_room_for_data()
+        self.reporter.has_room_for_data()
     }
 }

@@ -1,21 +1,19 @@
-//! Standard error behind a queue, for a command that runs until it is stopped: nobody who reads it
-//! slowly, or not at all, stops what the command is there for, or its end.
+//! The queue between those who say something and the thread that writes it to standard error.
 //!
-//! While there is a [`StderrQueue`], one thread writes, in order, whatever the module above says.
-//! The queue is bounded, and this is what happens at the bounds:
+//! It is bounded, and this is what happens at the bounds:
 //!
 //! | what | at the bound |
 //! | --- | --- |
 //! | a callback's output | waits for room, but no longer than [`PATIENCE`] since the reader last took something; then it is left out and counted |
 //! | steps | are left out and counted |
 //! | errors, warnings, figures | have a reserve of their own; then they are left out and counted |
-//! | dead letters | are data: they are always taken, and [`has_room_for_data`] says that no more should be made |
+//! | dead letters | are data: they are always taken, and [`Queue::has_room_for_data`] says that no more should be made |
 //!
 //! What was left out is said as soon as the reader goes on. At the end what waits is written while
 //! the reader takes it.
 
 use std::io::{ErrorKind, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -45,11 +43,9 @@ const MOMENT: Duration = Duration::from_secs(1);
 /// How much is written at once: progress is seen after each piece.
 const PIECE: usize = 16 << 10;
 
-static QUEUE: RwLock<Option<Arc<Queue>>> = RwLock::new(None);
-
 /// What a line is, which decides what happens to it when nobody reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line {
+pub(in crate::cli) enum Line {
     /// A callback's output.
     Output,
     /// A step of something that goes on for long.
@@ -60,115 +56,11 @@ pub(super) enum Line {
     Data,
 }
 
-/// Says a line: through the queue, where there is one.
-pub(super) fn say(line: &str, what: Line) {
-    match current() {
-        Some(queue) => queue.push(line, what),
-        None => {
-            // Standard error closed: there is nobody left to tell.
-            let _ = writeln!(std::io::stderr(), "{line}");
-        }
-    }
-}
-
-/// Whether another dead letter has room; always, where there is no queue.
-pub(super) fn has_room_for_data() -> bool {
-    current().is_none_or(|queue| queue.state().data < ROOM)
-}
-
-/// Waits until another dead letter has room, or the end is in a hurry.
-pub(super) fn wait_for_data_room() {
-    if let Some(queue) = current() {
-        let full = |state: &mut State| state.data >= ROOM && state.haste == Haste::None;
-        let _poisoned = queue.room.wait_while(queue.state(), full).is_err();
-    }
-}
-
-/// Waits until all that was said is written, but not for long: before an end that waits for
-/// nobody.
-pub(super) fn wait_a_moment() {
-    if let Some(queue) = current() {
-        let loud = |state: &mut State| !state.is_quiet();
-        let _late = queue
-            .room
-            .wait_timeout_while(queue.state(), MOMENT, loud)
-            .is_err();
-    }
-}
-
-fn current() -> Option<Arc<Queue>> {
-    let queue = QUEUE.read().unwrap_or_else(PoisonError::into_inner);
-    queue.clone()
-}
-
 /// Words for what was left out.
-type LeftOutWords = Box<dyn Fn(&LeftOut) -> String + Send + Sync>;
-
-/// While it is there, standard error is written by its thread. Dropped, it waits until all is
-/// written, as far as the reader takes it.
-pub(crate) struct StderrQueue(Arc<Queue>);
-
-impl StderrQueue {
-    /// Starts the thread; without one, words are written where they are said. `left_out` words
-    /// what nobody read.
-    pub(super) fn start_with(left_out: LeftOutWords) -> Self {
-        let queue = Arc::new(Queue::new(left_out));
-        let theirs = Arc::clone(&queue);
-        let thread = std::thread::Builder::new()
-            .name("stderr".to_owned())
-            .spawn(move || theirs.write(std::io::stderr()));
-        if thread.is_ok() {
-            set(Some(Arc::clone(&queue)));
-        }
-        Self(queue)
-    }
-
-    /// The end has begun: nobody waits for the reader any more before something is said.
-    pub(crate) fn hurry(&self) {
-        self.0.hasten(Haste::Hurried);
-    }
-
-    /// Nobody waits any more, and hardly for the last words.
-    pub(crate) fn give_up(&self) {
-        self.0.hasten(Haste::GivenUp);
-    }
-
-    /// Waits until all that was said is written, as long as the reader goes on taking it; then it
-    /// is given up. For one at a time; safe to drop.
-    pub(crate) async fn written(&self) {
-        let mut last = Patience::new();
-        loop {
-            let left = last.left(&self.0.state());
-            let Some(patience) = left else { break };
-            // Late or not, the state is looked at again.
-            let _late = tokio::time::timeout(patience, self.0.quiet.notified()).await;
-        }
-        self.give_up();
-    }
-}
-
-impl Drop for StderrQueue {
-    fn drop(&mut self) {
-        set(None);
-        let mut last = Patience::new();
-        let mut state = self.0.state();
-        while state.haste < Haste::GivenUp
-            && let Some(patience) = last.left(&state)
-        {
-            let waited = self.0.room.wait_timeout(state, patience);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state.ended = true;
-        self.0.more.notify_one();
-    }
-}
-
-fn set(queue: Option<Arc<Queue>>) {
-    *QUEUE.write().unwrap_or_else(PoisonError::into_inner) = queue;
-}
+pub(super) type LeftOutWords = Box<dyn Fn(&LeftOut) -> String + Send + Sync>;
 
 /// How long the last words are waited for.
-struct Patience {
+pub(super) struct Patience {
     begun: Instant,
     /// When the reader last took something, and how much it had taken then.
     progress: Instant,
@@ -176,7 +68,7 @@ struct Patience {
 }
 
 impl Patience {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let now = Instant::now();
         Self {
             begun: now,
@@ -208,7 +100,8 @@ impl Patience {
     }
 }
 
-struct Queue {
+/// See the module's documentation.
+pub(super) struct Queue {
     state: Mutex<State>,
     /// For the thread: there is more, or an end.
     more: Condvar,
@@ -220,11 +113,11 @@ struct Queue {
 
 /// What nobody read, and nobody will.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LeftOut {
+pub(in crate::cli) struct LeftOut {
     /// Lines of callbacks.
-    pub(super) output: u64,
+    pub(in crate::cli) output: u64,
     /// Steps, errors, warnings.
-    pub(super) steps: u64,
+    pub(in crate::cli) steps: u64,
 }
 
 #[derive(Default)]
@@ -245,7 +138,7 @@ struct State {
 
 /// How long anybody waits for the reader.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Haste {
+pub(super) enum Haste {
     /// As long as is said at each constant above.
     #[default]
     None,
@@ -262,7 +155,8 @@ impl State {
 }
 
 impl Queue {
-    fn new(left_out: LeftOutWords) -> Self {
+    /// Empty; `left_out` words what nobody read.
+    pub(super) fn new(left_out: LeftOutWords) -> Self {
         Self {
             state: Mutex::default(),
             more: Condvar::new(),
@@ -272,13 +166,63 @@ impl Queue {
         }
     }
 
-    fn hasten(&self, haste: Haste) {
+    /// Nobody waits longer than this from now on.
+    pub(super) fn hasten(&self, haste: Haste) {
         let mut state = self.state();
         state.haste = state.haste.max(haste);
         self.room.notify_all();
     }
 
-    fn push(&self, line: &str, what: Line) {
+    /// Whether another dead letter has room.
+    pub(super) fn has_room_for_data(&self) -> bool {
+        self.state().data < ROOM
+    }
+
+    /// Waits until another dead letter has room, or the end is in a hurry.
+    pub(super) fn wait_for_data_room(&self) {
+        let full = |state: &mut State| state.data >= ROOM && state.haste == Haste::None;
+        let _poisoned = self.room.wait_while(self.state(), full).is_err();
+    }
+
+    /// Waits until all that was said is written, but not for long: before an end that waits for
+    /// nobody.
+    pub(super) fn wait_a_moment(&self) {
+        let loud = |state: &mut State| !state.is_quiet();
+        let _late = self
+            .room
+            .wait_timeout_while(self.state(), MOMENT, loud)
+            .is_err();
+    }
+
+    /// Waits until all that was said is written, as long as the reader goes on taking it; then it
+    /// is given up. For one at a time; safe to drop.
+    pub(super) async fn written(&self) {
+        let mut last = Patience::new();
+        loop {
+            let left = last.left(&self.state());
+            let Some(patience) = left else { break };
+            // Late or not, the state is looked at again.
+            let _late = tokio::time::timeout(patience, self.quiet.notified()).await;
+        }
+        self.hasten(Haste::GivenUp);
+    }
+
+    /// The same, blocking; then the thread ends.
+    pub(super) fn end(&self) {
+        let mut last = Patience::new();
+        let mut state = self.state();
+        while state.haste < Haste::GivenUp
+            && let Some(patience) = last.left(&state)
+        {
+            let waited = self.room.wait_timeout(state, patience);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.ended = true;
+        self.more.notify_one();
+    }
+
+    /// Takes a line; what happens where there is no room is in the module's documentation.
+    pub(super) fn push(&self, line: &str, what: Line) {
         let mut state = self.state();
         match what {
             Line::Output => {
@@ -320,8 +264,8 @@ impl Queue {
         (state, true)
     }
 
-    /// The thread.
-    fn write(&self, mut out: impl Write) {
+    /// What the thread does, until the end.
+    pub(super) fn write(&self, mut out: impl Write) {
         let mut state = self.state();
         loop {
             if !state.waiting.is_empty() {

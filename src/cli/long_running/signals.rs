@@ -2,25 +2,26 @@
 //!
 //! HUP that was ignored when we began, as under nohup, stays ignored.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tokio::signal::unix::{self, SignalKind, signal};
 
 use crate::error::{Error, Kind, Result};
 
-/// What was asked.
+/// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// To end; the exit status as the shell shows it.
-    Stop(u8),
+pub(crate) enum Signal {
+    /// To end; the signal's number.
+    Stop(i32),
     /// To say the figures.
-    Tell,
+    ReportFigures,
 }
 
 /// Listens from its making on.
 pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Option<Signal>,
-    tell: Signal,
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    hang_up: Option<unix::Signal>,
+    report: unix::Signal,
 }
 
 impl Signals {
@@ -40,31 +41,31 @@ impl Signals {
             } else {
                 Some(open(SignalKind::hangup())?)
             },
-            tell: open(SignalKind::user_defined1())?,
+            report: open(SignalKind::user_defined1())?,
         })
     }
 
-    /// Waits until it is asked to end: the exit status.
-    pub(crate) async fn stopped(&mut self) -> u8 {
+    /// Waits until one asks to end: its number.
+    pub(crate) async fn stopped(&mut self) -> i32 {
         loop {
-            if let Asked::Stop(code) = self.next().await {
-                return code;
+            if let Signal::Stop(signal) = self.next().await {
+                return signal;
             }
         }
     }
 
     /// Waits for the next one. Safe to drop and to call again.
-    pub(crate) async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => Asked::Stop(130),
-            _ = self.terminate.recv() => Asked::Stop(143),
-            () = received(&mut self.hang_up) => Asked::Stop(129),
-            _ = self.tell.recv() => Asked::Tell,
+            _ = self.interrupt.recv() => Signal::Stop(SIGINT),
+            _ = self.terminate.recv() => Signal::Stop(SIGTERM),
+            () = received(&mut self.hang_up) => Signal::Stop(SIGHUP),
+            _ = self.report.recv() => Signal::ReportFigures,
         }
     }
 }
 
-async fn received(signal: &mut Option<Signal>) {
+async fn received(signal: &mut Option<unix::Signal>) {
     match signal {
         Some(signal) => {
             signal.recv().await;

@@ -1,4 +1,5 @@
-//! The course of one subscription: takes what the subscriber gives, hands it on, answers signals, and ends in good order.
+//! Follows one subscription: takes what the subscriber gives, hands it on to the sink, answers
+//! what is asked from outside, and ends in good order.
 
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -9,8 +10,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::selection::Selection;
 use super::sink::Sink;
 use crate::cli::context::DONE;
-use crate::cli::ise::pxgrid::signals::{Asked, Signals};
-use crate::cli::report::{Reporter, StderrQueue};
+use crate::cli::long_running::{Figures, LongRunning, Request};
+use crate::cli::report::Reporter;
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::event::Event;
@@ -21,7 +22,7 @@ use crate::pxgrid::subscription::{Mark, Notice, Why};
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// See the module's documentation.
-pub(super) struct Course {
+pub(super) struct Follower {
     pub(super) reporter: Reporter,
     pub(super) subscriber: Subscriber,
     pub(super) selection: Selection,
@@ -41,10 +42,6 @@ type Taking<'s> = Pin<Box<dyn Future<Output = Result<()>> + 's>>;
 /// How the subscription came to its end.
 #[derive(Default)]
 struct Outcome {
-    /// A signal was the reason: the exit status.
-    signalled: Option<u8>,
-    /// It was the second one.
-    at_once: bool,
     /// Why the subscriber ended, where that is an error.
     failure: Option<Error>,
     /// A part of what came was left out: this mark and the later ones stand for more than was taken, and the next run is to fetch it.
@@ -53,54 +50,33 @@ struct Outcome {
     untaken: Option<Error>,
 }
 
-impl Course {
-    /// Runs to the end, and says why it came. Its last words are waited for, unless a signal comes meanwhile, or came twice.
-    pub(super) async fn run(self, sink: Sink, mut signals: Signals) -> Result<ExitCode> {
-        let (stderr, reporter) = (sink.stderr(), self.reporter);
-        let code = match self.run_to_end(sink, &mut signals, &stderr).await {
-            Ok(code) => code,
-            Err(error) => reporter.end(&error),
-        };
-        tokio::select! {
-            () = stderr.written() => Ok(code),
-            code = signals.stopped() => {
-                stderr.give_up();
-                Ok(ExitCode::from(code))
-            }
-        }
-    }
-
-    async fn run_to_end(
-        mut self,
-        sink: Sink,
-        signals: &mut Signals,
-        stderr: &StderrQueue,
-    ) -> Result<ExitCode> {
-        let mut outcome = self.follow(&sink, signals, stderr).await;
-        if !outcome.at_once {
-            let stop = match (outcome.signalled, &outcome.failure, &outcome.untaken) {
-                (None, None, None) => Stop::Drained,
-                (None, _, _) if sink.is_gone() => Stop::Drained,
+impl Follower {
+    /// Runs to the end, and says why it came.
+    pub(super) async fn run(mut self, sink: Sink, running: &mut LongRunning) -> Result<ExitCode> {
+        let outcome = self.follow(&sink, running).await;
+        if running.stop() < Stop::AtOnce {
+            let stop = match (running.stop(), &outcome.failure, &outcome.untaken) {
+                (Stop::No, None, None) => Stop::Drained,
+                (Stop::No, _, _) if sink.is_gone() => Stop::Drained,
                 _ => Stop::Finish,
             };
             sink.stop(stop);
-            self.wind_down(&sink, signals, stderr, &mut outcome).await;
+            self.wind_down(&sink, running).await;
         }
-        if outcome.at_once {
-            stderr.give_up();
+        if running.stop() == Stop::AtOnce {
             sink.stop(Stop::AtOnce);
             if timeout(AT_ONCE, sink.over()).await.is_err() {
-                self.say_figures(&sink);
-                return Ok(ExitCode::from(outcome.signalled.unwrap_or(130)));
+                running.report(&self.figures(&sink));
+                return Ok(DONE);
             }
         }
         if let Some(warning) = self.selection.last_warning() {
             self.reporter.warn(&warning);
         }
-        self.say_figures(&sink);
+        running.report(&self.figures(&sink));
         let counters = std::sync::Arc::clone(sink.counters());
         let (word, finished) = sink.finish().await;
-        if !outcome.at_once {
+        if running.stop() < Stop::AtOnce {
             self.subscriber.close().await;
         }
         if let Some(word) = word {
@@ -108,42 +84,23 @@ impl Course {
         }
         // After a failed write the spool refuses everything: what failed first is the reason.
         let undelivered = outcome.untaken.or(finished.err());
-        if let Some(code) = outcome.signalled {
-            if let Some(error) = &undelivered {
-                self.reporter.error(error);
-            }
-            return Ok(ExitCode::from(code));
-        }
-        match (undelivered, outcome.failure) {
+        // A subscriber that fails while it leaves is no news.
+        let failure = outcome.failure.filter(|_| running.stop() == Stop::No);
+        match (undelivered, failure) {
             (Some(error), other) => {
                 if let Some(other) = &other {
                     self.reporter.error(other);
                 }
-                return Err(error);
+                Err(error)
             }
-            (None, Some(error)) => return Err(error),
-            (None, None) => {}
-        }
-        match counters.snapshot().failed {
-            0 => Ok(DONE),
-            1 => Err(Error::new(
-                Kind::Partial,
-                "an event could not be delivered and is a dead letter",
-            )),
-            failed => Err(Error::new(
-                Kind::Partial,
-                format!("{failed} events could not be delivered and are dead letters"),
-            )),
+            (None, Some(error)) => Err(error),
+            (None, None) if running.stop() > Stop::No => Ok(DONE),
+            (None, None) => all_delivered(counters.snapshot().failed),
         }
     }
 
     /// Until the subscriber has ended.
-    async fn follow(
-        &mut self,
-        sink: &Sink,
-        signals: &mut Signals,
-        stderr: &StderrQueue,
-    ) -> Outcome {
+    async fn follow(&mut self, sink: &Sink, running: &mut LongRunning) -> Outcome {
         let mut outcome = Outcome::default();
         let mut taking: Option<Taking<'_>> = None;
         let mut ended = false;
@@ -180,17 +137,12 @@ impl Course {
                     self.time = None;
                     self.leave(sink);
                 }
-                asked = signals.next() => match (asked, outcome.signalled) {
-                    (Asked::Tell, _) => self.say_figures(sink),
-                    (Asked::Stop(code), None) => {
-                        outcome.signalled = Some(code);
-                        stderr.hurry();
+                request = running.next() => match request {
+                    Request::Figures => running.report(&self.figures(sink)),
+                    Request::Stop(Stop::AtOnce) => return outcome,
+                    Request::Stop(_) => {
                         sink.hold();
                         self.leave(sink);
-                    }
-                    (Asked::Stop(_), Some(_)) => {
-                        outcome.at_once = true;
-                        return outcome;
                     }
                 },
             }
@@ -226,27 +178,13 @@ impl Course {
     }
 
     /// Until the sink has ended.
-    async fn wind_down(
-        &mut self,
-        sink: &Sink,
-        signals: &mut Signals,
-        stderr: &StderrQueue,
-        outcome: &mut Outcome,
-    ) {
-        loop {
+    async fn wind_down(&mut self, sink: &Sink, running: &mut LongRunning) {
+        while running.stop() < Stop::AtOnce {
             tokio::select! {
                 () = sink.over() => return,
-                asked = signals.next() => match (asked, outcome.signalled) {
-                    (Asked::Tell, _) => self.say_figures(sink),
-                    (Asked::Stop(code), None) => {
-                        outcome.signalled = Some(code);
-                        stderr.hurry();
-                        sink.stop(Stop::Finish);
-                    }
-                    (Asked::Stop(_), Some(_)) => {
-                        outcome.at_once = true;
-                        return;
-                    }
+                request = running.next() => match request {
+                    Request::Figures => running.report(&self.figures(sink)),
+                    Request::Stop(stop) => sink.stop(stop),
                 },
             }
         }
@@ -289,7 +227,7 @@ impl Course {
         (events, marks)
     }
 
-    fn say_figures(&self, sink: &Sink) {
+    fn figures(&self, sink: &Sink) -> Figures {
         let mut figures = sink.counters().snapshot();
         let counters = self.subscriber.counters();
         figures.duplicates = counters.duplicates;
@@ -299,9 +237,20 @@ impl Course {
         figures.unreadable = counters.unreadable;
         figures.possibly_lost = counters.possibly_lost + self.unread;
         figures.condition_failed = self.selection.failed();
-        self.reporter
-            .figures("summary", &figures.to_string(), &figures.to_json());
+        Figures {
+            text: figures.to_string(),
+            json: figures.to_json(),
+        }
     }
+}
+
+fn all_delivered(failed: u64) -> Result<ExitCode> {
+    let what = match failed {
+        0 => return Ok(DONE),
+        1 => "an event could not be delivered and is a dead letter".to_owned(),
+        failed => format!("{failed} events could not be delivered and are dead letters"),
+    };
+    Err(Error::new(Kind::Partial, what))
 }
 
 async fn taken(taking: &mut Option<Taking<'_>>) -> Result<()> {
