@@ -5,6 +5,7 @@
 //!
 //! | room | holds |
 //! | --- | --- |
+//! | [`authority`] | host and port, and what a host name is made of |
 //! | [`backoff`] | pauses that grow from failure to failure |
 //! | `cli` | what a user types; the folders mirror the command path |
 //! | [`delivery`] | what happens to an event: order per endpoint, spool, callback, dead letters, counters |
@@ -34,6 +35,7 @@
     )
 )]
 
+pub mod authority;
 pub mod backoff;
 mod cli;
 pub mod delivery;

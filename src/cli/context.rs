@@ -17,7 +17,7 @@ use crate::mnt::{MntClient, Requests};
 use crate::record::{Record, RecordSink};
 use crate::render::{self, Columns, Format, Progress, Renderer, Shape, Style};
 use crate::settings::{Connection, Environment, MntSettings, Settings};
-use crate::transport::{Basic, Client, ClientOptions, Override, Sending, TlsOptions};
+use crate::transport::{Basic, Client, ClientOptions, Sending, TlsOptions};
 
 /// Width of a terminal that does not tell its own.
 const DEFAULT_WIDTH: u16 = 80;
@@ -152,13 +152,13 @@ impl Context {
 
     fn mnt_client(&self, reads: bool) -> Result<MntClient> {
         let mnt = self.settings.mnt()?;
-        let client = self.client(self.client_options(&mnt.connection, reads)?)?;
+        let client = self.client(self.client_options(&mnt.connection, reads))?;
         Ok(mnt_over(client, mnt))
     }
 
     /// The client for settings that were fetched already, and the HTTP client below it, for whoever looks at the connection itself.
     pub(crate) fn mnt_with(&self, mnt: MntSettings) -> Result<(MntClient, Client)> {
-        let client = self.client(self.client_options(&mnt.connection, false)?)?;
+        let client = self.client(self.client_options(&mnt.connection, false))?;
         Ok((mnt_over(client.clone(), mnt), client))
     }
 
@@ -180,19 +180,10 @@ impl Context {
     }
 
     /// How a client connects, without identity. Says the connection's warnings.
-    pub(super) fn client_options(
-        &self,
-        connection: &Connection,
-        reads: bool,
-    ) -> Result<ClientOptions> {
+    pub(super) fn client_options(&self, connection: &Connection, reads: bool) -> ClientOptions {
         for warning in &connection.warnings {
             self.warn_once(warning);
         }
-        let overrides = connection
-            .overrides
-            .iter()
-            .map(|text| text.parse())
-            .collect::<Result<Vec<Override>>>()?;
         let sending = if self.global.shows_only() {
             Sending::Show {
                 curl: self.global.curl,
@@ -202,7 +193,7 @@ impl Context {
         } else {
             Sending::Everything
         };
-        Ok(ClientOptions {
+        ClientOptions {
             tls: TlsOptions {
                 ca: connection.ca.clone(),
                 insecure: connection.insecure,
@@ -210,7 +201,7 @@ impl Context {
                 pin_sha256: connection.pin_sha256,
                 identity: None,
             },
-            overrides,
+            overrides: connection.overrides.clone(),
             proxy: connection.proxy.clone(),
             connect_timeout: connection.connect_timeout,
             idle_timeout: connection.timeout,
@@ -218,7 +209,7 @@ impl Context {
             read_only: connection.read_only,
             trace: self.global.trace,
             identity_files: None,
-        })
+        }
     }
 
     /// Whether a person looks at standard output.
@@ -428,12 +419,11 @@ impl Context {
 }
 
 fn mnt_over(client: Client, mnt: MntSettings) -> MntClient {
-    let base_url = mnt.base_url();
     let basic = Basic {
         user: mnt.user,
         password: mnt.password,
     };
-    MntClient::new(client, Requests::new(base_url, basic))
+    MntClient::new(client, Requests::new(mnt.node, basic))
 }
 
 /// Writes text to standard output.

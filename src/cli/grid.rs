@@ -94,7 +94,7 @@ impl Context {
         settings: &PxgridSettings,
         identity: Option<Identity>,
     ) -> Result<Client> {
-        let mut options = self.client_options(&settings.connection, false)?;
+        let mut options = self.client_options(&settings.connection, false);
         options.tls.identity = identity;
         options.identity_files = settings
             .certificate
@@ -110,6 +110,5 @@ pub(crate) fn control(
     client: Client,
     account: Account,
 ) -> Result<Control> {
-    let hosts = settings.nodes.iter().map(ToString::to_string).collect();
-    Control::new(client, hosts, account)
+    Control::new(client, settings.nodes.clone(), account)
 }

@@ -132,7 +132,7 @@ impl MntClient {
             Ok(response) => response,
             Err(error) => return (sink, Err(error)),
         };
-        let host = response.host.clone();
+        let host = response.host.to_string();
         let charset = response.charset();
         let reader = response.into_reader().telling_pauses();
         let parsing = tokio::task::spawn_blocking(move || {
@@ -162,7 +162,7 @@ impl MntClient {
                 Kind::Malformed,
                 format!("the session count is '{text}', no number"),
             );
-            on(self.host(), error)
+            on(&self.host(), error)
         })?;
         Ok(Counted {
             count,
@@ -256,7 +256,7 @@ impl MntClient {
             .await?;
         if rows.records.is_empty() {
             let message = format!("no session has the id '{audit_session_id}'");
-            return Err(on(self.host(), Error::new(Kind::NotFound, message)));
+            return Err(on(&self.host(), Error::new(Kind::NotFound, message)));
         }
         Ok(rows)
     }
@@ -327,13 +327,13 @@ impl MntClient {
         if asked.other(first.as_ref().map(&records)).is_none() {
             return first;
         }
-        self.client.drop_connections(self.host());
+        self.client.drop_connections(self.requests.node());
         let second = ask().await;
         let Some(other) = asked.other(second.as_ref().map(&records)) else {
             return second;
         };
-        self.client.drop_connections(self.host());
-        Err(foreign(self.host(), asked, &other))
+        self.client.drop_connections(self.requests.node());
+        Err(foreign(&self.host(), asked, &other))
     }
 
     async fn detail(&self, path: &str, document: &Document) -> Result<Answer> {
@@ -341,7 +341,7 @@ impl MntClient {
         let charset = response.charset();
         let raw = response.bytes(MAX_DETAIL).await?;
         let record = xml::single(&raw, charset.as_deref(), document)
-            .map_err(|error| on(self.host(), error))?;
+            .map_err(|error| on(&self.host(), error))?;
         Ok(Answer { record, raw })
     }
 
@@ -355,7 +355,7 @@ impl MntClient {
             document,
             Collect::default(),
         );
-        outcome.map_err(|error| on(self.host(), error))?;
+        outcome.map_err(|error| on(&self.host(), error))?;
         Ok(Rows {
             records: collected.records,
             raw,
@@ -371,7 +371,7 @@ impl MntClient {
         let response = self.open(request).await?;
         let charset = response.charset();
         let raw = response.bytes(MAX_DETAIL).await?;
-        coa_outcome(raw, charset.as_deref()).map_err(|error| on(self.host(), error))
+        coa_outcome(raw, charset.as_deref()).map_err(|error| on(&self.host(), error))
     }
 
     /// Sends a deletion ([`Requests::delete`]), once.
@@ -379,7 +379,7 @@ impl MntClient {
         let response = self.open(request).await?;
         let charset = response.charset();
         let raw = response.bytes(MAX_DETAIL).await?;
-        delete_outcome(raw, charset.as_deref()).map_err(|error| on(self.host(), error))
+        delete_outcome(raw, charset.as_deref()).map_err(|error| on(&self.host(), error))
     }
 
     // ---- sending ----
@@ -399,7 +399,9 @@ impl MntClient {
                     response.status
                 ),
             );
-            return Err(on(&response.host, error.hint(NOT_THE_API)).status(response.status));
+            return Err(
+                on(&response.host.to_string(), error.hint(NOT_THE_API)).status(response.status)
+            );
         }
         Ok(response)
     }
@@ -420,7 +422,7 @@ impl MntClient {
         if (200..300).contains(&status) {
             return Ok(response);
         }
-        let host = response.host.clone();
+        let host = response.host.to_string();
         let charset = response.charset();
         // The body is a comment on the status: one that cannot be read, or is too long, changes nothing.
         let body = response.bytes(MAX_ERROR).await.unwrap_or_default();
@@ -428,8 +430,8 @@ impl MntClient {
         Err(on(&host, envelope::error(status, envelope.as_ref())))
     }
 
-    fn host(&self) -> &str {
-        self.requests.host()
+    fn host(&self) -> String {
+        self.requests.node().to_string()
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::{Coa, Count, DeleteTarget, MntClient, Requests, samples};
+use crate::authority::Authority;
 use crate::error::Kind;
 use crate::record::{Collect, Mac};
 use crate::transport::{Basic, Client, ClientOptions, TlsOptions, provider};
@@ -80,7 +81,7 @@ async fn node(route: Route) -> Node {
         user: "ops".to_owned(),
         password: SecretString::from("hush"),
     };
-    let requests = Requests::new(format!("https://127.0.0.1:{port}"), basic);
+    let requests = Requests::new(Authority::new("127.0.0.1", port), basic);
     Node {
         client: MntClient::new(Client::new(options).unwrap(), requests),
         asked,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use jiff::civil::DateTime;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use crate::authority::is_host_name;
 use crate::error::{Error, Result};
 use crate::record::Mac;
 
@@ -160,8 +161,7 @@ pub fn failure_reasons() -> String {
 
 /// A change of authorization, sent by the PSN `node` (a short host name: letters, digits, dot, hyphen).
 pub fn coa(node: &str, mac: Mac, coa: Coa) -> Result<String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-    if node.is_empty() || node.len() > 253 || node.starts_with('.') || !node.chars().all(allowed) {
+    if !is_host_name(node) {
         return Err(Error::usage(format!("'{node}' is not a node's host name"))
             .hint("name the PSN as the session's server field does"));
     }

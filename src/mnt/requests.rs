@@ -1,6 +1,7 @@
 //! The requests to one Monitoring node, as data: what `--dry-run` shows, `--curl` spells and the client sends. Nothing is sent here.
 
 use super::paths::{self, Coa, DeleteTarget};
+use crate::authority::Authority;
 use crate::error::Result;
 use crate::record::Mac;
 use crate::transport::{Basic, Effect, Method, Request};
@@ -8,22 +9,19 @@ use crate::transport::{Basic, Effect, Method, Request};
 /// Builds requests to one node with one account.
 #[derive(Debug, Clone)]
 pub struct Requests {
-    base_url: String,
+    node: Authority,
     basic: Basic,
 }
 
 impl Requests {
-    /// Requests to the node at `base_url` (`https://host:port`).
-    pub fn new(base_url: impl Into<String>, basic: Basic) -> Self {
-        let mut base_url = base_url.into();
-        base_url.truncate(base_url.trim_end_matches('/').len());
-        Self { base_url, basic }
+    /// Requests to `node`.
+    pub fn new(node: Authority, basic: Basic) -> Self {
+        Self { node, basic }
     }
 
-    /// The node as `host:port`, for messages.
-    pub fn host(&self) -> &str {
-        let url = self.base_url.as_str();
-        url.split_once("://").map_or(url, |(_, host)| host)
+    /// The node.
+    pub fn node(&self) -> &Authority {
+        &self.node
     }
 
     /// A GET of a path of [`paths`] that only reads.
@@ -47,7 +45,7 @@ impl Requests {
     fn request(&self, method: Method, path: &str, effect: Effect) -> Request {
         Request {
             method,
-            url: format!("{}{path}", self.base_url),
+            url: self.node.url(path),
             accept: "application/xml",
             basic: Some(self.basic.clone()),
             json: None,

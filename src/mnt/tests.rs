@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use super::client::{coa_outcome, delete_outcome, newest_first};
 use super::paths::{Coa, DeleteTarget, Reauth};
 use super::{Requests, documents, psn_of, samples};
+use crate::authority::Authority;
 use crate::error::Kind;
 use crate::record::xml::{Document, single, stream};
 use crate::record::{Collect, Mac, Record};
@@ -23,7 +24,10 @@ fn json(record: &Record) -> String {
 fn requests() -> Requests {
     let password = SecretString::from("hush");
     let user = "ops".to_owned();
-    Requests::new("https://mnt.lab.example:443/", Basic { user, password })
+    Requests::new(
+        Authority::new("mnt.lab.example", 443),
+        Basic { user, password },
+    )
 }
 
 #[test]
@@ -298,7 +302,7 @@ fn requests_hold_no_readable_secret() {
     assert_eq!((read.method, read.effect), (Method::Get, Effect::Read));
     assert_eq!(read.accept, "application/xml");
     assert!(!format!("{request:?}{read:?}{:?}", requests()).contains("hush"));
-    assert_eq!(requests().host(), "mnt.lab.example:443");
+    assert_eq!(requests().node().to_string(), "mnt.lab.example:443");
 }
 
 #[test]

@@ -15,7 +15,7 @@ const MAX_WORDS: usize = 200;
 
 /// The body of a successful control answer, which must be a JSON object; members that nobody here knows are left alone.
 pub(super) async fn object(response: Response, what: &str) -> Result<Value> {
-    let host = response.host.clone();
+    let host = response.host.to_string();
     let charset = response.charset();
     let body = response.bytes(MAX_CONTROL).await?;
     let body = encoding::to_utf8(body, Format::Json, charset.as_deref()).map_err(|error| {

@@ -16,6 +16,7 @@ pub use call::Call;
 
 use super::answer;
 use super::failover::{joined, may_try_next};
+use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
 use crate::transport::{Basic, Client};
 
@@ -140,7 +141,7 @@ pub struct Registration {
 #[derive(Clone)]
 pub struct Control {
     client: Client,
-    hosts: std::sync::Arc<[String]>,
+    nodes: std::sync::Arc<[Authority]>,
     account: Account,
     /// The node that answered last: asked first, so that one connection serves a whole run.
     current: std::sync::Arc<AtomicUsize>,
@@ -149,24 +150,24 @@ pub struct Control {
 impl fmt::Debug for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Control")
-            .field("hosts", &self.hosts)
+            .field("nodes", &self.nodes)
             .field("account", &self.account)
             .finish_non_exhaustive()
     }
 }
 
 impl Control {
-    /// `hosts` are `host:port`, IPv6 addresses in brackets, in order of preference.
+    /// `nodes` in order of preference.
     ///
-    /// Errors: [`Kind::Usage`] without a host.
-    pub fn new(client: Client, hosts: Vec<String>, account: Account) -> Result<Self> {
-        if hosts.is_empty() {
+    /// Errors: [`Kind::Usage`] without one.
+    pub fn new(client: Client, nodes: Vec<Authority>, account: Account) -> Result<Self> {
+        if nodes.is_empty() {
             return Err(Error::usage("no pxGrid node is configured")
                 .hint("give one with --pxgrid-host or ISE_PXGRID_HOST"));
         }
         Ok(Self {
             client,
-            hosts: hosts.into(),
+            nodes: nodes.into(),
             account,
             current: std::sync::Arc::default(),
         })
@@ -183,20 +184,20 @@ impl Control {
     }
 
     /// The configured nodes.
-    pub fn hosts(&self) -> &[String] {
-        &self.hosts
+    pub fn nodes(&self) -> &[Authority] {
+        &self.nodes
     }
 
     /// Sends a call to the first node that answers it; the node's `host:port` comes with the answer.
     pub async fn call(&self, call: &Call) -> Result<(String, Value)> {
         let mut failures = Vec::new();
         let first = self.current.load(Ordering::Relaxed);
-        let order = (0..self.hosts.len()).map(|step| (first + step) % self.hosts.len());
-        for (index, host) in order.filter_map(|index| Some((index, self.hosts.get(index)?))) {
-            match self.call_at(host, call).await {
+        let order = (0..self.nodes.len()).map(|step| (first + step) % self.nodes.len());
+        for (index, node) in order.filter_map(|index| Some((index, self.nodes.get(index)?))) {
+            match self.call_at(node, call).await {
                 Ok(answer) => {
                     self.current.store(index, Ordering::Relaxed);
-                    return Ok((host.clone(), answer));
+                    return Ok((node.to_string(), answer));
                 }
                 Err(error) => {
                     let go_on = may_try_next(call.effect, &error);
@@ -211,13 +212,13 @@ impl Control {
     }
 
     /// Sends a call to one node.
-    pub async fn call_at(&self, host: &str, call: &Call) -> Result<Value> {
-        let response = self.client.send(call.request(host, &self.account)).await?;
+    pub async fn call_at(&self, node: &Authority, call: &Call) -> Result<Value> {
+        let response = self.client.send(call.request(node, &self.account)).await?;
         let status = response.status;
         if (200..300).contains(&status) {
             return answer::object(response, call.method).await;
         }
-        let host = response.host.clone();
+        let host = response.host.to_string();
         // The status is the fact; a body that cannot be read takes nothing from it.
         let body = response
             .bytes(answer::MAX_CONTROL)

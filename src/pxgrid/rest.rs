@@ -20,6 +20,7 @@ pub use exchange::preview;
 use super::catalogue::{self, Operation, Reply};
 use super::control::{Activation, Control, ServiceNode, require_enabled};
 use super::failover::{joined, may_try_next};
+use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
 use crate::record::encoding::{Format, Utf8};
 use crate::record::stream::{MAX_ELEMENT, Summary, stream};
@@ -174,7 +175,7 @@ impl ServiceClient {
         if (200..300).contains(&status) {
             return Ok(Sent::Answered(Box::new(response)));
         }
-        let host = response.host.clone();
+        let host = response.host.to_string();
         // The status is the fact; a body that cannot be read takes nothing from it.
         let body = response
             .bytes(super::answer::MAX_CONTROL)
@@ -196,26 +197,27 @@ impl ServiceClient {
     pub async fn query(&self, service: &str, operation: &str, body: &Value) -> Result<JsonText> {
         let mut repeat = catalogue::effect(service, operation) == Effect::Read;
         loop {
-            let (answer, host) = self.query_once(service, operation, body).await?;
+            let (answer, node) = self.query_once(service, operation, body).await?;
             let Some(names) = identity::other(body, &answer) else {
                 return Ok(answer);
             };
-            self.control.client().drop_connections(&host);
+            self.control.client().drop_connections(&node);
             if !std::mem::take(&mut repeat) {
-                return Err(identity::foreign(operation, &host, &names));
+                return Err(identity::foreign(operation, &node.to_string(), &names));
             }
         }
     }
 
-    /// The answer, and the host that gave it.
+    /// The answer, and the node that gave it.
     async fn query_once(
         &self,
         service: &str,
         operation: &str,
         body: &Value,
-    ) -> Result<(JsonText, String)> {
+    ) -> Result<(JsonText, Authority)> {
         let response = self.send(service, operation, body).await?;
-        let host = response.host.clone();
+        let node = response.host.clone();
+        let host = node.to_string();
         if response.status == 204 {
             return Err(exchange::nothing(
                 full_name(service),
@@ -227,7 +229,7 @@ impl ServiceClient {
         let charset = response.charset();
         let bytes = response.bytes(MAX_ELEMENT).await?;
         let answer = exchange::json(bytes, charset.as_deref(), operation, &host)?;
-        Ok((answer, host))
+        Ok((answer, node))
     }
 
     /// A list operation's rows into `sink`, which is handed back; a paged one is read to its end. 204 is an empty list.
@@ -292,7 +294,7 @@ impl ServiceClient {
             let result = sink.begin(Some(0)).map(|()| Summary::default());
             return (sink, result);
         }
-        let host = response.host.clone();
+        let host = response.host.to_string();
         let charset = response.charset();
         let body = response.into_reader().telling_pauses();
         let reader = Utf8::new(body, Format::Json, charset.as_deref());

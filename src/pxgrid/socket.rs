@@ -26,6 +26,7 @@ use url::Url;
 
 use super::answer;
 use super::stomp::{Decoder, Frame, MAX_BODY, Reading};
+use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
 use crate::transport::{Basic, Client, Connection, Seen, tls_error};
 
@@ -92,10 +93,10 @@ impl Socket {
     /// Errors: those of [`Client::connect`]; [`Kind::Refused`] with status 401 or 403 for a refused secret; [`Kind::Malformed`] for an
     /// address that is no `wss` or an answer that is no upgrade; [`Kind::TimedOut`].
     pub async fn open(client: &Client, url: &str, basic: &Basic) -> Result<Self> {
-        let (name, port) = target(url)?;
-        let host = format!("{name}:{port}");
+        let node = target(url)?;
+        let host = node.to_string();
         let request = upgrade(url, basic)?;
-        let (tls, seen) = client.connect(&name, port).await?;
+        let (tls, seen) = client.connect(&node).await?;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_AT_ONCE)
             .write_buffer_size(0)
@@ -275,7 +276,7 @@ impl Socket {
 }
 
 /// Host and port of a `wsUrl`.
-fn target(url: &str) -> Result<(String, u16)> {
+fn target(url: &str) -> Result<Authority> {
     let wrong = || {
         Error::new(
             Kind::Malformed,
@@ -285,11 +286,8 @@ fn target(url: &str) -> Result<(String, u16)> {
     };
     let parsed = Url::parse(url).map_err(|_| wrong())?;
     let plain = parsed.username().is_empty() && parsed.password().is_none();
-    match parsed.host_str() {
-        Some(host) if parsed.scheme() == "wss" && plain => Ok((
-            host.to_owned(),
-            parsed.port_or_known_default().unwrap_or(443),
-        )),
+    match Authority::of_url(&parsed) {
+        Some(node) if parsed.scheme() == "wss" && plain => Ok(node),
         _ => Err(wrong()),
     }
 }
@@ -382,9 +380,9 @@ mod tests {
     fn only_a_wss_address_without_credentials_is_dialled() {
         assert_eq!(
             target("wss://ise.example.com:8910/pxgrid/ise/pubsub").unwrap(),
-            ("ise.example.com".to_owned(), 8910)
+            Authority::new("ise.example.com", 8910)
         );
-        assert_eq!(target("wss://[::1]/x").unwrap(), ("[::1]".to_owned(), 443));
+        assert_eq!(target("wss://[::1]/x").unwrap(), Authority::new("::1", 443));
         for url in ["ws://a:1/", "https://a/", "wss://u:p@a/", "", "a:8910"] {
             assert_eq!(target(url).unwrap_err().kind(), Kind::Malformed, "{url}");
         }

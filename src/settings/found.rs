@@ -3,13 +3,13 @@
 //! All errors are usage errors that blame the source by name; a value is quoted only where it cannot be a secret.
 
 use std::ffi::OsString;
-use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::duration;
 use super::environment::Environment;
 use super::source::Source;
+use crate::authority::{self, parse_port};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -18,14 +18,6 @@ use crate::files;
 pub(crate) struct Found {
     pub(crate) values: Vec<OsString>,
     pub(crate) source: Source,
-}
-
-/// A host with the port that stood beside it, if one did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Host {
-    /// Name or address, without brackets.
-    pub(crate) name: String,
-    pub(crate) port: Option<u16>,
 }
 
 /// Refuses an empty value: `--cacert "$UNSET"` is a mistake, not a wish.
@@ -182,18 +174,19 @@ impl Found {
     }
 
     /// Hosts: names, IPv4, IPv6 with or without brackets; each with a port beside it, or without.
-    pub(crate) fn hosts(&self) -> Result<Vec<Host>> {
+    /// As [`authority::parse`] gives them.
+    pub(crate) fn hosts(&self) -> Result<Vec<(String, Option<u16>)>> {
         self.texts()?
             .into_iter()
             .map(|text| self.host(text))
             .collect()
     }
 
-    fn host(&self, text: &str) -> Result<Host> {
+    fn host(&self, text: &str) -> Result<(String, Option<u16>)> {
         if text.contains('/') || text.contains('@') {
             return Err(self.no_url(text));
         }
-        parse_host(text).ok_or_else(|| {
+        authority::parse(text).ok_or_else(|| {
             self.quoting("is no host", text)
                 .hint("write ise.example.com, 10.0.0.1 or [2001:db8::1]; with a port, ise.example.com:443")
         })
@@ -202,12 +195,12 @@ impl Found {
     /// Not quoted, since a URL may hold a password; the hint shows what of it is wanted.
     fn no_url(&self, text: &str) -> Error {
         let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
-        let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or("");
-        let host = authority
+        let before_path = after_scheme.split(['/', '?', '#']).next().unwrap_or("");
+        let host = before_path
             .rsplit_once('@')
-            .map_or(authority, |(_, host)| host);
+            .map_or(before_path, |(_, host)| host);
         let error = self.wrong("is a URL; a host name is wanted");
-        match parse_host(host) {
+        match authority::parse(host) {
             Some(_) => error.hint(format!("write {host}")),
             None => error.hint("write the host alone, as in ise.example.com"),
         }
@@ -228,46 +221,6 @@ fn parse_hex(digits: &[u8]) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-fn parse_host(text: &str) -> Option<Host> {
-    if let Some(rest) = text.strip_prefix('[') {
-        let (address, rest) = rest.split_once(']')?;
-        address.parse::<Ipv6Addr>().ok()?;
-        let port = match rest {
-            "" => None,
-            rest => Some(parse_port(rest.strip_prefix(':')?)?),
-        };
-        return Some(Host {
-            name: address.to_owned(),
-            port,
-        });
-    }
-    if text.parse::<Ipv6Addr>().is_ok() {
-        return Some(Host {
-            name: text.to_owned(),
-            port: None,
-        });
-    }
-    let (name, port) = match text.split_once(':') {
-        Some((name, port)) => (name, Some(parse_port(port)?)),
-        None => (text, None),
-    };
-    // What comes out of here is put into URLs: only what a name or an IPv4 address is made of.
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let fits = !name.is_empty() && name.len() <= 253 && name.bytes().all(plain);
-    fits.then(|| Host {
-        name: name.to_owned(),
-        port,
-    })
-}
-
-fn parse_port(text: &str) -> Option<u16> {
-    // `parse` would take a plus sign.
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok().filter(|port| *port > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,8 +235,7 @@ mod tests {
     }
 
     fn host(text: &str) -> Result<(String, Option<u16>)> {
-        let host = found(text).hosts()?.remove(0);
-        Ok((host.name, host.port))
+        Ok(found(text).hosts()?.remove(0))
     }
 
     #[test]

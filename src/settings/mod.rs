@@ -34,7 +34,6 @@ mod source;
 mod table;
 mod template;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,9 +45,11 @@ pub use mute::leave_signals;
 pub use show::Row;
 pub use template::init;
 
+use crate::authority::Authority;
 use crate::error::{Error, Result};
+use crate::transport::Override;
 use crate::transport::proxy::ProxyOptions;
-use found::{Found, Host};
+use found::Found;
 use layers::Layers;
 use pairs::Credentials;
 use source::{Setting, Source};
@@ -57,26 +58,6 @@ use table::Spec;
 /// Everything that was given, resolved on demand. Not `Debug`: it holds secrets.
 pub struct Settings {
     layers: Layers,
-}
-
-/// A host and the port to call it on.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Node {
-    /// Name or address, IPv6 without brackets.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
-}
-
-impl fmt::Display for Node {
-    /// `host:port`, IPv6 in brackets, as it stands in a URL.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
 }
 
 /// How to reach a server and why to believe it.
@@ -90,8 +71,8 @@ pub struct Connection {
     pub verify_hostname: bool,
     /// SHA-256 of the server's certificate, checked in place of its chain.
     pub pin_sha256: Option<[u8; 32]>,
-    /// `HOST:PORT:ADDR` texts; the transport reads them.
-    pub overrides: Vec<String>,
+    /// Addresses of hosts that are not resolved.
+    pub overrides: Vec<Override>,
     /// The proxy, where one is set; which hosts go without it is in there.
     pub proxy: Option<ProxyOptions>,
     /// For name, connection and TLS handshake together; 10 s by default.
@@ -108,7 +89,7 @@ pub struct Connection {
 #[derive(Debug, Clone)]
 pub struct MntSettings {
     /// The Monitoring node.
-    pub node: Node,
+    pub node: Authority,
     /// An internal ISE administrator (reference mnt-api, section 5).
     pub user: String,
     /// The administrator's password.
@@ -117,18 +98,11 @@ pub struct MntSettings {
     pub connection: Connection,
 }
 
-impl MntSettings {
-    /// `https://host:port`.
-    pub fn base_url(&self) -> String {
-        format!("https://{}", self.node)
-    }
-}
-
 /// What the pxGrid client needs. Which of certificate, name and password a command cannot do without is the command's to say.
 #[derive(Debug, Clone)]
 pub struct PxgridSettings {
     /// Control nodes in the order to try them; never empty.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<Authority>,
     /// Our node name; without one, the certificate's CN.
     pub client_name: Option<String>,
     /// The client certificate: PEM or PKCS#12.
@@ -221,7 +195,7 @@ impl Settings {
         }
     }
 
-    fn mnt_node(&self) -> Result<Node> {
+    fn mnt_node(&self) -> Result<Authority> {
         self.usable()?;
         let found = self.layers.find(&table::MNT_HOST).ok_or_else(|| {
             missing(
@@ -238,7 +212,7 @@ impl Settings {
             .ok_or_else(|| found.wrong("is empty"))
     }
 
-    fn pxgrid_nodes(&self) -> Result<Vec<Node>> {
+    fn pxgrid_nodes(&self) -> Result<Vec<Authority>> {
         self.usable()?;
         let found = self.layers.find(&table::PXGRID_HOSTS).ok_or_else(|| {
             missing(
@@ -263,7 +237,7 @@ impl Settings {
     }
 
     /// Hosts, each with its own port or with the setting's, whichever is nearer to the hand.
-    fn nodes(&self, found: &Found, spec: &Spec) -> Result<Vec<Node>> {
+    fn nodes(&self, found: &Found, spec: &Spec) -> Result<Vec<Authority>> {
         let port = self
             .layers
             .find(spec)
@@ -273,7 +247,7 @@ impl Settings {
         let hosts = found.hosts()?;
         // Of several hosts each may have its own port, and the setting is for those that have none.
         let only_one = hosts.len() == 1;
-        let node = |host: Host| match host.port {
+        let node = |(host, own): (String, Option<u16>)| match own {
             Some(own) if only_one && own != number && rank(&port.source) == rank(&found.source) => {
                 Err(Error::usage(format!(
                     "{} says port {own}, {} says {number}",
@@ -282,14 +256,10 @@ impl Settings {
                 ))
                 .hint("leave one of the two out"))
             }
-            Some(own) if rank(&found.source) >= rank(&port.source) => Ok(Node {
-                host: host.name,
-                port: own,
-            }),
-            _ => Ok(Node {
-                host: host.name,
-                port: number,
-            }),
+            Some(own) if rank(&found.source) >= rank(&port.source) => {
+                Ok(Authority::new(&host, own))
+            }
+            _ => Ok(Authority::new(&host, number)),
         };
         hosts.into_iter().map(node).collect()
     }
@@ -302,7 +272,10 @@ impl Settings {
         let off = unchecked(&insecure, ca.as_ref(), pin.as_ref())?;
         let (ca, pin) = if off { (None, None) } else { (ca, pin) };
         let overrides = match layers.find(&table::RESOLVE) {
-            Some(found) => found.texts()?.into_iter().map(str::to_owned).collect(),
+            Some(found) => {
+                let texts = found.texts()?.into_iter();
+                texts.map(str::parse).collect::<Result<Vec<Override>>>()?
+            }
             None => Vec::new(),
         };
         let mut warnings = layers.warnings.clone();

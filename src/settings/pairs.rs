@@ -12,6 +12,7 @@ use super::secret::{Secret, SecretPlace};
 use super::source::{Setting, Source};
 use super::table::{CERTIFICATE_PAIRS, MNT_PAIRS};
 use crate::error::{Error, Result};
+use crate::transport::is_basic_user;
 
 /// User and where the password is to be had; nothing secret has been read from a file yet.
 pub(crate) struct Credentials {
@@ -55,10 +56,10 @@ fn complete(user: &Found, password: Secret) -> Result<Credentials> {
     })
 }
 
-/// HTTP Basic parts user and password at the first colon (RFC 7617, section 2), so a user with one would be another user.
+/// A user that HTTP Basic can carry. Control characters are told apart before.
 fn user_of(found: &Found) -> Result<Setting<String>> {
     let value = found.name()?.to_owned();
-    if value.contains(':') {
+    if !is_basic_user(&value) {
         return Err(found.wrong("holds a colon, which no ISE user name can"));
     }
     Ok(Setting {

@@ -13,6 +13,7 @@ use super::show::{Row, secret_row, set, troubled, unset};
 use super::source::{Setting, Source};
 use super::table::{NO_PROXY, PROXY, PROXY_CA};
 use super::{Settings, pairs};
+use crate::authority::Authority;
 use crate::error::{Error, Result};
 use crate::transport::proxy::{Exceptions, ProxyAddress, ProxyLogin, ProxyOptions};
 
@@ -119,7 +120,7 @@ impl Settings {
             ("proxy (pxgrid)", self.pxgrid_nodes()),
         ] {
             if let Ok(nodes) = nodes {
-                let hosts: Vec<&str> = nodes.iter().map(|node| node.host.as_str()).collect();
+                let hosts: Vec<&str> = nodes.iter().map(Authority::host).collect();
                 rows.push(self.in_the_way(setting, &proxy, &hosts));
             }
         }

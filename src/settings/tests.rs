@@ -160,7 +160,7 @@ fn orders_of_the_other_lists() {
 #[test]
 fn defaults() {
     let mnt = case(&MNT).settings().mnt().unwrap();
-    assert_eq!(mnt.base_url(), "https://mnt:443");
+    assert_eq!(mnt.node.url(""), "https://mnt:443");
     let connection = mnt.connection;
     assert_eq!(connection.connect_timeout, Duration::from_secs(10));
     assert_eq!(connection.timeout, Duration::from_mins(1));
@@ -201,7 +201,12 @@ fn a_whole_profile() {
     assert_eq!(pxgrid.account_password.unwrap().expose_secret(), "cp");
     let connection = pxgrid.connection;
     assert_eq!(connection.ca.as_deref(), Some(Path::new("/ca.pem")));
-    assert_eq!(connection.overrides, ["a:1:b", "c:2:d"]);
+    let overrides: Vec<String> = connection
+        .overrides
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(overrides, ["a:1:b", "c:2:d"]);
     assert_eq!(connection.connect_timeout, Duration::from_secs(3));
     assert_eq!(connection.timeout, Duration::from_mins(2));
     assert!(!connection.verify_hostname && connection.read_only);

@@ -18,6 +18,7 @@ use super::resolve::Dialer;
 use super::stream::shake_hands;
 use super::tls::Seen;
 use super::wire::Watch;
+use crate::authority::Authority;
 use crate::error::Error;
 
 /// Connects to one origin.
@@ -43,8 +44,8 @@ impl Service<Uri> for Connector {
         let opening = self.watch.opening();
         Box::pin(async move {
             let (host, port) = (url.host().unwrap_or_default(), url.port_u16());
-            let port = port.unwrap_or(443);
-            let made = shake_hands(this.config, &this.seen, &this.dialer, host, port).await;
+            let to = Authority::new(host, port.unwrap_or(443));
+            let made = shake_hands(this.config, &this.seen, &this.dialer, &to).await;
             opening.end(made.is_ok());
             Ok(Secured(TokioIo::new(made?)))
         })

@@ -26,12 +26,14 @@ use super::connection::Connection;
 use super::connector::Connector;
 use super::logons::{Logons, Verdict};
 use super::proxy::{Proxy, ProxyOptions};
-use super::resolve::{Dialer, Override, authority};
+use super::request::is_basic_user;
+use super::resolve::{Dialer, Override};
 use super::show::{self, CurlOptions};
 use super::stream::connect_tls;
 use super::tls::{Seen, Tls, TlsOptions};
 use super::wire::{self, AnswerLine, Watch};
 use super::{Basic, Effect, Request, fault};
+use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
 
 /// An idle connection older than this is not used again: ISE's own limit is longer, so it rarely closes under a request.
@@ -101,7 +103,7 @@ struct Inner {
     options: ClientOptions,
     tls: Tls,
     dialer: Dialer,
-    origins: Mutex<HashMap<(String, Effect), Origin>>,
+    origins: Mutex<HashMap<(Authority, Effect), Origin>>,
     logons: Logons,
     notes: Vec<String>,
 }
@@ -112,7 +114,8 @@ struct Inner {
 /// connection that the server has just closed must not leave it unknown whether the change arrived.
 #[derive(Clone)]
 struct Origin {
-    /// `host:port`, for messages.
+    node: Authority,
+    /// The same, for messages.
     host: String,
     http: Decompression<legacy::Client<Connector, Full<Bytes>>>,
     seen: Seen,
@@ -146,8 +149,8 @@ impl Client {
     }
 
     /// A TLS connection with this client's settings, for a WebSocket. See [`connect_tls`].
-    pub async fn connect(&self, host: &str, port: u16) -> Result<(TlsStream<Connection>, Seen)> {
-        connect_tls(&self.0.tls, &self.0.dialer, host, port).await
+    pub async fn connect(&self, to: &Authority) -> Result<(TlsStream<Connection>, Seen)> {
+        connect_tls(&self.0.tls, &self.0.dialer, to).await
     }
 
     /// The dialer, for whoever looks at name and connection on their own.
@@ -192,13 +195,13 @@ impl Client {
         })
     }
 
-    /// Forgets the connections to `host` (`host:port`): an answer that was about something else may have followed an earlier question,
+    /// Forgets the connections to `node`: an answer that was about something else may have followed an earlier question,
     /// and the answers on that connection would stay one behind. What is under way goes on.
-    pub fn drop_connections(&self, host: &str) {
-        self.origins().remove(&(host.to_owned(), Effect::Read));
+    pub fn drop_connections(&self, node: &Authority) {
+        self.origins().remove(&(node.clone(), Effect::Read));
     }
 
-    fn origins(&self) -> MutexGuard<'_, HashMap<(String, Effect), Origin>> {
+    fn origins(&self) -> MutexGuard<'_, HashMap<(Authority, Effect), Origin>> {
         self.0
             .origins
             .lock()
@@ -250,11 +253,10 @@ impl Client {
     }
 
     fn origin(&self, url: &Url, effect: Effect) -> Result<Origin> {
-        let name = url.host_str().unwrap_or_default();
-        let port = url.port_or_known_default().unwrap_or(443);
-        let host = authority(name, port);
+        let node = Authority::of_url(url)
+            .ok_or_else(|| Error::usage("the URL names no host").nothing_sent())?;
         let mut origins = self.origins();
-        let key = (host, effect);
+        let key = (node, effect);
         if let Some(origin) = origins.get(&key) {
             return Ok(origin.clone());
         }
@@ -277,7 +279,8 @@ impl Client {
             .build(connector);
         let http = Decompression::new(http);
         let origin = Origin {
-            host: key.0.clone(),
+            node: key.0.clone(),
+            host: key.0.to_string(),
             http,
             seen,
             watch,
@@ -322,13 +325,17 @@ impl Client {
         if (300..400).contains(&status) {
             return Err(redirected(&origin.host, status, location.as_deref()));
         }
-        let host = origin.host.clone();
         Ok(Response {
             status,
             content_type,
             location,
-            body: Body::new(answer, host.clone(), self.0.options.idle_timeout, line),
-            host,
+            body: Body::new(
+                answer,
+                origin.host.clone(),
+                self.0.options.idle_timeout,
+                line,
+            ),
+            host: origin.node.clone(),
         })
     }
 
@@ -393,8 +400,7 @@ fn form(request: &Request, url: &Url) -> Result<hyper::Request<Full<Bytes>>> {
         );
     let wrong = |why: String| Error::usage(why).nothing_sent();
     if let Some(Basic { user, password }) = &request.basic {
-        // RFC 7617: the user ends at the first colon, so it cannot have one.
-        if user.contains(|c: char| c == ':' || c.is_control()) {
+        if !is_basic_user(user) {
             return Err(wrong(format!(
                 "the user name {user} cannot be used: it has a colon or a control character"
             ))
@@ -435,8 +441,8 @@ pub struct Response {
     pub content_type: Option<String>,
     /// `Location`, as sent.
     pub location: Option<String>,
-    /// `host:port` that answered, for messages.
-    pub host: String,
+    /// The node that answered.
+    pub host: Authority,
     body: Body,
 }
 

@@ -24,8 +24,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 pub use address::{ProxyAddress, ProxyLogin, Scheme};
 pub(super) use tunnel::through;
 
-use super::resolve::authority;
 use super::tls::{Tls, TlsOptions};
+use crate::authority::Authority;
 use crate::error::Result;
 
 /// The proxy in use and the hosts that are reached without it.
@@ -147,7 +147,7 @@ impl Exceptions {
     /// Whether `host` is one of them. A host that can stand in no URL is none.
     pub fn contain(&self, host: &str) -> bool {
         let bare = host.trim_end_matches('.');
-        let url = format!("https://{}", authority(bare, 443));
+        let url = Authority::new(bare, 443).url("");
         let listed = |url: Uri| self.listed.intercept(&url).is_none();
         self.every_host || url.parse().is_ok_and(listed)
     }

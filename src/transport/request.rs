@@ -31,6 +31,12 @@ pub struct Basic {
     pub password: SecretString,
 }
 
+/// Whether HTTP Basic can carry it as a user: it parts user and password at the first colon (RFC 7617, section 2), so a user with one
+/// would be another user; and a control character belongs in no header.
+pub fn is_basic_user(user: &str) -> bool {
+    !user.contains(|c: char| c == ':' || c.is_control())
+}
+
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Request {

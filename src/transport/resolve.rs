@@ -16,15 +16,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connection::Connection;
 use super::proxy::{Proxy, through};
+use crate::authority::{Authority, is_host_name, parse_port};
 use crate::error::{Error, Kind, Result};
 
 /// `HOST:PORT:ADDRESS`: connections to HOST and PORT go to ADDRESS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    /// The name as it stands in the URL, lower case.
-    pub host: String,
-    /// The port as it stands in the URL; it stays the port.
-    pub port: u16,
+    /// The name as it stands in the URL, lower case, and the port, which stays the port.
+    pub from: Authority,
     /// Where to connect.
     pub address: Address,
 }
@@ -41,11 +40,11 @@ pub enum Address {
 impl fmt::Display for Override {
     /// As it is written on a command line; IPv6 in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (host, port) = (&self.host, self.port);
+        let from = &self.from;
         match &self.address {
-            Address::Ip(IpAddr::V6(address)) => write!(f, "{host}:{port}:[{address}]"),
-            Address::Ip(IpAddr::V4(address)) => write!(f, "{host}:{port}:{address}"),
-            Address::Name(name) => write!(f, "{host}:{port}:{name}"),
+            Address::Ip(IpAddr::V6(address)) => write!(f, "{from}:[{address}]"),
+            Address::Ip(IpAddr::V4(address)) => write!(f, "{from}:{address}"),
+            Address::Name(name) => write!(f, "{from}:{name}"),
         }
     }
 }
@@ -75,13 +74,10 @@ impl FromStr for Override {
                 "HOST is an address already; an override is for a name",
             ));
         }
-        if !is_name(host) {
+        if !is_host_name(host) {
             return Err(wrong("HOST is not a host name"));
         }
-        let port = match port.parse::<u16>() {
-            Ok(port) if port > 0 => port,
-            _ => return Err(wrong("PORT is not a number from 1 to 65535")),
-        };
+        let port = parse_port(port).ok_or_else(|| wrong("PORT is not a number from 1 to 65535"))?;
         let address = match address
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))
@@ -92,22 +88,15 @@ impl FromStr for Override {
             },
             None => match address.parse::<IpAddr>() {
                 Ok(ip) => Address::Ip(ip),
-                Err(_) if is_name(address) => Address::Name(address.to_owned()),
+                Err(_) if is_host_name(address) => Address::Name(address.to_owned()),
                 Err(_) => return Err(wrong("ADDRESS is neither an address nor a host name")),
             },
         };
         Ok(Self {
-            host: host.to_ascii_lowercase(),
-            port,
+            from: Authority::new(&host.to_ascii_lowercase(), port),
             address,
         })
     }
-}
-
-/// Letters, digits, dot, hyphen and underscore (hosts with one exist), and no longer than DNS allows.
-fn is_name(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    !text.is_empty() && text.len() <= 253 && !text.starts_with('-') && text.chars().all(plain)
 }
 
 /// How to reach hosts: overrides, the proxy, and the time allowed. Cheap to clone.
@@ -144,14 +133,15 @@ impl Dialer {
         self.connect_timeout
     }
 
-    /// Where an override leads, else the host itself; nothing is resolved. Brackets around an IPv6 address are allowed.
-    pub(super) fn overridden(&self, host: &str, port: u16) -> Address {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
+    /// Where an override leads, else the host itself; nothing is resolved.
+    pub(super) fn overridden(&self, to: &Authority) -> Address {
         let mut latest = self.overrides.iter().rev();
         let entry = latest
-            .find(|entry| entry.port == port && entry.host.eq_ignore_ascii_case(bare))
+            .find(|entry| {
+                entry.from.port() == to.port() && entry.from.host().eq_ignore_ascii_case(to.host())
+            })
             .map_or_else(
-                || Address::Name(bare.to_owned()),
+                || Address::Name(to.host().to_owned()),
                 |entry| entry.address.clone(),
             );
         match entry {
@@ -160,20 +150,21 @@ impl Dialer {
         }
     }
 
-    /// The addresses of a host, at least one, in the resolver's order. Brackets around an IPv6 address are allowed.
+    /// The addresses of a host, at least one, in the resolver's order.
     ///
     /// Errors: [`Kind::Resolve`].
-    pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>> {
-        let name = match self.overridden(host, port) {
+    pub async fn addresses(&self, to: &Authority) -> Result<Vec<SocketAddr>> {
+        let port = to.port();
+        let name = match self.overridden(to) {
             Address::Ip(ip) => return Ok(vec![SocketAddr::new(ip, port)]),
             Address::Name(name) => name,
         };
         let fault = |why: &str| {
             Error::new(Kind::Resolve, format!("cannot resolve {name}: {why}"))
                 .hint(format!(
-                    "is the name right? If it is only missing from this computer's DNS: --resolve {host}:{port}:ADDRESS"
+                    "is the name right? If it is only missing from this computer's DNS: --resolve {to}:ADDRESS"
                 ))
-                .host(format!("{host}:{port}"))
+                .host(to.to_string())
                 .nothing_sent()
         };
         let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), port))
@@ -191,24 +182,23 @@ impl Dialer {
 ///
 /// Errors: [`Kind::Resolve`], [`Kind::Connect`] (refused, reset, unreachable), [`Kind::TimedOut`]; with a proxy also [`Kind::Tls`] (its own certificate)
 /// and [`Kind::Refused`] (its credentials); nothing was sent in any of them.
-pub async fn connect(dialer: &Dialer, host: &str, port: u16) -> Result<Connection> {
-    match dialer.proxy(host) {
+pub async fn connect(dialer: &Dialer, to: &Authority) -> Result<Connection> {
+    match dialer.proxy(to.host()) {
         Some(proxy) => {
             let end = Instant::now() + dialer.connect_timeout;
             // In a box, so that connecting without a proxy carries none of it.
-            Box::pin(through(proxy, dialer, (host, port), end)).await
+            Box::pin(through(proxy, dialer, to, end)).await
         }
-        None => connect_directly(dialer, host, port)
-            .await
-            .map(Connection::Tcp),
+        None => connect_directly(dialer, to).await.map(Connection::Tcp),
     }
 }
 
 /// Opens a TCP connection within the dialer's connect timeout; of several addresses each gets its share of the time.
-pub(super) async fn connect_directly(dialer: &Dialer, host: &str, port: u16) -> Result<TcpStream> {
+pub(super) async fn connect_directly(dialer: &Dialer, to: &Authority) -> Result<TcpStream> {
     let end = Instant::now() + dialer.connect_timeout;
-    let late = || connect_timed_out(&authority(host, port), dialer.connect_timeout);
-    let addresses = timeout_at(end, dialer.addresses(host, port))
+    let shown = to.to_string();
+    let late = || connect_timed_out(&shown, dialer.connect_timeout);
+    let addresses = timeout_at(end, dialer.addresses(to))
         .await
         .map_err(|_| late())??;
     let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
@@ -222,20 +212,11 @@ pub(super) async fn connect_directly(dialer: &Dialer, host: &str, port: u16) -> 
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            Ok(Err(error)) => last = cannot_connect(&authority(host, port), &error),
+            Ok(Err(error)) => last = cannot_connect(&shown, &error),
             Err(_) => last = late(),
         }
     }
     Err(last)
-}
-
-/// `host:port` for messages.
-pub(super) fn authority(host: &str, port: u16) -> String {
-    if host.contains(':') && !host.starts_with('[') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
 }
 
 pub(super) fn connect_timed_out(host: &str, allowed: Duration) -> Error {
@@ -327,18 +308,26 @@ mod tests {
     #[tokio::test]
     async fn an_override_is_for_its_host_and_port_only_and_the_last_wins() {
         let dialer = dialer(&["ise:443:192.0.2.1", "ise:443:192.0.2.2"]);
-        let found = dialer.addresses("ISE", 443).await.unwrap();
+        let found = dialer.addresses(&Authority::new("ISE", 443)).await.unwrap();
         assert_eq!(found, ["192.0.2.2:443".parse().unwrap()]);
-        let found = dialer.addresses("127.0.0.1", 443).await.unwrap();
+        let found = dialer
+            .addresses(&Authority::new("127.0.0.1", 443))
+            .await
+            .unwrap();
         assert_eq!(found, ["127.0.0.1:443".parse().unwrap()]);
-        let found = dialer.addresses("[::1]", 8910).await.unwrap();
+        let found = dialer
+            .addresses(&Authority::new("[::1]", 8910))
+            .await
+            .unwrap();
         assert_eq!(found, ["[::1]:8910".parse().unwrap()]);
     }
 
     #[tokio::test]
     async fn a_name_that_does_not_resolve_says_how_to_override_it() {
         let dialer = dialer(&["ise.invalid:443:127.0.0.1"]);
-        let error = connect(&dialer, "ise.invalid", 8910).await.unwrap_err();
+        let error = connect(&dialer, &Authority::new("ise.invalid", 8910))
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), Kind::Resolve);
         assert!(error.message().contains("ise.invalid"), "{error}");
         let hint = error.hint_text().unwrap();
@@ -354,9 +343,10 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let dialer = dialer(&[&format!("ise.test:{port}:127.0.0.1")]);
-        connect(&dialer, "ise.test", port).await.unwrap();
+        let to = Authority::new("ise.test", port);
+        connect(&dialer, &to).await.unwrap();
         drop(listener);
-        let error = connect(&dialer, "ise.test", port).await.unwrap_err();
+        let error = connect(&dialer, &to).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Connect);
         assert!(error.message().contains("refused"), "{error}");
         assert!(error.was_nothing_sent());

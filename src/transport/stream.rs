@@ -10,9 +10,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::connection::Connection;
-use super::resolve::{Dialer, authority, cannot_connect, connect, connect_timed_out};
+use super::resolve::{Dialer, cannot_connect, connect, connect_timed_out};
 use super::tls::{Seen, Tls};
 use super::tls_error::{self, rustls_error};
+use crate::authority::Authority;
 use crate::error::{Error, Result};
 
 /// Connects and shakes hands within the dialer's connect timeout. The [`Seen`] is for [`tls_error::explain_io`]: a server that speaks TLS 1.3
@@ -22,11 +23,10 @@ use crate::error::{Error, Result};
 pub async fn connect_tls(
     tls: &Tls,
     dialer: &Dialer,
-    host: &str,
-    port: u16,
+    to: &Authority,
 ) -> Result<(TlsStream<Connection>, Seen)> {
     let (config, seen) = tls.config()?;
-    let stream = shake_hands(Arc::new(config), &seen, dialer, host, port).await?;
+    let stream = shake_hands(Arc::new(config), &seen, dialer, to).await?;
     Ok((stream, seen))
 }
 
@@ -35,22 +35,20 @@ pub(super) async fn shake_hands(
     config: Arc<ClientConfig>,
     seen: &Seen,
     dialer: &Dialer,
-    host: &str,
-    port: u16,
+    to: &Authority,
 ) -> Result<TlsStream<Connection>> {
     let end = Instant::now() + dialer.connect_timeout();
-    let shown = authority(host, port);
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let name = ServerName::try_from(bare.to_owned())
-        .map_err(|_| Error::usage(format!("{host} is not a host name")))?;
-    let connection = connect(dialer, host, port).await?;
+    let shown = to.to_string();
+    let name = ServerName::try_from(to.host().to_owned())
+        .map_err(|_| Error::usage(format!("{} is not a host name", to.host())))?;
+    let connection = connect(dialer, to).await?;
     let handshake = TlsConnector::from(config).connect(name, connection);
     let error = match timeout_at(end, handshake).await {
         Ok(Ok(stream)) => return Ok(stream),
         Ok(Err(error)) => refused(&shown, &error, seen),
         Err(_) => connect_timed_out(&shown, dialer.connect_timeout()),
     };
-    Err(match dialer.proxy(host) {
+    Err(match dialer.proxy(to.host()) {
         Some(proxy) => {
             let hint = error.hint_text().unwrap_or_default();
             let hint = format!("{hint}; the way leads through {proxy}, which may look into TLS");

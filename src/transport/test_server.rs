@@ -21,7 +21,7 @@ use super::{ClientOptions, Identity, TlsOptions, provider};
 pub(super) const NAME: &str = "ise.test";
 
 /// A CA of one test.
-pub(super) struct Authority {
+pub(super) struct TestCa {
     certificate: rcgen::Certificate,
     pub(super) issuer: Issuer<'static, KeyPair>,
     file: tempfile::NamedTempFile,
@@ -35,7 +35,7 @@ pub(super) fn params(names: &[&str]) -> CertificateParams {
     params
 }
 
-impl Authority {
+impl TestCa {
     pub(super) fn new() -> Self {
         Self::named("Test CA")
     }

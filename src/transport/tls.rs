@@ -267,7 +267,7 @@ fn certified(identity: &Identity) -> Result<Arc<CertifiedKey>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::test_server::Authority;
+    use crate::transport::test_server::TestCa;
 
     fn with_bundle(content: &[u8]) -> Result<Tls> {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -280,10 +280,10 @@ mod tests {
 
     #[test]
     fn a_bundle_is_pem_or_der() {
-        let authority = Authority::new();
+        let authority = TestCa::new();
         with_bundle(authority.pem().as_bytes()).unwrap();
         with_bundle(authority.der()).unwrap();
-        let several = format!("text\n{}\n{}", authority.pem(), Authority::new().pem());
+        let several = format!("text\n{}\n{}", authority.pem(), TestCa::new().pem());
         with_bundle(several.as_bytes()).unwrap();
     }
 
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn an_identity_with_a_foreign_key_is_a_usage_error_and_shows_no_key() {
-        let authority = Authority::new();
+        let authority = TestCa::new();
         let mut identity = authority.identity("one");
         identity.key = authority.identity("two").key;
         let shown = format!("{identity:?}");

@@ -115,7 +115,7 @@ const BAD_INPUT: &[(&[&str], &str)] = &[
     ),
     (
         &["count", "--timeout", "soon"],
-        "--timeout is wrong: `soon` is no length of time",
+        "--timeout is no length of time: `soon`",
     ),
     (
         &["count", "--mnt-port", "99999"],

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
+use netapi::authority::Authority;
 use netapi::error::{Kind, Result};
 use netapi::pxgrid::{Account, Control, ServiceClient};
 use netapi::record::stream::Summary;
@@ -143,7 +144,7 @@ fn client(node: &Node) -> ServiceClient {
     ServiceClient::new(
         Control::new(
             Client::new(options).unwrap(),
-            vec![format!("localhost:{}", node.port)],
+            vec![Authority::new("localhost", node.port)],
             account,
         )
         .unwrap(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::pxgrid::test;
-use super::steps::{Server, Step, Steps, probe};
+use super::steps::{Step, Steps, probe};
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::error::{Error, Kind, Result};
@@ -102,13 +102,9 @@ async fn monitoring(context: &Context, steps: &mut Steps<'_>) -> Result<()> {
         Ok(clients) => clients,
         Err(error) => return steps.done(&Step::fail("mnt settings", error)),
     };
-    let server = Server {
-        host: settings.node.host.clone(),
-        port: settings.node.port,
-    };
     let shown = settings.node.to_string();
     steps.done(&Step::ok("mnt settings", format!("user {}", settings.user)).at(&shown))?;
-    if !probe(steps, &http, &[server]).await? {
+    if !probe(steps, &http, std::slice::from_ref(&settings.node)).await? {
         return Ok(());
     }
     let step = match client.version().await {

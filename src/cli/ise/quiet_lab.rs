@@ -1,5 +1,6 @@
 //! A lab in which nothing happens by itself: whoever waits for changes or events in one is told how to have some. It only looks at settings.
 
+use crate::authority;
 use crate::cli::Context;
 
 /// How many events a second the lab makes, in the environment that a lab gives to its clients.
@@ -15,7 +16,8 @@ pub(super) fn word(context: &Context, setting: &str) -> Option<&'static str> {
     };
     let mut rows = rows.iter().filter(|row| row.setting == setting);
     // The variable may be left from a lab of before.
-    let here = rows.any(|row| row.value.split(':').next() == Some("localhost"));
+    let here =
+        rows.any(|row| authority::parse(&row.value).is_some_and(|(host, _)| host == "localhost"));
     here.then_some(
         "this lab makes no events by itself: one with --events-per-second 5 does (netapi ise lab run --help)",
     )

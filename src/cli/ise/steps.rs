@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::timeout;
 
+use crate::authority::Authority;
 use crate::cli::Context;
 use crate::cli::context::{Output, write_out};
 use crate::error::{Error, Kind, Result};
@@ -231,32 +232,13 @@ impl<'c> Steps<'c> {
     }
 }
 
-/// One server to probe.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Server {
-    /// Name or address, IPv6 without brackets.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl Server {
-    fn shown(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
-    }
-}
-
 /// Probes servers of which one is enough: name, TCP, TLS of each. Where one is reached, what fails at others is a warning.
 ///
 /// Whether one was reached.
 pub(super) async fn probe(
     steps: &mut Steps<'_>,
     client: &Client,
-    servers: &[Server],
+    servers: &[Authority],
 ) -> Result<bool> {
     let mut all = Vec::new();
     for server in servers {
@@ -271,9 +253,9 @@ pub(super) async fn probe(
     Ok(any)
 }
 
-async fn probe_one(client: &Client, server: &Server) -> Vec<Step> {
-    let shown = server.shown();
-    let (host, port) = (server.host.as_str(), server.port);
+async fn probe_one(client: &Client, server: &Authority) -> Vec<Step> {
+    let shown = server.to_string();
+    let host = server.host();
     let dialer = client.dialer();
     let allowed = dialer.connect_timeout();
     let mut steps = Vec::new();
@@ -286,7 +268,7 @@ async fn probe_one(client: &Client, server: &Server) -> Vec<Step> {
         .proxy(host)
         .is_some_and(|proxy| proxy.address().scheme.resolves());
     if !resolved_there {
-        match timeout(allowed, dialer.addresses(host, port)).await {
+        match timeout(allowed, dialer.addresses(server)).await {
             Ok(Ok(found)) => {
                 let found: Vec<String> = found
                     .iter()
@@ -308,14 +290,14 @@ async fn probe_one(client: &Client, server: &Server) -> Vec<Step> {
         Some(_) => "connected, by the proxy",
         None => "connected",
     };
-    match connect(dialer, host, port).await {
+    match connect(dialer, server).await {
         Ok(_) => steps.push(Step::ok("tcp", connected).at(&shown)),
         Err(error) => {
             steps.push(Step::fail("tcp", error).at(&shown));
             return steps;
         }
     }
-    let step = match client.connect(host, port).await {
+    let step = match client.connect(server).await {
         Ok((_, seen)) => shown_certificate(&seen),
         Err(error) => Step::fail("tls", error),
     };

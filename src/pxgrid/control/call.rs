@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Account, NodeName};
+use crate::authority::Authority;
 use crate::error::{Error, Kind};
 use crate::pxgrid::answer;
 use crate::transport::{Effect, Method, Request};
@@ -84,11 +85,11 @@ impl Call {
         )
     }
 
-    /// The request to one node (`host:port`). `AccountCreate` alone goes without credentials.
-    pub fn request(&self, host: &str, account: &Account) -> Request {
+    /// The request to one node. `AccountCreate` alone goes without credentials.
+    pub fn request(&self, node: &Authority, account: &Account) -> Request {
         Request {
             method: Method::Post,
-            url: format!("https://{host}/pxgrid/control/{}", self.method),
+            url: node.url(&format!("/pxgrid/control/{}", self.method)),
             accept: "application/json",
             basic: (self.method != "AccountCreate").then(|| account.basic()),
             json: Some(self.body.to_string().into_bytes()),

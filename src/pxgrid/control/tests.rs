@@ -4,6 +4,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::*;
+use crate::authority::Authority;
 use crate::transport::{Effect, Method};
 
 fn account(password: Option<&str>) -> Account {
@@ -25,7 +26,8 @@ fn node_names_follow_the_rules() {
 
 #[test]
 fn requests_are_the_references() {
-    let request = Call::service_lookup("com.cisco.ise.session").request("ise:8910", &account(None));
+    let request = Call::service_lookup("com.cisco.ise.session")
+        .request(&Authority::new("ise", 8910), &account(None));
     assert_eq!(request.url, "https://ise:8910/pxgrid/control/ServiceLookup");
     assert_eq!(request.method, Method::Post);
     assert_eq!(
@@ -37,11 +39,13 @@ fn requests_are_the_references() {
     assert_eq!(basic.password.expose_secret(), "");
 
     let name = account(None).name;
-    let create = Call::account_create(&name).request("ise:8910", &account(Some("pw")));
+    let create =
+        Call::account_create(&name).request(&Authority::new("ise", 8910), &account(Some("pw")));
     assert!(create.basic.is_none());
     assert_eq!(create.effect, Effect::Change);
 
-    let activate = Call::account_activate(None).request("ise:8910", &account(Some("pw")));
+    let activate =
+        Call::account_activate(None).request(&Authority::new("ise", 8910), &account(Some("pw")));
     assert_eq!(activate.json.as_deref(), Some(b"{}".as_slice()));
     assert_eq!(activate.basic.unwrap().password.expose_secret(), "pw");
     assert_eq!(activate.effect, Effect::Read);
@@ -139,7 +143,7 @@ fn no_secret_shows_in_debug() {
     )
     .unwrap();
     assert_eq!(new.password.expose_secret(), "hunter2");
-    let request = Call::account_activate(None).request("h", &account);
+    let request = Call::account_activate(None).request(&Authority::new("h", 8910), &account);
     for text in [
         format!("{account:?}"),
         format!("{new:?}"),

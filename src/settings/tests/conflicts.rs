@@ -14,7 +14,7 @@ fn a_port_in_the_host() {
         .flags(|flags| flags.mnt_port = flag)
         .settings()
         .mnt()
-        .map(|mnt| mnt.node.port)
+        .map(|mnt| mnt.node.port())
     };
     assert_eq!(node("h:8443", "", None).unwrap(), 8443);
     assert_eq!(node("h:8443", "8443", None).unwrap(), 8443);
@@ -26,7 +26,7 @@ fn a_port_in_the_host() {
     );
     let typed = case(&[MNT[1], MNT[2], ("ISE_MNT_PORT", "9443")])
         .flags(|flags| flags.mnt_host = Some("h:8443".to_owned()));
-    assert_eq!(typed.settings().mnt().unwrap().node.port, 8443);
+    assert_eq!(typed.settings().mnt().unwrap().node.port(), 8443);
 }
 
 #[test]

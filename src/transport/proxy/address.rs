@@ -9,8 +9,9 @@ use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use url::{Host, Url};
 
+use crate::authority::{Authority, is_host_name};
 use crate::error::{Error, Result};
-use crate::transport::resolve::authority;
+use crate::transport::request::is_basic_user;
 
 /// How a proxy is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +80,7 @@ impl ProxyLogin {
         if user.is_empty() {
             return Err("has a password without a user");
         }
-        if user.contains(':') || control(&user) || password.as_deref().is_some_and(control) {
+        if !is_basic_user(&user) || password.as_deref().is_some_and(control) {
             return Err("has a user with a colon, or a control character in user or password");
         }
         // One byte of length each (RFC 1929); no proxy for HTTP takes longer ones either.
@@ -98,20 +99,13 @@ impl ProxyLogin {
 pub struct ProxyAddress {
     /// How.
     pub scheme: Scheme,
-    /// Name or address, IPv6 without brackets.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
+    /// Where it is.
+    pub at: Authority,
     /// Who we are there.
     pub login: Option<ProxyLogin>,
 }
 
 impl ProxyAddress {
-    /// `host:port`.
-    pub fn authority(&self) -> String {
-        authority(&self.host, self.port)
-    }
-
     /// The URL with the user, where there is one, and never the password.
     pub fn masked(&self) -> String {
         let login = match &self.login {
@@ -121,14 +115,14 @@ impl ProxyAddress {
                 format!("{user}{mask}@")
             }
         };
-        format!("{}://{login}{}", self.scheme.name(), self.authority())
+        format!("{}://{login}{}", self.scheme.name(), self.at)
     }
 }
 
 impl fmt::Display for ProxyAddress {
     /// The URL without credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme.name(), self.authority())
+        write!(f, "{}://{}", self.scheme.name(), self.at)
     }
 }
 
@@ -164,15 +158,11 @@ impl FromStr for ProxyAddress {
             ));
         }
         let host = match url.host() {
-            Some(Host::Domain(name)) => name.to_owned(),
+            Some(Host::Domain(name)) if is_host_name(name) => name.to_owned(),
             Some(Host::Ipv4(address)) => address.to_string(),
             Some(Host::Ipv6(address)) => address.to_string(),
-            None => return Err(wrong("names no host")),
+            _ => return Err(wrong("names no host")),
         };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-        if host.is_empty() || !host.bytes().all(plain) {
-            return Err(wrong("names no host"));
-        }
         let decoded = |part: &str| {
             let part = percent_decode_str(part).decode_utf8();
             part.map(String::from)
@@ -187,8 +177,7 @@ impl FromStr for ProxyAddress {
         };
         Ok(Self {
             scheme,
-            host,
-            port: url.port().unwrap_or(scheme.usual_port()),
+            at: Authority::new(&host, url.port().unwrap_or(scheme.usual_port())),
             login,
         })
     }

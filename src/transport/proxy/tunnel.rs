@@ -24,12 +24,13 @@ use tokio_socks::tcp::Socks5Stream;
 
 use super::fault::{self, Fault};
 use super::{Proxy, ProxyLogin, Scheme};
+use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
 use crate::transport::connection::Connection;
-use crate::transport::resolve::{Address, Dialer, authority, connect_directly};
+use crate::transport::resolve::{Address, Dialer, connect_directly};
 use crate::transport::tls_error;
 
-/// A connection to `host` and `port` through `proxy`, made before `end`.
+/// A connection to `to` through `proxy`, made before `end`.
 ///
 /// A name goes to the proxy as it is, or as `--resolve` has it; for `socks5://` it is resolved here, and its addresses are tried in turn.
 ///
@@ -38,12 +39,12 @@ use crate::transport::tls_error;
 pub(in crate::transport) async fn through(
     proxy: &Proxy,
     dialer: &Dialer,
-    (host, port): (&str, u16),
+    to: &Authority,
     end: Instant,
 ) -> Result<Connection> {
-    let shown = authority(host, port);
+    let shown = to.to_string();
     let mut last = None;
-    for target in targets(proxy, dialer, host, port).await? {
+    for target in targets(proxy, dialer, to).await? {
         let attempt = attempt(proxy, dialer, &target);
         let fault = match timeout_at(end, attempt).await {
             Ok(Ok(connection)) => return Ok(connection),
@@ -63,14 +64,14 @@ pub(in crate::transport) async fn through(
 async fn targets(
     proxy: &Proxy,
     dialer: &Dialer,
-    host: &str,
-    port: u16,
+    to: &Authority,
 ) -> Result<Vec<TargetAddr<'static>>> {
     if !proxy.address().scheme.resolves() {
-        let found = dialer.addresses(host, port).await?;
+        let found = dialer.addresses(to).await?;
         return Ok(found.into_iter().map(TargetAddr::Ip).collect());
     }
-    Ok(vec![match dialer.overridden(host, port) {
+    let port = to.port();
+    Ok(vec![match dialer.overridden(to) {
         Address::Ip(ip) => TargetAddr::Ip(SocketAddr::new(ip, port)),
         Address::Name(name) => match name.parse::<IpAddr>() {
             Ok(ip) => TargetAddr::Ip(SocketAddr::new(ip, port)),
@@ -85,7 +86,7 @@ async fn attempt(
     target: &TargetAddr<'static>,
 ) -> Result<Connection, Fault> {
     let address = proxy.address();
-    let tcp = connect_directly(dialer, &address.host, address.port)
+    let tcp = connect_directly(dialer, &address.at)
         .await
         .map_err(Fault::Unreachable)?;
     let login = address.login.as_ref();
@@ -112,13 +113,13 @@ async fn shake_hands(
     let address = proxy.address();
     let tls = proxy.tls().ok_or(Fault::NoTls)?;
     let (config, seen) = tls.config().map_err(Fault::Unreachable)?;
-    let name = ServerName::try_from(address.host.clone()).map_err(|_| Fault::NoTls)?;
+    let name = ServerName::try_from(address.at.host().to_owned()).map_err(|_| Fault::NoTls)?;
     let connector = TlsConnector::from(std::sync::Arc::new(config));
     connector
         .connect(name, tcp)
         .await
         .map_err(|error| match tls_error::rustls_error(&error) {
-            Some(why) => Fault::Tls(tls_error::of_proxy(&address.authority(), why, &seen)),
+            Some(why) => Fault::Tls(tls_error::of_proxy(&address.at.to_string(), why, &seen)),
             None => Fault::Io(error),
         })
 }
@@ -173,7 +174,7 @@ fn request(
 ) -> Result<Request<Empty<Bytes>>, Fault> {
     let target = match target {
         TargetAddr::Ip(address) => address.to_string(),
-        TargetAddr::Domain(name, port) => authority(name, *port),
+        TargetAddr::Domain(name, port) => Authority::new(name, *port).to_string(),
     };
     let mut request = Request::builder()
         .method(Method::CONNECT)

@@ -14,9 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::get;
 use super::tls_faults::{fault, says, works};
-use crate::transport::test_server::{
-    Authority, NAME, params, server_with, showing, signing, start,
-};
+use crate::transport::test_server::{NAME, TestCa, params, server_with, showing, signing, start};
 use crate::transport::{Client, Effect, Identity};
 
 /// A server's certificates and its key.
@@ -183,7 +181,7 @@ fn rsa(bits: usize) -> Vec<u8> {
     )
 }
 
-fn claimed(spki: &[u8], authority: &Authority, claim: Claimed) -> Shown {
+fn claimed(spki: &[u8], authority: &TestCa, claim: Claimed) -> Shown {
     let leaf = by_hand(false, ECDSA_SHA256, "Test CA", spki, authority.issuer.key());
     Shown {
         chain: vec![leaf],
@@ -192,7 +190,7 @@ fn claimed(spki: &[u8], authority: &Authority, claim: Claimed) -> Shown {
 }
 
 /// A leaf below a CA of its own kind, below the authority; the server sends both.
-fn below(authority: &Authority, change: impl Fn(&mut rcgen::CertificateParams)) -> Shown {
+fn below(authority: &TestCa, change: impl Fn(&mut rcgen::CertificateParams)) -> Shown {
     let mut ca = params(&[]);
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.distinguished_name
@@ -211,7 +209,7 @@ fn below(authority: &Authority, change: impl Fn(&mut rcgen::CertificateParams)) 
     }
 }
 
-fn issued(authority: &Authority, change: impl Fn(&mut rcgen::CertificateParams)) -> Shown {
+fn issued(authority: &TestCa, change: impl Fn(&mut rcgen::CertificateParams)) -> Shown {
     let mut leaf = params(&[NAME]);
     change(&mut leaf);
     let key = KeyPair::generate().unwrap();
@@ -231,7 +229,7 @@ fn constrained(tree: GeneralSubtree) -> impl Fn(&mut rcgen::CertificateParams) {
     }
 }
 
-fn cases(authority: &Authority) -> Vec<Case> {
+fn cases(authority: &TestCa) -> Vec<Case> {
     let mut directory = DistinguishedName::new();
     directory.push(DnType::OrganizationName, "Example");
     vec![
@@ -336,7 +334,7 @@ fn cases(authority: &Authority) -> Vec<Case> {
 #[tokio::test]
 #[cfg(not(feature = "aws-lc"))]
 async fn each_fault_has_its_words_and_the_way_out_that_is_proposed_works() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     for (shown, message, hint, pinnable) in cases(&authority) {
         let error = fault(shown.server(), |port| authority.options(port)).await;
         says(&error, &[message], &[hint]);
@@ -369,7 +367,7 @@ async fn each_fault_has_its_words_and_the_way_out_that_is_proposed_works() {
 #[tokio::test]
 #[cfg(not(feature = "aws-lc"))]
 async fn a_server_that_has_only_a_p_521_key_is_told_and_reached_unchecked() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let shown = claimed(&p521(), &authority, P521);
     let error = fault(shown.server(), |port| authority.options(port)).await;
     says(
@@ -390,7 +388,7 @@ async fn a_server_that_has_only_a_p_521_key_is_told_and_reached_unchecked() {
 
 #[tokio::test]
 async fn a_pin_works_with_an_odd_certificate_in_tls_1_2_too() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     for shown in [crafted(true, ECDSA_SHA256), crafted(false, RSA_SHA1)] {
         let pin: [u8; 32] = Sha256::digest(&shown.chain[0]).into();
         let mut server = shown.server();
@@ -410,7 +408,7 @@ async fn a_pin_works_with_an_odd_certificate_in_tls_1_2_too() {
 
 #[tokio::test]
 async fn an_address_that_stands_as_a_dns_name_is_told_from_a_wrong_one() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let mut own = params(&[]);
     own.subject_alt_names = vec![SanType::DnsName("127.0.0.1".try_into().unwrap())];
     let (port, _) = start(
@@ -439,7 +437,7 @@ async fn an_address_that_stands_as_a_dns_name_is_told_from_a_wrong_one() {
 
 #[tokio::test]
 async fn a_missing_intermediate_of_our_own_certificate_is_named() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let mut ca = params(&[]);
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.distinguished_name

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use super::{client, get, read_all};
 use crate::error::Kind;
 use crate::transport::Effect;
-use crate::transport::test_server::{Authority, start};
+use crate::transport::test_server::{TestCa, start};
 
 const SHORT: Duration = Duration::from_millis(200);
 
 #[tokio::test]
 async fn a_silent_server_times_out_and_is_not_asked_again() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (port, counts) = start(authority.server(), |mut peer, _| async move {
         peer.request().await;
         peer.until_closed().await;
@@ -33,7 +33,7 @@ async fn a_silent_server_times_out_and_is_not_asked_again() {
 
 #[tokio::test]
 async fn a_handshake_that_never_ends_is_the_connect_timeouts_affair() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let mut options = authority.options(port);
@@ -46,13 +46,17 @@ async fn a_handshake_that_never_ends_is_the_connect_timeouts_affair() {
     assert!(error.message().contains("no connection"), "{error}");
     assert!(error.was_nothing_sent());
     assert!(started.elapsed() >= SHORT * 2);
-    let other = client.connect("ise.test", port).await.err().unwrap();
+    let other = client
+        .connect(&crate::authority::Authority::new("ise.test", port))
+        .await
+        .err()
+        .unwrap();
     assert_eq!(other, error);
 }
 
 #[tokio::test]
 async fn bytes_that_trickle_are_a_time_out() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (port, _) = start(authority.server(), |mut peer, _| async move {
         peer.request().await;
         peer.say("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
@@ -77,7 +81,7 @@ async fn bytes_that_trickle_are_a_time_out() {
 async fn a_slow_reader_is_not_the_servers_fault() {
     const SIZE: usize = 8 << 20;
     const ALLOWED: Duration = Duration::from_secs(1);
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (port, _) = start(authority.server(), |mut peer, _| async move {
         peer.request().await;
         peer.answer(&"x".repeat(SIZE)).await;
@@ -101,7 +105,7 @@ async fn a_slow_reader_is_not_the_servers_fault() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_truncated_however_it_does() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let heads = [
         "Content-Length: 100\r\n\r\nshort",
         "Transfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n",
@@ -135,7 +139,7 @@ async fn a_body_that_breaks_off_is_truncated_however_it_does() {
 
 #[tokio::test]
 async fn a_broken_chunk_size_or_gzip_is_malformed() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     for head in [
         "Transfer-Encoding: chunked\r\n\r\nzz\r\nshort\r\n",
         "Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\nnot gzip, no",
@@ -155,7 +159,7 @@ async fn a_broken_chunk_size_or_gzip_is_malformed() {
 
 #[tokio::test]
 async fn what_is_not_http_is_malformed() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (port, _) = start(authority.server(), |mut peer, _| async move {
         peer.request().await;
         peer.say("220 smtp.example.com ESMTP\r\n").await;
@@ -169,7 +173,7 @@ async fn what_is_not_http_is_malformed() {
 
 #[tokio::test]
 async fn a_body_above_the_limit_is_malformed() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (port, _) = start(authority.server(), |mut peer, _| async move {
         while peer.request().await.is_some() {
             peer.answer("0123456789").await;
@@ -185,7 +189,7 @@ async fn a_body_above_the_limit_is_malformed() {
 
 #[tokio::test]
 async fn dropping_the_reader_stops_the_download() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (gone, closed) = tokio::sync::oneshot::channel();
     let gone = Mutex::new(Some(gone));
     let (port, _) = start(authority.server(), move |mut peer, _| {
@@ -213,7 +217,7 @@ const PACKED: [u8; 35] = [
 
 #[tokio::test]
 async fn gzip_is_unpacked_and_cut_gzip_is_truncated() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     for cut in [false, true] {
         let (port, _) = start(authority.server(), move |mut peer, _| async move {
             let request = peer.request().await.unwrap();

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use super::{client, get, read_all};
 use crate::error::Kind;
-use crate::transport::test_server::{Authority, start};
+use crate::transport::test_server::{TestCa, start};
 use crate::transport::{ClientOptions, Effect, Method, Sending};
 
 #[tokio::test]
 async fn one_connection_carries_request_after_request() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (port, counts) = start(authority.server(), |mut peer, _| async move {
         while let Some(request) = peer.request().await {
             assert!(request.starts_with("GET /admin/API/mnt/Version HTTP/1.1\r\n"));
@@ -24,7 +24,10 @@ async fn one_connection_carries_request_after_request() {
         let response = client.send(get(port, Effect::Read)).await.unwrap();
         assert_eq!(response.status, 200);
         assert_eq!(response.content_type.as_deref(), Some("application/xml"));
-        assert_eq!(response.host, format!("ise.test:{port}"));
+        assert_eq!(
+            response.host,
+            crate::authority::Authority::new("ise.test", port)
+        );
         let (body, error) = read_all(response.into_reader()).await;
         assert_eq!((body.as_slice(), error), (&b"<product/>"[..], None));
     }
@@ -33,7 +36,7 @@ async fn one_connection_carries_request_after_request() {
 
 #[tokio::test]
 async fn a_status_is_an_answer_and_a_redirect_is_not_followed() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (port, counts) = start(authority.server(), |mut peer, number| async move {
         peer.request().await;
         if number == 1 {
@@ -60,7 +63,7 @@ async fn a_status_is_an_answer_and_a_redirect_is_not_followed() {
 }
 
 /// A server that takes requests and closes without a word.
-async fn silent_closer(authority: &Authority) -> (u16, crate::transport::test_server::Counts) {
+async fn silent_closer(authority: &TestCa) -> (u16, crate::transport::test_server::Counts) {
     start(authority.server(), |mut peer, _| async move {
         peer.request().await;
     })
@@ -69,7 +72,7 @@ async fn silent_closer(authority: &Authority) -> (u16, crate::transport::test_se
 
 #[tokio::test]
 async fn a_read_is_repeated_once_and_a_change_never() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     for (effect, sent) in [(Effect::Read, 2), (Effect::Change, 1)] {
         let (port, counts) = silent_closer(&authority).await;
         let client = client(authority.options(port));
@@ -87,7 +90,7 @@ async fn a_read_is_repeated_once_and_a_change_never() {
 
 #[tokio::test]
 async fn the_second_try_of_a_read_may_succeed() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (port, counts) = start(authority.server(), |mut peer, number| async move {
         peer.request().await;
         if number == 1 {
@@ -107,7 +110,7 @@ async fn the_second_try_of_a_read_may_succeed() {
 
 #[tokio::test]
 async fn a_refused_connection_is_certain_to_have_sent_nothing() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
@@ -127,7 +130,7 @@ async fn a_refused_connection_is_certain_to_have_sent_nothing() {
 
 #[tokio::test]
 async fn a_change_has_a_connection_of_its_own_and_is_sent_at_most_once() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (port, counts) = start(authority.server(), |mut peer, number| async move {
         peer.request().await;
         if number == 1 {
@@ -152,7 +155,7 @@ async fn a_change_has_a_connection_of_its_own_and_is_sent_at_most_once() {
 /// A password that is rotated in the middle of many questions is refused twice, however many wait.
 #[tokio::test]
 async fn a_password_is_refused_at_most_twice() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let seen = Arc::clone(&asked);
     let (port, counts) = start(authority.server(), move |mut peer, _| {
@@ -190,7 +193,7 @@ async fn a_password_is_refused_at_most_twice() {
 
 #[tokio::test]
 async fn read_only_and_show_come_before_the_wire() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let shown = Arc::new(Mutex::new(String::new()));
     let (port, counts) = start(authority.server(), |mut peer, _| async move {
         while peer.request().await.is_some() {
@@ -255,7 +258,7 @@ async fn a_url_that_is_not_https_or_hides_credentials_is_refused() {
 
 #[tokio::test]
 async fn a_name_that_does_not_resolve_is_said_as_the_dialer_says_it() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let client = client(authority.options(1));
     let mut request = get(1, Effect::Read);
     request.url = "https://ise.invalid:8910/pxgrid".to_owned();
@@ -286,7 +289,7 @@ impl std::io::Write for Log {
 
 #[tokio::test]
 async fn the_trace_has_a_line_each_way_and_neither_password_nor_forged_lines() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (port, _) = start(authority.server(), |mut peer, number| async move {
         while peer.request().await.is_some() {
             peer.say(format!(

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::get;
 use crate::error::{Error, Kind};
-use crate::transport::test_server::{Authority, NAME, params, server_with, start, start_plain};
+use crate::transport::test_server::{NAME, TestCa, params, server_with, start, start_plain};
 use crate::transport::tls_error::fingerprint;
 use crate::transport::{Client, ClientOptions, Effect, Identity};
 
@@ -27,7 +27,10 @@ pub(super) async fn fault(
     assert_eq!(error.kind(), Kind::Tls, "{error}");
     assert_eq!(counts.connections(), 1, "a TLS failure is not repeated");
     assert_eq!(counts.requests(), 0);
-    if let Err(other) = client.connect(NAME, port).await {
+    if let Err(other) = client
+        .connect(&crate::authority::Authority::new(NAME, port))
+        .await
+    {
         assert_eq!(other, error);
         assert!(error.was_nothing_sent());
     }
@@ -44,7 +47,10 @@ pub(super) async fn works(config: rustls::ServerConfig, options: impl Fn(u16) ->
     let client = Client::new(options(port)).unwrap();
     let response = client.send(get(port, Effect::Read)).await.unwrap();
     assert_eq!(response.bytes(100).await.unwrap(), b"<x/>");
-    client.connect(NAME, port).await.unwrap();
+    client
+        .connect(&crate::authority::Authority::new(NAME, port))
+        .await
+        .unwrap();
 }
 
 pub(super) fn says(error: &Error, message: &[&str], hint: &[&str]) {
@@ -72,13 +78,13 @@ fn self_signed(ca: bool) -> Identity {
 
 #[tokio::test]
 async fn a_good_server_works() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     works(authority.server(), |port| authority.options(port)).await;
 }
 
 #[tokio::test]
 async fn without_a_bundle_the_systems_trust_decides() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let (port, _) = start(authority.server(), |mut peer, _| async move {
         peer.until_closed().await;
     })
@@ -94,7 +100,7 @@ async fn without_a_bundle_the_systems_trust_decides() {
 
 #[tokio::test]
 async fn an_expired_certificate_says_since_when() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let mut old = params(&[NAME]);
     old.not_after = rcgen::date_time_ymd(2021, 3, 4);
     let own = authority.issue(&old);
@@ -105,7 +111,7 @@ async fn an_expired_certificate_says_since_when() {
 
 #[tokio::test]
 async fn a_certificate_of_the_future_says_from_when() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let mut early = params(&[NAME]);
     early.not_before = rcgen::date_time_ymd(2080, 1, 2);
     let error = fault(server_with(authority.issue(&early)), |port| {
@@ -121,7 +127,7 @@ async fn a_certificate_of_the_future_says_from_when() {
 
 #[tokio::test]
 async fn a_wrong_name_says_which_and_what_the_certificate_has() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let own = authority.issue(&params(&["other.example.com", "192.0.2.7"]));
     let print = fingerprint(&own.chain[0]);
     let error = fault(server_with(own.clone()), |port| authority.options(port)).await;
@@ -144,8 +150,8 @@ async fn a_wrong_name_says_which_and_what_the_certificate_has() {
 
 #[tokio::test]
 async fn without_the_name_check_the_chain_is_still_checked() {
-    let authority = Authority::new();
-    let foreign = Authority::named("Foreign CA").issue(&params(&["other.example.com"]));
+    let authority = TestCa::new();
+    let foreign = TestCa::named("Foreign CA").issue(&params(&["other.example.com"]));
     let error = fault(server_with(foreign), |port| {
         let mut options = authority.options(port);
         options.tls.verify_hostname = false;
@@ -157,7 +163,7 @@ async fn without_the_name_check_the_chain_is_still_checked() {
 
 #[tokio::test]
 async fn a_certificate_without_names_is_said_to_have_none() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let error = fault(server_with(authority.issue(&params(&[]))), |port| {
         authority.options(port)
     })
@@ -171,8 +177,8 @@ async fn a_certificate_without_names_is_said_to_have_none() {
 
 #[tokio::test]
 async fn an_unknown_issuer_is_named() {
-    let authority = Authority::new();
-    let error = fault(Authority::named("Foreign CA").server(), |port| {
+    let authority = TestCa::new();
+    let error = fault(TestCa::named("Foreign CA").server(), |port| {
         authority.options(port)
     })
     .await;
@@ -185,14 +191,14 @@ async fn an_unknown_issuer_is_named() {
 
 #[tokio::test]
 async fn another_ca_of_the_same_name_is_suspected() {
-    let authority = Authority::new();
-    let error = fault(Authority::new().server(), |port| authority.options(port)).await;
+    let authority = TestCa::new();
+    let error = fault(TestCa::new().server(), |port| authority.options(port)).await;
     says(&error, &["another CA of the same name"], &["--cacert FILE"]);
 }
 
 #[tokio::test]
 async fn a_self_signed_certificate_is_told_from_an_unknown_issuer() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let own = self_signed(false);
     let pin = format!("--pin-sha256 {}", fingerprint(&own.chain[0]));
     let error = fault(server_with(own.clone()), |port| authority.options(port)).await;
@@ -211,7 +217,7 @@ async fn a_self_signed_certificate_is_told_from_an_unknown_issuer() {
 
 #[tokio::test]
 async fn a_ca_certificate_as_server_certificate_is_named_so() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let own = self_signed(true);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &own.chain[0]).unwrap();
@@ -226,7 +232,7 @@ async fn a_ca_certificate_as_server_certificate_is_named_so() {
 
 #[tokio::test]
 async fn a_certificate_for_clients_only_is_named_so() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let mut client = params(&[NAME]);
     client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let error = fault(server_with(authority.issue(&client)), |port| {
@@ -238,7 +244,7 @@ async fn a_certificate_for_clients_only_is_named_so() {
 
 #[tokio::test]
 async fn a_wrong_pin_shows_both_fingerprints() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let own = authority.issue(&params(&[NAME]));
     let print = fingerprint(&own.chain[0]);
     let error = fault(server_with(own), |port| {
@@ -256,7 +262,7 @@ async fn a_wrong_pin_shows_both_fingerprints() {
 
 #[tokio::test]
 async fn neither_pin_nor_insecure_accepts_a_server_without_the_certificates_key() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let own = authority.issue(&params(&[NAME]));
     let right: [u8; 32] = Sha256::digest(&own.chain[0]).into();
     for (pin, insecure) in [(Some(right), false), (None, true)] {
@@ -274,7 +280,7 @@ async fn neither_pin_nor_insecure_accepts_a_server_without_the_certificates_key(
 
 #[tokio::test]
 async fn a_demanded_client_certificate_is_said_in_both_versions() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     for version in [&TLS12, &TLS13] {
         let error = fault(authority.mutual(&[version]), |port| authority.options(port)).await;
         says(&error, &["demands a client certificate"], &["--cert FILE"]);
@@ -289,11 +295,11 @@ async fn a_demanded_client_certificate_is_said_in_both_versions() {
 
 #[tokio::test]
 async fn a_refused_client_certificate_is_said_in_both_versions() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     for version in [&TLS12, &TLS13] {
         let error = fault(authority.mutual(&[version]), |port| {
             let mut options = authority.options(port);
-            options.tls.identity = Some(Authority::new().identity("stranger"));
+            options.tls.identity = Some(TestCa::new().identity("stranger"));
             options
         })
         .await;
@@ -307,7 +313,7 @@ async fn a_refused_client_certificate_is_said_in_both_versions() {
 
 #[tokio::test]
 async fn no_common_cipher_is_a_handshake_failure() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     // A TLS 1.2 alert, fatal, handshake_failure (40): what a server with CBC suites only says.
     let port = start_plain(&[0x15, 3, 3, 0, 2, 2, 40]).await;
     let client = Client::new(authority.options(port)).unwrap();
@@ -322,18 +328,25 @@ async fn no_common_cipher_is_a_handshake_failure() {
 
 #[tokio::test]
 async fn a_port_without_tls_is_named_so() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let port = start_plain(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     let client = Client::new(authority.options(port)).unwrap();
     let error = client.send(get(port, Effect::Read)).await.err().unwrap();
     assert_eq!(error.kind(), Kind::Tls);
     says(&error, &["does not speak TLS"], &["8910"]);
-    assert_eq!(client.connect(NAME, port).await.err().unwrap(), error);
+    assert_eq!(
+        client
+            .connect(&crate::authority::Authority::new(NAME, port))
+            .await
+            .err()
+            .unwrap(),
+        error
+    );
 }
 
 #[tokio::test]
 async fn a_connection_closed_in_the_handshake_is_named_so() {
-    let authority = Authority::new();
+    let authority = TestCa::new();
     let port = start_plain(b"").await;
     let client = Client::new(authority.options(port)).unwrap();
     let error = client.send(get(port, Effect::Read)).await.err().unwrap();
@@ -343,5 +356,12 @@ async fn a_connection_closed_in_the_handshake_is_named_so() {
         &["closed the connection during the handshake"],
         &["port"],
     );
-    assert_eq!(client.connect(NAME, port).await.err().unwrap(), error);
+    assert_eq!(
+        client
+            .connect(&crate::authority::Authority::new(NAME, port))
+            .await
+            .err()
+            .unwrap(),
+        error
+    );
 }

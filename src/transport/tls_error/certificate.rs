@@ -9,6 +9,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::signature::signature_kind;
 use super::{Facts, hexadecimal};
+use crate::authority;
 use crate::error::Error;
 use crate::transport::tls::PinMismatch;
 use crate::transport::tls::server_key::{ServerKey, UnusableKey, key_kind};
@@ -326,7 +327,9 @@ impl Facts<'_> {
             _ => self.host.to_owned(),
         };
         let names = leaf.map(names).unwrap_or_default();
-        let port = self.host.rsplit_once(':').map_or("PORT", |(_, port)| port);
+        let port = authority::parse(self.host)
+            .and_then(|(_, port)| port)
+            .map_or_else(|| "PORT".to_owned(), |port| port.to_string());
         let usable = names
             .iter()
             .find(|name| !name.is_address && name.text.contains('.') && !name.text.contains('*'))

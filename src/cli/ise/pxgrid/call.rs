@@ -92,7 +92,7 @@ impl Call {
             return context.print(&[answer], COLUMNS, Shape::Single, "");
         }
         let response = client.send(&self.service, &self.operation, body).await?;
-        let host = response.host.clone();
+        let host = response.host.to_string();
         if response.status == 204 {
             return self.nothing(&host, context);
         }

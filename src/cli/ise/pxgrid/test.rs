@@ -6,9 +6,10 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::authority::Authority;
 use crate::cli::Context;
 use crate::cli::grid;
-use crate::cli::ise::steps::{Server, Step, Steps, probe};
+use crate::cli::ise::steps::{Step, Steps, probe};
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::REST_BASE_URL;
 use crate::pxgrid::control::require_enabled;
@@ -65,15 +66,8 @@ pub(in crate::cli::ise) async fn walk(context: &Context, steps: &mut Steps<'_>) 
     let Some((client, account)) = who(context, &settings, steps)? else {
         return Ok(());
     };
-    let nodes: Vec<Server> = settings
-        .nodes
-        .iter()
-        .map(|node| Server {
-            host: node.host.clone(),
-            port: node.port,
-        })
-        .collect();
-    let reached = probe(steps, &client, &nodes).await?;
+    let nodes = &settings.nodes;
+    let reached = probe(steps, &client, nodes).await?;
     let (Some(account), true) = (account, reached) else {
         return Ok(());
     };
@@ -82,7 +76,7 @@ pub(in crate::cli::ise) async fn walk(context: &Context, steps: &mut Steps<'_>) 
     let Some(providers) = account_and_lookup(&services, steps).await? else {
         return Ok(());
     };
-    service(&services, &nodes, &providers, steps).await
+    service(&services, nodes, &providers, steps).await
 }
 
 /// Certificate and name. Without a usable certificate the servers are still probed; without a client at all (a CA bundle that cannot be read) nothing is.
@@ -204,18 +198,18 @@ async fn account_and_lookup(
 /// The way to the service's own nodes, a secret, and one request.
 async fn service(
     services: &ServiceClient,
-    probed: &[Server],
+    probed: &[Authority],
     providers: &[ServiceNode],
     steps: &mut Steps<'_>,
 ) -> Result<()> {
-    let mut servers: Vec<Server> = Vec::new();
+    let mut servers: Vec<Authority> = Vec::new();
     for server in providers.iter().filter_map(address) {
         if !servers.contains(&server) {
             servers.push(server);
         }
     }
     // A server that was reached already is not probed again, and is enough to go on.
-    let new: Vec<Server> = servers
+    let new: Vec<Authority> = servers
         .iter()
         .filter(|server| !probed.contains(server))
         .cloned()
@@ -334,14 +328,7 @@ fn said(frame: &Frame) -> String {
 }
 
 /// Where a provider's REST operations are.
-fn address(node: &ServiceNode) -> Option<Server> {
+fn address(node: &ServiceNode) -> Option<Authority> {
     let url = url::Url::parse(node.property(REST_BASE_URL)?).ok()?;
-    let host = url.host_str()?;
-    Some(Server {
-        host: host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned(),
-        port: url.port_or_known_default()?,
-    })
+    Authority::of_url(&url)
 }

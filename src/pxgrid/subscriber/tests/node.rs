@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role};
 
 use super::super::*;
+use crate::authority::Authority;
 use crate::pxgrid::stomp::{Command, Decoder, Reading};
 use crate::pxgrid::{Account, Control};
 use crate::transport::{Client, ClientOptions, TlsOptions};
@@ -278,7 +279,7 @@ impl TestNode {
             name: "own-name".parse().unwrap(),
             password: None,
         };
-        let hosts = vec![format!("localhost:{}", self.port)];
+        let hosts = vec![Authority::new("localhost", self.port)];
         let services = ServiceClient::new(Control::new(client, hosts, account).unwrap());
         let topics = vec![TopicName::parse("session").unwrap()];
         Subscriber::start(Arc::new(services), topics, options, Vec::new()).unwrap()
