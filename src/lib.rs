@@ -8,8 +8,9 @@
 //! | [`authority`] | host and port, and what a host name is made of |
 //! | [`backoff`] | pauses that grow from failure to failure |
 //! | `cli` | what a user types; the folders mirror the command path |
-//! | [`delivery`] | what happens to an event: order per endpoint, spool, callback, dead letters, counters |
+//! | [`delivery`] | what happens to an event: order per endpoint, spool, callback, dead letters |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
+//! | [`event`] | what travels from a subscription to whoever is told: event, id, marks, figures; no I/O |
 //! | [`files`] | small files that a user names: bounded reading, byte order marks, who else can read them |
 //! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) |
 //! | [`mnt`] | the Monitoring node's client: paths, documents, error envelope |
@@ -21,7 +22,7 @@
 //! | `threads` | threads and runtimes that are an error, not a panic, where there is no room |
 //! | [`transport`] | TLS, HTTP, name overrides, proxies, the retry rule, the trace |
 //!
-//! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `render` knows `record`; `settings` and `transport` know `files`. Never back:
+//! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `pxgrid` and `delivery` know `event`, and `event` knows `record`; `render` knows `record`; `settings` and `transport` know `files`. Never back:
 //! `mnt` and `pxgrid` print nothing and know no clap, `render` fetches nothing, `settings` does no network, and nothing of the
 //! shipped clients uses `lab`.
 
@@ -40,6 +41,7 @@ pub mod backoff;
 mod cli;
 pub mod delivery;
 pub mod error;
+pub mod event;
 pub mod files;
 #[cfg(feature = "lab")]
 pub mod lab;

@@ -1,7 +1,7 @@
 //! One run of the callback: the program is executed directly, without a shell, in a process group of its own.
 //!
 //! The event lies on its standard input as a file (in memory) that is already written, so a script that never reads cannot block us. The
-//! environment is ours without our secrets, plus five variables whose values fit a strict pattern; nothing that somebody on the
+//! environment is ours without our secrets, plus eight variables whose values fit a strict pattern; nothing that somebody on the
 //! network chose freely gets in. A run that takes too long is asked to end (TERM), then ended (KILL), with everything in its
 //! group, and always reaped.
 //!
@@ -25,13 +25,17 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::Listener;
 use super::output::Output;
-use super::{Envelope, Listener};
 use crate::error::{Error, Result};
+use crate::event::{Delivery, Event};
 use crate::record::Mac;
 
 /// What we set for the callback; also taken out of what we inherited, so that a value is never an older one.
-const OURS: [&str; 5] = [
+const OURS: [&str; 8] = [
+    "NETAPI_ID",
+    "NETAPI_ATTEMPT",
+    "NETAPI_REPEATED",
     "NETAPI_TOPIC",
     "NETAPI_EVENT",
     "NETAPI_SEQUENCE",
@@ -187,16 +191,17 @@ impl Callback {
     /// made where there is none, and left there for the next run), `kill` turns true when everything must end at once.
     pub async fn run(
         &self,
-        event: &Envelope,
+        event: &Event,
+        delivery: Delivery,
         scratch: &Path,
         slot: &mut Option<Slot>,
         listener: &Arc<dyn Listener>,
         mut kill: watch::Receiver<bool>,
     ) -> Outcome {
         let free = slot.take().filter(|slot| slot.output.is_free());
-        let started = input(&event.json, scratch).and_then(|input| {
+        let started = input(&event.to_json(Some(delivery)), scratch).and_then(|input| {
             let mut slot = free.map_or_else(|| Slot::new(self, listener), Ok)?;
-            let child = slot.start(input, &variables(event))?;
+            let child = slot.start(input, &variables(event, delivery))?;
             Ok((child, slot))
         });
         let (mut child, mut used) = match started {
@@ -351,7 +356,7 @@ fn is_secret(name: &OsStr) -> bool {
 }
 
 /// The variables about the event, each only if its value fits its pattern.
-fn variables(event: &Envelope) -> Vec<(&'static str, String)> {
+fn variables(event: &Event, delivery: Delivery) -> Vec<(&'static str, String)> {
     let fits = |text: &str, longest: usize, extra: &str| {
         !text.is_empty()
             && text.len() <= longest
@@ -360,11 +365,14 @@ fn variables(event: &Envelope) -> Vec<(&'static str, String)> {
                 .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
     };
     let mut variables = Vec::with_capacity(OURS.len());
+    variables.push(("NETAPI_ID", event.id.to_string()));
+    variables.push(("NETAPI_ATTEMPT", delivery.attempt.to_string()));
+    variables.push(("NETAPI_REPEATED", delivery.repeated.to_string()));
     if event.topic.starts_with('/') && fits(&event.topic, 200, "/._-") {
-        variables.push(("NETAPI_TOPIC", event.topic.clone()));
+        variables.push(("NETAPI_TOPIC", event.topic.to_string()));
     }
     if fits(&event.event, 64, "_-") {
-        variables.push(("NETAPI_EVENT", event.event.clone()));
+        variables.push(("NETAPI_EVENT", event.event.to_string()));
     }
     if let Some(sequence) = event.sequence {
         variables.push(("NETAPI_SEQUENCE", sequence.to_string()));

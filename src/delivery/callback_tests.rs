@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::*;
 use crate::delivery::testing::{Heard, event, script};
 use crate::error::Kind;
+use crate::event::Message;
 
 struct Run {
     outcome: Outcome,
@@ -30,12 +31,13 @@ fn block_on<F: Future>(future: F) -> F::Output {
         .block_on(future)
 }
 
-fn run(callback: &Callback, event: &Envelope, kill: &watch::Receiver<bool>) -> Run {
+fn run(callback: &Callback, event: &Event, kill: &watch::Receiver<bool>) -> Run {
     let heard = Arc::new(Heard::default());
     let listener: Arc<dyn Listener> = heard.clone();
     let begun = Instant::now();
     let outcome = block_on(callback.run(
         event,
+        AGAIN,
         &std::env::temp_dir(),
         &mut None,
         &listener,
@@ -47,6 +49,16 @@ fn run(callback: &Callback, event: &Envelope, kill: &watch::Receiver<bool>) -> R
         lines,
         took: begun.elapsed(),
     }
+}
+
+const AGAIN: Delivery = Delivery {
+    attempt: 2,
+    repeated: true,
+};
+
+/// What the callback is given.
+fn written(event: &Event) -> String {
+    event.to_json(Some(AGAIN))
 }
 
 /// Runs a script of these lines for one event.
@@ -81,8 +93,14 @@ fn wait_until(mut condition: impl FnMut() -> bool) {
 fn the_event_is_on_standard_input_and_both_outputs_come_in_order() {
     let run = sh("echo one; echo two >&2; cat; exit 0", plain);
     assert_eq!(run.outcome, Outcome::Success);
-    let json = event("C8:5B:76:C6:59:62", 7).json;
-    assert_eq!(run.lines, ["one", "two", json.as_str()]);
+    assert_eq!(run.lines[..2], ["one", "two"]);
+    let got = Event::parse(&run.lines[2]).unwrap();
+    let sent = event("C8:5B:76:C6:59:62", 7);
+    assert_eq!(
+        (got.id, got.message.to_string()),
+        (sent.id, sent.message.to_string())
+    );
+    assert!(run.lines[2].contains(r#""attempt":2,"repeated":true,"message""#));
 }
 
 #[test]
@@ -95,33 +113,42 @@ fn exit_status_and_signal_are_told_apart() {
 #[test]
 fn the_environment_is_ours_plus_what_fits_its_pattern() {
     let run = sh(
-        "echo $NETAPI_TOPIC $NETAPI_EVENT $NETAPI_SEQUENCE $NETAPI_MAC $NETAPI_STATE; test -n \"$PATH\" && echo path",
+        "echo $NETAPI_ID $NETAPI_ATTEMPT $NETAPI_REPEATED; echo $NETAPI_TOPIC $NETAPI_EVENT $NETAPI_SEQUENCE $NETAPI_MAC $NETAPI_STATE; test -n \"$PATH\" && echo path",
         plain,
     );
     assert_eq!(
         run.lines,
         [
+            "AAAAAAAAAAcAAAAAAAAAAA 2 true",
             "/topic/com.cisco.ise.session sessionCreated 7 C8:5B:76:C6:59:62 STARTED",
             "path"
         ]
     );
 }
 
+/// The variables that hold what came from the network.
+fn chosen(event: &Event) -> Vec<(&'static str, String)> {
+    let ours = ["NETAPI_ID", "NETAPI_ATTEMPT", "NETAPI_REPEATED"];
+    let mut all = variables(event, Delivery::FIRST);
+    all.retain(|(name, _)| !ours.contains(name));
+    all
+}
+
 #[test]
 fn what_a_stranger_chose_stays_out_of_the_environment() {
     let mut hostile = event("$(reboot)", 1);
-    hostile.topic = "/topic/x;reboot".to_owned();
-    hostile.event = "a b".to_owned();
-    hostile.state = Some("\u{1b}[2J".to_owned());
+    hostile.topic = "/topic/x;reboot".into();
+    hostile.event = "a b".into();
+    hostile.state = Some("\u{1b}[2J".into());
     hostile.sequence = None;
-    assert_eq!(variables(&hostile), []);
+    assert_eq!(chosen(&hostile), []);
     hostile.mac = Some("c85b.76c6.5962".to_owned());
     assert_eq!(
-        variables(&hostile),
+        chosen(&hostile),
         [("NETAPI_MAC", "C8:5B:76:C6:59:62".to_owned())]
     );
     hostile.mac = Some("10.0.0.1".to_owned());
-    assert_eq!(variables(&hostile), []);
+    assert_eq!(chosen(&hostile), []);
 }
 
 #[test]
@@ -165,7 +192,7 @@ fn a_script_that_never_reads_a_big_event_does_not_block() {
     let dir = tempfile::tempdir().unwrap();
     let path = script(dir.path(), "callback", "#!/bin/sh\nexit 0\n");
     let mut big = event("a", 1);
-    big.json = format!("{{\"message\":\"{}\"}}", "x".repeat(300 << 10));
+    big.message = Message::whole(format!("{{\"a\":\"{}\"}}", "x".repeat(300 << 10)));
     let (_keep, kill) = watch::channel(false);
     assert_eq!(run(&callback(&path), &big, &kill).outcome, Outcome::Success);
 }
@@ -180,13 +207,13 @@ fn a_big_event_is_there_whole_and_can_be_read_again() {
         "#!/bin/sh\nwc -c < /dev/stdin\ntail -c 4 /dev/stdin\ntest -f /dev/stdin && echo file\nhead -c 5 | wc -c\n",
     );
     let mut big = event("a", 1);
-    big.json = format!("{{\"message\":\"{}\"}}", "x".repeat(300 << 10));
+    big.message = Message::whole(format!("{{\"a\":\"{}\"}}", "x".repeat(300 << 10)));
     let (_keep, kill) = watch::channel(false);
     let run = run(&callback(&path), &big, &kill);
     assert_eq!(run.outcome, Outcome::Success);
     let lines: Vec<_> = run.lines.iter().map(|line| line.trim()).collect();
-    let length = (big.json.len() + 1).to_string();
-    assert_eq!(lines, [length.as_str(), "x\"}", "file", "5"]);
+    let length = (written(&big).len() + 1).to_string();
+    assert_eq!(lines, [length.as_str(), "\"}}", "file", "5"]);
 }
 
 #[test]
@@ -290,7 +317,14 @@ fn a_pipe_serves_one_run_after_the_other_until_something_is_left_behind() {
         for (sequence, free) in [(0, true), (1, true), (2, false), (3, true)] {
             let event = event("C8:5B:76:C6:59:62", sequence);
             let outcome = callback
-                .run(&event, dir.path(), &mut slot, &listener, kill.clone())
+                .run(
+                    &event,
+                    AGAIN,
+                    dir.path(),
+                    &mut slot,
+                    &listener,
+                    kill.clone(),
+                )
                 .await;
             assert_eq!(outcome, Outcome::Success);
             let slot = slot.as_ref().unwrap();

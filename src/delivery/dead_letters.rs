@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::Listener;
 use super::identity::{self, Identity};
-use super::{Envelope, Listener};
 use crate::error::{Error, Kind, Result};
+use crate::event::{Delivery, Event};
 
 /// The file's name inside a spool's directory.
 pub const FILE: &str = "dead-letters.jsonl";
@@ -71,7 +72,7 @@ impl DeadLetters {
 
     /// Writes one letter. When it returns, the letter is on the disk (or was said), so the event
     /// may leave the spool.
-    pub fn write(&mut self, event: &Envelope, attempts: u32, outcome: &dyn Display) -> Result<()> {
+    pub fn write(&mut self, event: &Event, attempts: u32, outcome: &dyn Display) -> Result<()> {
         let line = letter(event, attempts, outcome);
         match self {
             Self::Listener(listener) => {
@@ -102,14 +103,15 @@ impl DeadLetters {
     /// Writes the letter of an event that cannot be printed, and says so.
     pub fn unprinted(
         &mut self,
-        event: &Envelope,
+        event: &Event,
         error: &Error,
         listener: &dyn Listener,
     ) -> Result<()> {
         self.write(event, 1, error)?;
         listener.notice(&format!(
             "{} of {} was not printed ({error}); it is a dead letter",
-            event.event, event.key
+            event.event,
+            event.order_key()
         ));
         Ok(())
     }
@@ -257,12 +259,17 @@ fn synced(file: &File) -> io::Result<()> {
 }
 
 /// The letter's line, without its end.
-fn letter(event: &Envelope, attempts: u32, outcome: &dyn Display) -> String {
+fn letter(event: &Event, attempts: u32, outcome: &dyn Display) -> String {
+    // The event as the last delivery saw it, where there was one.
+    let delivery = (attempts > 0).then_some(Delivery {
+        attempt: attempts,
+        repeated: attempts > 1,
+    });
     let outcome = serde_json::Value::from(outcome.to_string());
     format!(
         r#"{{"failedAt":"{:.3}","attempts":{attempts},"outcome":{outcome},"event":{}}}"#,
         Timestamp::now(),
-        event.line(),
+        event.to_json(delivery),
     )
 }
 
@@ -273,6 +280,7 @@ mod tests {
     use super::super::testing::{Heard, event};
     use super::*;
     use crate::delivery::callback::Outcome;
+    use crate::event::Message;
 
     fn silent() -> Arc<dyn Listener> {
         Arc::new(Heard::default())
@@ -319,7 +327,7 @@ mod tests {
         for sequence in 1..=2 {
             let mut letters = DeadLetters::open(&path, true, &silent()).unwrap();
             let mut event = event("a", sequence);
-            event.json = event.json.replace(",\"topic\"", ",\n\"topic\"");
+            event.message = Message::whole("{\"a\":\n1}");
             letters.write(&event, 4, &Outcome::Exit(3)).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();

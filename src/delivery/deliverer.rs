@@ -9,18 +9,19 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::Listener;
 use super::callback::Callback;
-use super::counters::Counters;
 use super::dead_letters::{self, DeadLetters};
 use super::desk::Desk;
 use super::keep_running::{self, KeepRunning, Pauses};
 use super::order::{Order, Rules};
+use super::queue::spool::Spool;
 use super::running::Running;
-use super::spool::{Mark, Spool};
 use super::starters::{self, Starters};
+use super::tally::Tally;
 use super::worker::{Means, Way, Worker};
-use super::{Envelope, Listener};
 use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Mark};
 
 /// How many numbers of waiting events are in memory at most; everything else lies in the spool.
 const WINDOW: usize = 20_000;
@@ -44,7 +45,7 @@ pub struct Options {
     /// Who hears of it.
     pub listener: Arc<dyn Listener>,
     /// The figures; shared with whoever counts duplicates and gaps.
-    pub counters: Arc<Counters>,
+    pub tally: Arc<Tally>,
 }
 
 /// Where events go.
@@ -58,8 +59,8 @@ pub enum Sink {
     Print(Print),
 }
 
-/// A function that prints one event.
-pub type Print = Box<dyn FnMut(&Envelope) -> Result<()> + Send>;
+/// A function that prints one event; it is told whether that may have been printed before.
+pub type Print = Box<dyn FnMut(&Event, bool) -> Result<()> + Send>;
 
 /// How far delivery has been told to end; it only ever gets more urgent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,7 +109,7 @@ impl fmt::Display for Ending {
 #[derive(Debug)]
 pub struct Deliverer {
     spool: Arc<Spool>,
-    counters: Arc<Counters>,
+    tally: Arc<Tally>,
     left_over: u64,
     tail: watch::Sender<u64>,
     stop: watch::Sender<Stop>,
@@ -137,7 +138,7 @@ impl Deliverer {
         let (tail, tail_seen) = watch::channel(spool.tail());
         let (stop, stop_seen) = watch::channel(Stop::No);
         let (over_tell, over) = watch::channel(false);
-        let counters = Arc::clone(&options.counters);
+        let tally = Arc::clone(&options.tally);
         let left_over = spool.count()?;
         let theirs = Arc::clone(&spool);
         let thread = std::thread::Builder::new()
@@ -150,7 +151,7 @@ impl Deliverer {
             .map_err(|error| cannot_start(&error))?;
         Ok(Self {
             spool,
-            counters,
+            tally,
             left_over,
             tail,
             stop,
@@ -178,19 +179,19 @@ impl Deliverer {
     /// them or (with an error) none; after an error the caller stops taking events. Where the error is that the spool [`is_gone`](Self::is_gone)
     /// they were taken all the same, and are delivered by this run. False when delivery has ended, so that nothing was
     /// taken; [`finish`](Self::finish) says why it has.
-    pub async fn offer_batch(&self, batch: Vec<Envelope>, marks: Vec<Mark>) -> Result<bool> {
+    pub async fn offer_batch(&self, batch: Vec<Event>, marks: Vec<Mark>) -> Result<bool> {
         if *self.over.borrow() {
             return Ok(false);
         }
         let spool = Arc::clone(&self.spool);
-        let counters = Arc::clone(&self.counters);
+        let tally = Arc::clone(&self.tally);
         let tail = self.tail.clone();
         // The whole of it on the blocking thread: a caller that loses patience half way has still offered.
         let offered = tokio::task::spawn_blocking(move || {
             let received = batch.len() as u64;
             let recovered = batch.iter().filter(|event| event.recovered).count();
             let next = spool.append(batch, &marks)?;
-            counters.received(received, recovered as u64);
+            tally.received(received, recovered as u64);
             tail.send_if_modified(|tail| {
                 let more = next > *tail;
                 *tail = next.max(*tail);
@@ -326,7 +327,7 @@ fn run(
             order,
             letters,
             options.listener,
-            options.counters,
+            options.tally,
             stop.clone(),
         );
         let worker = Worker {

@@ -10,7 +10,7 @@ use crate::delivery::testing::{Heard, event, script};
 struct Place {
     dir: tempfile::TempDir,
     heard: Arc<Heard>,
-    counters: Arc<Counters>,
+    tally: Arc<Tally>,
 }
 
 impl Place {
@@ -18,7 +18,7 @@ impl Place {
         Self {
             dir: tempfile::tempdir().unwrap(),
             heard: Arc::new(Heard::default()),
-            counters: Arc::new(Counters::default()),
+            tally: Arc::new(Tally::default()),
         }
     }
 
@@ -54,7 +54,7 @@ impl Place {
             spool: None,
             dead_letters: None,
             listener: self.heard.clone(),
-            counters: Arc::clone(&self.counters),
+            tally: Arc::clone(&self.tally),
         }
     }
 
@@ -82,7 +82,7 @@ async fn until(mut condition: impl FnMut() -> bool) {
     }
 }
 
-fn numbers(n: std::ops::Range<i64>, key: &str) -> Vec<Envelope> {
+fn numbers(n: std::ops::Range<i64>, key: &str) -> Vec<Event> {
     n.map(|n| event(key, n)).collect()
 }
 
@@ -109,7 +109,7 @@ fn events_of_an_endpoint_arrive_in_order_and_leave_the_spool() {
         let expected: Vec<String> = (0..10).map(|n| format!("{mac} {n}")).collect();
         assert_eq!(of_one, expected);
     }
-    let snapshot = place.counters.snapshot();
+    let snapshot = place.tally.figures();
     assert_eq!(
         (snapshot.received, snapshot.delivered, snapshot.failed),
         (20, 20, 0)
@@ -140,7 +140,7 @@ fn a_failing_callback_is_retried_then_a_dead_letter_and_the_next_goes_on() {
         (&3.into(), &"exit 3".into())
     );
     assert_eq!(letter["event"]["sequenceNumber"], 1);
-    let snapshot = place.counters.snapshot();
+    let snapshot = place.tally.figures();
     assert_eq!((snapshot.delivered, snapshot.failed), (1, 1));
 }
 
@@ -212,7 +212,7 @@ fn the_first_stop_finishes_the_running_one_and_keeps_the_rest_for_the_next_run()
         let mark = Mark {
             topic: "/topic/t".to_owned(),
             sequence: Some(3),
-            newest: None,
+            newest: jiff::Timestamp::UNIX_EPOCH,
         };
         deliverer
             .offer_batch(numbers(1..4, "a"), vec![mark])
@@ -249,7 +249,7 @@ fn the_first_stop_finishes_the_running_one_and_keeps_the_rest_for_the_next_run()
         .map(|event| {
             (
                 event["sequenceNumber"].as_i64().unwrap(),
-                event["recovered"] == true,
+                event["repeated"] == true,
             )
         })
         .collect();
@@ -288,7 +288,7 @@ fn a_slow_callback_does_not_slow_the_reader() {
             let batch = numbers(n * 500..(n + 1) * 500, "a");
             deliverer.offer_batch(batch, Vec::new()).await.unwrap();
         }
-        assert_eq!(place.counters.snapshot().delivered, 0);
+        assert_eq!(place.tally.figures().delivered, 0);
         std::fs::write(place.path("go"), "").unwrap();
         deliverer.stop(Stop::Finish);
         let ending = deliverer.finish().await.unwrap();
@@ -302,7 +302,7 @@ fn printing_counts_as_delivery_and_a_closed_pipe_ends_it() {
     let place = Place::new();
     let printed = Arc::new(Mutex::new(Vec::new()));
     let theirs = Arc::clone(&printed);
-    let print = Sink::Print(Box::new(move |event| {
+    let print = Sink::Print(Box::new(move |event, _| {
         if event.sequence == Some(25_000) {
             return Err(Error::new(Kind::ClosedPipe, "standard output was closed"));
         }

@@ -16,14 +16,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use super::Listener;
 use super::callback::Outcome;
-use super::counters::Counters;
 use super::dead_letters::DeadLetters;
 use super::deliverer::Stop;
 use super::order::{After, Order, Start};
-use super::spool::{Spool, Waiting};
-use super::{Envelope, Listener};
+use super::queue::spool::{Spool, Waiting};
+use super::tally::Tally;
 use crate::error::{Error, Kind, Result};
+use crate::event::{Delivery, Event};
 
 /// How many numbers are read from the spool at a time.
 pub(super) const CHUNK: usize = 1000;
@@ -35,7 +36,7 @@ pub(super) const FLUSH_AT: usize = 256;
 pub(super) struct Desk {
     spool: Arc<Spool>,
     listener: Arc<dyn Listener>,
-    counters: Arc<Counters>,
+    tally: Arc<Tally>,
     stop: watch::Receiver<Stop>,
     /// Told when there is something for the loop to do.
     call: Notify,
@@ -113,7 +114,8 @@ impl State {
 /// One event whose turn it is.
 pub(super) struct Turn {
     start: Start,
-    pub(super) event: Arc<Envelope>,
+    pub(super) event: Arc<Event>,
+    pub(super) delivery: Delivery,
 }
 
 impl Desk {
@@ -122,13 +124,13 @@ impl Desk {
         order: Order,
         letters: DeadLetters,
         listener: Arc<dyn Listener>,
-        counters: Arc<Counters>,
+        tally: Arc<Tally>,
         stop: watch::Receiver<Stop>,
     ) -> Self {
         Self {
             spool,
             listener,
-            counters,
+            tally,
             stop,
             call: Notify::new(),
             state: Mutex::new(State {
@@ -200,7 +202,11 @@ impl Desk {
             return Ok(None);
         };
         match self.spool.get(start.id)? {
-            Some(event) => Ok(Some(Turn { start, event })),
+            Some(event) => Ok(Some(Turn {
+                start,
+                event,
+                delivery: self.spool.delivery(start.id, start.attempt),
+            })),
             None => Err(Error::new(
                 Kind::Failed,
                 format!("event {} is missing from the spool", start.id),
@@ -211,7 +217,11 @@ impl Desk {
     /// Settles a delivery that ended: the event is done with, waits for a retry, or is a dead
     /// letter.
     pub(super) fn settle(&self, turn: &Turn, outcome: &Outcome) -> Result<()> {
-        let Turn { start, event } = turn;
+        let Turn {
+            start,
+            event,
+            delivery,
+        } = turn;
         let delivered = *outcome == Outcome::Success;
         let mut state = self.state();
         if *outcome == Outcome::Stopped || (state.closed && !delivered) {
@@ -240,7 +250,7 @@ impl Desk {
         }
         match state.order.done(start.id, delivered, Instant::now()) {
             After::Delivered => {
-                self.counters.delivered(event.received_at);
+                self.tally.delivered(event.received_at);
                 self.leave(&mut state, start.id);
             }
             After::Again(pause) => {
@@ -248,21 +258,22 @@ impl Desk {
                 self.listener.notice(&format!(
                     "callback for {} of {} failed ({outcome}), attempt {}; again in {:.1}s",
                     event.event,
-                    event.key,
-                    start.attempt,
+                    event.order_key(),
+                    delivery.attempt,
                     pause.as_secs_f64()
                 ));
             }
             After::GaveUp { attempts } => {
                 state.letters.write(event, attempts, outcome)?;
-                self.counters.failed();
+                self.tally.failed();
                 let attempts = match attempts {
                     1 => "an attempt".to_owned(),
                     attempts => format!("{attempts} attempts"),
                 };
                 self.listener.notice(&format!(
                     "callback for {} of {} failed ({outcome}) after {attempts}; it is a dead letter",
-                    event.event, event.key
+                    event.event,
+                    event.order_key()
                 ));
                 self.leave(&mut state, start.id);
             }
@@ -278,7 +289,7 @@ impl Desk {
         state
             .letters
             .unprinted(&turn.event, error, &*self.listener)?;
-        self.counters.failed();
+        self.tally.failed();
         self.leave(&mut state, turn.start.id);
         Ok(())
     }
@@ -336,7 +347,7 @@ impl Desk {
                 if let Some(event) = self.spool.get(id)? {
                     let why = "not delivered: the spool was removed";
                     self.state().letters.write(&event, 0, &why)?;
-                    self.counters.failed();
+                    self.tally.failed();
                     self.spool.delivered_event(id);
                     buried += 1;
                 }
@@ -368,7 +379,7 @@ impl Desk {
 
     fn tell_oldest(&self, state: &State) {
         let oldest = state.outstanding.first_key_value();
-        self.counters.oldest(oldest.map(|(_, received)| *received));
+        self.tally.oldest(oldest.map(|(_, received)| *received));
     }
 
     /// Only a panic while the guard is held poisons a mutex, and a delivery that broke off is

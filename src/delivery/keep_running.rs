@@ -23,9 +23,10 @@ use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::Listener;
 use super::callback::{Callback, Outcome, Slot, end_group, ended, killed};
 use super::output::Output;
-use super::{Envelope, Listener};
+use crate::event::{Delivery, Event};
 
 /// How many events may be under way at once.
 pub(super) const WINDOW: usize = 64;
@@ -63,8 +64,8 @@ pub struct Feeder(mpsc::Sender<Request>);
 
 impl Feeder {
     /// Writes one event to the child and waits until it has read it, also while the child is being started again.
-    pub async fn deliver(&self, event: &Envelope) -> Outcome {
-        let mut line = event.line().into_owned();
+    pub async fn deliver(&self, event: &Event, delivery: Delivery) -> Outcome {
+        let mut line = event.to_json(Some(delivery));
         line.push('\n');
         let (reply, outcome) = oneshot::channel();
         if self.0.send(Request { line, reply }).await.is_err() {

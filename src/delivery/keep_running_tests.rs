@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::delivery::testing::{Heard, event, script};
+use crate::event::Message;
 
 /// Runs `body` as the child, and `with` against it.
 fn with_child(
@@ -59,7 +60,7 @@ fn sequences(lines: &[String]) -> Vec<i64> {
 fn every_event_is_a_line_and_the_child_ends_with_its_input() {
     let heard = with_child("cat; echo end", LONG, async |feeder, _stop| {
         for sequence in 0..50 {
-            let outcome = feeder.deliver(&event("a", sequence)).await;
+            let outcome = feeder.deliver(&event("a", sequence), Delivery::FIRST).await;
             assert_eq!(outcome, Outcome::Success);
         }
     });
@@ -77,7 +78,9 @@ fn a_child_that_ends_is_started_again_and_nothing_unread_is_lost() {
         LONG,
         async |feeder, _stop| {
             for sequence in 0..6 {
-                while feeder.deliver(&event("a", sequence)).await != Outcome::Success {}
+                while feeder.deliver(&event("a", sequence), Delivery::FIRST).await
+                    != Outcome::Success
+                {}
             }
         },
     );
@@ -98,13 +101,19 @@ fn a_child_that_ends_is_started_again_and_nothing_unread_is_lost() {
 fn what_a_child_that_reads_nothing_was_given_has_failed() {
     let heard = with_child("exit 3", LONG, async |feeder, _stop| {
         let (first, second) = (event("a", 1), event("b", 2));
-        let outcomes = tokio::join!(feeder.deliver(&first), feeder.deliver(&second));
+        let outcomes = tokio::join!(
+            feeder.deliver(&first, Delivery::FIRST),
+            feeder.deliver(&second, Delivery::FIRST)
+        );
         assert_eq!(outcomes, (Outcome::Exit(3), Outcome::Exit(3)));
         // Its end with status 0 is no success for what it did not read.
     });
     assert!(heard.lines.into_inner().unwrap().is_empty());
     with_child("exit 0", LONG, async |feeder, _stop| {
-        assert_eq!(feeder.deliver(&event("a", 1)).await, Outcome::Exit(0));
+        assert_eq!(
+            feeder.deliver(&event("a", 1), Delivery::FIRST).await,
+            Outcome::Exit(0)
+        );
     });
 }
 
@@ -123,7 +132,12 @@ fn what_was_not_read_before_the_end_stays_where_it_was() {
                     }
                     keeper.finish();
                 },
-                async { tokio::join!(feeder.deliver(&first), feeder.deliver(&second)) },
+                async {
+                    tokio::join!(
+                        feeder.deliver(&first, Delivery::FIRST),
+                        feeder.deliver(&second, Delivery::FIRST)
+                    )
+                },
             );
             assert_eq!(outcomes, (Outcome::Success, Outcome::Stopped));
         },
@@ -139,7 +153,9 @@ fn a_child_that_reads_slowly_is_waited_for_and_costs_nothing() {
         Duration::from_millis(900),
         async |feeder, _stop| {
             let events: Vec<_> = (0..6).map(|n| event("a", n)).collect();
-            let all = events.iter().map(|event| feeder.deliver(event));
+            let all = events
+                .iter()
+                .map(|event| feeder.deliver(event, Delivery::FIRST));
             let outcomes = futures_util::future::join_all(all).await;
             assert_eq!(outcomes, vec![Outcome::Success; 6]);
         },
@@ -160,11 +176,11 @@ fn a_child_that_stops_reading_is_ended() {
         Duration::from_millis(300),
         async |feeder, stop| {
             let mut big = event("a", 1);
-            big.json = format!(
-                "{{\"sequenceNumber\":1,\"message\":\"{}\"}}",
-                "x".repeat(300 << 10)
+            big.message = Message::whole(format!("{{\"a\":\"{}\"}}", "x".repeat(300 << 10)));
+            assert_eq!(
+                feeder.deliver(&big, Delivery::FIRST).await,
+                Outcome::TimedOut
             );
-            assert_eq!(feeder.deliver(&big).await, Outcome::TimedOut);
             stop.send_replace(true);
         },
     );
@@ -181,9 +197,9 @@ fn a_child_that_cannot_be_started_again_is_no_failure_of_its_events() {
         "rm DIR/child; read line; exit 0",
         LONG,
         async |feeder, _stop| {
-            let mut outcome = feeder.deliver(&event("a", 1)).await;
+            let mut outcome = feeder.deliver(&event("a", 1), Delivery::FIRST).await;
             while !matches!(outcome, Outcome::NotStarted(_)) {
-                outcome = feeder.deliver(&event("a", 2)).await;
+                outcome = feeder.deliver(&event("a", 2), Delivery::FIRST).await;
             }
             let Outcome::NotStarted(why) = outcome else {
                 panic!("{outcome}")

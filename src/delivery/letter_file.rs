@@ -14,14 +14,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::Envelope;
 use super::dead_letters::{FILE, Locked};
 use super::identity::{self, Identity};
 use crate::error::{Error, Kind, Result};
-use crate::record::Mac;
+use crate::event::Event;
 
 /// Longest line that is read.
 const LONGEST: u64 = 64 << 20;
@@ -58,8 +56,10 @@ pub struct Letter {
     pub text: String,
     /// When its event was given up.
     pub failed_at: Option<Timestamp>,
+    /// How often its event was delivered without success.
+    pub attempts: u32,
     /// Its event, ready to be delivered again.
-    pub event: Envelope,
+    pub event: Event,
 }
 
 /// What is read of a line.
@@ -67,6 +67,7 @@ pub struct Letter {
 struct Line<'l> {
     #[serde(rename = "failedAt")]
     failed_at: Option<String>,
+    attempts: Option<u32>,
     #[serde(borrow)]
     event: &'l RawValue,
 }
@@ -75,51 +76,12 @@ impl Letter {
     /// Reads a line; `None` when it is no letter.
     pub fn parse(text: &str) -> Option<Self> {
         let line: Line<'_> = serde_json::from_str(text).ok()?;
-        let event: Value = serde_json::from_str(line.event.get()).ok()?;
-        let message = event.get("message")?;
-        let text_of = |name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
-        let topic = text_of("topic")?;
-        let mac = named(message, &["macAddress", "assetMacAddress"], 3);
-        let station = named(message, &["callingStationId", "auditSessionId"], 3);
-        let endpoint = mac.or(station).map(|text| match text.parse::<Mac>() {
-            Ok(mac) => mac.to_string(),
-            Err(_) => text.to_owned(),
-        });
-        let state = named(message, &["state"], 3);
-        let received = text_of("receivedAt").and_then(|text| text.parse().ok());
         Some(Self {
             text: text.to_owned(),
             failed_at: line.failed_at.and_then(|text| text.parse().ok()),
-            event: Envelope {
-                json: line.event.get().to_owned(),
-                key: endpoint.unwrap_or_else(|| topic.clone()),
-                event: text_of("event")?,
-                sequence: event.get("sequenceNumber").and_then(Value::as_i64),
-                mac: mac.map(str::to_owned),
-                state: state.map(str::to_owned),
-                recovered: event.get("recovered").and_then(Value::as_bool) == Some(true),
-                received_at: received.unwrap_or(Timestamp::UNIX_EPOCH),
-                topic,
-            },
+            attempts: line.attempts.unwrap_or(0),
+            event: Event::parse(line.event.get())?,
         })
-    }
-}
-
-/// The first text of one of these names in a message, or in what it holds, so deep.
-fn named<'v>(value: &'v Value, names: &[&str], depth: usize) -> Option<&'v str> {
-    let depth = depth.checked_sub(1)?;
-    match value {
-        Value::Object(members) => names
-            .iter()
-            .find_map(|name| members.get(*name)?.as_str())
-            .or_else(|| {
-                members
-                    .values()
-                    .find_map(|inner| named(inner, names, depth))
-            }),
-        // An event is about one of them.
-        Value::Array(list) => named(list.first()?, names, depth + 1),
-        _ => None,
     }
 }
 

@@ -5,9 +5,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`spool`] | the durable queue (one redb file) and the marks of what was last seen |
-//! | `backend` | the file under a temporary one |
-//! | `recent` | the part of it that is in memory as well |
+//! | [`queue`] | where events wait: memory, then a file; the marks of how far topics were followed |
 //! | [`lock`] | who holds a spool's directory |
 //! | `identity` | whether a path still names what was opened |
 //! | `running` | callbacks that outlived a killed run |
@@ -19,13 +17,11 @@
 //! | [`keep_running`] | the long-lived child of `--keep-running` |
 //! | [`dead_letters`] | what could not be delivered |
 //! | [`letter_file`], [`retry`] | the same read back, rewritten, delivered again |
-//! | [`counters`] | the figures said at the end |
+//! | [`tally`] | what delivery counts of the figures said at the end |
 //!
 //! This room subscribes to nothing, prints nothing and knows no clap: words for people go to a [`Listener`].
 
-mod backend;
 pub mod callback;
-pub mod counters;
 pub mod dead_letters;
 mod deliverer;
 mod desk;
@@ -35,65 +31,15 @@ pub mod letter_file;
 pub mod lock;
 pub mod order;
 pub mod output;
-mod recent;
+pub mod queue;
 pub mod retry;
 mod running;
-pub mod spool;
 mod starters;
+pub mod tally;
 mod worker;
 
-use std::borrow::Cow;
-
 pub use deliverer::{Deliverer, Ending, Options, Print, Sink, Stop};
-
-/// One event on its way to the callback: the text that the callback reads and what delivery has to know about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Envelope {
-    /// The event as one JSON object (contract, section 4); what the callback gets on its standard input.
-    pub json: String,
-    /// Events of one key are delivered in order: the endpoint (MAC or calling station), else the topic.
-    pub key: String,
-    /// The topic's path.
-    pub topic: String,
-    /// `sessionCreated`, `sessionUpdated`, `sessionDeleted`, or the server's operation.
-    pub event: String,
-    /// The server's sequence number, where the topic has one.
-    pub sequence: Option<i64>,
-    /// The endpoint's MAC address, as the server sent it.
-    pub mac: Option<String>,
-    /// The session's state, as the server sent it.
-    pub state: Option<String>,
-    /// Whether the event was fetched after a gap, or comes again after a restart.
-    pub recovered: bool,
-    /// When we received it.
-    pub received_at: jiff::Timestamp,
-}
-
-impl Envelope {
-    /// The JSON on one line. A line end in JSON text can only stand between tokens (inside a string it is escaped), so a
-    /// blank says the same.
-    pub fn line(&self) -> Cow<'_, str> {
-        if self.json.contains(['\n', '\r']) {
-            Cow::Owned(self.json.replace(['\n', '\r'], " "))
-        } else {
-            Cow::Borrowed(&self.json)
-        }
-    }
-
-    /// Marks the event as one that may come a second time (it was spooled by an earlier run).
-    ///
-    /// The flag stands before the message in the documented envelope; only that part is looked at, so that the message
-    /// stays the text the server sent. The member cannot be mistaken: a quote inside a JSON string is escaped.
-    pub fn mark_recovered(&mut self) {
-        const FALSE: &str = "\"recovered\":false";
-        const TRUE: &str = "\"recovered\":true";
-        self.recovered = true;
-        let head = self.json.find("\"message\":").unwrap_or(self.json.len());
-        if let Some(at) = self.json.get(..head).and_then(|head| head.find(FALSE)) {
-            self.json.replace_range(at..at + FALSE.len(), TRUE);
-        }
-    }
-}
+pub use queue::spool;
 
 /// Who hears what delivery has to say. The caller writes it to standard error and makes it safe for a terminal: the lines
 /// hold text that strangers chose.
@@ -118,7 +64,8 @@ pub(crate) mod testing {
     use std::path::{Path, PathBuf};
     use std::sync::Mutex;
 
-    use super::{Envelope, Listener};
+    use super::Listener;
+    use crate::event::{Event, Message};
 
     /// Remembers everything that was said.
     #[derive(Debug, Default)]
@@ -141,19 +88,21 @@ pub(crate) mod testing {
     }
 
     /// An event of the endpoint `key` whose sequence number is `sequence`.
-    pub(crate) fn event(key: &str, sequence: i64) -> Envelope {
-        Envelope {
-            json: format!(
-                r#"{{"type":"MESSAGE","event":"sessionCreated","sequenceNumber":{sequence},"topic":"/topic/com.cisco.ise.session","recovered":false,"message":{{"sessions":[{{"macAddress":"{key}","recovered":false}}]}}}}"#
-            ),
-            key: key.to_owned(),
-            topic: "/topic/com.cisco.ise.session".to_owned(),
-            event: "sessionCreated".to_owned(),
+    pub(crate) fn event(key: &str, sequence: i64) -> Event {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&sequence.to_be_bytes());
+        Event {
+            id: id.into(),
+            event: "sessionCreated".into(),
             sequence: Some(sequence),
-            mac: Some(key.to_owned()),
-            state: Some("STARTED".to_owned()),
-            recovered: false,
+            topic: "/topic/com.cisco.ise.session".into(),
+            node: "node".into(),
             received_at: jiff::Timestamp::now(),
+            recovered: false,
+            mac: Some(key.to_owned()),
+            station: None,
+            state: Some("STARTED".into()),
+            message: Message::session(format!(r#"{{"macAddress":"{key}","recovered":false}}"#)),
         }
     }
 
@@ -171,30 +120,5 @@ pub(crate) mod testing {
             .unwrap();
         assert!(status.success());
         path
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::testing::event;
-
-    #[test]
-    fn marking_touches_the_flag_and_never_the_message() {
-        let mut event = event("C8:5B:76:C6:59:62", 7);
-        event.mark_recovered();
-        assert!(event.recovered);
-        assert!(event.json.contains(r#""recovered":true,"message""#));
-        assert!(
-            event
-                .json
-                .contains(r#""C8:5B:76:C6:59:62","recovered":false"#)
-        );
-    }
-
-    #[test]
-    fn an_envelope_over_several_lines_becomes_one() {
-        let mut event = event("a", 1);
-        event.json = "{\"a\":1,\r\n \"b\":\"x\\ny\"}".to_owned();
-        assert_eq!(event.line(), "{\"a\":1,   \"b\":\"x\\ny\"}");
     }
 }

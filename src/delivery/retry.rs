@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::Listener;
 use super::callback::{Callback, Outcome};
 use super::deliverer::Stop;
-use super::letter_file::{LetterFile, Place};
+use super::letter_file::{Letter, LetterFile, Place};
 use super::order::{After, Order, Rules, Start};
-use super::{Envelope, Listener};
 use crate::error::{Error, Kind, Result};
+use crate::event::Delivery;
 
 /// How long at least between two rewritings.
 const REWRITE: Duration = Duration::from_secs(1);
@@ -92,7 +93,7 @@ struct Work {
     kill: watch::Sender<bool>,
 }
 
-type Ended = (Start, Envelope, Outcome);
+type Ended = (Start, Letter, Outcome);
 
 impl Work {
     async fn run(
@@ -110,8 +111,8 @@ impl Work {
                 self.kill.send_replace(true);
             }
             while !stopping && let Some(start) = self.order.next(Instant::now()) {
-                if let Some(event) = self.event(letters, start)? {
-                    self.start(&mut running, start, event);
+                if let Some(letter) = self.letter(letters, start)? {
+                    self.start(&mut running, start, letter);
                 }
             }
             if running.is_empty() && (stopping || self.order.is_empty()) {
@@ -134,31 +135,42 @@ impl Work {
         }
     }
 
-    fn event(&mut self, letters: &LetterFile, start: Start) -> Result<Option<Envelope>> {
+    fn letter(&mut self, letters: &LetterFile, start: Start) -> Result<Option<Letter>> {
         let place = self.places.get(&start.id).copied();
         let letter = place.map(|place| letters.letter(place)).transpose()?;
-        let event = letter.flatten().map(|letter| letter.event);
-        if event.is_none() {
+        let letter = letter.flatten();
+        if letter.is_none() {
             // It was one when the file was read: somebody writes over it. It stays.
             self.order.done(start.id, true, Instant::now());
             self.retried.failed += 1;
         }
-        Ok(event)
+        Ok(letter)
     }
 
-    fn start(&self, running: &mut JoinSet<Ended>, start: Start, event: Envelope) {
+    fn start(&self, running: &mut JoinSet<Ended>, start: Start, letter: Letter) {
+        let delivery = Delivery {
+            attempt: letter.attempts.saturating_add(start.attempt),
+            repeated: letter.attempts > 0 || start.attempt > 1,
+        };
         let callback = self.retry.callback.clone();
         let listener = Arc::clone(&self.retry.listener);
         let (scratch, kill): (PathBuf, _) = (std::env::temp_dir(), self.kill.subscribe());
         running.spawn(async move {
             let outcome = callback
-                .run(&event, &scratch, &mut None, &listener, kill)
+                .run(
+                    &letter.event,
+                    delivery,
+                    &scratch,
+                    &mut None,
+                    &listener,
+                    kill,
+                )
                 .await;
-            (start, event, outcome)
+            (start, letter, outcome)
         });
     }
 
-    fn settle(&mut self, (start, event, outcome): Ended) -> Result<()> {
+    fn settle(&mut self, (start, letter, outcome): Ended) -> Result<()> {
         let now = Instant::now();
         match outcome {
             Outcome::Stopped => return Ok(()),
@@ -173,9 +185,7 @@ impl Work {
             }
             _ => {}
         }
-        let Envelope {
-            event: name, key, ..
-        } = &event;
+        let (name, key) = (&letter.event.event, letter.event.order_key());
         match self.order.done(start.id, outcome == Outcome::Success, now) {
             After::Delivered => {
                 self.retried.delivered += 1;

@@ -11,13 +11,13 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+use super::Listener;
 use super::callback::{Callback, Outcome, Slot};
 use super::deliverer::{Print, Stop};
 use super::desk::{CHUNK, Desk, FLUSH_AT, Turn};
 use super::keep_running::{Feeder, KeepRunning};
-use super::spool::Spool;
+use super::queue::spool::Spool;
 use super::starters::Starters;
-use super::{Envelope, Listener};
 use crate::error::{Error, Kind, Result};
 
 /// When delivered events leave the spool at the latest; see [`FLUSH_AT`].
@@ -184,7 +184,7 @@ impl Worker {
         while let Some(turn) = self.desk.next()? {
             let desk = Arc::clone(&self.desk);
             match &mut self.way {
-                Way::Print(print) => match print(&turn.event) {
+                Way::Print(print) => match print(&turn.event, turn.delivery.repeated) {
                     Ok(()) => desk.settle(&turn, &Outcome::Success)?,
                     Err(error) if error.kind() == Kind::Expression => desk.refuse(&turn, &error)?,
                     Err(error) => return Err(error),
@@ -235,16 +235,23 @@ async fn callbacks(desk: Arc<Desk>, means: Arc<Means>, first: Turn) {
     let mut turn = Some(first);
     let mut slot = None;
     while let Some(now) = turn {
-        let outcome = means.run(&now.event, &mut slot).await;
+        let outcome = means.run(&now, &mut slot).await;
         turn = desk.go_on(&now, &outcome);
     }
 }
 
 impl Means {
-    async fn run(&self, event: &Envelope, slot: &mut Option<Slot>) -> Outcome {
+    async fn run(&self, turn: &Turn, slot: &mut Option<Slot>) -> Outcome {
         let kill = self.kill.clone();
         self.callback
-            .run(event, &self.scratch, slot, &self.listener, kill)
+            .run(
+                &turn.event,
+                turn.delivery,
+                &self.scratch,
+                slot,
+                &self.listener,
+                kill,
+            )
             .await
     }
 }
@@ -253,7 +260,7 @@ impl Means {
 async fn feed(desk: Arc<Desk>, feeder: Feeder, first: Turn) {
     let mut turn = Some(first);
     while let Some(now) = turn {
-        let outcome = feeder.deliver(&now.event).await;
+        let outcome = feeder.deliver(&now.event, now.delivery).await;
         turn = desk.go_on(&now, &outcome);
     }
 }

@@ -123,8 +123,32 @@ pub struct Topic {
     pub sequence: Option<&'static str>,
     /// The member of a message that holds a list of objects, where there is one.
     pub list: Option<&'static str>,
+    /// What tells one occurrence on it from another.
+    pub occurrence: Occurrence,
     /// The first ISE release that has it.
     pub since: &'static str,
+}
+
+/// What tells one occurrence on a topic from another with the same row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occurrence {
+    /// The server's time in the row.
+    Time,
+    /// The number of an operation, and its status.
+    Operation,
+    /// The number of the message, where the publisher sends one; else nothing: of CREATE, DELETE,
+    /// CREATE of one row the first and the third look alike.
+    Number,
+}
+
+impl Occurrence {
+    /// That of a topic by its path; of one that is not known here only the number can be.
+    pub fn on(path: &str) -> Self {
+        match TopicName::parse(path) {
+            Some(TopicName::Known(_, topic)) => topic.occurrence,
+            _ => Self::Number,
+        }
+    }
 }
 
 /// Property of a service: where its REST operations are.
@@ -307,6 +331,19 @@ mod tests {
             TopicName::parse("/topic/com.example.custom"),
             Some(TopicName::Path(_))
         ));
+    }
+
+    #[test]
+    fn topics_whose_occurrences_only_a_number_tells_apart_are_known() {
+        let numbered = SERVICES
+            .iter()
+            .flat_map(|service| service.topics)
+            .filter(|topic| topic.occurrence == Occurrence::Number);
+        let aliases: Vec<_> = numbered.map(|topic| topic.alias).collect();
+        assert_eq!(aliases, ["group", "sxp", "profiler", "asset", "echo"]);
+        assert_eq!(Occurrence::on("/topic/other"), Occurrence::Number);
+        let session = Occurrence::on("/topic/com.cisco.ise.session");
+        assert_eq!(session, Occurrence::Time);
     }
 
     #[test]

@@ -9,7 +9,6 @@
 //! | [`catalogue`] | what services, operations and topics there are, as data |
 //! | [`rest`] | asking a service: replicas, secrets, lists |
 //! | [`anc`] | Adaptive Network Control |
-//! | [`event`] | an event as it reaches callbacks and standard output |
 //! | [`socket`] | one WebSocket connection |
 //! | [`stomp`] | frames, no I/O |
 //! | [`subscriber`] | drives a subscription: lookups, secrets, connections, timers, reads |
@@ -21,7 +20,6 @@ mod failover;
 pub mod anc;
 pub mod catalogue;
 pub mod control;
-pub mod event;
 #[doc = include_str!("reference.md")]
 pub mod reference {}
 pub mod rest;

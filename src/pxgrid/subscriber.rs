@@ -28,14 +28,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::catalogue::TopicName;
-use super::event::Event;
 use super::rest::ServiceClient;
 use super::socket::Incoming;
 use super::stomp::Frame;
-use super::subscription::{
-    Action, Counters, Input, Mark, Moment, Node, Notice, Options, Subscription, Timer,
-};
+use super::subscription::{Action, Input, Moment, Node, Notice, Options, Subscription, Timer};
 use crate::error::{Error, Result};
+use crate::event::{Event, Figures, Mark};
 use crate::record::filter::Filter;
 use link::{Link, LinkEvent, Sockets};
 use reading::Part;
@@ -135,8 +133,8 @@ impl Subscriber {
     }
 
     /// What the subscription counted so far.
-    pub fn counters(&self) -> &Counters {
-        self.machine.counters()
+    pub fn figures(&self) -> Figures {
+        self.machine.figures()
     }
 
     /// What would be lost for good if it ended now; see [`Subscription::unread`].

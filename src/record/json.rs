@@ -34,6 +34,40 @@ fn bounded(text: &str) -> Result<(), serde_json::Error> {
     Ok(())
 }
 
+/// JSON text without white space between its tokens; every value is spelled as it came.
+pub(crate) fn compact(text: &str) -> Cow<'_, str> {
+    if !text
+        .bytes()
+        .any(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut out = Vec::with_capacity(text.len());
+    squeeze(text.as_bytes(), &mut out);
+    // Only ASCII was taken out of what was a `str`.
+    Cow::Owned(String::from_utf8(out).unwrap_or_else(|_| text.to_owned()))
+}
+
+/// Appends JSON text without white space between its tokens.
+fn squeeze(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut in_string = false;
+    let mut escaped = false;
+    for &byte in bytes {
+        if in_string {
+            out.push(byte);
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+        } else if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            in_string = byte == b'"';
+            out.push(byte);
+        }
+    }
+}
+
 /// The text with each escape of half a surrogate pair replaced; `None` where there is none.
 pub(crate) fn without_halves(text: &str) -> Option<String> {
     let mut mended = String::new();
@@ -157,22 +191,7 @@ impl JsonText {
             out.extend_from_slice(bytes);
             return;
         }
-        let mut in_string = false;
-        let mut escaped = false;
-        for &byte in bytes {
-            if in_string {
-                out.push(byte);
-                match byte {
-                    _ if escaped => escaped = false,
-                    b'\\' => escaped = true,
-                    b'"' => in_string = false,
-                    _ => {}
-                }
-            } else if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                in_string = byte == b'"';
-                out.push(byte);
-            }
-        }
+        squeeze(bytes, out);
     }
 }
 

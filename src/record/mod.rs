@@ -21,6 +21,7 @@ pub mod xml;
 pub(crate) use fields::write_json_string;
 pub use fields::{Fields, Value};
 pub use json::JsonText;
+pub(crate) use json::compact as compact_json;
 pub(crate) use json::read as read_json;
 pub(crate) use json::read_bounded as read_bounded_json;
 #[cfg(feature = "jq")]

@@ -12,7 +12,7 @@ use crate::support::sessions::{SESSIONS, publish, session};
 /// A letter about the endpoint `number`, given up at this hour.
 fn letter(number: u8, hour: u8) -> String {
     format!(
-        r#"{{"failedAt":"2026-11-20T{hour:02}:00:00.000Z","attempts":4,"outcome":"exit 3","event":{{"type":"MESSAGE","event":"sessionCreated","sequenceNumber":{number},"topic":"/topic/com.cisco.ise.session","node":"n","receivedAt":"2026-11-20T01:00:00Z","recovered":false,"message":{{"sessions":[{{"macAddress":"00:00:5E:00:53:{number:02}","state":"STARTED","userName":"pat\u001b[2J","weight":1.10}}]}}}}}}"#
+        r#"{{"failedAt":"2026-11-20T{hour:02}:00:00.000Z","attempts":4,"outcome":"exit 3","event":{{"type":"MESSAGE","id":"AAAAAAAAAAAAAAAAAAAAAA","event":"sessionCreated","sequenceNumber":{number},"topic":"/topic/com.cisco.ise.session","node":"n","receivedAt":"2026-11-20T01:00:00Z","recovered":false,"message":{{"sessions":[{{"macAddress":"00:00:5E:00:53:{number:02}","state":"STARTED","userName":"pat\u001b[2J","weight":1.10}}]}}}}}}"#
     )
 }
 
@@ -128,9 +128,15 @@ fn what_succeeds_now_leaves_the_file_and_what_fails_stays() {
     assert_eq!(lines(&file), ["{\"half", &letter(2, 2), "null"]);
     let mut events = lines(&log);
     events.sort();
-    // Word by word what the first callback was given.
-    assert!(letter(1, 1).contains(&events[0]) && events[0].contains("1.10"));
-    assert!(letter(3, 3).contains(&events[1]));
+    // Word by word what the first callback was given, and that it comes again.
+    for (number, event) in [(1, &events[0]), (3, &events[1])] {
+        let delivery = r#","attempt":5,"repeated":true"#;
+        assert!(
+            event.contains(delivery) && event.contains("1.10"),
+            "{event}"
+        );
+        assert!(letter(number, number).contains(&event.replace(delivery, "")));
+    }
     std::fs::remove_file(callback).unwrap();
     let (code, _, err) = run(&[&["retry", path][..], &more].concat());
     assert_eq!(code, 2, "{err}");

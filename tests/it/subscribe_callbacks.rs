@@ -140,7 +140,8 @@ fn a_killed_subscriber_delivers_the_rest_when_it_comes_back() {
         .iter()
         .map(|line| {
             let event: Value = serde_json::from_str(line).unwrap();
-            assert_eq!(event["recovered"], true);
+            assert_eq!(event["recovered"], false);
+            assert_eq!(event["repeated"], true);
             event["message"]["sessions"][0]["macAddress"]
                 .as_str()
                 .unwrap()
@@ -321,7 +322,8 @@ fn a_spool_without_a_callback_prints_what_an_earlier_run_did_not() {
     ]);
     running.prints(1);
     let event: Value = serde_json::from_str(&running.out()[0]).unwrap();
-    assert_eq!(event["recovered"], true);
+    assert_eq!(event["repeated"], true);
+    assert!(event.get("attempt").is_none());
     running.signal(Signal::INT);
     assert_eq!(running.end().0, 130);
 }

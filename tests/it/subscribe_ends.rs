@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use netapi::delivery::Envelope;
 use netapi::delivery::spool::Spool;
+use netapi::event::{Event, EventId, Message};
 use netapi::lab::LabOptions;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, test_kill_process};
 
@@ -402,7 +402,7 @@ fn a_damaged_spool_is_named_with_what_to_do() {
             // One byte of an event that is no UTF-8.
             spooled(&spool);
             let mut bytes = std::fs::read(&file).unwrap();
-            let event = bytes.windows(7).rposition(|part| part == b"MESSAGE");
+            let event = bytes.windows(6).rposition(|part| part == b"CREATE");
             bytes[event.unwrap()] = 0xff;
             std::fs::write(&file, bytes).unwrap();
         } else {
@@ -426,16 +426,18 @@ fn a_damaged_spool_is_named_with_what_to_do() {
 
 /// A spool with one event.
 fn spooled(dir: &Path) {
-    let event = Envelope {
-        json: r#"{"type":"MESSAGE","message":{}}"#.to_owned(),
-        key: "k".to_owned(),
-        topic: "/topic/t".to_owned(),
-        event: "CREATE".to_owned(),
+    let event = Event {
+        id: EventId::default(),
+        event: "CREATE".into(),
         sequence: None,
-        mac: None,
-        state: None,
-        recovered: false,
+        topic: "/topic/t".into(),
+        node: "n".into(),
         received_at: jiff::Timestamp::now(),
+        recovered: false,
+        mac: None,
+        station: Some("k".to_owned()),
+        state: None,
+        message: Message::whole("{}"),
     };
     let spool = Spool::open(dir).unwrap();
     spool.append(vec![event], &[]).unwrap();

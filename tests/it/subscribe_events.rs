@@ -117,6 +117,7 @@ fn each_session_is_an_event_in_the_documented_envelope() {
         members,
         [
             "type",
+            "id",
             "event",
             "sequenceNumber",
             "topic",

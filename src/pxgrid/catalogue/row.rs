@@ -1,6 +1,6 @@
 //! How rows of the table are written down: short constructors, and the fields that many operations share.
 
-use super::{Field, FieldKind as Kind, Operation, Paging, Reply, Topic};
+use super::{Field, FieldKind as Kind, Occurrence, Operation, Paging, Reply, Topic};
 use crate::transport::Effect;
 
 /// The release that has everything not marked otherwise.
@@ -84,11 +84,17 @@ pub(super) const fn topic(
         path,
         sequence: None,
         list: None,
+        occurrence: Occurrence::Time,
         since: BASE,
     }
 }
 
 impl Topic {
+    /// Its rows carry no time of their own.
+    pub(super) const fn told_apart_by(self, occurrence: Occurrence) -> Self {
+        Self { occurrence, ..self }
+    }
+
     pub(super) const fn counted(self, sequence: &'static str) -> Self {
         Self {
             sequence: Some(sequence),

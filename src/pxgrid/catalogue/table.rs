@@ -2,7 +2,7 @@
 
 use super::row::{FILTER, MAC, NAS, NAS_ANC, SINCE, change, may, needs, read, topic};
 use super::trustsec::{SXP, TRUSTSEC, TRUSTSEC_CONFIG};
-use super::{FieldKind as Kind, Reply, Service, members};
+use super::{FieldKind as Kind, Occurrence, Reply, Service, members};
 
 const SESSION_COLUMNS: &[&str] = &[
     "macAddress",
@@ -115,7 +115,9 @@ const SESSION: Service = Service {
         .counted("sequence")
         .list("sessions")
         .since("3.3p2"),
-        topic("group", "groupTopic", "/topic/com.cisco.ise.session.group").list("userGroups"),
+        topic("group", "groupTopic", "/topic/com.cisco.ise.session.group")
+            .list("userGroups")
+            .told_apart_by(Occurrence::Number),
     ],
 };
 
@@ -242,6 +244,7 @@ const ANC: Service = Service {
         "statusTopic",
         "/topic/com.cisco.ise.config.anc.status",
     )
+    .told_apart_by(Occurrence::Operation)
     .since("2.4")],
 };
 
@@ -314,11 +317,10 @@ const PROFILER: Service = Service {
     operations: &[read("getProfiles", &[], Reply::List("profiles"))
         .columns(&["name", "fullName", "id"])
         .members(members::PROFILE)],
-    topics: &[topic(
-        "profiler",
-        "topic",
-        "/topic/com.cisco.ise.config.profiler",
-    )],
+    topics: &[
+        topic("profiler", "topic", "/topic/com.cisco.ise.config.profiler")
+            .told_apart_by(Occurrence::Number),
+    ],
 };
 
 /// Section 3.10.
@@ -416,11 +418,10 @@ const ASSET: Service = Service {
     alias: "asset",
     about: "context-in: assets that an outside system tells ISE about",
     operations: &[],
-    topics: &[topic(
-        "asset",
-        "assetTopic",
-        "/topic/com.cisco.endpoint.asset",
-    )],
+    topics: &[
+        topic("asset", "assetTopic", "/topic/com.cisco.endpoint.asset")
+            .told_apart_by(Occurrence::Number),
+    ],
 };
 
 /// Section 3.14.
@@ -429,7 +430,9 @@ const ECHO: Service = Service {
     alias: "echo",
     about: "answers what it was sent, for tests of the connection",
     operations: &[read("query", &[], Reply::Object)],
-    topics: &[topic("echo", "echoTopic", "/topic/com.cisco.ise.echo")],
+    topics: &[
+        topic("echo", "echoTopic", "/topic/com.cisco.ise.echo").told_apart_by(Occurrence::Number)
+    ],
 };
 
 /// Section 3.14: carries the topics of all others.

@@ -1,7 +1,7 @@
 //! The rows of `TrustSec`: its configuration, policy downloads and SXP. Sources: reference pxgrid-api, sections 3.4 to 3.6.
 
 use super::row::{FILTER, SINCE, may, read, topic};
-use super::{Field, FieldKind as Kind, Reply, Service, members};
+use super::{Field, FieldKind as Kind, Occurrence, Reply, Service, members};
 
 const TRUSTSEC_PAGE: &[Field] = &[
     may("id", Kind::Text),
@@ -134,9 +134,8 @@ pub(super) const SXP: Service = Service {
     operations: &[read("getBindings", &[FILTER], Reply::List("bindings"))
         .columns(&["ipPrefix", "tag", "source", "peerSequence", "vpn"])
         .members(members::BINDING)],
-    topics: &[topic(
-        "sxp",
-        "bindingTopic",
-        "/topic/com.cisco.ise.sxp.binding",
-    )],
+    topics: &[
+        topic("sxp", "bindingTopic", "/topic/com.cisco.ise.sxp.binding")
+            .told_apart_by(Occurrence::Number),
+    ],
 };

@@ -118,7 +118,7 @@ async fn after_a_loss_it_subscribes_again_and_fetches_what_was_missed() {
     );
     assert!(seen.events[2].recovered);
     assert_eq!(seen.events[2].mac.as_deref(), Some("00:00:00:00:00:02"));
-    assert_eq!(subscriber.counters().reconnects, 1);
+    assert_eq!(subscriber.figures().reconnects, 1);
 }
 
 #[tokio::test]
@@ -234,7 +234,7 @@ async fn a_slow_owner_costs_a_bounded_queue_and_loses_nothing() {
     tokio::time::timeout(PATIENCE, full).await.unwrap();
     assert!(!publishing.is_finished());
     until(&mut subscriber, &mut seen, |seen| seen.events.len() == 150).await;
-    assert_eq!(subscriber.counters().gaps, 0);
+    assert_eq!(subscriber.figures().gaps, 0);
 }
 
 #[tokio::test]

@@ -20,11 +20,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::notice::{ClockOf, Counters, LossCause, Notice, Why};
+use super::notice::{ClockOf, LossCause, Notice, Why};
 use super::repeats::Repeats;
 use super::topic::Topic;
-use super::{Action, Input, Mark, Moment, Node, Options, Timer};
+use super::{Action, Input, Moment, Node, Options, Timer};
 use crate::error::{Error, Result};
+use crate::event::{Figures, Mark};
 use crate::pxgrid::stomp::{Command, Frame};
 
 /// The receipt asked for when leaving.
@@ -95,7 +96,7 @@ pub struct Subscription {
     /// Nodes of which it was said that their clock is wrong.
     clocks: BTreeSet<Arc<str>>,
     reads: u64,
-    counters: Counters,
+    figures: Figures,
     repeats: Repeats,
 }
 
@@ -124,14 +125,14 @@ impl Subscription {
             ahead: None,
             clocks: BTreeSet::new(),
             reads: 0,
-            counters: Counters::default(),
+            figures: Figures::default(),
             repeats: Repeats::default(),
         })
     }
 
-    /// What was counted so far.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    /// What the subscription counted so far.
+    pub fn figures(&self) -> Figures {
+        self.figures
     }
 
     /// How far each topic was followed; none before the first connection stood.
@@ -292,12 +293,8 @@ impl Subscription {
             if self.topics.get(index).is_some_and(same) {
                 continue;
             }
-            let mark = self
-                .resume
-                .iter()
-                .find(|mark| mark.destination == destination);
-            let filtered = self.options.filter.is_some();
-            let topic = Topic::new(destination, index, self.options.remembered, filtered, mark);
+            let mark = self.resume.iter().find(|mark| mark.topic == destination);
+            let topic = Topic::new(destination, index, &self.options, mark);
             match self.topics.get_mut(index) {
                 Some(slot) => *slot = topic,
                 None => self.topics.push(topic),
@@ -350,7 +347,7 @@ impl Subscription {
 
     fn connected(&mut self, now: Moment, out: &mut Vec<Action>) {
         if std::mem::replace(&mut self.let_in, true) {
-            self.counters.reconnects += 1;
+            self.figures.reconnects += 1;
         }
         self.refused_before = false;
         self.phase = Phase::Live(Life {
@@ -412,8 +409,8 @@ impl Subscription {
                 .position(|topic| topic.destination == destination)
         };
         let Some(index) = by_id.or_else(by_destination) else {
-            self.counters.messages += 1;
-            self.counters.unreadable += 1;
+            self.figures.messages += 1;
+            self.figures.unreadable += 1;
             out.push(Action::Say(Notice::Unreadable {
                 topic: destination.to_owned(),
             }));

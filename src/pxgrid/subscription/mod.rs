@@ -50,17 +50,22 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::event::Event;
 use super::stomp::Frame;
 use crate::error::Error;
+use crate::event::Event;
 
 pub use machine::Subscription;
-pub use notice::{ClockOf, Counters, LossCause, Notice, Why};
+pub use notice::{ClockOf, LossCause, Notice, Why};
 pub use ways::Read;
+
+/// The deployment where none is named.
+pub const DEPLOYMENT: &str = "ise";
 
 /// What a subscription is told at its start.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// Which deployment it is: part of the ids of events.
+    pub deployment: String,
     /// The server-side filter, on every topic.
     pub filter: Option<String>,
     /// Whether the current sessions come first, as `sessionCreated` marked recovered.
@@ -85,6 +90,7 @@ impl Default for Options {
     /// The contract's pauses, and the times that Cisco names (reference pxgrid-api, section 4).
     fn default() -> Self {
         Self {
+            deployment: DEPLOYMENT.to_owned(),
             filter: None,
             snapshot: false,
             reconnect_min: Duration::from_secs(1),
@@ -116,18 +122,6 @@ pub struct Node {
     pub name: String,
     /// Its `wsUrl`.
     pub url: String,
-}
-
-/// How far a topic was followed: what a spool keeps, so that the next run can go on from there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// The topic's path.
-    pub destination: String,
-    /// All changes up to this time, by the server's clock, were emitted, but for what other nodes' clocks put before it: reads begin 30 s earlier, so that a later run emits
-    /// the changes of those seconds again, marked recovered.
-    pub newest: Timestamp,
-    /// The last number of a message.
-    pub sequence: Option<i64>,
 }
 
 /// What happened.

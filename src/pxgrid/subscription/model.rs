@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::error::Kind;
+use crate::event::Figures;
 
 const TOPIC: &str = "/topic/com.cisco.ise.session";
 const SESSIONS: usize = 6;
@@ -105,7 +106,7 @@ struct World {
     emitted: Vec<Event>,
     finished: bool,
     /// Of earlier processes: what they counted, and how much they had told at their end.
-    before: Vec<(Counters, usize)>,
+    before: Vec<(Figures, usize)>,
 }
 
 const EPOCH: i64 = 1_800_000_000_000;
@@ -275,7 +276,7 @@ impl World {
         self.let_in = false;
         let marks = self.machine.marks();
         self.before
-            .push((*self.machine.counters(), self.emitted.len()));
+            .push((self.machine.figures(), self.emitted.len()));
         self.machine = Subscription::new(Options::default(), marks).unwrap();
         self.coming.clear();
         self.timers.clear();

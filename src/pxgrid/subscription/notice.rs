@@ -1,4 +1,4 @@
-//! What a subscription has to say about itself, for standard error, and what it counts.
+//! What a subscription has to say about itself, for standard error.
 //!
 //! A notice is data with words of its own (`Display`, one line); who prints it makes server text in it safe for a terminal.
 
@@ -302,31 +302,4 @@ impl fmt::Display for Notice {
             Self::NoReceipt => f.write_str("the server did not confirm that we left"),
         }
     }
-}
-
-/// What a subscription counted since its start. `received + recovered` is the number of events that were emitted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Messages that came, duplicates and unreadable ones among them.
-    pub messages: u64,
-    /// Events emitted as they came.
-    pub received: u64,
-    /// Events emitted from REST.
-    pub recovered: u64,
-    /// Messages dropped because their number had come before.
-    pub duplicates: u64,
-    /// Sessions (or messages) dropped because their content had been emitted before, or something newer.
-    pub repeated: u64,
-    /// Times that numbers were missing.
-    pub gaps: u64,
-    /// Numbers missing.
-    pub missed: u64,
-    /// Times that a publisher began to count anew.
-    pub restarts: u64,
-    /// Connections that stood, after the first.
-    pub reconnects: u64,
-    /// Messages, or sessions in one, that could not be read.
-    pub unreadable: u64,
-    /// Times that something may have been lost for good.
-    pub possibly_lost: u64,
 }

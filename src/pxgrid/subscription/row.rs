@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use super::cache::{Sight, Verdict};
 use super::members::{Collect, Members, text_of};
 use super::ways::{Shape, Way};
-use crate::pxgrid::event::{Message, Text};
+use crate::event::id::compact_value;
+use crate::event::{Message, Text};
 
 /// The longest identity that is remembered as it is, in bytes; a longer one, which no endpoint has, by its digest.
 const MAX_KEY: usize = 512;
@@ -37,6 +38,8 @@ const STATES: [&str; 5] = [
 /// One row, looked at.
 pub(super) struct Row<'a> {
     pub(super) sight: Sight,
+    /// The identity as text, where the sight holds only a digest of it, or of the whole row.
+    long_identity: Option<String>,
     pub(super) mac: Option<Cow<'a, str>>,
     /// The calling station, else the audit session, of a row without MAC address.
     pub(super) station: Option<Cow<'a, str>>,
@@ -86,7 +89,7 @@ impl<'a, 'h> Glance<'a, 'h> {
     fn note(&mut self, name: &str, value: &'a str) {
         let mut member = self.hasher.build_hasher();
         member.write(name.as_bytes());
-        member.write(value.as_bytes());
+        member.write(compact_value(value).as_bytes());
         self.digest = self.digest.wrapping_add(member.finish());
         let place = match name {
             "macAddress" => &mut self.mac,
@@ -159,13 +162,18 @@ impl<'a> Row<'a> {
         let text = |value: Option<&'a str>| value.and_then(text_of);
         let mac = text(glance.mac).or_else(|| text(glance.asset_mac));
         let station = || text(glance.calling).or_else(|| text(glance.audit));
+        let (key, long_identity) = match key {
+            Some(key) if key.len() <= MAX_KEY => (key, None),
+            Some(key) => (
+                format!("{DIGESTED}{}", glance.hasher.hash_one(&key)),
+                Some(key),
+            ),
+            None => (format!("{DIGESTED}{digest}"), Some(String::new())),
+        };
         Self {
+            long_identity,
             sight: Sight {
-                key: match key {
-                    Some(key) if key.len() <= MAX_KEY => key,
-                    Some(key) => format!("{DIGESTED}{}", glance.hasher.hash_one(key)),
-                    None => format!("{DIGESTED}{digest}"),
-                },
+                key,
                 timestamp: glance.timestamp.and_then(time),
                 ended: ended || glance.deleted,
                 digest,
@@ -176,6 +184,11 @@ impl<'a> Row<'a> {
             mac,
             state: None,
         }
+    }
+
+    /// The values that identify it, as the ids of its events hold them.
+    pub(super) fn identity(&self) -> &str {
+        self.long_identity.as_deref().unwrap_or(&self.sight.key)
     }
 }
 
@@ -189,7 +202,7 @@ fn key<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> 
             key.push('\0');
         }
         any |= value.is_some();
-        key.push_str(value.unwrap_or_default());
+        key.push_str(&compact_value(value.unwrap_or_default()));
     }
     any.then_some(key)
 }
@@ -306,7 +319,10 @@ mod tests {
     fn a_digest_ignores_the_order_of_members() {
         let hasher = RandomState::default();
         let digest = |text: &str| Glance::of(&Members::parse(text).unwrap(), &hasher).digest;
-        assert_eq!(digest(r#"{"a":1,"b":[2]}"#), digest(r#"{"b":[2], "a":1}"#));
+        assert_eq!(
+            digest(r#"{"a":1,"b":[2]}"#),
+            digest(r#"{"b":[ 2 ], "a":1}"#)
+        );
         assert_ne!(digest(r#"{"a":1,"b":2}"#), digest(r#"{"a":2,"b":1}"#));
         assert_ne!(digest(r#"{"a":1}"#), digest(r#"{"a":1,"b":1}"#));
     }
@@ -329,9 +345,7 @@ mod tests {
         );
         assert_eq!(
             told(r#"{"callingStationId":"198.51.100.7","ipAddresses":["192.0.2.1", "b"]}"#),
-            Some(
-                r#""callingStationId":"198.51.100.7","ipAddresses":["192.0.2.1", "b"]"#.to_owned()
-            )
+            Some(r#""callingStationId":"198.51.100.7","ipAddresses":["192.0.2.1","b"]"#.to_owned())
         );
         assert_eq!(told(r#"{"x":1}"#), None);
         let long = format!(r#"{{"callingStationId":"{}"}}"#, "x".repeat(600));

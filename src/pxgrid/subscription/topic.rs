@@ -20,11 +20,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::cache::{Cache, Source, Verdict};
 use super::catch_up::{CatchUp, Purpose, Since};
 use super::members::{Element, Members};
-use super::notice::{Counters, LossCause, Notice};
+use super::notice::{LossCause, Notice};
 use super::row::{Glance, Row, message_word, session_word};
 use super::ways::{Shape, Way};
-use super::{Action, Mark};
-use crate::pxgrid::event::{Event, Message, Text};
+use super::{Action, Options};
+use crate::event::{Event, EventId, Figures, IdMaker, Mark, Message, Text};
+use crate::pxgrid::catalogue::Occurrence;
 #[cfg(test)]
 pub(super) use wholeness::CONFIRM;
 use wholeness::Doubt;
@@ -45,7 +46,7 @@ pub(super) struct Here<'a> {
     pub(super) elapsed: Duration,
     /// How far the node's clock is ahead of ours, if it told.
     pub(super) ahead: Option<SignedDuration>,
-    pub(super) counters: &'a mut Counters,
+    pub(super) figures: &'a mut Figures,
     pub(super) out: &'a mut Vec<Action>,
 }
 
@@ -80,6 +81,7 @@ pub(super) struct Topic {
     way: Option<&'static Way>,
     cache: Cache,
     hasher: RandomState,
+    ids: IdMaker,
     last: Option<i64>,
     /// The last numbered message, to tell a duplicate from a restarted publisher that has come to the same number.
     last_body: Bytes,
@@ -113,19 +115,19 @@ pub(super) struct Topic {
 }
 
 impl Topic {
-    /// A topic that remembers `remembered` rows and goes on from `mark`, if there is one.
-    /// `index`: its place among the topics.
+    /// A topic that goes on from `mark`, if there is one. `index`: its place among the topics.
     pub(super) fn new(
         destination: String,
         index: usize,
-        remembered: usize,
-        filtered: bool,
+        options: &Options,
         mark: Option<&Mark>,
     ) -> Self {
+        let numbered = Occurrence::on(&destination) == Occurrence::Number;
         Self {
+            ids: IdMaker::new(&options.deployment, &destination, numbered),
             path: destination.as_str().into(),
             way: Way::of(&destination),
-            cache: Cache::new(remembered),
+            cache: Cache::new(options.remembered),
             hasher: RandomState::default(),
             last: mark.and_then(|mark| mark.sequence),
             last_body: Bytes::new(),
@@ -137,7 +139,7 @@ impl Topic {
             timed: 0,
             away: mark.map(|mark| Since::Time(earlier(mark.newest, OVERLAP))),
             begun: false,
-            filtered,
+            filtered: options.filter.is_some(),
             holes_said: false,
             settles: None,
             reads: CatchUp::default(),
@@ -204,7 +206,7 @@ impl Topic {
             (Some(Since::Everything), _) | (None, None) => later(start, OVERLAP),
         };
         Some(Mark {
-            destination: self.destination.clone(),
+            topic: self.destination.clone(),
             newest,
             sequence: self.last,
         })
@@ -255,7 +257,7 @@ impl Topic {
     }
 
     fn lost(&self, why: LossCause, here: &mut Here<'_>) {
-        here.counters.possibly_lost += 1;
+        here.figures.possibly_lost += 1;
         here.say(Notice::PossiblyLost {
             topic: self.destination.clone(),
             why,
@@ -264,7 +266,7 @@ impl Topic {
 
     /// A message's body came.
     pub(super) fn live(&mut self, body: &Bytes, here: &mut Here<'_>) {
-        here.counters.messages += 1;
+        here.figures.messages += 1;
         self.cache.set_clock(wholeness::seconds(here.elapsed));
         if let Some((_, round)) = self.settles.take_if(|(when, _)| *when <= here.at) {
             self.cache.settle(round);
@@ -310,7 +312,7 @@ impl Topic {
         let Some(number) = sequence else { return false };
         let order = self.order(number, body);
         if order == Order::Duplicate {
-            here.counters.duplicates += 1;
+            here.figures.duplicates += 1;
             return true;
         }
         self.missed(order, here);
@@ -318,7 +320,7 @@ impl Topic {
     }
 
     fn unreadable(&self, here: &mut Here<'_>) {
-        here.counters.unreadable += 1;
+        here.figures.unreadable += 1;
         here.say(Notice::Unreadable {
             topic: self.destination.clone(),
         });
@@ -348,13 +350,13 @@ impl Topic {
                 }
             }
             Order::Gap(missed) => {
-                here.counters.gaps += 1;
-                here.counters.missed = here.counters.missed.saturating_add(missed);
+                here.figures.gaps += 1;
+                here.figures.missed = here.figures.missed.saturating_add(missed);
                 here.say(Notice::Gap { topic, missed });
                 self.want_missed(self.since(), here);
             }
             Order::Restarted => {
-                here.counters.restarts += 1;
+                here.figures.restarts += 1;
                 here.say(Notice::PublisherRestarted { topic });
                 // What changed, ends among it, and then what goes on unchanged.
                 self.want_missed(self.since(), here);
@@ -381,7 +383,7 @@ impl Topic {
         self.note_live_time(row.sight.timestamp, here);
         let verdict = self.cache.sight(&row.sight, Source::Live);
         let Some(word) = session_word(verdict) else {
-            here.counters.repeated += 1;
+            here.figures.repeated += 1;
             return;
         };
         let message = Message::session(Text::part_of(body, text));
@@ -422,7 +424,7 @@ impl Topic {
             known += usize::from(matches!(verdict, Verdict::Known | Verdict::Outdated));
         }
         if !rows.is_empty() && known == rows.len() {
-            here.counters.repeated += 1;
+            here.figures.repeated += 1;
             return;
         }
         let asset = object("asset");
@@ -457,7 +459,7 @@ impl Topic {
         message: Message,
         here: &mut Here<'_>,
     ) {
-        here.counters.received += 1;
+        here.figures.emitted_live += 1;
         let event = self.event(word, sequence, row, message, here);
         here.out.push(Action::Emit(event));
     }
@@ -471,6 +473,7 @@ impl Topic {
         here: &Here<'_>,
     ) -> Event {
         Event {
+            id: self.id(&row, &message, sequence),
             event: word,
             sequence,
             topic: Arc::clone(&self.path),
@@ -484,16 +487,27 @@ impl Topic {
         }
     }
 
+    /// The id of an event, of what it shows: so it is the same for what is recovered.
+    fn id(&self, row: &Row<'_>, message: &Message, sequence: Option<i64>) -> EventId {
+        // It was read before, or written by us.
+        let members = Members::parse(message.object()).unwrap_or_default();
+        let named = members
+            .iter()
+            .filter(|(name, _)| message.is_session() || !SEQUENCE.contains(name));
+        self.ids.id(row.identity(), named, sequence)
+    }
+
     fn row<'a>(&self, members: &Members<'a>, deleted: bool) -> Row<'a> {
         Row::read(members, self.way, deleted, &self.hasher)
     }
 }
 
+/// The member that counts messages has one of these names.
+const SEQUENCE: [&str; 2] = ["sequence", "sequenceNo"];
+
 /// A message's number, by either of its names.
 fn sequence(message: &Members<'_>) -> Option<i64> {
-    message
-        .integer("sequence")
-        .or_else(|| message.integer("sequenceNo"))
+    SEQUENCE.iter().find_map(|name| message.integer(name))
 }
 
 fn later(time: Timestamp, by: SignedDuration) -> Timestamp {

@@ -55,7 +55,7 @@ impl Account {
         let (key, time) = change(&event["message"]["sessions"][0]);
         if !self.changes.entry(key).or_default().insert(time) {
             self.again += 1;
-            if event["recovered"] != true {
+            if event["recovered"] != true && event["repeated"] != true {
                 self.unmarked.push(line.to_owned());
             }
         }

@@ -33,7 +33,10 @@ const COLUMNS: &[Column] = &[
     column("EVENT", "event.event").kind(CellKind::Event),
     with("MAC", |record| {
         let letter = letter(record)?;
-        Some(Cow::Owned(letter.event.mac.unwrap_or(letter.event.key)))
+        Some(Cow::Owned({
+            let key = letter.event.order_key().into_owned();
+            letter.event.mac.unwrap_or(key)
+        }))
     }),
     column("TOPIC", "event.topic"),
     column("ATTEMPTS", "attempts").kind(CellKind::Number),
@@ -173,12 +176,12 @@ impl Selection {
                 return Ok(());
             };
             let at = letter.failed_at;
-            let meant = mac.is_none_or(|mac| mac.contain(&letter.event.key))
+            let meant = mac.is_none_or(|mac| mac.contain(&letter.event.order_key()))
                 && since.is_none_or(|since| at.is_some_and(|at| at >= since))
                 && before.is_none_or(|before| at.is_some_and(|at| at < before));
             if meant && !over {
                 over = take(&letter)?.is_break();
-                places.push((place, letter.event.key));
+                places.push((place, letter.event.order_key().into_owned()));
             }
             Ok(())
         })?;

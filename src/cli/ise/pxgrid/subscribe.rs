@@ -31,7 +31,7 @@ use crate::delivery::callback::Callback;
 use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
 use crate::pxgrid::subscriber::Subscriber;
-use crate::pxgrid::subscription::Options;
+use crate::pxgrid::subscription::{DEPLOYMENT, Options};
 use follow::Follower;
 use printer::Paper;
 use selection::Selection;
@@ -76,6 +76,9 @@ pub(crate) struct Subscribe {
     /// The current sessions first, marked "recovered"
     #[arg(long)]
     snapshot: bool,
+    /// The deployment's name, which is part of each event's "id"
+    #[arg(long, value_name = "NAME", default_value = DEPLOYMENT, value_parser = deployment)]
+    deployment: String,
     #[command(flatten)]
     delivery: DeliveryArgs,
     #[command(flatten)]
@@ -146,6 +149,15 @@ fn topic(text: &str) -> Result<TopicName, String> {
             aliases.join(", ")
         )
     })
+}
+
+/// For clap: a name that fits into ids and subjects as it is.
+fn deployment(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if text.is_empty() || text.len() > 64 || !text.chars().all(fits) {
+        return Err("a deployment's name is letters, digits, - and _, at most 64".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 impl Subscribe {
@@ -226,6 +238,7 @@ impl Subscribe {
             ));
         }
         Ok(Options {
+            deployment: self.deployment.clone(),
             filter: self.filter.clone(),
             snapshot: self.snapshot,
             reconnect_min,

@@ -21,7 +21,7 @@ impl Subscription {
             at: now.wall,
             elapsed: now.elapsed,
             ahead: self.ahead,
-            counters: &mut self.counters,
+            figures: &mut self.figures,
             out,
         };
         let topic = self.topics.get_mut(index)?;

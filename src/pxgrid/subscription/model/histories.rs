@@ -53,17 +53,17 @@ proptest! {
         }
         world.mend();
 
-        world.before.push((*world.machine.counters(), world.emitted.len()));
-        let sum = |count: fn(&Counters) -> u64| -> u64 {
-            world.before.iter().map(|(counters, _)| count(counters)).sum()
+        world.before.push((world.machine.figures(), world.emitted.len()));
+        let sum = |count: fn(&Figures) -> u64| -> u64 {
+            world.before.iter().map(|(figures, _)| count(figures)).sum()
         };
-        let restarts = sum(|counters| counters.restarts);
-        let possibly_lost = sum(|counters| counters.possibly_lost);
+        let restarts = sum(|figures| figures.restarts);
+        let possibly_lost = sum(|figures| figures.possibly_lost);
         let crashed = world.before.len() > 1;
         prop_assert!(world.subscribed, "not connected at the end: {:?}", world.machine);
         prop_assert!(world.machine.is_at_rest(), "reads left over: {:?}", world.machine);
         prop_assert_eq!(
-            sum(|counters| counters.received + counters.recovered),
+            sum(|figures| figures.emitted_live + figures.emitted_read),
             u64::try_from(world.emitted.len()).unwrap()
         );
 

@@ -85,7 +85,7 @@ fn one_time_in_the_future_does_not_hide_what_is_missed() {
     );
     // A mark that such a run left is not believed either.
     let mark = Mark {
-        destination: SESSION.to_owned(),
+        topic: SESSION.to_owned(),
         newest: "2026-11-22T09:00:00Z".parse().unwrap(),
         sequence: None,
     };
@@ -132,7 +132,7 @@ fn a_connection_lost_before_it_was_confirmed_is_caught_up_too() {
 #[test]
 fn where_only_comparing_tells_a_later_run_says_that_it_cannot() {
     let mark = Mark {
-        destination: SXP.to_owned(),
+        topic: SXP.to_owned(),
         newest: "2026-11-22T01:00:00Z".parse().unwrap(),
         sequence: None,
     };
@@ -222,7 +222,7 @@ fn with_a_filter_holes_in_the_numbers_are_no_loss() {
     assert_eq!(run.read(), None);
     run.message(0, &body(9, &[]));
     assert_eq!(run.said(), [""; 0]);
-    assert_eq!(run.machine.counters().gaps, 0);
+    assert_eq!(run.machine.figures().gaps, 0);
     // A restart still shows.
     run.message(0, &body(0, &[]));
     let (id, _) = run.read().unwrap();

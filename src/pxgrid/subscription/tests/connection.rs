@@ -231,7 +231,7 @@ fn a_flood_of_faulty_messages_is_said_once_a_second() {
     let first = format!("{SESSION}: a message could not be read");
     assert_eq!(said[0], first);
     assert!(said.contains(&format!("{first} (8994 times more in a second)")));
-    assert_eq!(run.machine.counters().unreadable, 40_000);
+    assert_eq!(run.machine.figures().unreadable, 40_000);
     run.give(Input::StopRequested)
         .give(Input::Fired(Timer::Receipt));
     assert!(run.said().iter().any(|line| line.starts_with(&first)));
@@ -276,7 +276,7 @@ fn a_lost_connection_is_made_again_elsewhere_subscribed_and_caught_up() {
         said[2].contains("anc.status: events may have been lost"),
         "{said:?}"
     );
-    assert_eq!(run.machine.counters().reconnects, 1);
+    assert_eq!(run.machine.figures().reconnects, 1);
 }
 
 #[test]

@@ -37,17 +37,17 @@ fn a_message_is_cut_to_sessions_in_the_servers_words() {
     assert_eq!(run.words(), ["sessionDeleted", "sessionUpdated"]);
     run.message(0, &body);
     assert_eq!(run.words(), [""; 0]);
-    let counters = run.machine.counters();
+    let figures = run.machine.figures();
     assert_eq!(
-        (counters.received, counters.duplicates, counters.gaps),
+        (figures.emitted_live, figures.duplicates, figures.gaps),
         (4, 1, 0)
     );
 
     // What could not be read in between makes the same message no other one.
     run.message(0, "garbage").message(0, &body);
-    let counters = run.machine.counters();
+    let figures = run.machine.figures();
     assert_eq!(
-        (counters.unreadable, counters.duplicates, counters.restarts),
+        (figures.unreadable, figures.duplicates, figures.restarts),
         (1, 2, 0)
     );
 }
@@ -110,7 +110,7 @@ fn other_topics_carry_the_servers_word() {
         4,
         r#"{"sequenceNo":6,"macAddress":"M","operationType":"CREATE"}"#,
     );
-    assert_eq!(run.machine.counters().duplicates, 1);
+    assert_eq!(run.machine.figures().duplicates, 1);
 }
 
 #[test]
@@ -200,11 +200,11 @@ fn a_restarted_publisher_means_a_full_read_too_that_tells_what_is_gone() {
         run.events()[0].message.to_string(),
         r#"{"sessions":[{"macAddress":"M2","auditSessionId":"0AM2","state":"DISCONNECTED"}]}"#
     );
-    assert_eq!(run.machine.counters().restarts, 1);
+    assert_eq!(run.machine.figures().restarts, 1);
     // The server's own word of it is no second end.
     let late = session("M2", "DISCONNECTED", "02:11:00");
     run.message(0, &format!(r#"{{"sequence":1,"sessions":[{late}]}}"#));
-    assert_eq!((run.words().len(), run.machine.counters().repeated), (0, 1));
+    assert_eq!((run.words().len(), run.machine.figures().repeated), (0, 1));
 }
 
 #[test]
@@ -234,16 +234,13 @@ fn a_failed_read_is_made_again_and_an_unknown_one_replaced() {
         id,
         error: refused(),
     });
-    assert_eq!(
-        (run.read(), run.machine.counters().possibly_lost),
-        (None, 2)
-    );
+    assert_eq!((run.read(), run.machine.figures().possibly_lost), (None, 2));
 }
 
 #[test]
 fn a_later_run_goes_on_where_the_last_one_was() {
     let mark = Mark {
-        destination: SESSION.to_owned(),
+        topic: SESSION.to_owned(),
         newest: "2026-11-21T12:00:00Z".parse().unwrap(),
         sequence: Some(41),
     };
@@ -257,7 +254,7 @@ fn a_later_run_goes_on_where_the_last_one_was() {
     );
     assert_eq!(run.machine.marks(), [mark]);
     run.message(0, r#"{"sequence":50,"sessions":[]}"#);
-    assert_eq!(run.machine.counters().missed, 8);
+    assert_eq!(run.machine.figures().missed, 8);
 }
 
 #[test]
@@ -323,8 +320,8 @@ fn what_cannot_be_read_is_said_and_counted() {
     }
     run.message(0, r#"{"sessions":[7]}"#);
     run.message(99, "{}");
-    assert_eq!(run.machine.counters().unreadable, 6);
-    assert_eq!(run.machine.counters().messages, 6);
+    assert_eq!(run.machine.figures().unreadable, 6);
+    assert_eq!(run.machine.figures().messages, 6);
 }
 
 /// Text that is often nearly a message.
@@ -373,11 +370,11 @@ proptest! {
             for event in run.events() {
                 events += 1;
                 prop_assert!(!event.message.object().contains('\n'));
-                prop_assert!(serde_json::from_str::<&serde_json::value::RawValue>(&event.to_json()).is_ok());
+                prop_assert!(serde_json::from_str::<&serde_json::value::RawValue>(&event.to_json(None)).is_ok());
             }
         }
-        let counters = run.machine.counters();
-        prop_assert_eq!(counters.messages, u64::try_from(bodies.len()).unwrap());
-        prop_assert_eq!(counters.received, events);
+        let figures = run.machine.figures();
+        prop_assert_eq!(figures.messages, u64::try_from(bodies.len()).unwrap());
+        prop_assert_eq!(figures.emitted_live, events);
     }
 }

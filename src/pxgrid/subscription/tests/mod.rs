@@ -3,6 +3,7 @@
 mod catching_up;
 mod connection;
 mod events;
+mod ids;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::error::Kind;
+use crate::event::Mark;
 use crate::pxgrid::stomp::Command;
 
 const SESSION: &str = "/topic/com.cisco.ise.session";

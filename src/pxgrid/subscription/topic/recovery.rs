@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Here, SETTLED, Topic, later};
 use crate::error::Error;
-use crate::pxgrid::event::{Event, Message};
+use crate::event::{Event, Message};
 use crate::pxgrid::subscription::Action;
 use crate::pxgrid::subscription::cache::{Source, Verdict};
 use crate::pxgrid::subscription::catch_up::{Purpose, Since};
@@ -205,7 +205,7 @@ impl Topic {
         here: &mut Here<'_>,
     ) {
         self.read_events += 1;
-        here.counters.recovered += 1;
+        here.figures.emitted_read += 1;
         let event = self.event(word.into(), None, row, message, here);
         here.out.push(Action::Emit(Event {
             recovered: true,

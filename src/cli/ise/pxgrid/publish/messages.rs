@@ -212,7 +212,7 @@ fn wrong(number: u64, why: &str) -> Error {
 
 /// The message for an object: itself on one line; an asset that comes alone is put into the shape that ISE reads.
 fn message(object: &str, wrap: Option<&str>) -> Result<String> {
-    let text = crate::pxgrid::event::one_line(object.to_owned());
+    let text = crate::event::message::one_line(object.to_owned());
     let members: serde_json::Map<String, serde_json::Value> =
         read_bounded_json(&text).map_err(|error| {
             // The library's words for a wrong type may quote the text.

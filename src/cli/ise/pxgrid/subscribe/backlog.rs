@@ -7,11 +7,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant, timeout_at};
 
-use super::sink::envelope;
-use crate::delivery::Envelope;
 use crate::delivery::spool::Spool;
 use crate::error::{Error, Kind, Result};
-use crate::pxgrid::event::Event;
+use crate::event::Event;
 
 /// How many bytes of messages wait in memory.
 const MEMORY: usize = 4 << 20;
@@ -27,7 +25,7 @@ pub(super) enum Portion {
     /// Events as they came.
     Events(Vec<Event>),
     /// Events that lay on disk, with their numbers in the spool.
-    Spooled(Vec<(u64, Arc<Envelope>)>),
+    Spooled(Vec<(u64, Arc<Event>)>),
 }
 
 /// See the module's documentation.
@@ -113,8 +111,7 @@ impl Backlog {
         };
         let writing = tokio::task::spawn_blocking(move || {
             let spool = known.map_or_else(|| Spool::temporary().map(Arc::new), Ok)?;
-            let batch: Vec<Envelope> = events.into_iter().map(envelope).collect();
-            let written = spool.append(batch, &[])?;
+            let written = spool.append(events, &[])?;
             Ok::<_, Error>((spool, written))
         });
         let (spool, written) = writing
@@ -159,7 +156,7 @@ impl Backlog {
     }
 
     /// These were printed, and leave the spool.
-    pub(super) fn printed(&self, portion: &[(u64, Arc<Envelope>)]) -> Result<()> {
+    pub(super) fn printed(&self, portion: &[(u64, Arc<Event>)]) -> Result<()> {
         let Some(spool) = self.state().spool.clone() else {
             return Ok(());
         };
@@ -201,7 +198,7 @@ fn size(event: &Event) -> usize {
     event.message.written_length() + size_of::<Event>()
 }
 
-fn read(spool: &Spool, from: u64) -> Result<Vec<(u64, Arc<Envelope>)>> {
+fn read(spool: &Spool, from: u64) -> Result<Vec<(u64, Arc<Event>)>> {
     let mut portion = Vec::new();
     let mut bytes = 0;
     for waiting in spool.waiting(from, MOST)? {
@@ -209,7 +206,7 @@ fn read(spool: &Spool, from: u64) -> Result<Vec<(u64, Arc<Envelope>)>> {
             break;
         }
         if let Some(event) = spool.get(waiting.id)? {
-            bytes += event.json.len();
+            bytes += event.message.written_length();
             portion.push((waiting.id, event));
         }
     }
@@ -219,10 +216,11 @@ fn read(spool: &Spool, from: u64) -> Result<Vec<(u64, Arc<Envelope>)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pxgrid::event::Message;
+    use crate::event::{EventId, Message};
 
     fn event(number: i64, length: usize) -> Event {
         Event {
+            id: EventId::default(),
             event: "CREATE".into(),
             sequence: Some(number),
             topic: "/topic/x".into(),

@@ -14,9 +14,9 @@ use crate::cli::long_running::{Figures, LongRunning, Request};
 use crate::cli::report::Reporter;
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
-use crate::pxgrid::event::Event;
+use crate::event::{self, Event, Mark};
 use crate::pxgrid::subscriber::{Subscriber, Update};
-use crate::pxgrid::subscription::{Mark, Notice, Why};
+use crate::pxgrid::subscription::{Notice, Why};
 
 /// How long killed callbacks may take to be gone.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -74,7 +74,7 @@ impl Follower {
             self.reporter.warn(&warning);
         }
         running.report(&self.figures(&sink));
-        let counters = std::sync::Arc::clone(sink.counters());
+        let tally = std::sync::Arc::clone(sink.tally());
         let (word, finished) = sink.finish().await;
         if running.stop() < Stop::AtOnce {
             self.subscriber.close().await;
@@ -95,7 +95,7 @@ impl Follower {
             }
             (None, Some(error)) => Err(error),
             (None, None) if running.stop() > Stop::No => Ok(DONE),
-            (None, None) => all_delivered(counters.snapshot().failed),
+            (None, None) => all_delivered(tally.figures().failed),
         }
     }
 
@@ -228,15 +228,12 @@ impl Follower {
     }
 
     fn figures(&self, sink: &Sink) -> Figures {
-        let mut figures = sink.counters().snapshot();
-        let counters = self.subscriber.counters();
-        figures.duplicates = counters.duplicates;
-        figures.gaps = counters.gaps;
-        figures.missed = counters.missed;
-        figures.repeated = counters.repeated;
-        figures.unreadable = counters.unreadable;
-        figures.possibly_lost = counters.possibly_lost + self.unread;
-        figures.condition_failed = self.selection.failed();
+        let ours = event::Figures {
+            possibly_lost: self.unread,
+            condition_failed: self.selection.failed(),
+            ..event::Figures::default()
+        };
+        let figures = sink.tally().figures() + self.subscriber.figures() + ours;
         Figures {
             text: figures.to_string(),
             json: figures.to_json(),

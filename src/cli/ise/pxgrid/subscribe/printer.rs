@@ -12,13 +12,12 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::backlog::{Backlog, End, Portion};
-use super::sink::envelope;
 use crate::cli::Context;
-use crate::delivery::counters::Counters;
+use crate::delivery::Listener;
 use crate::delivery::dead_letters::DeadLetters;
-use crate::delivery::{Envelope, Listener};
+use crate::delivery::tally::Tally;
 use crate::error::{Error, Kind, Result, from_output};
-use crate::pxgrid::event::Event;
+use crate::event::{Delivery, Event};
 use crate::record::{JsonText, Record, RecordSink};
 use crate::render::{CellKind, Column, Format, Renderer, Shape, column, with};
 
@@ -64,8 +63,9 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// The members of an event (contract, section 4); what is in its message is its topic's own.
-const ENVELOPE: [&str; 8] = [
+const ENVELOPE: [&str; 9] = [
     "type",
+    "id",
     "event",
     "sequenceNumber",
     "topic",
@@ -162,7 +162,7 @@ impl Paper {
     /// Writes events; how many were printed.
     fn batch<'e>(
         &mut self,
-        events: impl Iterator<Item = Printable<'e>>,
+        events: impl Iterator<Item = &'e Event>,
         buffer: &mut Vec<u8>,
         unprinted: &mut Unprinted,
     ) -> Result<u64> {
@@ -171,7 +171,7 @@ impl Paper {
             Self::Lines(out) => {
                 buffer.clear();
                 for event in events {
-                    event.write_json(buffer);
+                    event.write_json(None, buffer);
                     buffer.push(b'\n');
                     printed += 1;
                 }
@@ -179,9 +179,9 @@ impl Paper {
             }
             Self::Rendered(renderer) => {
                 for event in events {
-                    match rendered(renderer, event.to_json()) {
+                    match rendered(renderer, event.to_json(None)) {
                         Ok(()) => printed += 1,
-                        Err(error) => unprinted.take(&event.envelope(), error)?,
+                        Err(error) => unprinted.take(event, error)?,
                     }
                 }
             }
@@ -189,44 +189,21 @@ impl Paper {
         Ok(printed)
     }
 
-    /// Writes one event.
+    /// Writes one event, and that it may have been printed before.
     ///
     /// Errors: [`Kind::Expression`] when `--jq` fails on it.
-    pub(super) fn one(&mut self, event: &Envelope) -> Result<()> {
+    pub(super) fn one(&mut self, event: &Event, repeated: bool) -> Result<()> {
+        let again = repeated.then_some(Delivery {
+            attempt: 0,
+            repeated,
+        });
+        let mut json = event.to_json(again);
         match self {
-            Self::Lines(out) => write(out, format!("{}\n", event.line()).as_bytes()),
-            Self::Rendered(renderer) => rendered(renderer, event.line().into_owned()),
-        }
-    }
-}
-
-/// An event on its way to be printed.
-enum Printable<'e> {
-    /// As it came.
-    Event(&'e Event),
-    /// It lay on disk.
-    Spooled(&'e Envelope),
-}
-
-impl Printable<'_> {
-    fn write_json(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Event(event) => event.write_json(out),
-            Self::Spooled(event) => out.extend_from_slice(event.line().as_bytes()),
-        }
-    }
-
-    fn to_json(&self) -> String {
-        match self {
-            Self::Event(event) => event.to_json(),
-            Self::Spooled(event) => event.line().into_owned(),
-        }
-    }
-
-    fn envelope(&self) -> Cow<'_, Envelope> {
-        match self {
-            Self::Event(event) => Cow::Owned(envelope((*event).clone())),
-            Self::Spooled(event) => Cow::Borrowed(event),
+            Self::Lines(out) => {
+                json.push('\n');
+                write(out, json.as_bytes())
+            }
+            Self::Rendered(renderer) => rendered(renderer, json),
         }
     }
 }
@@ -235,17 +212,17 @@ impl Printable<'_> {
 struct Unprinted {
     letters: DeadLetters,
     listener: Arc<dyn Listener>,
-    counters: Arc<Counters>,
+    tally: Arc<Tally>,
 }
 
 impl Unprinted {
     /// Any other error is passed back.
-    fn take(&mut self, event: &Envelope, error: Error) -> Result<()> {
+    fn take(&mut self, event: &Event, error: Error) -> Result<()> {
         if error.kind() != Kind::Expression {
             return Err(error);
         }
         self.letters.unprinted(event, &error, &*self.listener)?;
-        self.counters.failed();
+        self.tally.failed();
         Ok(())
     }
 }
@@ -301,7 +278,7 @@ impl Printer {
     /// Starts the thread.
     pub(super) fn start(
         paper: Paper,
-        counters: Arc<Counters>,
+        tally: Arc<Tally>,
         listener: Arc<dyn Listener>,
     ) -> Result<Self> {
         let backlog = Arc::new(Backlog::new(PATIENCE));
@@ -313,7 +290,7 @@ impl Printer {
         }
         let thread = builder
             .spawn(move || {
-                let result = print(paper, &theirs, &counters, listener);
+                let result = print(paper, &theirs, &tally, listener);
                 theirs.over();
                 tell.send_replace(true);
                 result
@@ -356,24 +333,23 @@ impl Printer {
 fn print(
     mut paper: Paper,
     backlog: &Backlog,
-    counters: &Arc<Counters>,
+    tally: &Arc<Tally>,
     listener: Arc<dyn Listener>,
 ) -> Result<()> {
     let mut buffer = Vec::new();
     let mut unprinted = Unprinted {
         letters: DeadLetters::Listener(Arc::clone(&listener)),
         listener,
-        counters: Arc::clone(counters),
+        tally: Arc::clone(tally),
     };
     while let Some(portion) = backlog.pop()? {
         let (printed, oldest) = match &portion {
             Portion::Events(events) => {
-                let coming = events.iter().map(Printable::Event);
-                let printed = paper.batch(coming, &mut buffer, &mut unprinted)?;
+                let printed = paper.batch(events.iter(), &mut buffer, &mut unprinted)?;
                 (printed, events.iter().map(|event| event.received_at).min())
             }
             Portion::Spooled(events) => {
-                let lying = events.iter().map(|(_, event)| Printable::Spooled(event));
+                let lying = events.iter().map(|(_, event)| event.as_ref());
                 let printed = paper.batch(lying, &mut buffer, &mut unprinted)?;
                 backlog.printed(events)?;
                 let received = events.iter().map(|(_, event)| event.received_at);
@@ -381,7 +357,7 @@ fn print(
             }
         };
         if let Some(oldest) = oldest {
-            counters.delivered_together(printed, oldest);
+            tally.delivered_together(printed, oldest);
         }
     }
     Ok(())

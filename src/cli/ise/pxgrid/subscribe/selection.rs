@@ -2,7 +2,7 @@
 
 use crate::cli::ise::pxgrid::sessions::State;
 use crate::error::Result;
-use crate::pxgrid::event::Event;
+use crate::event::Event;
 use crate::record::filter::Filter;
 
 /// What an event must be.
@@ -85,10 +85,11 @@ impl Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pxgrid::event::Message;
+    use crate::event::{EventId, Message};
 
     fn event(message: Message) -> Event {
         Event {
+            id: EventId::default(),
             event: "sessionCreated".into(),
             sequence: None,
             topic: "/topic/x".into(),

@@ -1,6 +1,5 @@
 //! Where events go: straight to the printer, or through delivery, which has the spool, the callbacks and the dead letters.
 
-use std::borrow::Cow;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +9,11 @@ use super::backlog::End;
 use super::printer::{Paper, Printer};
 use crate::cli::report::Reporter;
 use crate::delivery::callback::Callback;
-use crate::delivery::counters::{Counters, Snapshot};
-use crate::delivery::spool::{self, Mark as SpoolMark};
-use crate::delivery::{self, Deliverer, Ending, Envelope, Listener, Stop};
+use crate::delivery::spool;
+use crate::delivery::tally::Tally;
+use crate::delivery::{self, Deliverer, Ending, Listener, Stop};
 use crate::error::{Kind, Result};
-use crate::pxgrid::event::Event;
-use crate::pxgrid::subscription::Mark;
+use crate::event::{Event, Figures, Mark};
 
 /// The pause before a failed callback is run again, and the longest such pause.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -24,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// See the module's documentation.
 pub(super) struct Sink {
     way: Way,
-    counters: Arc<Counters>,
+    tally: Arc<Tally>,
     reporter: Reporter,
     /// Whether marks outlive this run.
     durable: bool,
@@ -46,27 +44,27 @@ impl Sink {
         if let Some(dir) = &arguments.spool {
             reporter.report_panics_in(spool::LIBRARY, spool::damaged(dir));
         }
-        let counters = Arc::new(Counters::default());
+        let tally = Arc::new(Tally::default());
         let sink = match (callback, paper) {
             (Some(callback), _) if arguments.keep_running => delivery::Sink::KeepRunning(callback),
             (Some(callback), _) => delivery::Sink::Callback(callback),
             (None, Some(mut paper)) if arguments.spool.is_some() => {
-                delivery::Sink::Print(Box::new(move |event| paper.one(event)))
+                delivery::Sink::Print(Box::new(move |event, repeated| paper.one(event, repeated)))
             }
             (None, Some(paper)) => {
                 let listener = Arc::new(StderrListener {
                     reporter: reporter.clone(),
                     waits: true,
                 });
-                let printer = Printer::start(paper, Arc::clone(&counters), listener)?;
+                let printer = Printer::start(paper, Arc::clone(&tally), listener)?;
                 return Ok(Self {
                     way: Way::Print(printer),
-                    counters,
+                    tally,
                     reporter,
                     durable: false,
                 });
             }
-            (None, None) => delivery::Sink::Print(Box::new(|_| Ok(()))),
+            (None, None) => delivery::Sink::Print(Box::new(|_, _| Ok(()))),
         };
         let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let deliverer = Deliverer::start(delivery::Options {
@@ -81,19 +79,19 @@ impl Sink {
                 reporter: reporter.clone(),
                 waits: false,
             }),
-            counters: Arc::clone(&counters),
+            tally: Arc::clone(&tally),
         })?;
         Ok(Self {
             way: Way::Deliver(deliverer),
-            counters,
+            tally,
             reporter,
             durable: arguments.spool.is_some(),
         })
     }
 
     /// The figures.
-    pub(super) fn counters(&self) -> &Arc<Counters> {
-        &self.counters
+    pub(super) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// Whether marks are worth keeping without events.
@@ -114,8 +112,7 @@ impl Sink {
         let Way::Deliver(deliverer) = &self.way else {
             return Ok(Vec::new());
         };
-        let kept = deliverer.marks()?;
-        Ok(kept.into_iter().filter_map(from_spool).collect())
+        deliverer.marks()
     }
 
     /// Takes events, and the marks that hold once they are safe. Waits for the disk, or for a reader that does not keep up. When it is
@@ -124,19 +121,14 @@ impl Sink {
         match &self.way {
             Way::Print(printer) => {
                 let recovered = events.iter().filter(|event| event.recovered).count();
-                self.counters
-                    .received(events.len() as u64, recovered as u64);
+                self.tally.received(events.len() as u64, recovered as u64);
                 if printer.take(events).await? {
                     self.reporter
                         .step("the reader does not keep up; events wait on disk");
                 }
                 Ok(())
             }
-            Way::Deliver(deliverer) => {
-                let events = events.into_iter().map(envelope).collect();
-                let marks = marks.into_iter().map(to_spool).collect();
-                deliverer.offer_batch(events, marks).await.map(|_taken| ())
-            }
+            Way::Deliver(deliverer) => deliverer.offer_batch(events, marks).await.map(|_taken| ()),
         }
     }
 
@@ -181,7 +173,7 @@ impl Sink {
                     failure: None,
                 }),
                 Err(error) if error.kind() == Kind::ClosedPipe => {
-                    return (unread(&self.counters.snapshot()), Ok(()));
+                    return (unread(&self.tally.figures()), Ok(()));
                 }
                 Err(error) => Err(error),
             },
@@ -198,7 +190,7 @@ impl Sink {
 }
 
 /// A word about what was received when nobody read any more.
-fn unread(figures: &Snapshot) -> Option<String> {
+fn unread(figures: &Figures) -> Option<String> {
     let printed = figures.delivered.saturating_add(figures.failed);
     match figures.received.saturating_sub(printed) {
         0 => None,
@@ -207,37 +199,6 @@ fn unread(figures: &Snapshot) -> Option<String> {
             "the reader is gone; {left} events were not printed"
         )),
     }
-}
-
-pub(super) fn envelope(event: Event) -> Envelope {
-    Envelope {
-        json: event.to_json(),
-        key: event.order_key().into_owned(),
-        topic: event.topic.as_ref().to_owned(),
-        event: event.event.into_owned(),
-        sequence: event.sequence,
-        mac: event.mac,
-        state: event.state.map(Cow::into_owned),
-        recovered: event.recovered,
-        received_at: event.received_at,
-    }
-}
-
-fn to_spool(mark: Mark) -> SpoolMark {
-    SpoolMark {
-        topic: mark.destination,
-        sequence: mark.sequence,
-        newest: Some(mark.newest.to_string()),
-    }
-}
-
-/// A mark without a time we can read is of no use: the topic begins now.
-fn from_spool(mark: SpoolMark) -> Option<Mark> {
-    Some(Mark {
-        destination: mark.topic,
-        newest: mark.newest?.parse().ok()?,
-        sequence: mark.sequence,
-    })
 }
 
 /// Passes on what delivery says.

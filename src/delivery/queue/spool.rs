@@ -2,7 +2,7 @@
 //!
 //! One received frame is one commit, so after a crash a frame is there whole or not at all. Deliveries are taken out in
 //! batches (with the next frame, or by [`Spool::flush`]); a crash in between delivers those again: at least once. What an
-//! earlier run left comes first, in order, and is marked `"recovered":true`, since nobody can know whether it was
+//! earlier run left comes first, in order, and is marked `"repeated":true`, since nobody can know whether it was
 //! delivered before the crash. The marks of what was last seen are written in the same commits as the events, so that the
 //! time we were away can be fetched from the server.
 //!
@@ -23,38 +23,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use jiff::Timestamp;
 use redb::backends::FileBackend;
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend};
-use redb::{TableDefinition, TableError};
+use redb::{Database, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 
-use super::Envelope;
 use super::backend::NeverSynced;
-use super::identity::{self, Identity};
-use super::lock::DirectoryLock;
 use super::recent::Recent;
+use super::tables::{self, EVENTS, MARKS};
+use crate::delivery::identity::{self, Identity};
+use crate::delivery::lock::DirectoryLock;
 use crate::error::{Error, Kind, Result};
-
-/// key, topic, event, sequence, MAC, state, received (µs since the epoch), JSON.
-type Row = (
-    &'static str,
-    &'static str,
-    &'static str,
-    Option<i64>,
-    Option<&'static str>,
-    Option<&'static str>,
-    i64,
-    &'static str,
-);
-
-const EVENTS: TableDefinition<'static, u64, Row> = TableDefinition::new("events");
-/// topic -> sequence, newest timestamp.
-const MARKS: TableDefinition<'static, &str, (Option<i64>, Option<&'static str>)> =
-    TableDefinition::new("marks");
-const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
-
-/// The layout of the tables above; a file with another number is not touched.
-const FORMAT: u64 = 1;
+use crate::event::{Delivery, Event, Mark};
 
 /// Pages that redb keeps in memory. The default would be a gigabyte.
 const CACHE_BYTES: usize = 8 << 20;
@@ -71,17 +49,6 @@ const MOVE_AWAY: &str =
 
 /// An empty file larger than this is made small again when it is opened.
 const COMPACT_ABOVE: u64 = 64 << 20;
-
-/// What was last seen of a topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// The topic's path.
-    pub topic: String,
-    /// The last sequence number, where the topic has them.
-    pub sequence: Option<i64>,
-    /// The newest timestamp in the events, in the server's own words.
-    pub newest: Option<String>,
-}
 
 /// An event that waits in the spool, as far as its turn depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +103,7 @@ impl fmt::Display for Place {
 }
 
 /// The database's name inside the directory.
-const FILE: &str = "spool.redb";
+pub(super) const FILE: &str = "spool.redb";
 
 impl Spool {
     /// Opens, or makes, the spool in `dir` and takes the directory's lock.
@@ -174,8 +141,7 @@ impl Spool {
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(backend)
             .map_err(|error| failed(&place, "open", error))?;
-        let (next, empty) =
-            prepare(&database, &place)?.map_err(|error| failed(&place, "open", error))?;
+        let (next, empty) = prepare(&database, &place)?;
         if empty && large {
             database
                 .compact()
@@ -210,7 +176,7 @@ impl Spool {
     ///
     /// Returns the number that follows the last event's. After an error nothing of the batch is there, and the caller stops taking events:
     /// a spool that failed once (disk full, say) refuses everything until it is opened anew.
-    pub fn append(&self, batch: Vec<Envelope>, marks: &[Mark]) -> Result<u64> {
+    pub fn append(&self, batch: Vec<Event>, marks: &[Mark]) -> Result<u64> {
         let mut tail = lock(&self.next);
         let temporary = self.is_temporary();
         let in_memory = temporary && lock(&self.recent).fits(&batch);
@@ -231,7 +197,7 @@ impl Spool {
     }
 
     /// One commit; the first event gets number `next`.
-    fn write(&self, mut next: u64, batch: &[Envelope], marks: &[Mark]) -> Result<(), redb::Error> {
+    fn write(&self, mut next: u64, batch: &[Event], marks: &[Mark]) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
         let gone = std::mem::take(&mut *lock(&self.delivered));
         {
@@ -240,24 +206,13 @@ impl Spool {
                 events.remove(id)?;
             }
             for event in batch {
-                events.insert(
-                    next,
-                    (
-                        event.key.as_str(),
-                        event.topic.as_str(),
-                        event.event.as_str(),
-                        event.sequence,
-                        event.mac.as_deref(),
-                        event.state.as_deref(),
-                        event.received_at.as_microsecond(),
-                        event.json.as_str(),
-                    ),
-                )?;
+                events.insert(next, tables::write(event))?;
                 next += 1;
             }
             let mut table = transaction.open_table(MARKS)?;
             for mark in marks {
-                table.insert(mark.topic.as_str(), (mark.sequence, mark.newest.as_deref()))?;
+                let newest = mark.newest.to_string();
+                table.insert(mark.topic.as_str(), (mark.sequence, Some(newest.as_str())))?;
             }
         }
         transaction.commit()?;
@@ -350,19 +305,19 @@ impl Spool {
                 break;
             }
             let (id, row) = entry?;
-            let (key, .., received, json) = row.value();
-            bytes += json.len();
+            let (key, received, length) = tables::glance(row.value());
+            bytes += length;
             waiting.push(Waiting {
                 id: id.value(),
-                key: key.to_owned(),
-                received: received / 1000,
+                key,
+                received,
             });
         }
         Ok(waiting)
     }
 
     /// One event; `None` when it is not (or no longer) there.
-    pub fn get(&self, id: u64) -> Result<Option<Arc<Envelope>>> {
+    pub fn get(&self, id: u64) -> Result<Option<Arc<Event>>> {
         if let Some(event) = lock(&self.recent).get(id) {
             return Ok(Some(event));
         }
@@ -371,48 +326,23 @@ impl Spool {
             .map_err(|error| failed(&self.place, "read", error))
     }
 
-    fn find(&self, id: u64) -> Result<Option<Envelope>, redb::Error> {
+    fn find(&self, id: u64) -> Result<Option<Event>, redb::Error> {
         let events = self.database.begin_read()?.open_table(EVENTS)?;
-        let Some(row) = events.get(id)? else {
-            return Ok(None);
-        };
-        let (key, topic, event, sequence, mac, state, received, json) = row.value();
-        let mut envelope = Envelope {
-            json: json.to_owned(),
-            key: key.to_owned(),
-            topic: topic.to_owned(),
-            event: event.to_owned(),
-            sequence,
-            mac: mac.map(str::to_owned),
-            state: state.map(str::to_owned),
-            recovered: false,
-            received_at: Timestamp::from_microsecond(received).unwrap_or(Timestamp::UNIX_EPOCH),
-        };
-        if id < self.first_new {
-            envelope.mark_recovered();
-        }
-        Ok(Some(envelope))
+        Ok(events.get(id)?.map(|row| tables::read(row.value())))
     }
 
-    /// What was last seen of each topic.
+    /// The delivery of an event that is the `attempt`th of this run.
+    pub fn delivery(&self, id: u64, attempt: u32) -> Delivery {
+        Delivery {
+            attempt,
+            // Nobody knows what became of those that an earlier run left.
+            repeated: attempt > 1 || id < self.first_new,
+        }
+    }
+
+    /// How far an earlier run followed each topic.
     pub fn marks(&self) -> Result<Vec<Mark>> {
-        self.read_marks()
-            .map_err(|error| failed(&self.place, "read", error))
-    }
-
-    fn read_marks(&self) -> Result<Vec<Mark>, redb::Error> {
-        let table = self.database.begin_read()?.open_table(MARKS)?;
-        let mut marks = Vec::new();
-        for entry in table.iter()? {
-            let (topic, mark) = entry?;
-            let (sequence, newest) = mark.value();
-            marks.push(Mark {
-                topic: topic.value().to_owned(),
-                sequence,
-                newest: newest.map(str::to_owned),
-            });
-        }
-        Ok(marks)
+        tables::marks(&self.database).map_err(|error| failed(&self.place, "read", error))
     }
 
     /// How many events wait, those noted as delivered left out.
@@ -465,37 +395,19 @@ impl fmt::Debug for Spool {
 }
 
 /// Makes the tables where they are missing; the next number, and whether no event waits.
-fn prepare(database: &Database, place: &Place) -> Result<Result<(u64, bool), redb::Error>> {
-    match read_or_make_format(database) {
-        Ok(FORMAT) => Ok(after_last(database)),
-        Ok(other) => Err(Error::new(
+fn prepare(database: &Database, place: &Place) -> Result<(u64, bool)> {
+    let cannot = |error| failed(place, "open", error);
+    match tables::prepare(database).map_err(cannot)? {
+        tables::FORMAT => tables::after_last(database).map_err(cannot),
+        other => Err(Error::new(
             Kind::Failed,
-            format!("{place} has format {other}, this program reads {FORMAT}"),
+            format!(
+                "{place} has format {other}, this program reads {}",
+                tables::FORMAT
+            ),
         )
         .hint("deliver what it holds with the version that wrote it, or use another directory")),
-        Err(error) => Ok(Err(error)),
     }
-}
-
-/// The file's format; an empty file gets the tables and [`FORMAT`].
-fn read_or_make_format(database: &Database) -> Result<u64, redb::Error> {
-    match database.begin_read()?.open_table(META) {
-        Ok(meta) => return Ok(meta.get("format")?.map_or(0, |format| format.value())),
-        Err(TableError::TableDoesNotExist(_)) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let transaction = database.begin_write()?;
-    transaction.open_table(META)?.insert("format", FORMAT)?;
-    transaction.open_table(EVENTS)?;
-    transaction.open_table(MARKS)?;
-    transaction.commit()?;
-    Ok(FORMAT)
-}
-
-fn after_last(database: &Database) -> Result<(u64, bool), redb::Error> {
-    let events = database.begin_read()?.open_table(EVENTS)?;
-    let last = events.last()?.map(|(id, _)| id.value());
-    Ok(last.map_or((0, true), |last| (last + 1, false)))
 }
 
 /// The error for people when the library of the spool's file panics, as it does on some damage.

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Envelope;
 use super::spool::Waiting;
+use crate::event::Event;
 
 /// What an event takes beside its texts.
 const OVERHEAD: usize = 512;
@@ -15,7 +15,7 @@ const OVERHEAD: usize = 512;
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Recent {
-    events: BTreeMap<u64, Arc<Envelope>>,
+    events: BTreeMap<u64, Arc<Event>>,
     bytes: usize,
     /// How many bytes there may be.
     limit: usize,
@@ -31,13 +31,13 @@ impl Recent {
     }
 
     /// Whether all of them could be kept.
-    pub(super) fn fits(&self, batch: &[Envelope]) -> bool {
+    pub(super) fn fits(&self, batch: &[Event]) -> bool {
         let bytes: usize = batch.iter().map(size).sum();
         self.bytes + bytes <= self.limit
     }
 
     /// Keeps the event, if it fits.
-    pub(super) fn keep(&mut self, id: u64, event: Envelope) {
+    pub(super) fn keep(&mut self, id: u64, event: Event) {
         let bytes = self.bytes + size(&event);
         if bytes <= self.limit {
             self.bytes = bytes;
@@ -45,7 +45,7 @@ impl Recent {
         }
     }
 
-    pub(super) fn get(&self, id: u64) -> Option<Arc<Envelope>> {
+    pub(super) fn get(&self, id: u64) -> Option<Arc<Event>> {
         self.events.get(&id).cloned()
     }
 
@@ -70,7 +70,7 @@ impl Recent {
             .take(limit)
             .map(|((id, event), _)| Waiting {
                 id: *id,
-                key: event.key.clone(),
+                key: event.order_key().into_owned(),
                 received: event.received_at.as_millisecond(),
             })
             .collect()
@@ -81,12 +81,11 @@ impl Recent {
     }
 }
 
-/// About how many bytes it takes in memory.
-fn size(event: &Envelope) -> usize {
-    let texts = event.json.len() + event.key.len() + event.topic.len() + event.event.len();
-    let optional =
-        event.mac.as_ref().map_or(0, String::len) + event.state.as_ref().map_or(0, String::len);
-    texts + optional + OVERHEAD
+/// About how many bytes it takes in memory. A message may hold more of its frame than it shows; of
+/// sessions that came together each counts its own part.
+fn size(event: &Event) -> usize {
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    event.message.written_length() + length(&event.mac) + length(&event.station) + OVERHEAD
 }
 
 #[cfg(test)]

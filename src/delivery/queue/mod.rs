@@ -1,0 +1,18 @@
+//! Where events wait: in memory first, then in a file, with one bound; a durable and a temporary
+//! spool differ in the file's name only.
+//!
+//! | part | holds |
+//! | --- | --- |
+//! | [`spool`] | the queue, and the marks of how far each topic was followed |
+//! | `tables` | what stands in its file, and how an event is written there |
+//! | `conversion` | files of earlier versions |
+//! | `recent` | the events that are in memory as well |
+//! | `backend` | the file under a temporary spool |
+//!
+//! It delivers nothing and decides no order.
+
+mod backend;
+mod conversion;
+mod recent;
+pub mod spool;
+mod tables;

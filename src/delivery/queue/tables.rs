@@ -1,0 +1,150 @@
+//! The tables of a spool's file, and how an event is written there and read back.
+//!
+//! The format's number is that of all tables together; a file with a number that is not known is
+//! not touched.
+
+use jiff::Timestamp;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+
+use super::conversion;
+use crate::event::{Event, Mark, Message, order_key};
+
+/// id, event, sequence, topic, node, received (µs since the epoch), recovered, MAC, station, state,
+/// whether the message is one session, message.
+pub(super) type Row = (
+    &'static [u8; 16],
+    &'static str,
+    Option<i64>,
+    &'static str,
+    &'static str,
+    i64,
+    bool,
+    Option<&'static str>,
+    Option<&'static str>,
+    Option<&'static str>,
+    bool,
+    &'static str,
+);
+
+/// A row that is being read.
+pub(super) type Read<'r> = (
+    &'r [u8; 16],
+    &'r str,
+    Option<i64>,
+    &'r str,
+    &'r str,
+    i64,
+    bool,
+    Option<&'r str>,
+    Option<&'r str>,
+    Option<&'r str>,
+    bool,
+    &'r str,
+);
+
+/// Events that wait, by their number.
+pub(super) const EVENTS: TableDefinition<'static, u64, Row> = TableDefinition::new("waiting");
+/// topic -> sequence, newest timestamp.
+pub(super) const MARKS: TableDefinition<'static, &str, (Option<i64>, Option<&'static str>)> =
+    TableDefinition::new("marks");
+const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+
+/// The layout of the tables above.
+pub(super) const FORMAT: u64 = 2;
+
+/// Makes the tables where they are missing, and converts those of an earlier version; the format
+/// of the file, which is [`FORMAT`] unless a later version wrote it.
+pub(super) fn prepare(database: &Database) -> Result<u64, redb::Error> {
+    let format = match database.begin_read()?.open_table(META) {
+        Ok(meta) => meta.get("format")?.map_or(0, |format| format.value()),
+        Err(TableError::TableDoesNotExist(_)) => FORMAT,
+        Err(error) => return Err(error.into()),
+    };
+    if format != FORMAT && format != conversion::FORMAT {
+        return Ok(format);
+    }
+    let transaction = database.begin_write()?;
+    transaction.open_table(META)?.insert("format", FORMAT)?;
+    transaction.open_table(EVENTS)?;
+    transaction.open_table(MARKS)?;
+    if format == conversion::FORMAT {
+        conversion::convert(&transaction)?;
+    }
+    transaction.commit()?;
+    Ok(FORMAT)
+}
+
+/// The number that follows the last event's, and whether no event waits.
+pub(super) fn after_last(database: &Database) -> Result<(u64, bool), redb::Error> {
+    let events = database.begin_read()?.open_table(EVENTS)?;
+    let last = events.last()?.map(|(id, _)| id.value());
+    Ok(last.map_or((0, true), |last| (last + 1, false)))
+}
+
+/// An event as a row.
+pub(super) fn write(event: &Event) -> Read<'_> {
+    (
+        event.id.bytes(),
+        &event.event,
+        event.sequence,
+        &event.topic,
+        &event.node,
+        event.received_at.as_microsecond(),
+        event.recovered,
+        event.mac.as_deref(),
+        event.station.as_deref(),
+        event.state.as_deref(),
+        event.message.is_session(),
+        event.message.object(),
+    )
+}
+
+/// The event of a row.
+pub(super) fn read(row: Read<'_>) -> Event {
+    let (id, event, sequence, topic, node, received, recovered, mac, station, state, session, text) =
+        row;
+    Event {
+        id: (*id).into(),
+        event: event.to_owned().into(),
+        sequence,
+        topic: topic.into(),
+        node: node.into(),
+        received_at: Timestamp::from_microsecond(received).unwrap_or(Timestamp::UNIX_EPOCH),
+        recovered,
+        mac: mac.map(str::to_owned),
+        station: station.map(str::to_owned),
+        state: state.map(|state| state.to_owned().into()),
+        message: if session {
+            Message::session(text)
+        } else {
+            Message::whole(text)
+        },
+    }
+}
+
+/// Of a row: its order key, when it was received in milliseconds since the epoch, and the length
+/// of its message.
+pub(super) fn glance(row: Read<'_>) -> (String, i64, usize) {
+    let (_, _, _, topic, _, received, _, mac, station, _, _, text) = row;
+    let key = order_key(mac, station, topic).into_owned();
+    (key, received / 1000, text.len())
+}
+
+/// The marks that can be read.
+pub(super) fn marks(database: &Database) -> Result<Vec<Mark>, redb::Error> {
+    let table = database.begin_read()?.open_table(MARKS)?;
+    let mut marks = Vec::new();
+    for entry in table.iter()? {
+        let (topic, mark) = entry?;
+        let (sequence, newest) = mark.value();
+        // Without a time that we can read it is of no use: the topic begins now.
+        if let Some(newest) = newest.and_then(|newest| newest.parse().ok()) {
+            marks.push(Mark {
+                topic: topic.value().to_owned(),
+                newest,
+                sequence,
+            });
+        }
+    }
+    Ok(marks)
+}

@@ -1,0 +1,197 @@
+//! The id of an event: the same text for the same occurrence, wherever and however it is seen: live
+//! or recovered, by this subscriber or another of the same deployment, before or after a restart.
+//!
+//! It is base64url, without padding, of the first 16 bytes of SHA-256 over these parts, each NUL
+//! apart: `netapi/1`; the deployment; the topic's path; the identity; then, sorted by name, each
+//! member's name and its value as compact JSON, spelled as the server sent it. The members are those
+//! of the session, or else of the message without its counter. For topics without a time of their
+//! own the message's number follows, where there is one.
+//!
+//! The identity is the text of the values that identify a row, each NUL apart and empty where it
+//! lacks; for a session these are `macAddress`, `callingStationId`, `ipAddresses` and
+//! `auditSessionId`, of which the later ones count only where the earlier do not suffice. Which
+//! members identify a row is the topic's affair, and so is whether it has a time.
+//!
+//! Not in it: the word `event`, which each subscriber tells from what it has seen; the node; our
+//! clock; whether it was recovered.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::record::compact_json;
+
+/// What is hashed; another number when that changes.
+const SCHEME: &str = "netapi/1";
+
+/// Bytes of the digest that make the id.
+const LENGTH: usize = 16;
+
+/// See the module's documentation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventId([u8; LENGTH]);
+
+impl EventId {
+    /// The bytes that the text stands for.
+    pub fn bytes(&self) -> &[u8; LENGTH] {
+        &self.0
+    }
+
+    /// For the text of an event that was written before there were ids.
+    pub(super) fn of_text(text: &str) -> Self {
+        Self::cut(&Sha256::digest(text))
+    }
+
+    fn cut(digest: &[u8]) -> Self {
+        let mut id = Self::default();
+        for (byte, digested) in id.0.iter_mut().zip(digest) {
+            *byte = *digested;
+        }
+        id
+    }
+}
+
+impl From<[u8; LENGTH]> for EventId {
+    fn from(bytes: [u8; LENGTH]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl FromStr for EventId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| ())?;
+        bytes.try_into().map(Self).map_err(|_| ())
+    }
+}
+
+/// Makes the ids of one topic's events.
+#[derive(Debug, Clone)]
+pub struct IdMaker {
+    /// What all of them have in common was hashed.
+    begun: Sha256,
+    numbered: bool,
+}
+
+impl IdMaker {
+    /// For a topic of a deployment. `numbered`: its events carry no time of their own, so that the
+    /// message's number, where there is one, belongs to the id.
+    pub fn new(deployment: &str, topic: &str, numbered: bool) -> Self {
+        let mut begun = Sha256::new();
+        for part in [SCHEME, deployment, topic] {
+            begun.update(part);
+            begun.update([0]);
+        }
+        Self { begun, numbered }
+    }
+
+    /// The id of an event. `identity` is that of its row; `members` are the names and the texts of
+    /// the values of the session, or of the message without its counter; `number` is the message's.
+    pub fn id<'m>(
+        &self,
+        identity: &str,
+        members: impl IntoIterator<Item = (&'m str, &'m str)>,
+        number: Option<i64>,
+    ) -> EventId {
+        let mut members: Vec<_> = members.into_iter().collect();
+        // Repeated names keep their order.
+        members.sort_by_key(|(name, _)| *name);
+        let mut parts = Vec::with_capacity(1024);
+        parts.extend_from_slice(identity.as_bytes());
+        for (name, value) in members {
+            for part in [name, &*compact_value(value)] {
+                parts.push(0);
+                parts.extend_from_slice(part.as_bytes());
+            }
+        }
+        if let Some(number) = number.filter(|_| self.numbered) {
+            parts.push(0);
+            parts.extend_from_slice(number.to_string().as_bytes());
+        }
+        EventId::cut(&self.begun.clone().chain_update(parts).finalize())
+    }
+}
+
+/// A value as compact JSON; only lists and objects can hold white space between tokens.
+pub(crate) fn compact_value(value: &str) -> Cow<'_, str> {
+    if value.starts_with(['[', '{']) {
+        compact_json(value)
+    } else {
+        Cow::Borrowed(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: [(&str, &str); 5] = [
+        ("timestamp", r#""2026-11-22T03:00:00.120+01:00""#),
+        ("state", r#""STARTED""#),
+        ("macAddress", r#""C8:5B:76:C6:59:62""#),
+        ("ipAddresses", r#"["192.0.2.7"]"#),
+        ("auditSessionId", r#""0A01""#),
+    ];
+
+    fn id(
+        maker: &IdMaker,
+        identity: &str,
+        members: &[(&str, &str)],
+        number: Option<i64>,
+    ) -> String {
+        maker
+            .id(identity, members.iter().copied(), number)
+            .to_string()
+    }
+
+    /// The published test vectors, made by another program; `src/cli/contract.md` has them too.
+    #[test]
+    fn the_published_vectors() {
+        let session = IdMaker::new("ise", "/topic/com.cisco.ise.session", false);
+        let identity = "\"C8:5B:76:C6:59:62\"\0\0\0\"0A01\"";
+        assert_eq!(
+            id(&session, identity, &SESSION, Some(7)),
+            "7ABYge6I_sGs7LOmksDgHA"
+        );
+        let sxp = IdMaker::new("ise", "/topic/com.cisco.ise.sxp.binding", true);
+        let binding = [
+            ("operation", r#""CREATE""#),
+            ("binding", r#"{"ipPrefix":"10.0.0.0/24","tag":5}"#),
+        ];
+        let identity = "\"10.0.0.0/24\"\0\0\0";
+        assert_eq!(id(&sxp, identity, &binding, None), "XjH-g1njmZhH2okZovdnkw");
+        assert_eq!(
+            id(&sxp, identity, &binding, Some(3)),
+            "WxUqvGOgy50uzkdMM5QcgA"
+        );
+        let other = IdMaker::new("lab", "/topic/com.cisco.ise.sxp.binding", true);
+        assert_eq!(
+            id(&other, identity, &binding, None),
+            "Tg53YYdR6g-gpFRo280LCg"
+        );
+    }
+
+    #[test]
+    fn the_hashed_text_is_the_documented_one() {
+        let text = "netapi/1\0ise\0/topic/t\0\"M\"\0a\0[1,\"x y\"]\0b\x001.10\x007";
+        let digest = Sha256::digest(text);
+        let maker = IdMaker::new("ise", "/topic/t", true);
+        let members = [("b", "1.10"), ("a", "[ 1,\n\"x y\" ]")];
+        let expected = URL_SAFE_NO_PAD.encode(&digest[..16]);
+        assert_eq!(id(&maker, "\"M\"", &members, Some(7)), expected);
+        assert_eq!(expected.len(), 22);
+        assert_eq!(expected.parse::<EventId>().unwrap().to_string(), expected);
+        assert!("short".parse::<EventId>().is_err());
+    }
+}
