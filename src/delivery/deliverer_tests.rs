@@ -379,7 +379,7 @@ fn a_child_that_outlives_its_input_is_ended_by_the_second_stop() {
 #[test]
 fn a_spool_in_use_is_refused() {
     let place = Place::new();
-    let sink = || Sink::Print(Box::new(|_| Ok(())));
+    let sink = || Sink::Print(Box::new(|_, _| Ok(())));
     let first = Deliverer::start(place.durable(sink())).unwrap();
     let error = Deliverer::start(place.durable(sink())).unwrap_err();
     assert!(error.message().contains("in use by process"), "{error}");
