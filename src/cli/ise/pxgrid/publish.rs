@@ -121,9 +121,7 @@ impl Publish {
             services.ready().await?;
         }
         let mut running = LongRunning::begin(context)?;
-        let result = self
-            .run_registered(context, services, source, &mut running)
-            .await;
+        let result = Box::pin(self.run_registered(context, services, source, &mut running)).await;
         running.end(result).await
     }
 
