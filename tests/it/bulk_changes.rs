@@ -385,3 +385,28 @@ fn options_of_lists_are_refused_for_one() {
     }
     assert!(node.asked().is_empty());
 }
+
+/// One line for each on a pipe, the whole of each in JSON; the failure catalogue is asked for once.
+#[test]
+fn explain_takes_a_list() {
+    let lab = crate::support::lab::lab();
+    let list = "C8:5B:76:C6:59:62\n00:00:5e:00:53:f0\n0000.5E00.53F0\n";
+    let run = lab
+        .mnt(&["explain", "-", "--json"])
+        .write_stdin(list)
+        .assert()
+        .success();
+    let found = printed(&run);
+    let macs: Vec<&str> = (0..2).filter_map(|at| found[at]["mac"].as_str()).collect();
+    assert_eq!(macs, [MAC, "00:00:5E:00:53:F0"]);
+    assert_eq!(found.as_array().unwrap().len(), 2);
+    assert!(found[1]["why"]["cause"].is_string());
+    let reasons = |path: &&String| path.ends_with("FailureReasons");
+    assert_eq!(lab.requests().iter().filter(reasons).count(), 1);
+    let run = lab
+        .mnt(&["explain", "-"])
+        .write_stdin(list)
+        .assert()
+        .success();
+    assert_eq!(stdout(&run).lines().count(), 2, "{}", stdout(&run));
+}

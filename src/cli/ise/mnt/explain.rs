@@ -6,17 +6,28 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
 
 use super::auth_status::{LONGEST, look_back, seconds};
 use crate::cli::Context;
+use crate::cli::bulk::{ListOptions, Reading};
 use crate::cli::context::write_out;
-use crate::cli::input::{self, Station};
+use crate::cli::input::{self, Station, StationOrList};
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
 use crate::record::{Mac, Record};
-use crate::render::{Column, Shape};
+use crate::render::{CellKind, Column, Shape, column};
 
 const COLUMNS: &[Column] = &[];
+
+/// Of a list: one line for each.
+const LISTED: &[Column] = &[
+    column("MAC", "mac"),
+    column("VERDICT", "verdict"),
+    column("FAILURE", "why.failure"),
+    column("NAS", "why.nas"),
+    column("PORT", "why.port").kind(CellKind::Port),
+];
 
 /// Why nothing is known of a VPN client's attempts.
 const NO_MAC: &str = "the node keeps attempts by MAC address, and this session has none";
@@ -26,17 +37,22 @@ const NO_MAC: &str = "the node keeps attempts by MAC address, and this session h
 #[command(after_help = "\
 Examples:
   netapi ise mnt explain C8:5B:76:C6:59:62
-  netapi ise mnt explain C8:5B:76:C6:59:62 --since 5d --json")]
+  netapi ise mnt explain C8:5B:76:C6:59:62 --since 5d --json
+  netapi ise mnt explain - < macs.txt
+
+Of a list there is one line for each endpoint; --json has the whole of each.")]
 pub(crate) struct Explain {
-    /// The endpoint's MAC address, or the IP address of its session
-    #[arg(value_name = "MAC", value_parser = input::station)]
-    mac: Station,
+    /// The endpoint's MAC address, or the IP address of its session; '-' for MAC addresses on standard input
+    #[arg(value_name = "MAC", value_parser = input::station_or_list)]
+    mac: StationOrList,
     /// How far to look back, at most 5d
     #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = look_back)]
     since: Duration,
     /// At most this many attempts; 0 for all
     #[arg(long, value_name = "N", default_value_t = 10)]
     records: u32,
+    #[command(flatten)]
+    list: ListOptions,
 }
 
 impl Explain {
@@ -44,42 +60,22 @@ impl Explain {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         context.refuse_xml("this command joins three documents")?;
         let client = context.mnt()?;
-        let Found {
-            mac,
-            session,
-            attempts,
-            no_history,
-        } = self.find(&client).await?;
-        let since = crate::settings::duration::show(self.since);
-        if session.is_none() && attempts.is_empty() {
-            let further = if self.since < LONGEST {
-                "look further back with --since 5d; if there is still nothing, "
-            } else {
-                ""
+        let catalogue = OnceCell::new();
+        let StationOrList::One(station) = self.mac else {
+            let output = context.output_of("rows", LISTED, Shape::List)?;
+            let reading = Reading {
+                command: "mnt explain".to_owned(),
+                options: &self.list,
+                nothing: "nothing to explain",
             };
-            return Err(Error::new(
-                Kind::NotFound,
-                format!("no session of {}, and no attempt in the last {since}", self.mac),
-            )
-            .hint(format!("{further}no request of it may have reached this node: check the cable, the port's configuration and the switch's RADIUS settings")));
-        }
-        let catalogue = if attempts
-            .iter()
-            .chain(&session)
-            .any(|record| record.failure_code().is_some())
-        {
-            client.failure_reasons().await?.records
-        } else {
-            Vec::new()
+            let explain = async |mac| {
+                let explanation = self.explain(Station::Mac(mac), &client, &catalogue).await?;
+                Ok(vec![Record::from_value(explanation)])
+            };
+            return reading.run(context, output, explain).await;
         };
-        let asked = usize::try_from(self.records).unwrap_or(usize::MAX);
-        let history = History {
-            attempts: &attempts,
-            cut: asked > 0 && attempts.len() >= asked,
-            missing: no_history.as_deref(),
-        };
-        let name = mac.map_or_else(|| self.mac.to_string(), |mac| mac.to_string());
-        let explanation = explanation(&name, session.as_ref(), &history, &catalogue);
+        self.list.for_one()?;
+        let explanation = self.explain(station, &client, &catalogue).await?;
         let global = &context.global;
         if global
             .chosen_format()
@@ -96,6 +92,49 @@ impl Explain {
             "",
         )
     }
+
+    /// The whole story of one endpoint; the failure catalogue is asked for once, when a code needs it.
+    async fn explain(
+        &self,
+        station: Station,
+        client: &MntClient,
+        catalogue: &OnceCell<Vec<Record>>,
+    ) -> Result<Value> {
+        let Found {
+            mac,
+            session,
+            attempts,
+            no_history,
+        } = self.find(station, client).await?;
+        let since = crate::settings::duration::show(self.since);
+        if session.is_none() && attempts.is_empty() {
+            let further = if self.since < LONGEST {
+                "look further back with --since 5d; if there is still nothing, "
+            } else {
+                ""
+            };
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("no session of {station}, and no attempt in the last {since}"),
+            )
+            .hint(format!("{further}no request of it may have reached this node: check the cable, the port's configuration and the switch's RADIUS settings")));
+        }
+        let failed = |record: &Record| record.failure_code().is_some();
+        let catalogue: &[Record] = if attempts.iter().chain(&session).any(failed) {
+            let asked = async || client.failure_reasons().await.map(|rows| rows.records);
+            catalogue.get_or_try_init(asked).await?
+        } else {
+            &[]
+        };
+        let asked = usize::try_from(self.records).unwrap_or(usize::MAX);
+        let history = History {
+            attempts: &attempts,
+            cut: asked > 0 && attempts.len() >= asked,
+            missing: no_history.as_deref(),
+        };
+        let name = mac.map_or_else(|| station.to_string(), |mac| mac.to_string());
+        Ok(explanation(&name, session.as_ref(), &history, catalogue))
+    }
 }
 
 /// What the node said.
@@ -109,12 +148,12 @@ struct Found {
 }
 
 impl Explain {
-    async fn find(&self, client: &MntClient) -> Result<Found> {
-        let by_address = match self.mac {
+    async fn find(&self, station: Station, client: &MntClient) -> Result<Found> {
+        let by_address = match station {
             Station::Address(address) => Some(client.session_by_endpoint_ip(address).await?.record),
             Station::Mac(_) => None,
         };
-        let mac = match (self.mac, &by_address) {
+        let mac = match (station, &by_address) {
             (Station::Mac(mac), _) => Some(mac),
             (_, session) => session.as_ref().and_then(Record::mac),
         };
