@@ -115,7 +115,7 @@ const BAD_INPUT: &[(&[&str], &str)] = &[
     ),
     (
         &["count", "--timeout", "soon"],
-        "--timeout is no length of time: `soon`",
+        "--timeout is no length of time: `soon`\nhint: write it as `500ms`",
     ),
     (
         &["count", "--mnt-port", "99999"],
@@ -124,17 +124,20 @@ const BAD_INPUT: &[(&[&str], &str)] = &[
     (&["count", "--mnt-host", "https://ise/x"], "--mnt-host"),
     (
         &["count", "--cacert", "/nonexistent/ca.pem"],
-        "cannot use the CA bundle /nonexistent/ca.pem: No such file",
+        "CA bundle: cannot read /nonexistent/ca.pem: No such file",
     ),
     (
         &["count", "--cacert", "/dev/null"],
-        "cannot use the CA bundle /dev/null: there is no certificate in it",
+        "CA bundle: /dev/null: the file is empty",
     ),
     (
         &["count", "--pin-sha256", "abc"],
         "--pin-sha256 is no SHA-256 fingerprint",
     ),
-    (&["count", "--resolve", "a:b"], "cannot use --resolve a:b"),
+    (
+        &["count", "--resolve", "a:b"],
+        "cannot use --resolve (or NETAPI_RESOLVE, or resolve of the profile): it does not have three parts",
+    ),
     (
         &["count", "--password-file", "/nonexistent/p"],
         "/nonexistent/p",

@@ -101,7 +101,7 @@ fn what_is_no_object_ends_it_and_is_named() {
         .assert()
         .code(2);
     assert!(stderr(&assert).contains("object 2"), "{}", stderr(&assert));
-    assert_eq!(asked(&lab, "ServiceUnregister"), 1);
+    assert_eq!(asked(&lab, "ServiceRegister"), 0);
 }
 
 #[test]
@@ -159,4 +159,53 @@ fn a_server_that_hangs_does_not_keep_it_from_ending() {
         let word = "the registration of com.example.custom was not taken back";
         assert!(err.iter().any(|line| line.contains(word)), "{err:?}");
     }
+}
+
+/// What cannot be published is found before the server hears of anything, in a file to its end.
+#[test]
+fn a_wrong_input_registers_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("assets.jsonl");
+    std::fs::write(&file, "{\"assetId\":1}\n{\"assetId\":2}\n7\n").unwrap();
+    let lab = lab::lab();
+    let wrong = |run: assert_cmd::assert::Assert, which: &str| {
+        let said = stderr(&run.code(2));
+        assert!(said.contains(which), "{said}");
+        assert!(
+            said.contains("hint: nothing was registered or published"),
+            "{said}"
+        );
+        assert_eq!(asked(&lab, "ServiceRegister"), 0);
+        assert_eq!(asked(&lab, "AccountActivate"), 0);
+    };
+    let publish = |from: &str| lab.pxgrid(&["publish", "asset", from, "--settle", "0s"]);
+    wrong(
+        publish(file.to_str().unwrap()).assert(),
+        "assets.jsonl: object 3 ",
+    );
+    wrong(
+        publish("-").write_stdin("nonsense\n").assert(),
+        "standard input: object 1 ",
+    );
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell
+        .args([
+            "-c",
+            "exec \"$0\" ise pxgrid publish asset - --settle 0s < \"$1\"",
+        ])
+        .arg(env!("CARGO_BIN_EXE_netapi"))
+        .arg(&file);
+    for name in ["ISE_PXGRID_HOST", "PXGRID_CERT", "PXGRID_KEY", "PXGRID_CA"] {
+        shell.env(name, lab.variable(name));
+    }
+    assert_eq!(shell.output().unwrap().status.code(), Some(2));
+    assert_eq!(asked(&lab, "ServiceRegister"), 0);
+    // A good one is read from its beginning.
+    std::fs::write(&file, "{\"assetId\":1}\n{\"assetId\":2}\n").unwrap();
+    let done = shell.output().unwrap();
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert!(
+        String::from_utf8_lossy(&done.stderr).contains("published 2"),
+        "{done:?}"
+    );
 }

@@ -88,7 +88,7 @@ fn wrong_shapes_are_malformed_and_missing_ends_truncated() {
     }
 }
 
-/// Some releases put an object around the list (reference pxgrid-api, section 11).
+/// Some releases put an object around the list (reference pxgrid-api, section 7).
 #[test]
 fn a_list_in_an_object_of_its_own_is_read_in_any_cuts() {
     let whole = r#"{"endpoints":{"endpoint":[{"macAddress":"a"},{"macAddress":"b"}],"count":2},"totalCount":2}"#;

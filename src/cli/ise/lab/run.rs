@@ -20,7 +20,8 @@ Examples:
   netapi ise lab run -- sh -c 'netapi ise mnt sessions --json | jq length'
   netapi ise lab run --sessions 2000000 -- netapi ise mnt sessions --format csv
 
-Without a command it is your shell ($SHELL), its prompt marked '(lab)'. The command finds netapi itself on its PATH, the settings in its environment,
+Without a command it is your shell ($SHELL), its prompt marked '(lab)'.
+The command finds netapi itself on its PATH, the settings in its environment,
 and the first session's address in $MAC. The exit status is the command's.")]
 pub(crate) struct Run {
     #[command(flatten)]

@@ -116,12 +116,17 @@ impl Publish {
             );
         }
         let source = messages::Source::open(&self.file)?;
+        let wrap = self.topic.is_asset.then(|| self.operation.word());
+        messages::check(&self.file, wrap)?;
         let services = Arc::new(context.pxgrid()?);
+        let mut messages = source.read(wrap);
+        messages.look_at_first().await?;
         if !context.global.shows_only() {
             services.ready().await?;
         }
         let mut running = LongRunning::begin(context)?;
-        let result = Box::pin(self.run_registered(context, services, source, &mut running)).await;
+        let publishing = self.run_registered(context, services, messages, &mut running);
+        let result = Box::pin(publishing).await;
         running.end(result).await
     }
 
@@ -130,7 +135,7 @@ impl Publish {
         self,
         context: &Context,
         services: Arc<ServiceClient>,
-        source: messages::Source,
+        mut messages: messages::Messages,
         running: &mut LongRunning,
     ) -> Result<ExitCode> {
         let service = self.topic.service.clone();
@@ -149,7 +154,6 @@ impl Publish {
         context
             .reporter
             .step(&format!("registered {service} for {}", self.topic.path));
-        let wrap = self.topic.is_asset.then(|| self.operation.word());
         let settle = self.settle.unwrap_or(if self.topic.is_asset {
             Duration::from_secs(10)
         } else {
@@ -183,7 +187,6 @@ impl Publish {
             on_this_connection: 0,
             doubtful: 0,
         };
-        let mut messages = source.read(wrap);
         let failure = publication.follow(&mut messages, self.stay, running).await;
         publication.end(failure, running).await
     }

@@ -137,7 +137,7 @@ struct Reconnecting {
     silence: Duration,
 }
 
-/// Why the topic of endpoints may stay empty (reference pxgrid-api, section 11).
+/// Why the topic of endpoints may stay empty (reference pxgrid-api, section 7).
 const ENDPOINTS: &str = "ISE tells of endpoints only when they change, and only when its profiler is set to: custom attribute enforcement, the forwarder's persistence queue, publishing to pxGrid";
 
 /// For clap: an alias, `service:property` or a path.

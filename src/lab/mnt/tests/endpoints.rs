@@ -147,7 +147,8 @@ async fn a_detail_has_the_forty_three_elements_in_order() {
     let lab = Setting::new(&[]);
     let printer = lab.get("Session/MACAddress/00:00:5E:00:53:03").await;
     let mut names = children(&printer.text);
-    names.retain(|name| name != "framed_ipv6_address");
+    // A Start, which the captured document was, lacks the time; an interim update has it.
+    names.retain(|name| !["framed_ipv6_address", "acct_session_time"].contains(&name.as_str()));
     assert_eq!(
         names.join(" "),
         "passed failed user_name nas_ip_address calling_station_id orig_calling_station_id cpmsession_id \
@@ -155,8 +156,8 @@ async fn a_detail_has_the_forty_three_elements_in_order() {
          authentication_protocol framed_ip_address auth_acs_timestamp execution_steps response audit_session_id \
          nas_port_id posture_status selected_azn_profiles service_type message_code auth_acsview_timestamp auth_id \
          identity_store location device_type response_time other_attr_string acct_id acct_acs_timestamp \
-         acct_acsview_timestamp acct_session_id acct_status_type acct_session_time acct_input_octets \
-         acct_output_octets acct_input_packets acct_output_packets started stopped endpoint_policy"
+         acct_acsview_timestamp acct_session_id acct_status_type acct_input_octets \
+         acct_output_octets acct_input_packets acct_output_packets acct_authentic started stopped endpoint_policy"
     );
     assert_eq!(names.len(), 43);
     assert_eq!(printer.field("user_name"), Some("00-00-5E-00-53-03"));

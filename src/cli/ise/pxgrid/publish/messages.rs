@@ -2,14 +2,17 @@
 //! what the server takes of one message.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use rustix::fs::FileType;
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
 
 use crate::error::{Error, Kind, Result};
 use crate::record::read_bounded_json;
@@ -17,6 +20,13 @@ use crate::record::scan::TOO_DEEP;
 
 /// The largest message; the server's own limit (reference pxgrid-api, section 4).
 const LARGEST: usize = 300 * 1000;
+
+/// How long the first message of a pipe is waited for before anything is registered.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// What to do about an input that was found wrong before anything was done.
+const UNTOUCHED: &str =
+    "nothing was registered or published: give JSON objects, one a line, or one array of them";
 
 /// How many kilobytes of messages are read ahead; each counts at least one.
 const ROOM: u32 = 4 * 1024;
@@ -31,6 +41,8 @@ pub(super) struct Source {
 /// Messages as they are read. Those that wait to be sent are bounded in bytes, not in number: the
 /// end of an input is seen when all of it fits.
 pub(super) struct Messages {
+    /// Read already, to look at it.
+    first: Option<Ahead>,
     read: mpsc::UnboundedReceiver<Ahead>,
     ended: Arc<AtomicBool>,
     finite: bool,
@@ -45,13 +57,72 @@ struct Ahead {
 impl Messages {
     /// The next one; an error is the last.
     pub(super) async fn next(&mut self) -> Option<Result<String>> {
-        self.read.recv().await.map(|ahead| ahead.message)
+        let ahead = match self.first.take() {
+            Some(first) => Some(first),
+            None => self.read.recv().await,
+        };
+        ahead.map(|ahead| ahead.message)
+    }
+
+    /// Waits a moment for the first message: one that cannot be published is an error while
+    /// nothing is registered yet.
+    pub(super) async fn look_at_first(&mut self) -> Result<()> {
+        match timeout(FIRST, self.read.recv()).await {
+            Ok(Some(Ahead {
+                message: Err(error),
+                ..
+            })) => Err(error.hint(UNTOUCHED)),
+            Ok(first) => {
+                self.first = first;
+                Ok(())
+            }
+            Err(_) => Ok(()),
+        }
     }
 
     /// Whether the input is known to end: it is a file, or was read to its end.
     pub(super) fn is_finite(&self) -> bool {
         self.finite || self.ended.load(Relaxed)
     }
+}
+
+/// Reads a whole file once and leaves it as it was, so that nothing is registered for what cannot be
+/// published. What is no regular file is not touched.
+pub(super) fn check(path: &Path, wrap: Option<&str>) -> Result<()> {
+    let opened = if path == "-" {
+        std::io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .map(File::from)
+    } else {
+        File::open(path)
+    };
+    let Ok(mut file) = opened else {
+        // Opening it to publish says why.
+        return Ok(());
+    };
+    if !file.metadata().is_ok_and(|facts| facts.is_file()) {
+        return Ok(());
+    }
+    let cannot = |error: &std::io::Error| {
+        Error::usage(format!("cannot read {}: {error}", path.display())).hint_of_file(error)
+    };
+    // Standard input may stand anywhere, and is shared with whoever gave it to us.
+    let start = file.stream_position().map_err(|error| cannot(&error))?;
+    let mut reader = BufReader::new(&file);
+    let read = objects(&mut reader, &mut |object| {
+        message(object, wrap).map(|_| true)
+    });
+    file.seek(SeekFrom::Start(start))
+        .map_err(|error| cannot(&error))?;
+    read.map_err(|error| {
+        let name = if path == "-" {
+            "standard input".to_owned()
+        } else {
+            path.display().to_string()
+        };
+        Error::new(error.kind(), format!("{name}: {}", error.message())).hint(UNTOUCHED)
+    })
 }
 
 impl Source {
@@ -128,6 +199,7 @@ impl Source {
             });
         }
         Messages {
+            first: None,
             read,
             ended,
             finite,
