@@ -127,6 +127,7 @@ impl Context {
     }
 
     /// The same without `--jq`.
+    #[cfg(feature = "lab")]
     pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
         Self::to_its_end(None, future)
     }

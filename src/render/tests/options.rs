@@ -128,11 +128,13 @@ fn half_a_surrogate_pair_hides_nothing() {
             assert!(text.contains("192.0.2.7"), "{format}: {text}");
         }
     }
-    let style = Style {
-        jq: Some(".[] | .ip, .user_name".to_owned()),
-        ..formatted(Format::Json)
-    };
-    assert_eq!(list(style, records), "192.0.2.7\ncut\u{fffd}\n");
+    if cfg!(feature = "jq") {
+        let style = Style {
+            jq: Some(".[] | .ip, .user_name".to_owned()),
+            ..formatted(Format::Json)
+        };
+        assert_eq!(list(style, records), "192.0.2.7\ncut\u{fffd}\n");
+    }
 }
 
 #[test]

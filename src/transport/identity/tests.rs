@@ -28,6 +28,7 @@ fn read_fixture(
     read_identity(&fixture(cert), key.as_deref())?.open(password.as_ref())
 }
 
+#[cfg(feature = "pkcs12")]
 fn needs_password(cert: &str, key: Option<&str>) -> bool {
     let key = key.map(fixture);
     read_identity(&fixture(cert), key.as_deref())
