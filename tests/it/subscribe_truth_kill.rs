@@ -16,29 +16,24 @@ use crate::support::sessions::HASTY;
 
 const ROUNDS: usize = 100;
 
-/// Random numbers (splitmix64) that can be had again: a failing test says its seed, and `CHAOS_SEED` sets it.
+/// Random numbers that can be had again: a failing test says its seed, and `CHAOS_SEED` sets it.
 struct Dice {
     seed: u64,
-    state: u64,
+    numbers: fastrand::Rng,
 }
 
 impl Dice {
     fn new() -> Self {
         let given = std::env::var("CHAOS_SEED").ok();
-        let now = Timestamp::now().as_nanosecond();
-        let seed = given.map_or_else(
-            || u64::try_from(now & i128::from(u32::MAX)).unwrap(),
-            |text| text.parse().unwrap(),
-        );
-        Self { seed, state: seed }
+        let seed = given.map_or_else(|| fastrand::u64(..), |text| text.parse().unwrap());
+        Self {
+            seed,
+            numbers: fastrand::Rng::with_seed(seed),
+        }
     }
 
     fn below(&mut self, limit: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % limit
+        self.numbers.u64(..limit)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use futures_util::{SinkExt, StreamExt};
 use netapi::lab::{Lab, RunningLab};
 use netapi::pxgrid::stomp::{Command, Decoder, Frame, Reading};
@@ -99,24 +101,10 @@ pub(crate) async fn secret(lab: &Lab, peer: &str) -> String {
 }
 
 fn basic(user: &str, password: &str) -> String {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let text = format!("{user}:{password}");
-    let mut out = String::from("Basic ");
-    for chunk in text.as_bytes().chunks(3) {
-        let bits = chunk
-            .iter()
-            .chain([0, 0].iter())
-            .take(3)
-            .fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
-        for position in 0..4 {
-            out.push(if position <= chunk.len() {
-                char::from(ALPHABET[bits >> (18 - 6 * position) & 63])
-            } else {
-                '='
-            });
-        }
-    }
-    out
+    format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{user}:{password}"))
+    )
 }
 
 /// What came.
