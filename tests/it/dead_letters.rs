@@ -149,18 +149,17 @@ fn a_subscription_goes_on_writing_letters_while_they_are_taken_out() {
     let spool = dir.path().join("spool");
     let callback = script(dir.path(), "#!/bin/sh\nexit 1\n");
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--retries",
-        "0",
-        "--spool",
-        spool.to_str().unwrap(),
-        "--callback",
-        callback.to_str().unwrap(),
-    ]);
-    running.says("subscribed");
+        &[
+            "--retries",
+            "0",
+            "--spool",
+            spool.to_str().unwrap(),
+            "--callback",
+            callback.to_str().unwrap(),
+        ],
+    );
     lab.listened_to(SESSIONS, 1);
     let letters = spool.join("dead-letters.jsonl");
     for number in 1..=3 {

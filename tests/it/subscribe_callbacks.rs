@@ -16,23 +16,22 @@ fn the_script_gets_the_event_its_arguments_and_a_few_clean_variables() {
         "#!/bin/sh\n{ printf '%s|%s|%s|%s|%s|' \"$1\" \"$NETAPI_EVENT\" \"$NETAPI_MAC\" \"$NETAPI_STATE\" \"$NETAPI_TOPIC\"; cat; } >> \"$2\"\nenv | grep -c PASS\n",
     );
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--count",
-        "2",
-        "--jobs",
-        "1",
-        "--callback",
-        callback.to_str().unwrap(),
-        "--retries",
-        "0",
-        "--",
-        "first argument",
-        log.to_str().unwrap(),
-    ]);
-    running.says("subscribed");
+        &[
+            "--count",
+            "2",
+            "--jobs",
+            "1",
+            "--callback",
+            callback.to_str().unwrap(),
+            "--retries",
+            "0",
+            "--",
+            "first argument",
+            log.to_str().unwrap(),
+        ],
+    );
     publish(
         &lab,
         &[
@@ -66,20 +65,19 @@ fn what_fails_for_good_is_a_dead_letter() {
     let callback = script(dir.path(), "#!/bin/sh\nexit 3\n");
     let letters = dir.path().join("letters.jsonl");
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--count",
-        "1",
-        "--retries",
-        "1",
-        "--callback",
-        callback.to_str().unwrap(),
-        "--dead-letters",
-        letters.to_str().unwrap(),
-    ]);
-    running.says("subscribed");
+        &[
+            "--count",
+            "1",
+            "--retries",
+            "1",
+            "--callback",
+            callback.to_str().unwrap(),
+            "--dead-letters",
+            letters.to_str().unwrap(),
+        ],
+    );
     publish(&lab, &[session("00:00:5E:00:53:A1", "pat", "STARTED")]);
     let (code, _, err) = running.end();
     assert_eq!(code, 1);
@@ -168,20 +166,19 @@ fn the_first_interrupt_lets_callbacks_finish_and_keeps_the_rest() {
         "#!/bin/sh\necho started\nwhile [ ! -e \"$1\" ]; do sleep 0.05; done\necho finished\n",
     );
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--jobs",
-        "1",
-        "--spool",
-        spool.to_str().unwrap(),
-        "--callback",
-        callback.to_str().unwrap(),
-        "--",
-        gate.to_str().unwrap(),
-    ]);
-    running.says("subscribed");
+        &[
+            "--jobs",
+            "1",
+            "--spool",
+            spool.to_str().unwrap(),
+            "--callback",
+            callback.to_str().unwrap(),
+            "--",
+            gate.to_str().unwrap(),
+        ],
+    );
     publish(
         &lab,
         &[
@@ -212,14 +209,7 @@ fn the_second_interrupt_ends_everything_at_once() {
         "#!/bin/sh\ntrap '' TERM\necho $$\nwhile :; do sleep 1; done\n",
     );
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
-        "session",
-        "--callback",
-        callback.to_str().unwrap(),
-    ]);
-    running.says("subscribed");
+    let running = lab.subscribed("session", &["--callback", callback.to_str().unwrap()]);
     publish(&lab, &[session("00:00:5E:00:53:01", "pat", "STARTED")]);
     let pid = || {
         running
@@ -252,17 +242,16 @@ fn a_long_lived_child_reads_an_event_a_line() {
         "#!/bin/sh\nwhile read -r line; do printf 'got %s\\n' \"$line\"; done\necho over\n",
     );
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--count",
-        "2",
-        "--keep-running",
-        "--callback",
-        callback.to_str().unwrap(),
-    ]);
-    running.says("subscribed");
+        &[
+            "--count",
+            "2",
+            "--keep-running",
+            "--callback",
+            callback.to_str().unwrap(),
+        ],
+    );
     publish(
         &lab,
         &[
@@ -287,18 +276,17 @@ fn a_spool_without_a_callback_prints_what_an_earlier_run_did_not() {
     let callback = script(dir.path(), "#!/bin/sh\nexec sleep 600\n");
     let lab = lab::lab();
     let spool = spool.to_str().unwrap();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--spool",
-        spool,
-        "--callback",
-        callback.to_str().unwrap(),
-        "--callback-grace",
-        "100ms",
-    ]);
-    running.says("subscribed");
+        &[
+            "--spool",
+            spool,
+            "--callback",
+            callback.to_str().unwrap(),
+            "--callback-grace",
+            "100ms",
+        ],
+    );
     publish(&lab, &[session("00:00:5E:00:53:01", "pat", "STARTED")]);
     running.signal(Signal::USR1);
     running.until("the event", || {

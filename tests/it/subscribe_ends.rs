@@ -106,17 +106,10 @@ fn what_a_count_left_out_is_no_event_that_the_next_run_takes_as_seen() {
     let dir = tempfile::tempdir().unwrap();
     let spool = dir.path().join("spool");
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--count",
-        "2",
-        "--json",
-        "--spool",
-        spool.to_str().unwrap(),
-    ]);
-    running.says("subscribed");
+        &["--count", "2", "--json", "--spool", spool.to_str().unwrap()],
+    );
     publish(&lab, &[session("00:00:5E:00:53:01", "pat", "STARTED")]);
     running.prints(1);
     let more = |number| session(&format!("00:00:5E:00:53:0{number}"), "kim", "STARTED");
@@ -232,22 +225,21 @@ fn a_callback_that_there_is_no_room_for_waits_and_has_not_failed() {
         "#!/bin/sh\necho $PPID > \"$1/draft\"\nmv \"$1/draft\" \"$1/parent\"\nuntil [ -e \"$1/gate\" ]; do sleep 0.02; done\n",
     );
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--count",
-        "21",
-        "--jobs",
-        "30",
-        "--retries",
-        "0",
-        "--callback",
-        callback.to_str().unwrap(),
-        "--",
-        dir.path().to_str().unwrap(),
-    ]);
-    running.says("subscribed");
+        &[
+            "--count",
+            "21",
+            "--jobs",
+            "30",
+            "--retries",
+            "0",
+            "--callback",
+            callback.to_str().unwrap(),
+            "--",
+            dir.path().to_str().unwrap(),
+        ],
+    );
     publish(&lab, &[session("00:00:5E:00:53:00", "pat", "STARTED")]);
     running.until("a callback", || place("parent").exists());
     let parent = lines(&place("parent"))[0].parse().unwrap();

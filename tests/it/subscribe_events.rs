@@ -92,8 +92,7 @@ fn parsed(lines: &[String]) -> Vec<Value> {
 #[test]
 fn each_session_is_an_event_in_the_documented_envelope() {
     let lab = lab::lab();
-    let running = lab.start(&["subscribe", "--topic", "session", "--json"]);
-    running.says("subscribed");
+    let running = lab.subscribed("session", &["--json"]);
     let pat = session("00:00:5E:00:53:A1", "pat", "STARTED");
     let kim = session("00:00:5E:00:53:A2", "kim", "STARTED");
     lab.publish(SESSIONS, &json!({ "sessions": [pat, kim] }));
@@ -141,8 +140,7 @@ fn each_session_is_an_event_in_the_documented_envelope() {
 #[test]
 fn for_people_an_event_is_one_line_of_columns() {
     let lab = lab::lab();
-    let running = lab.start(&["subscribe", "--topic", "session", "--count", "1"]);
-    running.says("subscribed");
+    let running = lab.subscribed("session", &["--count", "1"]);
     let session = session("00:00:5E:00:53:A1", "pat\u{1b}[2J", "STARTED");
     lab.publish(SESSIONS, &json!({ "sessions": [session] }));
     let (code, out, _) = running.end();
@@ -158,19 +156,18 @@ fn for_people_an_event_is_one_line_of_columns() {
 #[test]
 fn events_are_chosen_by_condition_and_state_and_counted_after_that() {
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--where",
-        "starts_with(userName,'p')",
-        "--state",
-        "started",
-        "--count",
-        "2",
-        "--json",
-    ]);
-    running.says("subscribed");
+        &[
+            "--where",
+            "starts_with(userName,'p')",
+            "--state",
+            "started",
+            "--count",
+            "2",
+            "--json",
+        ],
+    );
     let all = [
         session("00:00:5E:00:53:01", "kim", "STARTED"),
         session("00:00:5E:00:53:02", "pat", "POSTURED"),
@@ -291,8 +288,7 @@ fn the_current_sessions_come_first_when_asked_for() {
 #[test]
 fn it_ends_after_its_time_and_says_the_figures_when_asked() {
     let lab = lab::lab();
-    let running = lab.start(&["subscribe", "--topic", "session", "--for", "2s"]);
-    running.says("subscribed");
+    let running = lab.subscribed("session", &["--for", "2s"]);
     running.signal(Signal::USR1);
     running.says("received 0, delivered 0");
     let (code, out, err) = running.end();
@@ -303,8 +299,7 @@ fn it_ends_after_its_time_and_says_the_figures_when_asked() {
 #[test]
 fn an_interrupt_ends_it_as_the_shell_shows_it() {
     let lab = lab::lab();
-    let running = lab.start(&["subscribe", "--topic", "session"]);
-    running.says("subscribed");
+    let running = lab.subscribed("session", &[]);
     running.signal(Signal::INT);
     let (code, _, err) = running.end();
     assert_eq!(code, 130);

@@ -46,22 +46,21 @@ fn a_callback_that_is_away_for_a_while_is_waited_for_and_nothing_is_a_dead_lette
         let dir = tempfile::tempdir().unwrap();
         let (spool, log) = (dir.path().join("spool"), dir.path().join("log"));
         let callback = script(dir.path(), "#!/bin/sh\necho $NETAPI_MAC >> \"$1\"\n");
-        let running = lab.start(&[
-            "subscribe",
-            "--topic",
+        let running = lab.subscribed(
             "session",
-            "--count",
-            "5",
-            "--retries",
-            "0",
-            "--spool",
-            spool.to_str().unwrap(),
-            "--callback",
-            callback.to_str().unwrap(),
-            "--",
-            log.to_str().unwrap(),
-        ]);
-        running.says("subscribed");
+            &[
+                "--count",
+                "5",
+                "--retries",
+                "0",
+                "--spool",
+                spool.to_str().unwrap(),
+                "--callback",
+                callback.to_str().unwrap(),
+                "--",
+                log.to_str().unwrap(),
+            ],
+        );
         lab.listened_to(SESSIONS, number + 1);
         shell(away, &callback);
         for number in 1..=5 {

@@ -24,8 +24,7 @@ fn assets_arrive_in_the_shape_that_ise_reads_and_the_registration_is_taken_back(
     )
     .unwrap();
     let lab = lab::lab();
-    let reader = lab.start(&["subscribe", "--topic", "asset", "--count", "2", "--json"]);
-    reader.says("subscribed");
+    let reader = lab.subscribed("asset", &["--count", "2", "--json"]);
     lab.pxgrid(&[
         "publish",
         "asset",

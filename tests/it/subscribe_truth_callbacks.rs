@@ -118,32 +118,31 @@ fn examine(lab: &TestLab, number: usize, case: &Case) {
     let (spool, log) = (place("spool"), place("log"));
     let callback = script(dir.path(), &format!("#!/bin/sh\n{}\n", case.script));
     let count = ENDPOINTS.to_string();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--count",
-        &count,
-        "--jobs",
-        "1",
-        "--retries",
-        "0",
-        "--callback-timeout",
-        if case.outcome == Some(HANGS) {
-            "100ms"
-        } else {
-            "30s"
-        },
-        "--callback-grace",
-        "100ms",
-        "--spool",
-        spool.to_str().unwrap(),
-        "--callback",
-        callback.to_str().unwrap(),
-        "--",
-        log.to_str().unwrap(),
-    ]);
-    running.says("subscribed");
+        &[
+            "--count",
+            &count,
+            "--jobs",
+            "1",
+            "--retries",
+            "0",
+            "--callback-timeout",
+            if case.outcome == Some(HANGS) {
+                "100ms"
+            } else {
+                "30s"
+            },
+            "--callback-grace",
+            "100ms",
+            "--spool",
+            spool.to_str().unwrap(),
+            "--callback",
+            callback.to_str().unwrap(),
+            "--",
+            log.to_str().unwrap(),
+        ],
+    );
     lab.listened_to(SESSIONS, number);
     let since = Timestamp::now();
     publish(lab);
@@ -208,24 +207,23 @@ fn nothing_of_a_callback_outlives_its_time() {
         "#!/bin/sh\ntrap '' TERM\nsleep 600 &\necho $$ $! >> \"$1\"\nwait\nwhile :; do sleep 600; done\n",
     );
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--count",
-        "4",
-        "--retries",
-        "0",
-        "--callback-timeout",
-        "100ms",
-        "--callback-grace",
-        "100ms",
-        "--callback",
-        callback.to_str().unwrap(),
-        "--",
-        log.to_str().unwrap(),
-    ]);
-    running.says("subscribed");
+        &[
+            "--count",
+            "4",
+            "--retries",
+            "0",
+            "--callback-timeout",
+            "100ms",
+            "--callback-grace",
+            "100ms",
+            "--callback",
+            callback.to_str().unwrap(),
+            "--",
+            log.to_str().unwrap(),
+        ],
+    );
     publish(&lab);
     let (code, _, err) = running.end();
     assert_eq!(code, 1, "{err:?}");
@@ -252,17 +250,16 @@ fn a_long_lived_child_that_keeps_dying_loses_at_most_what_it_had_read() {
         "#!/bin/sh\nIFS= read -r line || exit 0\nprintf '%s\\n' \"$line\" >> \"$1\"\nkill -KILL $$\n",
     );
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
+    let running = lab.subscribed(
         "session",
-        "--keep-running",
-        "--callback",
-        callback.to_str().unwrap(),
-        "--",
-        log.to_str().unwrap(),
-    ]);
-    running.says("subscribed");
+        &[
+            "--keep-running",
+            "--callback",
+            callback.to_str().unwrap(),
+            "--",
+            log.to_str().unwrap(),
+        ],
+    );
     let since = Timestamp::now();
     publish(&lab);
     // The pauses between its lives are one, two and four seconds.

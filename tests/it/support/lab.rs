@@ -74,6 +74,13 @@ impl TestLab {
         Running::start(command)
     }
 
+    /// `netapi ise pxgrid subscribe --topic TOPIC …`, running beside the test and subscribed.
+    pub(crate) fn subscribed(&self, topic: &str, more: &[&str]) -> Running {
+        let running = self.start(&[&["subscribe", "--topic", topic], more].concat());
+        running.says("subscribed");
+        running
+    }
+
     /// Any command, running beside the test in an environment that points at this lab.
     pub(crate) fn start_command(&self, mut command: std::process::Command) -> Running {
         let ours = super::process();
