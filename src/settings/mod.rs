@@ -18,6 +18,7 @@
 
 pub mod duration;
 
+mod credentials;
 mod env_file;
 mod environment;
 mod flags;
@@ -25,7 +26,6 @@ mod found;
 mod hidden;
 mod layers;
 mod mute;
-mod pairs;
 mod profile;
 mod proxy;
 mod secret;
@@ -49,9 +49,9 @@ use crate::authority::Authority;
 use crate::error::{Error, Result};
 use crate::transport::Override;
 use crate::transport::proxy::ProxyOptions;
+use credentials::Credentials;
 use found::Found;
 use layers::Layers;
-use pairs::Credentials;
 use source::{Setting, Source};
 use table::Spec;
 
@@ -146,14 +146,14 @@ impl Settings {
         let mut connection = self.connection(&table::PXGRID_CA)?;
         let client_name = self.layers.find(&table::CLIENT_NAME);
         let client_name = client_name.map(|found| found.name().map(str::to_owned));
-        let pair = pairs::certificate(&self.layers)?;
+        let pair = credentials::certificate(&self.layers)?;
         let mut fetch = |secret: Option<secret::Secret>| {
             secret
                 .map(|secret| self.fetch(&secret, &mut connection.warnings))
                 .transpose()
         };
-        let key_password = fetch(pairs::key_password(&self.layers)?)?;
-        let account_password = fetch(pairs::account_password(&self.layers)?)?;
+        let key_password = fetch(credentials::key_password(&self.layers)?)?;
+        let account_password = fetch(credentials::account_password(&self.layers)?)?;
         self.log_in_at_proxy(&mut connection)?;
         Ok(PxgridSettings {
             nodes,
@@ -191,7 +191,7 @@ impl Settings {
     fn usable(&self) -> Result<()> {
         match self.layers.broken.first() {
             Some(error) => Err(error.clone()),
-            None => pairs::one_reader_of_stdin(&self.layers),
+            None => credentials::one_reader_of_stdin(&self.layers),
         }
     }
 
@@ -226,7 +226,7 @@ impl Settings {
     }
 
     fn mnt_credentials(&self) -> Result<Credentials> {
-        pairs::credentials(&self.layers)?.ok_or_else(|| {
+        credentials::mnt_credentials(&self.layers)?.ok_or_else(|| {
             missing(
                 "no MnT user is set",
                 "--mnt-user NAME",

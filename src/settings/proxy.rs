@@ -12,7 +12,7 @@ use super::secret::{Secret, SecretPlace};
 use super::show::{Row, secret_row, set, troubled, unset};
 use super::source::{Setting, Source};
 use super::table::{NO_PROXY, PROXY, PROXY_CA};
-use super::{Settings, pairs};
+use super::{Settings, credentials};
 use crate::authority::Authority;
 use crate::error::{Error, Result};
 use crate::transport::proxy::{Exceptions, ProxyAddress, ProxyLogin, ProxyOptions};
@@ -65,7 +65,7 @@ impl Settings {
             .find(&PROXY)
             .map_or(0, |found| found.source.rank());
         let login = &mut proxy.address.login;
-        match pairs::proxy_credentials(&self.layers)? {
+        match credentials::proxy_credentials(&self.layers)? {
             Some(secret) if login.is_none() || secret.source.rank() >= rank => {
                 let pair = self.fetch(&secret, warnings)?;
                 let pair = ProxyLogin::pair(pair.expose_secret()).map_err(|why| {
@@ -107,7 +107,7 @@ impl Settings {
             self.row(&NO_PROXY),
             secret_row(
                 "proxy-credentials",
-                pairs::proxy_credentials(&self.layers),
+                credentials::proxy_credentials(&self.layers),
                 "--proxy-credentials-file, NETAPI_PROXY_CREDENTIALS_FILE, profile proxy_credentials_file or proxy_credentials_command",
             ),
             self.row(&PROXY_CA),

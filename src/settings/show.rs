@@ -7,7 +7,7 @@ use super::found::Found;
 use super::secret::{Secret, SecretPlace};
 use super::source::{Setting, Source};
 use super::table::{self, Spec};
-use super::{Settings, pairs};
+use super::{Settings, credentials};
 use crate::error::Error;
 
 /// One line of `config show`.
@@ -51,12 +51,12 @@ impl Settings {
         rows.extend(self.certificate_rows());
         rows.push(secret_row(
             "key-password",
-            pairs::key_password(&self.layers),
+            credentials::key_password(&self.layers),
             "--key-password-file, PXGRID_KEY_PASSWORD, profile key_password_file or key_password_command",
         ));
         rows.push(secret_row(
             "client-password",
-            pairs::account_password(&self.layers),
+            credentials::account_password(&self.layers),
             "--client-password-file, ISE_PXGRID_PASSWORD, profile client_password_file or client_password_command",
         ));
         rows.extend(CONNECTION.map(|spec| self.row(spec)));
@@ -125,7 +125,7 @@ impl Settings {
         let names = |with: fn(&(&'static str, &'static str)) -> &'static str| {
             table::MNT_PAIRS.each_ref().map(with).join(", ")
         };
-        match pairs::credentials(&self.layers) {
+        match credentials::mnt_credentials(&self.layers) {
             Ok(Some(found)) => [
                 set("mnt-user", found.user.value, &found.user.source),
                 password_row("password", &found.password),
@@ -152,7 +152,7 @@ impl Settings {
             Some(path) => set(name, path.value.display().to_string(), &path.source),
             None => unset(name, names),
         };
-        match pairs::certificate(&self.layers) {
+        match credentials::certificate(&self.layers) {
             Ok(pair) => [
                 row(
                     "cert",

@@ -1,6 +1,6 @@
 //! The table of settings (contract, section 3) as data: for each its flag, its variables in order, its profile key and its default.
 //!
-//! Credentials and certificates are taken in pairs, so their order is `pairs`' affair; here stand their names.
+//! Credentials and certificates are taken in pairs, so their order is the affair of `credentials`; here stand their names.
 
 use std::ffi::OsString;
 

@@ -21,7 +21,7 @@ pub(crate) struct Credentials {
 }
 
 /// The Monitoring node's credentials.
-pub(crate) fn credentials(layers: &Layers) -> Result<Option<Credentials>> {
+pub(crate) fn mnt_credentials(layers: &Layers) -> Result<Option<Credentials>> {
     let user = Found::of(
         one(layers.flags.mnt_user.as_ref()),
         Source::Flag("--mnt-user"),
