@@ -6,11 +6,11 @@
 use std::path::PathBuf;
 
 use super::flags::one;
-use super::found::Found;
 use super::layers::Layers;
 use super::secret::{Secret, SecretPlace};
 use super::source::{Setting, Source};
 use super::table::{CERTIFICATE_PAIRS, MNT_PAIRS};
+use super::value::RawValue;
 use crate::error::{Error, Result};
 use crate::transport::is_basic_user;
 
@@ -22,7 +22,7 @@ pub(crate) struct Credentials {
 
 /// The Monitoring node's credentials.
 pub(crate) fn mnt_credentials(layers: &Layers) -> Result<Option<Credentials>> {
-    let user = Found::of(
+    let user = RawValue::of(
         one(layers.flags.mnt_user.as_ref()),
         Source::Flag("--mnt-user"),
     );
@@ -49,7 +49,7 @@ pub(crate) fn mnt_credentials(layers: &Layers) -> Result<Option<Credentials>> {
     }
 }
 
-fn complete(user: &Found, password: Secret) -> Result<Credentials> {
+fn complete(user: &RawValue, password: Secret) -> Result<Credentials> {
     Ok(Credentials {
         user: user_of(user)?,
         password,
@@ -57,7 +57,7 @@ fn complete(user: &Found, password: Secret) -> Result<Credentials> {
 }
 
 /// A user that HTTP Basic can carry. Control characters are told apart before.
-fn user_of(found: &Found) -> Result<Setting<String>> {
+fn user_of(found: &RawValue) -> Result<Setting<String>> {
     let value = found.name()?.to_owned();
     if !is_basic_user(&value) {
         return Err(found.wrong("holds a colon, which no ISE user name can"));
@@ -100,7 +100,7 @@ fn environment_pair(layers: &Layers) -> Result<Option<Credentials>> {
     Ok(None)
 }
 
-fn half(set: &Found, missing: &str) -> Error {
+fn half(set: &RawValue, missing: &str) -> Error {
     Error::usage(format!(
         "{} is set, but {missing} is not: a pair is taken whole, from one place",
         set.source.name()
@@ -128,7 +128,7 @@ fn profile_pair(layers: &Layers) -> Result<Option<Credentials>> {
 
 /// `--mnt-user` names who; a pair of that very user supplies the password.
 fn password_of_same_user(layers: &Layers, user: &str) -> Result<Option<Secret>> {
-    let same = |found: &Found| found.text().is_ok_and(|text| text == user);
+    let same = |found: &RawValue| found.text().is_ok_and(|text| text == user);
     let pairs = MNT_PAIRS.iter().flat_map(|(user_name, password_name)| {
         layers
             .environments()
@@ -151,7 +151,7 @@ fn password_of_same_user(layers: &Layers, user: &str) -> Result<Option<Secret>> 
 }
 
 /// The user to go with `--password-file`.
-fn any_user(layers: &Layers) -> Option<Found> {
+fn any_user(layers: &Layers) -> Option<RawValue> {
     MNT_PAIRS
         .iter()
         .find_map(|(user_name, _)| layers.variable(user_name))
@@ -170,8 +170,8 @@ pub(crate) fn certificate(layers: &Layers) -> Result<Certificate> {
     let flags = &layers.flags;
     let given = Certificate::of(
         layers,
-        Found::of(one(flags.cert.as_ref()), Source::Flag("--cert")),
-        Found::of(one(flags.key.as_ref()), Source::Flag("--key")),
+        RawValue::of(one(flags.cert.as_ref()), Source::Flag("--cert")),
+        RawValue::of(one(flags.key.as_ref()), Source::Flag("--key")),
         "--cert",
     )?;
     if let Some(pair) = given {
@@ -197,11 +197,11 @@ pub(crate) fn certificate(layers: &Layers) -> Result<Certificate> {
 impl Certificate {
     fn of(
         layers: &Layers,
-        certificate: Option<Found>,
-        key: Option<Found>,
+        certificate: Option<RawValue>,
+        key: Option<RawValue>,
         certificate_name: &str,
     ) -> Result<Option<Self>> {
-        let path = |found: Found| -> Result<Setting<PathBuf>> {
+        let path = |found: RawValue| -> Result<Setting<PathBuf>> {
             Ok(Setting {
                 value: found.path(&layers.environment)?,
                 source: found.source,

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::flags::Flags;
-use super::found::Found;
 use super::profile::{self, Profile};
 use super::source::Source;
 use super::table::Spec;
+use super::value::RawValue;
 use super::{env_file, flags};
 use crate::error::{Error, Result};
 use crate::files::{self, Access};
@@ -94,12 +94,12 @@ impl Layers {
     }
 
     fn read_profile(&self) -> Result<Profile> {
-        let given = Found::of(
+        let given = RawValue::of(
             flags::one(self.flags.profile.as_ref()),
             Source::Flag("--profile"),
         )
         .or_else(|| self.variable("NETAPI_PROFILE"));
-        let wanted = given.as_ref().map(Found::text).transpose()?;
+        let wanted = given.as_ref().map(RawValue::text).transpose()?;
         match &self.config {
             Ok(path) => profile::read(path, self.flags.config.is_some(), wanted),
             // Without a home there is no file; that matters only to who asked for something in it.
@@ -109,20 +109,20 @@ impl Layers {
     }
 
     /// The setting's value from the nearest layer that has one; `None` where even a default is missing.
-    pub(crate) fn find(&self, spec: &Spec) -> Option<Found> {
-        Found::of((spec.given)(&self.flags), Source::Flag(spec.flag))
+    pub(crate) fn find(&self, spec: &Spec) -> Option<RawValue> {
+        RawValue::of((spec.given)(&self.flags), Source::Flag(spec.flag))
             .or_else(|| self.first_variable(spec))
             .or_else(|| self.in_profile(spec.key))
-            .or_else(|| Found::of(vec![spec.default?.into()], Source::Default))
+            .or_else(|| RawValue::of(vec![spec.default?.into()], Source::Default))
     }
 
-    fn first_variable(&self, spec: &Spec) -> Option<Found> {
+    fn first_variable(&self, spec: &Spec) -> Option<RawValue> {
         let found = spec.variables.iter().find_map(|name| self.variable(name))?;
         Some(if spec.list { found.parted() } else { found })
     }
 
     /// A variable, of the process's environment first, else of the `--env-file`.
-    pub(crate) fn variable(&self, name: &str) -> Option<Found> {
+    pub(crate) fn variable(&self, name: &str) -> Option<RawValue> {
         self.environments()
             .find_map(|environment| environment.get(name))
     }
@@ -142,10 +142,10 @@ impl Layers {
     }
 
     /// A key of the profile in use.
-    pub(crate) fn in_profile(&self, key: &str) -> Option<Found> {
+    pub(crate) fn in_profile(&self, key: &str) -> Option<RawValue> {
         let values = self.profile.get(key)?;
         let source = Source::Profile(self.profile.name.clone(), key.to_owned());
-        Found::of(values.to_vec(), source)
+        RawValue::of(values.to_vec(), source)
     }
 }
 
@@ -170,17 +170,17 @@ pub(crate) struct Variables<'a> {
 }
 
 impl Variables<'_> {
-    pub(crate) fn get(&self, name: &str) -> Option<Found> {
+    pub(crate) fn get(&self, name: &str) -> Option<RawValue> {
         let value = self.variables.get(name)?.to_os_string();
         let source = match self.file {
             None => Source::Environment(name.to_owned()),
             Some(path) => Source::EnvFile(path.clone(), name.to_owned()),
         };
-        Found::of(vec![value], source)
+        RawValue::of(vec![value], source)
     }
 }
 
-impl Found {
+impl RawValue {
     /// `None` for no values.
     pub(crate) fn of(values: Vec<OsString>, source: Source) -> Option<Self> {
         (!values.is_empty()).then_some(Self { values, source })

@@ -22,7 +22,6 @@ mod credentials;
 mod env_file;
 mod environment;
 mod flags;
-mod found;
 mod hidden;
 mod layers;
 mod mute;
@@ -33,6 +32,7 @@ mod show;
 mod source;
 mod table;
 mod template;
+mod value;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,10 +50,10 @@ use crate::error::{Error, Result};
 use crate::transport::Override;
 use crate::transport::proxy::ProxyOptions;
 use credentials::Credentials;
-use found::Found;
 use layers::Layers;
 use source::{Setting, Source};
 use table::Spec;
+use value::RawValue;
 
 /// Everything that was given, resolved on demand. Not `Debug`: it holds secrets.
 pub struct Settings {
@@ -169,7 +169,7 @@ impl Settings {
     /// Whether changing commands are refused.
     pub fn read_only(&self) -> Result<bool> {
         self.usable()?;
-        Ok(self.truth(&table::READ_ONLY)?.value)
+        Ok(self.boolean(&table::READ_ONLY)?.value)
     }
 
     /// Asks on the terminal for a secret that turned out to be needed (the passphrase of a key). `what` begins the question.
@@ -237,7 +237,7 @@ impl Settings {
     }
 
     /// Hosts, each with its own port or with the setting's, whichever is nearer to the hand.
-    fn nodes(&self, found: &Found, spec: &Spec) -> Result<Vec<Authority>> {
+    fn nodes(&self, found: &RawValue, spec: &Spec) -> Result<Vec<Authority>> {
         let port = self
             .layers
             .find(spec)
@@ -267,7 +267,7 @@ impl Settings {
     fn connection(&self, ca: &Spec) -> Result<Connection> {
         self.usable()?;
         let layers = &self.layers;
-        let insecure = self.truth(&table::INSECURE)?;
+        let insecure = self.boolean(&table::INSECURE)?;
         let (ca, pin) = (layers.find(ca), layers.find(&table::PIN));
         let off = unchecked(&insecure, ca.as_ref(), pin.as_ref())?;
         let (ca, pin) = if off { (None, None) } else { (ca, pin) };
@@ -290,13 +290,13 @@ impl Settings {
                 .map(|found| found.path(&layers.environment))
                 .transpose()?,
             insecure: off,
-            verify_hostname: self.truth(&table::VERIFY_HOSTNAME)?.value,
+            verify_hostname: self.boolean(&table::VERIFY_HOSTNAME)?.value,
             pin_sha256: pin.map(|found| found.fingerprint()).transpose()?,
             overrides,
             proxy: self.proxy()?,
             connect_timeout: self.timeout(&table::CONNECT_TIMEOUT)?,
             timeout: self.timeout(&table::TIMEOUT)?,
-            read_only: self.truth(&table::READ_ONLY)?.value,
+            read_only: self.boolean(&table::READ_ONLY)?.value,
             warnings,
         })
     }
@@ -308,10 +308,10 @@ impl Settings {
         }
     }
 
-    fn truth(&self, spec: &Spec) -> Result<Setting<bool>> {
+    fn boolean(&self, spec: &Spec) -> Result<Setting<bool>> {
         let found = self.demand(spec)?;
         Ok(Setting {
-            value: found.truth()?,
+            value: found.boolean()?,
             source: found.source,
         })
     }
@@ -320,7 +320,7 @@ impl Settings {
         self.demand(spec)?.timeout()
     }
 
-    fn demand(&self, spec: &Spec) -> Result<Found> {
+    fn demand(&self, spec: &Spec) -> Result<RawValue> {
         self.layers
             .find(spec)
             .ok_or_else(|| Error::usage(format!("{} is not set", spec.name)))
@@ -336,7 +336,11 @@ impl Settings {
 }
 
 /// Whether certificates go unchecked; see the module's documentation for who wins.
-fn unchecked(insecure: &Setting<bool>, ca: Option<&Found>, pin: Option<&Found>) -> Result<bool> {
+fn unchecked(
+    insecure: &Setting<bool>,
+    ca: Option<&RawValue>,
+    pin: Option<&RawValue>,
+) -> Result<bool> {
     if !insecure.value {
         return Ok(false);
     }

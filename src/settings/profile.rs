@@ -20,7 +20,7 @@ enum Shape {
     Text,
     Path,
     Port,
-    Truth,
+    Boolean,
     /// A list of texts; one text alone is a list of one.
     List,
     /// A program and its arguments.
@@ -52,12 +52,12 @@ const KEYS: [(&str, Shape); 29] = [
     ("proxy_credentials_file", Shape::Path),
     ("proxy_credentials_command", Shape::Command),
     ("proxy_cacert", Shape::Path),
-    ("insecure", Shape::Truth),
-    ("verify_hostname", Shape::Truth),
+    ("insecure", Shape::Boolean),
+    ("verify_hostname", Shape::Boolean),
     ("pin_sha256", Shape::Text),
     ("connect_timeout", Shape::Text),
     ("timeout", Shape::Text),
-    ("read_only", Shape::Truth),
+    ("read_only", Shape::Boolean),
 ];
 
 /// Keys with a second spelling: the flag's own (`--password-file`), and the one that says whose password it is.
@@ -209,7 +209,7 @@ impl File<'_> {
             let wanted = match shape {
                 Shape::Text | Shape::Path => "a text",
                 Shape::Port => "a port number, 1 to 65535",
-                Shape::Truth => "true or false",
+                Shape::Boolean => "true or false",
                 Shape::List => "a list of texts",
                 Shape::Command => {
                     "a list: the program, then its arguments, as in [\"pass\", \"show\", \"ise\"]"
@@ -235,7 +235,7 @@ impl File<'_> {
                 let port = u16::from_str_radix(port.as_str(), port.radix()).ok()?;
                 (port > 0).then(|| vec![port.to_string().into()])
             }
-            (Shape::Truth, DeValue::Boolean(truth)) => Some(vec![truth.to_string().into()]),
+            (Shape::Boolean, DeValue::Boolean(value)) => Some(vec![value.to_string().into()]),
             (Shape::List | Shape::Command, DeValue::Array(items)) => {
                 let mut items = items.iter().map(Spanned::get_ref);
                 let mut values = vec![text(items.next()?)?];

@@ -7,11 +7,11 @@
 
 use secrecy::ExposeSecret;
 
-use super::found::Found;
 use super::secret::{Secret, SecretPlace};
 use super::show::{Row, secret_row, set, troubled, unset};
 use super::source::{Setting, Source};
 use super::table::{NO_PROXY, PROXY, PROXY_CA};
+use super::value::RawValue;
 use super::{Settings, credentials};
 use crate::authority::Authority;
 use crate::error::{Error, Result};
@@ -158,7 +158,7 @@ impl Settings {
 }
 
 /// The proxy's URL. A password where others can read it is refused, not used.
-pub(crate) fn address(found: &Found) -> Result<ProxyAddress> {
+pub(crate) fn address(found: &RawValue) -> Result<ProxyAddress> {
     let address: ProxyAddress = found.text()?.parse().map_err(|error: Error| {
         let named = found.wrong(error.message());
         match error.hint_text() {

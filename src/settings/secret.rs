@@ -15,8 +15,8 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::environment::Environment;
-use super::found::{Found, control_character};
 use super::source::Source;
+use super::value::{RawValue, control_character};
 use crate::error::{Error, Kind, Result};
 use crate::files;
 
@@ -53,7 +53,7 @@ pub(crate) struct Secret {
 
 impl Secret {
     /// Out of a variable.
-    pub(crate) fn text(found: Found) -> Result<Self> {
+    pub(crate) fn text(found: RawValue) -> Result<Self> {
         let text = found.text()?;
         if let Some((what, hint)) = control_character(text) {
             return Err(found

@@ -3,10 +3,10 @@
 //! Nothing is fetched (no file of a secret is opened, no command run, nobody asked), and nothing aborts: what is wrong stands beside
 //! the setting it is wrong with.
 
-use super::found::Found;
 use super::secret::{Secret, SecretPlace};
 use super::source::{Setting, Source};
 use super::table::{self, Spec};
+use super::value::RawValue;
 use super::{Settings, credentials};
 use crate::error::Error;
 
@@ -257,7 +257,7 @@ fn password_row(setting: &str, secret: &Secret) -> Row {
     set(setting, value.to_owned(), &secret.source)
 }
 
-fn joined(found: &Found) -> String {
+fn joined(found: &RawValue) -> String {
     let shown = |value: &std::ffi::OsString| {
         let text = value.display().to_string();
         // Where a host is wanted, someone may have put a URL with a password in it; where a file is, its content.

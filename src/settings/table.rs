@@ -5,8 +5,8 @@
 use std::ffi::OsString;
 
 use super::flags::{Flags, many, one, port, switch};
-use super::found::{self, Found};
 use super::proxy;
+use super::value::{self, RawValue};
 use crate::error::Result;
 
 /// One row of the table.
@@ -26,7 +26,7 @@ pub(crate) struct Spec {
     /// Whether a variable holds several values, parted by commas.
     pub(crate) list: bool,
     /// Whether the value is well formed, for `config show`.
-    pub(crate) check: fn(&Found) -> Result<()>,
+    pub(crate) check: fn(&RawValue) -> Result<()>,
 }
 
 pub(crate) const MNT_HOST: Spec = Spec {
@@ -65,7 +65,7 @@ pub(crate) const MNT_CA: Spec = Spec {
     key: "cacert",
     default: None,
     list: false,
-    check: found::a_path,
+    check: value::a_path,
 };
 
 pub(crate) const PXGRID_CA: Spec = Spec {
@@ -149,7 +149,7 @@ pub(crate) const PROXY_CA: Spec = Spec {
     key: "proxy_cacert",
     default: None,
     list: false,
-    check: found::non_empty,
+    check: value::non_empty,
 };
 
 pub(crate) const INSECURE: Spec = Spec {
@@ -160,7 +160,7 @@ pub(crate) const INSECURE: Spec = Spec {
     key: "insecure",
     default: Some("false"),
     list: false,
-    check: |found| found.truth().map(drop),
+    check: |found| found.boolean().map(drop),
 };
 
 pub(crate) const VERIFY_HOSTNAME: Spec = Spec {
@@ -171,7 +171,7 @@ pub(crate) const VERIFY_HOSTNAME: Spec = Spec {
     key: "verify_hostname",
     default: Some("true"),
     list: false,
-    check: |found| found.truth().map(drop),
+    check: |found| found.boolean().map(drop),
 };
 
 pub(crate) const PIN: Spec = Spec {
@@ -215,7 +215,7 @@ pub(crate) const READ_ONLY: Spec = Spec {
     key: "read_only",
     default: Some("false"),
     list: false,
-    check: |found| found.truth().map(drop),
+    check: |found| found.boolean().map(drop),
 };
 
 /// User and password variables of the Monitoring node, first found pair wins.

@@ -90,7 +90,7 @@ fn insecure_against_what_checks() {
 }
 
 #[test]
-fn a_word_that_is_no_truth_never_means_false() {
+fn a_word_that_is_no_boolean_never_means_false() {
     for name in ["NETAPI_READ_ONLY", "NETAPI_INSECURE"] {
         let case = case(&[&MNT[..], &[(name, "on")]].concat());
         assert!(case.settings().mnt().unwrap_err().message().contains(name));

@@ -1,6 +1,8 @@
-//! A value as it was found, still text, with its source: and how it is read as what it should be.
+//! A setting's value as it was given, still text, with its source; and how it is read as what it should
+//! be.
 //!
-//! All errors are usage errors that blame the source by name; a value is quoted only where it cannot be a secret.
+//! All errors are usage errors that name the source. A value is quoted only where it cannot be a
+//! secret.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,13 +17,13 @@ use crate::files;
 
 /// Values (one, but for lists) and where they were found.
 #[derive(Clone)]
-pub(crate) struct Found {
+pub(crate) struct RawValue {
     pub(crate) values: Vec<OsString>,
     pub(crate) source: Source,
 }
 
 /// Refuses an empty value: `--cacert "$UNSET"` is a mistake, not a wish.
-pub(crate) fn non_empty(found: &Found) -> Result<()> {
+pub(crate) fn non_empty(found: &RawValue) -> Result<()> {
     if found.values.iter().any(|value| value.is_empty()) {
         return Err(found.wrong("is empty"));
     }
@@ -29,7 +31,7 @@ pub(crate) fn non_empty(found: &Found) -> Result<()> {
 }
 
 /// Refuses what can be no path: people put the content of a key into the variable for its file.
-pub(crate) fn a_path(found: &Found) -> Result<()> {
+pub(crate) fn a_path(found: &RawValue) -> Result<()> {
     non_empty(found)?;
     if found
         .values
@@ -69,7 +71,7 @@ pub(crate) fn control_character(text: &str) -> Option<(&'static str, &'static st
     })
 }
 
-impl Found {
+impl RawValue {
     /// An error that blames the source.
     pub(crate) fn wrong(&self, what: &str) -> Error {
         Error::usage(format!("{} {what}", self.source.name()))
@@ -77,7 +79,7 @@ impl Found {
 
     /// All values as texts, none of them empty.
     pub(crate) fn texts(&self) -> Result<Vec<&str>> {
-        fn text<'v>(found: &Found, value: &'v OsString) -> Result<&'v str> {
+        fn text<'v>(found: &RawValue, value: &'v OsString) -> Result<&'v str> {
             let text = value.to_str().ok_or_else(|| found.wrong("is not UTF-8"))?;
             // A variable that was read from a file may begin with a byte order mark.
             let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -134,7 +136,7 @@ impl Found {
     }
 
     /// `1`, `true`, `yes` or `0`, `false`, `no`. Other words are an error rather than a guess: some of these guard the network.
-    pub(crate) fn truth(&self) -> Result<bool> {
+    pub(crate) fn boolean(&self) -> Result<bool> {
         let text = self.text()?;
         match text.to_ascii_lowercase().as_str() {
             "1" | "true" | "yes" => Ok(true),
@@ -227,8 +229,8 @@ mod tests {
     use crate::error::Kind;
     use proptest::prelude::*;
 
-    fn found(value: &str) -> Found {
-        Found {
+    fn found(value: &str) -> RawValue {
+        RawValue {
             values: vec![value.into()],
             source: Source::Environment("ISE_MNT_FQDN".to_owned()),
         }
@@ -295,10 +297,10 @@ mod tests {
     }
 
     #[test]
-    fn truths_ports_and_timeouts() {
-        assert!(found("YES").truth().unwrap() && found("1").truth().unwrap());
-        assert!(!found("0").truth().unwrap() && !found("no").truth().unwrap());
-        assert!(found("on").truth().is_err() && found("2").truth().is_err());
+    fn booleans_ports_and_timeouts() {
+        assert!(found("YES").boolean().unwrap() && found("1").boolean().unwrap());
+        assert!(!found("0").boolean().unwrap() && !found("no").boolean().unwrap());
+        assert!(found("on").boolean().is_err() && found("2").boolean().is_err());
         assert!(found("0").port().is_err() && found("65536").port().is_err());
         assert_eq!(found("8910").port().unwrap(), 8910);
         assert!(found("0s").timeout().is_err());
