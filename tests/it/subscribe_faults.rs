@@ -36,7 +36,7 @@ fn printed(running: &Running) -> Last {
 
 fn published(lab: &TestLab, since: Timestamp) -> Last {
     let mut last = Last::new();
-    for event in lab.truth() {
+    for event in lab.event_log() {
         if event.topic.as_ref() == SESSIONS {
             note(&mut last, &serde_json::from_str(&event.body).unwrap());
         }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Grid;
 use super::listing::Source;
-use super::{asides, sessions};
+use super::{other_topics, sessions};
 use crate::error::{Error, Result};
 use crate::lab::state::Change;
 use crate::lab::text::{low_byte, mix};
@@ -137,7 +137,7 @@ impl Churn {
             for _ in &changed {
                 self.changes += 1;
                 if self.changes.is_multiple_of(BETWEEN_OTHERS) {
-                    asides::another(&self.grid, self.changes / BETWEEN_OTHERS, now);
+                    other_topics::another(&self.grid, self.changes / BETWEEN_OTHERS, now);
                 }
             }
         }
@@ -187,8 +187,8 @@ impl Churn {
         directory.state.change(index, change, now);
         let after = directory.state.apply(session, now);
         match (before, after) {
-            (Some(ended), None) => asides::session(&self.grid, &ended, false),
-            (None, Some(began)) => asides::session(&self.grid, &began, true),
+            (Some(ended), None) => other_topics::session(&self.grid, &ended, false),
+            (None, Some(began)) => other_topics::session(&self.grid, &began, true),
             _ => {}
         }
         true

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-use super::truth;
+use super::event_log;
 use crate::lab::faults::{FaultKind, Faults};
 use crate::lab::log::RequestLog;
 use crate::pxgrid::catalogue::SERVICES;
@@ -34,7 +34,7 @@ pub struct Event {
 struct Inner {
     next: HashMap<String, u64>,
     published: HashMap<String, u64>,
-    truth: VecDeque<Event>,
+    event_log: VecDeque<Event>,
     remembered: usize,
 }
 
@@ -104,11 +104,11 @@ impl Events {
         };
         *inner.published.entry(topic.to_owned()).or_default() += 1;
         self.log
-            .published(|| truth::entry(Timestamp::now(), &event));
+            .published(|| event_log::entry(Timestamp::now(), &event));
         inner.remembered += event.body.len();
-        inner.truth.push_back(event.clone());
+        inner.event_log.push_back(event.clone());
         while inner.remembered > KEPT
-            && let Some(oldest) = inner.truth.pop_front()
+            && let Some(oldest) = inner.event_log.pop_front()
         {
             inner.remembered -= oldest.body.len();
         }
@@ -122,9 +122,9 @@ impl Events {
     }
 
     /// What was published, oldest first; the last 64 MiB of bodies.
-    pub fn truth(&self) -> Vec<Event> {
+    pub fn event_log(&self) -> Vec<Event> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.truth.iter().cloned().collect()
+        inner.event_log.iter().cloned().collect()
     }
 
     /// How many events were published on `topic`.
@@ -140,7 +140,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn topics_are_numbered_apart_and_the_truth_is_kept() {
+    fn topics_are_numbered_apart_and_the_event_log_is_kept() {
         let events = Events::new(Arc::default(), Arc::new(Faults::new(Vec::new())));
         let mut receiver = events.subscribe();
         let session = "/topic/com.cisco.ise.session";
@@ -160,7 +160,7 @@ mod tests {
                 r#"{"x":1}"#
             ]
         );
-        assert_eq!(events.truth().len(), 4);
-        assert_eq!(events.truth()[2].sequence, Some(1));
+        assert_eq!(events.event_log().len(), 4);
+        assert_eq!(events.event_log()[2].sequence, Some(1));
     }
 }

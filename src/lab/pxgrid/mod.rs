@@ -7,21 +7,22 @@
 //! | `services` | which node provides what, and who answers an operation |
 //! | `sessions`, `anc`, `trustsec`, `radius`, `system`, `devices` | the services |
 //! | `listing`, `json`, `reply` | how answers are written |
-//! | [`hub`], `truth` | events, and the account of them |
-//! | `churn`, `asides` | what happens by itself: sessions come and go, and the rest now and then |
+//! | [`hub`], `event_log` | events, and the log of what was published |
+//! | `churn`, `other_topics` | what happens by itself: sessions come and go, and the rest now and then |
 //! | `pubsub` | the WebSocket that carries events |
 //!
 //! It answers as ISE 3.4 would where the reference knows how.
 
 mod accounts;
 mod anc;
-mod asides;
 pub(super) mod churn;
 mod control;
 mod devices;
+mod event_log;
 pub(super) mod hub;
 mod json;
 mod listing;
+mod other_topics;
 pub(super) mod pubsub;
 mod radius;
 mod reply;
@@ -30,7 +31,6 @@ mod services;
 mod sessions;
 mod system;
 mod trustsec;
-mod truth;
 
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ fn change(session: &Value) -> (String, Timestamp) {
 /// What the lab published of sessions from then on.
 pub(crate) fn published(lab: &TestLab, since: Timestamp) -> Changes {
     let mut changes = Changes::new();
-    for event in lab.truth() {
+    for event in lab.event_log() {
         if event.topic.as_ref() == SESSIONS {
             let body: Value = serde_json::from_str(&event.body).unwrap();
             for (key, time) in body["sessions"].as_array().unwrap().iter().map(change) {

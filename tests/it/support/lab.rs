@@ -115,8 +115,8 @@ impl TestLab {
     }
 
     /// What was published.
-    pub(crate) fn truth(&self) -> Vec<netapi::lab::Event> {
-        self.lab.events().truth()
+    pub(crate) fn event_log(&self) -> Vec<netapi::lab::Event> {
+        self.lab.events().event_log()
     }
 
     /// Waits until that many subscriptions of a topic have reached the lab: "subscribed" is said when the frame is on its way.

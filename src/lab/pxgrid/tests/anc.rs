@@ -85,8 +85,8 @@ async fn a_quarantine_shows_on_both_sides_and_goes_again() {
         again["failureReason"],
         "mac address is already associated with this policy"
     );
-    let truth = setting.lab.events().truth();
-    let told: Vec<_> = truth.iter().map(|event| &*event.topic).collect();
+    let events = setting.lab.events().event_log();
+    let told: Vec<_> = events.iter().map(|event| &*event.topic).collect();
     assert_eq!(
         told,
         [
@@ -96,7 +96,7 @@ async fn a_quarantine_shows_on_both_sides_and_goes_again() {
             "/topic/com.cisco.ise.config.anc.status",
         ]
     );
-    assert_eq!(truth[2].body.parse::<Value>().unwrap(), status);
+    assert_eq!(events[2].body.parse::<Value>().unwrap(), status);
     let cleared = setting
         .finished("clearEndpointByMacAddress", mac.clone())
         .await;

@@ -163,11 +163,15 @@ async fn what_ended_is_there_for_recovery() {
             .rows("sessions")
             .is_empty()
     );
-    let truth = setting.lab.events().truth();
-    assert_eq!(truth.len(), 2);
-    assert_eq!(&*truth[0].topic, "/topic/com.cisco.ise.session");
-    assert!(truth[0].body.starts_with("{\"sequence\":0,\"sessions\":[{"));
-    assert!(truth[0].body.contains("\"state\":\"DISCONNECTED\""));
+    let events = setting.lab.events().event_log();
+    assert_eq!(events.len(), 2);
+    assert_eq!(&*events[0].topic, "/topic/com.cisco.ise.session");
+    assert!(
+        events[0]
+            .body
+            .starts_with("{\"sequence\":0,\"sessions\":[{")
+    );
+    assert!(events[0].body.contains("\"state\":\"DISCONNECTED\""));
     assert_eq!(
         setting
             .session("getSessionsForRecovery", json!({}))
@@ -183,17 +187,17 @@ async fn a_bounced_port_is_told_twice() {
     setting
         .mnt("CoA/Disconnect/psn-a/C8:5B:76:C6:59:62/1")
         .await;
-    let truth = until(
+    let events = until(
         async || {
             tokio::time::sleep(Duration::from_millis(10)).await;
-            setting.lab.events().truth()
+            setting.lab.events().event_log()
         },
-        |truth| truth.len() == 4,
+        |events| events.len() == 4,
     )
     .await;
-    assert!(truth[0].body.contains("\"state\":\"DISCONNECTED\""));
-    assert!(truth[2].body.contains("\"state\":\"STARTED\""));
-    assert_eq!(truth[2].sequence, Some(1));
+    assert!(events[0].body.contains("\"state\":\"DISCONNECTED\""));
+    assert!(events[2].body.contains("\"state\":\"STARTED\""));
+    assert_eq!(events[2].sequence, Some(1));
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! The truth log's lines: of every published event its topic, its number, and the facts that a subscriber's account of it can be checked against.
+//! The lines of the event log: of every published event its topic, its number, and the facts that an
+//! account of a subscriber can be checked against.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
