@@ -11,12 +11,12 @@ mod context;
 #[doc = include_str!("contract.md")]
 mod contract {}
 mod global;
-mod grid;
 mod help;
 mod input;
 mod ise;
 mod long_running;
 mod man;
+mod pxgrid_context;
 mod report;
 mod stderr;
 

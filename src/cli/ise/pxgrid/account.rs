@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::cli::Context;
 use crate::cli::change::{self, Attempt};
-use crate::cli::grid;
 use crate::cli::input;
+use crate::cli::pxgrid_context;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::control::{Activation, Call, require_enabled};
 use crate::pxgrid::{Account as Ours, AccountState, Control};
@@ -103,7 +103,7 @@ impl Create {
         let identity = context.identity(&settings)?.map(|(identity, _)| identity);
         let client = context.pxgrid_http(&settings, identity)?;
         let call = Call::account_create(&account.name);
-        let control = grid::control(&settings, client, account)?;
+        let control = pxgrid_context::control(&settings, client, account)?;
         let attempt = Attempt::default();
         attempt.sending()?;
         let what = format!("AccountCreate of {}", self.name);

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::authority::Authority;
 use crate::cli::Context;
-use crate::cli::grid;
 use crate::cli::ise::steps::{Step, Steps, probe};
+use crate::cli::pxgrid_context;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::REST_BASE_URL;
 use crate::pxgrid::control::require_enabled;
@@ -71,7 +71,7 @@ pub(in crate::cli::ise) async fn walk(context: &Context, steps: &mut Steps<'_>) 
     let (Some(account), true) = (account, reached) else {
         return Ok(());
     };
-    let control = grid::control(&settings, client, account)?;
+    let control = pxgrid_context::control(&settings, client, account)?;
     let services = ServiceClient::new(control);
     let Some(providers) = account_and_lookup(&services, steps).await? else {
         return Ok(());

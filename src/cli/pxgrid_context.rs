@@ -1,5 +1,5 @@
-//! The pxGrid side of a [`Context`]: who we are on the grid, and a client over its nodes. Everything that can be wrong with certificate,
-//! key and name is said here, before the first connection.
+//! The pxGrid side of a [`Context`]: our account, and a client over the nodes. All that can be wrong with
+//! certificate, key and name is said here, before the first connection.
 
 use jiff::Timestamp;
 
