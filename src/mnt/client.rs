@@ -139,7 +139,7 @@ impl MntClient {
             xml::stream_in(reader, charset.as_deref(), document, sink)
         });
         match parsing.await {
-            Ok((sink, outcome)) => (sink, outcome.map_err(|error| on(&host, error))),
+            Ok((sink, outcome)) => (sink, outcome.map_err(|error| with_host(&host, error))),
             // A blocking task that runs is never cancelled, so only a panic ends here, and it took the sink with it.
             Err(join) => std::panic::resume_unwind(join.into_panic()),
         }
@@ -162,7 +162,7 @@ impl MntClient {
                 Kind::Malformed,
                 format!("the session count is '{text}', no number"),
             );
-            on(&self.host(), error)
+            with_host(&self.host(), error)
         })?;
         Ok(Counted {
             count,
@@ -256,7 +256,7 @@ impl MntClient {
             .await?;
         if rows.records.is_empty() {
             let message = format!("no session has the id '{audit_session_id}'");
-            return Err(on(&self.host(), Error::new(Kind::NotFound, message)));
+            return Err(with_host(&self.host(), Error::new(Kind::NotFound, message)));
         }
         Ok(rows)
     }
@@ -341,7 +341,7 @@ impl MntClient {
         let charset = response.charset();
         let raw = response.bytes(MAX_DETAIL).await?;
         let record = xml::single(&raw, charset.as_deref(), document)
-            .map_err(|error| on(&self.host(), error))?;
+            .map_err(|error| with_host(&self.host(), error))?;
         Ok(Answer { record, raw })
     }
 
@@ -355,7 +355,7 @@ impl MntClient {
             document,
             Collect::default(),
         );
-        outcome.map_err(|error| on(&self.host(), error))?;
+        outcome.map_err(|error| with_host(&self.host(), error))?;
         Ok(Rows {
             records: collected.records,
             raw,
@@ -371,7 +371,7 @@ impl MntClient {
         let response = self.open(request).await?;
         let charset = response.charset();
         let raw = response.bytes(MAX_DETAIL).await?;
-        coa_outcome(raw, charset.as_deref()).map_err(|error| on(&self.host(), error))
+        coa_outcome(raw, charset.as_deref()).map_err(|error| with_host(&self.host(), error))
     }
 
     /// Sends a deletion ([`Requests::delete`]), once.
@@ -379,7 +379,7 @@ impl MntClient {
         let response = self.open(request).await?;
         let charset = response.charset();
         let raw = response.bytes(MAX_DETAIL).await?;
-        delete_outcome(raw, charset.as_deref()).map_err(|error| on(&self.host(), error))
+        delete_outcome(raw, charset.as_deref()).map_err(|error| with_host(&self.host(), error))
     }
 
     // ---- sending ----
@@ -400,7 +400,8 @@ impl MntClient {
                 ),
             );
             return Err(
-                on(&response.host.to_string(), error.hint(NOT_THE_API)).status(response.status)
+                with_host(&response.host.to_string(), error.hint(NOT_THE_API))
+                    .status(response.status),
             );
         }
         Ok(response)
@@ -427,7 +428,7 @@ impl MntClient {
         // The body is a comment on the status: one that cannot be read, or is too long, changes nothing.
         let body = response.bytes(MAX_ERROR).await.unwrap_or_default();
         let envelope = envelope::Envelope::parse(&body, charset.as_deref());
-        Err(on(&host, envelope::error(status, envelope.as_ref())))
+        Err(with_host(&host, envelope::error(status, envelope.as_ref())))
     }
 
     fn host(&self) -> String {
@@ -511,9 +512,9 @@ fn local(time: Timestamp) -> DateTime {
     time.to_zoned(TimeZone::system()).datetime()
 }
 
-/// `error` with the host in its message and beside it. What the receiver of the records found (an unknown field, a closed pipe, a full
-/// disk) is no fault of the host.
-fn on(host: &str, error: Error) -> Error {
+/// `error` with the host in its message and beside it. The host is not named where the receiver of the
+/// records is at fault: an unknown field, a closed pipe, a full disk.
+fn with_host(host: &str, error: Error) -> Error {
     let local = matches!(error.kind(), Kind::Usage | Kind::ClosedPipe | Kind::Failed);
     if local || error.host_name().is_some() {
         return error;

@@ -113,7 +113,7 @@ pub fn session_by_mac(mac: Mac) -> String {
 
 /// A user's latest session; nothing in the name is safe.
 pub fn session_by_user(user: &str) -> Result<String> {
-    Ok(below(&format!("Session/UserName/{}", named(user)?)))
+    Ok(below(&format!("Session/UserName/{}", segment(user)?)))
 }
 
 /// The latest session of a NAS.
@@ -130,7 +130,7 @@ pub fn session_by_endpoint_ip(ip: IpAddr) -> String {
 pub fn session_by_id(audit_session_id: &str) -> Result<String> {
     Ok(below(&format!(
         "Session/Active/SessionID/{}/0",
-        named(audit_session_id)?
+        segment(audit_session_id)?
     )))
 }
 
@@ -180,7 +180,7 @@ pub fn coa(node: &str, mac: Mac, coa: Coa) -> Result<String> {
 pub fn delete(target: &DeleteTarget) -> Result<String> {
     Ok(below(&match target {
         DeleteTarget::Mac(mac) => format!("Session/Delete/MACAddress/{mac}"),
-        DeleteTarget::SessionId(id) => format!("Session/Delete/SessionID/{}", named(id)?),
+        DeleteTarget::SessionId(id) => format!("Session/Delete/SessionID/{}", segment(id)?),
         DeleteTarget::All => "Session/Delete/All".to_owned(),
     }))
 }
@@ -277,7 +277,7 @@ fn checked_seconds(seconds: u32) -> Result<u32> {
 }
 
 /// A name as one segment. Nothing, `.` and `..` would make another path, encoded or not.
-fn named(name: &str) -> Result<String> {
+fn segment(name: &str) -> Result<String> {
     if matches!(name, "" | "." | "..") {
         return Err(Error::usage(format!("'{name}' names nothing")).hint("give the whole name"));
     }

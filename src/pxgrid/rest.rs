@@ -308,7 +308,7 @@ impl ServiceClient {
         match tokio::task::spawn_blocking(parsing).await {
             Ok((sink, result)) => (
                 sink,
-                result.map_err(|error| exchange::named(error, operation, &host)),
+                result.map_err(|error| exchange::with_host(error, operation, &host)),
             ),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),

@@ -116,7 +116,9 @@ impl Settings {
             return row;
         };
         Row {
-            problem: (spec.check)(&found).err().map(|error| told(&error)),
+            problem: (spec.check)(&found)
+                .err()
+                .map(|error| message_with_hint(&error)),
             ..set(spec.name, joined(&found), &found.source)
         }
     }
@@ -226,11 +228,11 @@ pub(super) fn troubled(setting: &str, error: &Error) -> Row {
         setting: setting.to_owned(),
         value: String::new(),
         source: String::new(),
-        problem: Some(told(error)),
+        problem: Some(message_with_hint(error)),
     }
 }
 
-fn told(error: &Error) -> String {
+fn message_with_hint(error: &Error) -> String {
     match error.hint_text() {
         Some(hint) => format!("{error} (hint: {hint})"),
         None => error.to_string(),

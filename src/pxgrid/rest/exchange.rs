@@ -182,7 +182,7 @@ pub(super) fn json(
     host: &str,
 ) -> Result<JsonText> {
     let bytes = encoding::to_utf8(bytes, Format::Json, charset)
-        .map_err(|error| named(error, operation, host))?;
+        .map_err(|error| with_host(error, operation, host))?;
     let text = String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     if text.trim().is_empty() {
@@ -205,8 +205,9 @@ pub(super) fn json(
     })
 }
 
-/// A stream's error with operation and host in it; errors of the sink and of the transport have their own words.
-pub(super) fn named(error: Error, operation: &str, host: &str) -> Error {
+/// A stream's error with operation and host in it. Errors of the sink and of the transport have their
+/// own words.
+pub(super) fn with_host(error: Error, operation: &str, host: &str) -> Error {
     if !matches!(error.kind(), Kind::Malformed | Kind::Truncated) || error.host_name().is_some() {
         return error;
     }
@@ -350,7 +351,7 @@ mod tests {
 
     #[test]
     fn only_the_streams_own_errors_get_the_host() {
-        let malformed = named(
+        let malformed = with_host(
             Error::new(Kind::Malformed, "no list").hint("h"),
             "getX",
             "ise",
@@ -358,6 +359,6 @@ mod tests {
         assert_eq!(malformed.message(), "getX at ise: no list");
         assert_eq!(malformed.hint_text(), Some("h"));
         let pipe = Error::new(Kind::ClosedPipe, "closed");
-        assert_eq!(named(pipe.clone(), "getX", "ise"), pipe);
+        assert_eq!(with_host(pipe.clone(), "getX", "ise"), pipe);
     }
 }

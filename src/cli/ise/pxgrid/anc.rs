@@ -275,7 +275,7 @@ impl Status {
         let record = Record::Json(status.json.clone());
         context.print(&[record], columns, Shape::Single, "")?;
         match state {
-            anc::State::Failure => order::told(&status),
+            anc::State::Failure => order::check_outcome(&status),
             anc::State::Success | anc::State::Running => Ok(()),
         }
     }

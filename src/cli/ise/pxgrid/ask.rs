@@ -122,7 +122,7 @@ impl Ask {
         client: &ServiceClient,
     ) -> Result<Record> {
         let body = Value::Object(self.body);
-        shown(context, client, self.service, self.operation, &body).await?;
+        show_instead(context, client, self.service, self.operation, &body).await?;
         let answer = client.query(self.service, self.operation, &body).await;
         let answer = answer.map_err(|error| match error.kind() {
             Kind::NotFound => error.hint(self.nothing),
@@ -166,14 +166,18 @@ pub(super) async fn ready(
     operation: &str,
     body: &Value,
 ) -> Result<ServiceClient> {
-    permitted(context, service, operation)?;
+    require_change_allowed(context, service, operation)?;
     let client = context.pxgrid()?;
-    shown(context, &client, service, operation, body).await?;
+    show_instead(context, &client, service, operation, body).await?;
     Ok(client)
 }
 
 /// Refuses a changing operation under `--read-only`.
-pub(super) fn permitted(context: &Context, service: &str, operation: &str) -> Result<()> {
+pub(super) fn require_change_allowed(
+    context: &Context,
+    service: &str,
+    operation: &str,
+) -> Result<()> {
     if catalogue::effect(service, operation) == Effect::Change && context.settings.read_only()? {
         return Err(Error::usage(format!(
             "{operation} of {service} changes the network, and --read-only is set"
@@ -183,8 +187,9 @@ pub(super) fn permitted(context: &Context, service: &str, operation: &str) -> Re
     Ok(())
 }
 
-/// Under `--dry-run` and `--curl`: shows the request with placeholders for what only a lookup could tell, and ends in [`Kind::NotSent`].
-pub(super) async fn shown(
+/// Under `--dry-run` and `--curl`: shows the request and ends in [`Kind::NotSent`]. What only a lookup
+/// could tell is a placeholder in it.
+pub(super) async fn show_instead(
     context: &Context,
     client: &ServiceClient,
     service: &str,

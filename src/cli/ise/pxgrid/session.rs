@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde_json::json;
 
-use super::ask::{Ask, shown};
+use super::ask::{Ask, show_instead};
 use crate::cli::Context;
 use crate::cli::bulk::{ListOptions, Reading};
 use crate::cli::input::{self, Station, StationOrList};
@@ -127,7 +127,7 @@ async fn listed(context: &Context, options: &ListOptions) -> Result<()> {
     };
     let session = async |mac: Mac| {
         let body = json!({ "macAddress": mac.to_string() });
-        shown(context, &client, "session", BY_MAC, &body).await?;
+        show_instead(context, &client, "session", BY_MAC, &body).await?;
         let answer = client.query("session", BY_MAC, &body).await?;
         Ok(vec![Record::Json(answer)])
     };

@@ -10,7 +10,7 @@ use crate::cli::Context;
 use crate::cli::bulk::{Changing, ListOptions, Yes};
 use crate::cli::change::{self, Attempt, Carried, Change};
 use crate::cli::input::{self, MacOrList};
-use crate::cli::ise::pxgrid::ask::{Ask, permitted, shown};
+use crate::cli::ise::pxgrid::ask::{Ask, require_change_allowed, show_instead};
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::anc::{self, Order, State, Status, Target};
@@ -113,7 +113,7 @@ async fn run(context: &Context, order: Order, whom: Whom, patience: Patience) ->
         Order::Apply(_) => "applyEndpointByMacAddress",
         Order::Clear => "clearEndpointByMacAddress",
     };
-    permitted(context, SERVICE, operation)?;
+    require_change_allowed(context, SERVICE, operation)?;
     let output = Ask::new(SERVICE, operation, "").before_change(context)?;
     let orders = Orders {
         context,
@@ -196,7 +196,7 @@ impl Orders<'_> {
     /// Gives the order once, and waits unless that is not wanted.
     async fn give(&self, target: &Target, attempt: &Attempt<'_>) -> Result<Carried> {
         let (operation, body) = anc::operation(&self.order, target);
-        shown(self.context, &self.client, SERVICE, operation, &body).await?;
+        show_instead(self.context, &self.client, SERVICE, operation, &body).await?;
         attempt.sending()?;
         let first = anc::start(&self.client, &self.order, target).await?;
         self.settle(target, first, attempt).await
@@ -334,7 +334,8 @@ fn advice(order: &Order, target: &Target) -> &'static str {
     }
 }
 
-/// The outcome of an operation of which only the id is known. Only an order to apply fails because it was carried out already.
-pub(super) fn told(status: &Status) -> Result<()> {
+/// Fails where an operation failed, of which only the id is known. Only an order to apply fails because
+/// it was carried out already.
+pub(super) fn check_outcome(status: &Status) -> Result<()> {
     anc::outcome(&Order::Apply(String::new()), status)
 }
