@@ -5,10 +5,13 @@
 use std::collections::HashSet;
 use std::io::{IsTerminal, Stdout, Write};
 use std::ops::ControlFlow;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bulk::Screen;
+use rustix::termios::tcgetwinsize;
+
 use super::global::{Color, Global};
 use super::report::Reporter;
 use super::stderr::Stderr;
@@ -30,6 +33,8 @@ pub(crate) struct Context {
     pub settings: Settings,
     /// Errors and notices; all that this command says on standard error goes through it.
     pub reporter: Reporter,
+    /// How to print, with the facts of this terminal.
+    style: Style,
     /// Warnings said so far.
     said: Mutex<HashSet<String>>,
 }
@@ -110,14 +115,15 @@ impl Context {
         if global.trace {
             super::report::start_trace(stderr.clone());
         }
-        let context = Self {
+        let style = style(&global);
+        crate::render::check(&style)?;
+        Ok(Self {
             settings,
             reporter: Reporter::new(&global, stderr),
             global,
+            style,
             said: Mutex::default(),
-        };
-        crate::render::check(&context.style())?;
-        Ok(context)
+        })
     }
 
     /// Runs a command's future to its end on this thread; the threads that parse and print have room for `--jq`.
@@ -220,31 +226,7 @@ impl Context {
 
     /// How to print, with the facts of this terminal.
     pub(crate) fn style(&self) -> Style {
-        let terminal = Self::on_terminal();
-        Style {
-            format: self.global.chosen_format(),
-            fields: self.global.fields.clone(),
-            sort: self.global.sort.clone(),
-            limit: self.global.limit,
-            header: !self.global.no_header,
-            jq: self.global.jq.clone(),
-            screen: render::Screen {
-                terminal,
-                width: terminal_width(),
-                color: self.colors(terminal),
-            },
-            now: jiff::Timestamp::now(),
-            zone: jiff::tz::TimeZone::system(),
-        }
-    }
-
-    /// Whether to colour what goes to a terminal (`terminal`) or elsewhere.
-    fn colors(&self, terminal: bool) -> bool {
-        match self.global.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => terminal && environment_allows_color(),
-        }
+        self.style.clone()
     }
 
     /// A renderer on standard output, behind a progress line where a person waits for a long list of sessions.
@@ -383,28 +365,31 @@ impl Context {
             .hint("it was carried out, and its whole answer is printed; do not repeat it"))
     }
 
-    /// Prints one answer in full; with `--format xml` the document as it came.
-    pub(crate) fn print_answer(
+    /// Prints the records of a document; with `--format xml` the document as it came.
+    pub(crate) fn print_document(
         &self,
-        record: &Record,
+        records: &[Record],
         raw: &[u8],
         columns: impl Into<Columns>,
+        shape: Shape,
+        nothing: &str,
     ) -> Result<()> {
-        if self.global.chosen_format() == Some(Format::Xml) {
-            if raw.is_empty() {
-                self.refuse_xml("of this session the node has only a row of its list")?;
-            }
-            return self.print_raw(raw, columns);
+        let columns = columns.into();
+        if self.print_xml(raw, columns.clone())? {
+            return Ok(());
         }
-        self.print(std::slice::from_ref(record), columns, Shape::Single, "")
+        self.print(records, columns, shape, nothing)
     }
 
-    /// Prints a document as it came.
-    pub(crate) fn print_raw(&self, raw: &[u8], columns: impl Into<Columns>) -> Result<()> {
+    /// Prints a document as it came, where `--format xml` asks for it. Whether it did.
+    pub(crate) fn print_xml(&self, raw: &[u8], columns: impl Into<Columns>) -> Result<bool> {
+        if self.global.chosen_format() != Some(Format::Xml) {
+            return Ok(false);
+        }
         let mut output = Renderer::new(self.style(), columns, Shape::Single, std::io::stdout())?;
         output.raw(raw)?;
         output.finish()?;
-        Ok(())
+        Ok(true)
     }
 
     /// The error for a format that a command cannot give.
@@ -425,6 +410,31 @@ fn mnt_over(client: Client, mnt: MntSettings) -> MntClient {
         password: mnt.password,
     };
     MntClient::new(client, Requests::new(mnt.node, basic))
+}
+
+/// How to print, with the facts of this terminal.
+fn style(global: &Global) -> Style {
+    let terminal = Context::on_terminal();
+    let color = match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && environment_allows_color(),
+    };
+    Style {
+        format: global.chosen_format(),
+        fields: global.fields.clone(),
+        sort: global.sort.clone(),
+        limit: global.limit,
+        header: !global.no_header,
+        jq: global.jq.clone(),
+        screen: render::Screen {
+            terminal,
+            width: terminal_width(),
+            color,
+        },
+        now: jiff::Timestamp::now(),
+        zone: jiff::tz::TimeZone::system(),
+    }
 }
 
 /// Writes text to standard output.
@@ -453,9 +463,15 @@ fn terminal_width() -> u16 {
     std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .or_else(|| terminal_size::terminal_size().map(|(width, _)| width.0))
+        .or_else(|| width_of(std::io::stdout()))
+        .or_else(|| width_of(std::io::stderr()))
+        .or_else(|| width_of(std::io::stdin()))
         .filter(|width| *width > 0)
         .unwrap_or(DEFAULT_WIDTH)
+}
+
+fn width_of(stream: impl AsFd) -> Option<u16> {
+    Some(tcgetwinsize(stream).ok()?.ws_col)
 }
 
 /// Success.

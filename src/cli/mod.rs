@@ -18,6 +18,7 @@ mod long_running;
 mod man;
 mod pxgrid_context;
 mod report;
+mod rules;
 mod stderr;
 
 use std::ffi::OsString;
@@ -85,18 +86,18 @@ pub fn command_tree() -> clap::Command {
 pub(crate) fn main(args: &[OsString]) -> ExitCode {
     let parsed = command_tree()
         .try_get_matches_from(args)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
+        .and_then(|matches| Ok((rules::path(&matches), Cli::from_arg_matches(&matches)?)));
+    let (path, cli) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return report::usage(&error, args),
     };
     let stderr = Stderr::default();
     stderr.keep_panics_in_order();
     let reporter = report::Reporter::new(&cli.global, stderr.clone());
     let outcome = if cli.global.jq.is_some() {
-        on_a_large_stack(|| dispatch(cli, stderr))
+        on_a_large_stack(|| dispatch(&path, cli, stderr))
     } else {
-        dispatch(cli, stderr)
+        dispatch(&path, cli, stderr)
     };
     match outcome {
         Ok(code) => code,
@@ -127,10 +128,14 @@ fn on_a_large_stack(command: impl FnOnce() -> Result<ExitCode> + Send) -> Result
     })
 }
 
-fn dispatch(cli: Cli, stderr: Stderr) -> Result<ExitCode> {
+fn dispatch(path: &str, cli: Cli, stderr: Stderr) -> Result<ExitCode> {
     let Cli { global, command } = cli;
     match command {
-        Command::Ise(command) => command.run(&Context::new(global, stderr)?),
+        Command::Ise(command) => {
+            let context = Context::new(global, stderr)?;
+            rules::check(path, &context)?;
+            command.run(&context)
+        }
         Command::Config(command) => command.run(&global, stderr),
         Command::Completion(command) => command.run(),
         Command::Man(command) => command.run(),

@@ -26,7 +26,7 @@ use super::connection::Connection;
 use super::connector::Connector;
 use super::logons::{Logons, Verdict};
 use super::proxy::{Proxy, ProxyOptions};
-use super::request::is_basic_user;
+use super::request::{is_basic_user, refused_by_read_only};
 use super::resolve::{Dialer, Override};
 use super::show::{self, CurlOptions};
 use super::stream::connect_tls;
@@ -212,13 +212,11 @@ impl Client {
     fn permit(&self, request: &Request) -> Result<()> {
         let options = &self.0.options;
         if options.read_only && request.effect == Effect::Change {
-            return Err(Error::usage(format!(
-                "{} {} changes the network and --read-only is set",
+            return Err(refused_by_read_only(&format!(
+                "{} {} changes the network",
                 request.method.name(),
                 request.url
-            ))
-            .hint("leave out --read-only, or unset NETAPI_READ_ONLY")
-            .nothing_sent());
+            )));
         }
         let Sending::Show { curl, reads, show } = &options.sending else {
             return Ok(());

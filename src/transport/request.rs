@@ -2,6 +2,8 @@
 
 use secrecy::SecretString;
 
+use crate::error::Error;
+
 /// The HTTP methods that ISE's APIs use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -35,6 +37,13 @@ pub struct Basic {
 /// would be another user; and a control character belongs in no header.
 pub fn is_basic_user(user: &str) -> bool {
     !user.contains(|c: char| c == ':' || c.is_control())
+}
+
+/// The error for what changes something under `--read-only`; `change` says what and what of (`coa changes the network`).
+pub fn refused_by_read_only(change: &str) -> Error {
+    Error::usage(format!("{change}, and --read-only is set"))
+        .hint("leave out --read-only, or unset NETAPI_READ_ONLY")
+        .nothing_sent()
 }
 
 /// One request.

@@ -8,9 +8,8 @@ use super::pxgrid::test;
 use super::steps::{Step, Steps, probe};
 use crate::cli::Context;
 use crate::cli::context::DONE;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::mnt::documents::node_type;
-use crate::render::Format;
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -26,12 +25,6 @@ pub(crate) struct Doctor {}
 impl Doctor {
     /// Walks and prints.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        if context.global.chosen_format() == Some(Format::Xml) {
-            return Err(Error::usage(
-                "--format xml is what a Monitoring node sends; doctor asks many things",
-            )
-            .hint("use --format json"));
-        }
         context.run(self.walk(context))?;
         Ok(DONE)
     }

@@ -10,7 +10,7 @@ use crate::cli::bulk::{ListOptions, Reading};
 use crate::cli::input::{self, StationOrList};
 use crate::error::Result;
 use crate::mnt::members;
-use crate::render::{CellKind, Column, Columns, Format, Shape, Source, column};
+use crate::render::{CellKind, Column, Columns, Shape, Source, column};
 
 const ALL: Columns = Columns::of(COLUMNS, members::ACCOUNTING);
 
@@ -69,11 +69,9 @@ impl AcctStatus {
         self.list.for_one()?;
         let mac = mac_of(&client, station).await?;
         let counters = client.acct_status(mac, seconds).await?;
-        if context.global.chosen_format() == Some(Format::Xml) {
-            return context.print_raw(&counters.raw, ALL);
-        }
-        context.print(
+        context.print_document(
             &counters.records,
+            &counters.raw,
             ALL,
             Shape::List,
             &format!("no accounting of {mac} in that time"),

@@ -11,7 +11,7 @@ use crate::cli::input::{self, Station, StationOrList};
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
 use crate::record::Mac;
-use crate::render::{Format, Shape};
+use crate::render::Shape;
 
 /// The longest look back that the node takes: five days (reference mnt-api, section 1, row 16).
 pub(crate) const LONGEST: Duration = Duration::from_hours(120);
@@ -73,11 +73,9 @@ impl AuthStatus {
         self.list.for_one()?;
         let mac = mac_of(&client, station).await?;
         let attempts = client.auth_status(mac, seconds, self.records).await?;
-        if context.global.chosen_format() == Some(Format::Xml) {
-            return context.print_raw(&attempts.raw, ATTEMPT);
-        }
-        context.print(
+        context.print_document(
             &attempts.records,
+            &attempts.raw,
             ATTEMPT,
             Shape::List,
             &format!("no attempts of {mac} in that time"),

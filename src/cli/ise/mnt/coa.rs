@@ -82,16 +82,9 @@ pub(crate) struct Coa {
 impl Coa {
     /// Finds the node, sends once, reads the result.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        context.refuse_xml("this command joins two documents")?;
         let Some(endpoint) = self.mac.or(self.mac_option) else {
             return Err(Error::usage("no MAC address given"));
         };
-        if context.settings.read_only()? {
-            return Err(
-                Error::usage("coa changes the network, and --read-only is set")
-                    .hint("leave out --read-only, or unset NETAPI_READ_ONLY"),
-            );
-        }
         let coa = Authorization {
             action: self.action,
             server: self.server,

@@ -7,7 +7,7 @@ use crate::cli::Context;
 use crate::error::Result;
 use crate::mnt;
 use crate::record::Record;
-use crate::render::{Column, Format, Shape, column};
+use crate::render::{Column, Shape, column};
 
 const COLUMNS: &[Column] = &[column("COUNT", "count")];
 
@@ -34,10 +34,7 @@ impl Count {
             _ => mnt::Count::Active,
         };
         let counted = context.mnt()?.count(which).await?;
-        if context.global.chosen_format() == Some(Format::Xml) {
-            return context.print_raw(&counted.raw, COLUMNS);
-        }
         let record = Record::from_value(json!({ "count": counted.count }));
-        context.print(&[record], COLUMNS, Shape::Bare, "")
+        context.print_document(&[record], &counted.raw, COLUMNS, Shape::Bare, "")
     }
 }

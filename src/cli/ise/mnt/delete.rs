@@ -7,10 +7,10 @@ use crate::cli::Context;
 use crate::cli::bulk::{Changing, ListOptions, Yes};
 use crate::cli::change::{self, Attempt, Carried, Change};
 use crate::cli::input::{self, MacOrList};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::mnt::{DeleteTarget, MntClient};
 use crate::record::{Mac, Record};
-use crate::render::{Column, Format, column};
+use crate::render::{Column, column};
 
 const COLUMNS: &[Column] = &[column("DELETED", "deleted"), column("STATUS", "status")];
 
@@ -50,7 +50,6 @@ impl Delete {
         let (target, what) = match (self.mac, self.session_id) {
             (Some(MacOrList::List), _) => {
                 context.refuse_xml("a list joins many documents")?;
-                refuse_read_only(context)?;
                 let change = Records(context.mnt()?);
                 let changing = Changing {
                     change: &change,
@@ -75,7 +74,6 @@ impl Delete {
         self.list.for_one()?;
         let output = context.before_change(COLUMNS, &[])?;
         let client = context.mnt()?;
-        refuse_read_only(context)?;
         if !context.global.shows_only() {
             input::confirm_deletion(&what, self.yes.is_given(), context.global.no_input)?;
         }
@@ -85,8 +83,8 @@ impl Delete {
         let what = format!("the deletion of {what}");
         let deleting = client.delete(request);
         let answer = change::alone(&attempt, &what, |_| look(), deleting).await?;
-        if context.global.chosen_format() == Some(Format::Xml) {
-            return context.print_raw(&answer.raw, COLUMNS);
+        if context.print_xml(&answer.raw, COLUMNS)? {
+            return Ok(());
         }
         let name = match &target {
             DeleteTarget::Mac(mac) => mac.to_string(),
@@ -100,16 +98,6 @@ impl Delete {
         let record = Record::from_value(json!({ "deleted": name, "status": status }));
         context.print_change(output, &record)
     }
-}
-
-fn refuse_read_only(context: &Context) -> Result<()> {
-    if context.settings.read_only()? {
-        return Err(
-            Error::usage("delete changes the session directory, and --read-only is set")
-                .hint("leave out --read-only, or unset NETAPI_READ_ONLY"),
-        );
-    }
-    Ok(())
 }
 
 fn look() -> String {

@@ -58,7 +58,6 @@ pub(crate) struct Explain {
 impl Explain {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        context.refuse_xml("this command joins three documents")?;
         let client = context.mnt()?;
         let catalogue = OnceCell::new();
         let StationOrList::One(station) = self.mac else {

@@ -6,7 +6,7 @@ use crate::cli::Context;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::members;
 use crate::record::Record;
-use crate::render::{Column, Columns, Format, Shape, column};
+use crate::render::{Column, Columns, Shape, column};
 
 const ALL: Columns = Columns::of(COLUMNS, members::FAILURE_REASON);
 
@@ -35,12 +35,10 @@ impl FailureReasons {
             context.refuse_xml("choosing codes filters it")?;
         }
         let catalogue = context.mnt()?.failure_reasons().await?;
-        if context.global.chosen_format() == Some(Format::Xml) {
-            return context.print_raw(&catalogue.raw, ALL);
-        }
         if self.codes.is_empty() {
-            return context.print(
+            return context.print_document(
                 &catalogue.records,
+                &catalogue.raw,
                 ALL,
                 Shape::List,
                 "the catalogue is empty",

@@ -9,7 +9,7 @@ use crate::cli::Context;
 use crate::cli::bulk::{ListOptions, Reading};
 use crate::cli::input::{self, Station, StationOrList};
 use crate::error::{Kind, Result};
-use crate::render::{Format, Shape};
+use crate::render::Shape;
 
 /// Arguments: exactly one selector.
 #[derive(Args, Debug)]
@@ -75,7 +75,11 @@ impl Session {
             (_, _, _, Some(nas)) => client.session_by_nas_ip(nas).await?,
             _ => return by_session_id(&self.session_id.unwrap_or_default(), context).await,
         };
-        context.print_answer(&answer.record, &answer.raw, SESSION_DETAIL)
+        if answer.raw.is_empty() {
+            context.refuse_xml("of this session the node has only a row of its list")?;
+        }
+        let record = std::slice::from_ref(&answer.record);
+        context.print_document(record, &answer.raw, SESSION_DETAIL, Shape::Single, "")
     }
 }
 
@@ -83,11 +87,8 @@ impl Session {
 async fn by_session_id(id: &str, context: &Context) -> Result<()> {
     let rows = context.mnt()?.sessions_by_id(id).await?;
     match rows.records.as_slice() {
-        _ if context.global.chosen_format() == Some(Format::Xml) => {
-            context.print_raw(&rows.raw, SESSION_DETAIL)
-        }
-        [one] => context.print_answer(one, &rows.raw, SESSION_DETAIL),
-        many => context.print(many, SESSION_DETAIL, Shape::List, "no sessions"),
+        one @ [_] => context.print_document(one, &rows.raw, SESSION_DETAIL, Shape::Single, ""),
+        many => context.print_document(many, &rows.raw, SESSION_DETAIL, Shape::List, "no sessions"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::Context;
 use crate::error::Result;
 use crate::mnt::documents::node_type;
 use crate::record::Record;
-use crate::render::{Column, column};
+use crate::render::{Column, Shape, column};
 
 const COLUMNS: &[Column] = &[
     column("PRODUCT", "name"),
@@ -30,6 +30,7 @@ impl Version {
         if let Some(object) = value.as_object_mut() {
             object.insert("node".into(), json!(node));
         }
-        context.print_answer(&Record::from_value(value), &answer.raw, COLUMNS)
+        let record = Record::from_value(value);
+        context.print_document(&[record], &answer.raw, COLUMNS, Shape::Single, "")
     }
 }

@@ -61,7 +61,6 @@ pub(crate) struct Watch {
 impl Watch {
     /// Polls until it is stopped, or refused.
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
-        context.refuse_xml("this command compares documents")?;
         let style = context.style();
         if style.sort.is_some() || matches!(style.format, Some(Format::Yaml)) {
             return Err(Error::usage(

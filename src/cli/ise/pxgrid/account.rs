@@ -88,12 +88,6 @@ impl Account {
 
 impl Create {
     async fn run(self, context: &Context) -> Result<()> {
-        if context.settings.read_only()? {
-            return Err(Error::usage(
-                "account create makes an account in ISE, and --read-only is set",
-            )
-            .hint("leave out --read-only, or unset NETAPI_READ_ONLY"));
-        }
         let output = context.before_change(NEW, &["userName"])?;
         let settings = context.settings.pxgrid()?;
         let account = Ours {

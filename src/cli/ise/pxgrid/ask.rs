@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::columns;
 use crate::cli::Context;
+use crate::cli::rules;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::{self, Operation};
 use crate::pxgrid::{ServiceClient, rest};
@@ -173,18 +174,13 @@ pub(super) async fn ready(
 }
 
 /// Refuses a changing operation under `--read-only`.
-pub(super) fn require_change_allowed(
-    context: &Context,
-    service: &str,
-    operation: &str,
-) -> Result<()> {
-    if catalogue::effect(service, operation) == Effect::Change && context.settings.read_only()? {
-        return Err(Error::usage(format!(
-            "{operation} of {service} changes the network, and --read-only is set"
-        ))
-        .hint("leave out --read-only, or unset NETAPI_READ_ONLY"));
+fn require_change_allowed(context: &Context, service: &str, operation: &str) -> Result<()> {
+    match catalogue::effect(service, operation) {
+        Effect::Read => Ok(()),
+        Effect::Change => rules::require_change_allowed(context, || {
+            format!("{operation} of {service} changes the network")
+        }),
     }
-    Ok(())
 }
 
 /// Under `--dry-run` and `--curl`: shows the request and ends in [`Kind::NotSent`]. What only a lookup

@@ -229,17 +229,6 @@ fn list(context: &Context, selection: Selection) -> Result<()> {
     Ok(())
 }
 
-/// Whether it may change something; with `--dry-run` it only lists.
-fn may_change(context: &Context, what: &str) -> Result<()> {
-    if context.settings.read_only()? {
-        return Err(Error::usage(format!(
-            "dead-letters {what} changes the file, and --read-only is set"
-        ))
-        .hint("leave out --read-only, or unset NETAPI_READ_ONLY"));
-    }
-    Ok(())
-}
-
 fn letters(count: usize) -> String {
     match count {
         1 => "1 dead letter".to_owned(),
@@ -256,7 +245,6 @@ impl DropArgs {
             return Err(Error::usage("which dead letters to drop was not said")
                 .hint("choose with --mac, --since or --before, or say --all"));
         }
-        may_change(context, "drop")?;
         if context.global.shows_only() {
             return list(context, self.selection);
         }
@@ -284,7 +272,6 @@ impl RetryArgs {
             self.callback_timeout,
             self.callback_grace,
         )?;
-        may_change(context, "retry")?;
         if context.global.shows_only() {
             return list(context, self.selection).map(|()| DONE);
         }

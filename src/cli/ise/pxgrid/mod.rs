@@ -29,8 +29,7 @@ use jiff::Timestamp;
 
 use crate::cli::Context;
 use crate::cli::context::DONE;
-use crate::error::{Error, Result};
-use crate::render::Format;
+use crate::error::Result;
 
 /// `netapi ise pxgrid …`
 #[derive(Subcommand, Debug)]
@@ -88,12 +87,6 @@ pub(crate) enum Pxgrid {
 impl Pxgrid {
     /// Runs the command.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        if context.global.chosen_format() == Some(Format::Xml) {
-            return Err(Error::usage(
-                "--format xml is what a Monitoring node sends; pxGrid answers in JSON",
-            )
-            .hint("use --format json"));
-        }
         context.run(async {
             match self {
                 Self::Subscribe(command) => return command.run(context).await,

@@ -109,12 +109,6 @@ fn provided(text: &str) -> Result<Provided, String> {
 impl Publish {
     /// Publishes until the input ends, or until it is stopped.
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
-        if context.settings.read_only()? {
-            return Err(
-                Error::usage("publish changes the network, and --read-only is set")
-                    .hint("leave out --read-only, or unset NETAPI_READ_ONLY"),
-            );
-        }
         let source = messages::Source::open(&self.file)?;
         let wrap = self.topic.is_asset.then(|| self.operation.word());
         messages::check(&self.file, wrap)?;

@@ -10,7 +10,7 @@ use crate::cli::Context;
 use crate::cli::bulk::{Changing, ListOptions, Yes};
 use crate::cli::change::{self, Attempt, Carried, Change};
 use crate::cli::input::{self, MacOrList};
-use crate::cli::ise::pxgrid::ask::{Ask, require_change_allowed, show_instead};
+use crate::cli::ise::pxgrid::ask::{Ask, show_instead};
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::anc::{self, Order, State, Status, Target};
@@ -113,7 +113,6 @@ async fn run(context: &Context, order: Order, whom: Whom, patience: Patience) ->
         Order::Apply(_) => "applyEndpointByMacAddress",
         Order::Clear => "clearEndpointByMacAddress",
     };
-    require_change_allowed(context, SERVICE, operation)?;
     let output = Ask::new(SERVICE, operation, "").before_change(context)?;
     let orders = Orders {
         context,
