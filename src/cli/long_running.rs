@@ -1,5 +1,6 @@
 //! What commands that go on until they are stopped have in common: what they are asked from
-//! outside, how urgently they are to end, their last words, and the end by the signal itself.
+//! outside, what a service manager and Prometheus hear of them, how urgently they are to end,
+//! their last words, and the end by the signal itself.
 //!
 //! The command's loop waits for [`LongRunning::next`] beside its own work, and gives
 //! [`LongRunning::end`] what came of it. How urgently to end is [`Stop`], delivery's own word: the
@@ -8,14 +9,21 @@
 //!
 //! | part | holds |
 //! | --- | --- |
+//! | `metrics` | `--metrics`: the figures for Prometheus |
+//! | `service_manager` | ready, status, alive, stopping (sd_notify) |
 //! | `signals` | Ctrl-C, TERM, HUP, USR1 |
 
+mod metrics;
+mod service_manager;
 mod signals;
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Args;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -24,23 +32,59 @@ use super::report::Reporter;
 use super::stderr::StderrQueue;
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
+pub(crate) use metrics::{Metric, Sample};
+use metrics::{MetricsServer, Scrape, exposition};
+use service_manager::ServiceManager;
 use signals::Signal;
 pub(crate) use signals::Signals;
+
+static BUILD: Metric = Metric::gauge("netapi_build_info", "Always 1; the version is a label.");
+static STARTED: Metric = Metric::gauge(
+    "process_start_time_seconds",
+    "When this command began, in seconds since 1970.",
+);
+static CERTIFICATE: Metric = Metric::gauge(
+    "netapi_certificate_days_left",
+    "Days until the client certificate expires; negative when it has.",
+);
+
+/// Options of every such command.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Running as a service")]
+pub(crate) struct ServiceArgs {
+    /// Serve the figures to Prometheus at http://ADDR:PORT/metrics; a port alone is one on loopback
+    #[arg(long, value_name = "ADDR:PORT", value_parser = metrics::address)]
+    metrics: Option<SocketAddr>,
+}
 
 /// What the loop is asked.
 pub(crate) enum Request {
     /// To end: [`Stop::Finish`], then [`Stop::AtOnce`].
     Stop(Stop),
-    /// To hand [`LongRunning::report`] its figures.
-    Figures,
+    /// To hand [`LongRunning::report`] its figures for this reader.
+    Figures(Reader),
+}
+
+/// Who wants to read figures.
+pub(crate) enum Reader {
+    /// Whoever reads standard error.
+    Stderr,
+    /// Prometheus.
+    Metrics(Scrape),
+    /// The service manager, as status.
+    ServiceManager,
 }
 
 /// What a command counts, for whoever asks.
 pub(crate) struct Figures {
+    /// How things stand, in a few words.
+    pub(crate) state: String,
     /// One line for people.
     pub(crate) text: String,
     /// An object for programs.
     pub(crate) json: Value,
+    /// The same for Prometheus; those of one metric together.
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// See the module's documentation.
@@ -48,6 +92,11 @@ pub(crate) struct LongRunning {
     reporter: Reporter,
     stderr: StderrQueue,
     signals: Signals,
+    service_manager: ServiceManager,
+    metrics: Option<MetricsServer>,
+    began: Timestamp,
+    /// When the client certificate expires, where there is one.
+    certificate_until: Option<Timestamp>,
     /// How urgently to end.
     stop: Stop,
     /// The first signal that asked for it.
@@ -57,9 +106,21 @@ pub(crate) struct LongRunning {
 impl LongRunning {
     /// Listens for signals and lets a thread write standard error, from now on. Must be called
     /// inside a runtime, before anything begins that a signal should end in good order.
-    pub(crate) fn begin(context: &Context) -> Result<Self> {
+    ///
+    /// Errors: [`Kind::Usage`] where metrics cannot be served as `service` says.
+    pub(crate) fn begin(context: &Context, service: &ServiceArgs) -> Result<Self> {
+        let metrics = service.metrics.map(MetricsServer::start).transpose()?;
+        if let Some(metrics) = &metrics {
+            context
+                .reporter
+                .step(&format!("metrics at http://{}/metrics", metrics.address));
+        }
         Ok(Self {
             signals: Signals::listen()?,
+            service_manager: ServiceManager::find(),
+            metrics,
+            began: Timestamp::now(),
+            certificate_until: None,
             reporter: context.reporter.clone(),
             stderr: context.reporter.start_queue(),
             stop: Stop::No,
@@ -72,11 +133,26 @@ impl LongRunning {
         self.stop
     }
 
-    /// Waits for the next request. Safe to drop and to call again.
+    /// The client certificate is good until then.
+    pub(crate) fn certificate_until(&mut self, time: Timestamp) {
+        self.certificate_until = Some(time);
+    }
+
+    /// The command does what it is there for: a service manager need wait no longer.
+    pub(crate) fn ready(&mut self) {
+        self.service_manager.ready();
+    }
+
+    /// Waits for the next request. Safe to drop and to call again. The command's loop must come
+    /// here all the time: otherwise the watchdog takes it for hung.
     pub(crate) async fn next(&mut self) -> Request {
-        match self.signals.next().await {
-            Signal::ReportFigures => Request::Figures,
-            Signal::Stop(signal) => Request::Stop(self.stop_by(signal)),
+        tokio::select! {
+            signal = self.signals.next() => match signal {
+                Signal::ReportFigures => Request::Figures(Reader::Stderr),
+                Signal::Stop(signal) => Request::Stop(self.stop_by(signal)),
+            },
+            scrape = scraped(&mut self.metrics) => Request::Figures(Reader::Metrics(scrape)),
+            () = self.service_manager.tick() => Request::Figures(Reader::ServiceManager),
         }
     }
 
@@ -85,6 +161,7 @@ impl LongRunning {
             self.stop = Stop::Finish;
             self.signal = Some(signal);
             self.stderr.hurry();
+            self.service_manager.stopping();
         } else {
             self.stop = Stop::AtOnce;
             self.stderr.give_up();
@@ -92,10 +169,38 @@ impl LongRunning {
         self.stop
     }
 
-    /// Says the figures.
-    pub(crate) fn report(&self, figures: &Figures) {
-        self.reporter
-            .figures("summary", &figures.text, &figures.json);
+    /// Gives the figures to who wants to read them.
+    pub(crate) fn report(&mut self, reader: Reader, figures: &Figures) {
+        match reader {
+            Reader::Stderr => self
+                .reporter
+                .figures("summary", &figures.text, &figures.json),
+            Reader::Metrics(scrape) => {
+                let text = exposition(self.samples().iter().chain(&figures.samples));
+                // Nobody waits for it any more.
+                let _gone = scrape.send(text);
+            }
+            Reader::ServiceManager => {
+                let status = format!("{}; {}", figures.state, figures.text);
+                self.service_manager.status(&status);
+            }
+        }
+    }
+
+    /// What every command has.
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds fit for long")]
+    fn samples(&self) -> Vec<Sample> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let mut samples = vec![
+            BUILD.of(vec![("version", version)], 1.0),
+            STARTED.is(self.began.as_millisecond() as f64 / 1e3),
+        ];
+        if let Some(until) = self.certificate_until {
+            let left = until.as_second() - Timestamp::now().as_second();
+            let days = (left as f64 / 8640.0).floor() / 10.0;
+            samples.push(CERTIFICATE.of(vec![("certificate", "client".to_owned())], days));
+        }
+        samples
     }
 
     /// Waits for `work`: after the first signal, perhaps before, for `patience`, after a second one
@@ -126,6 +231,7 @@ impl LongRunning {
     /// gives the exit status. Where a signal was the reason for the end it is
     /// [`Kind::Stopped`] without a message, and an error in `result` was said before.
     pub(crate) async fn end(mut self, result: Result<ExitCode>) -> Result<ExitCode> {
+        self.service_manager.stopping();
         let code = match result {
             Ok(code) => code,
             Err(error) => self.reporter.end(&error),
@@ -141,6 +247,13 @@ impl LongRunning {
             Some(signal) => Err(Error::new(Kind::Stopped(signal), "")),
             None => Ok(code),
         }
+    }
+}
+
+async fn scraped(metrics: &mut Option<MetricsServer>) -> Scrape {
+    match metrics {
+        Some(metrics) => metrics.scrape().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -43,6 +43,9 @@ const OURS: [&str; 8] = [
     "NETAPI_STATE",
 ];
 
+/// What a service manager tells us alone: a callback with these could speak for us.
+const NOT_INHERITED: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+
 /// How long a killed process may take to be gone before we go on without it.
 const REAP: Duration = Duration::from_secs(5);
 
@@ -112,7 +115,7 @@ struct Environment(Vec<(OsString, OsString)>);
 impl Environment {
     /// Those that a callback inherits.
     fn of(inherited: impl Iterator<Item = (OsString, OsString)>) -> Self {
-        let ours = |name: &OsStr| OURS.iter().any(|ours| *ours == name);
+        let ours = |name: &OsStr| OURS.iter().chain(&NOT_INHERITED).any(|ours| *ours == name);
         Self(
             inherited
                 .filter(|(name, _)| !is_secret(name) && !ours(name))

@@ -147,6 +147,8 @@ impl Secret {
         let mut command = Command::new(environment.expand(Path::new(program))?);
         command
             .args(words)
+            // A service manager speaks with us alone.
+            .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         let group = own_group(&mut command);

@@ -11,7 +11,7 @@ use super::options::Options;
 use super::shell::quoted;
 use crate::cli::Context;
 use crate::cli::context::{DONE, write_out};
-use crate::cli::long_running::{Figures, LongRunning, Request};
+use crate::cli::long_running::{Figures, LongRunning, Metric, Reader, Request, ServiceArgs};
 use crate::error::Result;
 use crate::lab::{Lab, RunningLab};
 
@@ -37,6 +37,8 @@ Faults come and go by lines on standard input:
 pub(crate) struct Up {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    service: ServiceArgs,
     /// Return when the lab is up, and leave it in the background
     #[arg(long)]
     detach: bool,
@@ -55,7 +57,7 @@ impl Up {
         let lab = Lab::spawn_in_thread(self.options.into_lab())?;
         Context::block_on(async {
             // Before anybody is told that there is something to end.
-            let mut running = LongRunning::begin(context)?;
+            let mut running = LongRunning::begin(context, &self.service)?;
             let result = serve(&lab, member.as_ref(), context, &mut running).await;
             running.end(result).await
         })
@@ -78,13 +80,14 @@ async fn serve(
         write_out(&exports)?;
         context.reporter.note("the lab is up; Ctrl-C ends it");
     }
+    running.ready();
     let mut orders = orders()?;
     loop {
         tokio::select! {
             request = running.next() => match request {
-                Request::Figures => running.report(&figures(lab, begun)),
+                Request::Figures(reader) => running.report(reader, &figures(lab, begun)),
                 Request::Stop(_) => {
-                    running.report(&figures(lab, begun));
+                    running.report(Reader::Stderr, &figures(lab, begun));
                     return Ok(DONE);
                 }
             },
@@ -96,11 +99,18 @@ async fn serve(
     }
 }
 
+static REQUESTS: Metric = Metric::counter(
+    "netapi_lab_requests_total",
+    "Requests and STOMP frames that came to the lab's nodes.",
+);
+
 fn figures(lab: &RunningLab, begun: Instant) -> Figures {
     let (requests, seconds) = (lab.request_count(), begun.elapsed().as_secs());
     Figures {
+        state: "the lab is up".to_owned(),
         text: format!("requests {requests} in {seconds}s"),
         json: serde_json::json!({ "requests": requests, "seconds": seconds }),
+        samples: vec![REQUESTS.counts(requests)],
     }
 }
 

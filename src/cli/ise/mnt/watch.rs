@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::sync::Notify;
 
 use super::filter::{Filter, Filtered};
 use crate::backoff::Backoff;
@@ -21,7 +22,7 @@ use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
-use crate::cli::long_running::{Figures, LongRunning, Request};
+use crate::cli::long_running::{Figures, LongRunning, Metric, Reader, Request, ServiceArgs};
 use crate::cli::report::Reporter;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
@@ -56,6 +57,8 @@ pub(crate) struct Watch {
     interval: Duration,
     #[command(flatten)]
     filter: Filter,
+    #[command(flatten)]
+    service: ServiceArgs,
 }
 
 impl Watch {
@@ -71,17 +74,19 @@ impl Watch {
             .live()
             .settled(&["change", "session"])?;
         let client = context.mnt()?;
-        let mut running = LongRunning::begin(context)?;
+        let mut running = LongRunning::begin(context, &self.service)?;
         let counts = Cell::default();
+        let listed = Notify::new();
         let result = {
-            let mut polling = pin!(self.poll_on(context, &client, output, &counts));
+            let mut polling = pin!(self.poll_on(context, &client, output, &counts, &listed));
             loop {
                 tokio::select! {
                     result = &mut polling => break result.map(|()| DONE),
+                    () = listed.notified() => running.ready(),
                     request = running.next() => match request {
-                        Request::Figures => running.report(&counts.get().figures()),
+                        Request::Figures(reader) => running.report(reader, &counts.get().figures()),
                         Request::Stop(_) => {
-                            running.report(&counts.get().figures());
+                            running.report(Reader::Stderr, &counts.get().figures());
                             break Ok(DONE);
                         }
                     },
@@ -97,6 +102,7 @@ impl Watch {
         client: &MntClient,
         output: Renderer<Stdout>,
         counts: &Cell<Counts>,
+        listed: &Notify,
     ) -> Result<()> {
         let mut output = output;
         let mut known: Option<Snapshot> = None;
@@ -141,6 +147,7 @@ impl Watch {
                         }
                     }
                     counts.set(figures);
+                    listed.notify_one();
                     known = Some(now);
                 }
                 Err(error) if ends(&error) || known.is_none() && !passes(&error) => {
@@ -156,6 +163,23 @@ impl Watch {
         }
     }
 }
+
+static POLLS: Metric =
+    Metric::counter("netapi_polls_total", "Times the active list was asked for.");
+static POLLS_FAILED: Metric =
+    Metric::counter("netapi_polls_failed_total", "Times that this failed.");
+static SESSIONS: Metric = Metric::gauge(
+    "netapi_sessions",
+    "Sessions in the last list that was read, after the filters.",
+);
+static CHANGES: Metric = Metric::counter(
+    "netapi_session_changes_total",
+    "Sessions that came, changed or went between two lists.",
+);
+static UNPRINTED: Metric = Metric::counter(
+    "netapi_expression_failures_total",
+    "Changes or events on which the user's --jq or --where failed.",
+);
 
 /// What is counted.
 #[derive(Debug, Default, Clone, Copy)]
@@ -192,6 +216,10 @@ impl Counts {
             went,
             unprinted,
         } = self;
+        let change = |change: &str, count| {
+            let labels = vec![("change", change.to_owned())];
+            CHANGES.counted_of(labels, count)
+        };
         let mut text = format!(
             "polls {polls}, failed {failed}, sessions {sessions}, came {came}, changed {changed}, went {went}"
         );
@@ -199,11 +227,21 @@ impl Counts {
             text = format!("{text}, not printed {unprinted}");
         }
         Figures {
+            state: format!("watching {sessions} sessions"),
             text,
             json: serde_json::json!({
                 "polls": polls, "failed": failed, "sessions": sessions,
                 "came": came, "changed": changed, "went": went, "notPrinted": unprinted,
             }),
+            samples: vec![
+                POLLS.counts(polls),
+                POLLS_FAILED.counts(failed),
+                SESSIONS.counts(sessions),
+                change("came", came),
+                change("changed", changed),
+                change("went", went),
+                UNPRINTED.counts(unprinted),
+            ],
         }
     }
 }

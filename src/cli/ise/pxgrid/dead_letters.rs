@@ -18,7 +18,7 @@ use super::subscribe::StderrListener;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input::{self, Stations};
-use crate::cli::long_running::{Figures, LongRunning, Request};
+use crate::cli::long_running::{Figures, LongRunning, Reader, Request, ServiceArgs};
 use crate::delivery::Stop;
 use crate::delivery::callback::Callback;
 use crate::delivery::letter_file::{Letter, LetterFile, Place};
@@ -275,7 +275,7 @@ impl RetryArgs {
         if context.global.shows_only() {
             return list(context, self.selection).map(|()| DONE);
         }
-        let mut running = LongRunning::begin(context)?;
+        let mut running = LongRunning::begin(context, &ServiceArgs::default())?;
         let mut chosen = self.selection.choose(|_| Ok(ControlFlow::Continue(())))?;
         chosen.say_damaged(context);
         let (stop, stopped) = watch::channel(Stop::No);
@@ -299,7 +299,7 @@ impl RetryArgs {
                     done = &mut run => break done,
                     request = running.next() => match request {
                         // They are known at the end.
-                        Request::Figures => {}
+                        Request::Figures(_) => {}
                         Request::Stop(how) => {
                             stop.send_replace(how);
                         }
@@ -307,7 +307,7 @@ impl RetryArgs {
                 }
             }
         };
-        running.report(&figures(retried));
+        running.report(Reader::Stderr, &figures(retried));
         let result = ended.and_then(|()| match retried.failed {
             0 => Ok(DONE),
             _ if running.stop() > Stop::No => Ok(DONE),
@@ -331,7 +331,9 @@ fn figures(retried: Retried) -> Figures {
     } = retried;
     let text = format!("delivered {delivered}, failed again {failed}, not tried {left}");
     Figures {
+        state: "delivering again".to_owned(),
         text,
         json: serde_json::json!({ "delivered": delivered, "failed": failed, "left": left }),
+        samples: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ mod anc;
 mod ask;
 mod call;
 mod columns;
+mod connection;
 mod dead_letters;
 mod endpoints;
 mod groups;

@@ -21,10 +21,11 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::connection::Connection;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
-use crate::cli::long_running::{Figures, LongRunning, Request};
+use crate::cli::long_running::{Figures, LongRunning, Metric, Reader, Request, ServiceArgs};
 use crate::cli::report::Reporter;
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
@@ -79,6 +80,8 @@ pub(crate) struct Publish {
     /// Stay registered after the end of the input, until stopped; then --wait does not end it
     #[arg(long)]
     stay: bool,
+    #[command(flatten)]
+    service: ServiceArgs,
 }
 
 /// What happens to an asset.
@@ -112,13 +115,17 @@ impl Publish {
         let source = messages::Source::open(&self.file)?;
         let wrap = self.topic.is_asset.then(|| self.operation.word());
         messages::check(&self.file, wrap)?;
-        let services = Arc::new(context.pxgrid()?);
+        let (services, certificate) = context.pxgrid_as()?;
+        let services = Arc::new(services);
         let mut messages = source.read(wrap);
         messages.look_at_first().await?;
         if !context.global.shows_only() {
             services.ready().await?;
         }
-        let mut running = LongRunning::begin(context)?;
+        let mut running = LongRunning::begin(context, &self.service)?;
+        if let Some(certificate) = certificate {
+            running.certificate_until(certificate.not_after);
+        }
         let publishing = self.run_registered(context, services, messages, &mut running);
         let result = Box::pin(publishing).await;
         running.end(result).await
@@ -180,11 +187,22 @@ impl Publish {
             uncounted: false,
             on_this_connection: 0,
             doubtful: 0,
+            connection: Connection::default(),
         };
         let failure = publication.follow(&mut messages, self.stay, running).await;
         publication.end(failure, running).await
     }
 }
+
+static PUBLISHED: Metric = Metric::counter(
+    "netapi_messages_published_total",
+    "Messages sent to the topic.",
+);
+static UNCONFIRMED: Metric = Metric::counter(
+    "netapi_messages_unconfirmed_total",
+    "Of these, messages on connections that broke before the server confirmed them.",
+);
+static NOT_SENT: Metric = Metric::counter("netapi_messages_not_sent_total", "Messages given up.");
 
 /// One run.
 struct Publication {
@@ -209,6 +227,7 @@ struct Publication {
     on_this_connection: u64,
     /// Sent on connections that broke.
     doubtful: u64,
+    connection: Connection,
 }
 
 impl Publication {
@@ -226,7 +245,11 @@ impl Publication {
         while !ended {
             tokio::select! {
                 update = self.subscriber.next() => {
-                    if let Some(end) = self.heard(update) {
+                    let end = self.heard(update);
+                    if self.connection.ever_stood() {
+                        running.ready();
+                    }
+                    if let Some(end) = end {
                         ended = true;
                         let error = end.err();
                         if error.is_some() && messages.is_finite() {
@@ -262,7 +285,7 @@ impl Publication {
                     self.reporter.step(&word);
                 },
                 request = running.next() => match request {
-                    Request::Figures => running.report(&self.figures()),
+                    Request::Figures(reader) => running.report(reader, &self.figures()),
                     Request::Stop(Stop::AtOnce) => break,
                     Request::Stop(_) => {
                         open = false;
@@ -336,6 +359,7 @@ impl Publication {
     fn heard(&mut self, update: Update) -> Option<Result<()>> {
         for notice in &update.notices {
             self.reporter.step(&notice.to_string());
+            self.connection.hear(notice);
             if let Notice::NodeFailed { why, .. } | Notice::ConnectionLost { why, .. } = notice {
                 self.trouble = Some(why.to_string());
             } else if let Notice::LookupFailed(error) = notice {
@@ -353,8 +377,19 @@ impl Publication {
         if self.unsent > 0 {
             text = format!("{text}, not sent {}", self.unsent);
         }
+        let mut samples = vec![
+            PUBLISHED.counts(self.sent),
+            UNCONFIRMED.counts(self.doubtful),
+            NOT_SENT.counts(self.unsent),
+        ];
+        samples.extend(
+            self.connection
+                .samples(self.subscriber.figures().reconnects),
+        );
         Figures {
+            state: self.connection.state(),
             text,
+            samples,
             json: serde_json::json!({
                 "published": self.sent, "unconfirmed": self.doubtful, "notSent": self.unsent
             }),
@@ -363,7 +398,7 @@ impl Publication {
 
     /// Takes the registration back, whatever happened but a second signal.
     async fn end(self, failure: Option<Error>, running: &mut LongRunning) -> Result<ExitCode> {
-        running.report(&self.figures());
+        running.report(Reader::Stderr, &self.figures());
         let Self {
             subscriber,
             registration,

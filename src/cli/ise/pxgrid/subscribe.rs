@@ -3,6 +3,7 @@
 //! | part | holds |
 //! | --- | --- |
 //! | `follow` | from the first lookup to the end: events, requests from outside |
+//! | `metrics` | the summary's figures for Prometheus |
 //! | `selection` | which events are wanted |
 //! | `sink` | where they go: the printer, or delivery with its spool |
 //! | `printer` | lines on standard output |
@@ -10,6 +11,7 @@
 
 mod backlog;
 mod follow;
+mod metrics;
 mod printer;
 mod selection;
 mod sink;
@@ -22,11 +24,12 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::connection::Connection;
 use super::sessions::State;
 use crate::cli::Context;
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
-use crate::cli::long_running::LongRunning;
+use crate::cli::long_running::{LongRunning, ServiceArgs};
 use crate::delivery::callback::Callback;
 use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
@@ -83,6 +86,8 @@ pub(crate) struct Subscribe {
     delivery: DeliveryArgs,
     #[command(flatten)]
     reconnecting: Reconnecting,
+    #[command(flatten)]
+    service: ServiceArgs,
     /// Arguments for the callback
     #[arg(last = true, value_name = "ARGS", requires = "callback")]
     arguments: Vec<OsString>,
@@ -173,7 +178,8 @@ impl Subscribe {
             Some(Paper::new(context)?)
         };
         let callback = self.callback()?;
-        let services = Arc::new(context.pxgrid()?);
+        let (services, certificate) = context.pxgrid_as()?;
+        let services = Arc::new(services);
         if context.global.shows_only() {
             services.ready().await?;
         }
@@ -182,10 +188,14 @@ impl Subscribe {
             .flatten()
             .min();
         // Before anything is delivered or printed, which may make somebody stop us.
-        let mut running = LongRunning::begin(context)?;
+        let mut running = LongRunning::begin(context, &self.service)?;
+        if let Some(certificate) = certificate {
+            running.certificate_until(certificate.not_after);
+        }
         let sink = Sink::start(&self.delivery, callback, paper, context.reporter.clone())?;
-        if sink.left_over() > 0 {
-            context.reporter.step(&match sink.left_over() {
+        let left_over = sink.left_over();
+        if left_over > 0 {
+            context.reporter.step(&match left_over {
                 1 => "1 event of an earlier run is delivered first".to_owned(),
                 left => format!("{left} events of an earlier run are delivered first"),
             });
@@ -208,6 +218,8 @@ impl Subscribe {
                 .map(|time| (time, tokio::time::Instant::now() + time)),
             trouble: None,
             unread: 0,
+            connection: Connection::default(),
+            left_over,
         };
         let result = follower.run(sink, &mut running).await;
         running.end(result).await

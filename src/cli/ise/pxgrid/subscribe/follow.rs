@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::super::connection::Connection;
+use super::metrics;
 use super::selection::Selection;
 use super::sink::Sink;
 use crate::cli::context::DONE;
-use crate::cli::long_running::{Figures, LongRunning, Request};
+use crate::cli::long_running::{Figures, LongRunning, Reader, Request};
 use crate::cli::report::Reporter;
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
@@ -34,6 +36,9 @@ pub(super) struct Follower {
     pub(super) trouble: Option<Why>,
     /// How many topics were left with something that was missed and not fetched.
     pub(super) unread: u64,
+    pub(super) connection: Connection,
+    /// How many events an earlier run left.
+    pub(super) left_over: u64,
 }
 
 /// Events on their way into the sink.
@@ -66,14 +71,14 @@ impl Follower {
         if running.stop() == Stop::AtOnce {
             sink.stop(Stop::AtOnce);
             if timeout(AT_ONCE, sink.over()).await.is_err() {
-                running.report(&self.figures(&sink));
+                running.report(Reader::Stderr, &self.figures(&sink));
                 return Ok(DONE);
             }
         }
         if let Some(warning) = self.selection.last_warning() {
             self.reporter.warn(&warning);
         }
-        running.report(&self.figures(&sink));
+        running.report(Reader::Stderr, &self.figures(&sink));
         let tally = std::sync::Arc::clone(sink.tally());
         let (word, finished) = sink.finish().await;
         if running.stop() < Stop::AtOnce {
@@ -114,6 +119,9 @@ impl Follower {
                         outcome.failure = outcome.failure.or(end.clone().err());
                     }
                     let (events, marks) = self.wanted(update, &mut outcome);
+                    if self.connection.ever_stood() {
+                        running.ready();
+                    }
                     let news = sink.is_durable() && marks != kept && !marks.is_empty();
                     if outcome.untaken.is_none() && (!events.is_empty() || news) {
                         kept.clone_from(&marks);
@@ -138,7 +146,7 @@ impl Follower {
                     self.leave(sink);
                 }
                 request = running.next() => match request {
-                    Request::Figures => running.report(&self.figures(sink)),
+                    Request::Figures(reader) => running.report(reader, &self.figures(sink)),
                     Request::Stop(Stop::AtOnce) => return outcome,
                     Request::Stop(_) => {
                         sink.hold();
@@ -183,7 +191,7 @@ impl Follower {
             tokio::select! {
                 () = sink.over() => return,
                 request = running.next() => match request {
-                    Request::Figures => running.report(&self.figures(sink)),
+                    Request::Figures(reader) => running.report(reader, &self.figures(sink)),
                     Request::Stop(stop) => sink.stop(stop),
                 },
             }
@@ -193,6 +201,7 @@ impl Follower {
     /// Says what there is to say, and gives the events that are wanted with the marks that hold then.
     fn wanted(&mut self, update: Update, outcome: &mut Outcome) -> (Vec<Event>, Vec<Mark>) {
         for notice in &update.notices {
+            self.connection.hear(notice);
             match notice {
                 Notice::NodeFailed { why, .. } => self.trouble = Some(why.clone()),
                 Notice::LookupFailed(error) => self.trouble = Some(Why::Error(error.clone())),
@@ -234,9 +243,13 @@ impl Follower {
             ..event::Figures::default()
         };
         let figures = sink.tally().figures() + self.subscriber.figures() + ours;
+        let mut samples = metrics::samples(&figures, self.left_over);
+        samples.extend(self.connection.samples(figures.reconnects));
         Figures {
+            state: self.connection.state(),
             text: figures.to_string(),
             json: figures.to_json(),
+            samples,
         }
     }
 }
