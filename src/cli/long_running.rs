@@ -12,10 +12,12 @@
 //! | `metrics` | `--metrics`: the figures for Prometheus |
 //! | `service_manager` | ready, status, alive, stopping (sd_notify) |
 //! | `signals` | Ctrl-C, TERM, HUP, USR1 |
+//! | `unit` | `--print-unit`: a systemd unit for the command line |
 
 mod metrics;
 mod service_manager;
 mod signals;
+mod unit;
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -37,6 +39,7 @@ use metrics::{MetricsServer, Scrape, exposition};
 use service_manager::ServiceManager;
 use signals::Signal;
 pub(crate) use signals::Signals;
+pub(crate) use unit::Service;
 
 static BUILD: Metric = Metric::gauge("netapi_build_info", "Always 1; the version is a label.");
 static STARTED: Metric = Metric::gauge(
@@ -55,6 +58,27 @@ pub(crate) struct ServiceArgs {
     /// Serve the figures to Prometheus at http://ADDR:PORT/metrics; a port alone is one on loopback
     #[arg(long, value_name = "ADDR:PORT", value_parser = metrics::address)]
     metrics: Option<SocketAddr>,
+    /// Print a systemd unit for this command line, and do nothing else
+    #[arg(long)]
+    print_unit: bool,
+}
+
+/// The id of `--print-unit` on the command line.
+const PRINT_UNIT: &str = "print_unit";
+
+impl ServiceArgs {
+    /// Prints the unit where it is asked for: true, and the command is done. To be asked when the
+    /// command line was checked and before anything begins.
+    pub(crate) fn prints_unit(
+        &self,
+        context: &Context,
+        service: impl FnOnce() -> Result<Service>,
+    ) -> Result<bool> {
+        if self.print_unit {
+            unit::print(context, &service()?)?;
+        }
+        Ok(self.print_unit)
+    }
 }
 
 /// What the loop is asked.

@@ -33,6 +33,7 @@ mod source;
 mod table;
 mod template;
 mod value;
+mod variables;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -23,13 +23,13 @@ pub struct Row {
     pub problem: Option<String>,
 }
 
-const BEFORE_PAIRS: [&Spec; 2] = [&table::MNT_HOST, &table::MNT_PORT];
-const PXGRID: [&Spec; 3] = [
+pub(super) const BEFORE_PAIRS: [&Spec; 2] = [&table::MNT_HOST, &table::MNT_PORT];
+pub(super) const PXGRID: [&Spec; 3] = [
     &table::PXGRID_HOSTS,
     &table::PXGRID_PORT,
     &table::CLIENT_NAME,
 ];
-const CONNECTION: [&Spec; 9] = [
+pub(super) const CONNECTION: [&Spec; 9] = [
     &table::MNT_CA,
     &table::PXGRID_CA,
     &table::PIN,

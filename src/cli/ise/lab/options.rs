@@ -72,6 +72,13 @@ impl Options {
         self.events_per_second == EventRate::None
     }
 
+    /// Directories that a lab writes to.
+    pub(crate) fn directories(&self) -> Vec<PathBuf> {
+        let log = self.log.as_deref().and_then(std::path::Path::parent);
+        let written = self.dir.as_deref().into_iter().chain(log);
+        written.map(std::path::Path::to_path_buf).collect()
+    }
+
     /// For the lab.
     pub(crate) fn into_lab(self) -> LabOptions {
         LabOptions {

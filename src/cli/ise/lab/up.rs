@@ -1,7 +1,7 @@
 //! `netapi ise lab up`: a lab that stays, for a second terminal or another program.
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -11,7 +11,9 @@ use super::options::Options;
 use super::shell::quoted;
 use crate::cli::Context;
 use crate::cli::context::{DONE, write_out};
-use crate::cli::long_running::{Figures, LongRunning, Metric, Reader, Request, ServiceArgs};
+use crate::cli::long_running::{
+    Figures, LongRunning, Metric, Reader, Request, Service, ServiceArgs,
+};
 use crate::error::Result;
 use crate::lab::{Lab, RunningLab};
 
@@ -40,7 +42,7 @@ pub(crate) struct Up {
     #[command(flatten)]
     service: ServiceArgs,
     /// Return when the lab is up, and leave it in the background
-    #[arg(long)]
+    #[arg(long, conflicts_with = "print_unit")]
     detach: bool,
     /// This process is the one in the background
     #[arg(long = background::MEMBER, hide = true, requires = "detach")]
@@ -50,6 +52,17 @@ pub(crate) struct Up {
 impl Up {
     /// Starts, prints the exports, waits for a signal.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
+        let service = || {
+            Ok(Service {
+                name: "lab",
+                does: "a simulated ISE deployment".to_owned(),
+                callbacks: Duration::ZERO,
+                writes: self.options.directories(),
+            })
+        };
+        if self.service.prints_unit(context, service)? {
+            return Ok(DONE);
+        }
         if self.detach && !self.member {
             return background::start(&context.reporter);
         }

@@ -22,7 +22,9 @@ use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
-use crate::cli::long_running::{Figures, LongRunning, Metric, Reader, Request, ServiceArgs};
+use crate::cli::long_running::{
+    Figures, LongRunning, Metric, Reader, Request, Service, ServiceArgs,
+};
 use crate::cli::report::Reporter;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
@@ -73,6 +75,17 @@ impl Watch {
         let output = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?
             .live()
             .settled(&["change", "session"])?;
+        let service = || {
+            Ok(Service {
+                name: "watch",
+                does: "changes of ISE's sessions".to_owned(),
+                callbacks: Duration::ZERO,
+                writes: Vec::new(),
+            })
+        };
+        if self.service.prints_unit(context, service)? {
+            return Ok(DONE);
+        }
         let client = context.mnt()?;
         let mut running = LongRunning::begin(context, &self.service)?;
         let counts = Cell::default();

@@ -25,7 +25,9 @@ use super::connection::Connection;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
-use crate::cli::long_running::{Figures, LongRunning, Metric, Reader, Request, ServiceArgs};
+use crate::cli::long_running::{
+    Figures, LongRunning, Metric, Reader, Request, Service, ServiceArgs,
+};
 use crate::cli::report::Reporter;
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
@@ -112,6 +114,9 @@ fn provided(text: &str) -> Result<Provided, String> {
 impl Publish {
     /// Publishes until the input ends, or until it is stopped.
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
+        if self.service.prints_unit(context, || self.as_service())? {
+            return Ok(DONE);
+        }
         let source = messages::Source::open(&self.file)?;
         let wrap = self.topic.is_asset.then(|| self.operation.word());
         messages::check(&self.file, wrap)?;
@@ -129,6 +134,21 @@ impl Publish {
         let publishing = self.run_registered(context, services, messages, &mut running);
         let result = Box::pin(publishing).await;
         running.end(result).await
+    }
+
+    fn as_service(&self) -> Result<Service> {
+        if self.file.as_os_str() == "-" && !self.stay {
+            return Err(Error::usage(
+                "standard input is published, and a service does not have one",
+            )
+            .hint("name a file (one made by mkfifo goes on for ever), or stay without: --stay"));
+        }
+        Ok(Service {
+            name: "publish",
+            does: format!("publishes on {}", self.topic.path),
+            callbacks: Duration::ZERO,
+            writes: Vec::new(),
+        })
     }
 
     /// Registers, publishes, and takes the registration back.

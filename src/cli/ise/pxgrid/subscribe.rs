@@ -27,9 +27,10 @@ use clap::Args;
 use super::connection::Connection;
 use super::sessions::State;
 use crate::cli::Context;
+use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
-use crate::cli::long_running::{LongRunning, ServiceArgs};
+use crate::cli::long_running::{LongRunning, Service, ServiceArgs};
 use crate::delivery::callback::Callback;
 use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
@@ -178,6 +179,12 @@ impl Subscribe {
             Some(Paper::new(context)?)
         };
         let callback = self.callback()?;
+        if self
+            .service
+            .prints_unit(context, || Ok(self.as_service()))?
+        {
+            return Ok(DONE);
+        }
         let (services, certificate) = context.pxgrid_as()?;
         let services = Arc::new(services);
         if context.global.shows_only() {
@@ -235,6 +242,22 @@ impl Subscribe {
             .hint("add --topic session, or choose with --where"));
         }
         Ok(())
+    }
+
+    fn as_service(&self) -> Service {
+        let callbacks = match &self.delivery.callback {
+            Some(_) => self.delivery.callback_timeout + self.delivery.callback_grace,
+            None => Duration::ZERO,
+        };
+        let letters = self.delivery.dead_letters.as_deref();
+        let letters = letters.and_then(std::path::Path::parent);
+        let writes = self.delivery.spool.as_deref().into_iter().chain(letters);
+        Service {
+            name: "subscribe",
+            does: "events of ISE".to_owned(),
+            callbacks,
+            writes: writes.map(std::path::Path::to_path_buf).collect(),
+        }
     }
 
     fn options(&self) -> Result<Options> {
