@@ -99,8 +99,8 @@ pub(crate) enum Reader {
     ServiceManager,
 }
 
-/// What a command counts, for whoever asks.
-pub(crate) struct Figures {
+/// What a command counts and how it stands, for whoever asks.
+pub(crate) struct Summary {
     /// How things stand, in a few words.
     pub(crate) state: String,
     /// One line for people.
@@ -193,19 +193,19 @@ impl LongRunning {
         self.stop
     }
 
-    /// Gives the figures to who wants to read them.
-    pub(crate) fn report(&mut self, reader: Reader, figures: &Figures) {
+    /// Gives the summary to who wants to read it.
+    pub(crate) fn report(&mut self, reader: Reader, summary: &Summary) {
         match reader {
             Reader::Stderr => self
                 .reporter
-                .figures("summary", &figures.text, &figures.json),
+                .figures("summary", &summary.text, &summary.json),
             Reader::Metrics(scrape) => {
-                let text = exposition(self.samples().iter().chain(&figures.samples));
+                let text = exposition(self.samples().iter().chain(&summary.samples));
                 // Nobody waits for it any more.
                 let _gone = scrape.send(text);
             }
             Reader::ServiceManager => {
-                let status = format!("{}; {}", figures.state, figures.text);
+                let status = format!("{}; {}", summary.state, summary.text);
                 self.service_manager.status(&status);
             }
         }
@@ -228,7 +228,7 @@ impl LongRunning {
     }
 
     /// Waits for `work`: after the first signal, perhaps before, for `patience`, after a second one
-    /// no longer. `None`: it was given up. Figures that are asked for meanwhile are not said.
+    /// no longer. `None`: it was given up. A summary that is asked for meanwhile is not given.
     pub(crate) async fn wait_for<T>(
         &mut self,
         patience: Duration,

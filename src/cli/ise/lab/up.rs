@@ -12,7 +12,7 @@ use super::shell::quoted;
 use crate::cli::Context;
 use crate::cli::context::{DONE, write_out};
 use crate::cli::long_running::{
-    Figures, LongRunning, Metric, Reader, Request, Service, ServiceArgs,
+    LongRunning, Metric, Reader, Request, Service, ServiceArgs, Summary,
 };
 use crate::error::Result;
 use crate::lab::{Lab, RunningLab};
@@ -117,9 +117,9 @@ static REQUESTS: Metric = Metric::counter(
     "Requests and STOMP frames that came to the lab's nodes.",
 );
 
-fn figures(lab: &RunningLab, begun: Instant) -> Figures {
+fn figures(lab: &RunningLab, begun: Instant) -> Summary {
     let (requests, seconds) = (lab.request_count(), begun.elapsed().as_secs());
-    Figures {
+    Summary {
         state: "the lab is up".to_owned(),
         text: format!("requests {requests} in {seconds}s"),
         json: serde_json::json!({ "requests": requests, "seconds": seconds }),

@@ -23,7 +23,7 @@ use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
 use crate::cli::long_running::{
-    Figures, LongRunning, Metric, Reader, Request, Service, ServiceArgs,
+    LongRunning, Metric, Reader, Request, Service, ServiceArgs, Summary,
 };
 use crate::cli::report::Reporter;
 use crate::error::{Error, Kind, Result};
@@ -219,7 +219,7 @@ impl Counts {
         changes.into_iter().map(|(_, record)| record).collect()
     }
 
-    fn figures(self) -> Figures {
+    fn figures(self) -> Summary {
         let Self {
             polls,
             failed,
@@ -239,7 +239,7 @@ impl Counts {
         if unprinted > 0 {
             text = format!("{text}, not printed {unprinted}");
         }
-        Figures {
+        Summary {
             state: format!("watching {sessions} sessions"),
             text,
             json: serde_json::json!({

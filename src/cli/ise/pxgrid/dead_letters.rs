@@ -18,7 +18,7 @@ use super::subscribe::StderrListener;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input::{self, Stations};
-use crate::cli::long_running::{Figures, LongRunning, Reader, Request, ServiceArgs};
+use crate::cli::long_running::{LongRunning, Reader, Request, ServiceArgs, Summary};
 use crate::delivery::Stop;
 use crate::delivery::callback::Callback;
 use crate::delivery::letter_file::{Letter, LetterFile, Place};
@@ -323,14 +323,14 @@ impl RetryArgs {
     }
 }
 
-fn figures(retried: Retried) -> Figures {
+fn figures(retried: Retried) -> Summary {
     let Retried {
         delivered,
         failed,
         left,
     } = retried;
     let text = format!("delivered {delivered}, failed again {failed}, not tried {left}");
-    Figures {
+    Summary {
         state: "delivering again".to_owned(),
         text,
         json: serde_json::json!({ "delivered": delivered, "failed": failed, "left": left }),

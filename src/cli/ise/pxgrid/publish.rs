@@ -26,7 +26,7 @@ use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::long_running::{
-    Figures, LongRunning, Metric, Reader, Request, Service, ServiceArgs,
+    LongRunning, Metric, Reader, Request, Service, ServiceArgs, Summary,
 };
 use crate::cli::report::Reporter;
 use crate::delivery::Stop;
@@ -392,7 +392,7 @@ impl Publication {
         update.ended
     }
 
-    fn figures(&self) -> Figures {
+    fn figures(&self) -> Summary {
         let mut text = format!("published {}, unconfirmed {}", self.sent, self.doubtful);
         if self.unsent > 0 {
             text = format!("{text}, not sent {}", self.unsent);
@@ -406,7 +406,7 @@ impl Publication {
             self.connection
                 .samples(self.subscriber.figures().reconnects),
         );
-        Figures {
+        Summary {
             state: self.connection.state(),
             text,
             samples,

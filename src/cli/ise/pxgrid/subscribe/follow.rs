@@ -12,7 +12,7 @@ use super::metrics;
 use super::selection::Selection;
 use super::sink::Sink;
 use crate::cli::context::DONE;
-use crate::cli::long_running::{Figures, LongRunning, Reader, Request};
+use crate::cli::long_running::{LongRunning, Reader, Request, Summary};
 use crate::cli::report::Reporter;
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
@@ -236,7 +236,7 @@ impl Follower {
         (events, marks)
     }
 
-    fn figures(&self, sink: &Sink) -> Figures {
+    fn figures(&self, sink: &Sink) -> Summary {
         let ours = event::Figures {
             possibly_lost: self.unread,
             condition_failed: self.selection.failed(),
@@ -245,7 +245,7 @@ impl Follower {
         let figures = sink.tally().figures() + self.subscriber.figures() + ours;
         let mut samples = metrics::samples(&figures, self.left_over);
         samples.extend(self.connection.samples(figures.reconnects));
-        Figures {
+        Summary {
             state: self.connection.state(),
             text: figures.to_string(),
             json: figures.to_json(),
