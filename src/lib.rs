@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | [`authority`] | host and port, and what a host name is made of |
 //! | [`backoff`] | pauses that grow from failure to failure |
-//! | `cli` | what a user types; the folders mirror the command path |
+//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped |
 //! | [`delivery`] | what happens to an event: order per endpoint, spool, callback, dead letters |
 //! | [`error`] | the closed set of error kinds and their exit statuses |
 //! | [`event`] | what travels from a subscription to whoever is told: event, id, marks, figures; no I/O |

@@ -228,7 +228,8 @@ impl LongRunning {
     }
 
     /// Waits for `work`: after the first signal, perhaps before, for `patience`, after a second one
-    /// no longer. `None`: it was given up. A summary that is asked for meanwhile is not given.
+    /// no longer. `None`: it was given up. Meanwhile there is no summary; Prometheus gets what every
+    /// command has.
     pub(crate) async fn wait_for<T>(
         &mut self,
         patience: Duration,
@@ -238,17 +239,24 @@ impl LongRunning {
         while self.stop == Stop::No {
             tokio::select! {
                 done = &mut work => return Some(done),
-                _request = self.next() => {}
+                request = self.next() => self.answer_alone(request),
             }
         }
         let mut work = pin!(timeout(patience, work));
         while self.stop < Stop::AtOnce {
             tokio::select! {
                 done = &mut work => return done.ok(),
-                _request = self.next() => {}
+                request = self.next() => self.answer_alone(request),
             }
         }
         None
+    }
+
+    /// Answers without the command.
+    fn answer_alone(&mut self, request: Request) {
+        if let Request::Figures(Reader::Metrics(scrape)) = request {
+            let _gone = scrape.send(exposition(&self.samples()));
+        }
     }
 
     /// Waits until the last words are written, unless a signal comes meanwhile or came twice, and

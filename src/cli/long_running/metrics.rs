@@ -5,7 +5,7 @@
 //! request. The figures are asked of the command's loop for each scrape, so they are fresh, and a
 //! loop that hangs shows as 503.
 //!
-//! Names, kinds and help texts are kept: `tests/it/golden/metrics.txt`.
+//! Names, kinds and help texts are kept: `tests/golden/metrics.txt`.
 
 use std::convert::Infallible;
 use std::fmt::Write;

@@ -92,6 +92,16 @@ impl TestLab {
         Running::start(command)
     }
 
+    /// Any command of the program, running beside the test, with these variables as well.
+    pub(crate) fn start_netapi(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        let mut command = super::process();
+        command
+            .args(arguments)
+            .envs(self.lab.environment())
+            .envs(variables.iter().copied());
+        Running::start(command)
+    }
+
     /// `netapi ise pxgrid …`, by a shell that does `first` and then becomes the program.
     pub(crate) fn start_after(&self, first: &str, arguments: &[&str]) -> Running {
         let program = super::process();

@@ -19,7 +19,7 @@ use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 
 /// No command here may take longer; a hang is a failure.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Variables of the developer's own that a test must not see.
 const KEPT: [&str; 3] = ["PATH", "TMPDIR", "LLVM_PROFILE_FILE"];

@@ -145,6 +145,14 @@ impl Running {
         kill_process(pid, signal).unwrap();
     }
 
+    /// Waits for the end: the number of the signal that ended it, if one did, and all lines of
+    /// standard error.
+    pub(crate) fn end_by_signal(mut self) -> (Option<i32>, Vec<String>) {
+        self.until("the end of the process", || self.status().is_some());
+        let status = self.status().unwrap();
+        (status.signal(), self.err.whole())
+    }
+
     /// Waits for the end: exit status as the shell shows it, all lines of standard output and of standard error.
     pub(crate) fn end(mut self) -> (i32, Vec<String>, Vec<String>) {
         self.until("the end of the process", || self.status().is_some());
