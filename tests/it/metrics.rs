@@ -1,6 +1,7 @@
 //! `--metrics`: what Prometheus gets, and what strangers at the port cannot do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -45,7 +46,7 @@ fn ask(address: &str, request: &[u8]) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-fn scrape(address: &str) -> BTreeMap<String, f64> {
+fn scrape(address: &str) -> BTreeMap<String, String> {
     let answer = ask(address, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
@@ -56,7 +57,7 @@ fn scrape(address: &str) -> BTreeMap<String, f64> {
 
 /// Text format 0.0.4, strictly: each metric described once, before its samples, which stand
 /// together. Gives the descriptions and the samples.
-fn parsed(text: &str) -> (Vec<String>, BTreeMap<String, f64>) {
+fn parsed(text: &str) -> (Vec<String>, BTreeMap<String, String>) {
     let (mut described, mut samples) = (Vec::new(), BTreeMap::new());
     let (mut seen, mut current) = (BTreeSet::new(), String::new());
     assert!(text.ends_with('\n'));
@@ -82,8 +83,11 @@ fn parsed(text: &str) -> (Vec<String>, BTreeMap<String, f64>) {
         if let Some(labels) = name.strip_prefix(bare).filter(|labels| !labels.is_empty()) {
             assert!(labels.starts_with('{') && labels.ends_with("\"}"), "{line}");
         }
-        let value = value.parse().unwrap();
-        assert!(samples.insert(name.to_owned(), value).is_none(), "{line}");
+        value.parse::<f64>().unwrap();
+        assert!(
+            samples.insert(name.to_owned(), value.to_owned()).is_none(),
+            "{line}"
+        );
     }
     (described, samples)
 }
@@ -114,7 +118,8 @@ fn names_kinds_and_help_are_those_of_the_golden_file() {
         running.says(ready);
         let answer = ask(&address, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        text.push_str(&format!("{name}\n  {}\n", parsed(body).0.join("\n  ")));
+        let described = parsed(body).0.join("\n  ");
+        writeln!(text, "{name}\n  {described}").unwrap();
     }
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(GOLDEN, &text).unwrap();
@@ -130,18 +135,20 @@ fn a_scrape_counts_what_the_summary_counts() {
     running.says("subscribed on");
     running.until("the snapshot", || {
         let metrics = scrape(&address);
-        let received = metrics["netapi_events_received_total"];
-        received > 0.0
-            && metrics["netapi_events_delivered_total"] == received
-            && metrics["netapi_events_recovered_total"] == received
-            && metrics["netapi_spool_events"] == 0.0
-            && metrics["netapi_connected"] == 1.0
+        let received = &metrics["netapi_events_received_total"];
+        received != "0"
+            && metrics["netapi_events_delivered_total"] == *received
+            && metrics["netapi_events_recovered_total"] == *received
+            && metrics["netapi_spool_events"] == "0"
+            && metrics["netapi_connected"] == "1"
     });
-    let days = scrape(&address)["netapi_certificate_days_left{certificate=\"client\"}"];
+    let metrics = scrape(&address);
+    let days = &metrics["netapi_certificate_days_left{certificate=\"client\"}"];
+    let days: f64 = days.parse().unwrap();
     assert!((28.0..31.0).contains(&days), "{days}");
     lab.order("fault ws-close@1");
     running.until("a second connection", || {
-        scrape(&address)["netapi_reconnects_total"] == 1.0
+        scrape(&address)["netapi_reconnects_total"] == "1"
     });
 }
 
