@@ -25,6 +25,41 @@
 //! Dependencies point one way: `cli` knows every room; `mnt` and `pxgrid` know `transport` and `record`; `pxgrid` and `delivery` know `event`, and `event` knows `record`; `render` knows `record`; `settings` and `transport` know `files`. Never back:
 //! `mnt` and `pxgrid` print nothing and know no clap, `render` fetches nothing, `settings` does no network, and nothing of the
 //! shipped clients uses `lab`.
+//!
+//! Tests of one file stand at its end (`mod tests { … }`); where they are long, in the file's folder
+//! (`mnt/client.rs`, `mnt/client/tests.rs`), and tests of a whole room in its `tests.rs`. What the
+//! program does is tested from outside, in `tests/it`; `testing` below is all that it sees besides
+//! the rooms.
+//!
+//! # The words of this field
+//!
+//! | word | what it is |
+//! | --- | --- |
+//! | ISE, deployment | Cisco Identity Services Engine: a group of nodes that decide who may use a network |
+//! | PSN | Policy Service node: answers the switches; a session lives on one |
+//! | MnT node | Monitoring node: keeps sessions and logs; its REST API (XML) is room `mnt` |
+//! | pxGrid | ISE's publish and subscribe: control and services over REST, events over a WebSocket |
+//! | NAS | network access server: the switch, access point or controller that a user connects to |
+//! | endpoint | a device on the network, known by its MAC address |
+//! | calling station | who asks for access, as the NAS names it: nearly always the endpoint's MAC address |
+//! | session | an endpoint's time on a port, from start to stop |
+//! | audit session id | the session's name, given by the NAS; the same in ISE and on the switch |
+//! | CoA | change of authorization: ISE tells the NAS to reauthenticate or to end a session |
+//! | ANC | Adaptive Network Control: a policy put on an endpoint (quarantine), until it is cleared |
+//! | SGT | security group tag: the number of a group, by which switches filter |
+//! | SXP | the protocol that tells which IP address has which SGT |
+//! | access secret | the password between two pxGrid accounts, had from control for each pair of them |
+//! | service, topic | what a pxGrid node offers; the path that a service's events are published on |
+//! | frame | one message of STOMP, the protocol inside the WebSocket |
+//! | event | what a message tells of one endpoint or object, as it is printed and handed to callbacks |
+//! | mark | how far a topic was followed, by the server's clock and count |
+//! | recovered | missed while it happened, and fetched over REST afterwards |
+//! | callback | a user's script that is run for an event |
+//! | spool | the directory in which events wait on disk until a callback took them |
+//! | dead letter | an event that no callback took, in a file for a person to look at |
+//! | envelope | the document around an answer: of a Monitoring node's error, of a pxGrid list |
+//! | record | one object of an answer with every field as it was sent, whatever the format |
+//! | lab | the simulated deployment in this program; faults are injected into it by name |
 
 #![cfg_attr(
     test,

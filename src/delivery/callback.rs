@@ -482,5 +482,4 @@ fn check_head(path: &Path, head: &[u8]) -> Result<()> {
 }
 
 #[cfg(test)]
-#[path = "callback_tests.rs"]
 mod tests;

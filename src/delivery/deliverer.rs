@@ -351,5 +351,4 @@ pub(super) fn cannot_start(error: &std::io::Error) -> Error {
 }
 
 #[cfg(test)]
-#[path = "deliverer_tests.rs"]
 mod tests;

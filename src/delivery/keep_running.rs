@@ -480,5 +480,4 @@ async fn finished(finish: &mut watch::Receiver<bool>) {
 }
 
 #[cfg(test)]
-#[path = "keep_running_tests.rs"]
 mod tests;

@@ -260,5 +260,4 @@ fn failed(path: &Path, verb: &str, error: &io::Error) -> Error {
 }
 
 #[cfg(test)]
-#[path = "letter_file_tests.rs"]
 mod tests;

@@ -522,3 +522,6 @@ fn with_host(host: &str, error: Error) -> Error {
     let message = format!("{host}: {}", error.message());
     error.reworded(message).host(host)
 }
+
+#[cfg(test)]
+mod tests;

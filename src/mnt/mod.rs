@@ -5,8 +5,6 @@
 //! sends, through [`transport`](crate::transport), and lists go to a [`RecordSink`](crate::record::RecordSink) while they arrive.
 
 mod client;
-#[cfg(test)]
-mod client_tests;
 pub mod documents;
 pub mod envelope;
 mod identity;

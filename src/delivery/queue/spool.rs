@@ -440,5 +440,4 @@ fn failed(place: &Place, verb: &str, error: impl Into<redb::Error>) -> Error {
 }
 
 #[cfg(test)]
-#[path = "spool_tests.rs"]
 mod tests;

@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Coa, Count, DeleteTarget, MntClient, Requests, samples};
 use crate::authority::Authority;
 use crate::error::Kind;
+use crate::mnt::{Coa, Count, DeleteTarget, MntClient, Requests, samples};
 use crate::record::{Collect, Mac};
 use crate::transport::{Basic, Client, ClientOptions, TlsOptions, provider};
 
@@ -322,9 +322,9 @@ async fn changes_are_sent_once_and_their_outcome_is_read() {
     })
     .await;
     let session = node.client.session_by_mac(mac()).await.unwrap();
-    let psn = super::psn_of(&session.record, mac()).unwrap();
+    let psn = crate::mnt::psn_of(&session.record, mac()).unwrap();
     let requests = node.client.requests();
-    let reauth = Coa::Reauth(super::Reauth::Default);
+    let reauth = Coa::Reauth(crate::mnt::Reauth::Default);
     let reauth = requests.coa(mac(), reauth, &psn).unwrap();
     assert_eq!(
         node.client.coa(reauth).await.unwrap_err().kind(),
