@@ -31,7 +31,7 @@ pub(crate) use self::changes::{Changing, Yes};
 use self::ledger::{Earlier, Ledger, Left};
 pub(crate) use self::reads::Reading;
 use crate::error::{Error, Kind, Result};
-use crate::record::{Mac, Record, RecordSink};
+use crate::record::{Record, RecordSink};
 use crate::transport::{Breaker, Outcome, Pace};
 
 /// Calls start at least this far apart; ANC takes 250 operations a second on a large deployment (reference pxgrid-api, section 6).
@@ -311,8 +311,8 @@ fn was_held_back(error: &Error) -> bool {
 }
 
 /// Names the endpoint in an error that does not: several fail side by side. What ends the run is about no endpoint.
-pub(crate) fn about(mac: Mac, error: Error) -> Error {
-    let name = mac.to_string();
+pub(crate) fn about(address: impl std::fmt::Display, error: Error) -> Error {
+    let name = address.to_string();
     if ends_the_run(&error) || error.message().contains(&name) {
         return error;
     }

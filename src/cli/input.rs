@@ -21,7 +21,7 @@ pub(crate) enum MacOrList {
 }
 
 /// One endpoint as a list of sessions shows it: by its MAC address, or a VPN client by the address that stands in its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Station {
     /// By its MAC address.
     Mac(Mac),
@@ -38,6 +38,23 @@ impl std::fmt::Display for Station {
     }
 }
 
+impl From<Mac> for Station {
+    fn from(mac: Mac) -> Self {
+        Self::Mac(mac)
+    }
+}
+
+impl std::str::FromStr for Station {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.trim().parse() {
+            Ok(address) => Ok(Self::Address(address)),
+            Err(_) => text.parse().map(Self::Mac),
+        }
+    }
+}
+
 /// An endpoint, or `-` for a list on standard input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StationOrList {
@@ -49,10 +66,7 @@ pub(crate) enum StationOrList {
 
 /// For clap: a MAC address in any spelling, or an IP address.
 pub(crate) fn station(text: &str) -> Result<Station, String> {
-    match text.trim().parse() {
-        Ok(address) => Ok(Station::Address(address)),
-        Err(_) => mac(text).map(Station::Mac),
-    }
+    text.parse().map_err(with_hint)
 }
 
 /// For clap: the same, or `-`.
@@ -147,18 +161,16 @@ fn with_hint(error: Error) -> String {
     }
 }
 
-/// One line of a list: its number from 1, the text, and the MAC address if it is one.
+/// One line of a list that has something on it.
 pub(crate) struct ListLine {
     /// The line's number, from 1.
     pub number: u64,
     /// What stands on it, without blanks around it and without a comment.
     pub text: String,
-    /// The address, or why it is none.
-    pub mac: Result<Mac>,
 }
 
-/// Reads MAC addresses, one a line; blank lines, what follows `#` and a byte order mark are passed over.
-pub(crate) fn mac_lines(mut input: impl BufRead) -> impl Iterator<Item = Result<ListLine>> {
+/// Reads a list, one entry a line; blank lines, what follows `#` and a byte order mark are passed over.
+pub(crate) fn list_lines(mut input: impl BufRead) -> impl Iterator<Item = Result<ListLine>> {
     let mut number = 0;
     std::iter::from_fn(move || {
         loop {
@@ -189,7 +201,6 @@ pub(crate) fn mac_lines(mut input: impl BufRead) -> impl Iterator<Item = Result<
                 return Some(Ok(ListLine {
                     number,
                     text: text.to_owned(),
-                    mac: text.parse(),
                 }));
             }
         }
@@ -299,13 +310,16 @@ mod tests {
     #[test]
     fn lists_pass_over_blank_lines_and_comments_and_name_the_line() {
         let text = "C8:5B:76:C6:59:62\n\n# later\nc85b.76c6.5963 # desk 4\nnot-a-mac\n";
-        let lines: Vec<_> = mac_lines(text.as_bytes()).map(Result::unwrap).collect();
+        let lines: Vec<_> = list_lines(text.as_bytes()).map(Result::unwrap).collect();
         assert_eq!(lines.len(), 3);
         assert_eq!(
-            lines[1].mac.as_ref().unwrap().to_string(),
+            lines[1].text.parse::<Mac>().unwrap().to_string(),
             "C8:5B:76:C6:59:63"
         );
-        assert_eq!((lines[2].number, lines[2].mac.is_err()), (5, true));
+        assert_eq!(
+            (lines[2].number, lines[2].text.parse::<Mac>().is_err()),
+            (5, true)
+        );
     }
 
     #[test]
@@ -325,6 +339,6 @@ mod tests {
     #[test]
     fn an_endless_line_is_refused() {
         let text = "A".repeat(10_000);
-        assert!(mac_lines(text.as_bytes()).next().unwrap().is_err());
+        assert!(list_lines(text.as_bytes()).next().unwrap().is_err());
     }
 }

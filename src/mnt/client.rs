@@ -13,7 +13,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::identity::{Asked, foreign};
-use super::lookup::{Find, Wanted, is_awkward};
+use super::lookup::{Find, Wanted, is_awkward, is_same_session};
 use super::paths::{self, Count};
 use super::requests::Requests;
 use super::{documents, envelope};
@@ -233,6 +233,9 @@ impl MntClient {
         if let Some(mac) = row.mac() {
             return self.session_by_mac(mac).await;
         }
+        if let Some(answer) = self.session_by_own_address(&row, &find.wanted).await? {
+            return Ok(answer);
+        }
         let Some(id) = row.text("audit_session_id") else {
             return Ok(Answer::of_row(row));
         };
@@ -243,6 +246,22 @@ impl MntClient {
                 record.map(|record| Answer { record, raw }).ok_or(otherwise)
             }
             Err(error) if may_be_the_path(&error) => Ok(Answer::of_row(row)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The full document of a row without MAC address, by the address that its endpoint has on the inside. None where the row names no
+    /// address, or the node knows nothing, or somebody else, under it.
+    async fn session_by_own_address(&self, row: &Record, asked: &Wanted) -> Result<Option<Answer>> {
+        let address = |name| row.text(name)?.trim().parse().ok();
+        let own = address("framed_ip_address").or_else(|| address("framed_ipv6_address"));
+        let Some(own) = own.filter(|own| *asked != Wanted::Address(*own)) else {
+            return Ok(None);
+        };
+        let path = paths::session_by_endpoint_ip(own);
+        match self.session(&path, &Asked::address(own)).await {
+            Ok(answer) => Ok(is_same_session(row, &answer.record).then_some(answer)),
+            Err(error) if may_be_the_path(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }

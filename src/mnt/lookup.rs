@@ -107,6 +107,16 @@ impl RecordSink for Find {
     }
 }
 
+/// Whether a document is that of a row: by the audit session id, which both must have.
+pub(super) fn is_same_session(row: &Record, document: &Record) -> bool {
+    let id = |record: &Record, name| record.text(name).map(|id| id.to_lowercase());
+    let named = id(row, "audit_session_id");
+    named.is_some()
+        && ["audit_session_id", "cpmsession_id"]
+            .into_iter()
+            .any(|name| id(document, name) == named)
+}
+
 /// Whether a user name may not survive in a path: only what every server and gateway passes on does.
 pub(super) fn is_awkward(user: &str) -> bool {
     !user

@@ -69,6 +69,70 @@ fn an_address_is_never_taken_for_a_mac_address() {
     }
 }
 
+/// The document by the address inside the tunnel has the user, the steps and the policies; the one by audit session id has not.
+#[test]
+fn a_vpn_session_is_shown_whole_also_from_a_list() {
+    let node = Node::answering(|path| {
+        match path {
+        "Session/ActiveList" => xml(list()),
+        "Session/EndPointIPAddress/10.0.0.10" => xml(format!(
+            "<sessionParameters><passed>true</passed><user_name>vpn.user@lab.example</user_name><calling_station_id>{VPN}</calling_station_id><framed_ip_address>10.0.0.10</framed_ip_address><audit_session_id>0A02</audit_session_id></sessionParameters>"
+        )),
+        // Somebody else has the address by now.
+        "Session/EndPointIPAddress/10.0.0.13" => xml(
+            "<sessionParameters><user_name>late</user_name><framed_ip_address>10.0.0.13</framed_ip_address><audit_session_id>0A09</audit_session_id></sessionParameters>".to_owned(),
+        ),
+        other => no_session(other.rsplit('/').next().unwrap_or_default()),
+    }
+    });
+    let one = json(&node.mnt(&["session", VPN, "--json"]).assert().success());
+    assert_eq!(one["passed"], "true");
+    let other = json(
+        &node
+            .mnt(&["session", "198.51.100.8", "--json"])
+            .assert()
+            .success(),
+    );
+    assert_eq!(other["user_name"], "no.id");
+    let list = format!("{VPN}\n10.0.0.10\n{VPN}\n");
+    let run = node
+        .mnt(&["session", "-", "--fields", "MAC,USER"])
+        .write_stdin(list.clone())
+        .assert()
+        .success();
+    let row = format!("{VPN}\tvpn.user@lab.example\n");
+    assert_eq!(
+        stdout(&run),
+        format!("{row}{row}"),
+        "a repeat is asked once"
+    );
+    let run = node
+        .mnt(&["explain", "-", "--fields", "MAC,VERDICT"])
+        .write_stdin(format!("{VPN}\n"))
+        .assert()
+        .success();
+    assert_eq!(stdout(&run), format!("{VPN}\ton the network\n"));
+    for history in ["auth-status", "acct-status"] {
+        let run = node
+            .mnt(&[history, "-"])
+            .write_stdin(list.clone())
+            .assert()
+            .code(1);
+        assert!(
+            stderr(&run).contains("has no MAC address"),
+            "{}",
+            stderr(&run)
+        );
+    }
+    // A change names its endpoint by MAC address alone.
+    let run = node.mnt(&["coa", "-"]).write_stdin(list).assert().code(1);
+    assert!(
+        stdout(&run).starts_with(&format!("{VPN}\tinvalid\t")),
+        "{}",
+        stdout(&run)
+    );
+}
+
 #[test]
 fn a_vpn_session_is_found_by_the_address_that_its_row_shows() {
     let node = vpn_node();
@@ -80,10 +144,11 @@ fn a_vpn_session_is_found_by_the_address_that_its_row_shows() {
         assert_eq!(session["authorization_rule"], "VPN staff");
     }
     assert_eq!(
-        node.asked()[..3],
+        node.asked()[..4],
         [
             &format!("Session/EndPointIPAddress/{VPN}")[..],
             "Session/ActiveList",
+            "Session/EndPointIPAddress/10.0.0.10",
             "Session/Active/SessionID/0A02/0"
         ]
     );

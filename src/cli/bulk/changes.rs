@@ -86,7 +86,7 @@ impl<C: Change> Changing<'_, C> {
 struct Run<'a, C> {
     bulk: Bulk,
     change: &'a C,
-    list: List,
+    list: List<Mac>,
     left: Left,
     ledger: Option<Ledger>,
     /// What became of each entry, as soon as it is known.
@@ -95,7 +95,7 @@ struct Run<'a, C> {
 
 impl<C: Change> Run<'_, C> {
     fn ask_first(&self, context: &Context, yes: Yes) -> Result<()> {
-        let to_send = |entry: &&Entry| match entry.kind {
+        let to_send = |entry: &&Entry<Mac>| match entry.kind {
             EntryKind::First(mac) => self.left.of(mac).is_none(),
             _ => false,
         };
@@ -173,7 +173,7 @@ impl<C: Change> Run<'_, C> {
     }
 
     /// Sees to one entry; its index, and what is to be named beside its row.
-    async fn one(&self, index: usize, entry: &Entry) -> (usize, Option<Error>) {
+    async fn one(&self, index: usize, entry: &Entry<Mac>) -> (usize, Option<Error>) {
         let (row, error) = match &entry.kind {
             EntryKind::Repeat(..) => return (index, None),
             EntryKind::Invalid(_) => {

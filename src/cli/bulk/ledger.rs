@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::row::{Outcome, Row};
+use crate::cli::input::Station;
 use crate::error::{Error, Kind, Result};
-use crate::record::Mac;
 
 /// The longest line of a report that is read: a row with what a server sent.
 const LONGEST: u64 = 1 << 20;
@@ -42,7 +42,7 @@ struct Kept {
 
 /// What an earlier run left.
 #[derive(Debug, Default)]
-pub(super) struct Left(HashMap<Mac, Earlier>);
+pub(super) struct Left(HashMap<Station, Earlier>);
 
 impl Left {
     /// Reads a report. A last line that was cut off counts for nothing: its intent stands before it.
@@ -80,24 +80,24 @@ impl Left {
                 ))
                 .hint("give the command that wrote it, or another file"));
             }
-            let Ok(mac) = row.input.parse::<Mac>() else {
+            let Ok(station) = row.input.parse::<Station>() else {
                 continue;
             };
             let outcome = row.outcome.as_str();
             let unsure = outcome == "sending" || row.unsure;
             match outcome {
-                "done" | "already" => left.insert(mac, Earlier::Good),
-                _ if left.get(&mac) == Some(&Earlier::Good) => None,
-                _ if unsure => left.insert(mac, Earlier::Unsure(row.answer)),
-                _ => left.remove(&mac),
+                "done" | "already" => left.insert(station, Earlier::Good),
+                _ if left.get(&station) == Some(&Earlier::Good) => None,
+                _ if unsure => left.insert(station, Earlier::Unsure(row.answer)),
+                _ => left.remove(&station),
             };
         }
         Ok(Self(left))
     }
 
     /// What is known of an address.
-    pub(super) fn of(&self, mac: Mac) -> Option<&Earlier> {
-        self.0.get(&mac)
+    pub(super) fn of(&self, station: impl Into<Station>) -> Option<&Earlier> {
+        self.0.get(&station.into())
     }
 }
 
@@ -243,7 +243,7 @@ mod tests {
 
     fn earlier(path: &Path, mac: &str) -> Option<Earlier> {
         let left = Left::read(path, "coa reauth").unwrap();
-        left.of(mac.parse().unwrap()).cloned()
+        left.of(mac.parse::<Station>().unwrap()).cloned()
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The list of a bulk run: the whole of standard input, read and checked before anything is sent. It sends nothing.
 
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::hash::Hash;
 use std::io::BufRead;
+use std::str::FromStr;
 
-use crate::cli::input::mac_lines;
+use crate::cli::input::list_lines;
 use crate::cli::report::Reporter;
 use crate::error::{Error, Result};
-use crate::record::Mac;
 
 /// Lines with something on them that a list may have: far more than a deployment has endpoints, and bounded in memory.
 const MOST: usize = 2_000_000;
@@ -14,22 +16,27 @@ const MOST: usize = 2_000_000;
 /// Invalid lines that are named one by one.
 const NAMED: usize = 20;
 
+/// How a command takes its endpoints: by MAC address alone, or also by the address that a row shows in its place.
+pub(crate) trait Address: FromStr<Err = Error> + Display + Copy + Eq + Hash {}
+
+impl<A: FromStr<Err = Error> + Display + Copy + Eq + Hash> Address for A {}
+
 /// One line that has something on it.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct Entry<A> {
     /// The line's number, from 1.
     pub(super) number: u64,
     /// The text, without blanks around it and without its comment.
     pub(super) text: String,
     /// What it says.
-    pub(super) kind: EntryKind,
+    pub(super) kind: EntryKind<A>,
 }
 
 /// What a line says.
 #[derive(Debug)]
-pub(super) enum EntryKind {
+pub(super) enum EntryKind<A> {
     /// An address that comes for the first time.
-    First(Mac),
+    First(A),
     /// The same address as that of an earlier entry (its index), in whatever spelling.
     Repeat(usize),
     /// No address.
@@ -37,12 +44,12 @@ pub(super) enum EntryKind {
 }
 
 /// The list in its order.
-#[derive(Debug, Default)]
-pub(super) struct List {
-    pub(super) entries: Vec<Entry>,
+#[derive(Debug)]
+pub(super) struct List<A> {
+    pub(super) entries: Vec<Entry<A>>,
 }
 
-impl List {
+impl<A: Address> List<A> {
     /// Reads standard input to its end.
     ///
     /// Errors: what cannot be read, or is too long, as [`Kind::Usage`](crate::error::Kind::Usage).
@@ -51,19 +58,19 @@ impl List {
     }
 
     pub(super) fn read(input: impl BufRead) -> Result<Self> {
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut seen: HashMap<Mac, usize> = HashMap::new();
-        for line in mac_lines(input) {
+        let mut entries: Vec<Entry<A>> = Vec::new();
+        let mut seen: HashMap<A, usize> = HashMap::new();
+        for line in list_lines(input) {
             let line = line?;
             if entries.len() >= MOST {
                 return Err(Error::usage(format!("the list has more than {MOST} lines"))
                     .hint("give it in parts"));
             }
             let index = entries.len();
-            let kind = match line.mac {
-                Ok(mac) => match *seen.entry(mac).or_insert(index) {
+            let kind = match line.text.parse::<A>() {
+                Ok(address) => match *seen.entry(address).or_insert(index) {
                     first if first < index => EntryKind::Repeat(first),
-                    _ => EntryKind::First(mac),
+                    _ => EntryKind::First(address),
                 },
                 Err(error) => EntryKind::Invalid(error),
             };
@@ -78,11 +85,11 @@ impl List {
 
     /// How many different addresses there are.
     pub(super) fn addresses(&self) -> usize {
-        let first = |entry: &&Entry| matches!(entry.kind, EntryKind::First(_));
+        let first = |entry: &&Entry<A>| matches!(entry.kind, EntryKind::First(_));
         self.entries.iter().filter(first).count()
     }
 
-    fn invalid(&self) -> impl Iterator<Item = (&Entry, &Error)> {
+    fn invalid(&self) -> impl Iterator<Item = (&Entry<A>, &Error)> {
         self.entries.iter().filter_map(|entry| match &entry.kind {
             EntryKind::Invalid(error) => Some((entry, error)),
             _ => None,
@@ -136,7 +143,7 @@ impl List {
 }
 
 /// Why a line is no address.
-pub(super) fn reason(entry: &Entry) -> String {
+pub(super) fn reason<A>(entry: &Entry<A>) -> String {
     let Entry { number, text, .. } = entry;
     match &entry.kind {
         EntryKind::Invalid(error) => {
@@ -149,8 +156,9 @@ pub(super) fn reason(entry: &Entry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Mac;
 
-    fn list(text: &str) -> List {
+    fn list(text: &str) -> List<Mac> {
         List::read(text.as_bytes()).unwrap()
     }
 

@@ -2,14 +2,15 @@
 
 use futures_util::stream;
 
-use super::list::{Entry, EntryKind, List, reason};
+use super::list::{Address, Entry, EntryKind, List, reason};
 use super::progress::Watched;
 use super::row::{Outcome, Row};
 use super::{Bulk, Earlier, Item, Left, ListOptions, Tally, about, was_held_back};
 use crate::cli::Context;
 use crate::cli::context::Output;
+use crate::cli::input::Station;
 use crate::error::{Error, Result};
-use crate::record::{Mac, Record};
+use crate::record::Record;
 
 /// What is said of a list without an address.
 const EMPTY_LIST: &str = "no addresses on standard input";
@@ -28,13 +29,13 @@ impl Reading<'_> {
     /// Reads the list, asks about each address once, and prints what comes into `output`.
     ///
     /// Errors: as [`Tally::outcome`], and a refusal at once.
-    pub(crate) async fn run(
+    pub(crate) async fn run<A: Address + Into<Station>>(
         self,
         context: &Context,
         output: Output,
-        call: impl AsyncFn(Mac) -> Result<Vec<Record>>,
+        call: impl AsyncFn(A) -> Result<Vec<Record>>,
     ) -> Result<()> {
-        let list = List::from_stdin()?;
+        let list = List::<A>::from_stdin()?;
         let (left, ledger) = if context.global.shows_only() {
             (Left::default(), None)
         } else {
@@ -47,20 +48,23 @@ impl Reading<'_> {
             .iter()
             .map(|_| std::cell::OnceCell::new())
             .collect();
-        let ask = async |index: usize, entry: &Entry| -> Item {
+        let ask = async |index: usize, entry: &Entry<A>| -> Item {
             let (item, row) = match &entry.kind {
                 EntryKind::Invalid(_) => {
                     let row = Row::new(&entry.text, Outcome::Invalid, reason(entry));
                     (Item::from(Ok(Vec::new())), row)
                 }
                 EntryKind::Repeat(..) => return Item::from(Ok(Vec::new())),
-                EntryKind::First(mac) if left.of(*mac) == Some(&Earlier::Good) => {
+                EntryKind::First(address) if left.of(*address) == Some(&Earlier::Good) => {
                     return Item::from(Ok(Vec::new()));
                 }
-                EntryKind::First(mac) => {
-                    let found = bulk.call(async || call(*mac).await).await;
+                EntryKind::First(address) => {
+                    let found = bulk.call(async || call(*address).await).await;
                     let row = row_of(&entry.text, &found);
-                    (Item::from(found.map_err(|error| about(*mac, error))), row)
+                    (
+                        Item::from(found.map_err(|error| about(*address, error))),
+                        row,
+                    )
                 }
             };
             let written = match &ledger {
@@ -91,11 +95,11 @@ impl Reading<'_> {
         };
         let ended = context.end_list(output.output, drained, nothing);
         if let Some(ledger) = ledger {
-            let final_row = |(index, entry): (usize, &Entry)| {
+            let final_row = |(index, entry): (usize, &Entry<A>)| {
                 let known = |index: usize| rows.get(index).and_then(|cell| cell.get()).cloned();
                 let row = match &entry.kind {
                     EntryKind::Repeat(first) => known(*first),
-                    EntryKind::First(mac) if left.of(*mac) == Some(&Earlier::Good) => {
+                    EntryKind::First(address) if left.of(*address) == Some(&Earlier::Good) => {
                         Some(Row::new(&entry.text, Outcome::Done, None))
                     }
                     _ => known(index),

@@ -255,7 +255,7 @@ fn calls_are_paced() {
 
 #[test]
 fn errors_name_the_endpoint_once_and_keep_what_they_know() {
-    let mac: Mac = "C8:5B:76:C6:59:62".parse().unwrap();
+    let mac: crate::record::Mac = "C8:5B:76:C6:59:62".parse().unwrap();
     let error = Error::new(Kind::Connect, "no route").host("ise:443");
     let named = about(mac, error.hint("look"));
     assert_eq!(named.message(), "C8:5B:76:C6:59:62: no route");

@@ -40,7 +40,7 @@ Examples:
   netapi ise mnt acct-status C8:5B:76:C6:59:62 --since 1d
   netapi ise mnt acct-status - --format csv < macs.txt")]
 pub(crate) struct AcctStatus {
-    /// The endpoint's MAC address; an IP address is that of its session; '-' for MAC addresses on standard input
+    /// The endpoint's MAC address; an IP address is that of its session; '-' for a list on standard input
     #[arg(value_name = "MAC", value_parser = input::station_or_list)]
     mac: StationOrList,
     /// How far to look back, at most 5d
@@ -63,7 +63,10 @@ impl AcctStatus {
                 options: &self.list,
                 nothing: "no accounting in that time",
             };
-            let counters = async |mac| Ok(client.acct_status(mac, seconds).await?.records);
+            let counters = async |station| {
+                let mac = mac_of(&client, station).await?;
+                Ok(client.acct_status(mac, seconds).await?.records)
+            };
             return reading.run(context, output, counters).await;
         };
         self.list.for_one()?;

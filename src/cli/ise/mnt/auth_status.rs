@@ -59,7 +59,8 @@ impl AuthStatus {
         let StationOrList::One(station) = self.mac else {
             context.refuse_xml("a list joins many documents")?;
             let output = context.output(ATTEMPT, Shape::List)?;
-            let attempts = async |mac| {
+            let attempts = async |station| {
+                let mac = mac_of(&client, station).await?;
                 let rows = client.auth_status(mac, seconds, self.records).await?;
                 Ok(rows.records)
             };

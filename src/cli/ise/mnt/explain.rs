@@ -42,7 +42,7 @@ Examples:
 
 Of a list there is one line for each endpoint; --json has the whole of each.")]
 pub(crate) struct Explain {
-    /// The endpoint's MAC address, or the IP address of its session; '-' for MAC addresses on standard input
+    /// The endpoint's MAC address, or the IP address of its session; '-' for a list on standard input
     #[arg(value_name = "MAC", value_parser = input::station_or_list)]
     mac: StationOrList,
     /// How far to look back, at most 5d
@@ -67,8 +67,8 @@ impl Explain {
                 options: &self.list,
                 nothing: "nothing to explain",
             };
-            let explain = async |mac| {
-                let explanation = self.explain(Station::Mac(mac), &client, &catalogue).await?;
+            let explain = async |station| {
+                let explanation = self.explain(station, &client, &catalogue).await?;
                 Ok(vec![Record::from_value(explanation)])
             };
             return reading.run(context, output, explain).await;

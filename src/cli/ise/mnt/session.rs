@@ -101,8 +101,11 @@ async fn from_list(options: &ListOptions, context: &Context) -> Result<()> {
         options,
         nothing: "no sessions",
     };
-    let session = async |mac| {
-        let answer = client.session_by_mac(mac).await?;
+    let session = async |station| {
+        let answer = match station {
+            Station::Mac(mac) => client.session_by_mac(mac).await?,
+            Station::Address(ip) => client.session_by_endpoint_ip(ip).await?,
+        };
         Ok(vec![answer.record])
     };
     reading.run(context, output, session).await

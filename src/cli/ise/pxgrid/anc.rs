@@ -205,7 +205,7 @@ impl Endpoint {
                 options: &self.list,
                 nothing: "none has a policy",
             };
-            let policy = async |mac| Ok(vec![ask(mac).answer_of(context, &client).await?]);
+            let policy = async |mac: Mac| Ok(vec![ask(mac).answer_of(context, &client).await?]);
             return reading.run(context, output, policy).await;
         };
         self.list.for_one()?;

@@ -6,17 +6,19 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde_json::json;
 
-use super::ask::{Ask, show_instead};
+use super::ask::Ask;
 use crate::cli::Context;
 use crate::cli::bulk::{ListOptions, Reading};
 use crate::cli::input::{self, Station, StationOrList};
 use crate::error::{Error, Kind, Result};
+use crate::pxgrid::ServiceClient;
 use crate::record::{Mac, Record, RecordSink};
 use crate::render::Shape;
 
 /// Sessions of one calling station that are kept to be counted.
 const MOST_SHOWN: usize = 1000;
 const BY_MAC: &str = "getSessionByMacAddress";
+const BY_ADDRESS: &str = "getSessionByIpAddress";
 const NOTHING: &str =
     "it has no session now; `netapi ise mnt explain MAC` shows its last attempts, if there are any";
 
@@ -61,18 +63,19 @@ impl Session {
     }
 }
 
-/// ISE finds a session by the endpoint's own addresses only; a VPN client's row shows the address that it comes from as calling station.
 async fn by_address(context: &Context, ip: IpAddr) -> Result<()> {
-    let ask =
-        Ask::new("session", "getSessionByIpAddress", NOTHING).with("ipAddress", ip.to_string());
-    let columns = ask.columns()?;
-    let (client, own) = ask.answer(context).await?;
-    let own = match own {
-        Err(error) if error.kind() == Kind::NotFound => None,
-        outcome => Some(outcome?),
-    };
-    if let Some(session) = own {
-        return context.print(&[session], columns, Shape::Single, "");
+    let columns = Ask::new("session", BY_ADDRESS, NOTHING).columns()?;
+    let client = context.pxgrid()?;
+    let session = of_address(context, &client, ip).await?;
+    context.print(&[session], columns, Shape::Single, "")
+}
+
+/// ISE finds a session by the endpoint's own addresses only; a VPN client's row shows the address that it comes from as calling station.
+async fn of_address(context: &Context, client: &ServiceClient, ip: IpAddr) -> Result<Record> {
+    let ask = Ask::new("session", BY_ADDRESS, NOTHING).with("ipAddress", ip.to_string());
+    match ask.answer_of(context, client).await {
+        Err(error) if error.kind() == Kind::NotFound => {}
+        outcome => return outcome,
     }
     let stations = Stationed {
         ip,
@@ -81,13 +84,14 @@ async fn by_address(context: &Context, ip: IpAddr) -> Result<()> {
     let all = json!({});
     let (stations, outcome) = client.list("session", "getSessions", &all, stations).await;
     outcome?;
-    match stations.found.as_slice() {
-        [] => Err(Error::new(Kind::NotFound, format!("no session has the address {ip}"))
+    let mut found = stations.found;
+    let several = found.len();
+    match found.pop() {
+        Some(one) if several == 1 => Ok(one),
+        None => Err(Error::new(Kind::NotFound, format!("no session has the address {ip}"))
             .hint("neither as an address of the endpoint nor as calling station")),
-        [one] => context.print(std::slice::from_ref(one), columns, Shape::Single, ""),
-        several => Err(Error::usage(format!(
-            "{ip} is the calling station of {} sessions",
-            several.len()
+        Some(_) => Err(Error::usage(format!(
+            "{ip} is the calling station of {several} sessions"
         ))
         .hint("`netapi ise pxgrid sessions` lists them; name the one that is meant by its own address")),
     }
@@ -125,11 +129,12 @@ async fn listed(context: &Context, options: &ListOptions) -> Result<()> {
         options,
         nothing: "no sessions",
     };
-    let session = async |mac: Mac| {
-        let body = json!({ "macAddress": mac.to_string() });
-        show_instead(context, &client, "session", BY_MAC, &body).await?;
-        let answer = client.query("session", BY_MAC, &body).await?;
-        Ok(vec![Record::Json(answer)])
+    let session = async |station| {
+        let session = match station {
+            Station::Mac(mac) => by_mac(mac).answer_of(context, &client).await,
+            Station::Address(ip) => of_address(context, &client, ip).await,
+        };
+        Ok(vec![session?])
     };
     reading.run(context, output, session).await
 }
