@@ -184,6 +184,11 @@ impl Error {
         }
     }
 
+    /// The error of ours that an `io::Error` carries, as a reader of an answer's body returns it.
+    pub fn inside(error: &std::io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref::<Self>().cloned()
+    }
+
     /// Names the host (and port) that the error is about; shown in JSON, and expected to stand in the message as well.
     #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {

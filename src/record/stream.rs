@@ -11,7 +11,6 @@ use std::ops::ControlFlow;
 use super::scan::{Scanner, skip_space};
 use super::{JsonText, Record, RecordSink, read_json};
 use crate::error::{Error, Kind, Result};
-use crate::transport::BodyReader;
 
 /// Longest element, or other member beside the list. The largest object that anyone saw from an ISE has 250 KB (reference
 /// pxgrid-api, section 3.12); a sender who does not stop must cost a bounded amount of memory.
@@ -94,7 +93,7 @@ fn pump<S: RecordSink>(
 }
 
 fn from_reader(error: &std::io::Error) -> Error {
-    if let Some(error) = BodyReader::error(error) {
+    if let Some(error) = Error::inside(error) {
         return error;
     }
     let kind = if error.kind() == std::io::ErrorKind::TimedOut {

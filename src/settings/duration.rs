@@ -5,11 +5,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::fmt::friendly::SpanParser;
+use jiff::{SpanRelativeTo, Timestamp};
 
 use crate::error::{Error, Result};
 
-/// Units from long to short, in milliseconds; a span names each at most once, in this order.
+/// The units that a span is shown in, from long to short, in milliseconds.
 const UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
     ("h", 3_600_000),
@@ -21,41 +22,21 @@ const UNITS: [(&str, u64); 5] = [
 /// Ten years: beyond it, adding a span to a clock could overflow on some platform, and nobody means it.
 const LONGEST: Duration = Duration::from_hours(3650 * 24);
 
-/// Reads `500ms`, `3s`, `2m`, `1h30m`, `1d` (at most `3650d`). Anything else is a usage error that names the text.
+/// Reads `500ms`, `3s`, `2m`, `1h30m`, `1d`, `1w` and the other spellings of jiff's friendly format (`1.5h`, `3 sec`), at most `3650d`.
+/// A day has 24 hours; months and years have no one length. Anything else is a usage error that names the text.
 pub fn parse(text: &str) -> Result<Duration> {
-    let mut rest = text.trim();
-    let mut units = UNITS.iter();
-    let mut total: u64 = 0;
-    while !rest.is_empty() {
-        let (digits, after) = split(rest, |c| c.is_ascii_digit());
-        let (unit, after) = split(after, |c| c.is_ascii_alphabetic());
-        let milliseconds = units
-            .find(|(name, _)| *name == unit)
-            .map(|(_, milliseconds)| *milliseconds)
-            .ok_or_else(|| wrong(text))?;
-        total = digits
-            .parse::<u64>()
-            .ok()
-            .and_then(|count| count.checked_mul(milliseconds))
-            .and_then(|span| total.checked_add(span))
-            .ok_or_else(|| wrong(text))?;
-        rest = after;
-    }
-    let span = Duration::from_millis(total);
-    if text.trim().is_empty() {
-        return Err(wrong(text));
-    }
+    let span = SpanParser::new()
+        .parse_span(text.trim())
+        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
+        .ok()
+        .and_then(|span| Duration::try_from(span).ok())
+        .ok_or_else(|| wrong(text))?;
     if span > LONGEST {
         return Err(
             Error::usage(format!("`{text}` is too long a time")).hint("at most 3650d is accepted")
         );
     }
     Ok(span)
-}
-
-fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
-    let end = text.find(|c| !belongs(c)).unwrap_or(text.len());
-    text.split_at(end)
 }
 
 fn wrong(text: &str) -> Error {
@@ -118,6 +99,10 @@ mod tests {
             ("1d1ms", 86_400_001),
             ("0s", 0),
             (" 10s ", 10_000),
+            ("1w", 7 * 86_400_000),
+            ("1.5h", 5_400_000),
+            ("3 s", 3000),
+            ("3sec", 3000),
         ] {
             assert_eq!(
                 parse(text).unwrap(),
@@ -134,13 +119,13 @@ mod tests {
             " ",
             "10",
             "s",
-            "1.5h",
             "-3s",
+            "3s ago",
+            "1mo",
+            "1y",
+            "P1D",
             "30m1h",
             "1h1h",
-            "3 s",
-            "3sec",
-            "1w",
             "99999999999999999999s",
             "3651d",
             "1h30",

@@ -208,12 +208,6 @@ pub struct BodyReader {
 }
 
 impl BodyReader {
-    /// The fact behind an `io::Error` that reading returned, if it was ours.
-    pub fn error(error: &io::Error) -> Option<Error> {
-        let inner = error.get_ref()?;
-        inner.downcast_ref::<Error>().cloned()
-    }
-
     /// `host:port` that answers, for messages.
     pub fn host(&self) -> &str {
         &self.host

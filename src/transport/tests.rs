@@ -37,7 +37,7 @@ async fn read_all(reader: BodyReader) -> (Vec<u8>, Option<Error>) {
         let mut reader = reader;
         let mut all = Vec::new();
         let error = reader.read_to_end(&mut all).err();
-        let error = error.map(|error| BodyReader::error(&error).expect("an error of ours"));
+        let error = error.map(|error| Error::inside(&error).expect("an error of ours"));
         if error.is_some() {
             assert!(
                 reader.fill_buf().is_err(),

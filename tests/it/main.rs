@@ -11,6 +11,7 @@
     clippy::indexing_slicing
 )]
 
+mod arrows;
 mod bulk_changes;
 mod bulk_identity;
 mod citations;

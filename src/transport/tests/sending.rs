@@ -211,7 +211,7 @@ async fn read_only_and_show_come_before_the_wire() {
     assert!(
         error
             .message()
-            .contains("changes the network and --read-only is set")
+            .contains("changes the network, and --read-only is set")
     );
     assert!(error.hint_text().unwrap().contains("NETAPI_READ_ONLY"));
 

@@ -87,7 +87,7 @@ fn copy(mut reader: BodyReader) -> Result<()> {
                 continue;
             }
             Err(error) => {
-                return Err(BodyReader::error(&error).unwrap_or_else(|| {
+                return Err(Error::inside(&error).unwrap_or_else(|| {
                     Error::new(Kind::Failed, format!("cannot read the answer: {error}"))
                 }));
             }

@@ -303,6 +303,6 @@ fn is_pause(error: &io::Error) -> bool {
 }
 
 fn read_error(error: &io::Error) -> Error {
-    BodyReader::error(error)
+    Error::inside(error)
         .unwrap_or_else(|| Error::new(Kind::Failed, format!("cannot read the answer: {error}")))
 }
