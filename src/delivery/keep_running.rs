@@ -6,7 +6,7 @@
 //! attempt for each of those events, and a failed one. What it had read and not dealt with is its own affair. A child that reads nothing for
 //! the callback's time limit, once for each line that it read last, is ended and started again.
 //!
-//! At most [`WINDOW`] events are asked for at a time, each waiting for its answer, so no queue here is longer than that; a child that reads
+//! At most `WINDOW` events are asked for at a time, each waiting for its answer, so no queue here is longer than that; a child that reads
 //! slowly keeps the others waiting in the spool.
 //!
 //! Which events fail for good is decided elsewhere ([`super::order`]).

@@ -311,15 +311,14 @@ fn only_true_is_a_change_carried_out() {
         |text: &str| coa_outcome(text.as_bytes().to_vec(), None).map_err(|error| error.kind());
     let with = |results: &str| samples::COA_FALSE.replace("<results>false</results>", results);
     assert!(outcome(&with("<results>true</results>")).is_ok());
-    for results in [
-        "<results>false</results>",
-        "<results/>",
-        "",
-        "<results>maybe</results>",
-    ] {
+    for results in ["<results>false</results>", "<results>maybe</results>"] {
         assert_eq!(outcome(&with(results)).unwrap_err(), Kind::Server);
     }
-    assert_eq!(outcome(" ").unwrap_err(), Kind::Server);
+    // Neither yes nor no: it may have been carried out.
+    for results in ["<results/>", ""] {
+        assert_eq!(outcome(&with(results)).unwrap_err(), Kind::Malformed);
+    }
+    assert_eq!(outcome(" ").unwrap_err(), Kind::Malformed);
     assert_eq!(outcome("<html/>").unwrap_err(), Kind::Malformed);
     assert_eq!(outcome(samples::NOT_FOUND).unwrap_err(), Kind::NotFound);
 }
@@ -330,7 +329,7 @@ fn only_a_confirmed_delete_is_done() {
         |text: &str| delete_outcome(text.as_bytes().to_vec(), None).map_err(|error| error.kind());
     assert!(outcome(samples::DELETED).is_ok());
     assert!(outcome("<r><http-code>200</http-code></r>").is_ok());
-    assert_eq!(outcome("").unwrap_err(), Kind::Server);
+    assert_eq!(outcome("").unwrap_err(), Kind::Malformed);
     assert_eq!(outcome("<r/>").unwrap_err(), Kind::Malformed);
     assert_eq!(outcome(samples::NOT_FOUND).unwrap_err(), Kind::NotFound);
     assert_eq!(
