@@ -228,8 +228,8 @@ impl LongRunning {
     }
 
     /// Waits for `work`: after the first signal, perhaps before, for `patience`, after a second one
-    /// no longer. `None`: it was given up. Meanwhile there is no summary; Prometheus gets what every
-    /// command has.
+    /// no longer. `None`: it was given up. Meanwhile there is no summary; Prometheus gets what
+    /// every command has.
     pub(crate) async fn wait_for<T>(
         &mut self,
         patience: Duration,

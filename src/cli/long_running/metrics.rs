@@ -170,7 +170,8 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
         .or_else(|| loopback(text))
         .ok_or_else(|| {
             format!(
-                "'{text}' is neither an address of this computer with a port, such as 127.0.0.1:9100 or [::]:9100, nor a port"
+                "'{text}' is neither an address of this computer with a port, such as \
+                 127.0.0.1:9100 or [::]:9100, nor a port"
             )
         })
 }

@@ -1,4 +1,5 @@
-//! What a command that runs until it is stopped hears from outside: Ctrl-C, TERM, the end of its terminal (HUP), USR1.
+//! What a command that runs until it is stopped hears from outside: Ctrl-C, TERM, the end of its
+//! terminal (HUP), USR1.
 //!
 //! HUP that was ignored when we began, as under nohup, stays ignored.
 

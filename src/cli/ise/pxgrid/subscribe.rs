@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `follow` | from the first lookup to the end: events, requests from outside |
 //! | `metrics` | the summary's figures for Prometheus |
+//! | `options` | options in groups: delivery, reconnecting |
 //! | `selection` | which events are wanted |
 //! | `sink` | where they go: the printer, or delivery with its spool |
 //! | `printer` | lines on standard output |
@@ -12,12 +13,12 @@
 mod backlog;
 mod follow;
 mod metrics;
+mod options;
 mod printer;
 mod selection;
 mod sink;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,7 @@ use crate::pxgrid::catalogue::TopicName;
 use crate::pxgrid::subscriber::Subscriber;
 use crate::pxgrid::subscription::{DEPLOYMENT, Options};
 use follow::Follower;
+use options::{DeliveryArgs, Reconnecting};
 use printer::Paper;
 use selection::Selection;
 use sink::Sink;
@@ -92,55 +94,6 @@ pub(crate) struct Subscribe {
     /// Arguments for the callback
     #[arg(last = true, value_name = "ARGS", requires = "callback")]
     arguments: Vec<OsString>,
-}
-
-/// What happens to an event.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Delivery")]
-struct DeliveryArgs {
-    /// Run this program for each event, with the event on its standard input
-    #[arg(long, value_name = "SCRIPT")]
-    callback: Option<PathBuf>,
-    /// How many callbacks run at a time; events of one endpoint stay in order [default: the cores]
-    #[arg(long, value_name = "N", requires = "callback", conflicts_with = "keep_running",
-          value_parser = clap::value_parser!(u16).range(1..=1024))]
-    jobs: Option<u16>,
-    /// How long a callback may take
-    #[arg(long, value_name = "DURATION", default_value = "30s", requires = "callback", value_parser = input::duration)]
-    callback_timeout: Duration,
-    /// How long it may take to end after TERM
-    #[arg(long, value_name = "DURATION", default_value = "5s", requires = "callback", value_parser = input::duration)]
-    callback_grace: Duration,
-    /// How often a failed callback is run again before the event becomes a dead letter
-    #[arg(long, value_name = "N", default_value_t = 3, requires = "callback")]
-    retries: u32,
-    /// Start the callback once, and give it one event a line
-    #[arg(long, requires = "callback")]
-    keep_running: bool,
-    /// Keep events here until they are delivered, also over a crash, and fetch what was missed meanwhile
-    #[arg(long, value_name = "DIR")]
-    spool: Option<PathBuf>,
-    /// Append events that could not be delivered [default: DIR/dead-letters.jsonl, else standard error]
-    #[arg(long, value_name = "FILE", requires = "callback")]
-    dead_letters: Option<PathBuf>,
-}
-
-/// How a lost connection is made again.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Reconnecting")]
-struct Reconnecting {
-    /// The first pause before the next try, at least 1s; each further one is twice as long
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = input::pause)]
-    reconnect_min: Duration,
-    /// The longest pause
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::pause)]
-    reconnect_max: Duration,
-    /// The pause before a new lookup when every node failed
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::pause)]
-    lookup_pause: Duration,
-    /// A connection without data or ping for this time counts as dead; we ping three times within it
-    #[arg(long, value_name = "DURATION", default_value = "75s", value_parser = input::pause)]
-    silence: Duration,
 }
 
 /// Why the topic of endpoints may stay empty (reference pxgrid-api, section 7).

@@ -4,8 +4,8 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::DeliveryArgs;
 use super::backlog::End;
+use super::options::DeliveryArgs;
 use super::printer::{Paper, Printer};
 use crate::cli::report::Reporter;
 use crate::delivery::callback::Callback;
