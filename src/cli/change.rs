@@ -73,6 +73,13 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// An attempt that was sent.
+    pub(crate) fn begun() -> Self {
+        let attempt = Self::default();
+        attempt.sent.set(true);
+        attempt
+    }
+
     /// To be called before the change is sent.
     ///
     /// Errors: it cannot be noted; then it must not be sent.
@@ -103,7 +110,7 @@ impl<'a> Attempt<'a> {
         self.sent.get()
             && !self.settled.get()
             && !error.was_nothing_sent()
-            && (self.answer.borrow().is_some() || leaves_open(error.kind()))
+            && (self.answer.borrow().is_some() || leaves_open(error))
     }
 
     /// What the server answered until now.
@@ -138,18 +145,22 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Whether an error at the sending of a change leaves open whether it was carried out.
-fn leaves_open(kind: Kind) -> bool {
-    matches!(
-        kind,
+/// Whether an error at the sending of a change leaves open whether it was carried out. A server that failed inside may have done it
+/// before it failed; one that does not know the request (501) has not.
+fn leaves_open(error: &Error) -> bool {
+    match error.kind() {
         Kind::Connect
-            | Kind::TimedOut
-            | Kind::Truncated
-            | Kind::Malformed
-            | Kind::Overloaded
-            | Kind::Redirected
-            | Kind::Stopped(_)
-    )
+        | Kind::TimedOut
+        | Kind::Truncated
+        | Kind::Malformed
+        | Kind::Overloaded
+        | Kind::Redirected
+        | Kind::Stopped(_) => true,
+        Kind::Server => error
+            .http_status()
+            .is_some_and(|status| status >= 500 && status != 501),
+        _ => false,
+    }
 }
 
 /// The end by a signal.
@@ -198,10 +209,13 @@ mod tests {
             (Kind::TimedOut, Some("look"))
         );
         assert!(lost.message().starts_with("the order was sent, and"));
+        let failed_inside = Error::new(Kind::Server, "failed").status(500);
+        assert!(attempt.is_lost(&failed_inside));
         // A refusal, or what never left, is an outcome.
         for known in [
             Error::new(Kind::Refused, "no"),
-            Error::new(Kind::Server, "500"),
+            Error::new(Kind::Server, "no such thing").status(501),
+            Error::new(Kind::Server, "results is false"),
             timed_out().nothing_sent(),
         ] {
             assert_eq!(told(&attempt, known.clone()), known);

@@ -160,10 +160,10 @@ pub fn outcome(order: &Order, status: &Status) -> Result<()> {
     }
 }
 
-/// Gives the order, once.
-pub async fn start(client: &ServiceClient, order: &Order, target: &Target) -> Result<Status> {
+/// Gives the order, once: the answer as it came, for [`read_status`].
+pub async fn start(client: &ServiceClient, order: &Order, target: &Target) -> Result<JsonText> {
     let (name, body) = operation(order, target);
-    read_status(client.query(SERVICE, name, &body).await?)
+    client.query(SERVICE, name, &body).await
 }
 
 /// Looks at an operation.

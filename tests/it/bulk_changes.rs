@@ -251,6 +251,7 @@ fn a_change_of_authorization_whose_answer_is_lost() {
         (|| Reply::xml("<html>"), 5),
         (|| Reply::xml(""), 5),
         (|| Reply::status(503), 5),
+        (|| Reply::status(500), 5),
     ] {
         let node = node(move |path| match path {
             path if path.starts_with("CoA/") => reply(),
@@ -319,6 +320,51 @@ fn an_order_whose_status_cannot_be_read_names_its_operation() {
         assert_eq!(rows[0]["answer"]["operationId"], "ise:7");
         let reason = rows[0]["reason"].as_str().unwrap();
         assert!(reason.contains("anc status ise:7"), "{reason}");
+    }
+}
+
+/// An order that was taken with a state that nobody knows has an id all the same.
+#[test]
+fn an_order_of_unknown_state_names_its_operation() {
+    let deployment = plan()
+        .when(|arrived| {
+            let taken = json!({"operationId": "ise:9", "status": "ACCEPTED"});
+            let applies = arrived.operation == "applyEndpointByMacAddress";
+            applies.then(|| Answer::json(&taken))
+        })
+        .start();
+    let apply = ["anc", "apply", "--policy", "quarantine", "--mac"];
+    let run = deployment
+        .pxgrid(&apply)
+        .arg("C8:5B:76:00:00:07")
+        .assert()
+        .code(5);
+    let said = stderr(&run);
+    assert!(
+        said.contains("`netapi ise pxgrid anc status ise:9`"),
+        "{said}"
+    );
+}
+
+/// A registration whose answer is lost: nothing was published, and how to look.
+#[test]
+fn a_registration_whose_answer_is_lost() {
+    for answer in [|| Answer::Close, || Answer::Text(500, String::new())] as [fn() -> Answer; 2] {
+        let deployment = plan()
+            .when(move |arrived| (arrived.operation == "ServiceRegister").then(answer))
+            .start();
+        let run = deployment
+            .pxgrid(&["publish", "asset", "-"])
+            .write_stdin("{\"assetId\":1}")
+            .assert()
+            .failure();
+        let said = stderr(&run);
+        for words in [
+            "the registration of com.cisco.endpoint.asset was sent",
+            "hint: nothing was published; `netapi ise pxgrid services com.cisco.endpoint.asset`",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::Connection;
 use crate::cli::Context;
+use crate::cli::change::Attempt;
 use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::long_running::{
@@ -167,7 +168,7 @@ impl Publish {
             ));
             return Ok(DONE);
         };
-        let registration = made?;
+        let registration = made.map_err(|error| lost_registration(error, &service))?;
         if running.stop() > Stop::No {
             let ended = running.wait_for(TAKING_BACK, registration.end()).await;
             return taken_back(&context.reporter, &service, ended).map(|()| DONE);
@@ -446,6 +447,17 @@ impl Publication {
         }
         Ok(DONE)
     }
+}
+
+/// A registration that was sent and not answered.
+fn lost_registration(error: Error, service: &str) -> Error {
+    let attempt = Attempt::begun();
+    attempt.told(error, &format!("the registration of {service}"), |_| {
+        format!(
+            "nothing was published; `netapi ise pxgrid services {service}` shows whether it stands, \
+             and ISE forgets it after some time"
+        )
+    })
 }
 
 /// How a registration ended, after a signal; `None`: it was not waited for, which is said.

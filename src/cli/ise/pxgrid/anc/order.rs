@@ -197,7 +197,13 @@ impl Orders<'_> {
         let (operation, body) = anc::operation(&self.order, target);
         show_instead(self.context, &self.client, SERVICE, operation, &body).await?;
         attempt.sending()?;
-        let first = anc::start(&self.client, &self.order, target).await?;
+        let answer = anc::start(&self.client, &self.order, target).await?;
+        let first = anc::read_status(answer.clone()).inspect_err(|_| {
+            // Its state is not known, but it can be asked by.
+            if answer.text("operationId").is_some() {
+                attempt.answered(answer.value().clone());
+            }
+        })?;
         self.settle(target, first, attempt).await
     }
 
