@@ -132,14 +132,13 @@ impl MntClient {
             Ok(response) => response,
             Err(error) => return (sink, Err(error)),
         };
-        let host = response.host.to_string();
         let charset = response.charset();
         let reader = response.into_reader().telling_pauses();
         let parsing = tokio::task::spawn_blocking(move || {
             xml::stream_in(reader, charset.as_deref(), document, sink)
         });
         match parsing.await {
-            Ok((sink, outcome)) => (sink, outcome.map_err(|error| with_host(&host, error))),
+            Ok((sink, outcome)) => (sink, outcome.map_err(|error| self.unread(error))),
             // A blocking task that runs is never cancelled, so only a panic ends here, and it took the sink with it.
             Err(join) => std::panic::resume_unwind(join.into_panic()),
         }
@@ -332,8 +331,8 @@ impl MntClient {
         self.about(asked, ask, |rows| &rows.records).await
     }
 
-    /// Asks, and once more on a new connection when the answer is about somebody else: it was then that of an earlier question, and so
-    /// would be the next ones on its connection.
+    /// Asks, and once more on a new connection when the answer is about somebody else, or no such document: it was then that of an
+    /// earlier question, and so would be the next ones on its connection.
     ///
     /// Errors: [`Kind::Malformed`] when the second one is about somebody else too.
     async fn about<T, F: Future<Output = Result<T>>>(
@@ -343,24 +342,38 @@ impl MntClient {
         records: impl Fn(&T) -> &[Record],
     ) -> Result<T> {
         let first = ask().await;
-        if asked.other(first.as_ref().map(&records)).is_none() {
+        let unreadable = first.as_ref().is_err_and(is_no_such_document);
+        if !unreadable && asked.other(first.as_ref().map(&records)).is_none() {
             return first;
         }
-        self.client.drop_connections(self.requests.node());
+        self.distrust();
         let second = ask().await;
         let Some(other) = asked.other(second.as_ref().map(&records)) else {
             return second;
         };
-        self.client.drop_connections(self.requests.node());
+        self.distrust();
         Err(foreign(&self.host(), asked, &other))
+    }
+
+    /// Asks nothing more on the connections that are open: an answer on one of them was another question's.
+    fn distrust(&self) {
+        self.client.drop_connections(self.requests.node());
+    }
+
+    /// The error of a document that came from this node and could not be read.
+    fn unread(&self, error: Error) -> Error {
+        if is_no_such_document(&error) {
+            self.distrust();
+        }
+        with_host(&self.host(), error)
     }
 
     async fn detail(&self, path: &str, document: &Document) -> Result<Answer> {
         let response = self.open(self.requests.read(path)).await?;
         let charset = response.charset();
         let raw = response.bytes(MAX_DETAIL).await?;
-        let record = xml::single(&raw, charset.as_deref(), document)
-            .map_err(|error| with_host(&self.host(), error))?;
+        let record =
+            xml::single(&raw, charset.as_deref(), document).map_err(|error| self.unread(error))?;
         Ok(Answer { record, raw })
     }
 
@@ -374,7 +387,7 @@ impl MntClient {
             document,
             Collect::default(),
         );
-        outcome.map_err(|error| with_host(&self.host(), error))?;
+        outcome.map_err(|error| self.unread(error))?;
         Ok(Rows {
             records: collected.records,
             raw,
@@ -515,6 +528,11 @@ pub(super) fn delete_outcome(raw: Vec<u8>, charset: Option<&str>) -> Result<Answ
 /// Newest first; attempts of the same or of no readable time keep their order, those without time last.
 pub(super) fn newest_first(records: &mut [Record]) {
     records.sort_by_cached_key(|record| std::cmp::Reverse(record.auth_time()));
+}
+
+/// Whether an answer with a good status is not what was asked for, as a belated answer to another question is.
+fn is_no_such_document(error: &Error) -> bool {
+    error.kind() == Kind::Malformed && error.http_status().is_none()
 }
 
 /// Whether a failed question may have failed for its path: not found, or an error that a gateway gives to what it does not pass on.

@@ -189,21 +189,49 @@ impl ServiceClient {
         }
     }
 
-    /// One operation's answer, whole. An empty 200 is an empty object. An answer about somebody else, which may be a belated one to
-    /// an earlier question, closes the connections; what only reads is then asked once more.
+    /// One operation's answer, whole. An empty 200 is an empty object. An answer about somebody else, or with no member of what was
+    /// asked for, may be a belated one to an earlier question: it closes the connections; what only reads is then asked once more.
     ///
-    /// Errors: [`Kind::NotFound`] for 204, [`Kind::Malformed`] for what is no JSON, over 16 MiB or about somebody else, and those of
-    /// [`send`](Self::send).
+    /// Errors: [`Kind::NotFound`] for 204, [`Kind::Malformed`] for what is no JSON, over 16 MiB, about somebody else or something
+    /// else, and those of [`send`](Self::send).
     pub async fn query(&self, service: &str, operation: &str, body: &Value) -> Result<JsonText> {
+        let known = catalogue::operation(service, operation)
+            // Some releases answer a change with nothing.
+            .filter(|known| known.effect == Effect::Read);
+        self.compared(service, operation, body, known).await
+    }
+
+    /// The same, where the answer may have any shape.
+    pub async fn query_any(
+        &self,
+        service: &str,
+        operation: &str,
+        body: &Value,
+    ) -> Result<JsonText> {
+        self.compared(service, operation, body, None).await
+    }
+
+    async fn compared(
+        &self,
+        service: &str,
+        operation: &str,
+        body: &Value,
+        known: Option<&Operation>,
+    ) -> Result<JsonText> {
         let mut repeat = catalogue::effect(service, operation) == Effect::Read;
         loop {
             let (answer, node) = self.query_once(service, operation, body).await?;
-            let Some(names) = identity::other(body, &answer) else {
-                return Ok(answer);
+            let host = node.to_string();
+            let error = match identity::other(body, &answer) {
+                Some(names) => identity::foreign(operation, &host, &names),
+                None if known.is_none_or(|known| identity::is_of(known, &answer)) => {
+                    return Ok(answer);
+                }
+                None => identity::something_else(service, operation, &host),
             };
             self.control.client().drop_connections(&node);
             if !std::mem::take(&mut repeat) {
-                return Err(identity::foreign(operation, &node.to_string(), &names));
+                return Err(error);
             }
         }
     }

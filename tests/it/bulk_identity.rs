@@ -82,6 +82,36 @@ fn a_belated_answer_on_a_kept_connection_is_nobodys() {
     }
 }
 
+/// The same where the belated answer is another document: every question has its answer.
+#[test]
+fn a_belated_document_of_another_kind_is_no_answer() {
+    let asked = Mutex::new(0);
+    let node = node(move |path| {
+        let mac = path.split('/').nth(2).unwrap();
+        let history = format!(
+            "<authStatusOutputList><authStatusList key='{mac}'><authStatusElements>\
+             <calling_station_id>{mac}</calling_station_id>\
+             </authStatusElements></authStatusList></authStatusOutputList>"
+        );
+        let mut asked = asked.lock().unwrap();
+        *asked += 1;
+        // Once the answer is that to an earlier question about the session.
+        if *asked == 3 {
+            return Reply::xml(&session_of(mac));
+        }
+        Reply::xml(&history)
+    });
+    let list = macs(8);
+    let run = node
+        .mnt(&["auth-status", "-", "--json", "--jobs", "1"])
+        .write_stdin(list.join("\n"))
+        .assert()
+        .success();
+    let rows: serde_json::Value = serde_json::from_str(&stdout(&run)).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), list.len());
+    assert_eq!(node.asked().len(), list.len() + 1, "once more, for one");
+}
+
 /// Two refusals are seen, however many wait: accounts are locked after three.
 #[test]
 fn a_password_that_is_rotated_in_the_middle_is_refused_at_most_twice() {
@@ -178,5 +208,37 @@ fn nobody_elses_answer_is_taken_from_pxgrid() {
             .map(|(_, count)| count)
             .sum();
         assert_eq!(asked, 2, "{arguments:?}: once more on a new connection");
+    }
+}
+
+/// A belated answer to another operation, or one of a gateway, has nothing of what was asked for: it is no session without members.
+#[test]
+fn an_answer_without_a_member_of_what_was_asked_for_is_none() {
+    for body in [
+        json!({}),
+        json!([]),
+        json!({"accountState": "ENABLED"}),
+        json!({"sessions": [{"macAddress": OTHER}]}),
+    ] {
+        for arguments in [
+            ["session", MAC].as_slice(),
+            &["anc", "policy", "quarantine"],
+            &["anc", "endpoint", MAC],
+        ] {
+            let body = body.clone();
+            let deployment = plan()
+                .when(move |arrived| {
+                    let asks = arrived.operation.starts_with("get");
+                    asks.then(|| Answer::json(&body))
+                })
+                .start();
+            let run = deployment.pxgrid(arguments).assert().code(5);
+            assert_eq!(stdout(&run), "", "{arguments:?}");
+            assert!(
+                stderr(&run).contains("with something else"),
+                "{}",
+                stderr(&run)
+            );
+        }
     }
 }

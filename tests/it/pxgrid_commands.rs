@@ -201,8 +201,9 @@ fn nothing_nests_deeper_than_a_hundred_levels() {
         assert!(stderr(&run).contains("100 levels"), "{}", stderr(&run));
         assert_eq!(deployment.operations().len(), before);
     }
+    let session = deep(99).replacen('{', r#"{"state":"STARTED","#, 1);
     let deployment = plan()
-        .answering("getSessionByMacAddress", 200, &deep(99))
+        .answering("getSessionByMacAddress", 200, &session)
         .start();
     for format in ["json", "yaml", "table"] {
         let words = ["session", "C8:5B:76:00:00:03", "--format", format];

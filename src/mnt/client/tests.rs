@@ -288,15 +288,13 @@ async fn refusals_pages_and_cut_answers() {
         _ => (502, "text/html", "<html>".to_owned()),
     })
     .await;
-    for (count, kind) in [
-        (Count::Active, Kind::Refused),
-        (Count::Posture, Kind::Malformed),
-        (Count::Profiler, Kind::WrongNode),
-    ] {
+    let fails = async |count, kind| {
         let error = node.client.count(count).await.unwrap_err();
         assert_eq!(error.kind(), kind);
         assert!(error.hint_text().is_some());
-    }
+    };
+    fails(Count::Posture, Kind::Malformed).await;
+    fails(Count::Profiler, Kind::WrongNode).await;
     let (sink, outcome) = node.client.sessions(Collect::default()).await;
     assert_eq!(
         (sink.records.len(), outcome.unwrap_err().kind()),
@@ -306,6 +304,10 @@ async fn refusals_pages_and_cut_answers() {
         node.client.version().await.unwrap_err().kind(),
         Kind::Overloaded
     );
+    fails(Count::Active, Kind::Refused).await;
+    // After a refusal nothing more is sent.
+    let held_back = node.client.version().await.unwrap_err();
+    assert!(held_back.was_nothing_sent());
     assert_eq!(node.asked().len(), 5, "nothing is asked twice");
 }
 

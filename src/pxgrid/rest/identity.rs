@@ -1,8 +1,9 @@
-//! Whether an answer is about whom the request named. It sends nothing.
+//! Whether an answer is about whom and what the request named. It sends nothing.
 
 use serde_json::Value;
 
 use crate::error::{Error, Kind};
+use crate::pxgrid::catalogue::{Operation, Reply};
 use crate::record::{JsonText, Record, Subject};
 
 /// Members of a request that say whom it is about, and where the answer names the same.
@@ -52,6 +53,28 @@ pub(super) fn other(body: &Value, answer: &JsonText) -> Option<(String, String)>
     })
 }
 
+/// Whether an answer can be one of `operation`: where that answers with one thing, a member of that thing is there.
+pub(super) fn is_of(operation: &Operation, answer: &JsonText) -> bool {
+    let columns = operation.columns;
+    operation.reply != Reply::Object
+        || columns.is_empty()
+        || columns
+            .iter()
+            .any(|name| answer.value().get(name).is_some())
+}
+
+/// The answer has nothing of what was asked for.
+pub(super) fn something_else(service: &str, operation: &str, host: &str) -> Error {
+    Error::new(
+        Kind::Malformed,
+        format!("{host} answered {operation} with something else: no member of it is there"),
+    )
+    .hint(format!(
+        "`netapi ise pxgrid call {service} {operation}` shows the answer as it came"
+    ))
+    .host(host)
+}
+
 /// The answer is about somebody else.
 pub(super) fn foreign(operation: &str, host: &str, (asked, other): &(String, String)) -> Error {
     Error::new(
@@ -67,9 +90,27 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::pxgrid::catalogue;
 
     fn differs(body: &Value, answer: Value) -> bool {
         other(body, &JsonText::from_value(answer)).is_some()
+    }
+
+    #[test]
+    fn one_thing_has_a_member_of_its_own() {
+        let operation = catalogue::operation("session", "getSessionByMacAddress").unwrap();
+        let is_of = |answer: Value| is_of(operation, &JsonText::from_value(answer));
+        assert!(is_of(json!({"callingStationId": "x", "state": "STARTED"})));
+        for other in [
+            json!({}),
+            json!(null),
+            json!([]),
+            json!(5),
+            json!({"accountState": "ENABLED"}),
+            json!({"sessions": [{"macAddress": "C8:5B:76:00:00:01"}]}),
+        ] {
+            assert!(!is_of(other.clone()), "{other}");
+        }
     }
 
     #[test]

@@ -81,7 +81,9 @@ impl Call {
             && global.fields.is_empty()
             && global.sort.is_none();
         if !as_it_came {
-            let answer = client.query(&self.service, &self.operation, body).await?;
+            let answer = client
+                .query_any(&self.service, &self.operation, body)
+                .await?;
             let answer = Record::Json(answer);
             if catalogue::effect(&self.service, &self.operation) == Effect::Change {
                 // Its members are known only now; the answer must not be lost over it.
