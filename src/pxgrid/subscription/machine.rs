@@ -24,7 +24,7 @@ use super::notice::{ClockOf, LossCause, Notice, Why};
 use super::repeats::Repeats;
 use super::topic::Topic;
 use super::{Action, Input, Moment, Node, Options, Timer};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Figures, Mark};
 use crate::pxgrid::stomp::{Command, Frame};
 
@@ -208,6 +208,11 @@ impl Subscription {
                 if let Some(node) = self.nodes.get(self.at).cloned() {
                     out.push(Action::Connect { node });
                 }
+            }
+            (Input::SecretFailed(error), Phase::Fetching) if error.kind() == Kind::Refused => {
+                // Our account is refused, no secret of it: another one would be asked for with the same password.
+                self.refreshed = true;
+                self.refused(now, error, out);
             }
             (Input::SecretFailed(error), Phase::Fetching)
             | (Input::Closed(error), Phase::Greeting) => {

@@ -116,6 +116,19 @@ fn a_refused_secret_is_renewed_once_then_looked_up_then_an_error() {
 }
 
 #[test]
+fn a_refused_account_is_looked_up_once_more_then_an_error() {
+    let mut run = Run::new(Options::default(), Vec::new());
+    run.give(Input::Started);
+    run.looked_up(&[SESSION], &["a"]);
+    run.give(Input::SecretFailed(refused()));
+    run.give(Input::Fired(Timer::Pause));
+    assert_eq!(run.out, [Action::LookUp]);
+    run.looked_up(&[SESSION], &["a"]);
+    run.give(Input::SecretFailed(refused()));
+    assert_eq!(run.out, [Action::Close, Action::Finished(Some(refused()))]);
+}
+
+#[test]
 fn a_node_that_refuses_us_is_left_for_the_next() {
     let refuse = |run: &mut Run| {
         for _ in 0..2 {
