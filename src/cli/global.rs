@@ -47,6 +47,7 @@ pub(crate) struct Global {
         global = true,
         value_name = "A,B,C",
         value_delimiter = ',',
+        value_parser = super::input::field,
         help_heading = "Output"
     )]
     pub fields: Vec<String>,

@@ -125,6 +125,14 @@ pub(crate) fn stations(text: &str) -> Result<Stations, String> {
     })
 }
 
+/// For clap: one name of `--fields`; blanks around it are no part of it.
+pub(crate) fn field(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("a name is empty; write them with one comma between, as in MAC,USER".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
 /// For clap: an IP address, v4 or v6, without zone.
 pub(crate) fn ip(text: &str) -> Result<IpAddr, String> {
     text.trim()

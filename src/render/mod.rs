@@ -249,13 +249,14 @@ impl<W: Write + Send + 'static> Renderer<W> {
     /// What `--fields` and `--sort` mean.
     fn settle(&self, members: &[&str], first: Option<&Record>, closed: bool) -> Result<Settled> {
         let format = self.style.format.unwrap_or(Format::Table);
+        let objects = self.style.jq.is_some()
+            || matches!(format, Format::Json | Format::Jsonl | Format::Yaml);
         let known = Known {
             columns: &self.columns,
             members,
             first,
             closed,
-            members_first: self.style.jq.is_some()
-                || matches!(format, Format::Json | Format::Jsonl | Format::Yaml),
+            members_first: objects,
         };
         let mut unseen = Vec::new();
         let fields = &self.style.fields;
@@ -263,7 +264,13 @@ impl<W: Write + Send + 'static> Renderer<W> {
             .iter()
             .map(|name| known.find(name, &mut unseen))
             .collect();
-        let chosen = Some(chosen?).filter(|chosen| !chosen.is_empty());
+        let mut chosen = chosen?;
+        if objects {
+            // No object has a name twice; a column may stand twice.
+            let mut seen = std::collections::HashSet::new();
+            chosen.retain(|member| seen.insert(member.key().into_owned()));
+        }
+        let chosen = Some(chosen).filter(|chosen| !chosen.is_empty());
         let sorter = match self.style.sort.as_deref() {
             Some(field) => {
                 let name = field.strip_prefix('-').unwrap_or(field);

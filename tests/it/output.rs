@@ -61,6 +61,24 @@ fn fields_sort_and_limit() {
 }
 
 #[test]
+fn names_of_fields_may_have_blanks_around_them_and_stand_once_in_an_object() {
+    let lab = lab();
+    let out = |words: &[&str]| stdout(&lab.mnt(&["sessions"]).args(words).assert().success());
+    let one = |fields, format| out(&["--fields", fields, "--limit", "1", "--format", format]);
+    assert_eq!(
+        one("MAC, SERVER", "csv"),
+        "MAC,SERVER\nC8:5B:76:C6:59:62,psn-a\n"
+    );
+    let object = "{\"calling_station_id\":\"C8:5B:76:C6:59:62\",\"server\":\"psn-a\"}\n";
+    assert_eq!(one("MAC,SERVER,mac,MAC", "jsonl"), object);
+    assert_eq!(one("MAC,MAC", "csv").lines().next(), Some("MAC,MAC"));
+    for empty in ["", "MAC,", "MAC,,IP", " "] {
+        let run = lab.mnt(&["sessions", "--fields", empty]).assert().code(2);
+        assert!(stderr(&run).contains("a name is empty"), "{empty:?}");
+    }
+}
+
+#[test]
 fn jq_is_built_in() {
     let lab = lab();
     let out = |words: &[&str]| stdout(&lab.mnt(&["sessions"]).args(words).assert().success());
