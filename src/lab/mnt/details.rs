@@ -140,10 +140,7 @@ fn accounting(xml: &mut Xml, session: &LabSession) {
         "acct_status_type",
         if first { "Start" } else { "Interim-Update" },
     );
-    // A Start has no session time yet (RFC 2866, section 5.7).
-    if !first {
-        xml.number("acct_session_time", session.session_time());
-    }
+    xml.number("acct_session_time", session.session_time());
     let [octets_in, octets_out, packets_in, packets_out] = session.traffic();
     xml.number("acct_input_octets", octets_in);
     xml.number("acct_output_octets", octets_out);
