@@ -15,13 +15,13 @@ use super::dead_letters::{self, DeadLetters};
 use super::desk::Desk;
 use super::keep_running::{self, KeepRunning, Pauses};
 use super::order::{Order, Rules};
-use super::queue::spool::Spool;
+use super::queue::spool::{Spool, SpoolMemory};
 use super::running::Running;
 use super::starters::{self, Starters};
 use super::tally::Tally;
 use super::worker::{Means, Way, Worker};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Mark};
+use crate::event::{Event, Mark, Memory, Progress};
 
 /// How many numbers of waiting events are in memory at most; everything else lies in the spool.
 const WINDOW: usize = 20_000;
@@ -170,16 +170,27 @@ impl Deliverer {
         self.spool.marks()
     }
 
+    /// What earlier runs told, where the spool is durable.
+    pub fn memory(&self) -> Option<Arc<dyn Memory>> {
+        let memory = SpoolMemory::of(&self.spool)?;
+        Some(Arc::new(memory))
+    }
+
     /// The directory of a durable spool.
     pub fn directory(&self) -> Option<&Path> {
         self.spool.directory()
     }
 
-    /// Takes the events of one received frame, and the marks that go with it. When it returns they are in the spool, all of
+    /// Takes the events of one received frame, and the progress that goes with it. When it returns they are in the spool, all of
     /// them or (with an error) none; after an error the caller stops taking events. Where the error is that the spool [`is_gone`](Self::is_gone)
     /// they were taken all the same, and are delivered by this run. False when delivery has ended, so that nothing was
     /// taken; [`finish`](Self::finish) says why it has.
-    pub async fn offer_batch(&self, batch: Vec<Event>, marks: Vec<Mark>) -> Result<bool> {
+    pub async fn offer_batch(
+        &self,
+        batch: Vec<Event>,
+        progress: impl Into<Progress>,
+    ) -> Result<bool> {
+        let progress = progress.into();
         if *self.over.borrow() {
             return Ok(false);
         }
@@ -190,7 +201,7 @@ impl Deliverer {
         let offered = tokio::task::spawn_blocking(move || {
             let received = batch.len() as u64;
             let recovered = batch.iter().filter(|event| event.recovered).count();
-            let next = spool.append(batch, &marks)?;
+            let next = spool.append_with(batch, &progress)?;
             tally.received(received, recovered as u64);
             tail.send_if_modified(|tail| {
                 let more = next > *tail;

@@ -202,11 +202,14 @@ impl Desk {
             return Ok(None);
         };
         match self.spool.get(start.id)? {
-            Some(event) => Ok(Some(Turn {
-                start,
-                event,
-                delivery: self.spool.delivery(start.id, start.attempt),
-            })),
+            Some(event) => {
+                self.spool.begin(start.id)?;
+                Ok(Some(Turn {
+                    start,
+                    event,
+                    delivery: self.spool.delivery(start.id, start.attempt),
+                }))
+            }
             None => Err(Error::new(
                 Kind::Failed,
                 format!("event {} is missing from the spool", start.id),
@@ -230,6 +233,7 @@ impl Desk {
         }
         if let Outcome::NoRoom(why) | Outcome::NotStarted(why) = outcome {
             let no_room = matches!(outcome, Outcome::NoRoom(_));
+            self.spool.not_begun(start.id)?;
             let pause = state.order.not_started(start.id, no_room, Instant::now());
             self.call.notify_one();
             let notice = if no_room {
@@ -263,7 +267,8 @@ impl Desk {
                     pause.as_secs_f64()
                 ));
             }
-            After::GaveUp { attempts } => {
+            After::GaveUp { .. } => {
+                let attempts = delivery.attempt;
                 state.letters.write(event, attempts, outcome)?;
                 self.tally.failed();
                 let attempts = match attempts {

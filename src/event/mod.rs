@@ -11,10 +11,12 @@
 //! | [`message`] | what the server said, one JSON object on one line |
 //! | [`id`] | the same text for the same occurrence, wherever it is seen |
 //! | `parse` | an event read back from its JSON |
+//! | [`memory`] | what was told of each session, over restarts |
 //! | [`figures`] | what was counted in a run |
 
 pub mod figures;
 pub mod id;
+pub mod memory;
 pub mod message;
 mod parse;
 
@@ -28,6 +30,7 @@ use crate::record::Mac;
 
 pub use figures::Figures;
 pub use id::{EventId, IdMaker};
+pub use memory::{Memory, Progress, Told};
 pub use message::{Message, Text};
 
 /// One event.
@@ -90,6 +93,8 @@ pub struct Mark {
     pub newest: Timestamp,
     /// The last number of a message.
     pub sequence: Option<i64>,
+    /// Whether everything that was there is remembered, of a topic that is caught up by comparing.
+    pub compared: bool,
 }
 
 impl Event {

@@ -33,7 +33,7 @@ use super::socket::Incoming;
 use super::stomp::Frame;
 use super::subscription::{Action, Input, Moment, Node, Notice, Options, Subscription, Timer};
 use crate::error::{Error, Result};
-use crate::event::{Event, Figures, Mark};
+use crate::event::{Event, Figures, Mark, Progress};
 use crate::record::filter::Filter;
 use link::{Link, LinkEvent, Sockets};
 use reading::Part;
@@ -57,8 +57,8 @@ pub struct Update {
     pub events: Vec<Event>,
     /// What is worth a word, in order.
     pub notices: Vec<Notice>,
-    /// How far each topic is followed once these events are safe.
-    pub marks: Vec<Mark>,
+    /// What holds once these events are safe.
+    pub progress: Progress,
     /// It is over, with an error if that is why; nothing follows.
     pub ended: Option<Result<()>>,
 }
@@ -168,7 +168,7 @@ impl Subscriber {
         loop {
             if self.has_news() {
                 let mut update = std::mem::take(&mut self.update);
-                update.marks = self.machine.marks();
+                update.progress.marks = self.machine.marks();
                 return update;
             }
             let due = self.timers.iter().map(|(timer, at)| (*at, *timer)).min();
@@ -193,10 +193,11 @@ impl Subscriber {
         let Update {
             events,
             notices,
+            progress,
             ended,
-            ..
         } = &self.update;
-        !events.is_empty() || !notices.is_empty() || ended.is_some()
+        let told = !events.is_empty() || !progress.told.is_empty();
+        told || !notices.is_empty() || ended.is_some()
     }
 
     /// Takes what the link has, up to a portion.
@@ -341,6 +342,10 @@ impl Subscriber {
                 tokio::spawn(reading::read(services, id, read, filter, parts));
             }
             Action::Emit(event) => self.update.events.push(event),
+            Action::Remember(told) => {
+                let after = self.update.events.len();
+                self.update.progress.told.push((after, told));
+            }
             Action::Say(notice) => self.update.notices.push(notice),
             Action::Finished(error) => {
                 self.timers.clear();

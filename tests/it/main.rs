@@ -60,6 +60,7 @@ mod subscribe_ends;
 mod subscribe_events;
 mod subscribe_faults;
 mod subscribe_holds;
+mod subscribe_memory;
 mod subscribe_publish;
 mod subscribe_scripts;
 mod subscribe_spool;

@@ -5,6 +5,8 @@
 //! | --- | --- |
 //! | [`spool`] | the queue, and the marks of how far each topic was followed |
 //! | `tables` | what stands in its file, and how an event is written there |
+//! | `told` | what was told of each session: the subscriber's memory |
+//! | `journal` | which deliveries were begun, and which succeeded, since the file was written |
 //! | `conversion` | files of earlier versions |
 //! | `recent` | the events that are in memory as well |
 //! | `backend` | the file under a temporary spool |
@@ -13,6 +15,8 @@
 
 mod backend;
 mod conversion;
+mod journal;
 mod recent;
 pub mod spool;
 mod tables;
+mod told;

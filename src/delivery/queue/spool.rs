@@ -21,18 +21,21 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 
 use super::backend::NeverSynced;
+use super::journal::Journal;
 use super::recent::Recent;
-use super::tables::{self, EVENTS, MARKS};
+use super::tables::{self, ATTEMPTS, Before, COMPARED, EVENTS, MARKS};
+use super::told::{self, Place as ToldPlace, ToldTables};
 use crate::delivery::identity::{self, Identity};
 use crate::delivery::lock::DirectoryLock;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Delivery, Event, Mark};
+use crate::event::memory::State;
+use crate::event::{Delivery, Event, Mark, Memory, Progress};
 
 /// Pages that redb keeps in memory. The default would be a gigabyte.
 const CACHE_BYTES: usize = 8 << 20;
@@ -65,8 +68,8 @@ pub struct Waiting {
 pub struct Spool {
     database: Database,
     place: Place,
-    /// Numbers below this were spooled by an earlier run.
-    first_new: u64,
+    /// What earlier runs did with the events that they left.
+    before: Before,
     /// The next event's number. Held over a whole write, so that writers come one after the other.
     next: Mutex<u64>,
     delivered: Mutex<BTreeSet<u64>>,
@@ -80,6 +83,10 @@ pub struct Spool {
 struct Durable {
     lock: DirectoryLock,
     database: Identity,
+    journal: Mutex<Journal>,
+    told: Mutex<ToldTables>,
+    /// Why what was told could not be read; the next write says so.
+    unreadable: OnceLock<Error>,
 }
 
 /// Where the spool lies, for messages.
@@ -123,7 +130,30 @@ impl Spool {
         .map_err(failed_to_open)?;
         let database = Identity::of(&file, &path).map_err(failed_to_open)?;
         let backend = FileBackend::new(file).map_err(|error| failed(&place, "open", error))?;
-        Self::over(backend, place, Some(Durable { lock, database }))
+        let (database_file, prepared) = Self::database(backend, &place)?;
+        let opened = Journal::open(dir).map_err(failed_to_open)?;
+        let (mut journal, left) = opened;
+        let cannot = |error| failed(&place, "open", error);
+        let before = tables::take_over(&database_file, &left).map_err(cannot)?;
+        // Some of what was there may have been delivered.
+        let (next, _) = tables::after_last(&database_file).map_err(cannot)?;
+        let told = ToldTables::open(&database_file).map_err(cannot)?;
+        journal.reset().map_err(failed_to_open)?;
+        let durable = Durable {
+            lock,
+            database,
+            journal: Mutex::new(journal),
+            told: Mutex::new(told),
+            unreadable: OnceLock::new(),
+        };
+        let next = next.max(prepared);
+        Ok(Self::over(
+            database_file,
+            place,
+            Some(durable),
+            before,
+            next,
+        ))
     }
 
     /// A temporary spool.
@@ -132,31 +162,43 @@ impl Spool {
         let file =
             tempfile::tempfile().map_err(|error| failed(&place, "make", redb::Error::Io(error)))?;
         let backend = FileBackend::new(file).map_err(|error| failed(&place, "make", error))?;
-        Self::over(NeverSynced(backend), place, None)
+        let (database, next) = Self::database(NeverSynced(backend), &place)?;
+        Ok(Self::over(database, place, None, Before::default(), next))
     }
 
-    fn over(backend: impl StorageBackend, place: Place, durable: Option<Durable>) -> Result<Self> {
+    /// Opens the database; the number of the next event.
+    fn database(backend: impl StorageBackend, place: &Place) -> Result<(Database, u64)> {
         let large = backend.len().is_ok_and(|bytes| bytes > COMPACT_ABOVE);
         let mut database = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(backend)
-            .map_err(|error| failed(&place, "open", error))?;
-        let (next, empty) = prepare(&database, &place)?;
+            .map_err(|error| failed(place, "open", error))?;
+        let (next, empty) = prepare(&database, place)?;
         if empty && large {
             database
                 .compact()
-                .map_err(|error| failed(&place, "compact", error))?;
+                .map_err(|error| failed(place, "compact", error))?;
         }
-        Ok(Self {
+        Ok((database, next))
+    }
+
+    fn over(
+        database: Database,
+        place: Place,
+        durable: Option<Durable>,
+        before: Before,
+        next: u64,
+    ) -> Self {
+        Self {
             database,
             place,
-            first_new: next,
+            before,
             next: Mutex::new(next),
             delivered: Mutex::default(),
             recent: Mutex::new(Recent::new(RECENT_BYTES)),
             durable,
             gone: OnceLock::new(),
-        })
+        }
     }
 
     /// The directory, unless the spool is temporary.
@@ -177,11 +219,17 @@ impl Spool {
     /// Returns the number that follows the last event's. After an error nothing of the batch is there, and the caller stops taking events:
     /// a spool that failed once (disk full, say) refuses everything until it is opened anew.
     pub fn append(&self, batch: Vec<Event>, marks: &[Mark]) -> Result<u64> {
+        self.append_with(batch, &Progress::from(marks.to_vec()))
+    }
+
+    /// The same with what was told.
+    pub fn append_with(&self, batch: Vec<Event>, progress: &Progress) -> Result<u64> {
+        self.check_readable()?;
         let mut tail = lock(&self.next);
         let temporary = self.is_temporary();
         let in_memory = temporary && lock(&self.recent).fits(&batch);
         if !in_memory {
-            self.write(*tail, &batch, marks)
+            self.write(*tail, &batch, progress)
                 .map_err(|error| failed(&self.place, "write to", error))?;
         }
         // What a temporary spool has in its file is nowhere else.
@@ -197,26 +245,72 @@ impl Spool {
     }
 
     /// One commit; the first event gets number `next`.
-    fn write(&self, mut next: u64, batch: &[Event], marks: &[Mark]) -> Result<(), redb::Error> {
+    fn write(
+        &self,
+        mut next: u64,
+        batch: &[Event],
+        progress: &Progress,
+    ) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
         let gone = std::mem::take(&mut *lock(&self.delivered));
         {
             let mut events = transaction.open_table(EVENTS)?;
+            let mut attempts = transaction.open_table(ATTEMPTS)?;
             for id in &gone {
                 events.remove(id)?;
+                if self.before.attempts.contains_key(id) {
+                    attempts.remove(id)?;
+                }
             }
             for event in batch {
                 events.insert(next, tables::write(event))?;
                 next += 1;
             }
             let mut table = transaction.open_table(MARKS)?;
-            for mark in marks {
+            let mut compared = transaction.open_table(COMPARED)?;
+            for mark in &progress.marks {
+                if mark.compared {
+                    compared.insert(mark.topic.as_str(), ())?;
+                } else {
+                    compared.remove(mark.topic.as_str())?;
+                }
                 let newest = mark.newest.to_string();
                 table.insert(mark.topic.as_str(), (mark.sequence, Some(newest.as_str())))?;
             }
         }
+        if let Some(durable) = &self.durable {
+            let now = jiff::Timestamp::now().as_second();
+            lock(&durable.told).write(&transaction, &progress.told, now)?;
+        }
         transaction.commit()?;
+        if let Some(durable) = &self.durable {
+            let delivered = lock(&self.delivered);
+            lock(&durable.journal).shorten(delivered.iter())?;
+        }
         Ok(())
+    }
+
+    /// Notes that a delivery begins.
+    pub fn begin(&self, id: u64) -> Result<()> {
+        self.note(|journal| journal.begun(id))
+    }
+
+    /// Notes that it did not, after all.
+    pub fn not_begun(&self, id: u64) -> Result<()> {
+        self.note(|journal| journal.not_begun(id))
+    }
+
+    fn note(&self, what: impl FnOnce(&mut Journal) -> io::Result<()>) -> Result<()> {
+        let Some(durable) = &self.durable else {
+            return Ok(());
+        };
+        what(&mut lock(&durable.journal))
+            .map_err(|error| failed(&self.place, "write to", redb::Error::Io(error)))
+    }
+
+    fn check_readable(&self) -> Result<()> {
+        let unreadable = self.durable.as_ref().and_then(|it| it.unreadable.get());
+        unreadable.map_or(Ok(()), |error| Err(error.clone()))
     }
 
     /// Notes that an event needs no further delivery. It leaves the memory at once and the file with the next commit. Returns
@@ -226,6 +320,8 @@ impl Spool {
         if kept && self.is_temporary() {
             return 0;
         }
+        // Should that fail it comes again, and is known to have been begun.
+        let _noted = self.note(|journal| journal.done(id));
         let mut gone = lock(&self.delivered);
         gone.insert(id);
         gone.len()
@@ -271,7 +367,7 @@ impl Spool {
             return Ok(());
         }
         let tail = lock(&self.next);
-        self.write(*tail, &[], &[])
+        self.write(*tail, &[], &Progress::default())
             .map_err(|error| failed(&self.place, "write to", error))
     }
 
@@ -333,10 +429,11 @@ impl Spool {
 
     /// The delivery of an event that is the `attempt`th of this run.
     pub fn delivery(&self, id: u64, attempt: u32) -> Delivery {
+        let earlier = self.before.attempts.get(&id).copied().unwrap_or(0);
+        let attempt = attempt.saturating_add(earlier);
         Delivery {
             attempt,
-            // Nobody knows what became of those that an earlier run left.
-            repeated: attempt > 1 || id < self.first_new,
+            repeated: attempt > 1 || id < self.before.uncertain_below,
         }
     }
 
@@ -374,10 +471,92 @@ impl Spool {
         self.flush()?;
         let left = self.count()?;
         let place = self.place.clone();
+        if let Some(durable) = &self.durable {
+            let mut journal = lock(&durable.journal);
+            let begun = journal.open_deliveries();
+            if !begun.is_empty() {
+                tables::add_attempts(&self.database, begun)
+                    .map_err(|error| failed(&place, "close", error))?;
+            }
+            journal
+                .clear()
+                .map_err(|error| failed(&place, "close", redb::Error::Io(error)))?;
+        }
         self.database
             .close()
             .map_err(|error| failed(&place, "close", error))?;
         Ok(left)
+    }
+}
+
+/// What a durable spool remembers, for as long as it is open.
+#[derive(Debug)]
+pub struct SpoolMemory {
+    spool: Weak<Spool>,
+    seed: u64,
+}
+
+impl SpoolMemory {
+    /// That of a spool; `None` for a temporary one, which remembers nothing.
+    pub fn of(spool: &Arc<Spool>) -> Option<Self> {
+        let durable = spool.durable.as_ref()?;
+        let seed = lock(&durable.told).seed();
+        Some(Self {
+            spool: Arc::downgrade(spool),
+            seed,
+        })
+    }
+
+    fn read(
+        &self,
+        place: impl FnOnce(&ToldTables) -> Option<ToldPlace>,
+        found: impl FnMut(&str, State),
+    ) {
+        let Some(spool) = self.spool.upgrade() else {
+            return;
+        };
+        let Some(durable) = &spool.durable else {
+            return;
+        };
+        let Some(place) = place(&lock(&durable.told)) else {
+            return;
+        };
+        if let Err(error) = told::read(&spool.database, place, found) {
+            let _first = durable.unreadable.set(failed(&spool.place, "read", error));
+        }
+    }
+}
+
+impl Memory for SpoolMemory {
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn find(&self, topic: &str, key: &str) -> Option<State> {
+        let mut found = None;
+        self.read(
+            |told| told.place(topic, key),
+            |other, state| {
+                if other == key {
+                    found = Some(state);
+                }
+            },
+        );
+        found
+    }
+
+    fn find_endpoint(&self, topic: &str, endpoint: &str, found: &mut dyn FnMut(&str, State)) {
+        self.read(|told| told.endpoint_place(topic, endpoint), found);
+    }
+
+    fn walk(&self, topic: &str, found: &mut dyn FnMut(&str, State)) {
+        self.read(|told| told.topic_place(topic), found);
+    }
+
+    fn is_whole(&self, topic: &str) -> bool {
+        let spool = self.spool.upgrade();
+        let durable = spool.as_ref().and_then(|spool| spool.durable.as_ref());
+        durable.is_none_or(|durable| lock(&durable.told).is_whole(topic))
     }
 }
 

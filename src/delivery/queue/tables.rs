@@ -3,10 +3,13 @@
 //! The format's number is that of all tables together; a file with a number that is not known is
 //! not touched.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::conversion;
+use super::journal::Left;
 use crate::event::{Event, Mark, Message, order_key};
 
 /// id, event, sequence, topic, node, received (µs since the epoch), recovered, MAC, station, state,
@@ -47,6 +50,12 @@ pub(super) const EVENTS: TableDefinition<'static, u64, Row> = TableDefinition::n
 /// topic -> sequence, newest timestamp.
 pub(super) const MARKS: TableDefinition<'static, &str, (Option<i64>, Option<&'static str>)> =
     TableDefinition::new("marks");
+/// Topics that are caught up by comparing, of which everything is remembered.
+pub(super) const COMPARED: TableDefinition<'static, &str, ()> = TableDefinition::new("compared");
+/// How often a delivery was begun of events that earlier runs left.
+pub(super) const ATTEMPTS: TableDefinition<'static, u64, u32> = TableDefinition::new("attempts");
+/// The name, in `META`, of the number below which any event may have been handled.
+const UNCERTAIN: &str = "uncertain below";
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 
 /// The layout of the tables above.
@@ -67,8 +76,14 @@ pub(super) fn prepare(database: &Database) -> Result<u64, redb::Error> {
     transaction.open_table(META)?.insert("format", FORMAT)?;
     transaction.open_table(EVENTS)?;
     transaction.open_table(MARKS)?;
+    transaction.open_table(COMPARED)?;
+    transaction.open_table(ATTEMPTS)?;
     if format == conversion::FORMAT {
         conversion::convert(&transaction)?;
+        let events = transaction.open_table(EVENTS)?;
+        let last = events.last()?.map_or(0, |(id, _)| id.value());
+        // That version did not note what it began.
+        transaction.open_table(META)?.insert(UNCERTAIN, last + 1)?;
     }
     transaction.commit()?;
     Ok(FORMAT)
@@ -79,6 +94,68 @@ pub(super) fn after_last(database: &Database) -> Result<(u64, bool), redb::Error
     let events = database.begin_read()?.open_table(EVENTS)?;
     let last = events.last()?.map(|(id, _)| id.value());
     Ok(last.map_or((0, true), |last| (last + 1, false)))
+}
+
+/// What earlier runs did with the events that are there.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// How often deliveries were begun.
+    pub(super) attempts: BTreeMap<u64, u32>,
+    /// Below this number any event may have been handled.
+    pub(super) uncertain_below: u64,
+}
+
+/// Takes over what the journal holds of an earlier run.
+pub(super) fn take_over(database: &Database, left: &Left) -> Result<Before, redb::Error> {
+    let transaction = database.begin_write()?;
+    let mut before = Before::default();
+    {
+        let mut events = transaction.open_table(EVENTS)?;
+        let mut attempts = transaction.open_table(ATTEMPTS)?;
+        let mut meta = transaction.open_table(META)?;
+        for id in &left.done {
+            events.remove(id)?;
+            attempts.remove(id)?;
+        }
+        for (id, begun) in &left.begun {
+            let earlier = attempts.get(id)?.map_or(0, |earlier| earlier.value());
+            attempts.insert(id, earlier.saturating_add(*begun))?;
+        }
+        attempts.retain(|id, _| events.get(id).is_ok_and(|event| event.is_some()))?;
+        for entry in attempts.iter()? {
+            let (id, begun) = entry?;
+            before.attempts.insert(id.value(), begun.value());
+        }
+        let last = events.last()?.map(|(id, _)| id.value());
+        if left.uncertain {
+            meta.insert(UNCERTAIN, last.map_or(0, |last| last + 1))?;
+        }
+        // Numbers begin anew when nothing is there.
+        if last.is_some() {
+            before.uncertain_below = meta.get(UNCERTAIN)?.map_or(0, |below| below.value());
+        } else {
+            meta.remove(UNCERTAIN)?;
+        }
+    }
+    transaction.commit()?;
+    Ok(before)
+}
+
+/// Adds to what earlier runs began what this one did.
+pub(super) fn add_attempts(
+    database: &Database,
+    begun: &BTreeMap<u64, u32>,
+) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut attempts = transaction.open_table(ATTEMPTS)?;
+        for (id, begun) in begun {
+            let earlier = attempts.get(id)?.map_or(0, |earlier| earlier.value());
+            attempts.insert(id, earlier.saturating_add(*begun))?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
 }
 
 /// An event as a row.
@@ -132,7 +209,9 @@ pub(super) fn glance(row: Read<'_>) -> (String, i64, usize) {
 
 /// The marks that can be read.
 pub(super) fn marks(database: &Database) -> Result<Vec<Mark>, redb::Error> {
-    let table = database.begin_read()?.open_table(MARKS)?;
+    let transaction = database.begin_read()?;
+    let table = transaction.open_table(MARKS)?;
+    let compared = transaction.open_table(COMPARED)?;
     let mut marks = Vec::new();
     for entry in table.iter()? {
         let (topic, mark) = entry?;
@@ -143,6 +222,7 @@ pub(super) fn marks(database: &Database) -> Result<Vec<Mark>, redb::Error> {
                 topic: topic.value().to_owned(),
                 newest,
                 sequence,
+                compared: compared.get(topic.value())?.is_some(),
             });
         }
     }

@@ -30,7 +30,7 @@ async fn until(subscriber: &mut Subscriber, seen: &mut Update, done: impl Fn(&Up
             let update = subscriber.next().await;
             seen.events.extend(update.events);
             seen.notices.extend(update.notices);
-            seen.marks = update.marks;
+            seen.progress.marks = update.progress.marks;
             seen.ended = update.ended.or(seen.ended.take());
         }
     };
@@ -62,7 +62,7 @@ async fn an_event_arrives_and_leaving_is_confirmed() {
     until(&mut subscriber, &mut seen, |seen| seen.events.len() == 1).await;
     assert_eq!(seen.events[0].event, "sessionCreated");
     assert_eq!(seen.events[0].sequence, Some(7));
-    assert_eq!(seen.marks[0].sequence, Some(7));
+    assert_eq!(seen.progress.marks[0].sequence, Some(7));
     subscriber.stop();
     let leave = async {
         peer.expect(Command::Unsubscribe).await;

@@ -6,17 +6,25 @@
 //! Memory is bounded: two generations of at most `bound` sessions. Whatever is seen moves to the young one; when that is full, the old one is
 //! forgotten and the young one grows old. At least the last `bound` different sessions are remembered, at most twice as many. A
 //! forgotten session is called created when it changes next, and a recovery can bring its last state again, marked as recovered.
+//!
+//! With a [`Memory`] behind it, which a durable spool has, nothing that was told is forgotten: what
+//! is not here is looked for there, and each change is given out ([`Cache::take_changes`]) to be
+//! written there with its event. What is written is read back only after it was pushed out of here,
+//! which takes `bound` other sessions. Of what was pushed out during a read only the hashes of those
+//! that it sighted are kept.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
 use foldhash::quality::RandomState;
 use jiff::Timestamp;
 
-/// Digests kept of a session: several events may carry one timestamp, and an answer may be older than the last of them.
-const DIGESTS: usize = 4;
+use crate::event::memory::{DIGESTS, Memory, State, Told};
 
 /// No digest: an option of one would take twice the room, a hundred thousand times over.
 const NO_DIGEST: u64 = 0;
@@ -130,11 +138,36 @@ pub(super) struct Cache {
     known: usize,
     /// How many of those that were doubted have been sighted since.
     returned: usize,
+    /// What is told over restarts, and the topic's path.
+    memory: Option<(Arc<dyn Memory>, Arc<str>)>,
+    /// Whether what is here may be forgotten when it is old, also while it goes on.
+    passing: bool,
+    /// What changed and is to be written to the memory.
+    changes: Vec<Told>,
+    /// Hashes of those that were sighted in this round and pushed out; sorted when they are used.
+    sighted_away: Vec<u64>,
+    /// Hashes of those in the memory only that a list lacked; sorted.
+    doubted_away: Vec<u64>,
+    away_hasher: RandomState,
 }
 
+/// Where a list lacks something.
+type Missing<'m> = &'m mut dyn FnMut(&str, bool);
+
 impl Cache {
-    pub(super) fn new(bound: usize) -> Self {
+    /// Nothing is known but by the memory. `passing`: rows that nobody ends.
+    pub(super) fn new(
+        bound: usize,
+        memory: Option<(Arc<dyn Memory>, Arc<str>)>,
+        passing: bool,
+    ) -> Self {
         Self {
+            memory,
+            passing,
+            changes: Vec::new(),
+            sighted_away: Vec::new(),
+            doubted_away: Vec::new(),
+            away_hasher: RandomState::default(),
             young: HashMap::default(),
             old: HashMap::default(),
             bound: bound.max(1),
@@ -155,7 +188,82 @@ impl Cache {
     /// A read begins. If it is a full one, what is not sighted from now on to its end is gone.
     pub(super) fn begin_round(&mut self) {
         self.round = self.round.saturating_add(1);
+        self.sighted_away = Vec::new();
         self.known = self.all().filter(|seen| !seen.ended).count();
+    }
+
+    /// What changed since it was last asked, for the memory.
+    pub(super) fn take_changes(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Whether there is a memory.
+    pub(super) fn remembers(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    /// Gives those in the memory only that go on and were not sighted in this round, and whether
+    /// an earlier list lacked them too.
+    fn missing_away(&self, missing: Missing<'_>) -> usize {
+        let Some((memory, topic)) = &self.memory else {
+            return 0;
+        };
+        let mut known = 0;
+        memory.walk(topic, &mut |key, state| {
+            if state.ended || self.young.contains_key(key) || self.old.contains_key(key) {
+                return;
+            }
+            known += 1;
+            let hash = self.away_hasher.hash_one(key);
+            if self.sighted_away.binary_search(&hash).is_err() {
+                missing(key, self.doubted_away.binary_search(&hash).is_ok());
+            }
+        });
+        known
+    }
+
+    /// Brings back what was told of one that is not here.
+    fn recall(&self, key: &str) -> Option<Seen> {
+        let (memory, topic) = self.memory.as_ref()?;
+        let state = memory.find(topic, key)?;
+        let hash = || self.away_hasher.hash_one(key);
+        let doubted =
+            !self.doubted_away.is_empty() && self.doubted_away.binary_search(&hash()).is_ok();
+        Some(Seen {
+            newest: state.newest,
+            digests: state.digests,
+            round: 0,
+            heard: 0,
+            ended: state.ended,
+            recovered: state.recovered,
+            doubted,
+        })
+    }
+
+    /// Notes the state of one, to be written to the memory.
+    fn note(&mut self, key: &str) {
+        let Some((_, topic)) = &self.memory else {
+            return;
+        };
+        let Some(seen) = self.young.get(key).or_else(|| self.old.get(key)) else {
+            return;
+        };
+        self.changes.push(Told {
+            topic: Arc::clone(topic),
+            key: key.into(),
+            state: State {
+                newest: seen.newest,
+                digests: seen.digests,
+                ended: seen.ended,
+                recovered: seen.recovered,
+                passing: seen.ended || self.passing,
+            },
+        });
+    }
+
+    /// Notes that the end of one was found and is being told.
+    pub(super) fn note_gone(&mut self, key: &str) {
+        self.note(key);
     }
 
     fn all(&self) -> impl Iterator<Item = &Seen> {
@@ -164,7 +272,8 @@ impl Cache {
 
     /// What the list that was just read lacks. Recent is what was seen live in the second
     /// `recent` or later.
-    pub(super) fn lacking(&self, recent: u32) -> Lacking {
+    pub(super) fn lacking(&mut self, recent: u32) -> Lacking {
+        self.sighted_away.sort_unstable();
         let mut lacking = Lacking {
             known: self.known,
             returned: self.returned,
@@ -175,6 +284,13 @@ impl Cache {
             lacking.recent += usize::from(seen.heard >= recent);
             lacking.doubted += usize::from(seen.doubted);
         }
+        let (mut missing, mut doubted) = (0, 0);
+        lacking.known += self.missing_away(&mut |_, again| {
+            missing += 1;
+            doubted += usize::from(again);
+        });
+        lacking.missing += missing;
+        lacking.doubted += doubted;
         lacking
     }
 
@@ -194,6 +310,10 @@ impl Cache {
         for seen in self.young.values_mut().chain(self.old.values_mut()) {
             seen.doubted = seen.is_missing(round);
         }
+        let mut doubted = Vec::new();
+        self.missing_away(&mut |key, _| doubted.push(self.away_hasher.hash_one(key)));
+        doubted.sort_unstable();
+        self.doubted_away = doubted;
         self.returned = 0;
     }
 
@@ -209,27 +329,76 @@ impl Cache {
 
     /// Whether everything that was ever sighted is remembered.
     pub(super) fn is_whole(&self) -> bool {
-        !self.partial
+        let kept = |(memory, topic): &(Arc<dyn Memory>, Arc<str>)| memory.is_whole(topic);
+        !self.partial && self.memory.as_ref().is_none_or(kept)
     }
 
     /// Whether this was sighted before.
     pub(super) fn knows(&self, key: &str) -> bool {
-        self.young.contains_key(key) || self.old.contains_key(key)
+        self.young.contains_key(key) || self.old.contains_key(key) || self.recall(key).is_some()
     }
 
     /// A full read came to its end: the identities of sessions that were not sighted since it began. They count as ended from now on.
     pub(super) fn gone(&mut self) -> Vec<String> {
         let round = self.round;
-        self.end(|_, seen| seen.is_missing(round))
+        self.sighted_away.sort_unstable();
+        let mut away = Vec::new();
+        self.missing_away(&mut |key, _| away.push(key.to_owned()));
+        self.doubted_away = Vec::new();
+        let mut gone = self.end(|_, seen| seen.is_missing(round));
+        gone.append(&mut away);
+        gone.sort();
+        gone
     }
 
     /// The identities of sessions that a new one of their endpoint has taken the place of; `arriving` tells of an identity whether, and when.
     /// They count as ended from now on.
-    pub(super) fn replaced(
+    pub(super) fn replaced<'e>(
         &mut self,
+        endpoints: impl Iterator<Item = &'e str>,
         arriving: impl Fn(&str) -> Option<Option<Timestamp>>,
     ) -> Vec<String> {
+        self.recall_endpoints(endpoints);
         self.end(|key, seen| arriving(key).is_some_and(|time| seen.newest <= microseconds(time)))
+    }
+
+    /// Brings back what was told of the sessions of these endpoints that go on.
+    fn recall_endpoints<'e>(&mut self, endpoints: impl Iterator<Item = &'e str>) {
+        let Some((memory, topic)) = self.memory.clone() else {
+            return;
+        };
+        let mut keys = Vec::new();
+        for endpoint in endpoints {
+            memory.find_endpoint(&topic, endpoint, &mut |key, state| {
+                if !state.ended {
+                    keys.push(key.to_owned());
+                }
+            });
+        }
+        for key in keys {
+            self.bring_back(&key);
+        }
+    }
+
+    /// Brings back what was told of one, unless it is here.
+    fn bring_back(&mut self, key: &str) {
+        if self.young.contains_key(key) || self.old.contains_key(key) {
+            return;
+        }
+        if let Some(seen) = self.recall(key) {
+            self.put(key.into(), seen);
+        }
+    }
+
+    /// The end of one that was in the memory only is being told.
+    pub(super) fn end_away(&mut self, key: &str) {
+        self.bring_back(key);
+        let seen = self.young.get_mut(key).or_else(|| self.old.get_mut(key));
+        if let Some(seen) = seen.filter(|seen| !seen.ended) {
+            seen.ended = true;
+            seen.doubted = false;
+            seen.digests = UNSEEN_END;
+        }
     }
 
     /// Notes the end of those that go on and that `ends` tells to have ended.
@@ -251,21 +420,33 @@ impl Cache {
 
     /// Notes a sight and tells what it is.
     pub(super) fn sight(&mut self, sight: &Sight, source: Source) -> Verdict {
+        if self.memory.is_some() {
+            self.bring_back(&sight.key);
+        }
         let (round, settled, now) = (self.round, self.settled, self.now);
         let heard = if source == Source::Live { now } else { 0 };
-        let mut meet = |seen: &mut Seen| {
+        let mut compare = |seen: &mut Seen| {
             let told = std::mem::replace(&mut seen.round, round);
             seen.heard = seen.heard.max(heard);
             let doubted = std::mem::take(&mut seen.doubted);
             self.returned += usize::from(doubted && !sight.ended);
-            seen.again(sight, source, told <= settled)
+            let before = seen.told();
+            let verdict = seen.again(sight, source, told <= settled);
+            (verdict, seen.told() != before)
         };
-        if let Some(seen) = self.young.get_mut(sight.key.as_str()) {
-            return meet(seen);
-        }
-        if let Some((key, mut seen)) = self.old.remove_entry(sight.key.as_str()) {
-            let verdict = meet(&mut seen);
+        let outcome = if let Some(seen) = self.young.get_mut(sight.key.as_str()) {
+            Some(compare(seen))
+        } else if let Some((key, mut seen)) = self.old.remove_entry(sight.key.as_str()) {
+            let outcome = compare(&mut seen);
             self.put(key, seen);
+            Some(outcome)
+        } else {
+            None
+        };
+        if let Some((verdict, changed)) = outcome {
+            if changed {
+                self.note(&sight.key);
+            }
             return verdict;
         }
         let quiet = match source {
@@ -287,6 +468,10 @@ impl Cache {
             };
             seen.accept(sight, source);
             self.put(sight.key.as_str().into(), seen);
+            // What is only known to be there was not told; a baseline is what changes are told by.
+            if !quiet || source == Source::Baseline {
+                self.note(&sight.key);
+            }
         } else {
             self.partial = true;
         }
@@ -301,7 +486,14 @@ impl Cache {
         if self.young.len() >= self.bound {
             // Their room is used again, and does not grow anew from nothing.
             std::mem::swap(&mut self.young, &mut self.old);
-            self.partial |= !self.young.is_empty();
+            if self.memory.is_some() {
+                let (round, hasher) = (self.round, &self.away_hasher);
+                let sighted = self.young.iter().filter(|(_, seen)| seen.round == round);
+                self.sighted_away
+                    .extend(sighted.map(|(key, _)| hasher.hash_one(&**key)));
+            } else {
+                self.partial |= !self.young.is_empty();
+            }
             self.young.clear();
         }
         self.young.insert(key, seen);
@@ -317,6 +509,11 @@ impl Seen {
     /// Whether it goes on and was not sighted in this round.
     fn is_missing(&self, round: u32) -> bool {
         !self.ended && self.round < round
+    }
+
+    /// What the memory holds of it.
+    fn told(&self) -> (i64, [u64; DIGESTS], bool, bool) {
+        (self.newest, self.digests, self.ended, self.recovered)
     }
 
     /// `settled`: what REST told of it is long ago.

@@ -14,6 +14,7 @@
 //! | [`Action::SetTimer`] | sets that timer anew, in place of an older setting | `Fired` |
 //! | [`Action::Recover`] | the REST read, row by row | `Rows` as they come, then `ReadDone` or `ReadFailed` |
 //! | [`Action::Emit`] | hands the event on; all of one call belong together | nothing |
+//! | [`Action::Remember`] | keeps what was told, in one go with the events before it | nothing |
 //! | [`Action::Say`] | says it | nothing |
 //! | [`Action::Finished`] | ends; an error is why | nothing |
 //!
@@ -46,13 +47,14 @@ mod model;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::stomp::Frame;
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, Memory, Told};
 
 pub use machine::Subscription;
 pub use notice::{ClockOf, LossCause, Notice, Why};
@@ -82,6 +84,8 @@ pub struct Options {
     pub silence: Duration,
     /// How long to wait for the receipt when leaving.
     pub stop_wait: Duration,
+    /// What earlier runs told, where that is kept.
+    pub memory: Option<Arc<dyn Memory>>,
     /// How many sessions of each topic are remembered at least; at most twice as many are, at some 200 bytes each.
     pub remembered: usize,
 }
@@ -99,6 +103,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(30),
             silence: Duration::from_secs(75),
             stop_wait: Duration::from_secs(2),
+            memory: None,
             remembered: 100_000,
         }
     }
@@ -247,6 +252,8 @@ pub enum Action {
     },
     /// Hand an event on.
     Emit(Event),
+    /// Keep what was told, with the events before it; only with a memory.
+    Remember(Told),
     /// Say something.
     Say(Notice),
     /// It is over.

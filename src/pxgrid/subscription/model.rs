@@ -5,6 +5,7 @@
 
 mod directory;
 mod histories;
+mod kept;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::error::Kind;
 use crate::event::Figures;
+use kept::Kept;
 
 const TOPIC: &str = "/topic/com.cisco.ise.session";
 const SESSIONS: usize = 6;
@@ -70,6 +72,10 @@ impl Row {
 #[allow(clippy::struct_excessive_bools)]
 struct World {
     machine: Subscription,
+    /// What a process that goes on is told.
+    again: Options,
+    /// What was told, over restarts.
+    kept: Option<Arc<Kept>>,
     now: u64,
     /// How far the subscriber's clock is ahead of ISE's, in milliseconds.
     clock: i64,
@@ -117,13 +123,23 @@ impl World {
         (clock, date_ahead): (i64, i64),
         knows_recovery: bool,
         snapshot: bool,
+        kept: Option<Arc<Kept>>,
+        remembered: usize,
     ) -> Self {
         let options = Options {
             snapshot,
+            remembered,
+            memory: kept.clone().map(|kept| kept as Arc<dyn Memory>),
             ..Options::default()
+        };
+        let again = Options {
+            snapshot: false,
+            ..options.clone()
         };
         let mut world = Self {
             machine: Subscription::new(options, Vec::new()).unwrap(),
+            again,
+            kept,
             now: 0,
             clock,
             date_ahead,
@@ -277,7 +293,7 @@ impl World {
         let marks = self.machine.marks();
         self.before
             .push((self.machine.figures(), self.emitted.len()));
-        self.machine = Subscription::new(Options::default(), marks).unwrap();
+        self.machine = Subscription::new(self.again.clone(), marks).unwrap();
         self.coming.clear();
         self.timers.clear();
         self.subscribed = false;
@@ -422,6 +438,7 @@ impl World {
                 self.only_what_ended_is_told_as_such(&event);
                 self.emitted.push(event);
             }
+            Action::Remember(told) => self.kept.as_ref().unwrap().keep(&told),
             Action::Say(notice) => assert!(!notice.to_string().contains('\n')),
             Action::Finished(error) => {
                 assert_eq!(error, None);

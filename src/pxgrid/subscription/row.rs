@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 
-use foldhash::quality::RandomState;
+use foldhash::quality::FixedState;
 use jiff::Timestamp;
 
 use super::cache::{Sight, Verdict};
@@ -58,12 +58,12 @@ pub(super) struct Glance<'a, 'h> {
     deleted: bool,
     /// Of names and values. It does not depend on their order: REST and topic need not agree on that.
     digest: u64,
-    hasher: &'h RandomState,
+    hasher: &'h FixedState,
 }
 
 impl<'a, 'h> Glance<'a, 'h> {
     /// Nothing was seen yet.
-    pub(super) fn new(hasher: &'h RandomState) -> Self {
+    pub(super) fn new(hasher: &'h FixedState) -> Self {
         Self {
             mac: None,
             asset_mac: None,
@@ -78,7 +78,7 @@ impl<'a, 'h> Glance<'a, 'h> {
         }
     }
 
-    fn of(members: &Members<'a>, hasher: &'h RandomState) -> Self {
+    fn of(members: &Members<'a>, hasher: &'h FixedState) -> Self {
         let mut glance = Self::new(hasher);
         for (name, value) in members.iter() {
             glance.note(name, value);
@@ -122,7 +122,7 @@ impl<'a> Row<'a> {
         members: &Members<'a>,
         way: Option<&Way>,
         deleted: bool,
-        hasher: &RandomState,
+        hasher: &FixedState,
     ) -> Self {
         let glance = Glance::of(members, hasher);
         let Some(way) = way.filter(|way| way.shape != Shape::Sessions) else {
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_digest_ignores_the_order_of_members() {
-        let hasher = RandomState::default();
+        let hasher = FixedState::default();
         let digest = |text: &str| Glance::of(&Members::parse(text).unwrap(), &hasher).digest;
         assert_eq!(
             digest(r#"{"a":1,"b":[2]}"#),
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn an_identity_can_be_told_from_its_key() {
-        let hasher = RandomState::default();
+        let hasher = FixedState::default();
         let way = Way::of("/topic/com.cisco.ise.session").unwrap();
         let told = |text: &str| {
             let row = Row::read(&Members::parse(text).unwrap(), Some(way), false, &hasher);

@@ -10,11 +10,12 @@ mod recovery;
 mod wholeness;
 
 use std::borrow::Cow;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use foldhash::quality::RandomState;
+use foldhash::quality::{FixedState, RandomState};
 use jiff::{SignedDuration, Timestamp};
 
 use super::cache::{Cache, Source, Verdict};
@@ -72,6 +73,7 @@ enum Order {
 
 /// See the module's documentation.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Topic {
     pub(super) destination: String,
     /// Its place among the topics.
@@ -80,7 +82,7 @@ pub(super) struct Topic {
     path: Arc<str>,
     way: Option<&'static Way>,
     cache: Cache,
-    hasher: RandomState,
+    hasher: FixedState,
     ids: IdMaker,
     last: Option<i64>,
     /// The last numbered message, to tell a duplicate from a restarted publisher that has come to the same number.
@@ -112,6 +114,8 @@ pub(super) struct Topic {
     read_rows: u64,
     /// A list that is not believed yet.
     doubt: Option<Doubt>,
+    /// Everything that was there is remembered, over restarts too.
+    compared: bool,
 }
 
 impl Topic {
@@ -122,13 +126,27 @@ impl Topic {
         options: &Options,
         mark: Option<&Mark>,
     ) -> Self {
+        let way = Way::of(&destination);
+        // Of what cannot be read back nothing could come again.
+        let memory = options.memory.as_ref().filter(|_| way.is_some()).cloned();
+        let by_chance = || RandomState::default().hash_one(0_u8);
+        let seed = memory
+            .as_ref()
+            .map_or_else(by_chance, |memory| memory.seed());
         let numbered = Occurrence::on(&destination) == Occurrence::Number;
         Self {
             ids: IdMaker::new(&options.deployment, &destination, numbered),
             path: destination.as_str().into(),
-            way: Way::of(&destination),
-            cache: Cache::new(options.remembered),
-            hasher: RandomState::default(),
+            way,
+            cache: Cache::new(
+                options.remembered,
+                memory
+                    .clone()
+                    .map(|memory| (memory, destination.as_str().into())),
+                way.is_some_and(|way| matches!(way.shape, Shape::List(_))),
+            ),
+            compared: memory.is_some() && mark.is_some_and(|mark| mark.compared),
+            hasher: FixedState::with_seed(seed),
             last: mark.and_then(|mark| mark.sequence),
             last_body: Bytes::new(),
             newest: mark.map(|mark| mark.newest),
@@ -168,6 +186,9 @@ impl Topic {
         let away = self.away.take();
         match self.way {
             Some(way) if first && way.compares() => {
+                if away.is_some() && self.compared {
+                    return self.reads.want(Purpose::Missed(Since::Everything));
+                }
                 if away.is_some() {
                     self.lost(LossCause::NothingToCompare, here);
                 }
@@ -209,6 +230,7 @@ impl Topic {
             topic: self.destination.clone(),
             newest,
             sequence: self.last,
+            compared: self.compared && self.cache.is_whole(),
         })
     }
 
@@ -246,6 +268,17 @@ impl Topic {
     ) -> Option<SignedDuration> {
         let enough = self.timed >= ENOUGH_TIMES;
         ahead?.checked_sub(self.events_ahead.filter(|_| enough)?)
+    }
+
+    /// Whether what is told is kept over restarts.
+    fn remembers(&self) -> bool {
+        self.cache.remembers()
+    }
+
+    /// Gives out what was told since, to be kept with the events before it.
+    fn remember(&mut self, here: &mut Here<'_>) {
+        let told = self.cache.take_changes();
+        here.out.extend(told.into_iter().map(Action::Remember));
     }
 
     fn want_missed(&mut self, since: Since, here: &mut Here<'_>) {
@@ -382,12 +415,13 @@ impl Topic {
         let row = Row::session(glance, false);
         self.note_live_time(row.sight.timestamp, here);
         let verdict = self.cache.sight(&row.sight, Source::Live);
-        let Some(word) = session_word(verdict) else {
+        if let Some(word) = session_word(verdict) {
+            let message = Message::session(Text::part_of(body, text));
+            self.emit(word.into(), sequence, row, message, here);
+        } else {
             here.figures.repeated += 1;
-            return;
-        };
-        let message = Message::session(Text::part_of(body, text));
-        self.emit(word.into(), sequence, row, message, here);
+        }
+        self.remember(here);
     }
 
     /// A message that is one event. `listed`: its rows, where it lists them.
@@ -425,7 +459,7 @@ impl Topic {
         }
         if !rows.is_empty() && known == rows.len() {
             here.figures.repeated += 1;
-            return;
+            return self.remember(here);
         }
         let asset = object("asset");
         let subject = match rows {
@@ -435,6 +469,7 @@ impl Topic {
         let row = self.row(subject, ended);
         let text = Message::whole(Text::from(body));
         self.emit(word, sequence, row, text, here);
+        self.remember(here);
     }
 
     /// A message's time tells the clock of the events: ours may be wrong, and the node's too.

@@ -15,9 +15,13 @@ pub(crate) type Changes = BTreeMap<String, BTreeSet<Timestamp>>;
 
 /// Session and time of one object of a list of sessions.
 fn change(session: &Value) -> (String, Timestamp) {
+    // An end that was found, not told, has no time, and nothing follows it.
+    let time = session["timestamp"]
+        .as_str()
+        .map_or(Timestamp::MAX, |text| text.parse().unwrap());
     (
         format!("{} {}", session["macAddress"], session["auditSessionId"]),
-        session["timestamp"].as_str().unwrap().parse().unwrap(),
+        time,
     )
 }
 
@@ -45,6 +49,10 @@ pub(crate) struct Account {
     pub(crate) again: usize,
     /// Those among them that did not say so.
     pub(crate) unmarked: Vec<String>,
+    /// Those among them whose delivery was not cut off.
+    pub(crate) unrepeated: Vec<String>,
+    /// How often the end of each session was told.
+    pub(crate) ends: BTreeMap<String, usize>,
 }
 
 impl Account {
@@ -53,12 +61,23 @@ impl Account {
         let event: Value =
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"));
         let (key, time) = change(&event["message"]["sessions"][0]);
+        if event["event"] == "sessionDeleted" && event["repeated"] != true {
+            *self.ends.entry(key.clone()).or_default() += 1;
+        }
         if !self.changes.entry(key).or_default().insert(time) {
             self.again += 1;
+            if event["repeated"] != true {
+                self.unrepeated.push(line.to_owned());
+            }
             if event["recovered"] != true && event["repeated"] != true {
                 self.unmarked.push(line.to_owned());
             }
         }
+    }
+
+    /// Whether anything of this session was handed over.
+    pub(crate) fn knows(&self, key: &str) -> bool {
+        self.changes.contains_key(key)
     }
 
     /// A file of them, a line each; the last may be cut where `torn` says that its writer was killed.

@@ -110,6 +110,9 @@ fn topic(text: &str) -> Result<TopicName, String> {
     })
 }
 
+/// How many sessions of a topic are in memory at least where all are in the spool.
+const REMEMBERED: usize = 50_000;
+
 /// For clap: a name that fits into ids and subjects as it is.
 fn deployment(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -122,7 +125,7 @@ fn deployment(text: &str) -> Result<String, String> {
 impl Subscribe {
     /// Subscribes until it is stopped, or enough has come.
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
-        let options = self.options()?;
+        let mut options = self.options()?;
         let selection = Selection::new(self.condition.as_deref(), self.state)?;
         self.state_has_sessions()?;
         let paper = if self.delivery.callback.is_some() {
@@ -166,6 +169,10 @@ impl Subscribe {
         }
         if let Some(word) = quiet_lab::word(context, "pxgrid-host") {
             context.reporter.step(word);
+        }
+        options.memory = sink.memory();
+        if options.memory.is_some() {
+            options.remembered = REMEMBERED;
         }
         let subscriber = Subscriber::start(services, self.topics, options, sink.marks()?)?;
         let follower = Follower {

@@ -1,5 +1,7 @@
 //! Tests of the spool: what survives, in which order, and what a failing disk looks like.
 
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::delivery::testing::event;
-use crate::event::Message;
+use crate::event::{Message, Told};
 
 fn ids(spool: &Spool) -> Vec<u64> {
     let mut ids: Vec<u64> = Vec::new();
@@ -33,13 +35,18 @@ fn mark(sequence: i64) -> Mark {
         topic: "/topic/com.cisco.ise.session".to_owned(),
         sequence: Some(sequence),
         newest: "2026-11-22T01:57:00.000Z".parse().unwrap(),
+        compared: false,
     }
 }
 
 /// What a kill or a power cut leaves behind: the files as they are at this moment, without our clean-up.
 fn crash_copy(from: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
-    std::fs::copy(from.join(FILE), copy.path().join(FILE)).unwrap();
+    for file in [FILE, "deliveries"] {
+        if from.join(file).exists() {
+            std::fs::copy(from.join(file), copy.path().join(file)).unwrap();
+        }
+    }
     copy
 }
 
@@ -56,24 +63,119 @@ fn undelivered_events_survive_a_crash_in_order_and_are_marked() {
     assert_eq!(spool.delivery(1, 1), Delivery::FIRST);
     spool.delivered_event(0);
     spool.append(vec![event("c", 4)], &[mark(4)]).unwrap();
-    // Noted but not yet written: this one comes again.
+    // Delivered, though not written to the file yet; begun; and begun in vain.
+    spool.begin(1).unwrap();
     spool.delivered_event(1);
+    spool.begin(2).unwrap();
+    spool.begin(3).unwrap();
+    spool.not_begun(3).unwrap();
     assert_eq!(spool.count().unwrap(), 2);
 
     let copy = crash_copy(dir.path());
     let again = Spool::open(copy.path()).unwrap();
-    assert_eq!(ids(&again), [1, 2, 3]);
+    assert_eq!(ids(&again), [2, 3]);
     assert_eq!(again.marks().unwrap(), [mark(4)]);
-    let first = again.get(1).unwrap().unwrap();
+    let first = again.get(2).unwrap().unwrap();
     assert_eq!(
         (first.order_key().as_ref(), first.sequence, first.recovered),
-        ("b", Some(2), false)
+        ("a", Some(3), false)
     );
-    assert!(again.delivery(1, 1).repeated);
-    assert_eq!(first.mac.as_deref(), Some("b"));
+    let second = Delivery {
+        attempt: 2,
+        repeated: true,
+    };
+    assert_eq!(again.delivery(2, 1), second);
+    assert_eq!(again.delivery(3, 1), Delivery::FIRST);
+    assert_eq!(first.mac.as_deref(), Some("a"));
     // New ones follow the old ones and are not marked.
     assert_eq!(again.append(vec![event("d", 5)], &[]).unwrap(), 5);
     assert_eq!(again.delivery(4, 1), Delivery::FIRST);
+}
+
+#[test]
+fn attempts_are_counted_over_restarts_and_after_a_power_cut_nobody_knows() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::open(dir.path()).unwrap();
+    spool
+        .append(vec![event("a", 1), event("b", 2)], &[])
+        .unwrap();
+    spool.begin(0).unwrap();
+    assert_eq!(spool.close().unwrap(), 2);
+    let spool = Spool::open(dir.path()).unwrap();
+    assert_eq!(spool.delivery(0, 1).attempt, 2);
+    spool.begin(0).unwrap();
+    let copy = crash_copy(dir.path());
+    let again = Spool::open(copy.path()).unwrap();
+    assert_eq!(again.delivery(0, 1).attempt, 3);
+    assert_eq!(again.delivery(1, 1), Delivery::FIRST);
+
+    let copy = crash_copy(dir.path());
+    let journal = copy.path().join("deliveries");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&journal, bytes).unwrap();
+    let again = Spool::open(copy.path()).unwrap();
+    assert!(again.delivery(1, 1).repeated && again.delivery(1, 1).attempt == 1);
+    again.append(vec![event("c", 3)], &[]).unwrap();
+    assert_eq!(again.delivery(2, 1), Delivery::FIRST);
+    again.close().unwrap();
+    let again = Spool::open(copy.path()).unwrap();
+    assert!(again.delivery(1, 1).repeated && !again.delivery(2, 1).repeated);
+}
+
+/// A session that was told.
+fn told(mac: &str, audit: &str, ended: bool) -> (usize, Told) {
+    let state = State {
+        newest: 1_900_000_000_000_000,
+        digests: [1, 2, 3, u64::MAX],
+        ended,
+        recovered: true,
+        passing: ended,
+    };
+    let told = Told {
+        topic: "/topic/com.cisco.ise.session".into(),
+        key: format!("\"{mac}\"\0\0\0\"{audit}\"").into(),
+        state,
+    };
+    (0, told)
+}
+
+#[test]
+fn what_was_told_is_written_with_the_events_and_found_after_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::open(dir.path()).unwrap();
+    let all = vec![
+        told("M", "1", true),
+        told("M", "2", false),
+        told("N", "3", false),
+    ];
+    let progress = Progress {
+        marks: vec![mark(1)],
+        told: all.clone(),
+    };
+    spool.append_with(vec![event("M", 1)], &progress).unwrap();
+    let copy = crash_copy(dir.path());
+    let again = Arc::new(Spool::open(copy.path()).unwrap());
+    let memory = SpoolMemory::of(&again).unwrap();
+    let topic = "/topic/com.cisco.ise.session";
+    for (_, one) in &all {
+        assert_eq!(memory.find(topic, &one.key), Some(one.state));
+        assert_eq!(memory.find("/topic/other", &one.key), None);
+    }
+    assert_eq!(memory.find(topic, "\"M\"\0\0\0\"9\""), None);
+    let mut of_endpoint = Vec::new();
+    memory.find_endpoint(topic, "\"M\"", &mut |key, state| {
+        of_endpoint.push((key.to_owned(), state.ended));
+    });
+    of_endpoint.sort();
+    let key = |audit: &str| format!("\"M\"\0\0\0\"{audit}\"");
+    assert_eq!(of_endpoint, [(key("1"), true), (key("2"), false)]);
+    let mut count = 0;
+    memory.walk(topic, &mut |_, _| count += 1);
+    assert!(count == 3 && memory.is_whole(topic));
+    // Nothing holds the spool open.
+    assert!(Arc::into_inner(again).is_some());
+    assert_eq!(memory.find(topic, &all[0].1.key), None);
 }
 
 #[test]
@@ -230,7 +332,8 @@ fn a_full_disk_is_said_and_what_was_spooled_before_survives() {
         full: Arc::clone(&full),
     };
     let place = Place::Directory(dir.path().to_path_buf());
-    let spool = Spool::over(disk, place, None).unwrap();
+    let (database, next) = Spool::database(disk, &place).unwrap();
+    let spool = Spool::over(database, place, None, Before::default(), next);
     spool
         .append(vec![event("a", 1), event("a", 2)], &[])
         .unwrap();
@@ -258,7 +361,7 @@ proptest! {
         let mut dir = tempfile::tempdir().unwrap();
         let mut spool = Spool::open(dir.path()).unwrap();
         let mut sent = 0;
-        // Sequence numbers that must be there, and those that may be (delivered, but perhaps not yet written so).
+        // Sequence numbers that must be there, and those that were delivered and are not yet taken out.
         let mut expected: Vec<i64> = Vec::new();
         let mut noted: BTreeSet<i64> = BTreeSet::new();
         for (what, size) in steps {
@@ -284,6 +387,7 @@ proptest! {
                     drop(spool);
                     dir = copy;
                     spool = Spool::open(dir.path()).unwrap();
+                    expected.retain(|n| !noted.contains(n));
                     noted.clear();
                 }
             }
@@ -335,4 +439,63 @@ proptest! {
         }
         prop_assert_eq!(spool.close().unwrap(), expected.len() as u64);
     }
+}
+
+/// How much the memory of many sessions takes: `NETAPI_SESSIONS=2000000`, in a release build for
+/// the time.
+#[test]
+#[ignore = "minutes; the bounds of the contract, section 4"]
+fn the_memory_of_many_sessions_is_bounded() {
+    let sessions: u64 =
+        std::env::var("NETAPI_SESSIONS").map_or(200_000, |text| text.parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::open(dir.path()).unwrap();
+    let mac = |n: u64| {
+        format!(
+            "00:00:{:02X}:{:02X}:{:02X}:{:02X}",
+            n >> 24 & 255,
+            n >> 16 & 255,
+            n >> 8 & 255,
+            n & 255
+        )
+    };
+    let one = |n: u64| {
+        let (after, mut told) = told(&mac(n), &format!("0A3201BF{n:08X}DE9DC88F"), false);
+        told.state.digests = [n, n + 1, 0, 0];
+        (after, told)
+    };
+    for first in (0..sessions).step_by(1000) {
+        let progress = Progress {
+            marks: vec![mark(1)],
+            told: (first..(first + 1000).min(sessions)).map(one).collect(),
+        };
+        spool.append_with(Vec::new(), &progress).unwrap();
+    }
+    spool.close().unwrap();
+    let begun = std::time::Instant::now();
+    let spool = Arc::new(Spool::open(dir.path()).unwrap());
+    let start = begun.elapsed();
+    let memory = SpoolMemory::of(&spool).unwrap();
+    assert!(
+        memory
+            .find("/topic/com.cisco.ise.session", &one(7).1.key)
+            .is_some()
+    );
+    let begun = std::time::Instant::now();
+    let mut count = 0;
+    memory.walk("/topic/com.cisco.ise.session", &mut |_, _| count += 1);
+    let walk = begun.elapsed();
+    assert_eq!(count, sessions);
+    let file = dir.path().join(FILE).metadata().unwrap();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM"))
+        .unwrap_or_default();
+    let (length, disk) = (file.len() / sessions, file.blocks() * 512 / sessions);
+    let _said = writeln!(
+        io::stderr(),
+        "{sessions} sessions: {disk} bytes of disk each ({length} of length), start {start:?}, walk {walk:?}, {peak}"
+    );
+    assert!(disk <= 250 && start < std::time::Duration::from_secs(10));
 }

@@ -15,7 +15,7 @@ fn sight(key: &str, second: i64, ended: bool, digest: u64) -> Sight {
 
 #[test]
 fn created_updated_ended_and_created_again() {
-    let mut cache = Cache::new(9);
+    let mut cache = Cache::new(9, None, false);
     assert_eq!(
         cache.sight(&sight("a", 1, false, 1), Source::Live),
         Verdict::Created
@@ -40,7 +40,7 @@ fn created_updated_ended_and_created_again() {
 
 #[test]
 fn a_recovery_brings_only_news_and_is_not_taken_back() {
-    let mut cache = Cache::new(9);
+    let mut cache = Cache::new(9, None, false);
     let start = Timestamp::from_second(5).ok();
     cache.sight(&sight("a", 10, false, 1), Source::Live);
     let recovered = Source::Recovered(start);
@@ -85,7 +85,7 @@ fn a_recovery_brings_only_news_and_is_not_taken_back() {
 
 #[test]
 fn what_a_full_read_does_not_show_is_gone_once() {
-    let mut cache = Cache::new(9);
+    let mut cache = Cache::new(9, None, false);
     for key in ["a", "b", "c"] {
         cache.sight(&sight(key, 1, false, 1), Source::Live);
     }
@@ -103,7 +103,7 @@ fn what_a_full_read_does_not_show_is_gone_once() {
 
 #[test]
 fn a_new_session_takes_the_place_of_the_older_one_of_its_endpoint() {
-    let mut cache = Cache::new(9);
+    let mut cache = Cache::new(9, None, false);
     cache.sight(&sight("m 1", 5, false, 1), Source::Live);
     cache.sight(&sight("m 2", 9, false, 1), Source::Live);
     cache.sight(&sight("n 1", 1, false, 1), Source::Live);
@@ -111,13 +111,13 @@ fn a_new_session_takes_the_place_of_the_older_one_of_its_endpoint() {
         let time = Timestamp::from_second(7).ok();
         key.starts_with("m ").then_some(time)
     };
-    assert_eq!(cache.replaced(arriving), ["m 1"]);
-    assert_eq!(cache.replaced(arriving), [""; 0]);
+    assert_eq!(cache.replaced(std::iter::empty(), arriving), ["m 1"]);
+    assert_eq!(cache.replaced(std::iter::empty(), arriving), [""; 0]);
 }
 
 #[test]
 fn what_rest_told_is_taken_back_when_nothing_can_be_on_its_way_any_more() {
-    let mut cache = Cache::new(9);
+    let mut cache = Cache::new(9, None, false);
     cache.begin_round();
     cache.sight(&sight("a", 10, false, 1), Source::Snapshot);
     let late = sight("a", 8, true, 2);
@@ -136,7 +136,7 @@ fn what_rest_told_is_taken_back_when_nothing_can_be_on_its_way_any_more() {
 
 #[test]
 fn where_only_times_are_compared_one_time_may_have_several_changes() {
-    let mut cache = Cache::new(9);
+    let mut cache = Cache::new(9, None, false);
     let timed = |digest| Sight {
         whole: false,
         ..sight("a", 1, false, digest)
@@ -152,7 +152,7 @@ fn where_only_times_are_compared_one_time_may_have_several_changes() {
 
 #[test]
 fn memory_is_bounded_and_keeps_the_latest() {
-    let mut cache = Cache::new(100);
+    let mut cache = Cache::new(100, None, false);
     for number in 0..1000 {
         cache.sight(&sight(&number.to_string(), 1, false, number), Source::Live);
         cache.sight(&sight("steady", 1, false, number + 5000), Source::Live);

@@ -42,8 +42,13 @@ proptest! {
         date_ahead in prop_oneof![Just(0), -120_000_i64..120_000],
         knows_recovery in any::<bool>(),
         snapshot in any::<bool>(),
+        remembers in any::<bool>(),
+        few in any::<bool>(),
     ) {
-        let mut world = World::new(dice, (clock, date_ahead), knows_recovery, snapshot);
+        let kept = remembers.then(Arc::default);
+        // With a memory behind it what is in front of it may be as small as one portion.
+        let remembered = if remembers && few { 2 } else { Options::default().remembered };
+        let mut world = World::new(dice, (clock, date_ahead), knows_recovery, snapshot, kept, remembered);
         world.run(5_000);
         // The first number is the base line; a loss before it cannot be told.
         world.change(SESSIONS - 1, false);
@@ -59,7 +64,7 @@ proptest! {
         };
         let restarts = sum(|figures| figures.restarts);
         let possibly_lost = sum(|figures| figures.possibly_lost);
-        let crashed = world.before.len() > 1;
+        let crashed = world.before.len() > 1 && !remembers;
         prop_assert!(world.subscribed, "not connected at the end: {:?}", world.machine);
         prop_assert!(world.machine.is_at_rest(), "reads left over: {:?}", world.machine);
         prop_assert_eq!(
@@ -68,8 +73,12 @@ proptest! {
         );
 
         let mut from = 0;
+        let mut told = BTreeSet::new();
         for (_, until) in &world.before {
-            let mut told = BTreeSet::new();
+            // What an earlier process told is not known to the next one, unless it is kept.
+            if !remembers {
+                told.clear();
+            }
             for event in &world.emitted[from..*until] {
                 prop_assert!(
                     !event.message.object().contains("revision") || told.insert(event.message.to_string()),
@@ -80,7 +89,8 @@ proptest! {
         }
 
         // What an earlier process told is not known to the last one.
-        let told_from = world.before.iter().rev().nth(1).map_or(0, |(_, until)| *until);
+        let earlier = world.before.iter().rev().nth(1).filter(|_| !remembers);
+        let told_from = earlier.map_or(0, |(_, until)| *until);
         let start = world.subscribed_first.unwrap();
         for (session, row) in &world.rows {
             let of = |event: &Event, audit: u64| {

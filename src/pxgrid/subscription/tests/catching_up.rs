@@ -88,6 +88,7 @@ fn one_time_in_the_future_does_not_hide_what_is_missed() {
         topic: SESSION.to_owned(),
         newest: "2026-11-22T09:00:00Z".parse().unwrap(),
         sequence: None,
+        compared: false,
     };
     let mut run = Run::new(Options::default(), vec![mark]);
     run.give(Input::Started)
@@ -135,6 +136,7 @@ fn where_only_comparing_tells_a_later_run_says_that_it_cannot() {
         topic: SXP.to_owned(),
         newest: "2026-11-22T01:00:00Z".parse().unwrap(),
         sequence: None,
+        compared: false,
     };
     let mut run = Run::new(Options::default(), vec![mark]);
     run.give(Input::Started).looked_up(&[SXP], &["a"]).connect();

@@ -243,6 +243,7 @@ fn a_later_run_goes_on_where_the_last_one_was() {
         topic: SESSION.to_owned(),
         newest: "2026-11-21T12:00:00Z".parse().unwrap(),
         sequence: Some(41),
+        compared: false,
     };
     let mut run = Run::new(Options::default(), vec![mark.clone()]);
     run.give(Input::Started)

@@ -72,13 +72,13 @@ impl Topic {
         for (text, row) in read {
             self.note_time(row.sight.timestamp, here.server());
             let verdict = self.cache.sight(&row.sight, source);
-            if verdict == Verdict::Created && way.compares() && !self.cache.is_whole() {
-                // It may have been there before; that not all could be compared is said at the end.
-                continue;
-            }
-            if let Some((word, message)) = recovered_message(way.shape, verdict, text) {
+            // It may have been there before; that not all could be compared is said at the end.
+            let unsure = verdict == Verdict::Created && way.compares() && !self.cache.is_whole();
+            let told = recovered_message(way.shape, verdict, text).filter(|_| !unsure);
+            if let Some((word, message)) = told {
                 self.emit_recovered(word, row, message, here);
             }
+            self.remember(here);
         }
     }
 
@@ -106,7 +106,7 @@ impl Topic {
             return;
         }
         let shown: HashSet<&str> = rows.iter().map(|(_, row)| row.sight.key.as_str()).collect();
-        let replaced = self.cache.replaced(|key| {
+        let replaced = self.cache.replaced(arriving.keys().copied(), |key| {
             let mac = mac_of(key).filter(|_| !shown.contains(key))?;
             arriving.get(mac).copied()
         });
@@ -124,6 +124,11 @@ impl Topic {
         if let (Some(way), Purpose::Missed(since)) = (self.way, purpose) {
             self.tell_ends(way, since, here);
         }
+        let everything = matches!(
+            purpose,
+            Purpose::Baseline | Purpose::Missed(Since::Everything)
+        );
+        self.compared |= everything && self.cache.is_whole();
         self.settles = Some((later(here.at, SETTLED), self.cache.round()));
         here.say(Notice::CaughtUp {
             topic: self.destination.clone(),
@@ -147,6 +152,10 @@ impl Topic {
         if !whole && !self.filtered {
             self.doubt_changes(way, since, here);
         }
+        if way.shape == Shape::Sessions && !whole && self.reads.fallback > 0 && self.remembers() {
+            // What was told over restarts tells by a list of all which of them have ended.
+            self.reads.want(Purpose::Missed(Since::Everything));
+        }
         // What names ended sessions, or is told by everything that follows.
         let told = self.reads.fallback == 0 || self.reads.whole_follows();
         if whole && self.filtered {
@@ -158,12 +167,14 @@ impl Topic {
 
     /// A session that ended unseen.
     fn gone(&mut self, way: &Way, key: &str, here: &mut Here<'_>) {
+        self.cache.end_away(key);
+        self.cache.note_gone(key);
         let Some(identity) = identity(key, way) else {
-            return;
+            return self.remember(here);
         };
         let object = format!("{{{identity}}}");
         let Ok(members) = Members::parse(&object) else {
-            return;
+            return self.remember(here);
         };
         let mut row = self.row(&members, true);
         if way.shape == Shape::Sessions {
@@ -171,6 +182,7 @@ impl Topic {
         }
         let (word, message) = gone_message(way.shape, &identity);
         self.emit_recovered(word, row, message, here);
+        self.remember(here);
     }
 
     /// The server knows no such operation: whether there is another one to try.

@@ -16,7 +16,7 @@ use crate::cli::long_running::{LongRunning, Reader, Request, Summary};
 use crate::cli::report::Reporter;
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
-use crate::event::{self, Event, Mark};
+use crate::event::{self, Event, Mark, Progress};
 use crate::pxgrid::subscriber::{Subscriber, Update};
 use crate::pxgrid::subscription::{Notice, Why};
 
@@ -118,14 +118,15 @@ impl Follower {
                         ended = true;
                         outcome.failure = outcome.failure.or(end.clone().err());
                     }
-                    let (events, marks) = self.wanted(update, &mut outcome);
+                    let (events, progress) = self.wanted(update, &mut outcome);
                     if self.connection.ever_stood() {
                         running.ready();
                     }
-                    let news = sink.is_durable() && marks != kept && !marks.is_empty();
+                    let moved = progress.marks != kept && !progress.marks.is_empty();
+                    let news = sink.is_durable() && (moved || !progress.told.is_empty());
                     if outcome.untaken.is_none() && (!events.is_empty() || news) {
-                        kept.clone_from(&marks);
-                        taking = Some(Box::pin(sink.take(events, marks)));
+                        kept.clone_from(&progress.marks);
+                        taking = Some(Box::pin(sink.take(events, progress)));
                     }
                 }
                 taken = taken(&mut taking) => {
@@ -198,8 +199,8 @@ impl Follower {
         }
     }
 
-    /// Says what there is to say, and gives the events that are wanted with the marks that hold then.
-    fn wanted(&mut self, update: Update, outcome: &mut Outcome) -> (Vec<Event>, Vec<Mark>) {
+    /// Says what there is to say, and gives the events that are wanted with the progress that holds then.
+    fn wanted(&mut self, update: Update, outcome: &mut Outcome) -> (Vec<Event>, Progress) {
         for notice in &update.notices {
             self.connection.hear(notice);
             match notice {
@@ -211,18 +212,33 @@ impl Follower {
         }
         let Update {
             mut events,
-            mut marks,
+            mut progress,
             ..
         } = update;
-        events.retain(|event| self.selection.wants(event));
+        // The places of those that are wanted, counted from 1.
+        let (mut place, mut places) = (0, Vec::new());
+        events.retain(|event| {
+            place += 1;
+            let wanted = self.selection.wants(event);
+            places.extend(wanted.then_some(place));
+            wanted
+        });
         if let Some(warning) = self.selection.warning() {
             self.reporter.warn(&warning);
+        }
+        if outcome.cut {
+            progress.told.clear();
         }
         if let Some(left) = &mut self.left {
             let most = usize::try_from(*left).unwrap_or(usize::MAX);
             if events.len() > most {
                 events.truncate(most);
                 outcome.cut = true;
+                // What follows the last one that is taken will be told by another run.
+                let last = most.checked_sub(1).and_then(|last| places.get(last));
+                progress
+                    .told
+                    .retain(|(after, _)| last.is_some_and(|last| after <= last));
             }
             let before = *left;
             *left = before.saturating_sub(events.len() as u64);
@@ -231,9 +247,9 @@ impl Follower {
             }
         }
         if outcome.cut {
-            marks.clear();
+            progress.marks.clear();
         }
-        (events, marks)
+        (events, progress)
     }
 
     fn figures(&self, sink: &Sink) -> Summary {

@@ -13,7 +13,7 @@ use crate::delivery::spool;
 use crate::delivery::tally::Tally;
 use crate::delivery::{self, Deliverer, Ending, Listener, Stop};
 use crate::error::{Kind, Result};
-use crate::event::{Event, Figures, Mark};
+use crate::event::{Event, Figures, Mark, Memory, Progress};
 
 /// The pause before a failed callback is run again, and the longest such pause.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -115,9 +115,17 @@ impl Sink {
         deliverer.marks()
     }
 
-    /// Takes events, and the marks that hold once they are safe. Waits for the disk, or for a reader that does not keep up. When it is
+    /// What earlier runs told, where that is kept.
+    pub(super) fn memory(&self) -> Option<Arc<dyn Memory>> {
+        match &self.way {
+            Way::Print(_) => None,
+            Way::Deliver(deliverer) => deliverer.memory(),
+        }
+    }
+
+    /// Takes events, and the progress that holds once they are safe. Waits for the disk, or for a reader that does not keep up. When it is
     /// [`over`](Self::over) it takes nothing, and [`finish`](Self::finish) says why.
-    pub(super) async fn take(&self, events: Vec<Event>, marks: Vec<Mark>) -> Result<()> {
+    pub(super) async fn take(&self, events: Vec<Event>, progress: Progress) -> Result<()> {
         match &self.way {
             Way::Print(printer) => {
                 let recovered = events.iter().filter(|event| event.recovered).count();
@@ -128,7 +136,10 @@ impl Sink {
                 }
                 Ok(())
             }
-            Way::Deliver(deliverer) => deliverer.offer_batch(events, marks).await.map(|_taken| ()),
+            Way::Deliver(deliverer) => deliverer
+                .offer_batch(events, progress)
+                .await
+                .map(|_taken| ()),
         }
     }
 
