@@ -172,8 +172,8 @@ fn the_lab_has_a_second_client() {
 fn who_waits_in_a_quiet_lab_is_told() {
     const WORD: &str = "this lab makes no events by itself: one with --events-per-second 5 does";
     let waiting = [
-        "timeout 3 netapi ise pxgrid subscribe --topic session --for 200ms",
-        "timeout -s INT 2 netapi ise mnt watch --interval 1s",
+        "timeout 20 netapi ise pxgrid subscribe --topic session --for 200ms",
+        "timeout -s INT 4 netapi ise mnt watch --interval 1s",
     ];
     for line in waiting {
         for (options, told) in [(&[][..], true), (&["--events-per-second", "5"], false)] {
