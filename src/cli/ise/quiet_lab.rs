@@ -14,10 +14,12 @@ pub(super) fn word(context: &Context, setting: &str) -> Option<&'static str> {
     } else {
         Vec::new()
     };
-    let mut rows = rows.iter().filter(|row| row.setting == setting);
     // The variable may be left from a lab of before.
-    let here =
-        rows.any(|row| authority::parse(&row.value).is_some_and(|(host, _)| host == "localhost"));
+    let here = rows
+        .iter()
+        .filter(|row| row.setting == setting)
+        .flat_map(|row| row.value.split([',', ' ']))
+        .any(|text| authority::parse(text).is_some_and(|(host, _)| host == "localhost"));
     here.then_some(
         "this lab makes no events by itself: one with --events-per-second 5 does (netapi ise lab run --help)",
     )
