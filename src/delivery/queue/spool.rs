@@ -50,7 +50,8 @@ const GLANCE_BYTES: usize = 8 << 20;
 const MOVE_AWAY: &str =
     "move the file away and start again; the server still knows the current sessions";
 
-/// An empty file larger than this is made small again when it is opened.
+/// A file without events that is larger than what was told takes by this is made small again when
+/// it is opened.
 const COMPACT_ABOVE: u64 = 64 << 20;
 
 /// An event that waits in the spool, as far as its turn depends on it.
@@ -168,13 +169,18 @@ impl Spool {
 
     /// Opens the database; the number of the next event.
     fn database(backend: impl StorageBackend, place: &Place) -> Result<(Database, u64)> {
-        let large = backend.len().is_ok_and(|bytes| bytes > COMPACT_ABOVE);
+        let length = backend.len().unwrap_or(0);
         let mut database = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(backend)
             .map_err(|error| failed(place, "open", error))?;
         let (next, empty) = prepare(&database, place)?;
-        if empty && large {
+        let told = told::length(&database).map_err(|error| failed(place, "open", error))?;
+        // What is told stays: only the room of events that are gone is worth the time.
+        let wanted = told
+            .saturating_mul(told::ROOM)
+            .saturating_add(COMPACT_ABOVE);
+        if empty && length > wanted {
             database
                 .compact()
                 .map_err(|error| failed(place, "compact", error))?;

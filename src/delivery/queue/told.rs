@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use foldhash::quality::FixedState;
-use redb::{Database, WriteTransaction};
+use redb::{Database, TableError, WriteTransaction};
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use crate::event::memory::{DIGESTS, State, Told, endpoint};
@@ -26,8 +26,11 @@ const TOPICS: TableDefinition<'static, &str, u16> = TableDefinition::new("topics
 /// The seed, and which topics forgot something.
 const SEEDS: TableDefinition<'static, &str, u64> = TableDefinition::new("seeds");
 
-/// How many states are kept.
+/// How many states are kept at most.
 pub(super) const MOST: u64 = 2_000_000;
+
+/// What a state takes of the file at most.
+pub(super) const ROOM: u64 = 250;
 
 /// How many are looked at for each that is written.
 const LOOKED_AT: usize = 4;
@@ -231,6 +234,15 @@ fn is_same_hash(transaction: &WriteTransaction) -> Result<bool, redb::Error> {
         Some(seed) => kept(SAMPLE)? == Some(sample(seed)),
         None => true,
     })
+}
+
+/// How many states are kept.
+pub(super) fn length(database: &Database) -> Result<u64, redb::Error> {
+    match database.begin_read()?.open_table(TOLD) {
+        Ok(table) => Ok(table.len()?),
+        Err(TableError::TableDoesNotExist(_)) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// From one key to another, both included.
