@@ -37,8 +37,6 @@ impl Asking {
         let mut command = Command::new("setsid");
         command
             .arg("--ctty")
-            // Whoever runs the tests in the background may have these ignored, which is inherited.
-            .args(["env", "--default-signal=INT,QUIT"])
             .arg(netapi.get_program())
             .args([
                 "ise",

@@ -42,6 +42,7 @@ pub(crate) fn netapi() -> Command {
 
 /// The same as a plain process: for tests that read while it runs, signal it, or close its pipes.
 pub(crate) fn process() -> std::process::Command {
+    signals_as_ever();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_netapi"));
     command
         .env_clear()
@@ -53,6 +54,19 @@ pub(crate) fn process() -> std::process::Command {
         .env("TZ", "UTC")
         .stdin(std::process::Stdio::null());
     command
+}
+
+/// Whoever runs the tests in the background or under nohup has signals ignored, which a program inherits
+/// and `netapi` respects. A signal that this process handles is the default one in what it starts.
+fn signals_as_ever() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGQUIT] {
+            let always = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+            signal_hook::flag::register_conditional_default(signal, always).unwrap();
+        }
+    });
 }
 
 /// Waits until `done`; a condition that never comes is a failure that says `what`.
