@@ -234,7 +234,7 @@ round() {
 : >"$work/errors"
 number=0
 "$netapi" ise pxgrid subscribe --topic session --topic /topic/com.example.first --topic /topic/com.example.second --json \
-    --reconnect-min 100ms --reconnect-max 1s --lookup-pause 1s >"$work/events" 2>"$work/status" &
+    --reconnect-min 1s --reconnect-max 1s --lookup-pause 1s >"$work/events" 2>"$work/status" &
 subscriber=$!
 until_true 20 subscribed 1
 verdict "three topics on one connection" $?
