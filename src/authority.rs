@@ -7,7 +7,8 @@ use std::net::Ipv6Addr;
 
 use url::Url;
 
-/// A host and the port to call it on; two spellings of an IPv6 host (with brackets, without) are one.
+/// A host and the port to call it on; two spellings of an IPv6 host (with brackets, without) are
+/// one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Authority {
     host: String,
@@ -26,7 +27,8 @@ impl Authority {
         }
     }
 
-    /// Where a URL leads; its scheme's port where it names none. `None` for a URL without host or port.
+    /// Where a URL leads; its scheme's port where it names none. `None` for a URL without host or
+    /// port.
     pub fn of_url(url: &Url) -> Option<Self> {
         Some(Self::new(url.host_str()?, url.port_or_known_default()?))
     }
@@ -58,8 +60,8 @@ impl fmt::Display for Authority {
     }
 }
 
-/// Reads a host (a name, IPv4, or IPv6 with or without brackets; without brackets here) and the port beside it, where there is one. A
-/// bare IPv6 address has no port. `None` for anything else.
+/// Reads a host (a name, IPv4, or IPv6 with or without brackets; without brackets here) and the
+/// port beside it, where there is one. A bare IPv6 address has no port. `None` for anything else.
 pub fn parse(text: &str) -> Option<(String, Option<u16>)> {
     if let Some(rest) = text.strip_prefix('[') {
         let (address, rest) = rest.split_once(']')?;
@@ -89,8 +91,9 @@ pub fn parse_port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| *port > 0)
 }
 
-/// Whether it is made as a host name or an IPv4 address is: letters, digits, dots, hyphens and underscores (hosts with one exist), no
-/// longer than DNS allows. So it can stand in a URL and in a path; a hyphen or a dot at its beginning would be read as something else.
+/// Whether it is made as a host name or an IPv4 address is: letters, digits, dots, hyphens and
+/// underscores (hosts with one exist), no longer than DNS allows. So it can stand in a URL and in a
+/// path; a hyphen or a dot at its beginning would be read as something else.
 pub fn is_host_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     !text.is_empty()
@@ -158,7 +161,8 @@ mod tests {
         ) {
             let authority = Authority::new(&host, port);
             prop_assert_eq!(parse(&authority.to_string()), Some((host, Some(port))));
-            // A URL takes fewer hosts than a command line, `1.2` for one, and writes addresses its own way.
+            // A URL takes fewer hosts than a command line, `1.2` for one, and writes addresses its
+            // own way.
             if let Ok(url) = authority.url("/x").parse() {
                 prop_assert_eq!(Authority::of_url(&url).map(|of| of.port()), Some(port));
             }

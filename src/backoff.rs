@@ -1,4 +1,5 @@
-//! Pauses between attempts that fail one after the other: each twice as long as the one before, up to a longest.
+//! Pauses between attempts that fail one after the other: each twice as long as the one before, up
+//! to a longest.
 //!
 //! Plain data: nothing sleeps here, and chance comes in from outside.
 
@@ -35,8 +36,9 @@ impl Backoff {
         self.after(self.failures)
     }
 
-    /// The same with equal jitter: half of the pause is certain, the other half left to `random` (uniform over `u32`), so that a
-    /// thousand clients that failed together do not come back together.
+    /// The same with equal jitter: half of the pause is certain, the other half left to `random`
+    /// (uniform over `u32`), so that a thousand clients that failed together do not come back
+    /// together.
     pub fn next_jittered(&mut self, random: u32) -> Duration {
         jittered(self.next_pause(), random)
     }

@@ -1,8 +1,9 @@
 //! The closed set of things that can go wrong, and the exit status of each.
 //!
-//! An [`Error`] says what failed, on which host or file and why, in one line, and carries a hint: what to do now.
-//! Its [`Kind`] is decided from facts (an HTTP status, an envelope's field, an `io::ErrorKind`), never from the words of a
-//! message. The map from kind to exit status ([`Kind::exit_status`]) is the only one in the program (contract, section 6).
+//! An [`Error`] says what failed, on which host or file and why, in one line, and carries a hint:
+//! what to do now. Its [`Kind`] is decided from facts (an HTTP status, an envelope's field, an
+//! `io::ErrorKind`), never from the words of a message. The map from kind to exit status
+//! ([`Kind::exit_status`]) is the only one in the program (contract, section 6).
 //!
 //! This module prints nothing: `cli::report` writes errors for people and as JSON.
 
@@ -23,7 +24,8 @@ pub enum Kind {
     NotFound,
     /// Authentication or authorization was refused (HTTP 401, 403, account DISABLED).
     Refused,
-    /// The server answered with an error, or the operation failed there (HTTP 4xx, 5xx, CoA `false`, ANC `FAILURE`).
+    /// The server answered with an error, or the operation failed there (HTTP 4xx, 5xx, CoA
+    /// `false`, ANC `FAILURE`).
     Server,
     /// The server says of itself that it is no Monitoring node.
     WrongNode,
@@ -49,7 +51,8 @@ pub enum Kind {
     Stopped(i32),
     /// Standard output was closed by its reader: success, and nothing more is said.
     ClosedPipe,
-    /// The request was shown (`--dry-run`, `--curl`) and by intent not sent: success, and nothing more is said.
+    /// The request was shown (`--dry-run`, `--curl`) and by intent not sent: success, and nothing
+    /// more is said.
     NotSent,
 }
 
@@ -112,8 +115,8 @@ impl Kind {
 
 /// What failed and what to do about it.
 ///
-/// The message is one line without a final full stop; text that came from a server or a file may stand in it raw, the
-/// printer makes it safe for a terminal. Never put a secret in one.
+/// The message is one line without a final full stop; text that came from a server or a file may
+/// stand in it raw, the printer makes it safe for a terminal. Never put a secret in one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     kind: Kind,
@@ -161,7 +164,8 @@ impl Error {
         self
     }
 
-    /// Adds what the server answered (JSON) before it went wrong: what a change that is lost can be asked by.
+    /// Adds what the server answered (JSON) before it went wrong: what a change that is lost can be
+    /// asked by.
     #[must_use]
     pub fn answer(mut self, json: impl Into<String>) -> Self {
         self.answer = Some(json.into());
@@ -189,7 +193,8 @@ impl Error {
         error.get_ref()?.downcast_ref::<Self>().cloned()
     }
 
-    /// Names the host (and port) that the error is about; shown in JSON, and expected to stand in the message as well.
+    /// Names the host (and port) that the error is about; shown in JSON, and expected to stand in
+    /// the message as well.
     #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
@@ -203,7 +208,8 @@ impl Error {
         self
     }
 
-    /// Records that the failure came before anything of the request was on the wire, so that it is certain that nothing was done.
+    /// Records that the failure came before anything of the request was on the wire, so that it is
+    /// certain that nothing was done.
     #[must_use]
     pub fn nothing_sent(mut self) -> Self {
         self.nothing_sent = true;
@@ -249,8 +255,8 @@ impl Error {
         self.status
     }
 
-    /// Whether it is certain that nothing of the request reached the server: only then may a change go to the next replica
-    /// (contract, section 8).
+    /// Whether it is certain that nothing of the request reached the server: only then may a change
+    /// go to the next replica (contract, section 8).
     pub fn was_nothing_sent(&self) -> bool {
         self.nothing_sent
     }
@@ -264,7 +270,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// An error of writing to standard output: a closed pipe is its own kind, anything else is a failure.
+/// An error of writing to standard output: a closed pipe is its own kind, anything else is a
+/// failure.
 pub fn from_output(error: &std::io::Error) -> Error {
     if error.kind() == std::io::ErrorKind::BrokenPipe {
         Error::new(Kind::ClosedPipe, "standard output was closed")

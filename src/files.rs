@@ -1,7 +1,8 @@
-//! Small files that a user names: certificates, keys, passwords, settings. They are read whole and within a bound, and nothing of
-//! what stands in them is ever quoted.
+//! Small files that a user names: certificates, keys, passwords, settings. They are read whole and
+//! within a bound, and nothing of what stands in them is ever quoted.
 //!
-//! What the content means is the caller's affair. Inputs that are read as they come (lists, messages) are not read here.
+//! What the content means is the caller's affair. Inputs that are read as they come (lists,
+//! messages) are not read here.
 
 use std::borrow::Cow;
 use std::fs::{File, Metadata};
@@ -12,7 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
-/// The bound of everything but CA bundles: a chain with its key, or a list of settings, has a few kilobytes.
+/// The bound of everything but CA bundles: a chain with its key, or a list of settings, has a few
+/// kilobytes.
 pub const SMALL: u64 = 1024 * 1024;
 
 /// No path on any system is longer (`PATH_MAX` of Linux).
@@ -48,7 +50,8 @@ pub fn open(path: &Path, what: &str) -> Result<(File, Access)> {
     Ok((file, access))
 }
 
-/// Reads all of `path`, at most `bound` bytes: a device or a wrong file must not fill memory, nor be read for ever.
+/// Reads all of `path`, at most `bound` bytes: a device or a wrong file must not fill memory, nor
+/// be read for ever.
 ///
 /// Errors: [`crate::error::Kind::Usage`], naming the file, and the bound where it is too large.
 pub fn read(path: &Path, what: &str, bound: u64) -> Result<Content> {
@@ -90,7 +93,8 @@ pub fn may_be_path(path: &Path) -> bool {
     bytes.len() <= LONGEST_PATH && one_line && named && !pem
 }
 
-/// Text of a file: UTF-8 with or without a byte order mark, or UTF-16 with one. `what` begins the message, `path` is for it.
+/// Text of a file: UTF-8 with or without a byte order mark, or UTF-16 with one. `what` begins the
+/// message, `path` is for it.
 ///
 /// Errors: [`crate::error::Kind::Usage`], naming the file and the line.
 pub fn text<'a>(bytes: &'a [u8], path: &Path, what: &str) -> Result<Cow<'a, str>> {
@@ -120,7 +124,8 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")
 }
 
-/// What UTF-16 with a byte order mark says: `None` where there is no mark, `Some(None)` where it is damaged.
+/// What UTF-16 with a byte order mark says: `None` where there is no mark, `Some(None)` where it is
+/// damaged.
 pub fn utf16(bytes: &[u8]) -> Option<Option<String>> {
     let number = match bytes.get(..2)? {
         [0xff, 0xfe] => u16::from_le_bytes,
@@ -133,7 +138,8 @@ pub fn utf16(bytes: &[u8]) -> Option<Option<String>> {
     Some(text.ok().filter(|_| rest.is_empty()))
 }
 
-/// Who but us can get at a file. Nobody, for what is no regular file: a pipe (`<(pass show ise)`) has no lasting content to guard.
+/// Who but us can get at a file. Nobody, for what is no regular file: a pipe (`<(pass show ise)`)
+/// has no lasting content to guard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Access {
     /// Group or world may read it.

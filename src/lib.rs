@@ -1,7 +1,8 @@
 //! `netapi`: Cisco ISE from the command line. This page is the map of the house.
 //!
-//! Bytes come in from ISE (XML over HTTPS, JSON over HTTPS, STOMP over WebSocket), become **records** that keep every field
-//! the server sent, and leave through one renderer (tables, JSON, …) or through one deliverer (callbacks).
+//! Bytes come in from ISE (XML over HTTPS, JSON over HTTPS, STOMP over WebSocket), become
+//! **records** that keep every field the server sent, and leave through one renderer (tables, JSON,
+//! …) or through one deliverer (callbacks).
 //!
 //! | room | holds | knows |
 //! | --- | --- | --- |
@@ -22,35 +23,45 @@
 //! | `threads` | threads and runtimes that are an error, not a panic, where there is no room | `error` |
 //! | `transport` | TLS, HTTP, name overrides, proxies, the retry rule, the trace | `authority`, `backoff`, `error`, `files`, `sanitize` |
 //!
-//! The last column is all that a room may know, and there is no circle in it; `tests/it/arrows.rs` reads it and the sources. `mnt` and
-//! `pxgrid` print nothing and know no clap, `render` fetches nothing, `settings` does no network (of `transport` it has the types of
-//! overrides and proxies), and nothing of the shipped clients uses `lab`, which has the wire's words from `pxgrid`.
+//! The last column is all that a room may know, and there is no circle in it; `tests/it/arrows.rs`
+//! reads it and the sources. `mnt` and `pxgrid` print nothing and know no clap, `render` fetches
+//! nothing, `settings` does no network (of `transport` it has the types of overrides and proxies),
+//! and nothing of the shipped clients uses `lab`, which has the wire's words from `pxgrid`.
 //!
-//! Tests of one file stand at its end (`mod tests { … }`); where they are long, in the file's folder
-//! (`mnt/client.rs`, `mnt/client/tests.rs`), and tests of a whole room in its `tests.rs`. What the
-//! program does is tested from outside, in `tests/it`; `testing` below is all that it sees besides
-//! the rooms.
+//! Tests of one file stand at its end (`mod tests { … }`); where they are long, in the file's
+//! folder (`mnt/client.rs`, `mnt/client/tests.rs`), and tests of a whole room in its `tests.rs`.
+//! What the program does is tested from outside, in `tests/it`; `testing` below is all that it sees
+//! besides the rooms.
 //!
 //! # Threads and runtimes
 //!
-//! - A command runs on one runtime with one thread, the program's first: requests wait for servers, so one thread is enough, and a
-//!   process starts fast. `--jq` runs it on a thread with a larger stack, because its evaluator calls itself.
-//! - Parsing and printing a list run on the runtime's threads for blocking work: an answer of any length is read while it comes.
-//! - A subscription's connection has a thread and a runtime of its own, so that heartbeats are answered while output is slow.
-//! - Deliveries are decided on one thread, and callbacks are started from others, because starting a process blocks.
-//! - Standard error is written by one thread behind a bounded queue while a command runs long: who reads it slowly holds up nobody.
-//! - `threads` makes them all: where the system has no room for one, it is an error with an exit status.
+//! - A command runs on one runtime with one thread, the program's first: requests wait for servers,
+//!   so one thread is enough, and a process starts fast. `--jq` runs it on a thread with a larger
+//!   stack, because its evaluator calls itself.
+//! - Parsing and printing a list run on the runtime's threads for blocking work: an answer of any
+//!   length is read while it comes.
+//! - A subscription's connection has a thread and a runtime of its own, so that heartbeats are
+//!   answered while output is slow.
+//! - Deliveries are decided on one thread, and callbacks are started from others, because starting
+//!   a process blocks.
+//! - Standard error is written by one thread behind a bounded queue while a command runs long: who
+//!   reads it slowly holds up nobody.
+//! - `threads` makes them all: where the system has no room for one, it is an error with an exit
+//!   status.
 //!
 //! # Where a new thing goes
 //!
-//! - A command: a file in `cli/` at its path, a variant in the `mod.rs` above, a row in `cli/rules.rs` (a test asks for it), its section of
-//!   `tests/golden/help.txt`.
-//! - An operation or a topic of pxGrid: a row in `pxgrid/catalogue`, its columns in `cli/ise/pxgrid/columns.rs`.
-//! - A call of the Monitoring node: `mnt/paths.rs`, its document in `mnt/documents.rs`, a method of `MntClient`.
-//! - A setting: `settings/table.rs`, its flag in `cli/global.rs` and `settings/flags.rs`, its member in `settings/profile.rs`, its line in
-//!   `cli/help/environment.txt`.
+//! - A command: a file in `cli/` at its path, a variant in the `mod.rs` above, a row in
+//!   `cli/rules.rs` (a test asks for it), its section of `tests/golden/help.txt`.
+//! - An operation or a topic of pxGrid: a row in `pxgrid/catalogue`, its columns in
+//!   `cli/ise/pxgrid/columns.rs`.
+//! - A call of the Monitoring node: `mnt/paths.rs`, its document in `mnt/documents.rs`, a method of
+//!   `MntClient`.
+//! - A setting: `settings/table.rs`, its flag in `cli/global.rs` and `settings/flags.rs`, its
+//!   member in `settings/profile.rs`, its line in `cli/help/environment.txt`.
 //! - Somewhere for events to go: beside the others in `delivery`.
-//! - An error: a `Kind` in `error.rs` only if a script has to tell it from the others; else a message and a hint where the fact is known.
+//! - An error: a `Kind` in `error.rs` only if a script has to tell it from the others; else a
+//!   message and a hint where the fact is known.
 //! - A room: a row in the table above.
 //!
 //! # The words of this field
@@ -111,7 +122,8 @@ pub mod settings;
 mod threads;
 pub mod transport;
 
-/// Runs the program: `args` as the operating system gave them, the exit status back (contract, section 6).
+/// Runs the program: `args` as the operating system gave them, the exit status back (contract,
+/// section 6).
 pub fn run(args: &[std::ffi::OsString]) -> std::process::ExitCode {
     cli::main(args)
 }

@@ -1,23 +1,27 @@
-//! Terminal safety: names of users and hosts are chosen by whoever plugs into the network, so what could steer a terminal,
-//! reorder a line or hide in it becomes a visible escape.
+//! Terminal safety: names of users and hosts are chosen by whoever plugs into the network, so what
+//! could steer a terminal, reorder a line or hide in it becomes a visible escape.
 //!
-//! Every cell, error message, status line and line of the trace that goes to a terminal passes through here, and nowhere else is a list of
-//! such characters kept. What goes to a pipe or a file does not: it is data there. What has a structure (JSON) is made safe in its
-//! values, by escapes of its own, so that it can still be read.
+//! Every cell, error message, status line and line of the trace that goes to a terminal passes
+//! through here, and nowhere else is a list of such characters kept. What goes to a pipe or a file
+//! does not: it is data there. What has a structure (JSON) is made safe in its values, by escapes
+//! of its own, so that it can still be read.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthChar;
 
-/// Combining marks allowed on one base character; honest scripts need fewer, and a pile of them draws over other lines.
+/// Combining marks allowed on one base character; honest scripts need fewer, and a pile of them
+/// draws over other lines.
 const MARKS: usize = 4;
 
-/// Whether a terminal must never see this character raw: it steers, reorders or hides, or nobody can tell what it is by looking.
+/// Whether a terminal must never see this character raw: it steers, reorders or hides, or nobody
+/// can tell what it is by looking.
 ///
-/// The one list of the program, by kind: control; format (Unicode's Cf) and all that is ignorable by default, also what is only reserved
-/// for it; separators of lines and paragraphs; blanks that are no space, and letters, fillers and notes that are drawn as nothing;
-/// variation selectors; private use; noncharacters. A space is the only blank that looks like what it is.
+/// The one list of the program, by kind: control; format (Unicode's Cf) and all that is ignorable
+/// by default, also what is only reserved for it; separators of lines and paragraphs; blanks that
+/// are no space, and letters, fillers and notes that are drawn as nothing; variation selectors;
+/// private use; noncharacters. A space is the only blank that looks like what it is.
 #[must_use]
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
@@ -91,8 +95,8 @@ impl Judge {
     }
 }
 
-/// The text with everything unsafe written visibly (`\x1b`, `\u{202e}`); line ends and tabs too. Printable ASCII is
-/// never changed, and text without anything unsafe is not copied.
+/// The text with everything unsafe written visibly (`\x1b`, `\u{202e}`); line ends and tabs too.
+/// Printable ASCII is never changed, and text without anything unsafe is not copied.
 #[must_use]
 pub fn terminal_safe(text: &str) -> Cow<'_, str> {
     safe_but(text, |_| false)
@@ -161,11 +165,13 @@ pub fn json_safe(text: &str) -> Cow<'_, str> {
 pub enum Content {
     /// Any text: escapes as in [`terminal_safe_lines`], bytes that are no UTF-8 as `\xNN`.
     Text,
-    /// JSON: escapes as in [`json_safe`], so that it stays what it was; bytes that are no UTF-8 as U+FFFD.
+    /// JSON: escapes as in [`json_safe`], so that it stays what it was; bytes that are no UTF-8 as
+    /// U+FFFD.
     Json,
 }
 
-/// Makes a stream of bytes safe for a terminal, chunk by chunk, wherever they were cut: line ends and tabs stay.
+/// Makes a stream of bytes safe for a terminal, chunk by chunk, wherever they were cut: line ends
+/// and tabs stay.
 #[derive(Debug)]
 pub struct SafeStream {
     content: Content,
@@ -184,7 +190,8 @@ impl SafeStream {
         }
     }
 
-    /// Appends the safe form of the next chunk; the start of a character that the next chunk completes is kept back.
+    /// Appends the safe form of the next chunk; the start of a character that the next chunk
+    /// completes is kept back.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let escape = match self.content {
             Content::Text => push_escape,
@@ -201,7 +208,8 @@ impl SafeStream {
             out.extend_from_slice(shown.as_bytes());
             self.rest.extend_from_slice(chunk.invalid());
         }
-        // A whole wrong sequence is of no use to the next chunk; only an unfinished one at the very end is.
+        // A whole wrong sequence is of no use to the next chunk; only an unfinished one at the very
+        // end is.
         if std::str::from_utf8(&self.rest).is_err_and(|error| error.error_len().is_some()) {
             self.give_up(out);
         }

@@ -188,7 +188,8 @@ impl Run {
 
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        // No settings but ours, and nothing of what cargo adds: a user's shell has none of that, and every process would pay for it.
+        // No settings but ours, and nothing of what cargo adds: a user's shell has none of that,
+        // and every process would pay for it.
         let strange = ["ISE_", "PXGRID_", "NETAPI_", "CARGO", "RUST", "LD_LIBRARY"];
         for (name, _) in std::env::vars()
             .filter(|(name, _)| strange.iter().any(|strange| name.starts_with(strange)))

@@ -1,4 +1,5 @@
-//! The figures of `pxgrid subscribe`: events printed, callbacks started, and what both take of memory.
+//! The figures of `pxgrid subscribe`: events printed, callbacks started, and what both take of
+//! memory.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +14,8 @@ const PX_SUBSCRIBE: f64 = 15_000.0;
 /// Sessions of a campus, which change again and again.
 const SESSIONS: u64 = 20_000;
 
-/// A callback that writes its message's number and its own start time, in nanoseconds since the epoch.
+/// A callback that writes its message's number and its own start time, in nanoseconds since the
+/// epoch.
 const CLOCK: &str = r#"
 use std::io::Write;
 fn main() {
@@ -129,7 +131,8 @@ pub(crate) fn callbacks(figures: &mut Figures) {
     let run = subscribe(&node, EVENTS, &["--callback", &callback, "--jobs", "2"]);
     let bare = compiled("loop", LOOP);
     let bare = || Run::program(&bare, &[&callback, &EVENTS.to_string()]);
-    // A script starts slower with more variables, and a callback gets ours: so does the reference, our settings among them.
+    // A script starts slower with more variables, and a callback gets ours: so does the reference,
+    // our settings among them.
     let (empty, bare) = (bare(), bare().against_pxgrid(&node.server));
     let (mut ours, mut theirs, mut without) = (0.0, 0.0, 0.0);
     for _ in 0..5 {

@@ -1,7 +1,9 @@
-//! The figures of the README, measured in one run beside their references: `cargo bench --bench figures`.
+//! The figures of the README, measured in one run beside their references: `cargo bench --bench
+//! figures`.
 //!
-//! Whole commands are timed, netapi and its reference in turn, on documents that a TLS server in this process hands out from
-//! memory, so that the lab's own cost does not count. Needs curl, timeout and GNU time (`/usr/bin/time`). A missed bound is exit status 1.
+//! Whole commands are timed, netapi and its reference in turn, on documents that a TLS server in
+//! this process hands out from memory, so that the lab's own cost does not count. Needs curl,
+//! timeout and GNU time (`/usr/bin/time`). A missed bound is exit status 1.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,6 @@
-//! A pubsub node that publishes sessions, as fast as they can be encrypted or at a pace. Frames are made once; only their numbers are written
-//! over before each is sent, so that its own cost hardly counts.
+//! A pubsub node that publishes sessions, as fast as they can be encrypted or at a pace. Frames are
+//! made once; only their numbers are written over before each is sent, so that its own cost hardly
+//! counts.
 
 use std::io::{BufRead, Read, Write};
 use std::sync::{Arc, Mutex};
@@ -61,7 +62,8 @@ impl Node {
             .as_secs_f64()
     }
 
-    /// When the message of this sequence number was sent to the last client, in nanoseconds since the epoch.
+    /// When the message of this sequence number was sent to the last client, in nanoseconds since
+    /// the epoch.
     pub(crate) fn sent(&self, sequence: u64) -> u128 {
         let index = usize::try_from(sequence - FIRST).unwrap();
         self.seen.lock().unwrap().sent[index]

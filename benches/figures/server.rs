@@ -1,4 +1,5 @@
-//! A TLS server that hands out one document as fast as it can be encrypted, or at the pace of a slow link. Blocking threads, one a connection.
+//! A TLS server that hands out one document as fast as it can be encrypted, or at the pace of a
+//! slow link. Blocking threads, one a connection.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,5 @@
-//! pxGrid lists from hostile bytes: never a panic, the same elements whatever the cuts, and each element is JSON.
+//! pxGrid lists from hostile bytes: never a panic, the same elements whatever the cuts, and each
+//! element is JSON.
 //!
 //! The first byte says how the rest is cut.
 

@@ -1,4 +1,5 @@
-//! STOMP frames from hostile bytes: never a panic, never more than the bounds, and the same frames whatever the cuts.
+//! STOMP frames from hostile bytes: never a panic, never more than the bounds, and the same frames
+//! whatever the cuts.
 //!
 //! The first byte says how the rest is cut.
 

@@ -1,7 +1,9 @@
-//! A live subscription and hostile messages and rows: never a panic, every event is one line of JSON, and the counts add up.
+//! A live subscription and hostile messages and rows: never a panic, every event is one line of
+//! JSON, and the counts add up.
 //!
-//! The first byte says which topic is subscribed; bytes `0xff` part the messages. One that begins with `r` or `R` is a row of the read
-//! that runs (`R`: of its deleted ones), `d` ends that read, `s` is a message to the topic, `x` one to nobody.
+//! The first byte says which topic is subscribed; bytes `0xff` part the messages. One that begins
+//! with `r` or `R` is a row of the read that runs (`R`: of its deleted ones), `d` ends that read,
+//! `s` is a message to the topic, `x` one to nobody.
 
 #![no_main]
 

@@ -1,6 +1,6 @@
-//! Many calls without harm: at most `--jobs` at once, paced, the first alone (a wrong password must not be tried a thousand times), a
-//! breaker while a server is overloaded, an end at the first refusal, and the tally that the exit status comes from (contract, sections 1,
-//! 6 and 7).
+//! Many calls without harm: at most `--jobs` at once, paced, the first alone (a wrong password must
+//! not be tried a thousand times), a breaker while a server is overloaded, an end at the first
+//! refusal, and the tally that the exit status comes from (contract, sections 1, 6 and 7).
 //!
 //! | part | holds |
 //! | --- | --- |
@@ -34,7 +34,8 @@ use crate::error::{Error, Kind, Result};
 use crate::record::{Record, RecordSink};
 use crate::transport::{Breaker, Outcome, Pace};
 
-/// Calls start at least this far apart; ANC takes 250 operations a second on a large deployment (reference pxgrid-api, section 6).
+/// Calls start at least this far apart; ANC takes 250 operations a second on a large deployment
+/// (reference pxgrid-api, section 6).
 const APART: Duration = Duration::from_millis(20);
 
 /// How often a call that reads is made while the server is overloaded.
@@ -73,7 +74,8 @@ impl ListOptions {
             .hint("give '-' in place of the address, and the list on standard input"))
     }
 
-    /// What an earlier run left, and the report that this one writes; `command` tells reports apart.
+    /// What an earlier run left, and the report that this one writes; `command` tells reports
+    /// apart.
     fn open(&self, command: &str) -> Result<(Left, Option<Ledger>)> {
         let left = match &self.resume {
             Some(path) => Left::read(path, command)?,
@@ -124,7 +126,8 @@ pub(crate) struct Bulk {
     tries: u32,
     pace: Mutex<Pace>,
     breaker: Mutex<Breaker>,
-    /// Held by the first call, until a server has answered one: it shows whether the credentials are good.
+    /// Held by the first call, until a server has answered one: it shows whether the credentials
+    /// are good.
     first: tokio::sync::Mutex<bool>,
     /// Why nothing more is sent.
     ended: watch::Sender<Option<Error>>,
@@ -143,7 +146,8 @@ impl Bulk {
         }
     }
 
-    /// Calls that are made once each: below them a client decides what may be repeated, and a change never is.
+    /// Calls that are made once each: below them a client decides what may be repeated, and a
+    /// change never is.
     pub(crate) fn once_each(jobs: Jobs) -> Self {
         Self {
             tries: 1,
@@ -153,7 +157,8 @@ impl Bulk {
 
     /// Makes a call when it is its turn, unless the run has ended.
     ///
-    /// Errors: those of the call; [`Kind::NotSent`] when a call was refused, here or meanwhile elsewhere, and nothing more is sent.
+    /// Errors: those of the call; [`Kind::NotSent`] when a call was refused, here or meanwhile
+    /// elsewhere, and nothing more is sent.
     pub(crate) async fn call<T>(&self, call: impl AsyncFn() -> Result<T>) -> Result<T> {
         let mut answered = self.first.lock().await;
         if *answered {
@@ -191,7 +196,8 @@ impl Bulk {
         }
     }
 
-    /// From now on nothing more is sent. What the server refused says more than what was not sent for it.
+    /// From now on nothing more is sent. What the server refused says more than what was not sent
+    /// for it.
     fn end(&self, error: &Error) {
         self.ended.send_if_modified(|ended| {
             let better = ended
@@ -223,7 +229,8 @@ impl Bulk {
 
     /// Prints what comes, in order, and reports what failed as it fails.
     ///
-    /// Errors: what ends a run at once (a refusal, a node that is the wrong one), and those of the output.
+    /// Errors: what ends a run at once (a refusal, a node that is the wrong one), and those of the
+    /// output.
     pub(crate) async fn drain<F: Future<Output = Item>>(
         &self,
         items: impl Stream<Item = F>,
@@ -310,7 +317,8 @@ fn was_held_back(error: &Error) -> bool {
     }
 }
 
-/// Names the endpoint in an error that does not: several fail side by side. What ends the run is about no endpoint.
+/// Names the endpoint in an error that does not: several fail side by side. What ends the run is
+/// about no endpoint.
 pub(crate) fn about(address: impl std::fmt::Display, error: Error) -> Error {
     let name = address.to_string();
     if ends_the_run(&error) || error.message().contains(&name) {

@@ -1,8 +1,9 @@
-//! One change of the network on its way: what is known of it at each moment, and what is said when its outcome is lost.
+//! One change of the network on its way: what is known of it at each moment, and what is said when
+//! its outcome is lost.
 //!
-//! A change that was sent and whose answer is lost (time-out, reset, an answer that is none, a signal) may have been carried out. Then
-//! its error names what was sent and how to look, and carries what the server had answered until then; the exit status stays that
-//! of the fact.
+//! A change that was sent and whose answer is lost (time-out, reset, an answer that is none, a
+//! signal) may have been carried out. Then its error names what was sent and how to look, and
+//! carries what the server had answered until then; the exit status stays that of the fact.
 
 use std::cell::{Cell, RefCell};
 
@@ -46,7 +47,8 @@ pub(crate) trait Change {
     /// Carries it out, once, and says to `attempt` how far it is.
     async fn carry_out(&self, mac: Mac, attempt: &Attempt<'_>) -> Result<Carried>;
 
-    /// Asks what became of one that an earlier run sent, where the server's `answer` has something to ask by.
+    /// Asks what became of one that an earlier run sent, where the server's `answer` has something
+    /// to ask by.
     async fn ask_again(&self, _mac: Mac, _answer: &Value) -> Option<Result<Carried>> {
         None
     }
@@ -145,8 +147,9 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Whether an error at the sending of a change leaves open whether it was carried out. A server that failed inside may have done it
-/// before it failed; one that does not know the request (501) has not.
+/// Whether an error at the sending of a change leaves open whether it was carried out. A server
+/// that failed inside may have done it before it failed; one that does not know the request (501)
+/// has not.
 fn leaves_open(error: &Error) -> bool {
     match error.kind() {
         Kind::Connect
@@ -168,7 +171,8 @@ pub(crate) fn stopped(signal: i32) -> Error {
     Error::new(Kind::Stopped(signal), "interrupted")
 }
 
-/// Carries out one change (`what`) to its end or to the first signal; `look` is the hint where its outcome is lost.
+/// Carries out one change (`what`) to its end or to the first signal; `look` is the hint where its
+/// outcome is lost.
 pub(crate) async fn alone<T>(
     attempt: &Attempt<'_>,
     what: &str,

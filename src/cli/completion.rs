@@ -1,4 +1,5 @@
-//! `netapi completion SHELL`: a static completion script, made from the same definitions as the help.
+//! `netapi completion SHELL`: a static completion script, made from the same definitions as the
+//! help.
 
 use std::process::ExitCode;
 

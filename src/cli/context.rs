@@ -1,6 +1,8 @@
-//! What a command is given: settings, clients made when first asked for, a renderer for its columns, and ways to say something on standard error.
+//! What a command is given: settings, clients made when first asked for, a renderer for its
+//! columns, and ways to say something on standard error.
 //!
-//! Commands that need no server (help, lab, completion) never ask, so nothing they do not need can stop them.
+//! Commands that need no server (help, lab, completion) never ask, so nothing they do not need can
+//! stop them.
 
 use std::collections::HashSet;
 use std::io::{IsTerminal, Stdout, Write};
@@ -39,7 +41,8 @@ pub(crate) struct Context {
     said: Mutex<HashSet<String>>,
 }
 
-/// A renderer on standard output, behind a progress line where a person waits for a pipe or a file to fill.
+/// A renderer on standard output, behind a progress line where a person waits for a pipe or a file
+/// to fill.
 pub(crate) enum Output {
     /// Nobody to show progress to.
     Plain(Renderer<Stdout>),
@@ -108,8 +111,8 @@ impl RecordSink for Output {
 }
 
 impl Context {
-    /// Captures the environment and resolves the settings, without asking for any of them. How to print is checked here, for every
-    /// command before it sends anything.
+    /// Captures the environment and resolves the settings, without asking for any of them. How to
+    /// print is checked here, for every command before it sends anything.
     pub(crate) fn new(global: Global, stderr: Stderr) -> Result<Self> {
         let settings = Settings::resolve(global.flags(), Environment::capture());
         if global.trace {
@@ -126,7 +129,8 @@ impl Context {
         })
     }
 
-    /// Runs a command's future to its end on this thread; the threads that parse and print have room for `--jq`.
+    /// Runs a command's future to its end on this thread; the threads that parse and print have
+    /// room for `--jq`.
     pub(crate) fn run<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
         let stack = self.global.jq.is_some().then_some(crate::render::JQ_STACK);
         Self::to_its_end(stack, future)
@@ -152,7 +156,8 @@ impl Context {
         self.mnt_client(false)
     }
 
-    /// The same; with `--dry-run` or `--curl`, what only reads is sent all the same (`coa --dry-run` may read the session, contract section 8).
+    /// The same; with `--dry-run` or `--curl`, what only reads is sent all the same (`coa
+    /// --dry-run` may read the session, contract section 8).
     pub(crate) fn mnt_that_reads(&self) -> Result<MntClient> {
         self.mnt_client(self.global.dry_run)
     }
@@ -163,7 +168,8 @@ impl Context {
         Ok(mnt_over(client, mnt))
     }
 
-    /// The client for settings that were fetched already, and the HTTP client below it, for whoever looks at the connection itself.
+    /// The client for settings that were fetched already, and the HTTP client below it, for whoever
+    /// looks at the connection itself.
     pub(crate) fn mnt_with(&self, mnt: MntSettings) -> Result<(MntClient, Client)> {
         let client = self.client(self.client_options(&mnt.connection, false))?;
         Ok((mnt_over(client.clone(), mnt), client))
@@ -229,7 +235,8 @@ impl Context {
         self.style.clone()
     }
 
-    /// A renderer on standard output, behind a progress line where a person waits for a long list of sessions.
+    /// A renderer on standard output, behind a progress line where a person waits for a long list
+    /// of sessions.
     pub(crate) fn output(&self, columns: impl Into<Columns>, shape: Shape) -> Result<Output> {
         self.output_of("sessions", columns, shape)
     }
@@ -245,7 +252,8 @@ impl Context {
         Ok(Self::behind_progress(renderer, what))
     }
 
-    /// The same before something is changed: `--fields` and `--sort` are checked by the columns and `members`.
+    /// The same before something is changed: `--fields` and `--sort` are checked by the columns and
+    /// `members`.
     pub(crate) fn output_of_changes(
         &self,
         what: &'static str,
@@ -264,7 +272,8 @@ impl Context {
         Output::Plain(renderer)
     }
 
-    /// Ends a list that was streamed into `output`: the whole of it, or what came before `outcome`'s error.
+    /// Ends a list that was streamed into `output`: the whole of it, or what came before
+    /// `outcome`'s error.
     pub(crate) fn end_list<T>(
         &self,
         output: Output,
@@ -323,14 +332,16 @@ impl Context {
         Ok(())
     }
 
-    /// Names of `--fields` and `--sort` that stood in no record: what was printed is true, so it is a warning.
+    /// Names of `--fields` and `--sort` that stood in no record: what was printed is true, so it is
+    /// a warning.
     fn say_unknown(&self, output: &Renderer<Stdout>) {
         for words in output.unknown_fields() {
             self.reporter.warn(&words);
         }
     }
 
-    /// How the answer to a change will be printed; to be asked before anything is sent. `members` are those that are no columns.
+    /// How the answer to a change will be printed; to be asked before anything is sent. `members`
+    /// are those that are no columns.
     pub(crate) fn before_change(
         &self,
         columns: impl Into<Columns>,
@@ -339,7 +350,8 @@ impl Context {
         Renderer::new(self.style(), columns, Shape::Single, std::io::stdout())?.settled(members)
     }
 
-    /// Prints the answer to a change. What cannot be printed as it was asked for is printed whole, because it may come only once.
+    /// Prints the answer to a change. What cannot be printed as it was asked for is printed whole,
+    /// because it may come only once.
     pub(crate) fn print_change(&self, output: Renderer<Stdout>, answer: &Record) -> Result<()> {
         let written = output.settled_by(answer).and_then(|mut output| {
             let _ = output.record(answer)?;

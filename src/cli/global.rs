@@ -1,5 +1,5 @@
-//! The options that every command takes, before or after the subcommand, and what they become: flags for `settings`, a style
-//! for `render`. Nothing is read or resolved here.
+//! The options that every command takes, before or after the subcommand, and what they become:
+//! flags for `settings`, a style for `render`. Nothing is read or resolved here.
 
 use std::path::PathBuf;
 
@@ -28,7 +28,8 @@ pub(crate) enum Color {
     reason = "each is a switch of its own on the command line"
 )]
 pub(crate) struct Global {
-    /// How to print; table is TSV without header on a pipe, xml the document as the MnT node sent it
+    /// How to print; table is TSV without header on a pipe, xml the document as the MnT node sent
+    /// it
     #[arg(long, global = true, value_name = "FORMAT", value_parser = formats(), help_heading = "Output")]
     pub format: Option<Format>,
 
@@ -70,7 +71,8 @@ pub(crate) struct Global {
     #[arg(long, global = true, help_heading = "Output")]
     pub no_header: bool,
 
-    /// Run a jq expression over the JSON, the whole list held in memory (over each object with --format jsonl, and of what is printed as it happens)
+    /// Run a jq expression over the JSON, the whole list held in memory (over each object with
+    /// --format jsonl, and of what is printed as it happens)
     #[arg(long, global = true, value_name = "EXPR", help_heading = "Output")]
     pub jq: Option<String>,
 
@@ -205,7 +207,8 @@ pub(crate) struct Global {
     )]
     pub resolve: Vec<String>,
 
-    /// Reach ISE through this proxy: http://, https://, socks5:// or socks5h://HOST:PORT, without a password
+    /// Reach ISE through this proxy: http://, https://, socks5:// or socks5h://HOST:PORT, without a
+    /// password
     #[arg(
         long,
         global = true,
@@ -273,7 +276,8 @@ pub(crate) struct Global {
     )]
     pub connect_timeout: Option<String>,
 
-    /// Time allowed without an answer, or with less than 1 kB of it; no limit on the whole [default: 60s]
+    /// Time allowed without an answer, or with less than 1 kB of it; no limit on the whole
+    /// [default: 60s]
     #[arg(
         long,
         global = true,
@@ -333,7 +337,8 @@ impl Global {
 }
 
 impl Global {
-    /// The connection and settings options, for [`Settings::resolve`](crate::settings::Settings::resolve).
+    /// The connection and settings options, for
+    /// [`Settings::resolve`](crate::settings::Settings::resolve).
     pub(crate) fn flags(&self) -> Flags {
         Flags {
             profile: self.profile.clone(),

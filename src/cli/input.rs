@@ -1,5 +1,5 @@
-//! What the arguments of several commands have in common: a MAC address or `-`, lists on standard input, a question before harm.
-//! It sends nothing.
+//! What the arguments of several commands have in common: a MAC address or `-`, lists on standard
+//! input, a question before harm. It sends nothing.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::net::IpAddr;
@@ -20,7 +20,8 @@ pub(crate) enum MacOrList {
     List,
 }
 
-/// One endpoint as a list of sessions shows it: by its MAC address, or a VPN client by the address that stands in its place.
+/// One endpoint as a list of sessions shows it: by its MAC address, or a VPN client by the address
+/// that stands in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Station {
     /// By its MAC address.
@@ -90,8 +91,8 @@ pub(crate) fn mac_or_list(text: &str) -> Result<MacOrList, String> {
     mac(text).map(MacOrList::One)
 }
 
-/// Which endpoints are meant by what a MAC column shows: an address or its beginning, or the IP address that a VPN user's
-/// row has in its place.
+/// Which endpoints are meant by what a MAC column shows: an address or its beginning, or the IP
+/// address that a VPN user's row has in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stations {
     /// Those whose MAC address begins so.
@@ -177,7 +178,8 @@ pub(crate) struct ListLine {
     pub text: String,
 }
 
-/// Reads a list, one entry a line; blank lines, what follows `#` and a byte order mark are passed over.
+/// Reads a list, one entry a line; blank lines, what follows `#` and a byte order mark are passed
+/// over.
 pub(crate) fn list_lines(mut input: impl BufRead) -> impl Iterator<Item = Result<ListLine>> {
     let mut number = 0;
     std::iter::from_fn(move || {
@@ -236,7 +238,8 @@ pub(crate) fn matches_name(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Asks on a terminal whether to delete `what`; elsewhere, or with `--no-input`, `--yes` is the only way.
+/// Asks on a terminal whether to delete `what`; elsewhere, or with `--no-input`, `--yes` is the
+/// only way.
 pub(crate) fn confirm_deletion(what: &str, yes: bool, no_input: bool) -> Result<()> {
     if yes {
         return Ok(());
@@ -260,7 +263,8 @@ pub(crate) fn confirm_deletion(what: &str, yes: bool, no_input: bool) -> Result<
 
 /// Asks on the process's terminal before many are changed; standard input holds the list.
 ///
-/// Errors: [`Kind::Usage`](crate::error::Kind::Usage) where nobody can be asked, or says no; nothing was sent then.
+/// Errors: [`Kind::Usage`](crate::error::Kind::Usage) where nobody can be asked, or says no;
+/// nothing was sent then.
 pub(crate) fn confirm_many(question: &str, no_input: bool) -> Result<()> {
     let nobody = || {
         Error::usage(format!("{question} Nobody can be asked here"))

@@ -1,4 +1,5 @@
-//! `netapi man`: the man page on standard output, or one page per command in a directory, made from the same definitions as the help.
+//! `netapi man`: the man page on standard output, or one page per command in a directory, made from
+//! the same definitions as the help.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,7 +1,9 @@
-//! What a user types. The folders mirror the command path: `netapi ise mnt sessions` is `cli/ise/mnt/sessions.rs`; each leaf
-//! holds its arguments, its columns and its `run`, nothing else.
+//! What a user types. The folders mirror the command path: `netapi ise mnt sessions` is
+//! `cli/ise/mnt/sessions.rs`; each leaf holds its arguments, its columns and its `run`, nothing
+//! else.
 //!
-//! This is the only room that knows all the others, and the only one that writes to standard output and standard error.
+//! This is the only room that knows all the others, and the only one that writes to standard output
+//! and standard error.
 
 mod bulk;
 mod change;
@@ -31,7 +33,8 @@ pub(crate) use context::Context;
 use global::Global;
 use stderr::Stderr;
 
-/// Cisco ISE from the command line: who is on the network, why a device was refused, and quarantine it
+/// Cisco ISE from the command line: who is on the network, why a device was refused, and quarantine
+/// it
 #[derive(Parser, Debug)]
 #[command(
     name = "netapi",
@@ -152,7 +155,8 @@ mod tests {
         super::Cli::command().debug_assert();
     }
 
-    /// clap would wrap a longer line at the terminal's width, and a wrapped example breaks when it is pasted.
+    /// clap would wrap a longer line at the terminal's width, and a wrapped example breaks when it
+    /// is pasted.
     #[test]
     fn examples_fit_a_terminal_of_80_columns() {
         fn walk(command: &clap::Command, long: &mut Vec<String>) {

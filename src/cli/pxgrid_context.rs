@@ -1,5 +1,5 @@
-//! The pxGrid side of a [`Context`]: our account, and a client over the nodes. All that can be wrong with
-//! certificate, key and name is said here, before the first connection.
+//! The pxGrid side of a [`Context`]: our account, and a client over the nodes. All that can be
+//! wrong with certificate, key and name is said here, before the first connection.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,8 @@ use crate::transport::identity::{IdentityFacts, read_identity};
 use crate::transport::{Client, Identity};
 
 impl Context {
-    /// The client for pxGrid's services; nothing is sent yet. Asks for a missing passphrase or password.
+    /// The client for pxGrid's services; nothing is sent yet. Asks for a missing passphrase or
+    /// password.
     pub(crate) fn pxgrid(&self) -> Result<ServiceClient> {
         self.pxgrid_as().map(|(client, _)| client)
     }

@@ -280,8 +280,9 @@ fn in_our_name(text: &str) -> String {
     text.replacen("error:", "netapi:", 1)
 }
 
-/// clap's text, in its colours where they are wanted. It quotes arguments, and a script may have passed a stranger's name on: then it is made
-/// safe, and has no colours that would have to be told from theirs.
+/// clap's text, in its colours where they are wanted. It quotes arguments, and a script may have
+/// passed a stranger's name on: then it is made safe, and has no colours that would have to be told
+/// from theirs.
 fn styled(error: &clap::Error, args: &[OsString], terminal: bool) -> String {
     let text = error.render();
     let is_strange = |arg: &OsString| arg.to_string_lossy().chars().any(is_unsafe);

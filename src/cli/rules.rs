@@ -1,7 +1,9 @@
-//! What each command does to the network, and whether `--format xml` is for it: a table over the command tree, looked at once, before a
-//! command runs. A test walks the tree, so that no new command is without a row.
+//! What each command does to the network, and whether `--format xml` is for it: a table over the
+//! command tree, looked at once, before a command runs. A test walks the tree, so that no new
+//! command is without a row.
 //!
-//! What depends on arguments is not here: an operation that `call` names, a list of endpoints that joins many documents.
+//! What depends on arguments is not here: an operation that `call` names, a list of endpoints that
+//! joins many documents.
 
 use super::Context;
 use crate::error::{Error, Kind, Result};
@@ -21,7 +23,8 @@ enum Effect {
 /// What `--format xml` comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Xml {
-    /// The document as the server sent it; with some arguments there is none, and the command says so.
+    /// The document as the server sent it; with some arguments there is none, and the command says
+    /// so.
     AsSent,
     /// There is no one document; why.
     Refused(&'static str),

@@ -1,9 +1,11 @@
-//! One run of the callback: the program is executed directly, without a shell, in a process group of its own.
+//! One run of the callback: the program is executed directly, without a shell, in a process group
+//! of its own.
 //!
-//! The event lies on its standard input as a file (in memory) that is already written, so a script that never reads cannot block us. The
-//! environment is ours without our secrets, plus eight variables whose values fit a strict pattern; nothing that somebody on the
-//! network chose freely gets in. A run that takes too long is asked to end (TERM), then ended (KILL), with everything in its
-//! group, and always reaped.
+//! The event lies on its standard input as a file (in memory) that is already written, so a script
+//! that never reads cannot block us. The environment is ours without our secrets, plus eight
+//! variables whose values fit a strict pattern; nothing that somebody on the network chose freely
+//! gets in. A run that takes too long is asked to end (TERM), then ended (KILL), with everything in
+//! its group, and always reaped.
 //!
 //! Whether a failed run is repeated is decided elsewhere ([`super::order`]).
 
@@ -31,7 +33,8 @@ use crate::error::{Error, Result};
 use crate::event::{Delivery, Event};
 use crate::record::Mac;
 
-/// What we set for the callback; also taken out of what we inherited, so that a value is never an older one.
+/// What we set for the callback; also taken out of what we inherited, so that a value is never an
+/// older one.
 const OURS: [&str; 8] = [
     "NETAPI_ID",
     "NETAPI_ATTEMPT",
@@ -62,9 +65,11 @@ pub enum Outcome {
     TimedOut,
     /// What became of it could not be learned: why, in the system's words.
     Unknown(String),
-    /// It could not be started, or its input could not be written: why. No fault of the callback's, and no attempt.
+    /// It could not be started, or its input could not be written: why. No fault of the callback's,
+    /// and no attempt.
     NotStarted(String),
-    /// The same because the system has no room for it now (files, processes, memory): the end of another one may make some.
+    /// The same because the system has no room for it now (files, processes, memory): the end of
+    /// another one may make some.
     NoRoom(String),
     /// We are stopping at once, and ended it.
     Stopped,
@@ -132,8 +137,8 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// What serves one run after the other: the command as far as it is always the same, and the pipe that takes its output. Standard output
-/// and error share it, so that their lines keep their order.
+/// What serves one run after the other: the command as far as it is always the same, and the pipe
+/// that takes its output. Standard output and error share it, so that their lines keep their order.
 pub struct Slot {
     command: Command,
     pub(super) output: Output,
@@ -190,8 +195,9 @@ impl Callback {
         &self.program
     }
 
-    /// Runs it for one event and waits for its end. `scratch` is the directory for its input, `slot` that of an earlier run (one is
-    /// made where there is none, and left there for the next run), `kill` turns true when everything must end at once.
+    /// Runs it for one event and waits for its end. `scratch` is the directory for its input,
+    /// `slot` that of an earlier run (one is made where there is none, and left there for the next
+    /// run), `kill` turns true when everything must end at once.
     pub async fn run(
         &self,
         event: &Event,
@@ -223,8 +229,8 @@ impl Callback {
         outcome
     }
 
-    /// What it is that there was this error in place of a run. A file that is not there, or not as it must be, is looked at again for
-    /// better words.
+    /// What it is that there was this error in place of a run. A file that is not there, or not as
+    /// it must be, is looked at again for better words.
     pub(super) fn not_started(&self, error: &io::Error) -> Outcome {
         let full = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
         let looked = [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::NOTDIR];
@@ -273,8 +279,9 @@ impl Callback {
         let group = group(child);
         signal(group, Signal::TERM);
         if timeout(self.grace, ended(child, output)).await.is_ok() {
-            // The leader went; what it had started and left behind goes too. The group's number cannot be somebody else's
-            // while it has a member, and process numbers come round much later than this.
+            // The leader went; what it had started and left behind goes too. The group's number
+            // cannot be somebody else's while it has a member, and process numbers come round much
+            // later than this.
             signal(group, Signal::KILL);
         } else {
             end_group(child, output).await;
@@ -290,7 +297,8 @@ pub(super) async fn killed(kill: &mut watch::Receiver<bool>) {
 /// KILL for the whole group, and the leader is reaped.
 pub(super) async fn end_group(child: &mut Child, output: &mut Output) {
     signal(group(child), Signal::KILL);
-    // The kernel may hold a process that waits for a dead disk; the runtime reaps it whenever it ends.
+    // The kernel may hold a process that waits for a dead disk; the runtime reaps it whenever it
+    // ends.
     let _late = timeout(REAP, ended(child, output)).await;
 }
 
@@ -319,8 +327,8 @@ pub(super) async fn ended(child: &mut Child, output: &mut Output) -> io::Result<
     }
 }
 
-/// The event in a file without a name, ready to be read from its start: in memory, or in `scratch` where the system has no
-/// such files.
+/// The event in a file without a name, ready to be read from its start: in memory, or in `scratch`
+/// where the system has no such files.
 fn input(json: &str, scratch: &Path) -> io::Result<File> {
     let file = in_memory().or_else(|_| tempfile::tempfile_in(scratch))?;
     write_input(file, json)
@@ -346,8 +354,8 @@ fn in_memory() -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether the inherited variable `name` holds a secret: the passwords of the contract's section 3, and whatever under our
-/// prefixes is named like one.
+/// Whether the inherited variable `name` holds a secret: the passwords of the contract's section 3,
+/// and whatever under our prefixes is named like one.
 fn is_secret(name: &OsStr) -> bool {
     let name = name.to_string_lossy().to_ascii_uppercase();
     let ours = ["ISE_", "PXGRID_", "NETAPI_"]
@@ -392,7 +400,8 @@ fn variables(event: &Event, delivery: Delivery) -> Vec<(&'static str, String)> {
 
 /// Whether the callback can be run, said before anything is subscribed; returns its absolute path.
 ///
-/// A name with a slash is a path; a bare name is looked for in the current directory, then in `PATH`.
+/// A name with a slash is a path; a bare name is looked for in the current directory, then in
+/// `PATH`.
 pub fn check(program: &Path) -> Result<PathBuf> {
     let path = locate(program)?;
     let name = path.display();
@@ -448,7 +457,8 @@ fn locate(program: &Path) -> Result<PathBuf> {
         })
 }
 
-/// What the kernel would refuse, or refuse with words that mislead: a script without an interpreter.
+/// What the kernel would refuse, or refuse with words that mislead: a script without an
+/// interpreter.
 fn check_head(path: &Path, head: &[u8]) -> Result<()> {
     let name = path.display();
     let Some(line) = head.strip_prefix(b"#!") else {

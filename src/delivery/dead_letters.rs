@@ -1,9 +1,10 @@
 //! Dead letters: events whose every attempt failed, one JSON object a line, in a file or said to
 //! the listener.
 //!
-//! `{"failedAt":"…","attempts":4,"outcome":"exit 3","event":{…}}`. The event is the text that the callback was given, so a
-//! line's `event` can be fed to the callback again. The file may be rotated or rewritten under us:
-//! each letter goes to the file that the path names. Nothing here reads the file back.
+//! `{"failedAt":"…","attempts":4,"outcome":"exit 3","event":{…}}`. The event is the text that the
+//! callback was given, so a line's `event` can be fed to the callback again. The file may be
+//! rotated or rewritten under us: each letter goes to the file that the path names. Nothing here
+//! reads the file back.
 
 use std::fmt::Display;
 use std::fs::{File, TryLockError};

@@ -1,4 +1,5 @@
-//! The way in: a handle to the delivering thread. Offering events waits for the disk and never for a delivery.
+//! The way in: a handle to the delivering thread. Offering events waits for the disk and never for
+//! a delivery.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -34,13 +35,15 @@ pub struct Options {
     pub jobs: usize,
     /// How often a failed one is tried again (`--retries`).
     pub retries: u32,
-    /// The pause before the first retry, and before a long-lived child is started again; each further one is twice as long.
+    /// The pause before the first retry, and before a long-lived child is started again; each
+    /// further one is twice as long.
     pub first_pause: Duration,
     /// The longest such pause.
     pub longest_pause: Duration,
     /// The durable spool's directory; `None` for a temporary one.
     pub spool: Option<PathBuf>,
-    /// The file for dead letters. `None`: `DIR/dead-letters.jsonl` of a durable spool, else the listener.
+    /// The file for dead letters. `None`: `DIR/dead-letters.jsonl` of a durable spool, else the
+    /// listener.
     pub dead_letters: Option<PathBuf>,
     /// Who hears of it.
     pub listener: Arc<dyn Listener>,
@@ -54,8 +57,10 @@ pub enum Sink {
     Callback(Callback),
     /// One long-lived process (`--keep-running`); having read an event is having delivered it.
     KeepRunning(Callback),
-    /// A function that prints (`--spool` without a callback): having printed is having delivered. [`Kind::Expression`] makes the event a
-    /// dead letter; any other error, also [`Kind::ClosedPipe`] (which is none in the end), ends the delivery, and the event stays in the spool.
+    /// A function that prints (`--spool` without a callback): having printed is having delivered.
+    /// [`Kind::Expression`] makes the event a dead letter; any other error, also
+    /// [`Kind::ClosedPipe`] (which is none in the end), ends the delivery, and the event stays in
+    /// the spool.
     Print(Print),
 }
 
@@ -118,7 +123,8 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    /// Opens the spool and starts delivering what an earlier run left in it. Blocks on the disk for a moment.
+    /// Opens the spool and starts delivering what an earlier run left in it. Blocks on the disk for
+    /// a moment.
     pub fn start(options: Options) -> Result<Self> {
         let spool = Arc::new(match &options.spool {
             Some(dir) => Spool::open(dir)?,
@@ -181,10 +187,11 @@ impl Deliverer {
         self.spool.directory()
     }
 
-    /// Takes the events of one received frame, and the progress that goes with it. When it returns they are in the spool, all of
-    /// them or (with an error) none; after an error the caller stops taking events. Where the error is that the spool [`is_gone`](Self::is_gone)
-    /// they were taken all the same, and are delivered by this run. False when delivery has ended, so that nothing was
-    /// taken; [`finish`](Self::finish) says why it has.
+    /// Takes the events of one received frame, and the progress that goes with it. When it returns
+    /// they are in the spool, all of them or (with an error) none; after an error the caller stops
+    /// taking events. Where the error is that the spool [`is_gone`](Self::is_gone) they were taken
+    /// all the same, and are delivered by this run. False when delivery has ended, so that nothing
+    /// was taken; [`finish`](Self::finish) says why it has.
     pub async fn offer_batch(
         &self,
         batch: Vec<Event>,
@@ -197,7 +204,8 @@ impl Deliverer {
         let spool = Arc::clone(&self.spool);
         let tally = Arc::clone(&self.tally);
         let tail = self.tail.clone();
-        // The whole of it on the blocking thread: a caller that loses patience half way has still offered.
+        // The whole of it on the blocking thread: a caller that loses patience half way has still
+        // offered.
         let offered = tokio::task::spawn_blocking(move || {
             let received = batch.len() as u64;
             let recovered = batch.iter().filter(|event| event.recovered).count();
@@ -230,15 +238,17 @@ impl Deliverer {
         });
     }
 
-    /// Waits until delivery has ended, since it was told to or since it failed. Safe to drop and to ask again.
+    /// Waits until delivery has ended, since it was told to or since it failed. Safe to drop and to
+    /// ask again.
     pub async fn over(&self) {
         let mut over = self.over.clone();
         // An error means that the thread is gone: over as well.
         let _gone = over.wait_for(|over| *over).await;
     }
 
-    /// Waits for the end, closes the spool, and says what was left, and why delivery failed. Not to be called before
-    /// [`stop`](Self::stop); use [`over`](Self::over) to stay able to say it again.
+    /// Waits for the end, closes the spool, and says what was left, and why delivery failed. Not to
+    /// be called before [`stop`](Self::stop); use [`over`](Self::over) to stay able to say it
+    /// again.
     pub async fn finish(self) -> Result<Ending> {
         self.over().await;
         let Self { spool, thread, .. } = self;

@@ -1,13 +1,16 @@
-//! `--keep-running`: one long-lived child that gets every event as a line of JSON on its standard input.
+//! `--keep-running`: one long-lived child that gets every event as a line of JSON on its standard
+//! input.
 //!
-//! An event counts as delivered when the child has read its line; the kernel tells how much of the pipe is unread. Several are under way
-//! at once, so that a child that reads fast is not kept waiting. A child that ends is started again after a pause that grows while it keeps
-//! ending early. Had it read something, what it left unread is written to its successor first; had it read nothing, that was an
-//! attempt for each of those events, and a failed one. What it had read and not dealt with is its own affair. A child that reads nothing for
-//! the callback's time limit, once for each line that it read last, is ended and started again.
+//! An event counts as delivered when the child has read its line; the kernel tells how much of the
+//! pipe is unread. Several are under way at once, so that a child that reads fast is not kept
+//! waiting. A child that ends is started again after a pause that grows while it keeps ending
+//! early. Had it read something, what it left unread is written to its successor first; had it read
+//! nothing, that was an attempt for each of those events, and a failed one. What it had read and
+//! not dealt with is its own affair. A child that reads nothing for the callback's time limit, once
+//! for each line that it read last, is ended and started again.
 //!
-//! At most `WINDOW` events are asked for at a time, each waiting for its answer, so no queue here is longer than that; a child that reads
-//! slowly keeps the others waiting in the spool.
+//! At most `WINDOW` events are asked for at a time, each waiting for its answer, so no queue here
+//! is longer than that; a child that reads slowly keeps the others waiting in the spool.
 //!
 //! Which events fail for good is decided elsewhere ([`super::order`]).
 
@@ -31,8 +34,8 @@ use crate::event::{Delivery, Event};
 /// How many events may be under way at once.
 pub(super) const WINDOW: usize = 64;
 
-/// Pauses between looks at what was read. Where the kernel says by itself that the pipe was emptied, they serve a child that reads less
-/// than that at a time.
+/// Pauses between looks at what was read. Where the kernel says by itself that the pipe was
+/// emptied, they serve a child that reads less than that at a time.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_millis(100);
 
@@ -63,7 +66,8 @@ impl Request {
 pub struct Feeder(mpsc::Sender<Request>);
 
 impl Feeder {
-    /// Writes one event to the child and waits until it has read it, also while the child is being started again.
+    /// Writes one event to the child and waits until it has read it, also while the child is being
+    /// started again.
     pub async fn deliver(&self, event: &Event, delivery: Delivery) -> Outcome {
         let mut line = event.to_json(Some(delivery));
         line.push('\n');
@@ -76,7 +80,8 @@ impl Feeder {
 }
 
 impl KeepRunning {
-    /// Starts the child. Runs on the current tokio runtime; `kill` turns true when everything must end at once.
+    /// Starts the child. Runs on the current tokio runtime; `kill` turns true when everything must
+    /// end at once.
     pub fn start(
         callback: Callback,
         pauses: Pauses,
@@ -105,12 +110,14 @@ impl KeepRunning {
         Feeder(self.requests.clone())
     }
 
-    /// No further line is begun: what the child has not read when it ends is answered with [`Outcome::Stopped`].
+    /// No further line is begun: what the child has not read when it ends is answered with
+    /// [`Outcome::Stopped`].
     pub fn finish(&self) {
         self.finish.send_replace(true);
     }
 
-    /// Closes the child's standard input and waits for its end, which is brought about if it takes longer than a callback may.
+    /// Closes the child's standard input and waits for its end, which is brought about if it takes
+    /// longer than a callback may.
     pub async fn close(self) {
         let Self {
             requests,
@@ -198,7 +205,8 @@ struct Running {
 
 /// Why the keeper stopped feeding a child.
 enum Over {
-    /// It ended by itself, or was ended since it read nothing: the outcome for lines that it did not read.
+    /// It ended by itself, or was ended since it read nothing: the outcome for lines that it did
+    /// not read.
     Child(Outcome),
     /// No more events will come.
     Closed,
@@ -210,7 +218,8 @@ struct Keeper {
     listener: Arc<dyn Listener>,
     requests: mpsc::Receiver<Request>,
     finish: watch::Receiver<bool>,
-    /// To be written before what comes next: what a dead child left unread, or what came while there was none.
+    /// To be written before what comes next: what a dead child left unread, or what came while
+    /// there was none.
     backlog: VecDeque<Request>,
 }
 
@@ -275,8 +284,9 @@ impl Keeper {
         })
     }
 
-    /// The child could not be started, which is no attempt: what is to be written goes back to where it came from, to come again. Whoever
-    /// takes it back says why; where nothing waits, nobody needs to know.
+    /// The child could not be started, which is no attempt: what is to be written goes back to
+    /// where it came from, to come again. Whoever takes it back says why; where nothing waits,
+    /// nobody needs to know.
     fn not_started(&mut self, error: &io::Error) {
         let outcome = self.callback.not_started(error);
         while let Ok(request) = self.requests.try_recv() {
@@ -356,7 +366,8 @@ impl Keeper {
         Over::Closed
     }
 
-    /// After a child's end: what it had not read goes to the next one, or, if it had read nothing at all, back to where it came from.
+    /// After a child's end: what it had not read goes to the next one, or, if it had read nothing
+    /// at all, back to where it came from.
     async fn give_back(&mut self, mut running: Running, outcome: Outcome) {
         running.rest().await;
         let mut unread = running.unread.lines;
@@ -438,7 +449,8 @@ impl Running {
     }
 }
 
-/// The smallest pipe there is: the kernel says that it takes more only when all of it was read. Where it cannot be had, looking serves.
+/// The smallest pipe there is: the kernel says that it takes more only when all of it was read.
+/// Where it cannot be had, looking serves.
 fn one_page(writer: &PipeWriter) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _larger = rustix::pipe::fcntl_setpipe_size(writer, 1);
@@ -446,7 +458,8 @@ fn one_page(writer: &PipeWriter) {
     let _ = writer;
 }
 
-/// Writes as much as the pipe takes; when it takes nothing, or there is nothing to write, waits for the kernel to say that it was read.
+/// Writes as much as the pipe takes; when it takes nothing, or there is nothing to write, waits for
+/// the kernel to say that it was read.
 async fn write(stdin: Option<&Sender>, bytes: &[u8]) -> io::Result<usize> {
     let Some(stdin) = stdin else {
         return Err(io::ErrorKind::BrokenPipe.into());
@@ -458,13 +471,15 @@ async fn write(stdin: Option<&Sender>, bytes: &[u8]) -> io::Result<usize> {
             written => return Ok(written?),
         }
     }
-    // Whatever was read before this shows when one looks, and what is read after it makes it ready again.
+    // Whatever was read before this shows when one looks, and what is read after it makes it ready
+    // again.
     stdin.writable().await?;
     let _ready_no_more = stdin.try_io(|| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     Ok(0)
 }
 
-/// The outcome for lines that a child did not read before it ended: status 0 is no success for them.
+/// The outcome for lines that a child did not read before it ended: status 0 is no success for
+/// them.
 fn unread_at(status: io::Result<ExitStatus>) -> Outcome {
     match status.map(Outcome::from) {
         Ok(Outcome::Success) | Err(_) => Outcome::Exit(0),

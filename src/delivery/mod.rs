@@ -1,5 +1,6 @@
-//! What happens to an event after the subscription emitted it: it is written to the spool, waits its turn behind the
-//! earlier events of its endpoint, is handed to the callback, and leaves the spool, or goes to the dead letters.
+//! What happens to an event after the subscription emitted it: it is written to the spool, waits
+//! its turn behind the earlier events of its endpoint, is handed to the callback, and leaves the
+//! spool, or goes to the dead letters.
 //!
 //! [`Deliverer`] is the way in; the other modules are its parts, each usable and tested alone:
 //!
@@ -19,7 +20,8 @@
 //! | [`letter_file`], [`retry`] | the same read back, rewritten, delivered again |
 //! | [`tally`] | what delivery counts of the figures said at the end |
 //!
-//! This room subscribes to nothing, prints nothing and knows no clap: words for people go to a [`Listener`].
+//! This room subscribes to nothing, prints nothing and knows no clap: words for people go to a
+//! [`Listener`].
 
 pub mod callback;
 pub mod dead_letters;
@@ -41,8 +43,8 @@ mod worker;
 pub use deliverer::{Deliverer, Ending, Options, Print, Sink, Stop};
 pub use queue::spool;
 
-/// Who hears what delivery has to say. The caller writes it to standard error and makes it safe for a terminal: the lines
-/// hold text that strangers chose.
+/// Who hears what delivery has to say. The caller writes it to standard error and makes it safe for
+/// a terminal: the lines hold text that strangers chose.
 pub trait Listener: Send + Sync + 'static {
     /// One line of the callback's output, without its line end.
     fn callback_line(&self, line: &str);
@@ -50,8 +52,8 @@ pub trait Listener: Send + Sync + 'static {
     fn notice(&self, text: &str);
     /// One dead letter, a JSON object without line end, where no file was named for them.
     fn dead_letter(&self, json: &str);
-    /// Whether there is room for another dead letter. While there is none no delivery begins; nothing waits for a notice or a line of
-    /// output.
+    /// Whether there is room for another dead letter. While there is none no delivery begins;
+    /// nothing waits for a notice or a line of output.
     fn has_room(&self) -> bool {
         true
     }
@@ -108,8 +110,8 @@ pub(crate) mod testing {
 
     /// Writes an executable file.
     ///
-    /// Another process writes it: a script that this one holds open for writing, if only in a child that a test beside us is
-    /// just starting, cannot be executed ("text file busy").
+    /// Another process writes it: a script that this one holds open for writing, if only in a child
+    /// that a test beside us is just starting, cannot be executed ("text file busy").
     pub(crate) fn script(dir: &Path, name: &str, text: &str) -> PathBuf {
         let path = dir.join(name);
         let status = std::process::Command::new("sh")

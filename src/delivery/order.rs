@@ -1,7 +1,9 @@
-//! Whose turn it is: events of one key in order, different keys in parallel, never more than `jobs` at a time.
+//! Whose turn it is: events of one key in order, different keys in parallel, never more than `jobs`
+//! at a time.
 //!
-//! A state machine without I/O and without a clock of its own: it holds numbers of events, not events, and the caller says
-//! what time it is. It starts nothing and stores nothing; [`super::spool`] keeps the events.
+//! A state machine without I/O and without a clock of its own: it holds numbers of events, not
+//! events, and the caller says what time it is. It starts nothing and stores nothing;
+//! [`super::spool`] keeps the events.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -173,8 +175,9 @@ impl Order {
         }
     }
 
-    /// The delivery of `id` could not be started, which does not count as an attempt: it comes next, after a pause for everything, which is
-    /// returned and grows while nothing can be started. Where another delivery's end makes room (`or_an_end`), it comes then.
+    /// The delivery of `id` could not be started, which does not count as an attempt: it comes
+    /// next, after a pause for everything, which is returned and grows while nothing can be
+    /// started. Where another delivery's end makes room (`or_an_end`), it comes then.
     pub fn not_started(&mut self, id: u64, or_an_end: bool, now: Instant) -> Duration {
         if let Some(key) = self.running.remove(&id) {
             self.ready.push_front(key);
@@ -202,7 +205,8 @@ impl Order {
         self.not_started > 0 && pause(&self.rules, self.not_started) >= self.rules.longest_pause
     }
 
-    /// When [`next`](Self::next) is worth asking again because a pause ends; `None` while nothing waits for one.
+    /// When [`next`](Self::next) is worth asking again because a pause ends; `None` while nothing
+    /// waits for one.
     pub fn wake_at(&self) -> Option<Instant> {
         let retry = self.waiting.first_key_value().map(|((at, _), _)| *at);
         match &self.hold {
@@ -367,7 +371,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the keys, outcomes and interleaving: each key in order and one at a time, never more than `jobs`, and all ends.
+        /// Whatever the keys, outcomes and interleaving: each key in order and one at a time, never
+        /// more than `jobs`, and all ends.
         #[test]
         fn every_history_keeps_order_and_ends(
             jobs in 1_usize..5,

@@ -1,4 +1,5 @@
-//! What a callback writes, cut into lines of bounded length and a bounded amount; a flood is cut, said to be cut, and drained.
+//! What a callback writes, cut into lines of bounded length and a bounded amount; a flood is cut,
+//! said to be cut, and drained.
 //!
 //! Nothing here makes text safe for a terminal: the listener that gets the lines does.
 
@@ -124,12 +125,14 @@ impl Output {
         self.group = group;
     }
 
-    /// Whether another callback can write into it: nothing that an earlier one left behind still may.
+    /// Whether another callback can write into it: nothing that an earlier one left behind still
+    /// may.
     pub fn is_free(&self) -> bool {
         self.pipe.is_some()
     }
 
-    /// Passes on one read's worth; pends for ever once the pipe serves no more. Safe to drop half way.
+    /// Passes on one read's worth; pends for ever once the pipe serves no more. Safe to drop half
+    /// way.
     pub async fn pump(&mut self) {
         let Some(pipe) = &self.pipe else {
             return std::future::pending().await;
@@ -154,8 +157,8 @@ impl Output {
         self.pass(read)
     }
 
-    /// Passes on what the callback itself has written: what is in the pipe, and no more than fits into one. Plain reads tell sooner
-    /// than the runtime.
+    /// Passes on what the callback itself has written: what is in the pipe, and no more than fits
+    /// into one. Plain reads tell sooner than the runtime.
     fn drain(&mut self) {
         for _ in 0..FULL_PIPE / BUFFER {
             let Some(pipe) = &self.pipe else { return };
@@ -189,8 +192,8 @@ impl Output {
         }
     }
 
-    /// The callback has ended: the rest of its output. A process of its group that it left behind may write for ever; it is listened
-    /// to for a moment and then left alone, with the pipe.
+    /// The callback has ended: the rest of its output. A process of its group that it left behind
+    /// may write for ever; it is listened to for a moment and then left alone, with the pipe.
     pub async fn rest(&mut self) {
         self.drain();
         let left_behind = |group| test_kill_process_group(group).is_ok();

@@ -1,8 +1,8 @@
 //! The threads that start callbacks: one a core, or fewer where fewer may run at a time.
 //!
-//! Starting a process holds a thread up until the child has become another program, so a single thread would leave the
-//! other cores idle meanwhile. Each thread has a runtime of its own, which also waits for what was started there: a
-//! callback begins and ends on one thread.
+//! Starting a process holds a thread up until the child has become another program, so a single
+//! thread would leave the other cores idle meanwhile. Each thread has a runtime of its own, which
+//! also waits for what was started there: a callback begins and ends on one thread.
 //!
 //! It knows nothing of events, and of no order among what it is given.
 
@@ -17,14 +17,16 @@ use tokio::task::JoinSet;
 use super::deliverer::cannot_start;
 use crate::error::Result;
 
-/// Files that a running callback keeps open here: both ends of its output's pipe, two more for the next one to write into, and what tells
-/// of its end.
+/// Files that a running callback keeps open here: both ends of its output's pipe, two more for the
+/// next one to write into, and what tells of its end.
 const FILES_A_JOB: u64 = 5;
 
-/// Files that are kept for everything else: connections, the spool, the threads' own, and what is open for a moment while one is started.
+/// Files that are kept for everything else: connections, the spool, the threads' own, and what is
+/// open for a moment while one is started.
 const OTHER_FILES: u64 = 96;
 
-/// How many of `jobs` may run at a time where so many files may be open (`None`: any number); at least one.
+/// How many of `jobs` may run at a time where so many files may be open (`None`: any number); at
+/// least one.
 pub(super) fn affordable(jobs: usize, files: Option<u64>) -> usize {
     let Some(files) = files else {
         return jobs;
@@ -39,7 +41,8 @@ pub(super) fn open_files() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// See the module's documentation. Its threads end when it is dropped, and whatever still runs there is given up.
+/// See the module's documentation. Its threads end when it is dropped, and whatever still runs
+/// there is given up.
 pub(super) struct Starters(Vec<Starter>);
 
 struct Starter {

@@ -15,7 +15,8 @@ pub struct Tally {
     delivered: AtomicU64,
     failed: AtomicU64,
     recovered: AtomicU64,
-    /// When the oldest undelivered event was received, in milliseconds; [`NONE`] when there is none.
+    /// When the oldest undelivered event was received, in milliseconds; [`NONE`] when there is
+    /// none.
     oldest: AtomicI64,
     max_lag: AtomicU64,
 }

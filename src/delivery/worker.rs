@@ -1,7 +1,8 @@
-//! The delivering loop: reads the numbers of waiting events from the spool, begins deliveries, repeats them after their
-//! pauses, and takes out of the spool what was delivered. It lives on a thread of its own, and callbacks on theirs
-//! ([`super::starters`]), so that starting processes never delays whoever reads the socket. What an ended delivery means is
-//! decided at the [`super::desk`].
+//! The delivering loop: reads the numbers of waiting events from the spool, begins deliveries,
+//! repeats them after their pauses, and takes out of the spool what was delivered. It lives on a
+//! thread of its own, and callbacks on theirs ([`super::starters`]), so that starting processes
+//! never delays whoever reads the socket. What an ended delivery means is decided at the
+//! [`super::desk`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +24,8 @@ use crate::error::{Error, Kind, Result};
 /// When delivered events leave the spool at the latest; see [`FLUSH_AT`].
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
 
-/// How often it is looked whether the spool is still the one that its path names, where nothing is written to it.
+/// How often it is looked whether the spool is still the one that its path names, where nothing is
+/// written to it.
 const LOOK_AFTER: Duration = Duration::from_secs(2);
 
 /// How a single event is handed over.
@@ -87,7 +89,8 @@ impl Worker {
         result
     }
 
-    /// After an error callbacks may still run: they finish, unless told to end at once, and what they delivered is noted.
+    /// After an error callbacks may still run: they finish, unless told to end at once, and what
+    /// they delivered is noted.
     async fn wind_down(&mut self) {
         self.desk.close();
         self.finish_child();
@@ -168,7 +171,8 @@ impl Worker {
         }
     }
 
-    /// Reads one chunk of numbers when there is room for it; whether another one could follow. Deliveries start in between.
+    /// Reads one chunk of numbers when there is room for it; whether another one could follow.
+    /// Deliveries start in between.
     fn refill(&mut self) -> Result<bool> {
         let tail = *self.tail.borrow_and_update();
         if self.read_to < tail && self.desk.has_room() {
@@ -217,7 +221,8 @@ impl Worker {
         self.flush_at = Some(self.flush_at.map_or(at, |planned| planned.min(at)));
     }
 
-    /// Takes delivered events out of the spool, and looks whether it is still there, on a thread that may wait for the disk.
+    /// Takes delivered events out of the spool, and looks whether it is still there, on a thread
+    /// that may wait for the disk.
     fn flush(&mut self) {
         self.flush_at = None;
         let spool = Arc::clone(&self.spool);

@@ -1,5 +1,5 @@
-//! The figures said at the end and on `SIGUSR1`: received, delivered, failed, recovered, duplicates,
-//! gaps, lag (contract, section 4), and what else was counted in a run.
+//! The figures said at the end and on `SIGUSR1`: received, delivered, failed, recovered,
+//! duplicates, gaps, lag (contract, section 4), and what else was counted in a run.
 //!
 //! The subscription counts its part, delivery counts its own; their sum is what is said.
 

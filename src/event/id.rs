@@ -3,9 +3,9 @@
 //!
 //! It is base64url, without padding, of the first 16 bytes of SHA-256 over these parts, each NUL
 //! apart: `netapi/1`; the deployment; the topic's path; the identity; then, sorted by name, each
-//! member's name and its value as compact JSON, spelled as the server sent it. The members are those
-//! of the session, or else of the message without its counter. For topics without a time of their
-//! own the message's number follows, where there is one.
+//! member's name and its value as compact JSON, spelled as the server sent it. The members are
+//! those of the session, or else of the message without its counter. For topics without a time of
+//! their own the message's number follows, where there is one.
 //!
 //! The identity is the text of the values that identify a row, each NUL apart and empty where it
 //! lacks; for a session these are `macAddress`, `callingStationId`, `ipAddresses` and

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::Mark;
 
-/// How many of the last contents are known by their digests: several events may carry one timestamp,
-/// and an answer may be older than the last of them.
+/// How many of the last contents are known by their digests: several events may carry one
+/// timestamp, and an answer may be older than the last of them.
 pub const DIGESTS: usize = 4;
 
 /// The last told state of one session or row.

@@ -1,6 +1,8 @@
-//! Throw-away certificates: a CA of this lab alone, its nodes' and its client's certificates, and wrong ones for the faults.
+//! Throw-away certificates: a CA of this lab alone, its nodes' and its client's certificates, and
+//! wrong ones for the faults.
 //!
-//! Keys that leave the process (the client's) are written readable by their owner only; the nodes' keys never do. Nothing here opens a connection.
+//! Keys that leave the process (the client's) are written readable by their owner only; the nodes'
+//! keys never do. Nothing here opens a connection.
 
 use std::fs;
 use std::io::Write;
@@ -66,8 +68,9 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Makes a CA and two client certificates, and writes `ca.pem`, `client.pem`, `client.key`, `client-2.pem` and `client-2.key` to
-    /// `directory`, or to a private temporary one that goes away with this value.
+    /// Makes a CA and two client certificates, and writes `ca.pem`, `client.pem`, `client.key`,
+    /// `client-2.pem` and `client-2.key` to `directory`, or to a private temporary one that goes
+    /// away with this value.
     pub fn create(directory: Option<&Path>) -> Result<Self> {
         let (directory, temporary) = if let Some(directory) = directory {
             make_private_directory(directory)?;
@@ -137,12 +140,14 @@ impl Certificates {
         &self.ca_pem
     }
 
-    /// The certificate, PEM, of a CA that signed nobody here: a node that trusts it alone refuses every client.
+    /// The certificate, PEM, of a CA that signed nobody here: a node that trusts it alone refuses
+    /// every client.
     pub fn stranger_pem(&self) -> &str {
         &self.stranger_pem
     }
 
-    /// A certificate for the node with the short name `node`: also good for `localhost` and the loopback addresses.
+    /// A certificate for the node with the short name `node`: also good for `localhost` and the
+    /// loopback addresses.
     pub fn server(&self, node: &str, flavour: Flavour) -> Result<Identity> {
         let names = if flavour == Flavour::WrongName {
             vec![format!("other.{DOMAIN}")]
@@ -210,13 +215,15 @@ impl Certificates {
 }
 
 impl Identity {
-    /// The TLS configuration of an HTTP/1.1 server that shows this certificate and asks clients for none.
+    /// The TLS configuration of an HTTP/1.1 server that shows this certificate and asks clients for
+    /// none.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>> {
         self.config(WebPkiClientVerifier::no_client_auth())
     }
 
-    /// The TLS configuration of an HTTP/1.1 server that shows this certificate and asks clients for one from the CA `ca_pem`. A client without one
-    /// gets in (it may have a password), one with a certificate of somebody else does not.
+    /// The TLS configuration of an HTTP/1.1 server that shows this certificate and asks clients for
+    /// one from the CA `ca_pem`. A client without one gets in (it may have a password), one with a
+    /// certificate of somebody else does not.
     pub fn server_config_asking(&self, ca_pem: &str) -> Result<Arc<ServerConfig>> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
@@ -247,7 +254,8 @@ impl Identity {
     }
 }
 
-/// The cryptography behind the lab's TLS, named explicitly: with two providers linked rustls would not choose.
+/// The cryptography behind the lab's TLS, named explicitly: with two providers linked rustls would
+/// not choose.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     #[cfg(feature = "ring")]
     let provider = rustls::crypto::ring::default_provider();
@@ -350,7 +358,8 @@ fn make_private_directory(path: &Path) -> Result<()> {
         .map_err(|error| cannot_write(path, &error))
 }
 
-/// Writes a file that only its owner reads. One of an earlier lab is replaced, not reused, since its mode may be another.
+/// Writes a file that only its owner reads. One of an earlier lab is replaced, not reused, since
+/// its mode may be another.
 fn write_private(path: &Path, text: &str) -> Result<()> {
     match fs::remove_file(path) {
         Ok(()) => {}

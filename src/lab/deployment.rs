@@ -1,4 +1,5 @@
-//! The deployment: starts the nodes and stops everything. What a client must be told of it is in `environment`.
+//! The deployment: starts the nodes and stops everything. What a client must be told of it is in
+//! `environment`.
 
 mod environment;
 
@@ -32,7 +33,8 @@ pub use environment::EVENTS_VARIABLE;
 pub const MNT_NODE: &str = "ise-mnt";
 /// The administrator whom the MnT node lets in.
 pub const USER: &str = "lab-admin";
-/// The administrator's password. It opens nothing but a lab on this machine, so it is no secret; it holds a colon, which clients get wrong.
+/// The administrator's password. It opens nothing but a lab on this machine, so it is no secret; it
+/// holds a colon, which clients get wrong.
 pub const PASSWORD: &str = "Lab:Pass-1";
 
 /// The most pxGrid nodes, as in the largest deployments (reference pxgrid-api, section 6).
@@ -47,7 +49,8 @@ pub struct LabOptions {
     pub seed: u64,
     /// What goes wrong.
     pub faults: Vec<Fault>,
-    /// Where certificates are written; a private temporary directory if `None`. With it, and without `log`, the request log is `requests.jsonl` there.
+    /// Where certificates are written; a private temporary directory if `None`. With it, and
+    /// without `log`, the request log is `requests.jsonl` there.
     pub dir: Option<PathBuf>,
     /// Port of the MnT node; a free one if `None`.
     pub listen_mnt: Option<u16>,
@@ -55,7 +58,8 @@ pub struct LabOptions {
     pub nodes: u16,
     /// Port of the first pxGrid node, the others on the ports after it; free ones if `None`.
     pub listen_pxgrid: Option<u16>,
-    /// `wsUrl` of another broker, which the lookup gives in place of the lab's own pubsub: one node, the first one by name.
+    /// `wsUrl` of another broker, which the lookup gives in place of the lab's own pubsub: one
+    /// node, the first one by name.
     pub pubsub_url: Option<String>,
     /// File for the request log, JSON lines; also has a line for every published event.
     pub log: Option<PathBuf>,
@@ -181,7 +185,8 @@ impl Lab {
         })
     }
 
-    /// Starts the deployment on a thread and a runtime of its own, so that it never waits for its client's work nor the client for its.
+    /// Starts the deployment on a thread and a runtime of its own, so that it never waits for its
+    /// client's work nor the client for its.
     pub fn spawn_in_thread(options: LabOptions) -> Result<RunningLab> {
         let (ready, started) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -224,7 +229,8 @@ impl Lab {
         &self.directory
     }
 
-    /// Carries out an order to the running lab; answers what was done, in a few words. See [`orders`].
+    /// Carries out an order to the running lab; answers what was done, in a few words. See
+    /// [`orders`].
     pub fn order(&self, line: &str) -> Result<String> {
         orders::carry_out(&self.faults, self.pxgrid.len(), line)
     }
@@ -333,7 +339,8 @@ async fn listen(port: Option<u16>, option: &str) -> Result<(TcpListener, SocketA
     Ok((listener, address))
 }
 
-/// The flavours of certificates that may be shown: the right one, and the wrong ones that the faults ask for.
+/// The flavours of certificates that may be shown: the right one, and the wrong ones that the
+/// faults ask for.
 fn flavours(faults: &Faults) -> impl Iterator<Item = Flavour> {
     let wrong = Fault::ALL
         .iter()
@@ -342,7 +349,8 @@ fn flavours(faults: &Faults) -> impl Iterator<Item = Flavour> {
     std::iter::once(Flavour::Good).chain(wrong)
 }
 
-/// A pxGrid node's configurations: each flavour with each way of treating client certificates that may be wanted.
+/// A pxGrid node's configurations: each flavour with each way of treating client certificates that
+/// may be wanted.
 fn pxgrid_tls(certificates: &Certificates, faults: &Faults, number: usize) -> Result<Vec<Tls>> {
     let modes = [
         None,

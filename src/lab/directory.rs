@@ -1,4 +1,5 @@
-//! The session directory: the population as the changes have left it. What every simulated node answers from.
+//! The session directory: the population as the changes have left it. What every simulated node
+//! answers from.
 //!
 //! Each question is asked as of a moment (milliseconds since 1970).
 

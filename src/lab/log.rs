@@ -1,9 +1,12 @@
-//! The request log: what came over the wire, for tests to read. In memory for those in this process, as JSON lines in a file for others.
+//! The request log: what came over the wire, for tests to read. In memory for those in this
+//! process, as JSON lines in a file for others.
 //!
-//! The file also has a line for every event that was published: it has a `topic` where a request has a `method`.
+//! The file also has a line for every event that was published: it has a `topic` where a request
+//! has a `method`.
 //!
-//! An entry is complete before the answer's first byte leaves, so a client that has its answer finds it here. Passwords are
-//! not logged, only the user's name and whether there was an `Authorization` header.
+//! An entry is complete before the answer's first byte leaves, so a client that has its answer
+//! finds it here. Passwords are not logged, only the user's name and whether there was an
+//! `Authorization` header.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -19,8 +22,8 @@ use crate::error::{Error, Kind, Result};
 /// Entries kept in memory: a load test must not fill it. The file has them all.
 const KEPT: usize = 100_000;
 
-/// One request; or on a WebSocket a STOMP frame (`method` is its command, `path` its destination or id), or why the node ended the connection
-/// (`method` is `CUT`).
+/// One request; or on a WebSocket a STOMP frame (`method` is its command, `path` its destination or
+/// id), or why the node ended the connection (`method` is `CUT`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RequestEntry {
     /// When its head was read, RFC 3339 with microseconds.
@@ -37,7 +40,8 @@ pub struct RequestEntry {
     pub authorization: bool,
     /// The user of a readable Basic header.
     pub user: Option<String>,
-    /// Status of the answer; `None` when the connection was reset instead, and for frames, which have none.
+    /// Status of the answer; `None` when the connection was reset instead, and for frames, which
+    /// have none.
     pub status: Option<u16>,
 }
 
@@ -55,7 +59,8 @@ impl Inner {
             && let Ok(mut line) = serde_json::to_vec(entry)
         {
             line.push(b'\n');
-            // One write, so that a reader never sees half a line. A log that cannot be written must not end what it watches.
+            // One write, so that a reader never sees half a line. A log that cannot be written must
+            // not end what it watches.
             if file.write_all(&line).is_err() {
                 self.file = None;
             }
@@ -102,7 +107,8 @@ impl RequestLog {
         inner.entries.push_back(entry);
     }
 
-    /// Writes the line of a published event to the file, if there is one; `entry` is not made otherwise.
+    /// Writes the line of a published event to the file, if there is one; `entry` is not made
+    /// otherwise.
     pub(super) fn published(&self, entry: impl FnOnce() -> Value) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.file.is_some() {

@@ -1,4 +1,5 @@
-//! The lab: a simulated ISE 3.3 deployment in this process, on loopback. What a newcomer runs first, and what our tests run against.
+//! The lab: a simulated ISE 3.3 deployment in this process, on loopback. What a newcomer runs
+//! first, and what our tests run against.
 //!
 //! | part | holds |
 //! | --- | --- |
@@ -13,8 +14,8 @@
 //! | `wire` | what the nodes share below their documents |
 //! | [`Lab`] | all of it, started and stopped |
 //!
-//! It imitates what the reference (mnt-api) says of 3.3 patch 11 and is no proof of what an appliance does. It prints nothing, and nothing of
-//! the shipped clients uses it.
+//! It imitates what the reference (mnt-api) says of 3.3 patch 11 and is no proof of what an
+//! appliance does. It prints nothing, and nothing of the shipped clients uses it.
 
 pub mod certificates;
 mod deployment;

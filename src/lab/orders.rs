@@ -6,7 +6,8 @@
 //! | `clear NAME` | ends it, in every form that was asked for; a whole `NAME…:PATHPART` ends that one alone |
 //! | `node-down N`, `node-up N` | takes pxGrid node N away, and brings it back |
 //!
-//! They reach the lab through [`Lab::order`](super::Lab::order): on the standard input of `lab up`, or from a test in the same process.
+//! They reach the lab through [`Lab::order`](super::Lab::order): on the standard input of `lab up`,
+//! or from a test in the same process.
 
 use super::faults::{Fault, FaultKind, Faults};
 use crate::error::{Error, Result};

@@ -1,13 +1,16 @@
-//! What users changed on the simulated network: sessions removed, bounced, authenticated again, ANC policies applied.
+//! What users changed on the simulated network: sessions removed, bounced, authenticated again, ANC
+//! policies applied.
 //!
-//! Only touched sessions are held; everything else is the population's. Times are given by the caller, so that tests need no clock.
+//! Only touched sessions are held; everything else is the population's. Times are given by the
+//! caller, so that tests need no clock.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::population::LabSession;
 
-/// How long an endpoint is away when its port is bounced, in milliseconds: long enough for a poll to see it gone.
+/// How long an endpoint is away when its port is bounced, in milliseconds: long enough for a poll
+/// to see it gone.
 pub const BOUNCE: i64 = 2_000;
 
 /// What was done to a session.
@@ -27,7 +30,8 @@ pub enum Change {
     Fail,
     /// An ANC policy put it in quarantine: authenticated again, with other rights.
     Quarantine,
-    /// The ANC policy was lifted: authenticated again; a port that was shut down comes up with a new session.
+    /// The ANC policy was lifted: authenticated again; a port that was shut down comes up with a
+    /// new session.
     Release,
 }
 
@@ -38,7 +42,8 @@ struct Touched {
     reauthenticated_at: Option<i64>,
     reconnections: u32,
     ended_at: Option<i64>,
-    /// When the session that ended had begun, and after how many reconnections; `None` if it was there from the start.
+    /// When the session that ended had begun, and after how many reconnections; `None` if it was
+    /// there from the start.
     last: Option<(i64, u32)>,
     quarantined: bool,
     failed_at: Option<i64>,
@@ -158,7 +163,8 @@ impl State {
         changes
     }
 
-    /// The session as it is at `now`; `None` when it is gone or away. For one session cheaper than a copy of all changes.
+    /// The session as it is at `now`; `None` when it is gone or away. For one session cheaper than
+    /// a copy of all changes.
     pub fn apply(&self, session: LabSession, now: i64) -> Option<LabSession> {
         self.lock().changes.apply_at(session, now)
     }

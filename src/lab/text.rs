@@ -1,4 +1,5 @@
-//! Text made without the formatting machinery: a list of two million rows calls these many times a row, and `format!` costs ten times as much.
+//! Text made without the formatting machinery: a list of two million rows calls these many times a
+//! row, and `format!` costs ten times as much.
 //!
 //! Knows nothing of sessions or XML.
 

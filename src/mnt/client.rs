@@ -1,7 +1,8 @@
 //! The MnT client: builds requests, sends them, and reads what answers.
 //!
-//! What is sent is [`Requests`]'s affair; sending (and showing instead of sending, and what may be repeated) is
-//! [`transport`](crate::transport)'s. Nothing here is retried: at the first 401 the caller must stop.
+//! What is sent is [`Requests`]'s affair; sending (and showing instead of sending, and what may be
+//! repeated) is [`transport`](crate::transport)'s. Nothing here is retried: at the first 401 the
+//! caller must stop.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -24,7 +25,8 @@ use crate::transport::{Client, Request, Response};
 
 /// Bytes of a short document at most: a session, a count, an outcome.
 const MAX_DETAIL: usize = 8 << 20;
-/// Bytes of a short list at most: the history of one endpoint over five days, the catalogue of reasons.
+/// Bytes of a short list at most: the history of one endpoint over five days, the catalogue of
+/// reasons.
 const MAX_SHORT_LIST: usize = 64 << 20;
 /// Bytes of an error's body that are worth reading.
 const MAX_ERROR: usize = 64 << 10;
@@ -70,7 +72,8 @@ pub struct Counted {
 pub struct MntClient {
     client: Client,
     requests: Requests,
-    /// Whether the password was refused. Nothing more is sent then, whoever asks: a directory locks accounts.
+    /// Whether the password was refused. Nothing more is sent then, whoever asks: a directory locks
+    /// accounts.
     refused: Arc<AtomicBool>,
 }
 
@@ -106,7 +109,8 @@ impl MntClient {
             .await
     }
 
-    /// The sessions that authenticated in a window into `sink`. Heavier for the node than [`sessions`](Self::sessions).
+    /// The sessions that authenticated in a window into `sink`. Heavier for the node than
+    /// [`sessions`](Self::sessions).
     pub async fn auth_list<S: RecordSink>(
         &self,
         since: Option<Timestamp>,
@@ -139,7 +143,8 @@ impl MntClient {
         });
         match parsing.await {
             Ok((sink, outcome)) => (sink, outcome.map_err(|error| self.unread(error))),
-            // A blocking task that runs is never cancelled, so only a panic ends here, and it took the sink with it.
+            // A blocking task that runs is never cancelled, so only a panic ends here, and it took
+            // the sink with it.
             Err(join) => std::panic::resume_unwind(join.into_panic()),
         }
     }
@@ -175,8 +180,8 @@ impl MntClient {
             .await
     }
 
-    /// A user's latest session. A name that the node may not take in a path (backslash, slash, …) is looked up in the active list
-    /// when the direct question fails.
+    /// A user's latest session. A name that the node may not take in a path (backslash, slash, …)
+    /// is looked up in the active list when the direct question fails.
     pub async fn session_by_user(&self, user: &str) -> Result<Answer> {
         let path = paths::session_by_user(user)?;
         match self.session(&path, &Asked::user(user)).await {
@@ -194,8 +199,9 @@ impl MntClient {
             .await
     }
 
-    /// The latest session of an endpoint's IP address, or of the VPN client that comes from it. The node's own answer is unreliable
-    /// (reference mnt-api section 1, row 9): what it does not find is looked up in the active list.
+    /// The latest session of an endpoint's IP address, or of the VPN client that comes from it. The
+    /// node's own answer is unreliable (reference mnt-api section 1, row 9): what it does not find
+    /// is looked up in the active list.
     ///
     /// Errors: [`Kind::Usage`] where several VPN clients come from it.
     pub async fn session_by_endpoint_ip(&self, ip: IpAddr) -> Result<Answer> {
@@ -208,8 +214,9 @@ impl MntClient {
         }
     }
 
-    /// The session of the row that is looked for in the active list, after the node itself knew none (`otherwise`). A row that has neither a
-    /// MAC address nor an id by which the node gives more is all there is; it comes without a document of its own.
+    /// The session of the row that is looked for in the active list, after the node itself knew
+    /// none (`otherwise`). A row that has neither a MAC address nor an id by which the node gives
+    /// more is all there is; it comes without a document of its own.
     async fn session_by_row(&self, wanted: Wanted, otherwise: Error) -> Result<Answer> {
         let (find, outcome) = self.sessions(Find::new(wanted)).await;
         outcome?;
@@ -249,8 +256,9 @@ impl MntClient {
         }
     }
 
-    /// The full document of a row without MAC address, by the address that its endpoint has on the inside. None where the row names no
-    /// address, or the node knows nothing, or somebody else, under it.
+    /// The full document of a row without MAC address, by the address that its endpoint has on the
+    /// inside. None where the row names no address, or the node knows nothing, or somebody else,
+    /// under it.
     async fn session_by_own_address(&self, row: &Record, asked: &Wanted) -> Result<Option<Answer>> {
         let address = |name| row.text(name)?.trim().parse().ok();
         let own = address("framed_ip_address").or_else(|| address("framed_ipv6_address"));
@@ -279,7 +287,8 @@ impl MntClient {
         Ok(rows)
     }
 
-    /// Authentication attempts of an endpoint in the last `seconds` (to 432000), newest first, at most `records` (0: all). None is an empty list.
+    /// Authentication attempts of an endpoint in the last `seconds` (to 432000), newest first, at
+    /// most `records` (0: all). None is an empty list.
     pub async fn auth_status(&self, mac: Mac, seconds: u32, records: u32) -> Result<Rows> {
         let path = paths::auth_status(mac, seconds, records)?;
         let asked = Asked::endpoint(mac);
@@ -315,7 +324,8 @@ impl MntClient {
             .await
     }
 
-    /// The answer to a GET of a path that was [`checked`](super::checked), its body still on the wire.
+    /// The answer to a GET of a path that was [`checked`](super::checked), its body still on the
+    /// wire.
     pub async fn get(&self, path: &str) -> Result<Response> {
         self.open_any(self.requests.read(path)).await
     }
@@ -331,8 +341,9 @@ impl MntClient {
         self.about(asked, ask, |rows| &rows.records).await
     }
 
-    /// Asks, and once more on a new connection when the answer is about somebody else, or no such document: it was then that of an
-    /// earlier question, and so would be the next ones on its connection.
+    /// Asks, and once more on a new connection when the answer is about somebody else, or no such
+    /// document: it was then that of an earlier question, and so would be the next ones on its
+    /// connection.
     ///
     /// Errors: [`Kind::Malformed`] when the second one is about somebody else too.
     async fn about<T, F: Future<Output = Result<T>>>(
@@ -355,7 +366,8 @@ impl MntClient {
         Err(foreign(&self.host(), asked, &other))
     }
 
-    /// Asks nothing more on the connections that are open: an answer on one of them was another question's.
+    /// Asks nothing more on the connections that are open: an answer on one of them was another
+    /// question's.
     fn distrust(&self) {
         self.client.drop_connections(self.requests.node());
     }
@@ -397,8 +409,8 @@ impl MntClient {
 
 /// What changes the network.
 impl MntClient {
-    /// Sends a change of authorization ([`Requests::coa`]), once. Success means that the command went out, not that the endpoint
-    /// came back; anything but `results` true is [`Kind::Server`].
+    /// Sends a change of authorization ([`Requests::coa`]), once. Success means that the command
+    /// went out, not that the endpoint came back; anything but `results` true is [`Kind::Server`].
     pub async fn coa(&self, request: Request) -> Result<Answer> {
         let response = self.open(request).await?;
         let charset = response.charset();
@@ -457,7 +469,8 @@ impl MntClient {
         }
         let host = response.host.to_string();
         let charset = response.charset();
-        // The body is a comment on the status: one that cannot be read, or is too long, changes nothing.
+        // The body is a comment on the status: one that cannot be read, or is too long, changes
+        // nothing.
         let body = response.bytes(MAX_ERROR).await.unwrap_or_default();
         let envelope = envelope::Envelope::parse(&body, charset.as_deref());
         Err(with_host(&host, envelope::error(status, envelope.as_ref())))
@@ -525,17 +538,20 @@ pub(super) fn delete_outcome(raw: Vec<u8>, charset: Option<&str>) -> Result<Answ
     }
 }
 
-/// Newest first; attempts of the same or of no readable time keep their order, those without time last.
+/// Newest first; attempts of the same or of no readable time keep their order, those without time
+/// last.
 pub(super) fn newest_first(records: &mut [Record]) {
     records.sort_by_cached_key(|record| std::cmp::Reverse(record.auth_time()));
 }
 
-/// Whether an answer with a good status is not what was asked for, as a belated answer to another question is.
+/// Whether an answer with a good status is not what was asked for, as a belated answer to another
+/// question is.
 fn is_no_such_document(error: &Error) -> bool {
     error.kind() == Kind::Malformed && error.http_status().is_none()
 }
 
-/// Whether a failed question may have failed for its path: not found, or an error that a gateway gives to what it does not pass on.
+/// Whether a failed question may have failed for its path: not found, or an error that a gateway
+/// gives to what it does not pass on.
 fn may_be_the_path(error: &Error) -> bool {
     match error.kind() {
         Kind::NotFound => true,
@@ -549,8 +565,8 @@ fn local(time: Timestamp) -> DateTime {
     time.to_zoned(TimeZone::system()).datetime()
 }
 
-/// `error` with the host in its message and beside it. The host is not named where the receiver of the
-/// records is at fault: an unknown field, a closed pipe, a full disk.
+/// `error` with the host in its message and beside it. The host is not named where the receiver of
+/// the records is at fault: an unknown field, a closed pipe, a full disk.
 fn with_host(host: &str, error: Error) -> Error {
     let local = matches!(error.kind(), Kind::Usage | Kind::ClosedPipe | Kind::Failed);
     if local || error.host_name().is_some() {

@@ -1,6 +1,7 @@
 //! Which document answers which call (reference mnt-api section 2), as data for the stream reader.
 //!
-//! Root names are taken loosely where sources differ: a list is known by its announcing attribute too.
+//! Root names are taken loosely where sources differ: a list is known by its announcing attribute
+//! too.
 
 use super::envelope;
 use super::paths::BASE;
@@ -13,7 +14,8 @@ pub const COUNT: Document = Document {
     ..single()
 };
 
-/// The lists of sessions, `activeList` by either name (section 2.2). The announced number of rows holds (observed on 3.3).
+/// The lists of sessions, `activeList` by either name (section 2.2). The announced number of rows
+/// holds (observed on 3.3).
 pub const ACTIVE_LIST: Document = Document {
     name: "the list of sessions",
     roots: &[
@@ -82,13 +84,15 @@ pub const COA: Document = Document {
     ..single()
 };
 
-/// The outcome of a delete, and the error envelope: known by its members, under any root (section 2.11).
+/// The outcome of a delete, and the error envelope: known by its members, under any root (section
+/// 2.11).
 pub const RESULT: Document = Document {
     name: "the outcome",
     ..single()
 };
 
-/// The document that answers a GET of `path` (as [`checked`](super::checked) returns it); an unknown one is read as one record.
+/// The document that answers a GET of `path` (as [`checked`](super::checked) returns it); an
+/// unknown one is read as one record.
 pub fn answering(path: &str) -> &'static Document {
     let tail = path.strip_prefix(BASE).unwrap_or(path);
     let mut segments = tail.split('/').filter(|segment| !segment.is_empty());

@@ -1,7 +1,9 @@
-//! What an answer that is no success means: HTTP status and the `mnt-rest-result` envelope to an error (reference mnt-api section 3).
+//! What an answer that is no success means: HTTP status and the `mnt-rest-result` envelope to an
+//! error (reference mnt-api section 3).
 //!
-//! Decided from facts: the status first, and for a 500 the words of `internal-error-info`, since "no session" and "no Monitoring node" come with
-//! the same code 34110. A body that cannot be read never hides the status. It sends nothing.
+//! Decided from facts: the status first, and for a 500 the words of `internal-error-info`, since
+//! "no session" and "no Monitoring node" come with the same code 34110. A body that cannot be read
+//! never hides the status. It sends nothing.
 
 use crate::error::{Error, Kind};
 use crate::record::xml::{Document, single};
@@ -39,7 +41,8 @@ impl Envelope {
         (envelope.status.is_some() || envelope.http_code.is_some()).then_some(envelope)
     }
 
-    /// The envelope in a body; `None` when the body is anything else. `charset`: what its Content-Type says.
+    /// The envelope in a body; `None` when the body is anything else. `charset`: what its
+    /// Content-Type says.
     pub fn parse(body: &[u8], charset: Option<&str>) -> Option<Self> {
         match single(body, charset, &Document::ANY).ok()? {
             Record::Fields(fields) => Self::of(&fields),
@@ -77,8 +80,8 @@ impl Envelope {
     }
 }
 
-/// The error behind an HTTP status that is no success, and the envelope if the body was one. Names no host: the client adds it. Redirects
-/// never come here; the transport ends them.
+/// The error behind an HTTP status that is no success, and the envelope if the body was one. Names
+/// no host: the client adds it. Redirects never come here; the transport ends them.
 pub fn error(status: u16, envelope: Option<&Envelope>) -> Error {
     let reason = envelope.and_then(Envelope::reason);
     let with = |text: &str| match reason {

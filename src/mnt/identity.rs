@@ -1,4 +1,5 @@
-//! Whether an answer is about whom was asked for: which members of the node's documents say so. It sends nothing.
+//! Whether an answer is about whom was asked for: which members of the node's documents say so. It
+//! sends nothing.
 
 use std::net::IpAddr;
 
@@ -54,7 +55,8 @@ impl Asked {
         }
     }
 
-    /// Whom an answer is about in place of whom was asked for. "There is no session of MAC" names an endpoint too.
+    /// Whom an answer is about in place of whom was asked for. "There is no session of MAC" names
+    /// an endpoint too.
     pub(super) fn other(&self, answer: Result<&[Record], &Error>) -> Option<String> {
         match answer {
             Ok(records) => records
@@ -91,7 +93,8 @@ pub(super) fn foreign(host: &str, asked: &Asked, other: &str) -> Error {
 
 /// The policy service node that holds the session of `mac`.
 ///
-/// Errors: [`Kind::Malformed`] for a session of somebody else, [`Kind::Server`] for one without MAC address or node.
+/// Errors: [`Kind::Malformed`] for a session of somebody else, [`Kind::Server`] for one without MAC
+/// address or node.
 pub fn psn_of(session: &Record, mac: Mac) -> Result<String> {
     let station = session.text("calling_station_id").unwrap_or_default();
     match session.mac() {

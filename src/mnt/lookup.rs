@@ -1,5 +1,6 @@
-//! Finding one session in the active list, for what the node cannot be asked directly: a user name that does not survive in a path, an
-//! address (reference mnt-api section 1, row 9, and section 3, "Identifiers in the path").
+//! Finding one session in the active list, for what the node cannot be asked directly: a user name
+//! that does not survive in a path, an address (reference mnt-api section 1, row 9, and section 3,
+//! "Identifiers in the path").
 //!
 //! A sink that stops at the first row that is surely the one; it sends nothing.
 
@@ -14,7 +15,8 @@ use crate::record::{Record, RecordSink};
 pub(super) enum Wanted {
     /// The user, exactly as ISE has the name.
     User(String),
-    /// The endpoint with this address, or the VPN client that comes from it: the list shows the latter as calling station.
+    /// The endpoint with this address, or the VPN client that comes from it: the list shows the
+    /// latter as calling station.
     Address(IpAddr),
 }
 
@@ -47,7 +49,8 @@ impl Wanted {
     }
 }
 
-/// How a row fits. Several VPN clients may come from one address; an address of its own is the better sign.
+/// How a row fits. Several VPN clients may come from one address; an address of its own is the
+/// better sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
     No,
@@ -117,7 +120,8 @@ pub(super) fn is_same_session(row: &Record, document: &Record) -> bool {
             .any(|name| id(document, name) == named)
 }
 
-/// Whether a user name may not survive in a path: only what every server and gateway passes on does.
+/// Whether a user name may not survive in a path: only what every server and gateway passes on
+/// does.
 pub(super) fn is_awkward(user: &str) -> bool {
     !user
         .bytes()

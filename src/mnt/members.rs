@@ -1,5 +1,5 @@
-//! The members that each document's records are known to have (reference mnt-api, sections 2.2 to 2.9 and 6). A record may have others, and
-//! seldom has all of these.
+//! The members that each document's records are known to have (reference mnt-api, sections 2.2 to
+//! 2.9 and 6). A record may have others, and seldom has all of these.
 
 /// A row of the active list (section 2.2).
 pub const ACTIVE: &[&str] = &[

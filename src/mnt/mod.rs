@@ -1,8 +1,9 @@
-//! The Monitoring node's REST API: paths, requests, which document each call answers, what its error envelope means, and the client that puts
-//! these together (reference mnt-api).
+//! The Monitoring node's REST API: paths, requests, which document each call answers, what its
+//! error envelope means, and the client that puts these together (reference mnt-api).
 //!
-//! It prints nothing and knows no command line. [`paths`], [`documents`] and [`envelope`] are pure; [`MntClient`] is the only part that
-//! sends, through [`transport`](crate::transport), and lists go to a [`RecordSink`](crate::record::RecordSink) while they arrive.
+//! It prints nothing and knows no command line. [`paths`], [`documents`] and [`envelope`] are pure;
+//! [`MntClient`] is the only part that sends, through [`transport`](crate::transport), and lists go
+//! to a [`RecordSink`](crate::record::RecordSink) while they arrive.
 
 mod client;
 pub mod documents;

@@ -1,6 +1,8 @@
-//! Every MnT endpoint as a path (reference mnt-api section 1, without the undocumented dashboard), and the check of a path that a user typed.
+//! Every MnT endpoint as a path (reference mnt-api section 1, without the undocumented dashboard),
+//! and the check of a path that a user typed.
 //!
-//! Pure text: segments are percent-encoded here and nowhere else. Paths begin with [`BASE`] and name no host.
+//! Pure text: segments are percent-encoded here and nowhere else. Paths begin with [`BASE`] and
+//! name no host.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -93,7 +95,8 @@ pub fn active_list() -> String {
     below("Session/ActiveList")
 }
 
-/// Authenticated sessions in a window; an open end is sent as `null`. The zone of the times is not documented: local time, as Cisco's client sends it.
+/// Authenticated sessions in a window; an open end is sent as `null`. The zone of the times is not
+/// documented: local time, as Cisco's client sends it.
 pub fn auth_list(since: Option<DateTime>, until: Option<DateTime>) -> String {
     let bound = |time: Option<DateTime>| match time {
         None => "null".to_owned(),
@@ -159,7 +162,8 @@ pub fn failure_reasons() -> String {
     below("FailureReasons")
 }
 
-/// A change of authorization, sent by the PSN `node` (a short host name: letters, digits, dot, hyphen).
+/// A change of authorization, sent by the PSN `node` (a short host name: letters, digits, dot,
+/// hyphen).
 pub fn coa(node: &str, mac: Mac, coa: Coa) -> Result<String> {
     if !is_host_name(node) {
         return Err(Error::usage(format!("'{node}' is not a node's host name"))
@@ -185,7 +189,8 @@ pub fn delete(target: &DeleteTarget) -> Result<String> {
     }))
 }
 
-/// An IP address as a user wrote it; the zone of a link-local one means nothing to the server and is dropped.
+/// An IP address as a user wrote it; the zone of a link-local one means nothing to the server and
+/// is dropped.
 pub fn parse_ip(text: &str) -> Result<IpAddr> {
     let address = text.trim();
     let address = address.split_once('%').map_or(address, |(head, _)| head);
@@ -195,9 +200,11 @@ pub fn parse_ip(text: &str) -> Result<IpAddr> {
     })
 }
 
-/// The path that a user typed, canonical: below [`BASE`] (which may be left out), each segment decoded, checked and encoded again. Refuses, as
-/// [`Kind::Usage`](crate::error::Kind::Usage), everything that could mean another path to the server than it seems to: queries, path parameters, empty and
-/// dot segments, double encoding, control characters; and CoA and Delete, which change the network.
+/// The path that a user typed, canonical: below [`BASE`] (which may be left out), each segment
+/// decoded, checked and encoded again. Refuses, as [`Kind::Usage`](crate::error::Kind::Usage),
+/// everything that could mean another path to the server than it seems to: queries, path
+/// parameters, empty and dot segments, double encoding, control characters; and CoA and Delete,
+/// which change the network.
 pub fn checked(typed: &str) -> Result<String> {
     let path = typed.trim();
     let tail = strip_base(path);
@@ -211,7 +218,8 @@ pub fn checked(typed: &str) -> Result<String> {
     let mut encoded = String::new();
     for (place, raw) in tail.split('/').enumerate() {
         let segment = decoded(raw).map_err(|why| refused(typed, why))?;
-        // The first two decide what the call does; a name that happens to be one of these words comes third or later.
+        // The first two decide what the call does; a name that happens to be one of these words
+        // comes third or later.
         if place < 2 && (segment.contains('/') || changes(&segment)) {
             return Err(refused(typed, "CoA and Delete change the network")
                 .hint("use 'netapi ise mnt coa' or 'netapi ise mnt delete'"));

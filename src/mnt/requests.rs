@@ -1,4 +1,5 @@
-//! The requests to one Monitoring node, as data: what `--dry-run` shows, `--curl` spells and the client sends. Nothing is sent here.
+//! The requests to one Monitoring node, as data: what `--dry-run` shows, `--curl` spells and the
+//! client sends. Nothing is sent here.
 
 use super::paths::{self, Coa, DeleteTarget};
 use crate::authority::Authority;
@@ -29,8 +30,8 @@ impl Requests {
         self.request(Method::Get, path, Effect::Read)
     }
 
-    /// The change of authorization of the endpoint `mac`, sent by the PSN `server`. A GET that changes the network: it must not be
-    /// repeated.
+    /// The change of authorization of the endpoint `mac`, sent by the PSN `server`. A GET that
+    /// changes the network: it must not be repeated.
     ///
     /// Errors: [`Kind::Usage`](crate::error::Kind::Usage) for what is no node's host name.
     pub fn coa(&self, mac: Mac, coa: Coa, server: &str) -> Result<Request> {

@@ -1,4 +1,5 @@
-//! The documents of the reference (mnt-api sections 2 and 3), each a synthetic one in a shape that was observed. Test data only.
+//! The documents of the reference (mnt-api sections 2 and 3), each a synthetic one in a shape that
+//! was observed. Test data only.
 
 pub(super) const COUNT: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <sessionCount><count>1284</count></sessionCount>"#;

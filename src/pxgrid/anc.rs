@@ -1,7 +1,9 @@
-//! Adaptive Network Control: which operation puts a policy on an endpoint or takes it off, what its status says, and waiting for the end.
+//! Adaptive Network Control: which operation puts a policy on an endpoint or takes it off, what its
+//! status says, and waiting for the end.
 //!
-//! HTTP is 200 even when the operation failed: the status object decides (reference pxgrid-api, section 3.3). The reads of this
-//! service (policies, endpoints) are plain operations of the catalogue and have nothing here.
+//! HTTP is 200 even when the operation failed: the status object decides (reference pxgrid-api,
+//! section 3.3). The reads of this service (policies, endpoints) are plain operations of the
+//! catalogue and have nothing here.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -18,14 +20,16 @@ use crate::record::{JsonText, Mac};
 /// The service.
 pub const SERVICE: &str = "com.cisco.ise.config.anc";
 
-/// What ISE says when the policy is on the endpoint already (section 3.3); compared without regard to case.
+/// What ISE says when the policy is on the endpoint already (section 3.3); compared without regard
+/// to case.
 const ALREADY_APPLIED: &str = "already associated with this policy";
 
 /// Pauses between two looks at a running operation: growing from the first to the second.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// The endpoint that an order is about. Cisco warns not to mix `Mac` and `MacAtNas` for one endpoint.
+/// The endpoint that an order is about. Cisco warns not to mix `Mac` and `MacAtNas` for one
+/// endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// By MAC address; it need not be online.
@@ -127,9 +131,11 @@ pub fn read_status(json: JsonText) -> Result<Status> {
     })
 }
 
-/// What a status means for the order that it answers: `Ok` is done (also when the policy was on the endpoint already).
+/// What a status means for the order that it answers: `Ok` is done (also when the policy was on the
+/// endpoint already).
 ///
-/// Errors: [`Kind::Server`] with ISE's reason for a failure, [`Kind::Pending`] for one that still runs.
+/// Errors: [`Kind::Server`] with ISE's reason for a failure, [`Kind::Pending`] for one that still
+/// runs.
 pub fn outcome(order: &Order, status: &Status) -> Result<()> {
     match status.state {
         State::Success => Ok(()),
@@ -174,7 +180,8 @@ pub async fn status(client: &ServiceClient, operation_id: &str) -> Result<Status
     read_status(client.query(SERVICE, "getOperationStatus", &body).await?)
 }
 
-/// Looks at a running operation until it ends or `patience` is over; the last status in any case, which may still run (see [`outcome`]).
+/// Looks at a running operation until it ends or `patience` is over; the last status in any case,
+/// which may still run (see [`outcome`]).
 pub async fn wait(client: &ServiceClient, first: Status, patience: Duration) -> Result<Status> {
     settle(first, patience, FIRST_PAUSE, async |id| {
         status(client, &id).await

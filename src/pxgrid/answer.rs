@@ -1,4 +1,5 @@
-//! What an answer's status and body say, the same for control calls and for services. It sends nothing.
+//! What an answer's status and body say, the same for control calls and for services. It sends
+//! nothing.
 
 use serde_json::Value;
 
@@ -13,7 +14,8 @@ pub(super) const MAX_CONTROL: usize = 1024 * 1024;
 /// How much of a server's own words stands in a message.
 const MAX_WORDS: usize = 200;
 
-/// The body of a successful control answer, which must be a JSON object; members that nobody here knows are left alone.
+/// The body of a successful control answer, which must be a JSON object; members that nobody here
+/// knows are left alone.
 pub(super) async fn object(response: Response, what: &str) -> Result<Value> {
     let host = response.host.to_string();
     let charset = response.charset();
@@ -50,7 +52,8 @@ pub(super) fn wrong_shape(what: &str, host: &str, found: &str) -> Error {
     .host(host)
 }
 
-/// What a server says in an error body: its `message` or `error`, or the first words of plain text; nothing of a web page.
+/// What a server says in an error body: its `message` or `error`, or the first words of plain text;
+/// nothing of a web page.
 pub(super) fn words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let said = match read_bounded_json::<Value>(&text) {

@@ -1,8 +1,8 @@
-//! pxGrid's services, their operations and their topics as data (reference pxgrid-api, section 3): one table that `call`, `services`, the
-//! commands for each service and the subscriber all read.
+//! pxGrid's services, their operations and their topics as data (reference pxgrid-api, section 3):
+//! one table that `call`, `services`, the commands for each service and the subscriber all read.
 //!
-//! A service that is not in the table can still be called and subscribed to; the table only knows more about those that are. It
-//! sends nothing and checks no request.
+//! A service that is not in the table can still be called and subscribed to; the table only knows
+//! more about those that are. It sends nothing and checks no request.
 
 mod members;
 mod row;
@@ -40,7 +40,8 @@ pub struct Operation {
     pub reply: Reply,
     /// The members that a table shows, in order; empty where the rows' members are not published.
     pub columns: &'static [&'static str],
-    /// The members that a row, or the one thing, is known to have; empty where they are not published.
+    /// The members that a row, or the one thing, is known to have; empty where they are not
+    /// published.
     pub members: &'static [&'static str],
     /// Whether it changes the network. ISE's policy calls the two `gets` and `sets`.
     pub effect: Effect,
@@ -170,8 +171,8 @@ pub fn operation(service_name: &str, operation_name: &str) -> Option<&'static Op
     service(service_name)?.operation(operation_name)
 }
 
-/// Whether an operation reads or changes. One that is not in the table is taken to change something unless its name begins with `get`:
-/// better not to repeat a read than to repeat a change.
+/// Whether an operation reads or changes. One that is not in the table is taken to change something
+/// unless its name begins with `get`: better not to repeat a read than to repeat a change.
 pub fn effect(service_name: &str, operation_name: &str) -> Effect {
     match operation(service_name, operation_name) {
         Some(operation) => operation.effect,
@@ -206,7 +207,8 @@ pub enum TopicName {
 }
 
 impl TopicName {
-    /// Reads an alias, a `service:property` pair or a path (contract, section 4). `None` when it is none of them.
+    /// Reads an alias, a `service:property` pair or a path (contract, section 4). `None` when it is
+    /// none of them.
     pub fn parse(text: &str) -> Option<Self> {
         let known = |wanted: &dyn Fn(&Service, &Topic) -> bool| {
             SERVICES.iter().find_map(|service| {

@@ -1,7 +1,8 @@
-//! The control API: accounts, service lookup, access secrets, registration (reference pxgrid-api, section 1).
+//! The control API: accounts, service lookup, access secrets, registration (reference pxgrid-api,
+//! section 1).
 //!
-//! Calls are data (`Call`); `Control` sends them to the first node that answers. It keeps no secrets and caches nothing: that
-//! is `rest`'s work.
+//! Calls are data (`Call`); `Control` sends them to the first node that answers. It keeps no
+//! secrets and caches nothing: that is `rest`'s work.
 
 mod call;
 
@@ -23,7 +24,8 @@ use crate::transport::{Basic, Client};
 /// Longest description of an account (section 1).
 const MAX_DESCRIPTION: usize = 50;
 
-/// Our own name on the grid: at most 100 letters, digits, `-`, `_`, `.` (section 1). Names of peers may hold more, they are plain text.
+/// Our own name on the grid: at most 100 letters, digits, `-`, `_`, `.` (section 1). Names of peers
+/// may hold more, they are plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeName(String);
 
@@ -64,7 +66,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// The Basic header of control calls: it is needed with a certificate too, and then its password is ignored (section 1).
+    /// The Basic header of control calls: it is needed with a certificate too, and then its
+    /// password is ignored (section 1).
     pub fn basic(&self) -> Basic {
         self.basic_with(self.password.clone().unwrap_or_default())
     }
@@ -188,7 +191,8 @@ impl Control {
         &self.nodes
     }
 
-    /// Sends a call to the first node that answers it; the node's `host:port` comes with the answer.
+    /// Sends a call to the first node that answers it; the node's `host:port` comes with the
+    /// answer.
     pub async fn call(&self, call: &Call) -> Result<(String, Value)> {
         let mut failures = Vec::new();
         let first = self.current.load(Ordering::Relaxed);
@@ -233,7 +237,8 @@ impl Control {
         read_new_account(&answer, &host)
     }
 
-    /// Tells ISE that we are here, and reads our account's state. Any state is an answer, see [`require_enabled`].
+    /// Tells ISE that we are here, and reads our account's state. Any state is an answer, see
+    /// [`require_enabled`].
     pub async fn activate(&self, description: Option<&str>) -> Result<Activation> {
         if let Some(text) = description {
             check_description(text)?;

@@ -1,13 +1,16 @@
-//! Whether another node may be asked after one failed, and what is said when all did. Decisions only.
+//! Whether another node may be asked after one failed, and what is said when all did. Decisions
+//! only.
 
 use crate::error::{Error, Kind};
 use crate::transport::Effect;
 
-/// Reads go on after connection trouble and 5xx; a change only when nothing of it was sent (contract, section 8).
+/// Reads go on after connection trouble and 5xx; a change only when nothing of it was sent
+/// (contract, section 8).
 pub(super) fn may_try_next(effect: Effect, error: &Error) -> bool {
     if matches!(error.kind(), Kind::Usage | Kind::NotSent | Kind::Refused) {
-        // Refused by ourselves, only shown, or refused for who we are, by a node or the proxy: another node changes nothing about that, and
-        // a wrong password sent often locks its account.
+        // Refused by ourselves, only shown, or refused for who we are, by a node or the proxy:
+        // another node changes nothing about that, and a wrong password sent often locks its
+        // account.
         return false;
     }
     if error.was_nothing_sent() || error.kind() == Kind::Resolve {
@@ -25,7 +28,8 @@ pub(super) fn may_try_next(effect: Effect, error: &Error) -> bool {
     }
 }
 
-/// One error of all that happened, in order: the first one's kind, host, status and hint, every one's words.
+/// One error of all that happened, in order: the first one's kind, host, status and hint, every
+/// one's words.
 pub(super) fn joined(what: &str, failures: Vec<Error>) -> Error {
     let nothing_sent = failures.iter().all(Error::was_nothing_sent);
     let mut failures = failures.into_iter();

@@ -1,7 +1,9 @@
-//! pxGrid 2.0: accounts, services and REST over HTTPS, events by STOMP over WebSocket (reference pxgrid-api).
+//! pxGrid 2.0: accounts, services and REST over HTTPS, events by STOMP over WebSocket (reference
+//! pxgrid-api).
 //!
-//! It prints nothing and knows no command line. Who the Basic user is, everywhere: our own node name, never the peer's
-//! (reference, section 2). What happens to an event after it was emitted is `delivery`'s affair.
+//! It prints nothing and knows no command line. Who the Basic user is, everywhere: our own node
+//! name, never the peer's (reference, section 2). What happens to an event after it was emitted is
+//! `delivery`'s affair.
 //!
 //! | part | holds |
 //! | --- | --- |

@@ -1,7 +1,9 @@
-//! Asks services: account checked once, lookup, access secret, request; replicas in turn, fresh secrets, fresh lookups.
+//! Asks services: account checked once, lookup, access secret, request; replicas in turn, fresh
+//! secrets, fresh lookups.
 //!
-//! What to do next after each outcome is decided in `attempts`, what a request and its refusal are in `exchange`, what a page
-//! is in `paging`; here they are carried out. Lookups and secrets are kept for the life of the process.
+//! What to do next after each outcome is decided in `attempts`, what a request and its refusal are
+//! in `exchange`, what a page is in `paging`; here they are carried out. Lookups and secrets are
+//! kept for the life of the process.
 
 mod attempts;
 mod exchange;
@@ -70,7 +72,8 @@ impl ServiceClient {
 
     /// `AccountActivate`, once in the life of this client.
     ///
-    /// Errors: [`Kind::Pending`] and [`Kind::Refused`] for an account that is not enabled; asked again the next time.
+    /// Errors: [`Kind::Pending`] and [`Kind::Refused`] for an account that is not enabled; asked
+    /// again the next time.
     pub async fn ready(&self) -> Result<&Activation> {
         self.activation
             .get_or_try_init(|| async {
@@ -113,9 +116,11 @@ impl ServiceClient {
         Ok(secret)
     }
 
-    /// Sends one operation and returns the successful answer (status 200 to 299) with its body unread, for `call`.
+    /// Sends one operation and returns the successful answer (status 200 to 299) with its body
+    /// unread, for `call`.
     ///
-    /// Errors: [`Kind::Refused`] telling account, secret and policy apart; what every replica said when all failed.
+    /// Errors: [`Kind::Refused`] telling account, secret and policy apart; what every replica said
+    /// when all failed.
     pub async fn send(&self, service: &str, operation: &str, body: &Value) -> Result<Response> {
         let exchange = Exchange::new(full_name(service), operation, body)?;
         let mut attempts = Attempts::default();
@@ -161,7 +166,8 @@ impl ServiceClient {
         exchange: &Exchange<'_>,
         fresh_secret: bool,
     ) -> Result<Sent> {
-        // Whatever goes wrong up to here, nothing was sent to the service: the next replica may be asked, also for a change.
+        // Whatever goes wrong up to here, nothing was sent to the service: the next replica may be
+        // asked, also for a change.
         let url = exchange.url(node).map_err(Error::nothing_sent)?;
         let secret = match self.secret(&node.node_name, fresh_secret).await {
             Ok(secret) => secret,
@@ -189,11 +195,12 @@ impl ServiceClient {
         }
     }
 
-    /// One operation's answer, whole. An empty 200 is an empty object. An answer about somebody else, or with no member of what was
-    /// asked for, may be a belated one to an earlier question: it closes the connections; what only reads is then asked once more.
+    /// One operation's answer, whole. An empty 200 is an empty object. An answer about somebody
+    /// else, or with no member of what was asked for, may be a belated one to an earlier question:
+    /// it closes the connections; what only reads is then asked once more.
     ///
-    /// Errors: [`Kind::NotFound`] for 204, [`Kind::Malformed`] for what is no JSON, over 16 MiB, about somebody else or something
-    /// else, and those of [`send`](Self::send).
+    /// Errors: [`Kind::NotFound`] for 204, [`Kind::Malformed`] for what is no JSON, over 16 MiB,
+    /// about somebody else or something else, and those of [`send`](Self::send).
     pub async fn query(&self, service: &str, operation: &str, body: &Value) -> Result<JsonText> {
         let known = catalogue::operation(service, operation)
             // Some releases answer a change with nothing.
@@ -260,9 +267,11 @@ impl ServiceClient {
         Ok((answer, node))
     }
 
-    /// A list operation's rows into `sink`, which is handed back; a paged one is read to its end. 204 is an empty list.
+    /// A list operation's rows into `sink`, which is handed back; a paged one is read to its end.
+    /// 204 is an empty list.
     ///
-    /// Errors: [`Kind::Usage`] for an operation that is not known to answer a list, those of [`stream`] and of [`send`](Self::send).
+    /// Errors: [`Kind::Usage`] for an operation that is not known to answer a list, those of
+    /// [`stream`] and of [`send`](Self::send).
     pub async fn list<S: RecordSink>(
         &self,
         service: &str,
@@ -326,7 +335,8 @@ impl ServiceClient {
         let charset = response.charset();
         let body = response.into_reader().telling_pauses();
         let reader = Utf8::new(body, Format::Json, charset.as_deref());
-        // Parsing waits for bytes and works on the processor: neither belongs on the thread that receives them.
+        // Parsing waits for bytes and works on the processor: neither belongs on the thread that
+        // receives them.
         let parsing = move || {
             let (mut sink, result) = stream(reader, member, sink);
             // The next page is a wait as well.
@@ -340,7 +350,8 @@ impl ServiceClient {
             ),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // A blocking task is only cancelled when the runtime ends, and then nobody asks for this answer again.
+                // A blocking task is only cancelled when the runtime ends, and then nobody asks for
+                // this answer again.
                 Err(_) => std::future::pending().await,
             },
         }

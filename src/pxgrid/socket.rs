@@ -1,7 +1,9 @@
-//! One WebSocket connection to a pubsub node: frames in and out, pings answered and sent (reference pxgrid-api, section 4).
+//! One WebSocket connection to a pubsub node: frames in and out, pings answered and sent (reference
+//! pxgrid-api, section 4).
 //!
-//! It connects once, with one secret, and ends for good: where to go next is `subscription`'s affair, which also decides when silence means
-//! that the connection is dead. What is sent is binary, for a text frame makes the server drop the connection; both are read.
+//! It connects once, with one secret, and ends for good: where to go next is `subscription`'s
+//! affair, which also decides when silence means that the connection is dead. What is sent is
+//! binary, for a text frame makes the server drop the connection; both are read.
 
 use std::time::Duration;
 
@@ -30,10 +32,12 @@ use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
 use crate::transport::{Basic, Client, Connection, Seen, tls_error};
 
-/// The largest WebSocket message: the largest STOMP body, and room for its headers. The server's own limit is 300 KB.
+/// The largest WebSocket message: the largest STOMP body, and room for its headers. The server's
+/// own limit is 300 KB.
 const MAX_MESSAGE: usize = MAX_BODY + 64 * 1024;
 
-/// How much is read at once: two records of TLS. What is more is made zero before each read and never filled.
+/// How much is read at once: two records of TLS. What is more is made zero before each read and
+/// never filled.
 const READ_AT_ONCE: usize = 32 * 1024;
 
 /// How much is handed on at once, in bytes of bodies, when more has come already.
@@ -88,10 +92,12 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Connects and upgrades. `url` is the node's `wsUrl`, `basic` our own name with the node's secret.
+    /// Connects and upgrades. `url` is the node's `wsUrl`, `basic` our own name with the node's
+    /// secret.
     ///
-    /// Errors: those of [`Client::connect`]; [`Kind::Refused`] with status 401 or 403 for a refused secret; [`Kind::Malformed`] for an
-    /// address that is no `wss` or an answer that is no upgrade; [`Kind::TimedOut`].
+    /// Errors: those of [`Client::connect`]; [`Kind::Refused`] with status 401 or 403 for a refused
+    /// secret; [`Kind::Malformed`] for an address that is no `wss` or an answer that is no upgrade;
+    /// [`Kind::TimedOut`].
     pub async fn open(client: &Client, url: &str, basic: &Basic) -> Result<Self> {
         let node = target(url)?;
         let host = node.to_string();
@@ -129,13 +135,14 @@ impl Socket {
         })
     }
 
-    /// The server's clock when it let us in, to the second, if it said so (`Date`, RFC 9110, section 6.6.1).
+    /// The server's clock when it let us in, to the second, if it said so (`Date`, RFC 9110,
+    /// section 6.6.1).
     pub fn date(&self) -> Option<Timestamp> {
         self.date
     }
 
-    /// Waits for what comes next, and gives it with what has come behind it already, up to a bound; never nothing. Pings are answered
-    /// meanwhile. Safe to drop and to call again.
+    /// Waits for what comes next, and gives it with what has come behind it already, up to a bound;
+    /// never nothing. Pings are answered meanwhile. Safe to drop and to call again.
     ///
     /// Errors: the connection is over, and why.
     pub async fn receive(&mut self) -> Result<Vec<Incoming>> {
@@ -161,7 +168,8 @@ impl Socket {
                     break;
                 }
             }
-            // Nothing is waited for once something has come: a caller that drops this loses nothing.
+            // Nothing is waited for once something has come: a caller that drops this loses
+            // nothing.
             let message = if batch.is_empty() {
                 self.stream.next().await
             } else {
@@ -352,7 +360,8 @@ fn broken(host: &str, error: &WsError, seen: &Seen) -> Error {
     match error {
         WsError::Io(io) => {
             let why = match io.kind() {
-                // rustls explains at length that no goodbye came; the connection is gone all the same.
+                // rustls explains at length that no goodbye came; the connection is gone all the
+                // same.
                 std::io::ErrorKind::UnexpectedEof => String::new(),
                 _ => format!(": {io}"),
             };

@@ -1,8 +1,10 @@
-//! Drives a [`Subscription`]: carries its actions out (lookups, secrets, connections, timers, REST reads) and tells it what came of them.
+//! Drives a [`Subscription`]: carries its actions out (lookups, secrets, connections, timers, REST
+//! reads) and tells it what came of them.
 //!
-//! It decides nothing; that is the state machine's work. Whoever owns a [`Subscriber`] calls [`next`](Subscriber::next) until the end and does
-//! with events and notices as it likes. The socket is read on a thread of its own, so that neither parsing nor a slow owner
-//! keeps a ping waiting.
+//! It decides nothing; that is the state machine's work. Whoever owns a [`Subscriber`] calls
+//! [`next`](Subscriber::next) until the end and does with events and notices as it likes. The
+//! socket is read on a thread of its own, so that neither parsing nor a slow owner keeps a ping
+//! waiting.
 //!
 //! | part | holds |
 //! | --- | --- |
@@ -96,8 +98,8 @@ enum Done {
 }
 
 impl Subscriber {
-    /// Begins to subscribe to `topics`, going on from `resume`; without topics it only connects to ISE's own pubsub, to publish there.
-    /// Must be called inside a runtime.
+    /// Begins to subscribe to `topics`, going on from `resume`; without topics it only connects to
+    /// ISE's own pubsub, to publish there. Must be called inside a runtime.
     ///
     /// Errors: [`crate::error::Kind::Usage`] for a filter that cannot be sent or evaluated.
     pub fn start(
@@ -147,8 +149,9 @@ impl Subscriber {
         self.machine.was_live()
     }
 
-    /// Publishes a message; false when nothing can be sent now: no connection stands, or too much waits to be written already. Whether it
-    /// arrives shows when it is left with the server's receipt.
+    /// Publishes a message; false when nothing can be sent now: no connection stands, or too much
+    /// waits to be written already. Whether it arrives shows when it is left with the server's
+    /// receipt.
     pub fn publish(&self, destination: &str, body: &str) -> bool {
         let ready = |link: &&Link| self.machine.is_live() && link.waiting() < MOST_WAITING;
         let Some(link) = self.link.as_ref().filter(ready) else {
@@ -158,12 +161,14 @@ impl Subscriber {
         true
     }
 
-    /// Leaves: unsubscribes, and ends with the server's receipt or without it after a moment. Events that come meanwhile are not taken.
+    /// Leaves: unsubscribes, and ends with the server's receipt or without it after a moment.
+    /// Events that come meanwhile are not taken.
     pub fn stop(&mut self) {
         self.feed(Input::StopRequested);
     }
 
-    /// Waits until something happened. Safe to drop and to call again; after the end it waits for ever.
+    /// Waits until something happened. Safe to drop and to call again; after the end it waits for
+    /// ever.
     pub async fn next(&mut self) -> Update {
         loop {
             if self.has_news() {
@@ -366,7 +371,8 @@ impl Subscriber {
     }
 }
 
-/// The link's next event; for ever without a link. A link that ended says so before it falls silent.
+/// The link's next event; for ever without a link. A link that ended says so before it falls
+/// silent.
 async fn of_link(link: &mut Option<Link>) -> Option<LinkEvent> {
     match link {
         Some(link) => link.next().await,

@@ -1,8 +1,9 @@
-//! The two fields of a detail document that are documents themselves: `other_attr_string` and `response` (reference mnt-api
-//! section 2.3, quirks 4 and 6).
+//! The two fields of a detail document that are documents themselves: `other_attr_string` and
+//! `response` (reference mnt-api section 2.3, quirks 4 and 6).
 //!
-//! Pure functions from text to ordered members; a key that repeats becomes a list. Values are kept as sent, whatever list syntax they hold:
-//! `CiscoAVPair` and `StepData` have no quoting that could be undone without guessing. Nothing here fails: text of another form stays text.
+//! Pure functions from text to ordered members; a key that repeats becomes a list. Values are kept
+//! as sent, whatever list syntax they hold: `CiscoAVPair` and `StepData` have no quoting that could
+//! be undone without guessing. Nothing here fails: text of another form stays text.
 
 use std::collections::HashMap;
 
@@ -23,7 +24,8 @@ fn replace(fields: &mut Fields, name: &str, decode: fn(&str) -> Option<Fields>) 
     }
 }
 
-/// The members of `:!:Key=Value:!:Key=Value`; the leading separator is optional. `None` for text without any member.
+/// The members of `:!:Key=Value:!:Key=Value`; the leading separator is optional. `None` for text
+/// without any member.
 pub fn other_attributes(text: &str) -> Option<Fields> {
     members(text.split(":!:"))
 }

@@ -1,10 +1,10 @@
 //! The encoding that a document is written in, and its bytes as UTF-8.
 //!
-//! Who says it, in this order (RFC 7303, section 3; RFC 8259, section 8.1): a byte order mark, the `charset` of the
-//! Content-Type, an XML declaration; else it is UTF-8. UTF-8 passes through as it came, at no cost, also where it is not
-//! valid: one strange user name must not hide a list, so the readers replace what they cannot read. Of every other
-//! encoding invalid bytes are refused, since they show that the declaration is untrue. It knows neither XML nor JSON
-//! beyond the declaration.
+//! Who says it, in this order (RFC 7303, section 3; RFC 8259, section 8.1): a byte order mark, the
+//! `charset` of the Content-Type, an XML declaration; else it is UTF-8. UTF-8 passes through as it
+//! came, at no cost, also where it is not valid: one strange user name must not hide a list, so the
+//! readers replace what they cannot read. Of every other encoding invalid bytes are refused, since
+//! they show that the declaration is untrue. It knows neither XML nor JSON beyond the declaration.
 
 use std::io::{self, BufRead, Read};
 
@@ -60,10 +60,11 @@ impl Decoder {
         matches!(self.state, State::Utf8)
     }
 
-    /// The next bytes as UTF-8, in `room` where they are not what they were; `last`: no more come. UTF-8 that was not
-    /// valid stays so.
+    /// The next bytes as UTF-8, in `room` where they are not what they were; `last`: no more come.
+    /// UTF-8 that was not valid stays so.
     ///
-    /// Errors: [`Kind::Malformed`] for an encoding that nobody knows, and for bytes that are not in the declared one.
+    /// Errors: [`Kind::Malformed`] for an encoding that nobody knows, and for bytes that are not in
+    /// the declared one.
     pub(crate) fn decode<'b>(
         &mut self,
         bytes: &'b [u8],

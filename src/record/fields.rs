@@ -1,8 +1,9 @@
-//! Fields of one XML record: names and values in document order. Buffers are reused from record to record, since a list may have two million of them.
+//! Fields of one XML record: names and values in document order. Buffers are reused from record to
+//! record, since a list may have two million of them.
 //!
-//! The mapping to JSON, the only one in the program: an element becomes a member of the same name; a repeated element, or
-//! one that is a list by definition (`framed_ipv6_address`), an array; an empty one `null`; everything else a string.
-//! Parsing lives in the XML reader, not here.
+//! The mapping to JSON, the only one in the program: an element becomes a member of the same name;
+//! a repeated element, or one that is a list by definition (`framed_ipv6_address`), an array; an
+//! empty one `null`; everything else a string. Parsing lives in the XML reader, not here.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -20,12 +21,13 @@ pub enum Value {
     Empty,
     /// A list, possibly empty: repeated elements, IPv6 addresses.
     List(Vec<Value>),
-    /// Ordered members: a decoded `other_attr_string` or `response`, or an unknown element that has children.
+    /// Ordered members: a decoded `other_attr_string` or `response`, or an unknown element that has
+    /// children.
     Nested(Fields),
 }
 
-/// A record with more fields than this gets an index of its names: a search through thousands for each one more would cost
-/// quadratic time.
+/// A record with more fields than this gets an index of its names: a search through thousands for
+/// each one more would cost quadratic time.
 const SEARCHED: usize = 64;
 
 /// Ordered fields with reusable buffers.
@@ -33,8 +35,9 @@ const SEARCHED: usize = 64;
 pub struct Fields {
     entries: Vec<(String, Value)>,
     used: usize,
-    /// The names of the first `distinct` entries differ from each other, also those that an earlier record left behind: a record with the
-    /// names of the one before it needs no search for repeated ones.
+    /// The names of the first `distinct` entries differ from each other, also those that an earlier
+    /// record left behind: a record with the names of the one before it needs no search for
+    /// repeated ones.
     distinct: usize,
     /// Of a long record only.
     index: Option<Box<Index>>,
@@ -101,8 +104,9 @@ impl Fields {
             .map(|(_, value)| value)
     }
 
-    /// Adds text under `name` into reused buffers: empty text becomes [`Value::Empty`], a second value of the same name a list. Costs no search
-    /// while the names come in the order of the record before.
+    /// Adds text under `name` into reused buffers: empty text becomes [`Value::Empty`], a second
+    /// value of the same name a list. Costs no search while the names come in the order of the
+    /// record before.
     pub fn put_text(&mut self, name: &str, text: &str) {
         let (index, repeated) = self.place(name);
         let Some((_, value)) = self.entries.get_mut(index) else {
@@ -190,8 +194,9 @@ impl Fields {
         index.places.get(name).copied()
     }
 
-    /// The text of a field that likely stands where it stood in the record before: `place` is tried first, and remembers. A list's records
-    /// mostly have the same fields in the same order, and looking each up by name is what costs.
+    /// The text of a field that likely stands where it stood in the record before: `place` is tried
+    /// first, and remembers. A list's records mostly have the same fields in the same order, and
+    /// looking each up by name is what costs.
     pub(crate) fn text_near(&self, name: &str, place: &Cell<usize>) -> Option<Cow<'_, str>> {
         let here = |at: usize| {
             let (key, value) = self.entries.get(..self.used)?.get(at)?;
@@ -206,7 +211,8 @@ impl Fields {
         self.text(name)
     }
 
-    /// Appends text (empty text becomes [`Value::Empty`]) into reused buffers. Does not look for an earlier field of the name.
+    /// Appends text (empty text becomes [`Value::Empty`]) into reused buffers. Does not look for an
+    /// earlier field of the name.
     pub fn push_text(&mut self, name: &str, text: &str) {
         self.distinct = self.distinct.min(self.used);
         match self.entries.get_mut(self.used) {

@@ -1,4 +1,5 @@
-//! A `JMESPath` expression that one object satisfies or not, with ISE's additions `in_subnet` and `in_array` (reference pxgrid-api, section 3.2).
+//! A `JMESPath` expression that one object satisfies or not, with ISE's additions `in_subnet` and
+//! `in_array` (reference pxgrid-api, section 3.2).
 //!
 //! The same language is evaluated by ISE (`filter`), by the lab, and by us on what arrives.
 //! Expressions are over one object, never over the list. What can be known to fail on every
@@ -21,7 +22,8 @@ use crate::error::{Error, Result};
 
 /// The longest expression; its parser recurses, so it must be bounded.
 const LONGEST: usize = 4096;
-/// The name under which `serde_json`, keeping numbers as they were spelled, hands a number to a reader that knows nothing of it.
+/// The name under which `serde_json`, keeping numbers as they were spelled, hands a number to a
+/// reader that knows nothing of it.
 const SPELLED_NUMBER: &str = "$serde_json::private::Number";
 
 /// A compiled expression.
@@ -135,7 +137,8 @@ impl Filter {
     }
 }
 
-/// A value as the evaluator has it. Its own conversion goes through serialization and would spoil numbers as its parser does.
+/// A value as the evaluator has it. Its own conversion goes through serialization and would spoil
+/// numbers as its parser does.
 fn variable(value: Value) -> Variable {
     match value {
         Value::Null => Variable::Null,
@@ -196,8 +199,9 @@ fn bits(text: &str) -> Option<(u128, u32)> {
     })
 }
 
-/// Numbers in an expression come out of its parser as objects with one peculiar member, because this program's JSON keeps the spelling of
-/// numbers; they would equal no number. Puts numbers in their place.
+/// Numbers in an expression come out of its parser as objects with one peculiar member, because
+/// this program's JSON keeps the spelling of numbers; they would equal no number. Puts numbers in
+/// their place.
 fn mend_numbers(ast: &mut Ast) {
     match ast {
         Ast::Literal { value, .. } => *value = Rcvar::new(mended(value)),

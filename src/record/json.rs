@@ -1,7 +1,8 @@
 //! One JSON object as the text that came, parsed when somebody looks inside.
 //!
-//! The text is never re-encoded on its way out, so number spellings (`1.10`) and unknown members survive; white space between
-//! tokens is dropped where one line per record is promised. Splitting a document into elements is the stream reader's work, not done here.
+//! The text is never re-encoded on its way out, so number spellings (`1.10`) and unknown members
+//! survive; white space between tokens is dropped where one line per record is promised. Splitting
+//! a document into elements is the stream reader's work, not done here.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -12,8 +13,8 @@ use serde_json::Value;
 use super::MAX_DEPTH;
 use super::scan::{Nesting, TOO_DEEP};
 
-/// Reads JSON as serde_json does, but takes half of a surrogate pair for U+FFFD: a server that cuts texts to a length, as Java
-/// counts it, leaves such halves behind (RFC 8259, section 8.2).
+/// Reads JSON as serde_json does, but takes half of a surrogate pair for U+FFFD: a server that cuts
+/// texts to a length, as Java counts it, leaves such halves behind (RFC 8259, section 8.2).
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     serde_json::from_str(text).or_else(|error| match without_halves(text) {
         Some(mended) => serde_json::from_str(&mended),
@@ -107,14 +108,15 @@ pub struct JsonText {
 impl JsonText {
     /// Takes text that must be one well-formed JSON value, not nested deeper than [`MAX_DEPTH`].
     pub fn parse(text: String) -> Result<Self, serde_json::Error> {
-        // A raw value is skipped over, at any depth; it is read when somebody looks, which is too late to refuse it.
+        // A raw value is skipped over, at any depth; it is read when somebody looks, which is too
+        // late to refuse it.
         bounded(&text)?;
         serde_json::from_str::<&serde_json::value::RawValue>(&text)?;
         Ok(Self::of_ours(text))
     }
 
-    /// Takes text that this program wrote of values that were checked when they came; what it put around them may pass the
-    /// bound of what comes.
+    /// Takes text that this program wrote of values that were checked when they came; what it put
+    /// around them may pass the bound of what comes.
     pub(crate) fn of_ours(text: String) -> Self {
         Self {
             text,
@@ -122,7 +124,8 @@ impl JsonText {
         }
     }
 
-    /// Takes text that the list splitter has found well formed; bytes that are no UTF-8 are replaced.
+    /// Takes text that the list splitter has found well formed; bytes that are no UTF-8 are
+    /// replaced.
     pub(crate) fn from_split(bytes: &[u8]) -> Self {
         Self {
             text: String::from_utf8_lossy(bytes).into_owned(),
@@ -150,7 +153,8 @@ impl JsonText {
         &self.text
     }
 
-    /// The parsed value, see `read`. What was found well formed can be read, so the `null` is for nobody to see.
+    /// The parsed value, see `read`. What was found well formed can be read, so the `null` is for
+    /// nobody to see.
     pub fn value(&self) -> &Value {
         self.parsed
             .get_or_init(|| read(&self.text).unwrap_or(Value::Null))
@@ -195,7 +199,8 @@ impl JsonText {
     }
 }
 
-/// A JSON value as a cell's text: strings bare, lists of plain values joined, the rest compact JSON.
+/// A JSON value as a cell's text: strings bare, lists of plain values joined, the rest compact
+/// JSON.
 fn cell(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Null => None,

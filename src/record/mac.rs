@@ -1,9 +1,9 @@
-//! An endpoint's MAC address, or the beginning of one: read in every spelling people and devices use, written the only
-//! way ISE takes it.
+//! An endpoint's MAC address, or the beginning of one: read in every spelling people and devices
+//! use, written the only way ISE takes it.
 //!
-//! The one place where a MAC address is parsed. An IP address, whole or begun, is never one, although its digits are
-//! hexadecimal too. Calling stations that are no MAC (VPN users come with an IP address) are not this type's business:
-//! the record keeps their text.
+//! The one place where a MAC address is parsed. An IP address, whole or begun, is never one,
+//! although its digits are hexadecimal too. Calling stations that are no MAC (VPN users come with
+//! an IP address) are not this type's business: the record keeps their text.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,13 +14,14 @@ use crate::error::Error;
 /// Hexadecimal digits of a whole address.
 const DIGITS: usize = 12;
 
-/// A 48-bit MAC address. `Display` writes upper-case hexadecimal with colons, the form that the MnT node demands
-/// (reference mnt-api, section 1, row 6).
+/// A 48-bit MAC address. `Display` writes upper-case hexadecimal with colons, the form that the MnT
+/// node demands (reference mnt-api, section 1, row 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mac([u8; 6]);
 
 impl Mac {
-    /// The address that is written exactly as [`Display`](fmt::Display) writes it; `None` for every other spelling.
+    /// The address that is written exactly as [`Display`](fmt::Display) writes it; `None` for every
+    /// other spelling.
     pub fn from_canonical(text: &str) -> Option<Self> {
         let canonical = |(at, byte): (usize, u8)| match at % 3 {
             2 => byte == b':',
@@ -40,8 +41,9 @@ impl Mac {
 impl FromStr for Mac {
     type Err = Error;
 
-    /// Twelve hexadecimal digits in any case: bare, or in groups of two, four or six between colons, hyphens or dots
-    /// (`AA:BB:CC:DD:EE:FF`, `aa-bb-cc-dd-ee-ff`, `aabb.ccdd.eeff`, `aabb-ccdd-eeff`, `aabbcc-ddeeff`).
+    /// Twelve hexadecimal digits in any case: bare, or in groups of two, four or six between
+    /// colons, hyphens or dots (`AA:BB:CC:DD:EE:FF`, `aa-bb-cc-dd-ee-ff`, `aabb.ccdd.eeff`,
+    /// `aabb-ccdd-eeff`, `aabbcc-ddeeff`).
     fn from_str(text: &str) -> Result<Self, Error> {
         let prefix = digits(text.trim()).filter(|prefix| prefix.length == DIGITS);
         prefix.map(|prefix| Self(prefix.octets)).ok_or_else(|| {
@@ -92,7 +94,8 @@ impl MacPrefix {
 impl FromStr for MacPrefix {
     type Err = Error;
 
-    /// A MAC address in any of its spellings, or what one begins with: `C8:5B:76`, `c8-5b`, `c85b.76`, `C85B7`.
+    /// A MAC address in any of its spellings, or what one begins with: `C8:5B:76`, `c8-5b`,
+    /// `c85b.76`, `C85B7`.
     fn from_str(text: &str) -> Result<Self, Error> {
         digits(text.trim()).ok_or_else(|| {
             let kind = kind_of(text, "a MAC address or the beginning of one");
@@ -110,8 +113,9 @@ fn kind_of(text: &str, wanted: &str) -> String {
     }
 }
 
-/// The digits of a MAC address or of its beginning: in one group, or in groups of two, four or six with one kind of
-/// separator. Only the last group may be short, and a separator may end a beginning.
+/// The digits of a MAC address or of its beginning: in one group, or in groups of two, four or six
+/// with one kind of separator. Only the last group may be short, and a separator may end a
+/// beginning.
 fn digits(text: &str) -> Option<MacPrefix> {
     let mut octets = [0; 6];
     let mut length = 0;

@@ -1,9 +1,10 @@
-//! The record: one thing that a server told us (a session, an attempt, a policy), with every field it sent, in its order
-//! and under its own names, also the fields that nobody here knows.
+//! The record: one thing that a server told us (a session, an attempt, a policy), with every field
+//! it sent, in its order and under its own names, also the fields that nobody here knows.
 //!
-//! Two shapes stand behind one type. An XML record holds fields parsed from a MnT document; a JSON record holds the text of
-//! one pxGrid object exactly as it came, parsed only when a column, a filter or a callback looks inside. Typed accessors
-//! (`mac()`, `passed()`, …) are views; the record is the truth. This room fetches nothing and prints nothing.
+//! Two shapes stand behind one type. An XML record holds fields parsed from a MnT document; a JSON
+//! record holds the text of one pxGrid object exactly as it came, parsed only when a column, a
+//! filter or a callback looks inside. Typed accessors (`mac()`, `passed()`, …) are views; the
+//! record is the truth. This room fetches nothing and prints nothing.
 
 pub mod decode;
 pub(crate) mod encoding;
@@ -33,9 +34,10 @@ use std::borrow::Cow;
 
 use crate::error::Result;
 
-/// How deep elements, objects and lists may nest in whatever comes from outside: documents, answers, messages, what a user
-/// hands in. `serde_json`, `jaq` and our own writers recurse, and the first refuses 128 levels; what this program puts
-/// around a record (a list, an envelope) still fits.
+/// How deep elements, objects and lists may nest in whatever comes from outside: documents,
+/// answers, messages, what a user hands in. `serde_json`, `jaq` and our own writers recurse, and
+/// the first refuses 128 levels; what this program puts around a record (a list, an envelope) still
+/// fits.
 pub const MAX_DEPTH: usize = 100;
 
 /// One record. See the module's documentation.
@@ -53,9 +55,9 @@ impl Record {
         Self::Json(JsonText::from_value(value))
     }
 
-    /// The text of the member `name`, for a table cell or a comparison: a text as it is, a list joined with `, `, a
-    /// nested value as compact JSON. Missing, `null` and empty are all `None` ("unknown", reference mnt-api section 2).
-    /// A dot steps into nested objects (`asset.assetId`).
+    /// The text of the member `name`, for a table cell or a comparison: a text as it is, a list
+    /// joined with `, `, a nested value as compact JSON. Missing, `null` and empty are all `None`
+    /// ("unknown", reference mnt-api section 2). A dot steps into nested objects (`asset.assetId`).
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         match self {
             Self::Fields(fields) => fields.text(name),
@@ -79,8 +81,8 @@ impl Record {
         }
     }
 
-    /// Appends the record as compact JSON on one line, without a line end. XML values are strings, empty ones `null`,
-    /// lists arrays; a JSON record's numbers keep their spelling.
+    /// Appends the record as compact JSON on one line, without a line end. XML values are strings,
+    /// empty ones `null`, lists arrays; a JSON record's numbers keep their spelling.
     pub fn write_json(&self, out: &mut Vec<u8>) {
         match self {
             Self::Fields(fields) => fields.write_json(out),
@@ -88,7 +90,8 @@ impl Record {
         }
     }
 
-    /// Appends the JSON of the member `name` (a dot steps into nested objects); `false` and nothing written where there is none.
+    /// Appends the JSON of the member `name` (a dot steps into nested objects); `false` and nothing
+    /// written where there is none.
     pub fn write_member(&self, name: &str, out: &mut Vec<u8>) -> bool {
         match self {
             Self::Fields(fields) => fields.write_member(name, out),
@@ -107,21 +110,25 @@ impl Record {
 
 /// Takes records one at a time as they come off the wire; what `mnt` and `pxgrid` push lists into.
 ///
-/// It runs on the thread that parses, so that back-pressure is the call itself: a slow sink slows the socket.
+/// It runs on the thread that parses, so that back-pressure is the call itself: a slow sink slows
+/// the socket.
 pub trait RecordSink: Send + 'static {
-    /// The list's head was read: `announced` is the number of rows that the server says will follow.
+    /// The list's head was read: `announced` is the number of rows that the server says will
+    /// follow.
     fn begin(&mut self, announced: Option<u64>) -> Result<()>;
 
     /// One record. `Break` ends the list early without an error (`--limit`).
     fn record(&mut self, record: &Record) -> Result<std::ops::ControlFlow<()>>;
 
-    /// All that has come was passed on, and more is awaited: what is held back may be written. It may be called at any time.
+    /// All that has come was passed on, and more is awaited: what is held back may be written. It
+    /// may be called at any time.
     fn pause(&mut self) -> Result<()> {
         Ok(())
     }
 
-    /// The bytes of the document as they came, for `--format xml`; called only when [`wants_raw`](Self::wants_raw) is true, and only after the
-    /// document was recognised as the one asked for.
+    /// The bytes of the document as they came, for `--format xml`; called only when
+    /// [`wants_raw`](Self::wants_raw) is true, and only after the document was recognised as the
+    /// one asked for.
     fn raw(&mut self, _bytes: &[u8]) -> Result<()> {
         Ok(())
     }
@@ -132,7 +139,8 @@ pub trait RecordSink: Send + 'static {
     }
 }
 
-/// A sink that keeps every record: for lists known to be short (failure reasons, attempts of one endpoint).
+/// A sink that keeps every record: for lists known to be short (failure reasons, attempts of one
+/// endpoint).
 #[derive(Debug, Default)]
 pub struct Collect {
     /// What came.

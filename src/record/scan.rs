@@ -1,8 +1,10 @@
-//! Finds where one JSON value ends and checks its grammar on the way, in one pass that can be taken up again when more bytes came.
+//! Finds where one JSON value ends and checks its grammar on the way, in one pass that can be taken
+//! up again when more bytes came.
 //!
-//! Checked: brackets and their order, commas and colons, strings (ends, escapes, no raw control characters), numbers, the
-//! three literals, nesting depth. Not checked: UTF-8 (the text's owner does), surrogate pairs of `\u` escapes, repeated
-//! member names. It builds nothing: what is inside a value is read by `serde_json` when somebody looks.
+//! Checked: brackets and their order, commas and colons, strings (ends, escapes, no raw control
+//! characters), numbers, the three literals, nesting depth. Not checked: UTF-8 (the text's owner
+//! does), surrogate pairs of `\u` escapes, repeated member names. It builds nothing: what is inside
+//! a value is read by `serde_json` when somebody looks.
 
 use super::MAX_DEPTH;
 use crate::error::{Error, Kind};
@@ -68,8 +70,9 @@ impl Default for Scanner {
 }
 
 impl Scanner {
-    /// Scans on. `bytes` starts at the value's first byte and holds at least what earlier calls were given. Returns where
-    /// the value ends, or `None` when more is needed. A bare number's end shows only in the byte after it.
+    /// Scans on. `bytes` starts at the value's first byte and holds at least what earlier calls
+    /// were given. Returns where the value ends, or `None` when more is needed. A bare number's end
+    /// shows only in the byte after it.
     pub(crate) fn resume(&mut self, bytes: &[u8]) -> Result<Option<usize>, Fault> {
         loop {
             if self.in_string {
@@ -218,7 +221,8 @@ pub(crate) fn string_end(bytes: &[u8], at: usize) -> Result<Option<usize>, Fault
     Ok(closed.then_some(end))
 }
 
-/// Where the whole value that begins at `at` ends; `None` when it is cut. For text that is there in full.
+/// Where the whole value that begins at `at` ends; `None` when it is cut. For text that is there in
+/// full.
 pub(crate) fn value_end(bytes: &[u8], at: usize) -> Result<Option<usize>, Fault> {
     match bytes.get(at) {
         Some(b'"') => string_end(bytes, at),
@@ -246,8 +250,9 @@ pub(crate) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// Eight bytes at once: a word whose lowest set bit lies in the first byte that is a quote, a backslash or a control
-/// character. Bits above the lowest may be false; the lowest never is, since a borrow only ever spreads upwards from a hit.
+/// Eight bytes at once: a word whose lowest set bit lies in the first byte that is a quote, a
+/// backslash or a control character. Bits above the lowest may be false; the lowest never is, since
+/// a borrow only ever spreads upwards from a hit.
 fn special(word: u64) -> u64 {
     let quote = word ^ (ONES * 0x22);
     let backslash = word ^ (ONES * 0x5c);
@@ -370,7 +375,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The whole of `text` as one value, with the delimiter that a value inside a document always has after it.
+    /// The whole of `text` as one value, with the delimiter that a value inside a document always
+    /// has after it.
     fn accepts(text: &str) -> bool {
         let document = format!("{text},");
         Scanner::default().resume(document.as_bytes()) == Ok(Some(text.trim_end().len()))

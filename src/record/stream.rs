@@ -1,9 +1,12 @@
-//! JSON list streams: walks `{"sessions":[ {…}, {…} ]}` and hands out one element at a time, whatever the length of the list.
+//! JSON list streams: walks `{"sessions":[ {…}, {…} ]}` and hands out one element at a time,
+//! whatever the length of the list.
 //!
-//! One pass over the bytes, in the pieces in which they came; an element is held only when it lies across two pieces. Its text is
-//! passed on as the server sent it. Checked: the grammar of the whole document (the module `scan` says what
-//! that leaves out), that the root is an object, that the member is an array of objects (or an object that holds it, as
-//! `{"endpoints":{"endpoint":[…]}}`) and comes once, that the document closed. Bytes that are no UTF-8 become replacement characters: one strange user name must not hide the list.
+//! One pass over the bytes, in the pieces in which they came; an element is held only when it lies
+//! across two pieces. Its text is passed on as the server sent it. Checked: the grammar of the
+//! whole document (the module `scan` says what that leaves out), that the root is an object, that
+//! the member is an array of objects (or an object that holds it, as
+//! `{"endpoints":{"endpoint":[…]}}`) and comes once, that the document closed. Bytes that are no
+//! UTF-8 become replacement characters: one strange user name must not hide the list.
 
 use std::io::BufRead;
 use std::ops::ControlFlow;
@@ -12,8 +15,9 @@ use super::scan::{Scanner, skip_space};
 use super::{JsonText, Record, RecordSink, read_json};
 use crate::error::{Error, Kind, Result};
 
-/// Longest element, or other member beside the list. The largest object that anyone saw from an ISE has 250 KB (reference
-/// pxgrid-api, section 3.12); a sender who does not stop must cost a bounded amount of memory.
+/// Longest element, or other member beside the list. The largest object that anyone saw from an ISE
+/// has 250 KB (reference pxgrid-api, section 3.12); a sender who does not stop must cost a bounded
+/// amount of memory.
 pub const MAX_ELEMENT: usize = 16 * 1024 * 1024;
 
 /// What a member beside the list costs in memory besides its text.
@@ -22,7 +26,8 @@ const EXTRA_OVERHEAD: usize = 128;
 /// Longest name of a top-level member.
 const MAX_NAME: usize = 1024;
 
-/// How much of a new piece is first copied behind the beginning of an element that an earlier piece held.
+/// How much of a new piece is first copied behind the beginning of an element that an earlier piece
+/// held.
 const FIRST_COPY: usize = 4 * 1024;
 
 /// What a list stream was.
@@ -38,10 +43,11 @@ pub struct Summary {
     pub extras: Vec<(String, JsonText)>,
 }
 
-/// Reads the list `member` of the document into `sink`, which is handed back in any case. Rows that came before an error were delivered.
+/// Reads the list `member` of the document into `sink`, which is handed back in any case. Rows that
+/// came before an error were delivered.
 ///
-/// Errors: [`Kind::Malformed`] (HTML, broken JSON, wrong shape, a bound passed), [`Kind::Truncated`] (the end is missing), what
-/// reading reports, and the sink's own.
+/// Errors: [`Kind::Malformed`] (HTML, broken JSON, wrong shape, a bound passed),
+/// [`Kind::Truncated`] (the end is missing), what reading reports, and the sink's own.
 pub fn stream<S: RecordSink>(
     mut reader: impl BufRead,
     member: &str,
@@ -186,7 +192,8 @@ impl Splitter {
         take: &mut impl FnMut(Part<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
         while !self.carry.is_empty() {
-            // A whole piece behind each held beginning would copy every byte once more: take a little, then as much again.
+            // A whole piece behind each held beginning would copy every byte once more: take a
+            // little, then as much again.
             let held = self.carry.len();
             let (next, _) = piece.split_at(piece.len().min(held.max(FIRST_COPY)));
             if next.is_empty() {
@@ -346,7 +353,8 @@ impl Splitter {
         Ok(Step::Done(end))
     }
 
-    /// The list's name without its `s`, under which it stands where there is an object around it: `{"endpoints":{"endpoint":[…]}}`.
+    /// The list's name without its `s`, under which it stands where there is an object around it:
+    /// `{"endpoints":{"endpoint":[…]}}`.
     fn inner_name(&self) -> &str {
         self.member.strip_suffix('s').unwrap_or(&self.member)
     }

@@ -1,8 +1,10 @@
-//! Whom a question was about, and whether an answer is about the same: a cache, a proxy or a belated answer on a kept connection can
-//! bring somebody else's. It compares; what follows from a difference is decided by whoever asked.
+//! Whom a question was about, and whether an answer is about the same: a cache, a proxy or a
+//! belated answer on a kept connection can bring somebody else's. It compares; what follows from a
+//! difference is decided by whoever asked.
 //!
-//! Servers spell the same thing in several ways (a MAC address, an IPv6 address, `LAB\pat` and `pat@lab.example`), and not every record
-//! names everything. So only a value that is there and means something else speaks against an answer.
+//! Servers spell the same thing in several ways (a MAC address, an IPv6 address, `LAB\pat` and
+//! `pat@lab.example`), and not every record names everything. So only a value that is there and
+//! means something else speaks against an answer.
 
 use std::net::IpAddr;
 
@@ -22,15 +24,16 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// What `record` says in its members `names` where that is another subject; `None` where it is the same, or where nothing that can
-    /// be compared was sent.
+    /// What `record` says in its members `names` where that is another subject; `None` where it is
+    /// the same, or where nothing that can be compared was sent.
     pub fn differs_from(&self, record: &Record, names: &[&str]) -> Option<String> {
         let mut other = None;
         for name in names {
             let Some(text) = record.text(name) else {
                 continue;
             };
-            // A list of addresses is joined by this mark; neither addresses nor the other names have it.
+            // A list of addresses is joined by this mark; neither addresses nor the other names
+            // have it.
             for value in text
                 .split(',')
                 .map(str::trim)
@@ -49,7 +52,8 @@ impl Subject {
     /// Whether `value` is this subject; `None` where the two cannot be compared.
     fn is(&self, value: &str) -> Option<bool> {
         match self {
-            // A VPN session's calling station is an address, and so no endpoint's that was asked for by its MAC address.
+            // A VPN session's calling station is an address, and so no endpoint's that was asked
+            // for by its MAC address.
             Self::Mac(mac) => match value.parse::<Mac>() {
                 Ok(other) => Some(other == *mac),
                 Err(_) => value.parse::<IpAddr>().is_ok().then_some(false),
@@ -64,7 +68,8 @@ impl Subject {
         }
     }
 
-    /// Whether the MAC address stands anywhere in the record, as that of a VPN client does among the attributes.
+    /// Whether the MAC address stands anywhere in the record, as that of a VPN client does among
+    /// the attributes.
     fn is_named_anywhere(&self, record: &Record) -> bool {
         let Self::Mac(mac) = self else {
             return false;
@@ -87,7 +92,8 @@ impl std::fmt::Display for Subject {
     }
 }
 
-/// `LAB\pat`, `pat@lab.example` and `PAT` are one user; a MAC address as a user name (MAB) has every spelling of one.
+/// `LAB\pat`, `pat@lab.example` and `PAT` are one user; a MAC address as a user name (MAB) has
+/// every spelling of one.
 fn same_user(one: &str, other: &str) -> bool {
     if let (Ok(one), Ok(other)) = (one.parse::<Mac>(), other.parse::<Mac>()) {
         return one == other;

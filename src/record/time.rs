@@ -1,11 +1,13 @@
-//! Times as servers write them, read to compare and to show; the record keeps the server's words (reference mnt-api section 2.3, quirk 7).
+//! Times as servers write them, read to compare and to show; the record keeps the server's words
+//! (reference mnt-api section 2.3, quirk 7).
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// Reads ISO 8601 with an offset or `Z` (any fraction), or Unix seconds (`event_timestamp`). Without an offset the time is taken as UTC,
-/// which orders the times of one answer and claims no more.
+/// Reads ISO 8601 with an offset or `Z` (any fraction), or Unix seconds (`event_timestamp`).
+/// Without an offset the time is taken as UTC, which orders the times of one answer and claims no
+/// more.
 pub fn instant(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(time) = text.parse() {

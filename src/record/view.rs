@@ -1,6 +1,8 @@
-//! What a MnT record says, across the names that the same fact has in different documents (reference mnt-api section 2.5).
+//! What a MnT record says, across the names that the same fact has in different documents
+//! (reference mnt-api section 2.5).
 //!
-//! Views only: the record is the truth, and a fact that was not sent is `None` or an empty list, never a default.
+//! Views only: the record is the truth, and a fact that was not sent is `None` or an empty list,
+//! never a default.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -15,7 +17,8 @@ impl Record {
         names.iter().find_map(|name| self.text(name))
     }
 
-    /// The verdict: `passed`, or the opposite of `failed`, each `true`/`false` or `1`/`0` whatever type is declared (quirk 1).
+    /// The verdict: `passed`, or the opposite of `failed`, each `true`/`false` or `1`/`0` whatever
+    /// type is declared (quirk 1).
     pub fn passed(&self) -> Option<bool> {
         self.truth("passed")
             .or_else(|| self.truth("failed").map(|failed| !failed))
@@ -53,8 +56,8 @@ impl Record {
         }
     }
 
-    /// What the record says of a quarantine, if it is in one: the ANC policy where that is named, else the authorization rule, profile or
-    /// security group that is called so.
+    /// What the record says of a quarantine, if it is in one: the ANC policy where that is named,
+    /// else the authorization rule, profile or security group that is called so.
     pub fn quarantine(&self) -> Option<String> {
         let policy = self.first(&["other_attr_string.ANCPolicy", "ancPolicy"]);
         if let Some(policy) = policy {
@@ -92,7 +95,8 @@ impl Record {
         self.first(&["auth_acs_timestamp", "auth_timestamp", "acs_timestamp"])
     }
 
-    /// When the endpoint authenticated. Times of `/Session` and `/AuthStatus` are not comparable (quirk 7).
+    /// When the endpoint authenticated. Times of `/Session` and `/AuthStatus` are not comparable
+    /// (quirk 7).
     pub fn auth_time(&self) -> Option<Timestamp> {
         time::instant(&self.auth_time_text()?)
     }
@@ -162,7 +166,8 @@ impl Record {
             .unwrap_or_default()
     }
 
-    /// The steps' latencies in milliseconds by position. Which step each belongs to is not settled (quirk 5): there can be one fewer than steps.
+    /// The steps' latencies in milliseconds by position. Which step each belongs to is not settled
+    /// (quirk 5): there can be one fewer than steps.
     pub fn step_latency(&self) -> Vec<u64> {
         self.listed(&["other_attr_string.StepLatency"], ';')
             .iter()
@@ -183,7 +188,8 @@ impl Record {
         self.text("failure_reason")
     }
 
-    /// The code of the failure: the first token of the reason, the key into the catalogue of failure reasons.
+    /// The code of the failure: the first token of the reason, the key into the catalogue of
+    /// failure reasons.
     pub fn failure_code(&self) -> Option<String> {
         let reason = self.failure_reason()?;
         reason.split_whitespace().next().map(str::to_owned)

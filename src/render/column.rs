@@ -1,4 +1,5 @@
-//! Columns: what a command shows of a record by default. What the names of `--fields` stand for is found in `names`.
+//! Columns: what a command shows of a record by default. What the names of `--fields` stand for is
+//! found in `names`.
 //!
 //! Writing cells is done by the formats; this file only decides which value stands in which column.
 
@@ -25,7 +26,8 @@ pub struct Column {
 pub struct Columns {
     /// The columns, in their order.
     pub list: Cow<'static, [Column]>,
-    /// The members that a catalogue knows of the records, whether or not a column reads them; empty where there is none.
+    /// The members that a catalogue knows of the records, whether or not a column reads them; empty
+    /// where there is none.
     pub members: &'static [&'static str],
 }
 
@@ -85,9 +87,11 @@ pub enum CellKind {
     Verdict,
     /// Addresses, often several: on a terminal the first, and how many more (`10.50.10.101 +2`).
     Addresses,
-    /// What happened: on a terminal `created` for `sessionCreated`, so that a narrow column shows what tells them apart.
+    /// What happened: on a terminal `created` for `sessionCreated`, so that a narrow column shows
+    /// what tells them apart.
     Event,
-    /// A MAC address, or several: in one spelling wherever it stands in a column. What a member or a title says of itself need not be given.
+    /// A MAC address, or several: in one spelling wherever it stands in a column. What a member or
+    /// a title says of itself need not be given.
     Mac,
     /// A switch port: on a terminal `Gi1/0/5` for `GigabitEthernet1/0/5`, as switches print it.
     Port,
@@ -206,7 +210,8 @@ impl Chosen {
         self.text(record).map(|text| plain(text, self.kind))
     }
 
-    /// The name in JSON and YAML: the server's own for a member, the title in lower case for what we put together.
+    /// The name in JSON and YAML: the server's own for a member, the title in lower case for what
+    /// we put together.
     pub(super) fn key(&self) -> Cow<'_, str> {
         match &self.from {
             Origin::Column(Source::Member(name)) => Cow::Borrowed(name),
@@ -272,8 +277,8 @@ pub(super) fn all(columns: &[Column]) -> Vec<Chosen> {
     columns.iter().map(Chosen::of_column).collect()
 }
 
-/// Whether a member of this name holds a MAC address, or several: what holds an endpoint's or a NAS's own address is called so in every
-/// document and service.
+/// Whether a member of this name holds a MAC address, or several: what holds an endpoint's or a
+/// NAS's own address is called so in every document and service.
 fn holds_mac(name: &str) -> bool {
     let name = plain_name(name);
     name.ends_with("mac")
@@ -282,7 +287,8 @@ fn holds_mac(name: &str) -> bool {
             .any(|part| name.contains(part))
 }
 
-/// Whether a member of this name holds a time, or a number of seconds, which no reader of times takes for one.
+/// Whether a member of this name holds a time, or a number of seconds, which no reader of times
+/// takes for one.
 fn holds_time(name: &str) -> bool {
     let name = plain_name(name);
     name.ends_with("timestamp") || name.ends_with("time")
@@ -297,8 +303,9 @@ pub(super) fn plain_name(name: &str) -> String {
         .collect()
 }
 
-/// Each MAC address of the list upper-case with colons, as the Monitoring node and pxGrid take it back, however a NAS spelled it. What is
-/// none (a VPN user comes with an IP address) stays as it came.
+/// Each MAC address of the list upper-case with colons, as the Monitoring node and pxGrid take it
+/// back, however a NAS spelled it. What is none (a VPN user comes with an IP address) stays as it
+/// came.
 pub(super) fn canonical_macs(text: Cow<'_, str>) -> Cow<'_, str> {
     if is_canonical(&text) || text.parse::<IpAddr>().is_ok() {
         return text;

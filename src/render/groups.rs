@@ -1,6 +1,8 @@
-//! In which part of one thing in full a member stands: who it is about, where, with what result, when, and the rest.
+//! In which part of one thing in full a member stands: who it is about, where, with what result,
+//! when, and the rest.
 //!
-//! Names are compared without case and separators, so that the Monitoring node's `nas_ip_address` and pxGrid's `nasIpAddress` are one entry.
+//! Names are compared without case and separators, so that the Monitoring node's `nas_ip_address`
+//! and pxGrid's `nasIpAddress` are one entry.
 
 use super::column::plain_name;
 

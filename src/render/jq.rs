@@ -1,11 +1,15 @@
-//! `--jq EXPR`: a built-in jq over the JSON that `--format json` would write, so it works where no jq is installed.
+//! `--jq EXPR`: a built-in jq over the JSON that `--format json` would write, so it works where no
+//! jq is installed.
 //!
-//! The filter sees the whole document, a list's array, as jq users expect (`.[].mac`, `length`); that holds the list, within a bound.
-//! With `--format jsonl` it sees one object after the other and holds nothing. Texts are printed raw, as gh does. The environment is not
-//! there (`env`, `$ENV` are undefined), nothing is read (`input`, `import`), and `halt` ends the output, not the process.
+//! The filter sees the whole document, a list's array, as jq users expect (`.[].mac`, `length`);
+//! that holds the list, within a bound. With `--format jsonl` it sees one object after the other
+//! and holds nothing. Texts are printed raw, as gh does. The environment is not there (`env`,
+//! `$ENV` are undefined), nothing is read (`input`, `import`), and `halt` ends the output, not the
+//! process.
 //!
-//! What goes out is JSON: not a number is `null` and infinity the largest number, as in jq. A value nested deeper than the filter may be
-//! given is an error. The library calls itself for each level of a value; its thread has [`JQ_STACK`](super::JQ_STACK) for that.
+//! What goes out is JSON: not a number is `null` and infinity the largest number, as in jq. A value
+//! nested deeper than the filter may be given is an error. The library calls itself for each level
+//! of a value; its thread has [`JQ_STACK`](super::JQ_STACK) for that.
 
 use std::io::Write;
 
@@ -23,13 +27,15 @@ use crate::record::scan::Nesting;
 use crate::record::{MAX_DEPTH, Record, without_halves, write_json_string};
 use crate::sanitize::terminal_safe_lines;
 
-/// Bytes of JSON that the filter may be given at once. With the values made of them they take ten times their room (measured: 277 MB for the
-/// 28 MB of 100,000 sessions).
+/// Bytes of JSON that the filter may be given at once. With the values made of them they take ten
+/// times their room (measured: 277 MB for the 28 MB of 100,000 sessions).
 const MOST_BYTES: usize = 256 << 20;
-/// Nesting that the filter may be given, and of what it makes; jaq reads recursively. A record, and what stands around it.
+/// Nesting that the filter may be given, and of what it makes; jaq reads recursively. A record, and
+/// what stands around it.
 const DEEPEST: usize = MAX_DEPTH + 8;
 
-/// How much of a filter's complaint is told: it holds the value it failed on, which may be the whole list.
+/// How much of a filter's complaint is told: it holds the value it failed on, which may be the
+/// whole list.
 const MOST_WORDS: usize = 200;
 
 /// What jq has and jaq's library lacks.
@@ -90,7 +96,8 @@ impl Filter {
     }
 }
 
-/// The value that the filter is given. Half a surrogate pair is no reason to give it nothing, as in `record::read_json`.
+/// The value that the filter is given. Half a surrogate pair is no reason to give it nothing, as in
+/// `record::read_json`.
 fn parsed(json: &[u8]) -> std::result::Result<Val, String> {
     read::parse_single(json).or_else(|error| {
         let mended = std::str::from_utf8(json).ok().and_then(without_halves);
@@ -253,7 +260,8 @@ fn print(value: &Val, screen: Screen, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a value is nested deeper than `most`; it calls nothing for each level, so that any depth is found.
+/// Whether a value is nested deeper than `most`; it calls nothing for each level, so that any depth
+/// is found.
 fn is_deeper(value: &Val, most: usize) -> bool {
     let mut open = vec![(value, 1)];
     while let Some((value, depth)) = open.pop() {
@@ -274,8 +282,8 @@ fn is_deeper(value: &Val, most: usize) -> bool {
     false
 }
 
-/// Appends a value that is not too deep as compact JSON. Members whose name is no text, and bytes, which only the library's superset has,
-/// become texts.
+/// Appends a value that is not too deep as compact JSON. Members whose name is no text, and bytes,
+/// which only the library's superset has, become texts.
 fn push_json(value: &Val, out: &mut Vec<u8>) {
     let text = |bytes: &[u8], out: &mut Vec<u8>| {
         write_json_string(&String::from_utf8_lossy(bytes), out);
@@ -350,7 +358,8 @@ impl<W: Write + Send> Body for Jq<W> {
         self.output.flush()
     }
 
-    /// A filter over half a list would tell something untrue, so a list that broke off is not filtered.
+    /// A filter over half a list would tell something untrue, so a list that broke off is not
+    /// filtered.
     fn end(&mut self, whole: bool) -> Result<()> {
         if whole && self.frame == Frame::Array {
             if self.document.is_empty() {

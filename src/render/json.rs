@@ -1,7 +1,9 @@
-//! JSON and JSON lines. A list is one bare array with one compact object a line; a single thing is one object; JSON lines are objects alone.
+//! JSON and JSON lines. A list is one bare array with one compact object a line; a single thing is
+//! one object; JSON lines are objects alone.
 //!
-//! Every member is written as the record holds it. `--fields` chooses members, in its order; one that a record lacks is `null`, so that all
-//! objects have the same shape. On a terminal JSON is indented and coloured, and unsafe characters are `\u` escapes.
+//! Every member is written as the record holds it. `--fields` chooses members, in its order; one
+//! that a record lacks is `null`, so that all objects have the same shape. On a terminal JSON is
+//! indented and coloured, and unsafe characters are `\u` escapes.
 
 use std::io::Write;
 

@@ -1,11 +1,14 @@
 //! TSV and CSV: one record, one line, whatever the cells hold.
 //!
-//! TSV has no quoting, and there is one TSV: a table in a pipe is the explicit format without its header. Tab, line feed and carriage return
-//! become `\t`, `\n`, `\r`; a backslash stays, since `cut -f3` is to give `LAB\pat.kim` as ISE has it. So a cell `a\tb` may have held a tab
-//! or a backslash: whoever must know asks for JSON. An empty cell is empty, also when it is the only one of its line.
-//! CSV is quoted by the csv crate; line ends in a cell are written `\n`, since a line is a record. In both, other control characters and line
-//! separators show as `\xNN` or `\u{…}`. A CSV cell that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, also full-width) gets a
-//! `'` in front; plain signed numbers such as `-12.5` do not. On a terminal everything is made safe for it as well.
+//! TSV has no quoting, and there is one TSV: a table in a pipe is the explicit format without its
+//! header. Tab, line feed and carriage return become `\t`, `\n`, `\r`; a backslash stays, since
+//! `cut -f3` is to give `LAB\pat.kim` as ISE has it. So a cell `a\tb` may have held a tab or a
+//! backslash: whoever must know asks for JSON. An empty cell is empty, also when it is the only one
+//! of its line. CSV is quoted by the csv crate; line ends in a cell are written `\n`, since a line
+//! is a record. In both, other control characters and line separators show as `\xNN` or `\u{…}`. A
+//! CSV cell that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, also full-width) gets a
+//! `'` in front; plain signed numbers such as `-12.5` do not. On a terminal everything is made safe
+//! for it as well.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -162,13 +165,14 @@ fn breaks_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Whether [`breaks_line`] could be true of a character that has this byte: C0 and DEL themselves, and the lead bytes of C1 (U+0080)
-/// and of the separators (U+2028).
+/// Whether [`breaks_line`] could be true of a character that has this byte: C0 and DEL themselves,
+/// and the lead bytes of C1 (U+0080) and of the separators (U+2028).
 fn suspicious(byte: u8) -> bool {
     matches!(byte, ..0x20 | 0x7f | 0xc2 | 0xe2)
 }
 
-/// Whether it is true of any byte. Without an early end, so that the compiler takes many bytes at once; nearly all cells are harmless.
+/// Whether it is true of any byte. Without an early end, so that the compiler takes many bytes at
+/// once; nearly all cells are harmless.
 fn any_byte(text: &str, is: impl Fn(u8) -> bool) -> bool {
     text.bytes().fold(false, |found, byte| found | is(byte))
 }
@@ -220,7 +224,8 @@ fn is_formula(text: &str) -> bool {
     }
 }
 
-/// A sign, digits, and at most one point: nothing that a spreadsheet could compute with a name in it.
+/// A sign, digits, and at most one point: nothing that a spreadsheet could compute with a name in
+/// it.
 fn is_number(text: &str) -> bool {
     let digits = text.trim_start_matches(['+', '-']);
     text.len() - digits.len() == 1

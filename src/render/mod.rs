@@ -1,8 +1,10 @@
-//! Records to output: table, tsv, csv, json, jsonl, yaml, and the Monitoring node's xml as it came. It fetches nothing and prints only to the writer it is given.
+//! Records to output: table, tsv, csv, json, jsonl, yaml, and the Monitoring node's xml as it came.
+//! It fetches nothing and prints only to the writer it is given.
 //!
-//! A [`Renderer`] is a [`RecordSink`]: records are pushed in one at a time, and leave in blocks while more are there and at once when the
-//! server pauses. What must see more says so: a terminal table holds a block, `--sort` and `--jq` hold the list within bounds. Facts about the terminal come in with the
-//! [`Style`], so everything here is a function of its input.
+//! A [`Renderer`] is a [`RecordSink`]: records are pushed in one at a time, and leave in blocks
+//! while more are there and at once when the server pauses. What must see more says so: a terminal
+//! table holds a block, `--sort` and `--jq` hold the list within bounds. Facts about the terminal
+//! come in with the [`Style`], so everything here is a function of its input.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -89,8 +91,8 @@ pub struct Style {
     pub zone: TimeZone,
 }
 
-/// The stack of a thread that evaluates `--jq`: its library calls itself for each level of a value, also to drop it. Only what is used of it
-/// costs memory.
+/// The stack of a thread that evaluates `--jq`: its library calls itself for each level of a value,
+/// also to drop it. Only what is used of it costs memory.
 pub const JQ_STACK: usize = 256 << 20;
 
 /// What the records are together.
@@ -98,9 +100,11 @@ pub const JQ_STACK: usize = 256 << 20;
 pub enum Shape {
     /// Any number of like things: an array, a table.
     List,
-    /// One thing in full: an object, `name  value` lines. Explicit tsv and csv have one row of all its members.
+    /// One thing in full: an object, `name  value` lines. Explicit tsv and csv have one row of all
+    /// its members.
     Single,
-    /// One value (`count`): an object in JSON and YAML, the bare first column in table and tsv; csv like a list.
+    /// One value (`count`): an object in JSON and YAML, the bare first column in table and tsv; csv
+    /// like a list.
     Bare,
 }
 
@@ -109,8 +113,8 @@ type Settled = (Option<Vec<Chosen>>, Option<sort::Sorter>, Vec<Unseen>);
 
 /// Writes records in a format.
 ///
-/// After the last record call [`finish`](Self::finish), or [`broke_off`](Self::broke_off) when the list did not come to its end;
-/// without either, what is still buffered is lost.
+/// After the last record call [`finish`](Self::finish), or [`broke_off`](Self::broke_off) when the
+/// list did not come to its end; without either, what is still buffered is lost.
 pub struct Renderer<W> {
     style: Style,
     columns: Vec<Column>,
@@ -128,8 +132,8 @@ pub struct Renderer<W> {
 }
 
 impl<W: Write + Send + 'static> Renderer<W> {
-    /// Checks the style and settles what can be settled before the first record. Usage errors: options that the format has no use
-    /// for, a wrong `--jq` expression.
+    /// Checks the style and settles what can be settled before the first record. Usage errors:
+    /// options that the format has no use for, a wrong `--jq` expression.
     pub fn new(style: Style, columns: impl Into<Columns>, shape: Shape, out: W) -> Result<Self> {
         contradictions(&style)?;
         let columns = columns.into();
@@ -152,16 +156,19 @@ impl<W: Write + Send + 'static> Renderer<W> {
         })
     }
 
-    /// For what comes when it comes (`watch`, `subscribe`): each record is written at once, JSON one object a line, `--jq` sees
-    /// one object after the other, and a terminal table draws each row alone, with widths guessed from the first and absolute times. Lists are written by size instead: they end.
+    /// For what comes when it comes (`watch`, `subscribe`): each record is written at once, JSON
+    /// one object a line, `--jq` sees one object after the other, and a terminal table draws each
+    /// row alone, with widths guessed from the first and absolute times. Lists are written by size
+    /// instead: they end.
     #[must_use]
     pub fn live(mut self) -> Self {
         self.live = true;
         self
     }
 
-    /// Settles `--fields` and `--sort` now, for what must not fail by its first record: the answer to a change, events that come later. A
-    /// name is a column's, one of `members`, or after a dot one below them; a record that lacks it has an empty cell.
+    /// Settles `--fields` and `--sort` now, for what must not fail by its first record: the answer
+    /// to a change, events that come later. A name is a column's, one of `members`, or after a dot
+    /// one below them; a record that lacks it has an empty cell.
     ///
     /// Errors: [`Kind::Usage`](crate::error::Kind::Usage) for any other name.
     pub fn settled(mut self, members: &[&str]) -> Result<Self> {
@@ -182,14 +189,15 @@ impl<W: Write + Send + 'static> Renderer<W> {
         self.unseen.iter().filter_map(Unseen::words).collect()
     }
 
-    /// Ends well: writes what is held, closes what is open. The number of records written; for xml, of those seen. A second call
-    /// does nothing.
+    /// Ends well: writes what is held, closes what is open. The number of records written; for xml,
+    /// of those seen. A second call does nothing.
     pub fn finish(&mut self) -> Result<u64> {
         self.end(true)
     }
 
-    /// Ends a list that broke off: what was received is written (sorted, if it was to be), but a JSON array stays open, so that its
-    /// reader fails too, and a `--jq` filter over the whole list does not run.
+    /// Ends a list that broke off: what was received is written (sorted, if it was to be), but a
+    /// JSON array stays open, so that its reader fails too, and a `--jq` filter over the whole list
+    /// does not run.
     pub fn broke_off(&mut self) -> Result<u64> {
         self.end(false)
     }
@@ -230,7 +238,8 @@ impl<W: Write + Send + 'static> Renderer<W> {
         })
     }
 
-    /// Settles fields and sorting by the first record (`None`: there is none) and starts the format.
+    /// Settles fields and sorting by the first record (`None`: there is none) and starts the
+    /// format.
     fn start(&mut self, first: Option<&Record>) -> Result<()> {
         let (chosen, sorter, unseen) = match self.settled.take() {
             Some(settled) => settled,
@@ -370,8 +379,8 @@ impl<W: Write + Send + 'static> Renderer<W> {
     }
 }
 
-/// What can be said of a style without columns and records, so that it is said before anything is sent: options that contradict the
-/// format, a `--jq` expression that is none.
+/// What can be said of a style without columns and records, so that it is said before anything is
+/// sent: options that contradict the format, a `--jq` expression that is none.
 pub fn check(style: &Style) -> Result<()> {
     contradictions(style)?;
     #[cfg(feature = "jq")]

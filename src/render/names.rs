@@ -1,9 +1,11 @@
-//! Which names `--fields` and `--sort` may use: columns, members that the records are known to have, and members that turn up.
+//! Which names `--fields` and `--sort` may use: columns, members that the records are known to
+//! have, and members that turn up.
 //!
-//! A list is printed while it arrives, so its first row cannot tell which members the others have: null ones are simply not sent. A name that
-//! is in no catalogue is therefore taken, and watched for: where it stood in no row at all, that is said at the end, as a warning, since what
-//! was printed is true and a member may be absent today. Records that we put together ourselves are closed: all of their names are known, and
-//! another is refused before anything is sent.
+//! A list is printed while it arrives, so its first row cannot tell which members the others have:
+//! null ones are simply not sent. A name that is in no catalogue is therefore taken, and watched
+//! for: where it stood in no row at all, that is said at the end, as a warning, since what was
+//! printed is true and a member may be absent today. Records that we put together ourselves are
+//! closed: all of their names are known, and another is refused before anything is sent.
 
 use std::cell::RefCell;
 
@@ -26,10 +28,11 @@ pub(super) struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// What a name stands for: a column by its title in any case, the member that a column reads, or a member. `unseen` takes the name that
-    /// is only hoped for.
+    /// What a name stands for: a column by its title in any case, the member that a column reads,
+    /// or a member. `unseen` takes the name that is only hoped for.
     ///
-    /// Errors: [`Kind::Usage`](crate::error::Kind::Usage) for a name that closed records cannot have.
+    /// Errors: [`Kind::Usage`](crate::error::Kind::Usage) for a name that closed records cannot
+    /// have.
     pub(super) fn find(&self, name: &str, unseen: &mut Vec<Unseen>) -> Result<Chosen> {
         let known = self.members.contains(&name);
         let sent = self.first.is_some_and(|record| record.has(name)) || self.closed && known;

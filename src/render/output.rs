@@ -1,5 +1,5 @@
-//! The way out: one reused buffer before standard output, flushed by size, when nothing more has come yet, or line by line where lines are
-//! awaited.
+//! The way out: one reused buffer before standard output, flushed by size, when nothing more has
+//! come yet, or line by line where lines are awaited.
 
 use std::io::Write;
 
@@ -22,7 +22,8 @@ pub(super) trait Body: Send {
     /// No more has come yet: a reader gets what there is.
     fn pause(&mut self) -> Result<()>;
 
-    /// Writes what is still held. Only a `whole` list is closed; one that broke off must not look whole.
+    /// Writes what is still held. Only a `whole` list is closed; one that broke off must not look
+    /// whole.
     fn end(&mut self, whole: bool) -> Result<()>;
 }
 

@@ -1,8 +1,10 @@
-//! Interface names as switches shorten them themselves: the part that tells ports apart is at the end, where a narrow column cuts.
+//! Interface names as switches shorten them themselves: the part that tells ports apart is at the
+//! end, where a narrow column cuts.
 
 use std::borrow::Cow;
 
-/// Long names and what IOS and NX-OS print for them, longer ones first where one begins with another.
+/// Long names and what IOS and NX-OS print for them, longer ones first where one begins with
+/// another.
 const NAMES: [(&str, &str); 12] = [
     ("TwentyFiveGigabitEthernet", "Twe"),
     ("TwentyFiveGigE", "Twe"),

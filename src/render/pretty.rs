@@ -1,7 +1,7 @@
 //! JSON text for a terminal: indented, coloured, and without a character that could steer it.
 //!
-//! It works on the text, so numbers keep their spelling and depth costs no stack. The text must be well-formed JSON (or jaq's
-//! superset); it is never checked here.
+//! It works on the text, so numbers keep their spelling and depth costs no stack. The text must be
+//! well-formed JSON (or jaq's superset); it is never checked here.
 
 use crate::sanitize::json_safe;
 

@@ -1,7 +1,9 @@
-//! Progress: one line on standard error that shows a slow list is alive, drawn at most ten times a second and erased at the end.
+//! Progress: one line on standard error that shows a slow list is alive, drawn at most ten times a
+//! second and erased at the end.
 //!
-//! The caller wraps a sink in [`Progress`] only where standard error is a terminal and standard output is not the same one, since rows
-//! and the line would overwrite each other. Errors of drawing are ignored: progress must never end a run.
+//! The caller wraps a sink in [`Progress`] only where standard error is a terminal and standard
+//! output is not the same one, since rows and the line would overwrite each other. Errors of
+//! drawing are ignored: progress must never end a run.
 
 use std::io::Write;
 use std::ops::ControlFlow;

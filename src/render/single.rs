@@ -1,9 +1,10 @@
-//! One thing in full: every member that has a value; nested members under dotted names. Members without a value are left out: empty means
-//! unknown.
+//! One thing in full: every member that has a value; nested members under dotted names. Members
+//! without a value are left out: empty means unknown.
 //!
-//! On a terminal it is grouped (who, where, result, times, the rest, then each nested object), long values are wrapped under themselves,
-//! the items of a list stand one a line, and no line is wider than the terminal. What `--fields` names is shown in its order and not
-//! grouped. On a pipe it is `name<TAB>value` in the server's order, escaped as TSV.
+//! On a terminal it is grouped (who, where, result, times, the rest, then each nested object), long
+//! values are wrapped under themselves, the items of a list stand one a line, and no line is wider
+//! than the terminal. What `--fields` names is shown in its order and not grouped. On a pipe it is
+//! `name<TAB>value` in the server's order, escaped as TSV.
 
 use std::borrow::Cow;
 use std::io::Write;

@@ -1,7 +1,9 @@
-//! `--sort FIELD`: the one place besides `--jq` that holds a whole list, as keys and compact JSON, and within bounds.
+//! `--sort FIELD`: the one place besides `--jq` that holds a whole list, as keys and compact JSON,
+//! and within bounds.
 //!
-//! The order is what people mean: numbers by value, addresses by address, times by instant, texts with their digits read as numbers
-//! (`Gi1/0/2` before `Gi1/0/10`) and without regard to case. Equal rows keep their order; rows without a value come last either way.
+//! The order is what people mean: numbers by value, addresses by address, times by instant, texts
+//! with their digits read as numbers (`Gi1/0/2` before `Gi1/0/10`) and without regard to case.
+//! Equal rows keep their order; rows without a value come last either way.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -183,7 +185,8 @@ impl Sorter {
     }
 }
 
-/// A record from the JSON that we wrote of it; an XML record comes back with the same members and texts.
+/// A record from the JSON that we wrote of it; an XML record comes back with the same members and
+/// texts.
 fn restore(json: &[u8]) -> Result<Record> {
     let broken = |why: String| Error::new(Kind::Failed, format!("cannot sort the row: {why}"));
     let text = String::from_utf8(json.to_vec()).map_err(|error| broken(error.to_string()))?;

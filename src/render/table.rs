@@ -1,9 +1,11 @@
-//! The table on a terminal: header, fitted to the width, in blocks, the first of which fixes the widths for all.
+//! The table on a terminal: header, fitted to the width, in blocks, the first of which fixes the
+//! widths for all.
 //!
-//! Columns that do not fit even when the words are cut short are left out from the right, and counted at the end of the header (`+2`): part of
-//! an address is of no use to anybody. comfy-table draws, and never sees more than a block, since it holds kilobytes a row. A list that comes slowly
-//! shows its first rows after a moment. Values are cut with an ellipsis; whoever wants them whole pipes the output or asks for
-//! another format.
+//! Columns that do not fit even when the words are cut short are left out from the right, and
+//! counted at the end of the header (`+2`): part of an address is of no use to anybody. comfy-table
+//! draws, and never sees more than a block, since it holds kilobytes a row. A list that comes
+//! slowly shows its first rows after a moment. Values are cut with an ellipsis; whoever wants them
+//! whole pipes the output or asks for another format.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -84,7 +86,8 @@ impl<W: Write> Table<W> {
             .iter()
             .map(|column| {
                 let mut cell = self.cell(column, record);
-                // No cell can be wider than the screen, so no block holds more than a screen's width a cell.
+                // No cell can be wider than the screen, so no block holds more than a screen's
+                // width a cell.
                 cut(&mut cell, widest);
                 cell
             })
@@ -188,7 +191,8 @@ impl<W: Write> Table<W> {
         self.output.flush()
     }
 
-    /// The drawn line with its verdicts coloured. comfy-table measures colour sequences as text, so they are put in afterwards.
+    /// The drawn line with its verdicts coloured. comfy-table measures colour sequences as text, so
+    /// they are put in afterwards.
     fn painted(&self, line: &str, cells: &[String], widths: &[usize]) -> String {
         let mut out = String::with_capacity(line.len() + 16);
         let mut rest = line;
@@ -257,7 +261,8 @@ fn event_word(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What a column of a live table wants whatever its first row holds: the rows that fix the widths of others are still to come.
+/// What a column of a live table wants whatever its first row holds: the rows that fix the widths
+/// of others are still to come.
 fn room_to_come(kind: CellKind) -> usize {
     match kind {
         CellKind::Addresses => "255.255.255.255".len(),

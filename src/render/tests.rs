@@ -1,4 +1,5 @@
-//! The renderer as a whole: every format against records that strangers made; options and ends in `options`, invariants in `properties`.
+//! The renderer as a whole: every format against records that strangers made; options and ends in
+//! `options`, invariants in `properties`.
 
 mod options;
 mod properties;

@@ -1,6 +1,8 @@
-//! Times for people (local and relative) and for programs (RFC 3339). The server's words are kept where they are no time.
+//! Times for people (local and relative) and for programs (RFC 3339). The server's words are kept
+//! where they are no time.
 //!
-//! ISE's interfaces write ISO 8601 with an offset (reference mnt-api section 2, point 7); `event_timestamp` is Unix seconds.
+//! ISE's interfaces write ISO 8601 with an offset (reference mnt-api section 2, point 7);
+//! `event_timestamp` is Unix seconds.
 
 use std::borrow::Cow;
 
@@ -10,7 +12,8 @@ use jiff::tz::TimeZone;
 use super::Style;
 use crate::sanitize::terminal_safe;
 
-/// The instant that a server's text means: RFC 3339 or ISO 8601 with an offset, Unix seconds (10 digits) or milliseconds (13).
+/// The instant that a server's text means: RFC 3339 or ISO 8601 with an offset, Unix seconds (10
+/// digits) or milliseconds (13).
 #[must_use]
 pub fn parse(text: &str) -> Option<Timestamp> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -24,7 +27,8 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
-/// RFC 3339 for programs: the server's own spelling where it is that already, else in UTC; text that is no time as it came.
+/// RFC 3339 for programs: the server's own spelling where it is that already, else in UTC; text
+/// that is no time as it came.
 #[must_use]
 pub fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.as_bytes().get(10) == Some(&b'T') {
@@ -36,7 +40,8 @@ pub fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// Local and relative, whole: `2026-03-09 08:14:55 (3h ago)`. Text that is no time as it came, made safe for the terminal.
+/// Local and relative, whole: `2026-03-09 08:14:55 (3h ago)`. Text that is no time as it came, made
+/// safe for the terminal.
 #[must_use]
 pub fn show(text: &str, style: &Style) -> String {
     match parse(text) {
@@ -52,7 +57,8 @@ pub fn show(text: &str, style: &Style) -> String {
     }
 }
 
-/// Local and relative for a table's cell: of today the time of day, of other days date and minutes. Without `now` day and time of day, for what comes as it happens.
+/// Local and relative for a table's cell: of today the time of day, of other days date and minutes.
+/// Without `now` day and time of day, for what comes as it happens.
 pub(super) fn brief(text: &str, now: Option<Timestamp>, zone: &TimeZone) -> String {
     let Some(time) = parse(text) else {
         return terminal_safe(text).into_owned();

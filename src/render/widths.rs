@@ -22,8 +22,8 @@ pub(super) struct Wish {
     pub(super) firm: bool,
 }
 
-/// The widths that columns get on a screen: their own where all fit. Else the widest columns of words give first, then all but
-/// the first column, which names the row, then all.
+/// The widths that columns get on a screen: their own where all fit. Else the widest columns of
+/// words give first, then all but the first column, which names the row, then all.
 pub(super) fn fit(wishes: &[Wish], screen: usize) -> Vec<usize> {
     let gaps = GAP * wishes.len().saturating_sub(1);
     let room = screen.saturating_sub(gaps);
@@ -46,8 +46,8 @@ pub(super) fn fit(wishes: &[Wish], screen: usize) -> Vec<usize> {
     widths
 }
 
-/// How many columns, from the left, a screen has room for when words are cut short and nothing else is; at least two, and
-/// room is kept to count the others.
+/// How many columns, from the left, a screen has room for when words are cut short and nothing else
+/// is; at least two, and room is kept to count the others.
 pub(super) fn how_many(wishes: &[Wish], screen: usize) -> usize {
     let least = |wish: &Wish| {
         if wish.firm {
@@ -67,7 +67,8 @@ pub(super) fn how_many(wishes: &[Wish], screen: usize) -> usize {
         .unwrap_or(wishes.len().min(2))
 }
 
-/// The widths under the highest cap, laid on the columns that `gives` names, with which the row fits the room.
+/// The widths under the highest cap, laid on the columns that `gives` names, with which the row
+/// fits the room.
 fn try_caps(
     wishes: &[Wish],
     room: usize,

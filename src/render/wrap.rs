@@ -1,5 +1,5 @@
-//! Long text on a terminal: broken between words, after commas and semicolons, and anywhere where it has none of them; never wider than
-//! the room it gets, never cut.
+//! Long text on a terminal: broken between words, after commas and semicolons, and anywhere where
+//! it has none of them; never wider than the room it gets, never cut.
 
 use textwrap::core::Word;
 use textwrap::{Options, WordSeparator, WordSplitter};
@@ -7,7 +7,8 @@ use textwrap::{Options, WordSeparator, WordSplitter};
 /// Less room than this is taken to be this much: a wide character needs two columns.
 const LEAST: usize = 4;
 
-/// The lines of a text, which must be safe for a terminal already: the first at most `first` columns wide, the others `rest`.
+/// The lines of a text, which must be safe for a terminal already: the first at most `first`
+/// columns wide, the others `rest`.
 pub(super) fn lines(text: &str, first: usize, rest: usize) -> Vec<String> {
     let (first, rest) = (first.max(LEAST), rest.max(LEAST));
     // The library has one width and indents; the difference is one.
@@ -28,7 +29,8 @@ pub(super) fn lines(text: &str, first: usize, rest: usize) -> Vec<String> {
         .collect()
 }
 
-/// Appends `head` and the text behind it; what does not fit goes on under `indent` columns. No line is wider than `width`.
+/// Appends `head` and the text behind it; what does not fit goes on under `indent` columns. No line
+/// is wider than `width`.
 pub fn hang(out: &mut String, head: &str, text: &str, indent: usize, width: usize) {
     let taken = textwrap::core::display_width(head);
     let indent = indent.min(width / 2);

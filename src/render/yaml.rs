@@ -1,8 +1,10 @@
 //! YAML: a list is one block sequence, a single thing one block mapping.
 //!
-//! Written here and not by a serializer for two reasons, both of them data: a number keeps the server's spelling (`1.10`), and a text stands
-//! bare only when no reader of YAML 1.1 or 1.2 could take it for anything else. `10:11:22:33:44:55` is a number to the former, `no` a
-//! boolean, so they are quoted. Unsafe characters are escapes, on a pipe too. Depth is bounded by the parser of the record.
+//! Written here and not by a serializer for two reasons, both of them data: a number keeps the
+//! server's spelling (`1.10`), and a text stands bare only when no reader of YAML 1.1 or 1.2 could
+//! take it for anything else. `10:11:22:33:44:55` is a number to the former, `no` a boolean, so
+//! they are quoted. Unsafe characters are escapes, on a pipe too. Depth is bounded by the parser of
+//! the record.
 
 use std::io::Write;
 
@@ -73,7 +75,8 @@ impl<W: Write + Send> Body for Yaml<W> {
     }
 }
 
-/// Appends a value with its line end. `level` is the indentation of its entries; `same_line`: the first entry goes where we stand.
+/// Appends a value with its line end. `level` is the indentation of its entries; `same_line`: the
+/// first entry goes where we stand.
 fn block(value: &Value, level: usize, same_line: bool, out: &mut Vec<u8>) {
     match value {
         Value::Object(members) if !members.is_empty() => {
@@ -152,8 +155,8 @@ const WORDS: [&str; 10] = [
     "y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan",
 ];
 
-/// Starts with an ASCII letter, holds only letters, digits and harmless marks, and is no reserved word: nothing that is a number,
-/// a date, an indicator or a comment to anybody.
+/// Starts with an ASCII letter, holds only letters, digits and harmless marks, and is no reserved
+/// word: nothing that is a number, a date, an indicator or a comment to anybody.
 fn is_plain(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text

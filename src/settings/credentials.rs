@@ -1,7 +1,9 @@
-//! What is taken in pairs: the Monitoring node's user with its password, a certificate with its key.
+//! What is taken in pairs: the Monitoring node's user with its password, a certificate with its
+//! key.
 //!
-//! A pair comes whole from one place. Half a pair is a usage error that names both halves (contract, section 8), except where the
-//! other half can be had: a user is asked for the password where there is a terminal, and a certificate's file may hold its key.
+//! A pair comes whole from one place. Half a pair is a usage error that names both halves
+//! (contract, section 8), except where the other half can be had: a user is asked for the password
+//! where there is a terminal, and a certificate's file may hold its key.
 
 use std::path::PathBuf;
 

@@ -19,11 +19,13 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-/// Ten years: beyond it, adding a span to a clock could overflow on some platform, and nobody means it.
+/// Ten years: beyond it, adding a span to a clock could overflow on some platform, and nobody means
+/// it.
 const LONGEST: Duration = Duration::from_hours(3650 * 24);
 
-/// Reads `500ms`, `3s`, `2m`, `1h30m`, `1d`, `1w` and the other spellings of jiff's friendly format (`1.5h`, `3 sec`), at most `3650d`.
-/// A day has 24 hours; months and years have no one length. Anything else is a usage error that names the text.
+/// Reads `500ms`, `3s`, `2m`, `1h30m`, `1d`, `1w` and the other spellings of jiff's friendly format
+/// (`1.5h`, `3 sec`), at most `3650d`. A day has 24 hours; months and years have no one length.
+/// Anything else is a usage error that names the text.
 pub fn parse(text: &str) -> Result<Duration> {
     let span = SpanParser::new()
         .parse_span(text.trim())
@@ -65,7 +67,8 @@ pub fn show(span: Duration) -> String {
     text
 }
 
-/// A point in time for `--since` and `--until`: RFC 3339 with its zone, or a span such as `2h`, meaning that long before `now`.
+/// A point in time for `--since` and `--until`: RFC 3339 with its zone, or a span such as `2h`,
+/// meaning that long before `now`.
 pub fn parse_when(text: &str, now: Timestamp) -> Result<Timestamp> {
     if let Ok(when) = text.trim().parse::<Timestamp>() {
         return Ok(when);

@@ -1,10 +1,13 @@
-//! `--env-file FILE`: `NAME=value` lines, as a shell would read them, but nothing is ever expanded or run.
+//! `--env-file FILE`: `NAME=value` lines, as a shell would read them, but nothing is ever expanded
+//! or run.
 //!
-//! `export NAME=value`, comments, single and double quotes and backslashes mean what they mean to a shell. `$NAME`, `$(…)` and
-//! backquotes stay as they are written. The file's variables are only read by `netapi`; they never reach a child process.
+//! `export NAME=value`, comments, single and double quotes and backslashes mean what they mean to a
+//! shell. `$NAME`, `$(…)` and backquotes stay as they are written. The file's variables are only
+//! read by `netapi`; they never reach a child process.
 //!
-//! Decided: where the process's environment and the file both set a variable, the environment wins, as with docker compose and
-//! direnv: a variable exported for one call must be able to correct what lies in a file.
+//! Decided: where the process's environment and the file both set a variable, the environment wins,
+//! as with docker compose and direnv: a variable exported for one call must be able to correct what
+//! lies in a file.
 
 use std::ffi::OsString;
 use std::iter::Peekable;
@@ -23,7 +26,8 @@ pub(crate) fn read(path: &Path) -> Result<(Environment, Access)> {
     Ok((Environment::from_list(parse(&text, path)?), file.access))
 }
 
-/// The variables of `text`, in their order. `path` is for messages, which name file and line and never a value.
+/// The variables of `text`, in their order. `path` is for messages, which name file and line and
+/// never a value.
 fn parse(text: &str, path: &Path) -> Result<Vec<(String, OsString)>> {
     let mut reader = Reader {
         rest: text.chars().peekable(),
@@ -208,7 +212,8 @@ fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r')
 }
 
-/// The name for messages, where it looks like one: what stands in its place may be a secret that lost its line.
+/// The name for messages, where it looks like one: what stands in its place may be a secret that
+/// lost its line.
 fn named<'n>(name: &'n str, else_: &'n str) -> &'n str {
     let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     if name.len() <= 40 && name.chars().all(plain) {

@@ -1,7 +1,7 @@
 //! The process's surroundings, captured once, so that everything after it is a function of data.
 //!
-//! Only variables whose names begin with `ISE_`, `PXGRID_` or `NETAPI_` are kept, and those that name a proxy: nothing else in the environment
-//! can be a setting.
+//! Only variables whose names begin with `ISE_`, `PXGRID_` or `NETAPI_` are kept, and those that
+//! name a proxy: nothing else in the environment can be a setting.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -26,7 +26,8 @@ const COMMON: [&str; 6] = [
 /// How the names of variables with passwords end.
 const SECRETS: [&str; 2] = ["_PASS", "_PASSWORD"];
 
-/// Variables, home directory, and whether someone sits at standard input. `Debug` shows names only, as values can be secrets.
+/// Variables, home directory, and whether someone sits at standard input. `Debug` shows names only,
+/// as values can be secrets.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
@@ -114,7 +115,8 @@ impl Environment {
         self.home.as_deref()
     }
 
-    /// `path` with a leading `~` replaced by the home directory; `~other` is left alone, as no password database is read.
+    /// `path` with a leading `~` replaced by the home directory; `~other` is left alone, as no
+    /// password database is read.
     pub(crate) fn expand(&self, path: &Path) -> Result<PathBuf> {
         let Ok(rest) = path.strip_prefix("~") else {
             return Ok(path.to_path_buf());
@@ -133,8 +135,8 @@ impl Environment {
         Ok(home.join(rest))
     }
 
-    /// `$XDG_CONFIG_HOME/netapi/config.toml`, else `~/.config/netapi/config.toml`. A relative `XDG_CONFIG_HOME` is ignored, as
-    /// the XDG base directory specification asks.
+    /// `$XDG_CONFIG_HOME/netapi/config.toml`, else `~/.config/netapi/config.toml`. A relative
+    /// `XDG_CONFIG_HOME` is ignored, as the XDG base directory specification asks.
     pub(crate) fn config_path(&self) -> Result<PathBuf> {
         let directory = self
             .config_home

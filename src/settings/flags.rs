@@ -1,9 +1,11 @@
-//! What was typed: the global options of the contract's section 3, filled in by the command line's parser.
+//! What was typed: the global options of the contract's section 3, filled in by the command line's
+//! parser.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The options as they were given; `None`, empty and `false` mean not given. Texts are checked when a setting is demanded.
+/// The options as they were given; `None`, empty and `false` mean not given. Texts are checked when
+/// a setting is demanded.
 #[derive(Debug, Clone, Default)]
 #[expect(
     clippy::struct_excessive_bools,

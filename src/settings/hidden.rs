@@ -1,7 +1,8 @@
 //! A line that is typed on the terminal and not shown.
 //!
-//! While it is typed Ctrl-C is no signal but one more end of the line: the terminal shows again what is typed before the signal is
-//! raised, and so never stays mute behind a program that has gone. Signals that others send are `mute`'s affair.
+//! While it is typed Ctrl-C is no signal but one more end of the line: the terminal shows again
+//! what is typed before the signal is raised, and so never stays mute behind a program that has
+//! gone. Signals that others send are `mute`'s affair.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result, Write};
@@ -20,12 +21,13 @@ const LONGEST: usize = 4096;
 
 /// Asks on the process's terminal.
 ///
-/// Errors: there is no terminal, the input ended, or it is no text. After Ctrl-C the process is gone, unless somebody handles the signal; then it is
-/// [`ErrorKind::Interrupted`].
+/// Errors: there is no terminal, the input ended, or it is no text. After Ctrl-C the process is
+/// gone, unless somebody handles the signal; then it is [`ErrorKind::Interrupted`].
 pub(super) fn ask(prompt: &str) -> Result<SecretString> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     let Some(line) = typed(&terminal, prompt)? else {
-        // As the terminal would have done: to everyone in the foreground, also the script that we stand in.
+        // As the terminal would have done: to everyone in the foreground, also the script that we
+        // stand in.
         kill_current_process_group(Signal::INT)?;
         return Err(ErrorKind::Interrupted.into());
     };
@@ -33,7 +35,8 @@ pub(super) fn ask(prompt: &str) -> Result<SecretString> {
     Ok(SecretString::from(text))
 }
 
-/// The line, without control characters; `None` after Ctrl-C (or what the user has set in its place).
+/// The line, without control characters; `None` after Ctrl-C (or what the user has set in its
+/// place).
 fn typed(terminal: &File, prompt: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
     let mut terminal = terminal;
     let hidden = Hidden::begin(terminal, prompt)?;

@@ -1,7 +1,8 @@
 //! Flag, environment, profile, default: the four layers, and the search through them.
 //!
-//! The files (config, `--env-file`) are read here, once. What is wrong with them is kept, not thrown, so that commands which
-//! need no settings never stumble over them and `config show` can tell.
+//! The files (config, `--env-file`) are read here, once. What is wrong with them is kept, not
+//! thrown, so that commands which need no settings never stumble over them and `config show` can
+//! tell.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -63,7 +64,8 @@ impl Layers {
         layers
     }
 
-    /// Refuses to run what the config file says where somebody else may have written it, as ssh does.
+    /// Refuses to run what the config file says where somebody else may have written it, as ssh
+    /// does.
     pub(crate) fn may_run_commands(&self) -> Result<()> {
         if !self.profile.others_write {
             return Ok(());
@@ -108,7 +110,8 @@ impl Layers {
         }
     }
 
-    /// The setting's value from the nearest layer that has one; `None` where even a default is missing.
+    /// The setting's value from the nearest layer that has one; `None` where even a default is
+    /// missing.
     pub(crate) fn find(&self, spec: &Spec) -> Option<RawValue> {
         RawValue::of((spec.given)(&self.flags), Source::Flag(spec.flag))
             .or_else(|| self.first_variable(spec))
@@ -127,8 +130,9 @@ impl Layers {
             .find_map(|environment| environment.get(name))
     }
 
-    /// The environments, nearest first. A pair is looked up in one of them whole: a user from one and a password from
-    /// another would be a wrong password sent, and enough of those lock an administrator's account.
+    /// The environments, nearest first. A pair is looked up in one of them whole: a user from one
+    /// and a password from another would be a wrong password sent, and enough of those lock an
+    /// administrator's account.
     pub(crate) fn environments(&self) -> impl Iterator<Item = Variables<'_>> {
         let process = Variables {
             variables: &self.environment,
@@ -155,7 +159,8 @@ fn writable(file: &str) -> String {
     )
 }
 
-/// What to say of an `--env-file` that is open to others: whoever writes it decides where passwords go, whoever reads it has those in it.
+/// What to say of an `--env-file` that is open to others: whoever writes it decides where passwords
+/// go, whoever reads it has those in it.
 fn warning(path: &Path, variables: &Environment, access: Access) -> Option<String> {
     if access.others_write {
         return Some(writable(&files::shown(path)));

@@ -1,20 +1,27 @@
-//! Settings: flag, environment, profile, default, in this order; each value with its source (contract, section 3).
+//! Settings: flag, environment, profile, default, in this order; each value with its source
+//! (contract, section 3).
 //!
-//! [`Settings::resolve`] reads the config file and the `--env-file` and keeps what is wrong with them for whoever demands a
-//! setting; so commands that need none (completion, help, lab) never fail on them, and `config show` shows what it can.
-//! [`Settings::mnt`] and [`Settings::pxgrid`] check their group and fetch its secrets (file, command, question on the terminal):
-//! call each once. This room does no network, prints nothing but that question, and knows no command-line parser.
+//! [`Settings::resolve`] reads the config file and the `--env-file` and keeps what is wrong with
+//! them for whoever demands a setting; so commands that need none (completion, help, lab) never
+//! fail on them, and `config show` shows what it can. [`Settings::mnt`] and [`Settings::pxgrid`]
+//! check their group and fetch its secrets (file, command, question on the terminal): call each
+//! once. This room does no network, prints nothing but that question, and knows no command-line
+//! parser.
 //!
 //! Decided here, where the contract leaves room:
 //!
 //! - An empty variable is an unset one; an empty flag (`--cacert "$UNSET"`) is an error.
-//! - The process's environment wins over `--env-file`, variable by variable, but a pair comes whole from one of the two.
-//! - `--mnt-user U` without a password file takes the password of a pair whose user is the same U, else asks.
-//! - A host may carry its port. Against a port setting the nearer to the hand wins; two equally near that differ are an error, but for a list
-//!   of hosts, where the setting is for those without a port of their own.
-//! - `--insecure` switches off what a CA bundle or a pin from farther away would check, as in curl. A CA bundle or a pin
-//!   nearer to the hand (a flag against `NETAPI_INSECURE`) switches checking on again. Both as flags, or both in one profile, contradict each
-//!   other: an error. Of two variables, `NETAPI_INSECURE` wins over `ISE_CA_CERT`, since the latter is set for good.
+//! - The process's environment wins over `--env-file`, variable by variable, but a pair comes whole
+//!   from one of the two.
+//! - `--mnt-user U` without a password file takes the password of a pair whose user is the same U,
+//!   else asks.
+//! - A host may carry its port. Against a port setting the nearer to the hand wins; two equally
+//!   near that differ are an error, but for a list of hosts, where the setting is for those without
+//!   a port of their own.
+//! - `--insecure` switches off what a CA bundle or a pin from farther away would check, as in curl.
+//!   A CA bundle or a pin nearer to the hand (a flag against `NETAPI_INSECURE`) switches checking
+//!   on again. Both as flags, or both in one profile, contradict each other: an error. Of two
+//!   variables, `NETAPI_INSECURE` wins over `ISE_CA_CERT`, since the latter is set for good.
 
 pub mod duration;
 
@@ -99,7 +106,8 @@ pub struct MntSettings {
     pub connection: Connection,
 }
 
-/// What the pxGrid client needs. Which of certificate, name and password a command cannot do without is the command's to say.
+/// What the pxGrid client needs. Which of certificate, name and password a command cannot do
+/// without is the command's to say.
 #[derive(Debug, Clone)]
 pub struct PxgridSettings {
     /// Control nodes in the order to try them; never empty.
@@ -119,7 +127,8 @@ pub struct PxgridSettings {
 }
 
 impl Settings {
-    /// Reads the files that `flags` and `environment` name. Never fails: what is wrong is told when a setting is demanded.
+    /// Reads the files that `flags` and `environment` name. Never fails: what is wrong is told when
+    /// a setting is demanded.
     pub fn resolve(flags: Flags, environment: Environment) -> Self {
         Self {
             layers: Layers::read(flags, environment),
@@ -173,7 +182,8 @@ impl Settings {
         Ok(self.boolean(&table::READ_ONLY)?.value)
     }
 
-    /// Asks on the terminal for a secret that turned out to be needed (the passphrase of a key). `what` begins the question.
+    /// Asks on the terminal for a secret that turned out to be needed (the passphrase of a key).
+    /// `what` begins the question.
     pub fn ask(&self, what: &str) -> Result<SecretString> {
         secret::ask(what, &self.layers.environment, self.layers.flags.no_input)
     }

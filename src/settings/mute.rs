@@ -1,7 +1,9 @@
-//! Signals while the terminal does not show what is typed: it is put back as it was before the process ends by the signal, or stops.
+//! Signals while the terminal does not show what is typed: it is put back as it was before the
+//! process ends by the signal, or stops.
 //!
-//! Once a handler is in place the system's own action is gone for good, so the thread that waits here goes on after the question, and
-//! does what the system would have done; until somebody else handles signals ([`leave_signals`]).
+//! Once a handler is in place the system's own action is gone for good, so the thread that waits
+//! here goes on after the question, and does what the system would have done; until somebody else
+//! handles signals ([`leave_signals`]).
 
 use std::fs::File;
 use std::io::{Result, Write};
@@ -47,7 +49,8 @@ fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on the terminal is put back before a signal does its work. To be called before the change.
+/// From now on the terminal is put back before a signal does its work. To be called before the
+/// change.
 pub(super) fn begin(changed: Changed) -> Result<()> {
     let mut state = state();
     if !state.waiting {
@@ -93,7 +96,8 @@ fn received(signal: i32) {
     }
 }
 
-/// The signals that are ignored, from proc(5): a mask in which HUP is the lowest bit. Where the system does not tell, none.
+/// The signals that are ignored, from proc(5): a mask in which HUP is the lowest bit. Where the
+/// system does not tell, none.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status

@@ -1,7 +1,9 @@
-//! Profiles: `[profiles.NAME]` tables of the config file, checked as a whole and handed on as plain lists of values.
+//! Profiles: `[profiles.NAME]` tables of the config file, checked as a whole and handed on as plain
+//! lists of values.
 //!
-//! Every mistake is a usage error naming file and line. A secret has no key here: only a file that holds it, or a command that
-//! prints it. Relative paths are taken from the config file's directory, since a profile is used from anywhere.
+//! Every mistake is a usage error naming file and line. A secret has no key here: only a file that
+//! holds it, or a command that prints it. Relative paths are taken from the config file's
+//! directory, since a profile is used from anywhere.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -60,7 +62,8 @@ const KEYS: [(&str, Shape); 29] = [
     ("read_only", Shape::Boolean),
 ];
 
-/// Keys with a second spelling: the flag's own (`--password-file`), and the one that says whose password it is.
+/// Keys with a second spelling: the flag's own (`--password-file`), and the one that says whose
+/// password it is.
 const ALIASES: [(&str, &str); 2] = [
     ("password_file", "mnt_password_file"),
     ("password_command", "mnt_password_command"),
@@ -83,8 +86,8 @@ impl Profile {
     }
 }
 
-/// Reads the profile `wanted`, else the file's `default_profile`, else the empty profile. `explicit` says that the user named the
-/// file; a file at the default place may be missing.
+/// Reads the profile `wanted`, else the file's `default_profile`, else the empty profile.
+/// `explicit` says that the user named the file; a file at the default place may be missing.
 pub(crate) fn read(path: &Path, explicit: bool, wanted: Option<&str>) -> Result<Profile> {
     if !explicit && !path.exists() {
         return match wanted {
@@ -220,7 +223,8 @@ impl File<'_> {
         Ok((known, values))
     }
 
-    /// The value as texts, or `None` where it has not the shape. The value is never quoted in an error: people put secrets in wrong places.
+    /// The value as texts, or `None` where it has not the shape. The value is never quoted in an
+    /// error: people put secrets in wrong places.
     fn values(&self, shape: Shape, value: &DeValue<'_>) -> Option<Vec<OsString>> {
         let text = |value: &DeValue<'_>| match value {
             DeValue::String(text) if !text.is_empty() => Some(OsString::from(text.as_ref())),

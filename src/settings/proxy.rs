@@ -1,9 +1,10 @@
 //! The proxy: its URL, the hosts that go without it, its credentials, and what of that is shown.
 //!
-//! `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` mean what they mean to curl: the spelling in lower case comes first, and the exceptions count for
-//! `--proxy` too. Decided here: a URL with a password may stand in a variable (there it stands for all programs), but neither on the command
-//! line nor in the config file; `--no-proxy` and `no_proxy = ["*"]` are exceptions for every host; credentials in a file win over those in a
-//! URL that is no nearer to the hand.
+//! `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` mean what they mean to curl: the spelling in lower
+//! case comes first, and the exceptions count for `--proxy` too. Decided here: a URL with a
+//! password may stand in a variable (there it stands for all programs), but neither on the command
+//! line nor in the config file; `--no-proxy` and `no_proxy = ["*"]` are exceptions for every host;
+//! credentials in a file win over those in a URL that is no nearer to the hand.
 
 use secrecy::ExposeSecret;
 
@@ -50,8 +51,8 @@ impl Settings {
         }))
     }
 
-    /// Fetches what the proxy is to be told of us: from a file or a command, and a password that is missing from the terminal. Nothing
-    /// where every host goes without the proxy.
+    /// Fetches what the proxy is to be told of us: from a file or a command, and a password that is
+    /// missing from the terminal. Nothing where every host goes without the proxy.
     pub(crate) fn log_in(
         &self,
         proxy: &mut ProxyOptions,

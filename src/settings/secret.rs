@@ -1,7 +1,8 @@
-//! Where a secret is to be had, and fetching it: a variable, a file, standard input, a command, a question on the terminal.
+//! Where a secret is to be had, and fetching it: a variable, a file, standard input, a command, a
+//! question on the terminal.
 //!
-//! Effects of this room happen here. What is fetched is never logged and stands in no error; a command is named in errors by its
-//! program alone, as its arguments may be secret too.
+//! Effects of this room happen here. What is fetched is never logged and stands in no error; a
+//! command is named in errors by its program alone, as its arguments may be secret too.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, ErrorKind, Read};
@@ -131,7 +132,8 @@ impl Secret {
         Ok(SecretString::from(text))
     }
 
-    /// Runs the program directly, no shell, nothing on its standard input; its standard error stays the user's.
+    /// Runs the program directly, no shell, nothing on its standard input; its standard error stays
+    /// the user's.
     fn run(
         &self,
         command: &[OsString],
@@ -188,8 +190,8 @@ impl Secret {
     }
 }
 
-/// Whether the program leads a group of its own, so that what it has started ends with it. On a terminal it does not: there only
-/// the group in front may ask for a passphrase.
+/// Whether the program leads a group of its own, so that what it has started ends with it. On a
+/// terminal it does not: there only the group in front may ask for a passphrase.
 #[cfg(unix)]
 fn own_group(command: &mut Command) -> bool {
     use std::os::unix::process::CommandExt;
@@ -205,7 +207,8 @@ fn own_group(_command: &mut Command) -> bool {
     false
 }
 
-/// Ends a program. It may have ended in this very moment; then there is nothing to kill and nothing lost.
+/// Ends a program. It may have ended in this very moment; then there is nothing to kill and nothing
+/// lost.
 fn end(child: &mut Child, group: bool) {
     #[cfg(unix)]
     if let (true, Ok(leader)) = (group, i32::try_from(child.id()))
@@ -219,8 +222,9 @@ fn end(child: &mut Child, group: bool) {
 
 type Line = std::io::Result<Zeroizing<Vec<u8>>>;
 
-/// The first line of the child's output, or `None` at the deadline. What is behind it is read and dropped, so that the child does
-/// not die of a closed pipe, up to a bound: then there is a `flood`.
+/// The first line of the child's output, or `None` at the deadline. What is behind it is read and
+/// dropped, so that the child does not die of a closed pipe, up to a bound: then there is a
+/// `flood`.
 fn receive(child: &mut Child, deadline: Instant, flood: &Arc<AtomicBool>) -> Option<Line> {
     let mut output = BufReader::new(child.stdout.take()?);
     let (sender, receiver) = mpsc::channel();
@@ -242,8 +246,8 @@ fn receive(child: &mut Child, deadline: Instant, flood: &Arc<AtomicBool>) -> Opt
     receiver.recv_timeout(left).ok()
 }
 
-/// The standard library can wait for a child for ever or not at all; this looks again every few milliseconds. `None` at the deadline
-/// and after a `flood`.
+/// The standard library can wait for a child for ever or not at all; this looks again every few
+/// milliseconds. `None` at the deadline and after a `flood`.
 fn wait_until(child: &mut Child, deadline: Instant, flood: &AtomicBool) -> Option<ExitStatus> {
     loop {
         match child.try_wait() {

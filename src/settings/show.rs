@@ -1,7 +1,8 @@
-//! What `config show` shows: every setting of the contract's section 3 with its value and source, secrets as `****`.
+//! What `config show` shows: every setting of the contract's section 3 with its value and source,
+//! secrets as `****`.
 //!
-//! Nothing is fetched (no file of a secret is opened, no command run, nobody asked), and nothing aborts: what is wrong stands beside
-//! the setting it is wrong with.
+//! Nothing is fetched (no file of a secret is opened, no command run, nobody asked), and nothing
+//! aborts: what is wrong stands beside the setting it is wrong with.
 
 use super::secret::{Secret, SecretPlace};
 use super::source::{Setting, Source};
@@ -262,7 +263,8 @@ fn password_row(setting: &str, secret: &Secret) -> Row {
 fn joined(found: &RawValue) -> String {
     let shown = |value: &std::ffi::OsString| {
         let text = value.display().to_string();
-        // Where a host is wanted, someone may have put a URL with a password in it; where a file is, its content.
+        // Where a host is wanted, someone may have put a URL with a password in it; where a file
+        // is, its content.
         if text.contains('@') || !crate::files::may_be_path(value.as_ref()) {
             return "****".to_owned();
         }

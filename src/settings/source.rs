@@ -23,8 +23,9 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// How near to the user's hand the value was set. The nearer one wins where two settings contradict each other;
-    /// two equally near ones are either a mistake to be reported or have a stated winner.
+    /// How near to the user's hand the value was set. The nearer one wins where two settings
+    /// contradict each other; two equally near ones are either a mistake to be reported or have a
+    /// stated winner.
     pub(crate) fn rank(&self) -> u8 {
         match self {
             Self::Flag(_) => 3,

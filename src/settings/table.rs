@@ -1,6 +1,8 @@
-//! The table of settings (contract, section 3) as data: for each its flag, its variables in order, its profile key and its default.
+//! The table of settings (contract, section 3) as data: for each its flag, its variables in order,
+//! its profile key and its default.
 //!
-//! Credentials and certificates are taken in pairs, so their order is the affair of `credentials`; here stand their names.
+//! Credentials and certificates are taken in pairs, so their order is the affair of `credentials`;
+//! here stand their names.
 
 use std::ffi::OsString;
 

@@ -49,7 +49,8 @@ pub(crate) const TEMPLATE: &str = r#"# netapi's settings. Flags and environment 
 # read_only = false
 "#;
 
-/// Writes the template to `path`: the file with mode 0600, missing directories with 0700. An existing file is never touched.
+/// Writes the template to `path`: the file with mode 0600, missing directories with 0700. An
+/// existing file is never touched.
 pub fn init(path: &Path) -> Result<()> {
     let cannot = |error: &std::io::Error| {
         let text = format!("cannot write {}: {error}", path.display());

@@ -1,5 +1,5 @@
-//! A setting's value as it was given, still text, with its source; and how it is read as what it should
-//! be.
+//! A setting's value as it was given, still text, with its source; and how it is read as what it
+//! should be.
 //!
 //! All errors are usage errors that name the source. A value is quoted only where it cannot be a
 //! secret.
@@ -99,7 +99,8 @@ impl RawValue {
             .ok_or_else(|| self.wrong("is empty"))
     }
 
-    /// The one value as the name of somebody: no line end and no other control character may travel in it.
+    /// The one value as the name of somebody: no line end and no other control character may travel
+    /// in it.
     pub(crate) fn name(&self) -> Result<&str> {
         let text = self.text()?;
         match control_character(text) {
@@ -117,7 +118,8 @@ impl RawValue {
         environment.expand(value.as_ref())
     }
 
-    /// An error with the value, where that may be shown: what stands in a file may be a secret in the wrong place.
+    /// An error with the value, where that may be shown: what stands in a file may be a secret in
+    /// the wrong place.
     fn quoting(&self, what: &str, text: &str) -> Error {
         let from_file = matches!(self.source, Source::Profile(..) | Source::EnvFile(..));
         if from_file || text.chars().count() > 100 || text.contains(char::is_control) {
@@ -135,7 +137,8 @@ impl RawValue {
         })
     }
 
-    /// `1`, `true`, `yes` or `0`, `false`, `no`. Other words are an error rather than a guess: some of these guard the network.
+    /// `1`, `true`, `yes` or `0`, `false`, `no`. Other words are an error rather than a guess: some
+    /// of these guard the network.
     pub(crate) fn boolean(&self) -> Result<bool> {
         let text = self.text()?;
         match text.to_ascii_lowercase().as_str() {
@@ -165,7 +168,8 @@ impl RawValue {
         Ok(span)
     }
 
-    /// A SHA-256 fingerprint: 64 hexadecimal digits, colons between bytes allowed (as `openssl x509 -fingerprint` prints them).
+    /// A SHA-256 fingerprint: 64 hexadecimal digits, colons between bytes allowed (as `openssl x509
+    /// -fingerprint` prints them).
     pub(crate) fn fingerprint(&self) -> Result<[u8; 32]> {
         let digits: Vec<u8> = self.text()?.bytes().filter(|byte| *byte != b':').collect();
         parse_hex(&digits).ok_or_else(|| {

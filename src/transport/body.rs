@@ -1,7 +1,9 @@
-//! Answer bodies: the idle rule, the whole body with a bound, and the bridge to a parser on a blocking thread.
+//! Answer bodies: the idle rule, the whole body with a bound, and the bridge to a parser on a
+//! blocking thread.
 //!
-//! It knows bytes, not documents. The idle rule (contract, section 8): fewer than 1 kB received in the time allowed is a time-out. Only the
-//! time spent waiting for the network counts, so a slow consumer costs nobody the answer.
+//! It knows bytes, not documents. The idle rule (contract, section 8): fewer than 1 kB received in
+//! the time allowed is a time-out. Only the time spent waiting for the network counts, so a slow
+//! consumer costs nobody the answer.
 
 use std::io::{self, BufRead, Read};
 use std::time::Duration;
@@ -20,8 +22,8 @@ use crate::error::{Error, Kind, Result};
 /// Fewer bytes than this in one idle timeout is a time-out.
 const LEAST: u64 = 1024;
 
-/// Chunks on their way from the network to the parser: enough to keep both busy. A fast server makes them 400 kB each (measured), so this is
-/// also the memory bound.
+/// Chunks on their way from the network to the parser: enough to keep both busy. A fast server
+/// makes them 400 kB each (measured), so this is also the memory bound.
 const CHUNKS_AHEAD: usize = 4;
 
 /// A pause that is told once more, for whoever does not write at each short one.
@@ -59,7 +61,8 @@ impl Idle {
     }
 }
 
-/// An answer whose body is still on the wire, and unpacked as it comes. In a box, since it holds the decompressor.
+/// An answer whose body is still on the wire, and unpacked as it comes. In a box, since it holds
+/// the decompressor.
 pub(super) type Answer = hyper::Response<Box<DecompressionBody<Incoming>>>;
 
 /// A body on the wire.
@@ -178,7 +181,8 @@ async fn chunk(
     Ok(None)
 }
 
-/// A message from the feeding task. The end is said, never guessed from a closed channel: a task that died must not look like a whole body.
+/// A message from the feeding task. The end is said, never guessed from a closed channel: a task
+/// that died must not look like a whole body.
 enum Piece {
     Bytes(Bytes),
     /// Nothing has come for a [`LONG_PAUSE`].
@@ -193,9 +197,11 @@ enum State {
     Failed(Error),
 }
 
-/// A body as [`BufRead`], for a parser inside `spawn_blocking`; it must not be read on a thread that runs async tasks.
+/// A body as [`BufRead`], for a parser inside `spawn_blocking`; it must not be read on a thread
+/// that runs async tasks.
 ///
-/// `fill_buf` lends the received chunk itself, no copy. Reading fails again and again once it failed. Dropping it stops the download.
+/// `fill_buf` lends the received chunk itself, no copy. Reading fails again and again once it
+/// failed. Dropping it stops the download.
 pub struct BodyReader {
     host: String,
     receiver: mpsc::Receiver<Piece>,
@@ -213,8 +219,9 @@ impl BodyReader {
         &self.host
     }
 
-    /// From now on reading fails with [`WouldBlock`](io::ErrorKind::WouldBlock), once, when all that has come was read and more is awaited,
-    /// and once more when nothing has come for a second. Whoever then reads again waits. So what was made of the bytes can be passed on
+    /// From now on reading fails with [`WouldBlock`](io::ErrorKind::WouldBlock), once, when all
+    /// that has come was read and more is awaited, and once more when nothing has come for a
+    /// second. Whoever then reads again waits. So what was made of the bytes can be passed on
     /// before the wait, at no cost while bytes are there.
     #[must_use]
     pub fn telling_pauses(mut self) -> Self {
@@ -322,7 +329,8 @@ mod tests {
     }
 
     proptest! {
-        /// Never is more than the idle timeout waited for a kilobyte, and never is a body ended that brings one in each.
+        /// Never is more than the idle timeout waited for a kilobyte, and never is a body ended
+        /// that brings one in each.
         #[test]
         fn the_wait_for_each_kilobyte_is_bounded(chunks in prop::collection::vec((0u64..5000, 0u64..3000), 0..100)) {
             let allowed = 10 * SECOND;

@@ -1,7 +1,9 @@
-//! Doing no harm to a Monitoring node with many detail calls: even pacing, and a breaker that stops asking while the node is overloaded.
+//! Doing no harm to a Monitoring node with many detail calls: even pacing, and a breaker that stops
+//! asking while the node is overloaded.
 //!
-//! Both are plain state machines: the clock is passed in, nothing sleeps, nothing is sent (contract, section 7; an overloaded MnT node
-//! answers 502 and is then silent for minutes, reference mnt-api, section 3).
+//! Both are plain state machines: the clock is passed in, nothing sleeps, nothing is sent
+//! (contract, section 7; an overloaded MnT node answers 502 and is then silent for minutes,
+//! reference mnt-api, section 3).
 
 use std::time::{Duration, Instant};
 
@@ -59,7 +61,8 @@ impl Outcome {
     }
 }
 
-/// Opens on [`Outcome::Overloaded`] for a pause that doubles up to five minutes, then lets one call through as a probe.
+/// Opens on [`Outcome::Overloaded`] for a pause that doubles up to five minutes, then lets one call
+/// through as a probe.
 #[derive(Debug)]
 pub struct Breaker {
     backoff: Backoff,
@@ -93,8 +96,9 @@ impl Breaker {
         }
     }
 
-    /// How long to wait before calling. Zero: call now, and report with [`Breaker::on_result`]. After any other answer, wait and ask again:
-    /// at the end of a pause one caller alone is let through.
+    /// How long to wait before calling. Zero: call now, and report with [`Breaker::on_result`].
+    /// After any other answer, wait and ask again: at the end of a pause one caller alone is let
+    /// through.
     pub fn wait(&mut self, now: Instant) -> Duration {
         let Some(open) = &mut self.open else {
             return Duration::ZERO;
@@ -110,7 +114,8 @@ impl Breaker {
         Duration::ZERO
     }
 
-    /// Takes a call's outcome. Late results of calls that were under way when the breaker opened change nothing.
+    /// Takes a call's outcome. Late results of calls that were under way when the breaker opened
+    /// change nothing.
     pub fn on_result(&mut self, now: Instant, outcome: Outcome) {
         match (&self.open, outcome) {
             (None, Outcome::Answered) => return,
@@ -204,7 +209,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens, at most one call is under way from the moment the breaker opens until it closes.
+        /// Whatever happens, at most one call is under way from the moment the breaker opens until
+        /// it closes.
         #[test]
         fn one_probe_at_a_time(steps in prop::collection::vec((0u64..10, 0u8..3), 1..200)) {
             let mut now = Instant::now();

@@ -1,7 +1,8 @@
-//! Certificates in whatever wrapping people's files have them: PEM, OpenSSL's trusted certificates, PKCS#7 (in PEM or DER), DER,
-//! and several of each one after the other.
+//! Certificates in whatever wrapping people's files have them: PEM, OpenSSL's trusted certificates,
+//! PKCS#7 (in PEM or DER), DER, and several of each one after the other.
 //!
-//! Whom to trust and which certificate is ours is told elsewhere; here nothing is left out in silence. No error quotes content.
+//! Whom to trust and which certificate is ours is told elsewhere; here nothing is left out in
+//! silence. No error quotes content.
 
 use std::path::Path;
 
@@ -239,7 +240,8 @@ fn trusted(bytes: &[u8], line: Option<usize>) -> Option<Listed> {
     })
 }
 
-/// `X509_CERT_AUX` of OpenSSL: uses to trust it for, and behind the tag 0 uses to reject it for; neither list has to be there.
+/// `X509_CERT_AUX` of OpenSSL: uses to trust it for, and behind the tag 0 uses to reject it for;
+/// neither list has to be there.
 fn trusts_servers(settings: &[u8]) -> Option<bool> {
     let (_, settings) = Any::from_der(settings).ok()?;
     let mut trusts = true;
@@ -260,7 +262,8 @@ fn trusts_servers(settings: &[u8]) -> Option<bool> {
     Some(trusts)
 }
 
-/// The certificates of PKCS#7 signed data (RFC 2315, section 9.1; RFC 5652, section 5.1); `None` where it is something else.
+/// The certificates of PKCS#7 signed data (RFC 2315, section 9.1; RFC 5652, section 5.1); `None`
+/// where it is something else.
 fn pkcs7(bytes: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let (_, outer) = Any::from_ber(bytes).ok()?;
     let outer = members(outer.data)?;

@@ -1,4 +1,5 @@
-//! A connection that bytes go through to a host: TCP, or TLS with a proxy with the host's bytes inside.
+//! A connection that bytes go through to a host: TCP, or TLS with a proxy with the host's bytes
+//! inside.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,5 @@
-//! The HTTP client's connector: the connections that hyper's pool holds are made by the same dialer and handshake as the WebSocket's.
+//! The HTTP client's connector: the connections that hyper's pool holds are made by the same dialer
+//! and handshake as the WebSocket's.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,5 @@
-//! From an error of the HTTP library to ours: which phase failed, and why, from types and not from texts.
+//! From an error of the HTTP library to ours: which phase failed, and why, from types and not from
+//! texts.
 //!
 //! It decides kinds; whether a request is repeated is decided in `http`.
 

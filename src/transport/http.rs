@@ -1,7 +1,9 @@
-//! The HTTP/1.1 client: kept-alive connections to an origin, no redirects, what may be repeated and what never.
+//! The HTTP/1.1 client: kept-alive connections to an origin, no redirects, what may be repeated and
+//! what never.
 //!
-//! Statuses are not judged here, redirects apart: what a 500 means depends on the API. Repeating (contract, section 7): what only reads is sent
-//! once more when the connection could not be made or broke before the answer's head; what changes something is sent at most once.
+//! Statuses are not judged here, redirects apart: what a 500 means depends on the API. Repeating
+//! (contract, section 7): what only reads is sent once more when the connection could not be made
+//! or broke before the answer's head; what changes something is sent at most once.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -36,7 +38,8 @@ use super::{Basic, Effect, Request, fault};
 use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
 
-/// An idle connection older than this is not used again: ISE's own limit is longer, so it rarely closes under a request.
+/// An idle connection older than this is not used again: ISE's own limit is longer, so it rarely
+/// closes under a request.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// What happens to requests.
@@ -44,7 +47,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub enum Sending {
     /// Everything is sent.
     Everything,
-    /// Nothing (or with `reads`, only what reads) is sent; the rest is shown with the function and ends in [`Kind::NotSent`].
+    /// Nothing (or with `reads`, only what reads) is sent; the rest is shown with the function and
+    /// ends in [`Kind::NotSent`].
     Show {
         /// As a curl command instead of as a request.
         curl: bool,
@@ -74,7 +78,8 @@ pub struct ClientOptions {
     pub read_only: bool,
     /// Log requests and answers (target `netapi::wire`).
     pub trace: bool,
-    /// Where the identity came from, for `--curl`: the certificate's file, and the key's if it is another.
+    /// Where the identity came from, for `--curl`: the certificate's file, and the key's if it is
+    /// another.
     pub identity_files: Option<(PathBuf, Option<PathBuf>)>,
 }
 
@@ -108,10 +113,12 @@ struct Inner {
     notes: Vec<String>,
 }
 
-/// One host and port. Each has a client of its own: an override is for a port, and what a server showed is that server's.
+/// One host and port. Each has a client of its own: an override is for a port, and what a server
+/// showed is that server's.
 ///
-/// What changes something has one without kept connections: the answer to it must be no belated answer to an earlier question, and a
-/// connection that the server has just closed must not leave it unknown whether the change arrived.
+/// What changes something has one without kept connections: the answer to it must be no belated
+/// answer to an earlier question, and a connection that the server has just closed must not leave
+/// it unknown whether the change arrived.
 #[derive(Clone)]
 struct Origin {
     node: Authority,
@@ -160,8 +167,9 @@ impl Client {
 
     /// Sends, or shows. Any status is a [`Response`], but for 3xx.
     ///
-    /// Errors: [`Kind::NotSent`], [`Kind::Usage`] (`--read-only`, a URL that is not https), [`Kind::Resolve`], [`Kind::Connect`], [`Kind::Tls`],
-    /// [`Kind::TimedOut`], [`Kind::Redirected`], [`Kind::Malformed`] (no HTTP).
+    /// Errors: [`Kind::NotSent`], [`Kind::Usage`] (`--read-only`, a URL that is not https),
+    /// [`Kind::Resolve`], [`Kind::Connect`], [`Kind::Tls`], [`Kind::TimedOut`],
+    /// [`Kind::Redirected`], [`Kind::Malformed`] (no HTTP).
     pub async fn send(&self, request: Request) -> Result<Response> {
         self.permit(&request)?;
         let url = https(&request.url)?;
@@ -195,8 +203,9 @@ impl Client {
         })
     }
 
-    /// Forgets the connections to `node`: an answer that was about something else may have followed an earlier question,
-    /// and the answers on that connection would stay one behind. What is under way goes on.
+    /// Forgets the connections to `node`: an answer that was about something else may have followed
+    /// an earlier question, and the answers on that connection would stay one behind. What is under
+    /// way goes on.
     pub fn drop_connections(&self, node: &Authority) {
         self.origins().remove(&(node.clone(), Effect::Read));
     }
@@ -266,7 +275,8 @@ impl Client {
             dialer: self.0.dialer.clone(),
             watch: watch.clone(),
         };
-        // Its repeating is for requests of which not a byte was written; ours decides on all others.
+        // Its repeating is for requests of which not a byte was written; ours decides on all
+        // others.
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEEP_ALIVE)
@@ -337,7 +347,8 @@ impl Client {
         })
     }
 
-    /// Waits for the answer's head. The clock runs while a connection is there to wait on: making one has its own time-out.
+    /// Waits for the answer's head. The clock runs while a connection is there to wait on: making
+    /// one has its own time-out.
     async fn head(&self, origin: &Origin, request: &Request, url: &Url) -> Result<Answer> {
         let Inner { options, .. } = &*self.0;
         let mut opening = origin.watch.subscribe();
@@ -457,7 +468,8 @@ impl Response {
         self.body.bytes(limit).await
     }
 
-    /// The body for a parser on a blocking thread (must be called inside the runtime: it starts the task that feeds the reader).
+    /// The body for a parser on a blocking thread (must be called inside the runtime: it starts the
+    /// task that feeds the reader).
     pub fn into_reader(self) -> BodyReader {
         self.body.into_reader()
     }

@@ -1,8 +1,10 @@
-//! The client identity as people keep it: PEM certificates with a key in the same file or another, plain or encrypted, or one PKCS#12 file.
+//! The client identity as people keep it: PEM certificates with a key in the same file or another,
+//! plain or encrypted, or one PKCS#12 file.
 //!
-//! Everything that can be known before the first connection is said here, naming the file: a key that belongs to another
-//! certificate, a wrong or missing passphrase, a certificate that has expired. Whether ISE trusts the certificate is the
-//! handshake's affair. Reading certificates lives in `bundle`, finding the key in `keys`, decrypting it in `locked`.
+//! Everything that can be known before the first connection is said here, naming the file: a key
+//! that belongs to another certificate, a wrong or missing passphrase, a certificate that has
+//! expired. Whether ISE trusts the certificate is the handshake's affair. Reading certificates
+//! lives in `bundle`, finding the key in `keys`, decrypting it in `locked`.
 
 mod keys;
 #[cfg_attr(not(feature = "pkcs12"), path = "identity/locked_unsupported.rs")]
@@ -43,7 +45,8 @@ pub struct IdentityFacts {
     pub not_after: Timestamp,
     /// SHA-256 of the certificate's DER, 64 lower-case hexadecimal digits.
     pub sha256: String,
-    /// Purposes of the extended key usage by name (`clientAuth`, `serverAuth`, …, else the OID); `None` without the extension, which allows all.
+    /// Purposes of the extended key usage by name (`clientAuth`, `serverAuth`, …, else the OID);
+    /// `None` without the extension, which allows all.
     pub extended_key_usage: Option<Vec<String>>,
     /// How many certificates are sent: the leaf and what was found of its issuers.
     pub chain_length: usize,
@@ -79,7 +82,8 @@ impl IdentityFacts {
 /// What messages call the certificate's file.
 const WHAT: &str = "client certificate";
 
-/// The identity's files, read once, so that a pipe (`--key <(pass show key)`) does as well; the key may still be locked.
+/// The identity's files, read once, so that a pipe (`--key <(pass show key)`) does as well; the key
+/// may still be locked.
 pub struct IdentityFiles<'p> {
     certificate: &'p Path,
     /// The file that the key is in.
@@ -135,7 +139,8 @@ impl<'p> IdentityFiles<'p> {
         }
     }
 
-    /// Whether a passphrase is needed: the key is encrypted, or it is a PKCS#12 file whose passphrase is not empty.
+    /// Whether a passphrase is needed: the key is encrypted, or it is a PKCS#12 file whose
+    /// passphrase is not empty.
     pub fn needs_password(&self) -> bool {
         match &self.content {
             FilesContent::Pkcs12(bytes) => locked::pkcs12_is_locked(bytes),
@@ -143,7 +148,8 @@ impl<'p> IdentityFiles<'p> {
         }
     }
 
-    /// The identity, checked as far as it can be without a connection. `password` is for an encrypted key or a PKCS#12 file.
+    /// The identity, checked as far as it can be without a connection. `password` is for an
+    /// encrypted key or a PKCS#12 file.
     pub fn open(&self, password: Option<&SecretString>) -> Result<(Identity, IdentityFacts)> {
         self.open_at(password, Timestamp::now())
     }
@@ -173,7 +179,8 @@ impl<'p> IdentityFiles<'p> {
     }
 }
 
-/// PKCS#12 is DER that begins with a sequence whose first member is the version, 3 (RFC 7292, section 4).
+/// PKCS#12 is DER that begins with a sequence whose first member is the version, 3 (RFC 7292,
+/// section 4).
 pub(super) fn is_pkcs12(bytes: &[u8]) -> bool {
     let ([0x30, 0x83, _, _, _, body @ ..]
     | [0x30, 0x82, _, _, body @ ..]
@@ -197,7 +204,8 @@ fn parsed<'a>(der: &'a CertificateDer<'_>, path: &Path) -> Result<X509Certificat
         })
 }
 
-/// The certificate that the key belongs to, then its issuers as far as they are there; a root is left out, the server has it or does not trust it.
+/// The certificate that the key belongs to, then its issuers as far as they are there; a root is
+/// left out, the server has it or does not trust it.
 fn chain_for(
     mut rest: Vec<CertificateDer<'static>>,
     key: &PrivateKeyDer<'static>,
@@ -218,7 +226,8 @@ fn chain_for(
     let mut leaf = None;
     for (index, der) in rest.iter().enumerate() {
         let certificate = parsed(der, cert_file)?;
-        // A signer that does not tell its public key cannot be checked here: then the first certificate is taken to be the leaf.
+        // A signer that does not tell its public key cannot be checked here: then the first
+        // certificate is taken to be the leaf.
         let fits = wanted
             .as_ref()
             .is_none_or(|spki| certificate.public_key().raw == spki.as_ref());

@@ -1,8 +1,10 @@
-//! How many requests may be out on a password that nobody has confirmed: a directory locks an account after three refusals.
+//! How many requests may be out on a password that nobody has confirmed: a directory locks an
+//! account after three refusals.
 //!
-//! At most one request is out before the first was let in (or after a refusal), and at most two after that: whatever order a server reads
-//! its connections in, it refuses two before we hear of the first. Who waited when the password was refused is refused without asking.
-//! It sends nothing and keeps no password, only a keyed hash of it.
+//! At most one request is out before the first was let in (or after a refusal), and at most two
+//! after that: whatever order a server reads its connections in, it refuses two before we hear of
+//! the first. Who waited when the password was refused is refused without asking. It sends nothing
+//! and keeps no password, only a keyed hash of it.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -73,7 +75,8 @@ impl State {
 }
 
 impl Logons {
-    /// Waits until a request to `host` may be sent with `basic`. Without a password there is nothing to wait for.
+    /// Waits until a request to `host` may be sent with `basic`. Without a password there is
+    /// nothing to wait for.
     ///
     /// Errors: [`Kind::Refused`] when the password was refused meanwhile; nothing was sent then.
     pub(super) async fn enter(&self, host: &str, basic: Option<&Basic>) -> Result<Option<Entry>> {

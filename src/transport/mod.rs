@@ -1,7 +1,9 @@
-//! How bytes travel: TLS, the HTTP/1.1 client, name overrides, proxies, what may be repeated and what never, and the redacted trace.
+//! How bytes travel: TLS, the HTTP/1.1 client, name overrides, proxies, what may be repeated and
+//! what never, and the redacted trace.
 //!
-//! It knows hosts, requests and bodies, not what they mean: which document answers which path is `mnt`'s and `pxgrid`'s affair. It prints
-//! nothing; what `--dry-run` and `--curl` show goes to the function that the caller gave.
+//! It knows hosts, requests and bodies, not what they mean: which document answers which path is
+//! `mnt`'s and `pxgrid`'s affair. It prints nothing; what `--dry-run` and `--curl` show goes to the
+//! function that the caller gave.
 
 mod body;
 mod breaker;

@@ -1,7 +1,9 @@
-//! PEM as people's files have it (RFC 7468, and what variables, mails and editors make of it): line ends that are CRLF, written as
-//! `\n`, turned into blanks or lost; indented blocks; blocks glued together.
+//! PEM as people's files have it (RFC 7468, and what variables, mails and editors make of it): line
+//! ends that are CRLF, written as `\n`, turned into blanks or lost; indented blocks; blocks glued
+//! together.
 //!
-//! It finds blocks and decodes them; what is in them is told in `bundle`. A fault names the line and never what stands in it.
+//! It finds blocks and decodes them; what is in them is told in `bundle`. A fault names the line
+//! and never what stands in it.
 
 use base64::Engine;
 use base64::alphabet;
@@ -18,7 +20,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a block says it holds. Only these names are ever shown: a damaged first line may hold half a key.
+/// What a block says it holds. Only these names are ever shown: a damaged first line may hold half
+/// a key.
 const LABELS: [(&str, Label); 19] = [
     ("CERTIFICATE", Label::Certificate),
     ("X509 CERTIFICATE", Label::Certificate),
@@ -108,8 +111,8 @@ impl Block<'_> {
     }
 }
 
-/// The signs of base64 in a block's body, without what parts its lines, in whatever way that was written; or where
-/// something else stands.
+/// The signs of base64 in a block's body, without what parts its lines, in whatever way that was
+/// written; or where something else stands.
 fn signs(body: &str) -> Result<Zeroizing<String>, usize> {
     let mut signs = Zeroizing::new(String::with_capacity(body.len()));
     let mut rest = body.char_indices().peekable();
@@ -132,7 +135,8 @@ fn signs(body: &str) -> Result<Zeroizing<String>, usize> {
     Ok(signs)
 }
 
-/// All blocks of a text. What stands between blocks is no matter, as long as it is no damaged block itself.
+/// All blocks of a text. What stands between blocks is no matter, as long as it is no damaged block
+/// itself.
 pub(super) fn blocks(text: &str) -> Result<Vec<Block<'_>>, Fault> {
     let mut blocks = Vec::new();
     let mut rest = Cursor { text, line: 1 };
@@ -176,7 +180,8 @@ fn block<'t>(rest: &mut Cursor<'t>) -> Result<Block<'t>, Fault> {
 
 const FIRST_LINE: &str = "the first line of a block is damaged; it wants five dashes before BEGIN and five behind the kind, as in -----BEGIN CERTIFICATE-----";
 
-/// The label with its proper name. One that nobody knows is no fault, but one that is too long or is no label is.
+/// The label with its proper name. One that nobody knows is no fault, but one that is too long or
+/// is no label is.
 fn known(text: &str) -> Option<(Label, &'static str)> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let label = words.join(" ");
@@ -224,7 +229,8 @@ struct Cursor<'t> {
 }
 
 impl Cursor<'_> {
-    /// What stands before the next `mark`; then stands behind that. `None`, and nothing changes, where there is none.
+    /// What stands before the next `mark`; then stands behind that. `None`, and nothing changes,
+    /// where there is none.
     fn until(&mut self, mark: &str) -> Option<Self> {
         let (before, behind) = self.text.split_once(mark)?;
         let taken = Self {

@@ -1,8 +1,10 @@
-//! Which proxy stands between us and a host, and the way through it: HTTP CONNECT (plain or in TLS) and SOCKS 5.
+//! Which proxy stands between us and a host, and the way through it: HTTP CONNECT (plain or in TLS)
+//! and SOCKS 5.
 //!
-//! One way for HTTP and WebSocket: [`super::resolve::connect`] asks here and hands on a connection to the host, whoever made it.
-//! Nothing of a request is sent before that connection stands, so every error of this room is one after which nothing was done.
-//! It reads no environment and no file: `settings` does. A password is in no text that comes out of here.
+//! One way for HTTP and WebSocket: [`super::resolve::connect`] asks here and hands on a connection
+//! to the host, whoever made it. Nothing of a request is sent before that connection stands, so
+//! every error of this room is one after which nothing was done. It reads no environment and no
+//! file: `settings` does. A password is in no text that comes out of here.
 //!
 //! | part | holds |
 //! | --- | --- |
@@ -37,7 +39,8 @@ pub struct ProxyOptions {
     pub source: String,
     /// Hosts to reach directly: names with everything below them, addresses, networks (CIDR), `*`.
     pub except: Vec<String>,
-    /// The CA certificates that an `https://` proxy's certificate is checked by; the system's where there is none.
+    /// The CA certificates that an `https://` proxy's certificate is checked by; the system's where
+    /// there is none.
     pub ca: Option<PathBuf>,
 }
 
@@ -76,7 +79,8 @@ impl Proxy {
         self.0.tls.as_ref().map_or(&[], Tls::notes)
     }
 
-    /// Whether `host` (as it stands in the URL; an IPv6 address with or without brackets) is reached through it.
+    /// Whether `host` (as it stands in the URL; an IPv6 address with or without brackets) is
+    /// reached through it.
     pub fn is_for(&self, host: &str) -> bool {
         !self.0.except.contain(host)
     }
@@ -121,8 +125,8 @@ pub struct Exceptions {
 }
 
 impl Exceptions {
-    /// Reads the entries. Besides commas, blanks part them as curl has it; `*.example.com` is `.example.com`, and brackets around an IPv6 address
-    /// mean nothing.
+    /// Reads the entries. Besides commas, blanks part them as curl has it; `*.example.com` is
+    /// `.example.com`, and brackets around an IPv6 address mean nothing.
     pub fn new(entries: &[String]) -> Self {
         let entries: Vec<&str> = entries
             .iter()

@@ -1,4 +1,5 @@
-//! A request as data, before anything is sent: what `--dry-run` shows, `--curl` spells and the client sends.
+//! A request as data, before anything is sent: what `--dry-run` shows, `--curl` spells and the
+//! client sends.
 
 use secrecy::SecretString;
 
@@ -27,19 +28,22 @@ pub enum Effect {
 /// HTTP Basic credentials. `Debug` shows no password.
 #[derive(Debug, Clone)]
 pub struct Basic {
-    /// The user: a MnT administrator, or our own pxGrid node name (reference pxgrid-api, section 2).
+    /// The user: a MnT administrator, or our own pxGrid node name (reference pxgrid-api, section
+    /// 2).
     pub user: String,
     /// The password or access secret.
     pub password: SecretString,
 }
 
-/// Whether HTTP Basic can carry it as a user: it parts user and password at the first colon (RFC 7617, section 2), so a user with one
-/// would be another user; and a control character belongs in no header.
+/// Whether HTTP Basic can carry it as a user: it parts user and password at the first colon (RFC
+/// 7617, section 2), so a user with one would be another user; and a control character belongs in
+/// no header.
 pub fn is_basic_user(user: &str) -> bool {
     !user.contains(|c: char| c == ':' || c.is_control())
 }
 
-/// The error for what changes something under `--read-only`; `change` says what and what of (`coa changes the network`).
+/// The error for what changes something under `--read-only`; `change` says what and what of (`coa
+/// changes the network`).
 pub fn refused_by_read_only(change: &str) -> Error {
     Error::usage(format!("{change}, and --read-only is set"))
         .hint("leave out --read-only, or unset NETAPI_READ_ONLY")

@@ -1,8 +1,9 @@
-//! From a host name to a connection: name overrides as curl's `--resolve` has them, the resolver, the proxy, the connect timeout.
+//! From a host name to a connection: name overrides as curl's `--resolve` has them, the resolver,
+//! the proxy, the connect timeout.
 //!
-//! HTTP and WebSocket connect through [`connect`]. An override changes the address
-//! only: the TLS name and the `Host` header stay what the URL says, which pxGrid needs, whose URLs name hosts that often do not resolve from
-//! a laptop (reference pxgrid-api, section 5).
+//! HTTP and WebSocket connect through [`connect`]. An override changes the address only: the TLS
+//! name and the `Host` header stay what the URL says, which pxGrid needs, whose URLs name hosts
+//! that often do not resolve from a laptop (reference pxgrid-api, section 5).
 
 use std::fmt;
 use std::io;
@@ -178,10 +179,12 @@ impl Dialer {
     }
 }
 
-/// Opens a connection within the dialer's connect timeout, through the proxy where one is in the way.
+/// Opens a connection within the dialer's connect timeout, through the proxy where one is in the
+/// way.
 ///
-/// Errors: [`Kind::Resolve`], [`Kind::Connect`] (refused, reset, unreachable), [`Kind::TimedOut`]; with a proxy also [`Kind::Tls`] (its own certificate)
-/// and [`Kind::Refused`] (its credentials); nothing was sent in any of them.
+/// Errors: [`Kind::Resolve`], [`Kind::Connect`] (refused, reset, unreachable), [`Kind::TimedOut`];
+/// with a proxy also [`Kind::Tls`] (its own certificate) and [`Kind::Refused`] (its credentials);
+/// nothing was sent in any of them.
 pub async fn connect(dialer: &Dialer, to: &Authority) -> Result<Connection> {
     match dialer.proxy(to.host()) {
         Some(proxy) => {
@@ -193,7 +196,8 @@ pub async fn connect(dialer: &Dialer, to: &Authority) -> Result<Connection> {
     }
 }
 
-/// Opens a TCP connection within the dialer's connect timeout; of several addresses each gets its share of the time.
+/// Opens a TCP connection within the dialer's connect timeout; of several addresses each gets its
+/// share of the time.
 pub(super) async fn connect_directly(dialer: &Dialer, to: &Authority) -> Result<TcpStream> {
     let end = Instant::now() + dialer.connect_timeout;
     let shown = to.to_string();
@@ -208,7 +212,8 @@ pub(super) async fn connect_directly(dialer: &Dialer, to: &Authority) -> Result<
         left = left.saturating_sub(1);
         match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
-                // Requests and STOMP frames are small and waited for. A socket that refuses the option still works.
+                // Requests and STOMP frames are small and waited for. A socket that refuses the
+                // option still works.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }

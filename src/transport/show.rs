@@ -1,4 +1,5 @@
-//! A request as text: for people (`--dry-run`), for a shell (`--curl`), and one line for the log (`--trace`).
+//! A request as text: for people (`--dry-run`), for a shell (`--curl`), and one line for the log
+//! (`--trace`).
 //!
 //! Pure functions that send nothing. No password is ever in the text: curl asks for it.
 
@@ -83,7 +84,8 @@ pub fn curl(request: &Request, options: &CurlOptions) -> String {
         option("--cacert", &path(ca));
     }
     if let Some((certificate, key)) = &options.identity_files {
-        // curl splits FILE:PASSWORD at a colon unless it is escaped, and takes a backslash as that escape.
+        // curl splits FILE:PASSWORD at a colon unless it is escaped, and takes a backslash as that
+        // escape.
         let escaped = path(certificate).replace('\\', "\\\\").replace(':', "\\:");
         option("--cert", &escaped);
         if let Some(key) = key {
@@ -129,7 +131,8 @@ pub fn curl(request: &Request, options: &CurlOptions) -> String {
 }
 
 fn path(path: &Path) -> String {
-    // A path that begins with a hyphen would still be read as a value; one that is no UTF-8 cannot be shown exactly.
+    // A path that begins with a hyphen would still be read as a value; one that is no UTF-8 cannot
+    // be shown exactly.
     path.to_string_lossy().into_owned()
 }
 

@@ -1,4 +1,5 @@
-//! A TLS connection to a host, for HTTP and WebSocket alike: one dialer, trust, identity and error words.
+//! A TLS connection to a host, for HTTP and WebSocket alike: one dialer, trust, identity and error
+//! words.
 
 use std::io;
 use std::sync::Arc;
@@ -16,10 +17,12 @@ use super::tls_error::{self, rustls_error};
 use crate::authority::Authority;
 use crate::error::{Error, Result};
 
-/// Connects and shakes hands within the dialer's connect timeout. The [`Seen`] is for [`tls_error::explain_io`]: a server that speaks TLS 1.3
-/// refuses a client certificate only after this has returned.
+/// Connects and shakes hands within the dialer's connect timeout. The [`Seen`] is for
+/// [`tls_error::explain_io`]: a server that speaks TLS 1.3 refuses a client certificate only after
+/// this has returned.
 ///
-/// Errors: [`crate::error::Kind::Resolve`], `Connect`, `TimedOut`, `Tls`, with a proxy also `Refused`; nothing was sent in any of them.
+/// Errors: [`crate::error::Kind::Resolve`], `Connect`, `TimedOut`, `Tls`, with a proxy also
+/// `Refused`; nothing was sent in any of them.
 pub async fn connect_tls(
     tls: &Tls,
     dialer: &Dialer,

@@ -1,4 +1,5 @@
-//! A certificate authority and hand-written TLS servers on loopback, good and bad, for the room's tests.
+//! A certificate authority and hand-written TLS servers on loopback, good and bad, for the room's
+//! tests.
 
 use std::future::Future;
 use std::io::Write as _;
@@ -155,7 +156,8 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// The next request's head, and its body as far as it came with it; `None` when the client has gone.
+    /// The next request's head, and its body as far as it came with it; `None` when the client has
+    /// gone.
     pub(super) async fn request(&mut self) -> Option<String> {
         let mut seen = Vec::new();
         while !seen.windows(4).any(|four| four == b"\r\n\r\n") {
@@ -223,7 +225,8 @@ where
     (port, counts)
 }
 
-/// Starts a server that is not even TLS: `first` is written, and the connection closed once the client has said something.
+/// Starts a server that is not even TLS: `first` is written, and the connection closed once the
+/// client has said something.
 pub(super) async fn start_plain(first: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

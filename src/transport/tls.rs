@@ -1,8 +1,9 @@
 //! TLS settings: one function builds every `rustls::ClientConfig`, for HTTP and WebSocket alike.
 //!
-//! The cryptography provider is always named, never taken from a process-wide default. Trust comes from the given CA bundle alone, or from
-//! the system where none is given (loaded at the first connection, not at start-up). It reads no keys: an [`Identity`] is handed in. What a
-//! failed handshake means is told by [`super::tls_error`].
+//! The cryptography provider is always named, never taken from a process-wide default. Trust comes
+//! from the given CA bundle alone, or from the system where none is given (loaded at the first
+//! connection, not at start-up). It reads no keys: an [`Identity`] is handed in. What a failed
+//! handshake means is told by [`super::tls_error`].
 
 pub(super) mod server_key;
 mod verify;
@@ -35,11 +36,13 @@ const LARGEST_BUNDLE: u64 = 16 * 1024 * 1024;
 /// Whom to trust, and who we are.
 #[derive(Debug, Clone)]
 pub struct TlsOptions {
-    /// A file of CA certificates (PEM, DER, PKCS#7): trusted alone, the system's are not. `None`: the system's.
+    /// A file of CA certificates (PEM, DER, PKCS#7): trusted alone, the system's are not. `None`:
+    /// the system's.
     pub ca: Option<PathBuf>,
     /// Accept any certificate (`--insecure`).
     pub insecure: bool,
-    /// Whether the certificate must be for the host that was asked for (`--no-verify-hostname` clears it).
+    /// Whether the certificate must be for the host that was asked for (`--no-verify-hostname`
+    /// clears it).
     pub verify_hostname: bool,
     /// SHA-256 of the one server certificate (DER) to accept, instead of a chain (`--pin-sha256`).
     pub pin_sha256: Option<[u8; 32]>,
@@ -115,9 +118,11 @@ enum Trust {
 }
 
 impl Tls {
-    /// Reads the CA bundle, if one is named, and checks the identity. The system's trust is not touched here.
+    /// Reads the CA bundle, if one is named, and checks the identity. The system's trust is not
+    /// touched here.
     ///
-    /// Errors: [`Kind::Usage`] for a bundle that cannot be read or holds no certificate, and for a key that does not fit its certificate.
+    /// Errors: [`Kind::Usage`] for a bundle that cannot be read or holds no certificate, and for a
+    /// key that does not fit its certificate.
     pub fn new(options: &TlsOptions) -> Result<Self> {
         let mut notes = Vec::new();
         let trust = if options.insecure {
@@ -144,7 +149,8 @@ impl Tls {
         &self.notes
     }
 
-    /// A configuration for HTTP/1.1 or a WebSocket over it, and where it notes what the server showed.
+    /// A configuration for HTTP/1.1 or a WebSocket over it, and where it notes what the server
+    /// showed.
     ///
     /// Errors: [`Kind::Tls`] when the system has no trusted certificates to load.
     pub fn config(&self) -> Result<(ClientConfig, Seen)> {

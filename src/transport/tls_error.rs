@@ -1,7 +1,9 @@
-//! A failed TLS handshake in words: what is wrong with which certificate, its fingerprint, and the flag that would help.
+//! A failed TLS handshake in words: what is wrong with which certificate, its fingerprint, and the
+//! flag that would help.
 //!
-//! It decides from rustls' and webpki's typed errors and from the certificate itself, never from the words of a message; it passes none of their
-//! words on, and it verifies nothing. An option is proposed only where it works with that fault.
+//! It decides from rustls' and webpki's typed errors and from the certificate itself, never from
+//! the words of a message; it passes none of their words on, and it verifies nothing. An option is
+//! proposed only where it works with that fault.
 //!
 //! | part | holds |
 //! | --- | --- |
@@ -35,7 +37,8 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// The TLS fact inside an error's chain of sources; an `io::Error` hides the one it wraps from `source()`.
+/// The TLS fact inside an error's chain of sources; an `io::Error` hides the one it wraps from
+/// `source()`.
 pub(super) fn rustls_error<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a rustls::Error> {
@@ -74,7 +77,8 @@ pub fn explain(host: &str, error: &rustls::Error, seen: &Seen) -> Error {
     facts.explain(error)
 }
 
-/// The [`Kind::Tls`] error for a handshake with a proxy itself, `host` (`host:port`), whose certificate has options of its own.
+/// The [`Kind::Tls`] error for a handshake with a proxy itself, `host` (`host:port`), whose
+/// certificate has options of its own.
 pub(super) fn of_proxy(host: &str, error: &rustls::Error, seen: &Seen) -> Error {
     let hint = match error {
         rustls::Error::InvalidCertificate(_) => {
@@ -90,7 +94,8 @@ pub fn explain_io(host: &str, error: &io::Error, seen: &Seen) -> Option<Error> {
     rustls_error(error).map(|tls| explain(host, tls, seen))
 }
 
-/// The [`Kind::Tls`] error for a connection that `host` closed or reset in the middle of the handshake.
+/// The [`Kind::Tls`] error for a connection that `host` closed or reset in the middle of the
+/// handshake.
 pub(super) fn closed(host: &str, seen: &Seen) -> Error {
     let facts = Facts {
         host,

@@ -1,6 +1,8 @@
-//! What happens on the wire, noted: connections being opened (for the head's time-out and the trace), and the trace's lines.
+//! What happens on the wire, noted: connections being opened (for the head's time-out and the
+//! trace), and the trace's lines.
 //!
-//! Lines go to `tracing`, target `netapi::wire`, never with credentials, never with raw control characters. This module decides nothing.
+//! Lines go to `tracing`, target `netapi::wire`, never with credentials, never with raw control
+//! characters. This module decides nothing.
 
 use std::sync::Arc;
 use std::time::Instant;

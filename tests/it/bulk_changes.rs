@@ -1,5 +1,5 @@
-//! Lists that are changed: one row for each input, what is sent once, what is kept of a run and how it goes on; and changes whose outcome
-//! is lost.
+//! Lists that are changed: one row for each input, what is sent once, what is kept of a run and how
+//! it goes on; and changes whose outcome is lost.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -238,7 +238,8 @@ fn what_a_killed_run_had_sent_is_not_sent_again() {
     }
 }
 
-/// The answer to a change of authorization is lost: what was sent, to whom, and how to look; the status is that of the fact.
+/// The answer to a change of authorization is lost: what was sent, to whom, and how to look; the
+/// status is that of the fact.
 #[test]
 fn a_change_of_authorization_whose_answer_is_lost() {
     for (reply, code) in [
@@ -274,7 +275,8 @@ fn a_change_of_authorization_whose_answer_is_lost() {
     }
 }
 
-/// The outcome of an order is lost: its id and the line to ask by are in the error, and in JSON in `answer`.
+/// The outcome of an order is lost: its id and the line to ask by are in the error, and in JSON in
+/// `answer`.
 #[test]
 fn an_order_whose_status_cannot_be_read_names_its_operation() {
     for (answer, code) in [
@@ -368,7 +370,8 @@ fn a_registration_whose_answer_is_lost() {
     }
 }
 
-/// Ctrl-C in a list: what is under way has its row and its id, the rest was not sent, and the status is the signal's.
+/// Ctrl-C in a list: what is under way has its row and its id, the rest was not sent, and the
+/// status is the signal's.
 #[test]
 fn a_signal_ends_a_list_with_a_row_for_each_input() {
     let deployment = plan()

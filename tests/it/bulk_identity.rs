@@ -1,4 +1,5 @@
-//! Answers about somebody else, and passwords that are rotated: what a list of look-ups and a change make of them.
+//! Answers about somebody else, and passwords that are rotated: what a list of look-ups and a
+//! change make of them.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,7 +54,8 @@ fn a_change_is_never_of_the_session_that_came() {
     assert_eq!(sent, [format!("CoA/Reauth/psn-a/{OTHER}/0")]);
 }
 
-/// Each answer is followed by the one before it, unasked: no row is somebody else's, and none is missing.
+/// Each answer is followed by the one before it, unasked: no row is somebody else's, and none is
+/// missing.
 #[test]
 fn a_belated_answer_on_a_kept_connection_is_nobodys() {
     let asked: Mutex<Vec<String>> = Mutex::default();
@@ -211,7 +213,8 @@ fn nobody_elses_answer_is_taken_from_pxgrid() {
     }
 }
 
-/// A belated answer to another operation, or one of a gateway, has nothing of what was asked for: it is no session without members.
+/// A belated answer to another operation, or one of a gateway, has nothing of what was asked for:
+/// it is no session without members.
 #[test]
 fn an_answer_without_a_member_of_what_was_asked_for_is_none() {
     for body in [

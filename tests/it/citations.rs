@@ -1,5 +1,5 @@
-//! What the code cites as `reference mnt-api`, `reference pxgrid-api` or `contract` stands in the repository:
-//! every section that a comment names is a heading of that page.
+//! What the code cites as `reference mnt-api`, `reference pxgrid-api` or `contract` stands in the
+//! repository: every section that a comment names is a heading of that page.
 
 use std::collections::BTreeSet;
 use std::fs;

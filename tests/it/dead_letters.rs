@@ -1,4 +1,5 @@
-//! `dead-letters`: what no callback took is listed, delivered again and dropped, also beside a subscription that writes more.
+//! `dead-letters`: what no callback took is listed, delivered again and dropped, also beside a
+//! subscription that writes more.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -1,5 +1,6 @@
-//! The Monitoring node's documents that nobody here wrote, served by a hand-written node to the real program. They lie beside the project and
-//! are no part of it; where they are not, each test says so and is skipped.
+//! The Monitoring node's documents that nobody here wrote, served by a hand-written node to the
+//! real program. They lie beside the project and are no part of it; where they are not, each test
+//! says so and is skipped.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,5 +1,6 @@
-//! Documents that nobody here wrote, captured from real deployments: the program reads each through hand-written servers, and the lab's own answers
-//! have the captures' shape. Skipped where the documents are not at hand.
+//! Documents that nobody here wrote, captured from real deployments: the program reads each through
+//! hand-written servers, and the lab's own answers have the captures' shape. Skipped where the
+//! documents are not at hand.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -201,7 +202,8 @@ fn a_lookup_of_3_4() {
     }
 }
 
-/// 3.3 announces the address under an old name as well, which leads to paths that are gone: the new one counts, in whatever order.
+/// 3.3 announces the address under an old name as well, which leads to paths that are gone: the new
+/// one counts, in whatever order.
 #[test]
 fn the_old_name_of_the_address_is_passed_over() {
     for old_first in [true, false] {
@@ -262,7 +264,8 @@ fn the_old_name_of_the_address_is_passed_over() {
     assert!(old.is_empty(), "{old:?}");
 }
 
-/// A pubsub node that sends the captured bytes: headers as ISE 3.4 sent them, this subscription's id, this body's length.
+/// A pubsub node that sends the captured bytes: headers as ISE 3.4 sent them, this subscription's
+/// id, this body's length.
 fn captured_node(headers: &str, bodies: Vec<(String, String)>) -> TestLab {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,5 @@
-//! Faults of the lab's pubsub nodes, and orders to a running lab: connections end as they were told to, messages are lost, nodes go and come.
+//! Faults of the lab's pubsub nodes, and orders to a running lab: connections end as they were told
+//! to, messages are lost, nodes go and come.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;

@@ -1,4 +1,5 @@
-//! `netapi ise lab`: the command of `lab run` has its settings, its signals and its exit status; `lab up` says what to set and cleans up.
+//! `netapi ise lab`: the command of `lab run` has its settings, its signals and its exit status;
+//! `lab up` says what to set and cleans up.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::ExitStatusExt as _;

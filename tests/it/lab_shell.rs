@@ -1,4 +1,5 @@
-//! `lab run` without a command: the user's shell, marked, and in the lab whatever its start-up files say.
+//! `lab run` without a command: the user's shell, marked, and in the lab whatever its start-up
+//! files say.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -22,7 +23,8 @@ fn find(shell: &str) -> Option<String> {
     (!path.is_empty()).then_some(path)
 }
 
-/// What somebody sees who types `lines` into `lab run` with that shell in this home, and the exit status.
+/// What somebody sees who types `lines` into `lab run` with that shell in this home, and the exit
+/// status.
 fn typed(shell: &str, home: &std::path::Path, lines: &str) -> (String, Option<i32>) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
@@ -167,7 +169,8 @@ fn the_lab_has_a_second_client() {
     assert!(!text.contains("warn"), "{text}");
 }
 
-/// Who waits for events in a lab that makes none is told so; in one that makes some, and at a real deployment, nothing is.
+/// Who waits for events in a lab that makes none is told so; in one that makes some, and at a real
+/// deployment, nothing is.
 #[test]
 fn who_waits_in_a_quiet_lab_is_told() {
     const WORD: &str = "this lab makes no events by itself: one with --events-per-second 5 does";

@@ -1,8 +1,10 @@
 //! The integration tests: the real program, real sockets on loopback, real TLS.
 //!
-//! One binary, one file a subject. `support` gives each test a command that sees nothing of the developer's own settings, a lab of
-//! its own, and servers that misbehave. A new test goes where its subject is: a command's answers in `mnt_lists` and
-//! `mnt_endpoint`, what a server does wrong in `mnt_faults`, what a user does wrong in `mnt_input`, TLS in `tls`, where values come from in `settings`, what is sent and what never in `safety`, formats in `output`.
+//! One binary, one file a subject. `support` gives each test a command that sees nothing of the
+//! developer's own settings, a lab of its own, and servers that misbehave. A new test goes where
+//! its subject is: a command's answers in `mnt_lists` and `mnt_endpoint`, what a server does wrong
+//! in `mnt_faults`, what a user does wrong in `mnt_input`, TLS in `tls`, where values come from in
+//! `settings`, what is sent and what never in `safety`, formats in `output`.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! Many detail calls: lists on standard input and `sessions --detail`, what fails in them and what ends them.
+//! Many detail calls: lists on standard input and `sessions --detail`, what fails in them and what
+//! ends them.
 
 use std::fmt::Write as _;
 
@@ -9,7 +10,8 @@ use crate::support::lab::{faulty, lab, with};
 use crate::support::mnt::{MAC, paths, said};
 use crate::support::{stderr, stdout};
 
-/// From a list what was found is printed, what failed is named, and the status says that something failed.
+/// From a list what was found is printed, what failed is named, and the status says that something
+/// failed.
 #[test]
 fn a_bulk_run_names_each_item_that_failed() {
     let lab = lab();

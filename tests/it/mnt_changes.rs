@@ -169,7 +169,8 @@ fn get_is_the_body_as_it_came_or_decoded() {
     assert_eq!(paths(&lab).last().unwrap(), "No/Such/Path");
 }
 
-/// However it is written: what changes the network is not for the escape hatch, and nothing leaves the API's folder.
+/// However it is written: what changes the network is not for the escape hatch, and nothing leaves
+/// the API's folder.
 #[test]
 fn get_refuses_what_changes_or_climbs() {
     let lab = lab();

@@ -1,4 +1,5 @@
-//! Documents as other hands write them: encodings, very many members, depth; rows of VPN clients; a node without AuthStatus.
+//! Documents as other hands write them: encodings, very many members, depth; rows of VPN clients; a
+//! node without AuthStatus.
 
 use serde_json::Value;
 
@@ -7,7 +8,8 @@ use crate::support::{json, stderr, stdout};
 
 const VPN: &str = "203.113.190.145";
 
-/// A list with a VPN client, and an endpoint whose MAC address has the digits of that client's address.
+/// A list with a VPN client, and an endpoint whose MAC address has the digits of that client's
+/// address.
 fn list() -> String {
     let row = |station: &str, ip: &str, user: &str, id: &str| {
         format!(
@@ -69,7 +71,8 @@ fn an_address_is_never_taken_for_a_mac_address() {
     }
 }
 
-/// The document by the address inside the tunnel has the user, the steps and the policies; the one by audit session id has not.
+/// The document by the address inside the tunnel has the user, the steps and the policies; the one
+/// by audit session id has not.
 #[test]
 fn a_vpn_session_is_shown_whole_also_from_a_list() {
     let node = Node::answering(|path| {

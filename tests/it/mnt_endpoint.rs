@@ -1,4 +1,5 @@
-//! One endpoint as a user sees it: its session by every selector, its attempts and counters, and why it is (not) on the network.
+//! One endpoint as a user sees it: its session by every selector, its attempts and counters, and
+//! why it is (not) on the network.
 
 use serde_json::{Value, json};
 
@@ -113,7 +114,8 @@ fn user_names_are_encoded_whole() {
     );
 }
 
-/// Some gateways refuse `%5C` and `%2F`; then the active list knows the endpoint, and its MAC survives in a path.
+/// Some gateways refuse `%5C` and `%2F`; then the active list knows the endpoint, and its MAC
+/// survives in a path.
 #[test]
 fn a_user_name_that_the_path_does_not_carry_is_found_in_the_list() {
     for (user, mac) in [

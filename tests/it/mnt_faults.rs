@@ -1,5 +1,6 @@
-//! What a Monitoring node and the way to it do wrong: each fault with its words, its exit status and what went over the wire.
-//! TLS has a file of its own; what must never be sent twice is in `safety`.
+//! What a Monitoring node and the way to it do wrong: each fault with its words, its exit status
+//! and what went over the wire. TLS has a file of its own; what must never be sent twice is in
+//! `safety`.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use crate::support::{stderr, stdout};
 
 const LIST: &str = "GET /admin/API/mnt/Session/ActiveList";
 
-/// A fault of every request, what `sessions` then says (HOST stands for the node), a part of the hint, and the exit status.
+/// A fault of every request, what `sessions` then says (HOST stands for the node), a part of the
+/// hint, and the exit status.
 const FAULTS: &[(&str, &str, &str, i32)] = &[
     (
         "unauthorized",
@@ -216,7 +218,8 @@ fn a_500_is_told_apart_by_what_it_says() {
     }
 }
 
-/// A list that broke off is never taken for a whole one: its rows stay, then the error, then a status that is not 0.
+/// A list that broke off is never taken for a whole one: its rows stay, then the error, then a
+/// status that is not 0.
 #[test]
 fn a_broken_list_keeps_its_rows_and_ends_in_an_error() {
     for (fault, rows, message) in [

@@ -144,7 +144,8 @@ const BAD_INPUT: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// What is wrong before a request is formed: the message says what and how it is written, and nothing is sent.
+/// What is wrong before a request is formed: the message says what and how it is written, and
+/// nothing is sent.
 #[test]
 fn bad_input_is_refused_before_anything_is_sent() {
     let lab = lab::lab();

@@ -1,4 +1,5 @@
-//! The lists of `netapi ise mnt` as a user has them, in a pipe and as JSON: version, count, active and authenticated sessions, failure reasons.
+//! The lists of `netapi ise mnt` as a user has them, in a pipe and as JSON: version, count, active
+//! and authenticated sessions, failure reasons.
 
 use netapi::lab::LabOptions;
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! What output looks like in each format, who may close it, and that names which strangers chose do no harm.
+//! What output looks like in each format, who may close it, and that names which strangers chose do
+//! no harm.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;

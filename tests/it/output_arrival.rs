@@ -1,4 +1,5 @@
-//! Rows reach their reader when they have come: a server that pauses keeps back what it has not sent, and nothing else.
+//! Rows reach their reader when they have come: a server that pauses keeps back what it has not
+//! sent, and nothing else.
 
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, channel};

@@ -1,4 +1,5 @@
-//! What strangers choose, in what has a structure: errors as JSON, TSV, MAC addresses as a NAS spells them, a terminal that gets pieces.
+//! What strangers choose, in what has a structure: errors as JSON, TSV, MAC addresses as a NAS
+//! spells them, a terminal that gets pieces.
 
 use std::io::Write;
 
@@ -83,7 +84,8 @@ fn warnings_as_json_can_be_read_too() {
     );
 }
 
-/// A list as a Monitoring node with different kinds of NAS has it: its own output can be given back to it.
+/// A list as a Monitoring node with different kinds of NAS has it: its own output can be given back
+/// to it.
 #[test]
 fn a_column_of_macs_can_be_given_back() {
     let server = answering("200 OK", |path| {

@@ -1,4 +1,5 @@
-//! A signal while a password is typed: the terminal shows again what is typed, and the program ends by that signal.
+//! A signal while a password is typed: the terminal shows again what is typed, and the program ends
+//! by that signal.
 
 use std::fs::File;
 use std::io::{Read, Write};

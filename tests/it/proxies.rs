@@ -1,5 +1,5 @@
-//! Proxies, for HTTP and WebSocket: which one is taken and what it is asked, in bytes; what goes wrong with it, in words; that it makes no request
-//! twice and no credential visible.
+//! Proxies, for HTTP and WebSocket: which one is taken and what it is asked, in bytes; what goes
+//! wrong with it, in words; that it makes no request twice and no credential visible.
 
 use assert_cmd::Command;
 use base64::Engine;

@@ -1,4 +1,5 @@
-//! Adaptive Network Control from the command line: what is ordered, how its outcome is awaited and told.
+//! Adaptive Network Control from the command line: what is ordered, how its outcome is awaited and
+//! told.
 
 use serde_json::json;
 

@@ -1,4 +1,5 @@
-//! The pxGrid client against a hand-written node: what goes over the wire, in which order, over how many connections.
+//! The pxGrid client against a hand-written node: what goes over the wire, in which order, over how
+//! many connections.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

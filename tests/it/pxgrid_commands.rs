@@ -1,4 +1,5 @@
-//! Every pxGrid command against a deployment that works: its table, its JSON, and what goes over the wire.
+//! Every pxGrid command against a deployment that works: its table, its JSON, and what goes over
+//! the wire.
 
 use serde_json::{Value, json};
 
@@ -122,7 +123,8 @@ fn one_session_by_mac_and_by_address() {
     deployment.pxgrid(&["session"]).assert().code(2);
 }
 
-/// A VPN client's row shows the address that it comes from in the place of a MAC address; ISE itself finds sessions by inner addresses only.
+/// A VPN client's row shows the address that it comes from in the place of a MAC address; ISE
+/// itself finds sessions by inner addresses only.
 #[test]
 fn a_vpn_session_is_found_by_the_address_that_its_row_shows() {
     let vpn = |station: &str, inner: &str| json!({"callingStationId": station, "ipAddresses": [inner], "userName": inner, "state": "STARTED"});
@@ -161,7 +163,8 @@ fn a_vpn_session_is_found_by_the_address_that_its_row_shows() {
     );
 }
 
-/// One bound for whatever comes in, also where an answer is only passed on, and for what a user hands in.
+/// One bound for whatever comes in, also where an answer is only passed on, and for what a user
+/// hands in.
 #[test]
 fn nothing_nests_deeper_than_a_hundred_levels() {
     let deep = |levels: usize| format!(r#"{{"a":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));

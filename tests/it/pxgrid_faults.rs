@@ -1,4 +1,5 @@
-//! What can be wrong between us and pxGrid: what is said, with which exit status, and what went over the wire.
+//! What can be wrong between us and pxGrid: what is said, with which exit status, and what went
+//! over the wire.
 
 use std::net::TcpListener;
 

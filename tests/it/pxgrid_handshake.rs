@@ -1,4 +1,5 @@
-//! Names, certificates, handshakes: what goes wrong before the first request, and how far `test` goes then.
+//! Names, certificates, handshakes: what goes wrong before the first request, and how far `test`
+//! goes then.
 
 use serde_json::json;
 
@@ -118,7 +119,8 @@ fn a_name_that_does_not_resolve_says_what_to_write() {
         6,
         &["--resolve ise-mnt.invalid:8910:"],
     );
-    // With the override, the same name leads to the node; its certificate is for another name, which is the next thing to say.
+    // With the override, the same name leads to the node; its certificate is for another name,
+    // which is the next thing to say.
     let port = announced.host(0).rsplit(':').next().unwrap().to_owned();
     let mut command = announced.pxgrid(&["sessions"]);
     command
@@ -150,7 +152,8 @@ fn the_test_goes_as_far_as_it_can() {
         .answering("ServiceLookup", 200, "{\"services\":[]}")
         .start();
     assert_eq!(last(results(&nobody, 6)), pair("lookup", "fail"));
-    // A policy that refuses REST may allow events, so the walk goes on, and ends with the first refusal's exit status.
+    // A policy that refuses REST may allow events, so the walk goes on, and ends with the first
+    // refusal's exit status.
     let forbidden = plan().answering("getSessionByMacAddress", 403, "").start();
     let steps = results(&forbidden, 4);
     assert!(steps.contains(&pair("rest", "fail")), "{steps:?}");
@@ -174,7 +177,8 @@ fn the_test_goes_as_far_as_it_can() {
     assert_eq!(names[..3], ["certificate", "name", "tcp"]);
     assert_eq!(steps[0]["result"], "fail");
 
-    // One dead node of two costs a warning (these hand-written nodes have no pubsub service, where the walk ends).
+    // One dead node of two costs a warning (these hand-written nodes have no pubsub service, where
+    // the walk ends).
     let mut command = deployment.pxgrid(&["test", "--json"]);
     command.env(
         "ISE_PXGRID_HOST",

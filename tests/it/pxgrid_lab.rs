@@ -1,4 +1,5 @@
-//! The pxGrid commands against the lab, whole: what goes over the wire, and the lab's own faults with message, exit status and requests.
+//! The pxGrid commands against the lab, whole: what goes over the wire, and the lab's own faults
+//! with message, exit status and requests.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,5 +1,5 @@
-//! A small pxGrid deployment, hand-written: mutual TLS, control API, one page of canned services; what a test wants otherwise, its handler
-//! answers. Notes everything that arrives.
+//! A small pxGrid deployment, hand-written: mutual TLS, control API, one page of canned services;
+//! what a test wants otherwise, its handler answers. Notes everything that arrives.
 
 mod certificates;
 mod services;

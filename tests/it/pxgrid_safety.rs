@@ -1,4 +1,5 @@
-//! What is shown instead of sent, what is refused, what the trace tells, and the walks that look for faults: `test` and `doctor`.
+//! What is shown instead of sent, what is refused, what the trace tells, and the walks that look
+//! for faults: `test` and `doctor`.
 
 use serde_json::json;
 
@@ -116,7 +117,8 @@ fn xml_is_not_what_pxgrid_speaks() {
 
 #[test]
 fn the_whole_path_is_walked_and_told() {
-    // The hand-written nodes have no pubsub service: the walk ends there. The lab's test walks to the end.
+    // The hand-written nodes have no pubsub service: the walk ends there. The lab's test walks to
+    // the end.
     let deployment = plan().nodes(2).start();
     let steps = json(&deployment.pxgrid(&["test", "--json"]).assert().code(5));
     let told: Vec<(&str, &str)> = steps

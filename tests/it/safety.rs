@@ -1,5 +1,5 @@
-//! What is sent and what never: requests that are only shown, changes that are refused or sent exactly once, reads that are asked
-//! again once, and secrets that stand nowhere.
+//! What is sent and what never: requests that are only shown, changes that are refused or sent
+//! exactly once, reads that are asked again once, and secrets that stand nowhere.
 
 use netapi::lab::{PASSWORD, USER};
 

@@ -1,5 +1,5 @@
-//! Files with secrets in them as people's tools leave them: read, or refused with file and line, and never shown; who else can get at
-//! them; files without end.
+//! Files with secrets in them as people's tools leave them: read, or refused with file and line,
+//! and never shown; who else can get at them; files without end.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -147,7 +147,8 @@ fn no_command_shows_a_mangled_file() {
                     assert!(said.contains("mangled.pem"), "{shown}");
                     assert!(advises(&said), "{shown}");
                 }
-                // What a certificate says of itself is no secret, and other certificates may say it too.
+                // What a certificate says of itself is no secret, and other certificates may say it
+                // too.
                 let secret = if option == "--key" {
                     &secret[..]
                 } else {

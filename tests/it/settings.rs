@@ -1,4 +1,5 @@
-//! Where settings come from and which wins; what is said when they are wrong. Traffic goes to a lab, so a value that was taken shows on the wire.
+//! Where settings come from and which wins; what is said when they are wrong. Traffic goes to a
+//! lab, so a value that was taken shows on the wire.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! `pxgrid test` and `doctor`: whatever step fails, and however, says what to do; and how the walk ends.
+//! `pxgrid test` and `doctor`: whatever step fails, and however, says what to do; and how the walk
+//! ends.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! `subscribe --callback`: what the script gets, what becomes of its failures, and that a spool loses nothing.
+//! `subscribe --callback`: what the script gets, what becomes of its failures, and that a spool
+//! loses nothing.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -40,7 +41,8 @@ fn the_script_gets_the_event_its_arguments_and_a_few_clean_variables() {
         ],
     );
     let (code, out, err) = running.end();
-    // grep -c ends with 1 when it counts nothing: each event is tried once and fails, so there are dead letters.
+    // grep -c ends with 1 when it counts nothing: each event is tried once and fails, so there are
+    // dead letters.
     assert_eq!(code, 1, "{err:?}");
     assert!(out.is_empty());
     assert!(err.iter().any(|line| line == "0"), "{err:?}");

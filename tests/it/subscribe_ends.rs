@@ -1,4 +1,5 @@
-//! How `subscribe` ends when what it delivers to ends first: the exit status and the last words say what was the reason.
+//! How `subscribe` ends when what it delivers to ends first: the exit status and the last words say
+//! what was the reason.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};

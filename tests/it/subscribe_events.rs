@@ -185,7 +185,8 @@ fn events_are_chosen_by_condition_and_state_and_counted_after_that() {
     assert_eq!(macs, ["00:00:5E:00:53:03", "00:00:5E:00:53:04"]);
 }
 
-/// A filter that stumbles over what a stranger chose neither ends the subscription nor blocks its spool.
+/// A filter that stumbles over what a stranger chose neither ends the subscription nor blocks its
+/// spool.
 #[test]
 fn an_event_on_which_jq_fails_is_a_dead_letter_and_the_others_are_printed() {
     let filter = r#".message.sessions[0].userName | if . == "sam" then error("no") else . end"#;

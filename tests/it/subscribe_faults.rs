@@ -1,4 +1,5 @@
-//! `subscribe` while connections break, nodes go and messages get lost: in the end every session's last change was printed, and nothing twice.
+//! `subscribe` while connections break, nodes go and messages get lost: in the end every session's
+//! last change was printed, and nothing twice.
 
 use std::collections::{BTreeMap, HashSet};
 

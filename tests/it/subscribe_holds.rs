@@ -1,4 +1,5 @@
-//! What must not stop `subscribe`, and what it waits for: a callback's file that is away, a standard error that nobody reads.
+//! What must not stop `subscribe`, and what it waits for: a callback's file that is away, a
+//! standard error that nobody reads.
 
 use std::fs::File;
 use std::path::Path;

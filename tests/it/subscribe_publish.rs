@@ -1,4 +1,5 @@
-//! `netapi ise pxgrid publish`: a registration as long as it takes, messages once each, and the last steps of `pxgrid test`.
+//! `netapi ise pxgrid publish`: a registration as long as it takes, messages once each, and the
+//! last steps of `pxgrid test`.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};

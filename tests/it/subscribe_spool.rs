@@ -1,4 +1,5 @@
-//! The spool under attack and accident: removed or replaced while it is in use, somebody else's, and callbacks of a run that was killed.
+//! The spool under attack and accident: removed or replaced while it is in use, somebody else's,
+//! and callbacks of a run that was killed.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -10,7 +11,8 @@ use crate::support::lab::{self, TestLab};
 use crate::support::running::Running;
 use crate::support::sessions::{SESSIONS, publish, session};
 
-/// Its first argument is a directory: `log` there is appended to, and it ends when there is a `gate`.
+/// Its first argument is a directory: `log` there is appended to, and it ends when there is a
+/// `gate`.
 const GATED: &str = "#!/bin/sh\necho \"begin $NETAPI_MAC\" >> \"$1/log\"\n\
     until [ -e \"$1/gate\" ]; do sleep 0.02; done\necho \"end $NETAPI_MAC\" >> \"$1/log\"\n";
 

@@ -1,6 +1,8 @@
-//! What the lab published against what became of it: a disk that takes no more, a spool and a file of dead letters that cannot be written.
+//! What the lab published against what became of it: a disk that takes no more, a spool and a file
+//! of dead letters that cannot be written.
 //!
-//! The books are in `support::account`, the kills in `subscribe_truth_kill`, callbacks that misbehave in `subscribe_truth_callbacks`, the lab's outages in `subscribe_truth_outages`.
+//! The books are in `support::account`, the kills in `subscribe_truth_kill`, callbacks that
+//! misbehave in `subscribe_truth_callbacks`, the lab's outages in `subscribe_truth_outages`.
 
 use jiff::Timestamp;
 use netapi::lab::{EventRate, LabOptions};

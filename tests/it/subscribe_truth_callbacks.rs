@@ -1,5 +1,5 @@
-//! Callbacks that hang, crash, refuse to end, do not read or say too much: each event is handed over or is a dead letter, and the
-//! figures say so.
+//! Callbacks that hang, crash, refuse to end, do not read or say too much: each event is handed
+//! over or is a dead letter, and the figures say so.
 
 use std::path::Path;
 

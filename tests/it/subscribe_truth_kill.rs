@@ -1,4 +1,5 @@
-//! A hundred kills at random moments: whatever was published meanwhile is handed over in the end, and what comes again says so.
+//! A hundred kills at random moments: whatever was published meanwhile is handed over in the end,
+//! and what comes again says so.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,5 +1,6 @@
-//! Outages beyond a broken connection: silence, refused upgrades, nodes that are all away, secrets that keep changing, lookups that find nobody, and reads
-//! of what was missed that fail themselves. In the end nothing is missing, nothing came twice, and each step was said.
+//! Outages beyond a broken connection: silence, refused upgrades, nodes that are all away, secrets
+//! that keep changing, lookups that find nobody, and reads of what was missed that fail themselves.
+//! In the end nothing is missing, nothing came twice, and each step was said.
 
 use jiff::Timestamp;
 use netapi::lab::{EventRate, LabOptions};

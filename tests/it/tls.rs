@@ -1,4 +1,5 @@
-//! TLS with the Monitoring node: every fault of a certificate in words, with its fingerprint and the flag that helps, and that the flag does.
+//! TLS with the Monitoring node: every fault of a certificate in words, with its fingerprint and
+//! the flag that helps, and that the flag does.
 
 use crate::support::lab::{TestLab, faulty, lab};
 use crate::support::{stderr, stdout};
@@ -16,7 +17,8 @@ fn fingerprint(text: &str) -> String {
     digits
 }
 
-/// `count` with these options: refused for TLS, nothing on standard output, nothing sent. Its message.
+/// `count` with these options: refused for TLS, nothing on standard output, nothing sent. Its
+/// message.
 fn refused(lab: &TestLab, options: &[&str]) -> String {
     let before = lab.requests().len();
     let run = lab.mnt(&["count"]).args(options).assert();
@@ -145,7 +147,8 @@ fn another_certificate_than_the_pinned_one_is_refused() {
     answered(&lab, &["--pin-sha256", &pairs.join(":").to_uppercase()]);
 }
 
-/// The lab's CA is unknown to the system; the same CA given by flag or by any of its variables is enough.
+/// The lab's CA is unknown to the system; the same CA given by flag or by any of its variables is
+/// enough.
 #[test]
 fn the_ca_bundle_helps_wherever_it_is_named() {
     let lab = lab();

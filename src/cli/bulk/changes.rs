@@ -1,6 +1,8 @@
-//! A list that is changed: asked for once where a person sits, each address sent once, one row for each input (contract, section 1).
+//! A list that is changed: asked for once where a person sits, each address sent once, one row for
+//! each input (contract, section 1).
 //!
-//! After a refusal or a signal nothing more is sent; what is under way gets its row, and so does what was not sent.
+//! After a refusal or a signal nothing more is sent; what is under way gets its row, and so does
+//! what was not sent.
 
 use std::cell::OnceCell;
 use std::io::IsTerminal;
@@ -246,8 +248,8 @@ impl<C: Change> Run<'_, C> {
         (Some(row), told)
     }
 
-    /// An endpoint that an earlier run sent without hearing what became of it: it is asked for by what the server answered, if it
-    /// answered anything, and never sent again.
+    /// An endpoint that an earlier run sent without hearing what became of it: it is asked for by
+    /// what the server answered, if it answered anything, and never sent again.
     async fn asked_again(
         &self,
         input: &str,

@@ -1,8 +1,9 @@
-//! `--report FILE` and `--resume FILE`: one JSON object a line for each input, written as it is known, so that a run that was cut off at
-//! any point can go on without sending anything twice.
+//! `--report FILE` and `--resume FILE`: one JSON object a line for each input, written as it is
+//! known, so that a run that was cut off at any point can go on without sending anything twice.
 //!
-//! Before a change is sent its row is written (and on the disk) with the outcome `sending`; a run that was killed leaves it so, and the
-//! run that goes on does not send it again. At the end the file is written anew with one row for each input, in their order.
+//! Before a change is sent its row is written (and on the disk) with the outcome `sending`; a run
+//! that was killed leaves it so, and the run that goes on does not send it again. At the end the
+//! file is written anew with one row for each input, in their order.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -45,9 +46,11 @@ struct Kept {
 pub(super) struct Left(HashMap<Station, Earlier>);
 
 impl Left {
-    /// Reads a report. A last line that was cut off counts for nothing: its intent stands before it.
+    /// Reads a report. A last line that was cut off counts for nothing: its intent stands before
+    /// it.
     ///
-    /// Errors: [`Kind::Usage`] for what cannot be read, is no report, or is that of another command than `what`.
+    /// Errors: [`Kind::Usage`] for what cannot be read, is no report, or is that of another command
+    /// than `what`.
     pub(super) fn read(path: &Path, what: &str) -> Result<Self> {
         let name = path.display();
         let file = File::open(path).map_err(|error| {
@@ -109,8 +112,8 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Begins a report, or goes on with one (`resumed`). One that has rows is not overwritten: it may be all that is known of what was
-    /// sent.
+    /// Begins a report, or goes on with one (`resumed`). One that has rows is not overwritten: it
+    /// may be all that is known of what was sent.
     pub(super) fn open(path: &Path, command: &str, resumed: bool) -> Result<Self> {
         let name = path.display();
         let cannot = |error: std::io::Error| {
@@ -140,7 +143,8 @@ impl Ledger {
         })
     }
 
-    /// Writes that a change is about to be sent, or what the server answered before its end; on the disk when this returns.
+    /// Writes that a change is about to be sent, or what the server answered before its end; on the
+    /// disk when this returns.
     pub(super) fn sending(&self, input: &str, answer: Option<&Value>) -> Result<()> {
         let line = json!({
             "input": input,
@@ -180,7 +184,8 @@ impl Ledger {
             .map_err(|error| self.cannot_write(&error))
     }
 
-    /// Writes the file anew: one row for each input, in their order. What is no plain file (a pipe, `/dev/stderr`) stays as it is.
+    /// Writes the file anew: one row for each input, in their order. What is no plain file (a pipe,
+    /// `/dev/stderr`) stays as it is.
     pub(super) fn finish(self, rows: impl Iterator<Item = Row>) -> Result<()> {
         let plain = std::fs::symlink_metadata(&self.path).is_ok_and(|facts| facts.is_file());
         if !plain {

@@ -1,4 +1,5 @@
-//! The list of a bulk run: the whole of standard input, read and checked before anything is sent. It sends nothing.
+//! The list of a bulk run: the whole of standard input, read and checked before anything is sent.
+//! It sends nothing.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -10,13 +11,15 @@ use crate::cli::input::list_lines;
 use crate::cli::report::Reporter;
 use crate::error::{Error, Result};
 
-/// Lines with something on them that a list may have: far more than a deployment has endpoints, and bounded in memory.
+/// Lines with something on them that a list may have: far more than a deployment has endpoints, and
+/// bounded in memory.
 const MOST: usize = 2_000_000;
 
 /// Invalid lines that are named one by one.
 const NAMED: usize = 20;
 
-/// How a command takes its endpoints: by MAC address alone, or also by the address that a row shows in its place.
+/// How a command takes its endpoints: by MAC address alone, or also by the address that a row shows
+/// in its place.
 pub(crate) trait Address: FromStr<Err = Error> + Display + Copy + Eq + Hash {}
 
 impl<A: FromStr<Err = Error> + Display + Copy + Eq + Hash> Address for A {}
@@ -124,7 +127,8 @@ impl<A: Address> List<A> {
         parts.join(", ")
     }
 
-    /// Says what is wrong with the list, if anything is: what there is in it, and each line that is no address, with one hint for all.
+    /// Says what is wrong with the list, if anything is: what there is in it, and each line that is
+    /// no address, with one hint for all.
     pub(super) fn say_what_is_wrong(&self, reporter: &Reporter) {
         let mut invalid = self.invalid().peekable();
         if invalid.peek().is_none() {

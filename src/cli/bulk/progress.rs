@@ -1,5 +1,5 @@
-//! How far a list is: one line on standard error, where a person waits. Drawn between two outputs and taken away before the next, so that it
-//! collides neither with rows nor with errors.
+//! How far a list is: one line on standard error, where a person waits. Drawn between two outputs
+//! and taken away before the next, so that it collides neither with rows nor with errors.
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;

@@ -1,4 +1,5 @@
-//! A list that is only asked for: the records are printed as they come, in the list's order, and what failed is named.
+//! A list that is only asked for: the records are printed as they come, in the list's order, and
+//! what failed is named.
 
 use futures_util::stream;
 

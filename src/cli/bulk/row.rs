@@ -1,4 +1,5 @@
-//! What became of one input of a bulk run: one of five outcomes, a reason in words, and what the server sent. Data only.
+//! What became of one input of a bulk run: one of five outcomes, a reason in words, and what the
+//! server sent. Data only.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! Bulk runs against made-up calls: their order, how many are under way, what ends them, and the tally.
+//! Bulk runs against made-up calls: their order, how many are under way, what ends them, and the
+//! tally.
 
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;

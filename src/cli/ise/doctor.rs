@@ -1,4 +1,5 @@
-//! `netapi ise doctor`: the path to both APIs, step by step: which settings are there, what they lead to, what is wrong and how to mend it.
+//! `netapi ise doctor`: the path to both APIs, step by step: which settings are there, what they
+//! lead to, what is wrong and how to mend it.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! A lab in which nothing happens by itself: whoever waits for changes or events in one is told how to have some. It only looks at settings.
+//! A lab in which nothing happens by itself: whoever waits for changes or events in one is told how
+//! to have some. It only looks at settings.
 
 use crate::authority;
 use crate::cli::Context;
@@ -6,7 +7,8 @@ use crate::cli::Context;
 /// How many events a second the lab makes, in the environment that a lab gives to its clients.
 const EVENTS: &str = "NETAPI_LAB_EVENTS";
 
-/// What to say before waiting for what the host of `setting` (`mnt-host`, `pxgrid-host`) does, where that is such a lab.
+/// What to say before waiting for what the host of `setting` (`mnt-host`, `pxgrid-host`) does,
+/// where that is such a lab.
 pub(super) fn word(context: &Context, setting: &str) -> Option<&'static str> {
     let still = std::env::var(EVENTS).is_ok_and(|rate| rate == "0");
     let rows = if still {

@@ -1,5 +1,6 @@
-//! Steps of a diagnosis: what `pxgrid test` and `doctor` print, one line a step, and the probes of one server that both begin with. Goes as
-//! far as it can; the exit status is that of the first step that failed.
+//! Steps of a diagnosis: what `pxgrid test` and `doctor` print, one line a step, and the probes of
+//! one server that both begin with. Goes as far as it can; the exit status is that of the first
+//! step that failed.
 
 use std::time::Duration;
 
@@ -105,7 +106,8 @@ impl Step {
 /// Prints steps as they are done.
 pub(super) struct Steps<'c> {
     context: &'c Context,
-    /// `None` where a person looks: steps are then written as they are done, hints in full below them.
+    /// `None` where a person looks: steps are then written as they are done, hints in full below
+    /// them.
     output: Option<Output>,
     ok: u64,
     warnings: u64,
@@ -205,7 +207,8 @@ impl<'c> Steps<'c> {
         text
     }
 
-    /// Ends what is called `walk` with a count. The kind of the first failure is the command's; what it said is said already.
+    /// Ends what is called `walk` with a count. The kind of the first failure is the command's;
+    /// what it said is said already.
     pub(super) fn end(self, walk: &str) -> Result<()> {
         if let Some(output) = self.output {
             self.context.end_list(output, Ok(()), "no steps")?;
@@ -232,7 +235,8 @@ impl<'c> Steps<'c> {
     }
 }
 
-/// Probes servers of which one is enough: name, TCP, TLS of each. Where one is reached, what fails at others is a warning.
+/// Probes servers of which one is enough: name, TCP, TLS of each. Where one is reached, what fails
+/// at others is a warning.
 ///
 /// Whether one was reached.
 pub(super) async fn probe(

@@ -200,7 +200,8 @@ fn a_script_that_never_reads_a_big_event_does_not_block() {
 #[test]
 fn a_big_event_is_there_whole_and_can_be_read_again() {
     let dir = tempfile::tempdir().unwrap();
-    // Each program opens the input anew, which a pipe would not allow; the last goes on where the script stands.
+    // Each program opens the input anew, which a pipe would not allow; the last goes on where the
+    // script stands.
     let path = script(
         dir.path(),
         "callback",

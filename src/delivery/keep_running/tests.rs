@@ -72,7 +72,8 @@ fn every_event_is_a_line_and_the_child_ends_with_its_input() {
 
 #[test]
 fn a_child_that_ends_is_started_again_and_nothing_unread_is_lost() {
-    // Each child reads one line and ends; the shell's `read` takes no more than its line from the pipe.
+    // Each child reads one line and ends; the shell's `read` takes no more than its line from the
+    // pipe.
     let heard = with_child(
         "read line; echo \"$line\"; exit 3",
         LONG,

@@ -1,5 +1,5 @@
-//! Events that are kept in memory until they are delivered, up to a number of bytes, so that whoever delivers as fast as events
-//! come need not read them back from the spool's file.
+//! Events that are kept in memory until they are delivered, up to a number of bytes, so that
+//! whoever delivers as fast as events come need not read them back from the spool's file.
 //!
 //! Whether they lie in the file as well is [`super::spool`]'s affair; nothing is written here.
 

@@ -1,20 +1,25 @@
-//! The spool: events wait here, in one redb file, from the moment they count as received until their callback succeeded.
+//! The spool: events wait here, in one redb file, from the moment they count as received until
+//! their callback succeeded.
 //!
-//! One received frame is one commit, so after a crash a frame is there whole or not at all. Deliveries are taken out in
-//! batches (with the next frame, or by [`Spool::flush`]); a crash in between delivers those again: at least once. What an
-//! earlier run left comes first, in order, and is marked `"repeated":true`, since nobody can know whether it was
-//! delivered before the crash. The marks of what was last seen are written in the same commits as the events, so that the
-//! time we were away can be fetched from the server.
+//! One received frame is one commit, so after a crash a frame is there whole or not at all.
+//! Deliveries are taken out in batches (with the next frame, or by [`Spool::flush`]); a crash in
+//! between delivers those again: at least once. What an earlier run left comes first, in order, and
+//! is marked `"repeated":true`, since nobody can know whether it was delivered before the crash.
+//! The marks of what was last seen are written in the same commits as the events, so that the time
+//! we were away can be fetched from the server.
 //!
-//! Events are kept in memory as well, up to a bound, so that they need not be read back. A temporary spool keeps those in
-//! memory only, and the others in the same kind of file, which has no name and never waits for the disk: all is gone when
-//! the process is, however that ends, and marks, which serve the next run, are not kept.
+//! Events are kept in memory as well, up to a bound, so that they need not be read back. A
+//! temporary spool keeps those in memory only, and the others in the same kind of file, which has
+//! no name and never waits for the disk: all is gone when the process is, however that ends, and
+//! marks, which serve the next run, are not kept.
 //!
-//! The file is bounded by the disk: when that is full nothing more is taken, and what it holds stays. Numbers of delivered events wait for
-//! the next commit, which comes at once after some hundred. When the directory, the lock or the file is removed or replaced
-//! under us, what we write is nobody's any more: [`Spool::gone`] says so after each commit.
+//! The file is bounded by the disk: when that is full nothing more is taken, and what it holds
+//! stays. Numbers of delivered events wait for the next commit, which comes at once after some
+//! hundred. When the directory, the lock or the file is removed or replaced under us, what we write
+//! is nobody's any more: [`Spool::gone`] says so after each commit.
 //!
-//! It calls no callback and decides no order. Every function blocks on the disk: async callers use a blocking thread.
+//! It calls no callback and decides no order. Every function blocks on the disk: async callers use
+//! a blocking thread.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -219,11 +224,13 @@ impl Spool {
         matches!(self.place, Place::Temporary)
     }
 
-    /// Takes the events of one frame and the marks: in one durable commit, which also takes out what was delivered meanwhile.
-    /// When it returns, the events outlive a crash, unless the spool is temporary.
+    /// Takes the events of one frame and the marks: in one durable commit, which also takes out
+    /// what was delivered meanwhile. When it returns, the events outlive a crash, unless the spool
+    /// is temporary.
     ///
-    /// Returns the number that follows the last event's. After an error nothing of the batch is there, and the caller stops taking events:
-    /// a spool that failed once (disk full, say) refuses everything until it is opened anew.
+    /// Returns the number that follows the last event's. After an error nothing of the batch is
+    /// there, and the caller stops taking events: a spool that failed once (disk full, say) refuses
+    /// everything until it is opened anew.
     pub fn append(&self, batch: Vec<Event>, marks: &[Mark]) -> Result<u64> {
         self.append_with(batch, &Progress::from(marks.to_vec()))
     }
@@ -319,8 +326,9 @@ impl Spool {
         unreadable.map_or(Ok(()), |error| Err(error.clone()))
     }
 
-    /// Notes that an event needs no further delivery. It leaves the memory at once and the file with the next commit. Returns
-    /// [`delivered_count`](Self::delivered_count), or 0 where the event was not in the file.
+    /// Notes that an event needs no further delivery. It leaves the memory at once and the file
+    /// with the next commit. Returns [`delivered_count`](Self::delivered_count), or 0 where the
+    /// event was not in the file.
     pub fn delivered_event(&self, id: u64) -> usize {
         let kept = lock(&self.recent).remove(id);
         if kept && self.is_temporary() {
@@ -338,8 +346,8 @@ impl Spool {
         lock(&self.delivered).len()
     }
 
-    /// Why what is written here is nobody's any more: a file that no path names, or a directory that somebody else may take. It is looked at
-    /// anew until it is so, and stays.
+    /// Why what is written here is nobody's any more: a file that no path names, or a directory
+    /// that somebody else may take. It is looked at anew until it is so, and stays.
     pub fn gone(&self) -> Option<&Error> {
         let durable = self.durable.as_ref()?;
         if self.gone.get().is_none() {
@@ -377,7 +385,8 @@ impl Spool {
             .map_err(|error| failed(&self.place, "write to", error))
     }
 
-    /// The waiting events from number `from` on, in order, at most `limit`; perhaps fewer, but always one if there is one.
+    /// The waiting events from number `from` on, in order, at most `limit`; perhaps fewer, but
+    /// always one if there is one.
     pub fn waiting(&self, from: u64, limit: usize) -> Result<Vec<Waiting>> {
         let kept = lock(&self.recent).waiting(from, limit);
         if !kept.is_empty() {
@@ -386,7 +395,8 @@ impl Spool {
         let mut listed = self
             .list(from, limit)
             .map_err(|error| failed(&self.place, "read", error))?;
-        // Asked after the file was read: whatever came before the last event listed is in one of the two.
+        // Asked after the file was read: whatever came before the last event listed is in one of
+        // the two.
         let recent = lock(&self.recent);
         let Some(first) = recent.first(from) else {
             return Ok(listed);
@@ -469,7 +479,8 @@ impl Spool {
         *lock(&self.next)
     }
 
-    /// Takes out what was delivered, closes the file and says how many events it still holds. A temporary file is not written any more.
+    /// Takes out what was delivered, closes the file and says how many events it still holds. A
+    /// temporary file is not written any more.
     pub fn close(self) -> Result<u64> {
         if self.is_temporary() {
             return self.count();
@@ -566,7 +577,8 @@ impl Memory for SpoolMemory {
     }
 }
 
-/// Only a panic while the guard is held poisons a mutex; a value that is written last is right all the same.
+/// Only a panic while the guard is held poisons a mutex; a value that is written last is right all
+/// the same.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,5 @@
-//! What a client is told of the lab: environment variables to set, and those of its surroundings to take away. It sets none itself.
+//! What a client is told of the lab: environment variables to set, and those of its surroundings to
+//! take away. It sets none itself.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -8,7 +9,8 @@ use std::path::PathBuf;
 use super::{Lab, PASSWORD, USER};
 use crate::lab::certificates::CLIENT_NAMES;
 
-/// The variable that says how many events a second the lab makes, as `--events-per-second` takes it.
+/// The variable that says how many events a second the lab makes, as `--events-per-second` takes
+/// it.
 pub const EVENTS_VARIABLE: &str = "NETAPI_LAB_EVENTS";
 
 /// Safety settings of the surrounding shell that stay in force inside the lab.
@@ -16,8 +18,9 @@ const KEPT_VARIABLES: &[&str] = &["NETAPI_READ_ONLY"];
 const OUR_PREFIXES: &[&str] = &["ISE_", "PXGRID_", "NETAPI_"];
 
 impl Lab {
-    /// What a client's environment must hold to reach this lab (contract, section 3): the same facts also under the names that other
-    /// people's recipes read, a second pxGrid client, [`EVENTS_VARIABLE`], and `MAC`, the first session's, for examples.
+    /// What a client's environment must hold to reach this lab (contract, section 3): the same
+    /// facts also under the names that other people's recipes read, a second pxGrid client,
+    /// [`EVENTS_VARIABLE`], and `MAC`, the first session's, for examples.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let path = |path: PathBuf| path.to_string_lossy().into_owned();
         let [client, second] = CLIENT_NAMES;
@@ -73,8 +76,9 @@ impl Lab {
         hosts.join(",")
     }
 
-    /// Which variables of `present` (names of the surrounding environment) would contradict the lab and must not reach its client:
-    /// every other one of ours, except the safety setting `NETAPI_READ_ONLY`.
+    /// Which variables of `present` (names of the surrounding environment) would contradict the lab
+    /// and must not reach its client: every other one of ours, except the safety setting
+    /// `NETAPI_READ_ONLY`.
     pub fn environment_to_remove(
         &self,
         present: impl IntoIterator<Item = OsString>,

@@ -1,4 +1,5 @@
-//! The faults in force: whom they meet, what is left of their `@N`, and how they come and go while the lab runs.
+//! The faults in force: whom they meet, what is left of their `@N`, and how they come and go while
+//! the lab runs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,8 @@ use super::{Fault, FaultKind};
 use crate::error::{Error, Result};
 use crate::lab::certificates::Flavour;
 
-/// When a fault of connections strikes, counted from the first subscription, if nothing else was said.
+/// When a fault of connections strikes, counted from the first subscription, if nothing else was
+/// said.
 const SOON: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -74,7 +76,8 @@ impl Faults {
         }
     }
 
-    /// Arms one more, while the lab runs. Not one of TLS or of the population, for which it is too late.
+    /// Arms one more, while the lab runs. Not one of TLS or of the population, for which it is too
+    /// late.
     pub fn arm(&self, fault: Fault) -> Result<()> {
         if fault.kind.is_of_the_start() {
             return Err(
@@ -89,7 +92,8 @@ impl Faults {
         Ok(())
     }
 
-    /// Ends every fault that is written like `text`, or has it as its name; false when there is none.
+    /// Ends every fault that is written like `text`, or has it as its name; false when there is
+    /// none.
     pub fn clear(&self, text: &str) -> bool {
         let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
         let before = active.len();
@@ -117,7 +121,8 @@ impl Faults {
         }
     }
 
-    /// How often node `number` was down and brought back: whoever serves it may have slept through an outage.
+    /// How often node `number` was down and brought back: whoever serves it may have slept through
+    /// an outage.
     pub fn outages(&self, number: usize) -> u64 {
         let outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
         outages.get(&number.to_string()).copied().unwrap_or(0)
@@ -137,7 +142,8 @@ impl Faults {
         self.read().iter().any(|armed| armed.fault.kind == kind)
     }
 
-    /// The faults that a request for `path` meets, in the order they were asked for. Uses up their `@N`.
+    /// The faults that a request for `path` meets, in the order they were asked for. Uses up their
+    /// `@N`.
     pub fn of_request(&self, path: &str) -> Vec<FaultKind> {
         self.read()
             .iter()
@@ -189,7 +195,8 @@ impl Faults {
             .and_then(|armed| armed.fault.path_part.clone())
     }
 
-    /// How a pxGrid node treats client certificates on a new connection, if not as it should. Uses up the `@N`.
+    /// How a pxGrid node treats client certificates on a new connection, if not as it should. Uses
+    /// up the `@N`.
     pub fn of_client_authentication(&self) -> Option<FaultKind> {
         self.read()
             .iter()

@@ -1,15 +1,19 @@
 //! Named faults: what goes wrong in the field, on demand.
 //!
-//! A fault is written `NAME[@N][~SECONDS][:PATHPART]`: `@N` limits it to the first N requests that it applies to, `~SECONDS` lets it begin
-//! so long after it was asked for, `:PATHPART` limits it to requests whose path, as sent, contains that text. `overload-503@2` overloads twice
-//! and then recovers; `reset:ActiveList` resets lists only. The TLS faults apply to connections, and `hostile-names` to the population, so these
-//! take no `:PATHPART`, and `hostile-names` nothing at all.
+//! A fault is written `NAME[@N][~SECONDS][:PATHPART]`: `@N` limits it to the first N requests that
+//! it applies to, `~SECONDS` lets it begin so long after it was asked for, `:PATHPART` limits it to
+//! requests whose path, as sent, contains that text. `overload-503@2` overloads twice and then
+//! recovers; `reset:ActiveList` resets lists only. The TLS faults apply to connections, and
+//! `hostile-names` to the population, so these take no `:PATHPART`, and `hostile-names` nothing at
+//! all.
 //!
-//! Faults of pubsub apply to connections (`ws-…`, `slow-consumer-cut`) or to numbered messages; their `:PATHPART` is a part of the
-//! topic. Those of connections strike a second, or `~SECONDS`, after the first subscription; those of messages strike each fourth.
-//! `node-down:2` takes node 2 away.
+//! Faults of pubsub apply to connections (`ws-…`, `slow-consumer-cut`) or to numbered messages;
+//! their `:PATHPART` is a part of the topic. Those of connections strike a second, or `~SECONDS`,
+//! after the first subscription; those of messages strike each fourth. `node-down:2` takes node 2
+//! away.
 //!
-//! For `ServiceLookup` the path ends with the service that is looked up. `anc-failure:REASON` has a reason in place of a part of the path.
+//! For `ServiceLookup` the path ends with the service that is looked up. `anc-failure:REASON` has a
+//! reason in place of a part of the path.
 //!
 //! This file names them, `active` chooses whom they meet; `mnt` and `pxgrid` carry them out.
 
@@ -153,12 +157,14 @@ impl FaultKind {
         )
     }
 
-    /// Whether it can come and go while the lab runs: what certificates and names need is made at the start.
+    /// Whether it can come and go while the lab runs: what certificates and names need is made at
+    /// the start.
     fn is_of_the_start(self) -> bool {
         self == Self::HostileNames || self.flavour().is_some() || self.is_client_authentication()
     }
 
-    /// Whether the fault can do anything to a request for `path`. One that cannot does not use up its `@N`.
+    /// Whether the fault can do anything to a request for `path`. One that cannot does not use up
+    /// its `@N`.
     fn concerns(self, path: &str) -> bool {
         match self {
             Self::WsUpgradeRefused => path.starts_with(PUBSUB),

@@ -1,4 +1,5 @@
-//! An answer before it is sent, the errors of the reference (mnt-api, section 3), and how faults replace or spoil an answer.
+//! An answer before it is sent, the errors of the reference (mnt-api, section 3), and how faults
+//! replace or spoil an answer.
 
 use std::collections::VecDeque;
 use std::fmt::Write;

@@ -1,5 +1,5 @@
-//! The documents of one session: `sessionParameters`, `activeSessionList` of a session id, and the attributes that both hold as text
-//! (reference mnt-api, sections 2.3 and 2.4).
+//! The documents of one session: `sessionParameters`, `activeSessionList` of a session id, and the
+//! attributes that both hold as text (reference mnt-api, sections 2.3 and 2.4).
 
 use std::fmt::Write;
 
@@ -7,8 +7,9 @@ use super::list::push_ipv6_list;
 use super::xml::{Verdict, Xml};
 use crate::lab::population::{LabSession, Reason};
 
-/// `sessionParameters`: the 43 elements of 3.3 patch 11 in its order. Where there is a security group or an IPv6 address, its elements stand
-/// where other captures have them; elements that a partial row does not have are left out.
+/// `sessionParameters`: the 43 elements of 3.3 patch 11 in its order. Where there is a security
+/// group or an IPv6 address, its elements stand where other captures have them; elements that a
+/// partial row does not have are left out.
 pub(super) fn session_parameters(session: &LabSession, verdict: Verdict) -> Xml {
     let role = session.role();
     let nas = session.nas();
@@ -205,7 +206,8 @@ pub(super) fn response(session: &LabSession) -> String {
     text
 }
 
-/// `other_attr_string` (quirk 4): `:!:` before each part, keys that repeat, values with `=`, `,` and `"` in them, secrets masked.
+/// `other_attr_string` (quirk 4): `:!:` before each part, keys that repeat, values with `=`, `,`
+/// and `"` in them, secrets masked.
 pub(super) fn other_attributes(session: &LabSession, failure: Option<&Reason>) -> String {
     let role = session.role();
     let id = session.audit_session_id();

@@ -1,4 +1,5 @@
-//! The other documents: counts, version, histories, the failure catalogue, the outcome of a CoA (reference mnt-api, sections 2.1 and 2.6 to 2.10).
+//! The other documents: counts, version, histories, the failure catalogue, the outcome of a CoA
+//! (reference mnt-api, sections 2.1 and 2.6 to 2.10).
 
 use super::details::{other_attributes, response, steps};
 use super::xml::{Verdict, Xml};
@@ -47,7 +48,8 @@ pub(super) fn failure_reasons() -> Xml {
     xml
 }
 
-/// `authStatusOutputList`; the filtered form has another root and the verdict, time and reason only (section 2.6).
+/// `authStatusOutputList`; the filtered form has another root and the verdict, time and reason only
+/// (section 2.6).
 pub(super) fn auth_status(
     mac: &str,
     endpoint: Option<&LabSession>,

@@ -1,6 +1,8 @@
-//! Session lists, a piece at a time: `ActiveList` and `AuthList` (reference mnt-api, section 2.2), never held whole.
+//! Session lists, a piece at a time: `ActiveList` and `AuthList` (reference mnt-api, section 2.2),
+//! never held whole.
 //!
-//! A row has the eight fields of 3.3 patch 11, empty ones written empty and those of partial rows left out.
+//! A row has the eight fields of 3.3 patch 11, empty ones written empty and those of partial rows
+//! left out.
 
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
@@ -13,7 +15,8 @@ use crate::lab::state::Changes;
 use crate::lab::text::{push_ipv4, push_number};
 use crate::lab::wire::Pieces;
 
-/// A piece is sent when it is at least this long: one TLS record's worth is 16 KiB, and four of them amortise the system call.
+/// A piece is sent when it is at least this long: one TLS record's worth is 16 KiB, and four of
+/// them amortise the system call.
 const PIECE: usize = 64 * 1024;
 
 /// What a list's head says.
@@ -244,7 +247,8 @@ mod tests {
         assert!(!text.contains("00:00:5E:00:53:03"));
     }
 
-    /// The whole list goes through one buffer that never grows: that is what constant memory means here.
+    /// The whole list goes through one buffer that never grows: that is what constant memory means
+    /// here.
     #[test]
     fn two_million_sessions_fit_one_buffer() {
         let mut rows = rows(MOST_SESSIONS, i64::MIN..=i64::MAX);

@@ -1,6 +1,8 @@
-//! The Monitoring node: HTTPS with Basic authentication, the XML documents of ISE 3.3, and the faults that were asked for.
+//! The Monitoring node: HTTPS with Basic authentication, the XML documents of ISE 3.3, and the
+//! faults that were asked for.
 //!
-//! [`server`](self) takes connections; [`routes`] decides answers; [`list`], [`details`] and [`documents`] write them; [`answer`] spoils them.
+//! [`server`](self) takes connections; [`routes`] decides answers; [`list`], [`details`] and
+//! [`documents`] write them; [`answer`] spoils them.
 
 mod answer;
 mod details;

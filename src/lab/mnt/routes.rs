@@ -1,4 +1,5 @@
-//! What each path answers (reference mnt-api, section 1): a pure function of request, directory and moment, apart from what CoA and Delete change.
+//! What each path answers (reference mnt-api, section 1): a pure function of request, directory and
+//! moment, apart from what CoA and Delete change.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
@@ -24,7 +25,8 @@ const EVERY_TIME: RangeInclusive<i64> = i64::MIN..=i64::MAX;
 /// The longest look-back of the histories, five days (section 1, row 16).
 const LONGEST: i64 = 432_000;
 
-/// What answers a request: the directory, as of `now` (milliseconds since 1970), with the faults that change a document.
+/// What answers a request: the directory, as of `now` (milliseconds since 1970), with the faults
+/// that change a document.
 pub(super) struct Question<'a> {
     pub(super) directory: &'a Arc<Directory>,
     pub(super) grid: &'a Arc<Grid>,
@@ -77,7 +79,8 @@ impl Question<'_> {
     fn session(&self, segments: &[&str], path: &str) -> Answer {
         match segments {
             ["ActiveCount"] => Answer::document(documents::count(self.directory.count(self.now))),
-            // Few endpoints are between posture states; nine in ten are profiled. Shares, so that the three counts can be told apart.
+            // Few endpoints are between posture states; nine in ten are profiled. Shares, so that
+            // the three counts can be told apart.
             ["PostureCount"] => {
                 Answer::document(documents::count(self.directory.count(self.now) / 25))
             }
@@ -174,7 +177,8 @@ impl Question<'_> {
         let Some(octets) = Mac::from_canonical(mac).map(Mac::octets) else {
             return Answer::not_found(mac);
         };
-        // An endpoint whose session ended keeps its history, and one that came back has the newer attempt too.
+        // An endpoint whose session ended keeps its history, and one that came back has the newer
+        // attempt too.
         let endpoint = self
             .directory
             .by_mac(octets, self.now)
@@ -220,7 +224,8 @@ impl Question<'_> {
             .then(|| self.now - seconds * 1000)
     }
 
-    /// A change of authorization works when the session is there and belongs to the node that is to send it.
+    /// A change of authorization works when the session is there and belongs to the node that is to
+    /// send it.
     fn coa(&self, kind: &str, node: &str, mac: &str, option: &str) -> Answer {
         let change = match (kind, option) {
             ("Reauth", "0" | "1" | "2") => Change::Reauthenticate,

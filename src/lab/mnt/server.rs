@@ -59,7 +59,8 @@ pub(in crate::lab) async fn serve(node: MntNode, listener: TcpListener) {
     }
 }
 
-/// Serves one connection. How it ends is the client's affair and told nowhere: the log has what was asked.
+/// Serves one connection. How it ends is the client's affair and told nowhere: the log has what was
+/// asked.
 async fn connection(node: Arc<MntNode>, stream: TcpStream, number: u64) {
     let flavour = node.faults.of_connection();
     let Some((_, acceptor)) = node.tls.iter().find(|(known, _)| *known == flavour) else {

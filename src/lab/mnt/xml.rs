@@ -1,4 +1,5 @@
-//! The XML that a MnT node writes: declaration, elements, typed verdicts, timestamps (reference mnt-api, section 2).
+//! The XML that a MnT node writes: declaration, elements, typed verdicts, timestamps (reference
+//! mnt-api, section 2).
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -1,4 +1,5 @@
-//! The authentication attempts of an endpoint, newest first: what `AuthStatus` answers, and what RADIUS failures are made of.
+//! The authentication attempts of an endpoint, newest first: what `AuthStatus` answers, and what
+//! RADIUS failures are made of.
 //!
 //! One endpoint in ten failed three times before it came in; those without a session failed only.
 
@@ -69,9 +70,11 @@ impl Population {
         self.has_endpoint(index).then(|| self.session(index))
     }
 
-    /// The attempts of `endpoint` between `since` and `until`, newest first; at most a hundred and fifty.
+    /// The attempts of `endpoint` between `since` and `until`, newest first; at most a hundred and
+    /// fifty.
     ///
-    /// `endpoint` carries what a CoA made of it: an authentication after the lab's start comes first.
+    /// `endpoint` carries what a CoA made of it: an authentication after the lab's start comes
+    /// first.
     pub fn attempts(&self, endpoint: &LabSession, since: i64, until: i64) -> Vec<Attempt> {
         let original = self.session(endpoint.index());
         let mut attempts = Vec::new();

@@ -1,8 +1,9 @@
-//! Who is on the simulated network: sessions, endpoints that only ever failed, NAS, policy; all computed from a seed and an index.
+//! Who is on the simulated network: sessions, endpoints that only ever failed, NAS, policy; all
+//! computed from a seed and an index.
 //!
-//! Nothing is held per session, so that two million cost as much memory as ten. The same facts come out of every document
-//! because every document asks the same [`LabSession`]. What a user changed (a CoA, a deletion) is not here but in
-//! [`super::state`]; this room reads no clock.
+//! Nothing is held per session, so that two million cost as much memory as ten. The same facts come
+//! out of every document because every document asks the same [`LabSession`]. What a user changed
+//! (a CoA, a deletion) is not here but in [`super::state`]; this room reads no clock.
 //!
 //! The first sessions are fixed, whatever the seed, so that examples can quote them:
 //!
@@ -40,10 +41,12 @@ use std::net::Ipv4Addr;
 
 use crate::error::{Error, Result};
 
-/// The most sessions a lab has: what the largest documented deployment carries (reference mnt-api, section 4).
+/// The most sessions a lab has: what the largest documented deployment carries (reference mnt-api,
+/// section 4).
 pub const MOST_SESSIONS: u64 = 2_000_000;
 
-/// A network's endpoints, by index: those below [`sessions`](Self::sessions) have a session, those from [`MOST_SESSIONS`] on only failed attempts.
+/// A network's endpoints, by index: those below [`sessions`](Self::sessions) have a session, those
+/// from [`MOST_SESSIONS`] on only failed attempts.
 #[derive(Debug, Clone)]
 pub struct Population {
     seed: u64,
@@ -54,8 +57,9 @@ pub struct Population {
 }
 
 impl Population {
-    /// `sessions` sessions of the network `seed`; times count back from `started_at` (milliseconds since 1970). With
-    /// `hostile_names` a few users have names that attack terminals and spreadsheets.
+    /// `sessions` sessions of the network `seed`; times count back from `started_at` (milliseconds
+    /// since 1970). With `hostile_names` a few users have names that attack terminals and
+    /// spreadsheets.
     pub fn new(seed: u64, sessions: u64, hostile_names: bool, started_at: i64) -> Result<Self> {
         if sessions > MOST_SESSIONS {
             return Err(Error::usage(format!(
@@ -76,7 +80,8 @@ impl Population {
         self.sessions
     }
 
-    /// How many endpoints have failed attempts and no session: one for every twenty sessions, at least three.
+    /// How many endpoints have failed attempts and no session: one for every twenty sessions, at
+    /// least three.
     pub fn failed_only(&self) -> u64 {
         (self.sessions / 20).max(3)
     }

@@ -1,4 +1,5 @@
-//! Network access devices: switches, wireless controllers and a VPN gateway among every eight, known by their number.
+//! Network access devices: switches, wireless controllers and a VPN gateway among every eight,
+//! known by their number.
 
 use std::net::Ipv4Addr;
 

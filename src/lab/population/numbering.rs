@@ -1,5 +1,5 @@
-//! Which endpoint has which address: invertible maps between an endpoint's index and its MAC, IP and NAS, so that a look-up
-//! in two million sessions is arithmetic and no table is held.
+//! Which endpoint has which address: invertible maps between an endpoint's index and its MAC, IP
+//! and NAS, so that a look-up in two million sessions is arithmetic and no table is held.
 //!
 //! The first ten endpoints have addresses that documentation can quote; the maps begin after them.
 
@@ -11,7 +11,8 @@ pub(super) const FIXED: u64 = 10;
 /// How many endpoints the maps can tell apart: the address pool is the narrowest.
 pub(super) const CAPACITY: u64 = 16_384 * 254;
 
-/// Every eighth NAS is of the same kind, so that an endpoint's kind of access does not depend on how many sessions there are.
+/// Every eighth NAS is of the same kind, so that an endpoint's kind of access does not depend on
+/// how many sessions there are.
 pub(super) const NAS_KINDS: u64 = 8;
 
 const FIRST_MAC: [u8; 6] = [0xC8, 0x5B, 0x76, 0xC6, 0x59, 0x62];
@@ -21,7 +22,8 @@ const FIXED_ADDRESSES: u32 = u32::from_be_bytes([10, 50, 10, 100]);
 const POOL: u32 = u32::from_be_bytes([10, 64, 0, 0]);
 const NAS_PER_SUBNET: u64 = 200;
 
-/// The multiplicative inverse of an odd number modulo 2^64, by Newton's iteration (each step doubles the right bits).
+/// The multiplicative inverse of an odd number modulo 2^64, by Newton's iteration (each step
+/// doubles the right bits).
 const fn inverse(odd: u64) -> u64 {
     let mut guess = odd;
     let mut step = 0;
@@ -46,7 +48,8 @@ pub(super) fn mac(seed: u64, index: u64, oui: [u8; 3]) -> [u8; 6] {
     [a, b, c, high, middle, low]
 }
 
-/// The only index that can have this MAC. The caller compares the whole MAC, as the vendor's half is not looked at here.
+/// The only index that can have this MAC. The caller compares the whole MAC, as the vendor's half
+/// is not looked at here.
 pub(super) fn index_of_mac(seed: u64, mac: [u8; 6]) -> u64 {
     if mac == FIRST_MAC {
         return 0;
@@ -61,7 +64,8 @@ pub(super) fn index_of_mac(seed: u64, mac: [u8; 6]) -> u64 {
         & NIC_MASK
 }
 
-/// The address assigned to endpoint `index`: 10.50.10.100 and its neighbours, then .1 to .254 of the /24 networks of 10.64.0.0/10.
+/// The address assigned to endpoint `index`: 10.50.10.100 and its neighbours, then .1 to .254 of
+/// the /24 networks of 10.64.0.0/10.
 pub(super) fn framed_ip(index: u64) -> u32 {
     let position = u32::try_from(index % CAPACITY).unwrap_or(0);
     if index < FIXED {
@@ -84,7 +88,8 @@ pub(super) fn index_of_framed_ip(address: u32) -> Option<u64> {
     (host <= 254 && (FIXED..CAPACITY).contains(&index)).then_some(index)
 }
 
-/// How many NAS a deployment of `sessions` has: about forty sessions each, never fewer than one of each kind.
+/// How many NAS a deployment of `sessions` has: about forty sessions each, never fewer than one of
+/// each kind.
 pub(super) fn nas_count(sessions: u64) -> u64 {
     sessions
         .div_ceil(40)
@@ -93,7 +98,8 @@ pub(super) fn nas_count(sessions: u64) -> u64 {
         .max(NAS_KINDS)
 }
 
-/// The address of NAS `number`: 10.50.1.10 first; 10.50.10.0/24 is left out, the fixed endpoints live there.
+/// The address of NAS `number`: 10.50.1.10 first; 10.50.10.0/24 is left out, the fixed endpoints
+/// live there.
 pub(super) fn nas_ip(number: u64) -> u32 {
     let mut subnet = 1 + number / NAS_PER_SUBNET;
     if subnet >= 10 {

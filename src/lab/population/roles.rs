@@ -1,4 +1,5 @@
-//! What kinds of endpoint there are and what the policy gives them: methods, policy sets, rules, profiles, security groups, devices.
+//! What kinds of endpoint there are and what the policy gives them: methods, policy sets, rules,
+//! profiles, security groups, devices.
 //!
 //! Tables only.
 

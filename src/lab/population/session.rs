@@ -1,6 +1,7 @@
 //! One endpoint's facts, computed from its index: who, where, with what, since when.
 //!
-//! `push_…` methods write into a buffer that lists reuse; the others are for documents of a single session.
+//! `push_…` methods write into a buffer that lists reuse; the others are for documents of a single
+//! session.
 
 use std::net::Ipv4Addr;
 
@@ -15,11 +16,13 @@ const MINUTE: i64 = 60_000;
 const INTERIM: i64 = 15 * MINUTE;
 /// Sessions began at most this long before the lab, a working day.
 const OLDEST: u64 = 8 * 60 * 60 * 1000;
-/// Audit session ids and accounting ids do not count from zero on a device that has been up for a while.
+/// Audit session ids and accounting ids do not count from zero on a device that has been up for a
+/// while.
 const FIRST_COUNTER: u64 = 0xA1;
 const FIRST_ACCOUNTING: u64 = 0xA2F1;
 
-/// Index of the first endpoint that only failed: the same however many sessions there are, and so are its MAC and name.
+/// Index of the first endpoint that only failed: the same however many sessions there are, and so
+/// are its MAC and name.
 pub(super) const FIRST_FAILED: u64 = super::MOST_SESSIONS;
 /// Its MAC.
 pub(super) const FIRST_FAILED_MAC: [u8; 6] = [0x00, 0x00, 0x5E, 0x00, 0x53, 0xF0];
@@ -103,7 +106,8 @@ impl LabSession {
         self
     }
 
-    /// Marks a new connection at `at`, the `times`th since the lab started: it gets a new audit session id.
+    /// Marks a new connection at `at`, the `times`th since the lab started: it gets a new audit
+    /// session id.
     pub(in crate::lab) fn reconnected(mut self, at: i64, times: u32) -> Self {
         self.connected_at = at;
         self.authenticated_at = at;
@@ -118,7 +122,8 @@ impl LabSession {
         self
     }
 
-    /// Marks that it failed again at `at`. Of several such failures one is remembered: ISE suppresses repeated ones.
+    /// Marks that it failed again at `at`. Of several such failures one is remembered: ISE
+    /// suppresses repeated ones.
     pub(in crate::lab) fn failed(mut self, at: i64) -> Self {
         self.failed_at = Some(at);
         self
@@ -304,7 +309,8 @@ impl LabSession {
             .then(|| Ipv4Addr::from(numbering::framed_ip(self.index)))
     }
 
-    /// How many entries the IPv6 list has: 0, 1, or 3 of which the first is empty (reference mnt-api, section 2.3, quirk 8).
+    /// How many entries the IPv6 list has: 0, 1, or 3 of which the first is empty (reference
+    /// mnt-api, section 2.3, quirk 8).
     pub fn ipv6_entries(&self) -> u64 {
         match self.index % 4 {
             _ if self.is_sparse() || self.is_failed_only() => 0,
@@ -314,7 +320,8 @@ impl LabSession {
         }
     }
 
-    /// Appends entry `entry` (from 0) of the IPv6 list, as it is on the wire: the middle one of three begins with a blank.
+    /// Appends entry `entry` (from 0) of the IPv6 list, as it is on the wire: the middle one of
+    /// three begins with a blank.
     pub fn push_ipv6(&self, entry: u64, out: &mut String) {
         match (self.ipv6_entries(), entry) {
             (3, 0) => {}
@@ -339,7 +346,8 @@ impl LabSession {
         }
     }
 
-    /// The addresses a client should end up with: v4 first, then v6 without the empty entry and the blank.
+    /// The addresses a client should end up with: v4 first, then v6 without the empty entry and the
+    /// blank.
     pub fn addresses(&self) -> Vec<String> {
         let mut addresses: Vec<String> = self.framed_ip().iter().map(ToString::to_string).collect();
         for entry in 0..self.ipv6_entries() {
@@ -386,7 +394,8 @@ impl LabSession {
         }
     }
 
-    /// Appends the audit session id: the NAS's address, a counter, and what stands for the time. Some NAS write it in lower case.
+    /// Appends the audit session id: the NAS's address, a counter, and what stands for the time.
+    /// Some NAS write it in lower case.
     pub fn push_audit_session_id(&self, out: &mut String) {
         let nas = u64::from(numbering::nas_ip(self.nas.number()));
         let counter = FIRST_COUNTER + self.index;

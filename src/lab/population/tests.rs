@@ -1,4 +1,5 @@
-//! The population's promises: same seed, same network; look-ups find what the list shows; the mix is there.
+//! The population's promises: same seed, same network; look-ups find what the list shows; the mix
+//! is there.
 
 use super::*;
 

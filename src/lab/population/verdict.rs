@@ -1,4 +1,5 @@
-//! What the policy gave a session: its role's profiles and security group, or those of the quarantine that an ANC policy put it in.
+//! What the policy gave a session: its role's profiles and security group, or those of the
+//! quarantine that an ANC policy put it in.
 
 use super::LabSession;
 
@@ -47,7 +48,8 @@ impl LabSession {
         self.given(if vlan == 0 { 0 } else { QUARANTINE_VLAN }, vlan)
     }
 
-    /// `Compliant` for one session in twenty-five, the share that `PostureCount` answers; else empty.
+    /// `Compliant` for one session in twenty-five, the share that `PostureCount` answers; else
+    /// empty.
     pub fn posture_status(&self) -> &'static str {
         if self.index() % 25 == 24 && self.has_ids() {
             "Compliant"

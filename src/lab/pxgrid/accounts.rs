@@ -1,4 +1,5 @@
-//! Accounts, access secrets and registered services: what the control API remembers. Times are given by the caller, in milliseconds since 1970.
+//! Accounts, access secrets and registered services: what the control API remembers. Times are
+//! given by the caller, in milliseconds since 1970.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

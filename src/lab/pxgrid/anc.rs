@@ -1,6 +1,8 @@
-//! Adaptive Network Control (reference pxgrid-api, section 3.3): policies, assignments, and operations that take a moment.
+//! Adaptive Network Control (reference pxgrid-api, section 3.3): policies, assignments, and
+//! operations that take a moment.
 //!
-//! What an operation does to a session it does to the one session there is, so the Monitoring node shows it too.
+//! What an operation does to a session it does to the one session there is, so the Monitoring node
+//! shows it too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -221,7 +223,8 @@ struct Operation {
     nas: Option<String>,
 }
 
-/// Begins an operation: refusals that need no look at the network are there at once, the rest comes a moment later.
+/// Begins an operation: refusals that need no look at the network are there at once, the rest comes
+/// a moment later.
 fn start(question: &Question<'_>, apply: bool, nas: Option<String>) -> Reply {
     let request = question.request;
     let policy = text(request, "policyName").or_else(|| text(request, "policy"));

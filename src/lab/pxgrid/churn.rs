@@ -1,6 +1,8 @@
-//! What happens by itself: sessions update, end and start again, at a given rate. Real changes, which every node shows from then on.
+//! What happens by itself: sessions update, end and start again, at a given rate. Real changes,
+//! which every node shows from then on.
 //!
-//! The fixed first session is only ever updated, so that examples with its address keep working; sessions that a user ended stay ended.
+//! The fixed first session is only ever updated, so that examples with its address keep working;
+//! sessions that a user ended stay ended.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -77,7 +79,8 @@ pub(in crate::lab) async fn run(grid: Arc<Grid>, rate: u32, seed: u64) {
         ticks.tick().await;
         let elapsed = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let due = elapsed.saturating_mul(u64::from(rate)) / 1000;
-        // What could not be done in time is not made up for at once, or a busy machine would see a flood.
+        // What could not be done in time is not made up for at once, or a busy machine would see a
+        // flood.
         let count = usize::try_from((due - done).min(u64::from(rate))).unwrap_or(0);
         churn.advance(count, Timestamp::now().as_millisecond());
         done = due;
@@ -115,8 +118,9 @@ impl Churn {
         self.random
     }
 
-    /// Changes `count` sessions, and publishes them in messages of one to [`MOST_IN_MESSAGE`]. No session changes twice in what is
-    /// looked at together, or its first change would never be seen.
+    /// Changes `count` sessions, and publishes them in messages of one to [`MOST_IN_MESSAGE`]. No
+    /// session changes twice in what is looked at together, or its first change would never be
+    /// seen.
     fn advance(&mut self, count: usize, now: i64) {
         let mut left = count;
         while left > 0 {

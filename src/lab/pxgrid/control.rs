@@ -73,8 +73,9 @@ impl Call<'_> {
         }
     }
 
-    /// The name in the Basic header, if its bearer may use it: with a certificate whatever the password, else with the account's. A
-    /// certificate without a Basic header speaks for itself, as recipes in circulation rely on.
+    /// The name in the Basic header, if its bearer may use it: with a certificate whatever the
+    /// password, else with the account's. A certificate without a Basic header speaks for itself,
+    /// as recipes in circulation rely on.
     fn caller_name(&self) -> Option<&str> {
         let Some((name, password)) = self.caller.credentials else {
             let lenient = !self.has(FaultKind::OwnNameOnly);

@@ -1,6 +1,8 @@
-//! What is known of devices: profiler policies, mobile device management, endpoints, posture (reference pxgrid-api, sections 3.9 to 3.12).
+//! What is known of devices: profiler policies, mobile device management, endpoints, posture
+//! (reference pxgrid-api, sections 3.9 to 3.12).
 //!
-//! The lists of `getEndpoints` of the endpoint service and of the posture service are published nowhere; the lab names them as the other services would.
+//! The lists of `getEndpoints` of the endpoint service and of the posture service are published
+//! nowhere; the lab names them as the other services would.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! The lines of the event log: of every published event its topic, its number, and the facts that an
-//! account of a subscriber can be checked against.
+//! The lines of the event log: of every published event its topic, its number, and the facts that
+//! an account of a subscriber can be checked against.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

@@ -1,6 +1,8 @@
-//! The events of the deployment: who changes something publishes here, the pubsub nodes subscribe. Numbers what is numbered, remembers what was said.
+//! The events of the deployment: who changes something publishes here, the pubsub nodes subscribe.
+//! Numbers what is numbered, remembers what was said.
 //!
-//! Knows no frames and no sockets; what is lost to a slow subscriber is told to that subscriber (`RecvError::Lagged`).
+//! Knows no frames and no sockets; what is lost to a slow subscriber is told to that subscriber
+//! (`RecvError::Lagged`).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,7 +60,8 @@ impl Events {
         }
     }
 
-    /// Publishes `body` on `topic`. On a numbered topic (reference pxgrid-api, section 4) the number becomes its first member.
+    /// Publishes `body` on `topic`. On a numbered topic (reference pxgrid-api, section 4) the
+    /// number becomes its first member.
     pub fn publish(&self, topic: &str, body: &Value) {
         self.publish_text(topic, &body.to_string());
     }
@@ -79,7 +82,8 @@ impl Events {
     }
 
     fn send(&self, topic: &str, body: &str, counter: Option<&str>) {
-        // Numbering, sending and logging under one lock, or two publishers could send their numbers in the wrong order.
+        // Numbering, sending and logging under one lock, or two publishers could send their numbers
+        // in the wrong order.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let (sequence, body) = match (counter, body.strip_prefix('{')) {
             (Some(name), Some(members)) => {

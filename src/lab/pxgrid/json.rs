@@ -145,7 +145,8 @@ pub(super) fn number(request: &Value, name: &str) -> Option<u64> {
         .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
 }
 
-/// The time `name` of a request, ISO 8601 with `Z` or an offset; `Err` when it is there and is none.
+/// The time `name` of a request, ISO 8601 with `Z` or an offset; `Err` when it is there and is
+/// none.
 pub(super) fn moment(request: &Value, name: &str) -> Result<Option<i64>, ()> {
     text(request, name).map_or(Ok(None), |text| {
         text.parse::<Timestamp>()

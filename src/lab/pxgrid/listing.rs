@@ -1,4 +1,5 @@
-//! Lists over the population, `{"<member>":[…]}`, written a piece at a time and filtered while they are written: never held whole.
+//! Lists over the population, `{"<member>":[…]}`, written a piece at a time and filtered while they
+//! are written: never held whole.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use crate::record::filter::Filter;
 /// As in the MnT lists: four TLS records.
 const PIECE: usize = 64 * 1024;
 
-/// What is written of one endpoint: no row, one, or several. The endpoint is as the population has it; the changes say what became of it.
+/// What is written of one endpoint: no row, one, or several. The endpoint is as the population has
+/// it; the changes say what became of it.
 pub(super) type Write = Box<dyn FnMut(&Source, LabSession, &mut Rows<'_>) + Send>;
 
 /// Where facts come from.

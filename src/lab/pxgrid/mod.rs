@@ -1,4 +1,5 @@
-//! The pxGrid nodes: mutual TLS, the control API, every service's REST operations, and the events that they publish (reference pxgrid-api).
+//! The pxGrid nodes: mutual TLS, the control API, every service's REST operations, and the events
+//! that they publish (reference pxgrid-api).
 //!
 //! | part | holds |
 //! | --- | --- |
@@ -68,7 +69,8 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// A grid of nodes that listen on `ports`, and leave events to the broker at `pubsub_url` if there is one.
+    /// A grid of nodes that listen on `ports`, and leave events to the broker at `pubsub_url` if
+    /// there is one.
     pub(super) fn new(
         directory: Arc<Directory>,
         ports: Vec<u16>,
@@ -109,7 +111,8 @@ impl Grid {
         })
     }
 
-    /// Tells subscribers what became of the session `index`: now, and once more when it is only away for a moment.
+    /// Tells subscribers what became of the session `index`: now, and once more when it is only
+    /// away for a moment.
     pub(super) fn session_changed(self: &Arc<Self>, index: u64) {
         let now = Timestamp::now().as_millisecond();
         let source = Source {

@@ -1,5 +1,6 @@
-//! What is published beside session changes: groups and bindings of sessions that come and go, failures, and now and then something of every
-//! other topic (reference pxgrid-api, sections 3.3 to 3.12).
+//! What is published beside session changes: groups and bindings of sessions that come and go,
+//! failures, and now and then something of every other topic (reference pxgrid-api, sections 3.3 to
+//! 3.12).
 //!
 //! Only failures are changes; the rest are rows of the REST services, told again.
 
@@ -30,7 +31,8 @@ const EGRESS: &str = "/topic/com.cisco.ise.config.trustsec.egress.policy";
 const DOWNLOADS: &str = "/topic/com.cisco.ise.trustsec.policy.download";
 const POSTURE: &str = "/topic/com.cisco.ise.posture.visibility";
 
-/// Applications of the long posture message: with them it is as long as the longest that was seen, 250 KB.
+/// Applications of the long posture message: with them it is as long as the longest that was seen,
+/// 250 KB.
 const APPLICATIONS: u64 = 800;
 
 /// The session's user and binding, when it came (`began`) or went.
@@ -159,7 +161,8 @@ fn download(question: &Question<'_>) {
     question.grid.events.publish(DOWNLOADS, &body);
 }
 
-/// The applications of an endpoint, written with blank lines, which real bodies may hold and simple parsers stumble over.
+/// The applications of an endpoint, written with blank lines, which real bodies may hold and simple
+/// parsers stumble over.
 fn posture(question: &Question<'_>, turn: u64, applications: u64) {
     let Some(mac) = someone(question, turn, LabSession::mac_text) else {
         return;

@@ -1,4 +1,5 @@
-//! RADIUS failures (reference pxgrid-api, section 3.7): the failed attempts that `AuthStatus` of the Monitoring node shows.
+//! RADIUS failures (reference pxgrid-api, section 3.7): the failed attempts that `AuthStatus` of
+//! the Monitoring node shows.
 
 use serde_json::{Value, json};
 

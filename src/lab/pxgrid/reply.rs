@@ -1,4 +1,5 @@
-//! What an operation answers, and how that becomes an answer on the wire; the faults that spoil JSON.
+//! What an operation answers, and how that becomes an answer on the wire; the faults that spoil
+//! JSON.
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -113,7 +114,8 @@ fn first_text(text: &[u8]) -> Option<usize> {
     memmem::find(text, b":\"").map(|at| at + 2)
 }
 
-/// Where the first text inside a list's element begins; in a document without a list the first one at all.
+/// Where the first text inside a list's element begins; in a document without a list the first one
+/// at all.
 fn first_element_text(text: &[u8]) -> Option<usize> {
     let list = memmem::find(text, b"[{").unwrap_or(0);
     first_text(text.get(list..)?).map(|at| at + list)

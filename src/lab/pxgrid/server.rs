@@ -1,4 +1,5 @@
-//! Connections of a pxGrid node: TLS that asks for a client certificate, HTTP/1.1 with keep-alive, one log entry a request.
+//! Connections of a pxGrid node: TLS that asks for a client certificate, HTTP/1.1 with keep-alive,
+//! one log entry a request.
 
 use std::io;
 use std::net::SocketAddr;
@@ -41,7 +42,8 @@ const SWITCHING: u16 = 101;
 /// The longest request body.
 const LONGEST: usize = 1024 * 1024;
 
-/// The node's TLS configurations: for each flavour of certificate and each way of treating the client's.
+/// The node's TLS configurations: for each flavour of certificate and each way of treating the
+/// client's.
 pub(in crate::lab) struct Tls {
     pub(in crate::lab) flavour: Flavour,
     /// `None` asks for a certificate of the lab's CA.
@@ -146,7 +148,8 @@ struct Connection {
     accepted: Mutex<Option<Accepted>>,
 }
 
-/// Serves one connection. How it ends is the client's affair and told nowhere: the log has what was asked.
+/// Serves one connection. How it ends is the client's affair and told nowhere: the log has what was
+/// asked.
 async fn connection(node: Arc<PxGridNode>, stream: TcpStream, number: u64) {
     let flavour = node.faults.of_connection();
     let asked = node.faults.of_client_authentication();
@@ -293,7 +296,8 @@ fn parse(body: &Bytes) -> Option<Value> {
     serde_json::from_slice(body).ok().filter(Value::is_object)
 }
 
-/// What faults' parts of paths are looked for in: the path, and for lookups the service that is asked for.
+/// What faults' parts of paths are looked for in: the path, and for lookups the service that is
+/// asked for.
 fn subject(path: &str, request: Option<&Value>) -> String {
     let name = request.and_then(|request| members::text(request, "name"));
     match name {
@@ -383,8 +387,9 @@ impl Asked<'_> {
         reply::Reply::Status(SWITCHING)
     }
 
-    /// Whether the Basic header holds the client's own name and its secret with the peer that provides `service` here. With a certificate the
-    /// peer's name does as well: the certificate says who comes, and recipes in circulation write the peer's.
+    /// Whether the Basic header holds the client's own name and its secret with the peer that
+    /// provides `service` here. With a certificate the peer's name does as well: the certificate
+    /// says who comes, and recipes in circulation write the peer's.
     fn may_use(&self, service: &str) -> bool {
         let Some((name, secret)) = self.credentials else {
             return false;

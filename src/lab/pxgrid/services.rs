@@ -1,6 +1,8 @@
-//! The services: which nodes provide them, under which names and addresses, and who answers their operations.
+//! The services: which nodes provide them, under which names and addresses, and who answers their
+//! operations.
 //!
-//! Names, operations, required members and topics come from the client's catalogue, which is data; a second table could only disagree with it.
+//! Names, operations, required members and topics come from the client's catalogue, which is data;
+//! a second table could only disagree with it.
 
 use std::sync::Arc;
 
@@ -63,7 +65,8 @@ pub(super) fn announcement(name: &str, number: usize, port: u16) -> Option<Value
             ""
         };
         let url = format!("https://localhost:{port}{}{slash}", path(service));
-        // 3.3 announces the paths of before 2.3 as well, under a name that differs in case; nothing answers there.
+        // 3.3 announces the paths of before 2.3 as well, under a name that differs in case; nothing
+        // answers there.
         if name == "com.cisco.ise.session" {
             let old = format!("https://localhost:{port}/pxgrid/mnt/sd");
             properties.insert("restBaseURL".to_owned(), old.into());

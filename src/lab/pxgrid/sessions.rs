@@ -1,4 +1,5 @@
-//! The session directory over pxGrid (reference pxgrid-api, section 3.1): the same sessions as on the Monitoring node, as JSON.
+//! The session directory over pxGrid (reference pxgrid-api, section 3.1): the same sessions as on
+//! the Monitoring node, as JSON.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -123,7 +124,8 @@ fn by_ip(question: &Question<'_>, ip: &str) -> Option<LabSession> {
     match ip.parse().ok()? {
         IpAddr::V4(address) => question.directory.by_ip(address, question.now),
         IpAddr::V6(address) => {
-            // The inverse of the numbering of global addresses; link-local ones are nobody's address to look up.
+            // The inverse of the numbering of global addresses; link-local ones are nobody's
+            // address to look up.
             let [0x2001, 0xdb8, 7, 0, 0, 0, high, low] = address.segments() else {
                 return None;
             };
@@ -188,7 +190,8 @@ pub(super) fn publish(source: &Source, events: &super::Events, index: u64) {
     publish_all(source, events, &[index]);
 }
 
-/// Publishes the sessions `indexes` in one message, as the Monitoring node batches them; those without an address on the topic of all alone.
+/// Publishes the sessions `indexes` in one message, as the Monitoring node batches them; those
+/// without an address on the topic of all alone.
 pub(super) fn publish_all(source: &Source, events: &super::Events, indexes: &[u64]) {
     let (mut addressed, mut all) = (String::new(), String::new());
     for index in indexes {

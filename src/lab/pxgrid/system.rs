@@ -1,4 +1,5 @@
-//! System health and performance (reference pxgrid-api, section 3.8): a sample of each node every five minutes.
+//! System health and performance (reference pxgrid-api, section 3.8): a sample of each node every
+//! five minutes.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! TrustSec configuration with its pages, and SXP bindings (reference pxgrid-api, sections 3.4 and 3.6). Security groups are those of the population.
+//! TrustSec configuration with its pages, and SXP bindings (reference pxgrid-api, sections 3.4 and
+//! 3.6). Security groups are those of the population.
 
 use serde_json::{Value, json};
 
@@ -48,7 +49,8 @@ pub(super) fn answer(question: &Question<'_>, operation: &str) -> Option<Reply> 
     Some(page(question, member, deleted_member, rows, deleted))
 }
 
-/// The page that was asked for. Rows that changed in the window are chosen first, and counted; deleted ones are not paged.
+/// The page that was asked for. Rows that changed in the window are chosen first, and counted;
+/// deleted ones are not paged.
 fn page(
     question: &Question<'_>,
     member: &str,

@@ -1,4 +1,5 @@
-//! An answer before it is sent: status, head, a body of parts, and the two ways of spoiling one that every kind of document shares.
+//! An answer before it is sent: status, head, a body of parts, and the two ways of spoiling one
+//! that every kind of document shares.
 
 use std::collections::VecDeque;
 
@@ -48,7 +49,8 @@ impl Answer {
         }
     }
 
-    /// A status with the servlet container's or the gateway's page. What 400 and 404 carry is in no source; a page is what the container sends by default.
+    /// A status with the servlet container's or the gateway's page. What 400 and 404 carry is in no
+    /// source; a page is what the container sends by default.
     pub(in crate::lab) fn page(status: u16, title: &str) -> Self {
         Self::new(
             status,
@@ -78,7 +80,8 @@ impl Answer {
         self.parts.push_front(Part::Bytes(first));
     }
 
-    /// Cuts the body one byte behind the last `mark` in the first two thirds of its first piece, or the first one at all, and ends with `then`.
+    /// Cuts the body one byte behind the last `mark` in the first two thirds of its first piece, or
+    /// the first one at all, and ends with `then`.
     pub(in crate::lab) fn cut(&mut self, mark: &[u8], then: Option<Part>) {
         let mut first = self.take_first();
         let at = first

@@ -1,4 +1,5 @@
-//! An answer's body, made as it is sent: text, lists written a piece at a time, and what the faults make of them.
+//! An answer's body, made as it is sent: text, lists written a piece at a time, and what the faults
+//! make of them.
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -1,4 +1,5 @@
-//! What the simulated nodes share below their documents: bodies made as they are sent, who is asking, resets on demand.
+//! What the simulated nodes share below their documents: bodies made as they are sent, who is
+//! asking, resets on demand.
 //!
 //! Knows nothing of sessions, XML or JSON.
 

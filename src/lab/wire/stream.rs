@@ -24,7 +24,8 @@ impl Resettable {
 impl Drop for Resettable {
     fn drop(&mut self) {
         if self.reset.load(Ordering::Relaxed) {
-            // Closing with nothing to linger for sends RST. If it cannot be set the client sees an early end, which is what it gets anyway.
+            // Closing with nothing to linger for sends RST. If it cannot be set the client sees an
+            // early end, which is what it gets anyway.
             let _ = self.stream.set_zero_linger();
         }
     }

@@ -1,4 +1,5 @@
-//! The client against a node on loopback: what it asks, in which order, and what it makes of the answers.
+//! The client against a node on loopback: what it asks, in which order, and what it makes of the
+//! answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +15,8 @@ use crate::mnt::{Coa, Count, DeleteTarget, MntClient, Requests, samples};
 use crate::record::{Collect, Mac};
 use crate::transport::{Basic, Client, ClientOptions, TlsOptions, provider};
 
-/// What the node answers to a path below the base: status, content type, body. The body says more than it holds when it is cut.
+/// What the node answers to a path below the base: status, content type, body. The body says more
+/// than it holds when it is cut.
 type Route = fn(&str) -> (u16, &'static str, String);
 
 const XML: &str = "application/xml";

@@ -1,5 +1,5 @@
-//! The members that rows are known to have (reference pxgrid-api, sections 3 and 7). ISE sends only those that have a value, and releases
-//! add others.
+//! The members that rows are known to have (reference pxgrid-api, sections 3 and 7). ISE sends only
+//! those that have a value, and releases add others.
 
 /// Sections 3.1 and 7.
 pub(super) const SESSION: &[&str] = &[

@@ -1,4 +1,5 @@
-//! How rows of the table are written down: short constructors, and the fields that many operations share.
+//! How rows of the table are written down: short constructors, and the fields that many operations
+//! share.
 
 use super::{Field, FieldKind as Kind, Occurrence, Operation, Paging, Reply, Topic};
 use crate::transport::Effect;

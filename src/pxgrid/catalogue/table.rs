@@ -1,4 +1,5 @@
-//! The table itself: rows only. Sources are the subsections of reference pxgrid-api, section 3, named at each service.
+//! The table itself: rows only. Sources are the subsections of reference pxgrid-api, section 3,
+//! named at each service.
 
 use super::row::{FILTER, MAC, NAS, NAS_ANC, SINCE, change, may, needs, read, topic};
 use super::trustsec::{SXP, TRUSTSEC, TRUSTSEC_CONFIG};
@@ -121,8 +122,8 @@ const SESSION: Service = Service {
     ],
 };
 
-/// The one member name on which clients disagree for `applyEndpointPolicy` (section 3.3: `policyName` or `policy`); Cisco's newest
-/// client sends this.
+/// The one member name on which clients disagree for `applyEndpointPolicy` (section 3.3:
+/// `policyName` or `policy`); Cisco's newest client sends this.
 pub(crate) const ANC_POLICY_KEY: &str = "policyName";
 
 /// Section 3.3.

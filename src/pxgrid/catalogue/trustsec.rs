@@ -1,4 +1,5 @@
-//! The rows of `TrustSec`: its configuration, policy downloads and SXP. Sources: reference pxgrid-api, sections 3.4 to 3.6.
+//! The rows of `TrustSec`: its configuration, policy downloads and SXP. Sources: reference
+//! pxgrid-api, sections 3.4 to 3.6.
 
 use super::row::{FILTER, SINCE, may, read, topic};
 use super::{Field, FieldKind as Kind, Occurrence, Reply, Service, members};

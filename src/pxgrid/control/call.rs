@@ -1,4 +1,5 @@
-//! Control calls as data: the request, and what a refusal of it means (reference pxgrid-api, sections 1 and 5).
+//! Control calls as data: the request, and what a refusal of it means (reference pxgrid-api,
+//! sections 1 and 5).
 
 use serde_json::{Map, Value, json};
 
@@ -15,7 +16,8 @@ pub struct Call {
     pub method: &'static str,
     /// The body.
     pub body: Value,
-    /// Activation, lookup and secret are idempotent and count as reads; creating and registering change something.
+    /// Activation, lookup and secret are idempotent and count as reads; creating and registering
+    /// change something.
     pub effect: Effect,
 }
 
@@ -107,7 +109,8 @@ impl Call {
     ) -> Error {
         let said = |kind, message: String| Error::new(kind, message).host(host).status(status);
         match (self.method, status) {
-            // Sources disagree on the status for "not allowed" (section 10, question 8): both mean it.
+            // Sources disagree on the status for "not allowed" (section 10, question 8): both mean
+            // it.
             ("AccountCreate", 403 | 503) => said(
                 Kind::Refused,
                 format!("{host} does not allow password accounts (HTTP {status})"),

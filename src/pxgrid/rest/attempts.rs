@@ -1,7 +1,8 @@
 //! What to do next after a lookup, a refusal, a failure: a state machine without I/O.
 //!
-//! 401 and 403 get a fresh secret once, then a fresh lookup once, then they are the answer (reference pxgrid-api, section 5).
-//! That holds for changes too: what was refused was not done. Failures go to the next replica where that repeats nothing.
+//! 401 and 403 get a fresh secret once, then a fresh lookup once, then they are the answer
+//! (reference pxgrid-api, section 5). That holds for changes too: what was refused was not done.
+//! Failures go to the next replica where that repeats nothing.
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! One operation as a request, and what its answers mean (reference pxgrid-api, sections 2, 3 and 5). It sends nothing.
+//! One operation as a request, and what its answers mean (reference pxgrid-api, sections 2, 3 and
+//! 5). It sends nothing.
 
 use std::fmt;
 
@@ -83,7 +84,8 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// What a status outside 200 to 299 means. By then the account is known to be enabled, which tells the causes apart.
+    /// What a status outside 200 to 299 means. By then the account is known to be enabled, which
+    /// tells the causes apart.
     pub(super) fn refusal(
         &self,
         account: &NodeName,
@@ -141,7 +143,8 @@ impl Exchange<'_> {
     }
 }
 
-/// Base and operation, whether or not the base ends with a slash (section 1: both are seen). `None` unless it is HTTPS and plain.
+/// Base and operation, whether or not the base ends with a slash (section 1: both are seen). `None`
+/// unless it is HTTPS and plain.
 fn join(base: &str, operation: &str) -> Option<String> {
     let url = url::Url::parse(base).ok()?;
     let plain = url.scheme() == "https"
@@ -153,7 +156,8 @@ fn join(base: &str, operation: &str) -> Option<String> {
     plain.then(|| format!("{}/{operation}", url.as_str().trim_end_matches('/')))
 }
 
-/// The request as `--dry-run` shows it: what only a lookup and a secret could tell is a placeholder (contract, section 8).
+/// The request as `--dry-run` shows it: what only a lookup and a secret could tell is a placeholder
+/// (contract, section 8).
 pub fn preview(service: &str, operation: &str, body: &Value, account: &Account) -> Result<Request> {
     let service = super::full_name(service);
     let exchange = Exchange::new(service, operation, body)?;
@@ -205,8 +209,8 @@ pub(super) fn json(
     })
 }
 
-/// A stream's error with operation and host in it. Errors of the sink and of the transport have their
-/// own words.
+/// A stream's error with operation and host in it. Errors of the sink and of the transport have
+/// their own words.
 pub(super) fn with_host(error: Error, operation: &str, host: &str) -> Error {
     if !matches!(error.kind(), Kind::Malformed | Kind::Truncated) || error.host_name().is_some() {
         return error;

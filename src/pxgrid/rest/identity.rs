@@ -53,7 +53,8 @@ pub(super) fn other(body: &Value, answer: &JsonText) -> Option<(String, String)>
     })
 }
 
-/// Whether an answer can be one of `operation`: where that answers with one thing, a member of that thing is there.
+/// Whether an answer can be one of `operation`: where that answers with one thing, a member of that
+/// thing is there.
 pub(super) fn is_of(operation: &Operation, answer: &JsonText) -> bool {
     let columns = operation.columns;
     operation.reply != Reply::Object

@@ -1,4 +1,5 @@
-//! Reading a paged operation to its end: which page to ask for next, and one list out of many. It sends nothing.
+//! Reading a paged operation to its end: which page to ask for next, and one list out of many. It
+//! sends nothing.
 
 use std::ops::ControlFlow;
 
@@ -43,7 +44,8 @@ impl Pages {
         body
     }
 
-    /// Whether there may be another page. A short page, a long one (a server that does not page sends all there is) and the announced total end the list.
+    /// Whether there may be another page. A short page, a long one (a server that does not page
+    /// sends all there is) and the announced total end the list.
     pub(super) fn after(&mut self, page: &Summary) -> bool {
         self.read += page.rows;
         let all = page
@@ -69,7 +71,8 @@ impl Summary {
     }
 }
 
-/// Lets several pages look like one list: the head once, and the same page twice is an error instead of an endless list.
+/// Lets several pages look like one list: the head once, and the same page twice is an error
+/// instead of an endless list.
 pub(super) struct PageSink<S> {
     inner: S,
     begun: bool,

@@ -1,7 +1,8 @@
 //! Reading STOMP frames from bytes in any cuts.
 //!
-//! The decoder holds the bytes of at most one unfinished frame beyond what it was just given. A malformed frame ends the stream: after it
-//! nothing can be trusted, so the same error is returned for good. Frames before it are still handed out, whatever the cuts were.
+//! The decoder holds the bytes of at most one unfinished frame beyond what it was just given. A
+//! malformed frame ends the stream: after it nothing can be trusted, so the same error is returned
+//! for good. Frames before it are still handed out, whatever the cuts were.
 
 use std::fmt;
 
@@ -126,7 +127,8 @@ impl Decoder {
         self
     }
 
-    /// Takes bytes as they came. Call [`next_frame`](Self::next_frame) until it gives `None` before the next push, or they pile up.
+    /// Takes bytes as they came. Call [`next_frame`](Self::next_frame) until it gives `None` before
+    /// the next push, or they pile up.
     pub fn push(&mut self, bytes: impl Into<Bytes>) {
         if self.failed.is_none() {
             self.unread.push(bytes.into());

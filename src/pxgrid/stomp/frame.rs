@@ -1,4 +1,5 @@
-//! A STOMP frame: its command, headers and body, the frames that client and server send, and how one is written.
+//! A STOMP frame: its command, headers and body, the frames that client and server send, and how
+//! one is written.
 //!
 //! Reading is in `decoder`.
 
@@ -9,8 +10,9 @@ use bytes::Bytes;
 use super::{Headers, MAX_SENT_LINE};
 use crate::error::{Error, Result};
 
-/// A frame's command (STOMP 1.2, "Client Frames" and "Server Frames"). Transactions and acknowledgements are not in pxGrid's
-/// vocabulary (reference pxgrid-api, section 4) and read as malformed.
+/// A frame's command (STOMP 1.2, "Client Frames" and "Server Frames"). Transactions and
+/// acknowledgements are not in pxGrid's vocabulary (reference pxgrid-api, section 4) and read as
+/// malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Command {
     /// Client: opens the STOMP session.
@@ -71,7 +73,8 @@ impl Command {
         Self::ALL.into_iter().find(|command| command.word() == word)
     }
 
-    /// Whether headers of this frame carry escapes: all but those of the handshake (STOMP 1.2, "Value Encoding").
+    /// Whether headers of this frame carry escapes: all but those of the handshake (STOMP 1.2,
+    /// "Value Encoding").
     pub(super) fn has_escapes(self) -> bool {
         !matches!(self, Self::Connect | Self::Stomp | Self::Connected)
     }
@@ -88,8 +91,8 @@ impl fmt::Display for Command {
     }
 }
 
-/// One frame. A read one has its headers as they came (unescaped), `content-length` among them; a written one gets
-/// `content-length` from its body.
+/// One frame. A read one has its headers as they came (unescaped), `content-length` among them; a
+/// written one gets `content-length` from its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     /// What it is.
@@ -119,7 +122,8 @@ impl Frame {
         self
     }
 
-    /// `CONNECT` to the pubsub node called `host`. No heart-beat: the server's parser throws on the empty lines of one.
+    /// `CONNECT` to the pubsub node called `host`. No heart-beat: the server's parser throws on the
+    /// empty lines of one.
     pub fn connect(host: &str) -> Self {
         Self::new(
             Command::Connect,
@@ -127,7 +131,8 @@ impl Frame {
         )
     }
 
-    /// `SUBSCRIBE` under our own `id`; `filter` is a `JMESPath` expression for the server (ISE 3.4).
+    /// `SUBSCRIBE` under our own `id`; `filter` is a `JMESPath` expression for the server (ISE
+    /// 3.4).
     pub fn subscribe(id: &str, destination: &str, filter: Option<&str>) -> Self {
         let frame = Self::new(
             Command::Subscribe,
@@ -162,7 +167,8 @@ impl Frame {
         )
     }
 
-    /// The server's `MESSAGE` to the subscription `id`. ISE 3.4 adds a `trace-id` in hexadecimal, older releases do not.
+    /// The server's `MESSAGE` to the subscription `id`. ISE 3.4 adds a `trace-id` in hexadecimal,
+    /// older releases do not.
     pub fn message(
         id: &str,
         destination: &str,
@@ -199,8 +205,9 @@ impl Frame {
 
     /// The frame's bytes, with its NUL. `content-length` is always written where a body may be.
     ///
-    /// A header that cannot be written plain (a line end or NUL in it, a colon in its name) or whose line is 1 KB or longer is a usage
-    /// error: such values come from what the user typed (`--filter`, a topic's path, a publisher's destination).
+    /// A header that cannot be written plain (a line end or NUL in it, a colon in its name) or
+    /// whose line is 1 KB or longer is a usage error: such values come from what the user typed
+    /// (`--filter`, a topic's path, a publisher's destination).
     pub fn encode(&self) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(self.body.len() + 256);
         out.extend_from_slice(self.command.word().as_bytes());

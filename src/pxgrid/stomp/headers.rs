@@ -1,7 +1,9 @@
-//! A frame's headers: names and values in order. Those that were read stay the lines they came in, shared with the frame's body, so that a
-//! frame among hundreds of thousands a second costs no allocation for them; those to be written are a list.
+//! A frame's headers: names and values in order. Those that were read stay the lines they came in,
+//! shared with the frame's body, so that a frame among hundreds of thousands a second costs no
+//! allocation for them; those to be written are a list.
 //!
-//! What may stand in a header that is written, and what escapes are read, is the frame's and the decoder's affair.
+//! What may stand in a header that is written, and what escapes are read, is the frame's and the
+//! decoder's affair.
 
 use std::fmt;
 

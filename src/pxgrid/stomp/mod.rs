@@ -1,11 +1,14 @@
-//! STOMP 1.2 frames as pxGrid speaks them: the frame, how it is written, and (in [`Decoder`]) how it is read.
+//! STOMP 1.2 frames as pxGrid speaks them: the frame, how it is written, and (in [`Decoder`]) how
+//! it is read.
 //!
-//! Both ends use this codec, the subscriber and the lab's pubsub node. It does no I/O and knows nothing of WebSocket messages: bytes
-//! in, frames out, whatever the cuts. What frames mean is `subscription`'s affair.
+//! Both ends use this codec, the subscriber and the lab's pubsub node. It does no I/O and knows
+//! nothing of WebSocket messages: bytes in, frames out, whatever the cuts. What frames mean is
+//! `subscription`'s affair.
 //!
-//! Deviations from STOMP 1.2, all because of what ISE really does (reference pxgrid-api, section 4): header values are **written plain**, since
-//! the server unescapes nothing and every client sends a bare colon; a header line is kept below 1 KB, since its parser
-//! caps them there; heart-beats are neither asked for nor sent.
+//! Deviations from STOMP 1.2, all because of what ISE really does (reference pxgrid-api, section
+//! 4): header values are **written plain**, since the server unescapes nothing and every client
+//! sends a bare colon; a header line is kept below 1 KB, since its parser caps them there;
+//! heart-beats are neither asked for nor sent.
 
 mod decoder;
 mod frame;
@@ -16,7 +19,8 @@ pub use decoder::{Decoder, MalformedFrame, Reading};
 pub use frame::{Command, Frame};
 pub use headers::Headers;
 
-/// The longest header line that is written, in bytes without the line end: the server's parser stops at 1,024.
+/// The longest header line that is written, in bytes without the line end: the server's parser
+/// stops at 1,024.
 pub const MAX_SENT_LINE: usize = 1023;
 /// The longest command or header line that is read, in bytes without the line end.
 pub const MAX_LINE: usize = 16 * 1024;

@@ -1,5 +1,5 @@
-//! Bytes that came and are not read yet. What came whole is shared with whoever brought it; only a frame over several pieces is gathered
-//! by copying.
+//! Bytes that came and are not read yet. What came whole is shared with whoever brought it; only a
+//! frame over several pieces is gathered by copying.
 
 use bytes::{Buf, Bytes, BytesMut};
 

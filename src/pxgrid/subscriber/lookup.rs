@@ -1,4 +1,5 @@
-//! From the topics that the user named to their paths and the nodes that carry them (reference pxgrid-api, sections 1 and 4).
+//! From the topics that the user named to their paths and the nodes that carry them (reference
+//! pxgrid-api, sections 1 and 4).
 
 use std::collections::BTreeSet;
 
@@ -22,8 +23,8 @@ pub(crate) struct Found {
 
 /// Looks everything up anew.
 ///
-/// Errors: those of [`ServiceClient::lookup`]; [`Kind::NotFound`] for a service that does not announce the topic; [`Kind::Usage`] for topics
-/// that no one connection carries.
+/// Errors: those of [`ServiceClient::lookup`]; [`Kind::NotFound`] for a service that does not
+/// announce the topic; [`Kind::Usage`] for topics that no one connection carries.
 pub(crate) async fn look_up(services: &ServiceClient, topics: &[TopicName]) -> Result<Found> {
     let mut destinations = Vec::with_capacity(topics.len());
     let mut carrier: Option<String> = None;

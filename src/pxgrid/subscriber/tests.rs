@@ -1,4 +1,5 @@
-//! The subscriber over real sockets, against a hand-written node: control calls and REST answered by a table, each WebSocket handed to the test.
+//! The subscriber over real sockets, against a hand-written node: control calls and REST answered
+//! by a table, each WebSocket handed to the test.
 
 mod node;
 

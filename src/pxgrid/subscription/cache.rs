@@ -1,17 +1,21 @@
-//! What a subscriber remembers of each session (or row) of a topic, and what follows for the next sight of it.
+//! What a subscriber remembers of each session (or row) of a topic, and what follows for the next
+//! sight of it.
 //!
-//! A session is known by its identity (endpoint and audit session), the newest time it was seen with, the digests of its last few
-//! contents and whether it ended. Ended ones are remembered too, so that an older sight does not bring them back.
+//! A session is known by its identity (endpoint and audit session), the newest time it was seen
+//! with, the digests of its last few contents and whether it ended. Ended ones are remembered too,
+//! so that an older sight does not bring them back.
 //!
-//! Memory is bounded: two generations of at most `bound` sessions. Whatever is seen moves to the young one; when that is full, the old one is
-//! forgotten and the young one grows old. At least the last `bound` different sessions are remembered, at most twice as many. A
-//! forgotten session is called created when it changes next, and a recovery can bring its last state again, marked as recovered.
+//! Memory is bounded: two generations of at most `bound` sessions. Whatever is seen moves to the
+//! young one; when that is full, the old one is forgotten and the young one grows old. At least the
+//! last `bound` different sessions are remembered, at most twice as many. A forgotten session is
+//! called created when it changes next, and a recovery can bring its last state again, marked as
+//! recovered.
 //!
 //! With a [`Memory`] behind it, which a durable spool has, nothing that was told is forgotten: what
 //! is not here is looked for there, and each change is given out ([`Cache::take_changes`]) to be
 //! written there with its event. What is written is read back only after it was pushed out of here,
-//! which takes `bound` other sessions. Of what was pushed out during a read only the hashes of those
-//! that it sighted are kept.
+//! which takes `bound` other sessions. Of what was pushed out during a read only the hashes of
+//! those that it sighted are kept.
 
 #[cfg(test)]
 mod tests;
@@ -58,7 +62,8 @@ pub(super) struct Sight {
     pub(super) digest: u64,
     /// Whether the digest is of all of the content, not of its time only.
     pub(super) whole: bool,
-    /// Whether its end is for good: what follows would be another session, with an audit session of its own.
+    /// Whether its end is for good: what follows would be another session, with an audit session of
+    /// its own.
     pub(super) once: bool,
 }
 
@@ -67,7 +72,8 @@ pub(super) struct Sight {
 pub(super) enum Source {
     /// On the topic.
     Live,
-    /// Over REST; what is unknown here and older than this is no change, it was there before we were.
+    /// Over REST; what is unknown here and older than this is no change, it was there before we
+    /// were.
     Recovered(Option<Timestamp>),
     /// Over REST, as current session at the start: everything that goes on is news.
     Snapshot,
@@ -338,7 +344,8 @@ impl Cache {
         self.young.contains_key(key) || self.old.contains_key(key) || self.recall(key).is_some()
     }
 
-    /// A full read came to its end: the identities of sessions that were not sighted since it began. They count as ended from now on.
+    /// A full read came to its end: the identities of sessions that were not sighted since it
+    /// began. They count as ended from now on.
     pub(super) fn gone(&mut self) -> Vec<String> {
         let round = self.round;
         self.sighted_away.sort_unstable();
@@ -351,8 +358,8 @@ impl Cache {
         gone
     }
 
-    /// The identities of sessions that a new one of their endpoint has taken the place of; `arriving` tells of an identity whether, and when.
-    /// They count as ended from now on.
+    /// The identities of sessions that a new one of their endpoint has taken the place of;
+    /// `arriving` tells of an identity whether, and when. They count as ended from now on.
     pub(super) fn replaced<'e>(
         &mut self,
         endpoints: impl Iterator<Item = &'e str>,
@@ -519,7 +526,8 @@ impl Seen {
     /// `settled`: what REST told of it is long ago.
     fn again(&mut self, sight: &Sight, source: Source, settled: bool) -> Verdict {
         let live = source == Source::Live;
-        // A topic does not repeat itself, REST does: where not all of the content can be compared, the same may well have happened twice.
+        // A topic does not repeat itself, REST does: where not all of the content can be compared,
+        // the same may well have happened twice.
         let repeatable = live && (sight.timestamp.is_none() || !(sight.whole || self.recovered));
         if !repeatable && self.digests.contains(&present(sight.digest)) {
             return Verdict::Known;
@@ -529,8 +537,9 @@ impl Seen {
             self.accept(sight, source);
             return Verdict::Known;
         }
-        // Within a topic the order of arrival counts, clocks of the nodes differ. REST answers tell a moment, and what a
-        // recovery has told is not taken back by a message that was on its way.
+        // Within a topic the order of arrival counts, clocks of the nodes differ. REST answers tell
+        // a moment, and what a recovery has told is not taken back by a message that was on its
+        // way.
         if sight.timestamp.is_some()
             && microseconds(sight.timestamp) < self.newest
             && !(live && (settled || !self.recovered || (sight.ended && sight.once)))

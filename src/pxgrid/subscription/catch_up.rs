@@ -1,8 +1,9 @@
 //! Which REST reads of one topic run, wait or have still to be made.
 //!
-//! At most one read of a topic runs at a time; what is wanted meanwhile is merged into one more, which waits a moment: a topic that loses
-//! messages all the time must not be read all the time. What failed is wanted again, from the same time on, after a pause: a time that was
-//! missed is only done with when a read of it came to its end.
+//! At most one read of a topic runs at a time; what is wanted meanwhile is merged into one more,
+//! which waits a moment: a topic that loses messages all the time must not be read all the time.
+//! What failed is wanted again, from the same time on, after a pause: a time that was missed is
+//! only done with when a read of it came to its end.
 
 use jiff::Timestamp;
 
@@ -32,7 +33,8 @@ pub(super) struct CatchUp {
     running: Option<(u64, Purpose)>,
     initial: Option<Purpose>,
     missed: Option<Timestamp>,
-    /// Everything is to be read, after what changed since a time: that tells ends too, this tells what went on unchanged.
+    /// Everything is to be read, after what changed since a time: that tells ends too, this tells
+    /// what went on unchanged.
     whole: bool,
     pausing: bool,
     failures: u32,
@@ -54,7 +56,8 @@ impl CatchUp {
         }
     }
 
-    /// What to read now, under the number `id`; `None` when nothing is wanted, or something runs or waits.
+    /// What to read now, under the number `id`; `None` when nothing is wanted, or something runs or
+    /// waits.
     pub(super) fn begin(&mut self, id: u64) -> Option<Purpose> {
         if self.running.is_some() || self.pausing {
             return None;
@@ -77,7 +80,8 @@ impl CatchUp {
             .and_then(|(running, purpose)| (running == id).then_some(purpose))
     }
 
-    /// The running read came to its end. If a pause must follow: how many such reads came before it in a row.
+    /// The running read came to its end. If a pause must follow: how many such reads came before it
+    /// in a row.
     pub(super) fn done(&mut self) -> Option<u32> {
         self.failures = 0;
         let (_, purpose) = self.running.take()?;
@@ -108,7 +112,8 @@ impl CatchUp {
         }
     }
 
-    /// The running read failed and is wanted again after a pause. Gives the number of failures in a row before this one.
+    /// The running read failed and is wanted again after a pause. Gives the number of failures in a
+    /// row before this one.
     pub(super) fn failed(&mut self) -> u32 {
         self.again();
         self.pausing = true;

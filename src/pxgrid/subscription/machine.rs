@@ -1,4 +1,5 @@
-//! The connection's side of a subscription: lookup, secret, node after node, pauses, watchdog, leaving.
+//! The connection's side of a subscription: lookup, secret, node after node, pauses, watchdog,
+//! leaving.
 //!
 //! Pauses double from `reconnect_min` to `reconnect_max` with equal jitter (half fixed, half
 //! random) and go on to the next node; when each node of a lookup failed once, `lookup_pause` and
@@ -7,9 +8,10 @@
 //! does not, or a server that sends ERROR after SUBSCRIBE would be asked every second, and so
 //! would one that sends a message first.
 //!
-//! A refused secret is fetched anew once; refused again, the node counts as failed. A first lookup that fails, and a refusal by every node of
-//! two lookups at the start, end the subscription with their error: waiting would not mend a wrong name or a missing permission. Afterwards
-//! nothing ends it but the user.
+//! A refused secret is fetched anew once; refused again, the node counts as failed. A first lookup
+//! that fails, and a refusal by every node of two lookups at the start, end the subscription with
+//! their error: waiting would not mend a wrong name or a missing permission. Afterwards nothing
+//! ends it but the user.
 
 pub(super) mod nodes;
 mod reads;
@@ -59,8 +61,8 @@ struct Life {
     since: Duration,
     heard: Duration,
     message: bool,
-    /// The server has read our SUBSCRIBE frames: it answered the ping behind them. Only what is read over REST from then on misses nothing
-    /// that was published before the topic was ours.
+    /// The server has read our SUBSCRIBE frames: it answered the ping behind them. Only what is
+    /// read over REST from then on misses nothing that was published before the topic was ours.
     subscribed: bool,
 }
 
@@ -101,7 +103,8 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// A subscription that has not begun. `resume`: how far an earlier run got, topics it does not name begin now.
+    /// A subscription that has not begun. `resume`: how far an earlier run got, topics it does not
+    /// name begin now.
     ///
     /// A filter that cannot be sent is a usage error.
     pub fn new(options: Options, resume: Vec<Mark>) -> Result<Self> {
@@ -175,8 +178,8 @@ impl Subscription {
         self.topics.iter().all(at_rest)
     }
 
-    /// Takes what happened and appends what to do to `out`, in order. Inputs that fit no longer (a late timer, an answer to a dropped
-    /// read) do nothing.
+    /// Takes what happened and appends what to do to `out`, in order. Inputs that fit no longer (a
+    /// late timer, an answer to a dropped read) do nothing.
     pub fn handle(&mut self, now: Moment, input: Input, out: &mut Vec<Action>) {
         let begin = out.len();
         self.step(now, input, out);
@@ -210,7 +213,8 @@ impl Subscription {
                 }
             }
             (Input::SecretFailed(error), Phase::Fetching) if error.kind() == Kind::Refused => {
-                // Our account is refused, no secret of it: another one would be asked for with the same password.
+                // Our account is refused, no secret of it: another one would be asked for with the
+                // same password.
                 self.refreshed = true;
                 self.refused(now, error, out);
             }
@@ -292,7 +296,8 @@ impl Subscription {
         }) {
             return self.finish(Some(error), out);
         }
-        // A fresh lookup gives the same topics; should a path have changed, what was known of the old one is of no use.
+        // A fresh lookup gives the same topics; should a path have changed, what was known of the
+        // old one is of no use.
         for (index, destination) in destinations.into_iter().enumerate() {
             let same = |topic: &Topic| topic.destination == destination;
             if self.topics.get(index).is_some_and(same) {
@@ -495,7 +500,8 @@ impl Subscription {
     }
 }
 
-/// The server's words in an ERROR frame: the header, and the body where it says more. Bounded, for it goes to a terminal.
+/// The server's words in an ERROR frame: the header, and the body where it says more. Bounded, for
+/// it goes to a terminal.
 fn error_text(frame: &Frame) -> String {
     let head = frame.header("message").unwrap_or_default().trim();
     let body = String::from_utf8_lossy(&frame.body);

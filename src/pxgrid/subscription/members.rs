@@ -1,6 +1,8 @@
-//! The members of one JSON object as text, without building values: what a subscription needs to look at in a message.
+//! The members of one JSON object as text, without building values: what a subscription needs to
+//! look at in a message.
 //!
-//! Values stay as the server spelled them. Whole documents are not read here; REST lists come in row by row.
+//! Values stay as the server spelled them. Whole documents are not read here; REST lists come in
+//! row by row.
 
 use std::borrow::Cow;
 
@@ -66,7 +68,8 @@ impl<'a> Walk<'a> {
         Ok(value)
     }
 
-    /// Steps over a pair of brackets; each part within is stepped over by `part`, commas stand in between.
+    /// Steps over a pair of brackets; each part within is stepped over by `part`, commas stand in
+    /// between.
     fn list(
         &mut self,
         (open, close): (u8, u8),
@@ -145,7 +148,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The text of a value that was found to be well-formed and is a string; borrowed where it has no escapes.
+/// The text of a value that was found to be well-formed and is a string; borrowed where it has no
+/// escapes.
 fn string(raw: &str) -> Option<Cow<'_, str>> {
     let text = raw.strip_prefix('"')?.strip_suffix('"')?;
     if memchr::memchr(b'\\', text.as_bytes()).is_none() {
@@ -160,8 +164,8 @@ impl<'a> Members<'a> {
         Self::parse_with(text, "", Members::default).map(|(members, _)| members)
     }
 
-    /// Reads the text of one object, and in the same pass the elements of its first member called `list`, if that is an array, each into a
-    /// new collection.
+    /// Reads the text of one object, and in the same pass the elements of its first member called
+    /// `list`, if that is an array, each into a new collection.
     pub(super) fn parse_with<C: Collect<'a>>(
         text: &'a str,
         list: &str,

@@ -1,7 +1,8 @@
-//! A subscription as a state machine: what happened goes in, what to do comes out. No socket, no clock and no randomness inside, so
-//! that whole histories of faults are plain tests.
+//! A subscription as a state machine: what happened goes in, what to do comes out. No socket, no
+//! clock and no randomness inside, so that whole histories of faults are plain tests.
 //!
-//! A small shell drives it: it feeds [`Input`]s to [`Subscription::handle`] with a [`Moment`], and carries out the [`Action`]s in order:
+//! A small shell drives it: it feeds [`Input`]s to [`Subscription::handle`] with a [`Moment`], and
+//! carries out the [`Action`]s in order:
 //!
 //! | action | what the shell does | what it answers |
 //! | --- | --- | --- |
@@ -18,7 +19,8 @@
 //! | [`Action::Say`] | says it | nothing |
 //! | [`Action::Finished`] | ends; an error is why | nothing |
 //!
-//! While connected: each decoded frame is `Frame`, each ping `Ping`, each pong `Pong`, an end or a malformed frame `Closed`.
+//! While connected: each decoded frame is `Frame`, each ping `Ping`, each pong `Pong`, an end or a
+//! malformed frame `Closed`.
 //!
 //! | part | holds |
 //! | --- | --- |
@@ -86,7 +88,8 @@ pub struct Options {
     pub stop_wait: Duration,
     /// What earlier runs told, where that is kept.
     pub memory: Option<Arc<dyn Memory>>,
-    /// How many sessions of each topic are remembered at least; at most twice as many are, at some 200 bytes each.
+    /// How many sessions of each topic are remembered at least; at most twice as many are, at some
+    /// 200 bytes each.
     pub remembered: usize,
 }
 

@@ -1,7 +1,9 @@
-//! Whole histories of faults against a model of ISE: sessions that change, a publisher that numbers, nodes that fail, REST that lags and fails.
+//! Whole histories of faults against a model of ISE: sessions that change, a publisher that
+//! numbers, nodes that fail, REST that lags and fails.
 //!
-//! Time is virtual. After the faults all is mended, one more session changes (a loss shows only with the next message), and then nothing that REST
-//! knows may be missing, nothing may have come twice, and the machine must be at rest.
+//! Time is virtual. After the faults all is mended, one more session changes (a loss shows only
+//! with the next message), and then nothing that REST knows may be missing, nothing may have come
+//! twice, and the machine must be at rest.
 
 mod directory;
 mod histories;
@@ -97,7 +99,8 @@ struct World {
     subscribed: bool,
     half_open: bool,
     subscribed_first: Option<i64>,
-    /// This process has been let in. Before that a lasting refusal ends it, which is right and not what is looked at here.
+    /// This process has been let in. Before that a lasting refusal ends it, which is right and not
+    /// what is looked at here.
     let_in: bool,
     trying: usize,
     lose: u8,

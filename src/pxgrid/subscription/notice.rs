@@ -1,6 +1,7 @@
 //! What a subscription has to say about itself, for standard error.
 //!
-//! A notice is data with words of its own (`Display`, one line); who prints it makes server text in it safe for a terminal.
+//! A notice is data with words of its own (`Display`, one line); who prints it makes server text in
+//! it safe for a terminal.
 
 use std::fmt;
 use std::time::Duration;
@@ -173,7 +174,8 @@ pub enum LossCause {
     EndsUnknown,
     /// What ended cannot be told from what the server's filter hides.
     Filtered,
-    /// The topic is caught up by comparing, and there is nothing to compare with: it was an earlier run that knew.
+    /// The topic is caught up by comparing, and there is nothing to compare with: it was an earlier
+    /// run that knew.
     NothingToCompare,
     /// The topic is caught up by comparing, and has more rows than are remembered.
     TooMany,

@@ -1,4 +1,5 @@
-//! One row of a topic, a session or whatever the topic tells of: what identifies it, and the words and messages of its events.
+//! One row of a topic, a session or whatever the topic tells of: what identifies it, and the words
+//! and messages of its events.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
@@ -12,10 +13,12 @@ use super::ways::{Shape, Way};
 use crate::event::id::compact_value;
 use crate::event::{Message, Text};
 
-/// The longest identity that is remembered as it is, in bytes; a longer one, which no endpoint has, by its digest.
+/// The longest identity that is remembered as it is, in bytes; a longer one, which no endpoint has,
+/// by its digest.
 const MAX_KEY: usize = 512;
 
-/// Members of which some identify a session: the MAC address, else the calling station; and the audit session, else the addresses.
+/// Members of which some identify a session: the MAC address, else the calling station; and the
+/// audit session, else the addresses.
 const SESSION_KEY: [&str; 4] = [
     "macAddress",
     "callingStationId",
@@ -46,7 +49,8 @@ pub(super) struct Row<'a> {
     pub(super) state: Option<Cow<'static, str>>,
 }
 
-/// A look at the members of a row as they are read: those that matter in any row, each the text of its value, and a digest of all.
+/// A look at the members of a row as they are read: those that matter in any row, each the text of
+/// its value, and a digest of all.
 pub(super) struct Glance<'a, 'h> {
     mac: Option<&'a str>,
     asset_mac: Option<&'a str>,
@@ -56,7 +60,8 @@ pub(super) struct Glance<'a, 'h> {
     state: Option<&'a str>,
     timestamp: Option<&'a str>,
     deleted: bool,
-    /// Of names and values. It does not depend on their order: REST and topic need not agree on that.
+    /// Of names and values. It does not depend on their order: REST and topic need not agree on
+    /// that.
     digest: u64,
     hasher: &'h FixedState,
 }
@@ -117,7 +122,8 @@ impl<'a> Collect<'a> for Glance<'a, '_> {
 }
 
 impl<'a> Row<'a> {
-    /// Looks at a row of a topic that is caught up by `way`, if by any. `deleted`: it comes from a list of deleted rows, or the message says so.
+    /// Looks at a row of a topic that is caught up by `way`, if by any. `deleted`: it comes from a
+    /// list of deleted rows, or the message says so.
     pub(super) fn read(
         members: &Members<'a>,
         way: Option<&Way>,
@@ -192,8 +198,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The identity: the values of the members that identify a row, each NUL apart, which no JSON text holds. A row without one is only like
-/// itself.
+/// The identity: the values of the members that identify a row, each NUL apart, which no JSON text
+/// holds. A row without one is only like itself.
 fn key<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> {
     let mut key = String::with_capacity(64);
     let mut any = false;

@@ -1,10 +1,14 @@
-//! One subscribed topic: the numbers of its messages, the events in them, and what REST adds to them.
+//! One subscribed topic: the numbers of its messages, the events in them, and what REST adds to
+//! them.
 //!
-//! Sequence (reference pxgrid-api, section 4): the first number is the base line, the same one again a duplicate, the next one fine, a greater one
-//! a loss, a smaller one (0, or the same with another body) a restarted publisher. After a loss the topic is read over REST; what comes live meanwhile is emitted at once, and the rows of the answer
-//! are compared with what was seen. When reads are made is the machine's affair.
+//! Sequence (reference pxgrid-api, section 4): the first number is the base line, the same one
+//! again a duplicate, the next one fine, a greater one a loss, a smaller one (0, or the same with
+//! another body) a restarted publisher. After a loss the topic is read over REST; what comes live
+//! meanwhile is emitted at once, and the rows of the answer are compared with what was seen. When
+//! reads are made is the machine's affair.
 //!
-//! Times that are asked for are the server's, never ours: our clock may be off by more than the overlap of two reads.
+//! Times that are asked for are the server's, never ours: our clock may be off by more than the
+//! overlap of two reads.
 
 mod recovery;
 mod wholeness;
@@ -31,7 +35,8 @@ use crate::pxgrid::catalogue::Occurrence;
 pub(super) use wholeness::CONFIRM;
 use wholeness::Doubt;
 
-/// How far before the newest time seen a read begins: nodes' clocks differ, and a lost message may be older than the last that came.
+/// How far before the newest time seen a read begins: nodes' clocks differ, and a lost message may
+/// be older than the last that came.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
 /// A message may be late: so many tell the clock of the events.
 const ENOUGH_TIMES: u32 = 3;
@@ -85,7 +90,8 @@ pub(super) struct Topic {
     hasher: FixedState,
     ids: IdMaker,
     last: Option<i64>,
-    /// The last numbered message, to tell a duplicate from a restarted publisher that has come to the same number.
+    /// The last numbered message, to tell a duplicate from a restarted publisher that has come to
+    /// the same number.
     last_body: Bytes,
     /// The server's newest time seen, never ahead of its clock.
     newest: Option<Timestamp>,
@@ -204,7 +210,8 @@ impl Topic {
         }
     }
 
-    /// The connection is gone: what changes from now on is missed. Decided here, for what comes first on the next one is newer.
+    /// The connection is gone: what changes from now on is missed. Decided here, for what comes
+    /// first on the next one is newer.
     pub(super) fn connection_lost(&mut self) {
         if self.start().is_some() {
             let since = self.since();
@@ -340,7 +347,8 @@ impl Topic {
         }
     }
 
-    /// Whether a message with this number came before; if not, what its number tells is said and done.
+    /// Whether a message with this number came before; if not, what its number tells is said and
+    /// done.
     fn is_duplicate(&mut self, sequence: Option<i64>, body: &Bytes, here: &mut Here<'_>) -> bool {
         let Some(number) = sequence else { return false };
         let order = self.order(number, body);
@@ -372,7 +380,8 @@ impl Topic {
         order
     }
 
-    /// Says and counts what a number told, and wants what was missed. To be called before the message's own times are noted.
+    /// Says and counts what a number told, and wants what was missed. To be called before the
+    /// message's own times are noted.
     fn missed(&mut self, order: Order, here: &mut Here<'_>) {
         let topic = self.destination.clone();
         match order {
@@ -481,7 +490,8 @@ impl Topic {
         self.note_time(timestamp, here.server());
     }
 
-    /// A time ahead of the server's clock counts as its clock's: else one wrong time would make every later read miss everything.
+    /// A time ahead of the server's clock counts as its clock's: else one wrong time would make
+    /// every later read miss everything.
     fn note_time(&mut self, timestamp: Option<Timestamp>, server: Timestamp) {
         self.newest = self.newest.max(timestamp.map(|time| time.min(server)));
     }

@@ -1,8 +1,10 @@
-//! Which topics can be caught up over REST, and how: one row a topic (reference pxgrid-api, section 3).
+//! Which topics can be caught up over REST, and how: one row a topic (reference pxgrid-api, section
+//! 3).
 //!
-//! Topics that are not here lose what was published while we were away, and a subscription says so: ANC status (its REST view holds the
-//! policies, not the operations), groups and downloads (no times), posture (its REST calls did not work on ISE 3.4), endpoints (answer
-//! not published), and topics of other providers.
+//! Topics that are not here lose what was published while we were away, and a subscription says so:
+//! ANC status (its REST view holds the policies, not the operations), groups and downloads (no
+//! times), posture (its REST calls did not work on ISE 3.4), endpoints (answer not published), and
+//! topics of other providers.
 
 use jiff::Timestamp;
 
@@ -30,9 +32,11 @@ pub(super) struct Way {
     pub(super) shape: Shape,
     /// Members that identify a row; for sessions see `topic`.
     pub(super) key: &'static [&'static str],
-    /// Whether REST and topic spell a row alike, so that contents can be compared; otherwise only times are.
+    /// Whether REST and topic spell a row alike, so that contents can be compared; otherwise only
+    /// times are.
     pub(super) comparable: bool,
-    /// Operations that take a start time, the best first; the next is used when the server does not know one.
+    /// Operations that take a start time, the best first; the next is used when the server does not
+    /// know one.
     pub(super) since: &'static [&'static str],
     /// The operation that reads everything.
     pub(super) full: Option<&'static str>,
@@ -51,8 +55,9 @@ pub struct Read {
     pub list: &'static str,
     /// The reply's member that lists deleted rows, where there is one.
     pub deleted: Option<&'static str>,
-    /// The subscription's server-side filter. Where [`body`](Self::body) cannot carry it ([`filtered_by_server`](Self::filtered_by_server) is
-    /// false), whoever reads must apply it to the rows.
+    /// The subscription's server-side filter. Where [`body`](Self::body) cannot carry it
+    /// ([`filtered_by_server`](Self::filtered_by_server) is false), whoever reads must apply it to
+    /// the rows.
     pub filter: Option<String>,
 }
 
@@ -176,7 +181,8 @@ impl Way {
         WAYS.iter().find(|way| way.destination == destination)
     }
 
-    /// The read that catches up from `since` (or reads everything), with the `fallback`-th operation that takes a time.
+    /// The read that catches up from `since` (or reads everything), with the `fallback`-th
+    /// operation that takes a time.
     pub(super) fn read(&self, since: Option<Timestamp>, fallback: usize) -> Option<Read> {
         let timed = since.and(self.since.get(fallback).copied());
         let (operation, since) = match (timed, self.full) {

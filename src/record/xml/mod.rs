@@ -1,10 +1,12 @@
 //! MnT documents as streams: bytes in, one reused [`Record`] out for each row, nothing held back.
 //!
-//! A [`Document`] says what is expected: the root, what a row is, which attributes are members. Anything else that can come instead (an error
-//! envelope, a login page, an answer that broke off, an attack) is told apart here, and bounded. The reader is tolerant where a NAS chooses the bytes
-//! (invalid UTF-8 becomes the replacement character, a bare `&` is text) and strict where only the server does (structure, entities,
-//! document types). Field mapping: `record/fields.rs`. What a foreign root means is the caller's knowledge, given as
-//! [`Document::foreign`]; this module knows no HTTP.
+//! A [`Document`] says what is expected: the root, what a row is, which attributes are members.
+//! Anything else that can come instead (an error envelope, a login page, an answer that broke off,
+//! an attack) is told apart here, and bounded. The reader is tolerant where a NAS chooses the bytes
+//! (invalid UTF-8 becomes the replacement character, a bare `&` is text) and strict where only the
+//! server does (structure, entities, document types). Field mapping: `record/fields.rs`. What a
+//! foreign root means is the caller's knowledge, given as [`Document::foreign`]; this module knows
+//! no HTTP.
 
 mod parser;
 #[cfg(test)]
@@ -21,8 +23,9 @@ use window::Window;
 
 /// Bytes of one field at most; `other_attr_string`, the longest, has a few thousand.
 pub const MAX_FIELD: usize = 1 << 20;
-/// Bytes of one record at most, all its text and what each field costs besides: what one row can cost in memory. The
-/// number of fields is bounded by this only; ISE's system summary has thousands in one record.
+/// Bytes of one record at most, all its text and what each field costs besides: what one row can
+/// cost in memory. The number of fields is bounded by this only; ISE's system summary has thousands
+/// in one record.
 pub const MAX_RECORD: usize = 16 << 20;
 /// What a field costs in memory besides its name and text.
 const FIELD_OVERHEAD: usize = 128;
@@ -30,7 +33,8 @@ const FIELD_OVERHEAD: usize = 128;
 pub const MAX_NAME: usize = 256;
 /// Bytes of a start tag with its attributes at most.
 pub const MAX_TAG: usize = 64 << 10;
-/// Bytes that the parser may need to see at once (one text, comment or tag) at most, and of all that precedes the root.
+/// Bytes that the parser may need to see at once (one text, comment or tag) at most, and of all
+/// that precedes the root.
 const MAX_EVENT: usize = MAX_FIELD + (64 << 10);
 /// Bytes read of a document with a foreign root before it counts as just that.
 const MAX_FOREIGN: u64 = 64 << 10;
@@ -60,9 +64,11 @@ pub struct Document {
     pub shape: Shape,
     /// Attributes of root (of a single record), wrapper and row that become members.
     pub keep: &'static [&'static str],
-    /// The root's attribute that announces the number of rows; a root that has it is accepted whatever its name.
+    /// The root's attribute that announces the number of rows; a root that has it is accepted
+    /// whatever its name.
     pub announced: Option<&'static str>,
-    /// Whether the announced number is to be believed: then another number of rows means a truncated document.
+    /// Whether the announced number is to be believed: then another number of rows means a
+    /// truncated document.
     pub exact: bool,
     /// Whether the fields of a detail (`other_attr_string`, `response`) are decoded.
     pub details: bool,
@@ -95,12 +101,14 @@ pub struct Summary {
     pub stopped_early: bool,
 }
 
-/// Reads one document into `sink`, which comes back with the outcome: records that were delivered before an error stay delivered.
+/// Reads one document into `sink`, which comes back with the outcome: records that were delivered
+/// before an error stay delivered.
 ///
-/// Errors: [`Kind::Malformed`] (not XML, not in the declared encoding, HTML, a document type, an unknown entity, foreign root, over a bound, text after the end),
-/// [`Kind::Truncated`] (the answer broke off, or holds another number of rows than an [`exact`](Document::exact) document announced),
-/// what [`Document::foreign`] made of a foreign root, what the sink returned, and what reading the bytes returned (an [`Error`] inside an
-/// `io::Error` keeps its kind).
+/// Errors: [`Kind::Malformed`] (not XML, not in the declared encoding, HTML, a document type, an
+/// unknown entity, foreign root, over a bound, text after the end), [`Kind::Truncated`] (the answer
+/// broke off, or holds another number of rows than an [`exact`](Document::exact) document
+/// announced), what [`Document::foreign`] made of a foreign root, what the sink returned, and what
+/// reading the bytes returned (an [`Error`] inside an `io::Error` keeps its kind).
 pub fn stream<S: RecordSink>(
     reader: impl BufRead,
     document: &Document,
@@ -109,7 +117,8 @@ pub fn stream<S: RecordSink>(
     stream_in(reader, None, document, sink)
 }
 
-/// The same of bytes whose Content-Type names a `charset`, which goes before what the document declares.
+/// The same of bytes whose Content-Type names a `charset`, which goes before what the document
+/// declares.
 pub fn stream_in<S: RecordSink>(
     reader: impl BufRead,
     charset: Option<&str>,

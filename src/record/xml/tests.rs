@@ -1,4 +1,5 @@
-//! The stream reader against whole and odd documents; broken and hostile ones, sinks and properties are in files of their own.
+//! The stream reader against whole and odd documents; broken and hostile ones, sinks and properties
+//! are in files of their own.
 
 mod broken;
 mod properties;

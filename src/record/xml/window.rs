@@ -1,16 +1,19 @@
-//! The bytes of a body as a moving window of valid text: what the parser has used is dropped, what it could not finish stays.
+//! The bytes of a body as a moving window of valid text: what the parser has used is dropped, what
+//! it could not finish stays.
 //!
-//! What is written in another encoding is decoded; invalid UTF-8 becomes U+FFFD, the same however the bytes were cut into
-//! chunks. The window knows no XML.
+//! What is written in another encoding is decoded; invalid UTF-8 becomes U+FFFD, the same however
+//! the bytes were cut into chunks. The window knows no XML.
 
 use std::io::{BufRead, ErrorKind};
 
 use crate::error::{Error, Kind, Result};
 use crate::record::encoding::{Decoder, Format};
 
-/// Bytes taken from the reader at once: small enough for the processor's cache, large enough to amortise a parser's start.
+/// Bytes taken from the reader at once: small enough for the processor's cache, large enough to
+/// amortise a parser's start.
 const CHUNK: usize = 64 << 10;
-/// A rest up to this length is parsed again with every chunk; a longer one only once the window doubled, so that one long piece costs linear time.
+/// A rest up to this length is parsed again with every chunk; a longer one only once the window
+/// doubled, so that one long piece costs linear time.
 const CHEAP: usize = 4 << 10;
 
 /// See the module's documentation.
@@ -60,7 +63,8 @@ impl<R: BufRead> Window<R> {
         self.offset += used as u64;
     }
 
-    /// Reads on, and shows the bytes as they came to `raw`. Whether the reader told a pause: all that has come is here.
+    /// Reads on, and shows the bytes as they came to `raw`. Whether the reader told a pause: all
+    /// that has come is here.
     pub(super) fn fill(&mut self, mut raw: impl FnMut(&[u8]) -> Result<()>) -> Result<bool> {
         let rest = self.text.len();
         let enough = if rest <= CHEAP { rest + 1 } else { 2 * rest };

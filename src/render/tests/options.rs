@@ -32,7 +32,8 @@ fn with_unknown(style: Style, records: &[Record]) -> (Vec<String>, String) {
     (renderer.unknown_fields(), shared.text())
 }
 
-/// The first rows lack it: that is no reason to refuse what the catalogue knows, or what a later row has.
+/// The first rows lack it: that is no reason to refuse what the catalogue knows, or what a later
+/// row has.
 #[test]
 fn a_member_that_the_first_rows_lack_is_a_field_all_the_same() {
     let rows = [

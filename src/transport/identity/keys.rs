@@ -1,4 +1,5 @@
-//! Finds the private key in a file: PKCS#8, PKCS#1 and SEC1 in PEM or DER are read here, an encrypted one is handed to `locked`.
+//! Finds the private key in a file: PKCS#8, PKCS#1 and SEC1 in PEM or DER are read here, an
+//! encrypted one is handed to `locked`.
 
 use std::path::Path;
 
@@ -91,7 +92,8 @@ fn plain(der: &[u8]) -> Option<Key> {
     PrivateKeyDer::try_from(der.to_vec()).ok().map(Key::Plain)
 }
 
-/// `EncryptedPrivateKeyInfo` (RFC 5958, section 3): an algorithm, which begins with its OID, then the encrypted bytes.
+/// `EncryptedPrivateKeyInfo` (RFC 5958, section 3): an algorithm, which begins with its OID, then
+/// the encrypted bytes.
 fn is_locked(der: &[u8]) -> bool {
     let parts = || -> Option<bool> {
         let (_, outer) = Any::from_der(der).ok()?;

@@ -1,7 +1,8 @@
 //! Encrypted private keys and PKCS#12 files.
 //!
-//! PBES2 (AES or 3DES with PBKDF2 or scrypt, RFC 8018) is the `pkcs8` crate's work. PBE-SHA1-3DES (RFC 7292, appendix C), which
-//! Java tools write and ISE may export, is done here. Work factors are capped: a file may not keep us busy for minutes.
+//! PBES2 (AES or 3DES with PBKDF2 or scrypt, RFC 8018) is the `pkcs8` crate's work. PBE-SHA1-3DES
+//! (RFC 7292, appendix C), which Java tools write and ISE may export, is done here. Work factors
+//! are capped: a file may not keep us busy for minutes.
 
 use std::path::Path;
 
@@ -123,7 +124,8 @@ fn decrypt_pbes2(
             | pkcs8::pkcs5::Error::NoPbes1CryptSupport
             | pkcs8::pkcs5::Error::AlgorithmParametersInvalid { .. },
         )) => Err(unsupported(path)),
-        // Bad padding, or good padding by chance around no key: the passphrase, as far as anyone can tell.
+        // Bad padding, or good padding by chance around no key: the passphrase, as far as anyone
+        // can tell.
         Err(_) => Err(wrong_password(path)),
     }
 }

@@ -1,4 +1,5 @@
-//! Stands in for `locked` in a build without the feature `pkcs12`: says that, and how to convert the file.
+//! Stands in for `locked` in a build without the feature `pkcs12`: says that, and how to convert
+//! the file.
 
 use std::path::Path;
 

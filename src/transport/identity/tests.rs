@@ -1,6 +1,7 @@
 //! Tests of reading identities: every encoding that people have, and every mistake they make.
 //!
-//! The fixtures are throw-away keys made with openssl for these tests; the passphrase of the encrypted ones is `fixture`.
+//! The fixtures are throw-away keys made with openssl for these tests; the passphrase of the
+//! encrypted ones is `fixture`.
 
 use std::path::PathBuf;
 

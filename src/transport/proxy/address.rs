@@ -1,6 +1,7 @@
 //! A proxy's URL: `http://`, `https://`, `socks5://`, `socks5h://`, with credentials or without.
 //!
-//! The text may hold a password, so no error quotes it, and nothing that is shown has more than the user.
+//! The text may hold a password, so no error quotes it, and nothing that is shown has more than the
+//! user.
 
 use std::fmt;
 use std::str::FromStr;
@@ -129,7 +130,8 @@ impl fmt::Display for ProxyAddress {
 impl FromStr for ProxyAddress {
     type Err = Error;
 
-    /// Errors: [`crate::error::Kind::Usage`]; the message follows the name of whatever held the text (`HTTPS_PROXY `…).
+    /// Errors: [`crate::error::Kind::Usage`]; the message follows the name of whatever held the
+    /// text (`HTTPS_PROXY `…).
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |why: &str| {
             Error::usage(why).hint(

@@ -1,4 +1,5 @@
-//! What went wrong on the way through a proxy, in words: whose fault it is, the proxy's or the host's behind it.
+//! What went wrong on the way through a proxy, in words: whose fault it is, the proxy's or the
+//! host's behind it.
 
 use std::io;
 use std::time::Duration;
@@ -18,7 +19,8 @@ pub(super) enum Fault {
     Io(io::Error),
     /// The proxy closed the connection.
     Closed,
-    /// CONNECT was answered with something else than 2xx; `ways` are the schemes of `Proxy-Authenticate`.
+    /// CONNECT was answered with something else than 2xx; `ways` are the schemes of
+    /// `Proxy-Authenticate`.
     Answered { status: u16, ways: Vec<String> },
     /// What came is not HTTP.
     NoHttp,

@@ -1,6 +1,7 @@
 //! The handshakes with a proxy, until a connection to the host stands.
 //!
-//! One attempt with a connection to the proxy each; the time is the caller's affair. HTTP CONNECT is hyper's, SOCKS 5 is tokio-socks'.
+//! One attempt with a connection to the proxy each; the time is the caller's affair. HTTP CONNECT
+//! is hyper's, SOCKS 5 is tokio-socks'.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -32,10 +33,12 @@ use crate::transport::tls_error;
 
 /// A connection to `to` through `proxy`, made before `end`.
 ///
-/// A name goes to the proxy as it is, or as `--resolve` has it; for `socks5://` it is resolved here, and its addresses are tried in turn.
+/// A name goes to the proxy as it is, or as `--resolve` has it; for `socks5://` it is resolved
+/// here, and its addresses are tried in turn.
 ///
-/// Errors name host and proxy: [`Kind::Resolve`], [`Kind::Connect`], [`Kind::Tls`] (with the proxy itself), [`Kind::Refused`] (the proxy wants other
-/// credentials), [`Kind::TimedOut`]; nothing was sent in any of them.
+/// Errors name host and proxy: [`Kind::Resolve`], [`Kind::Connect`], [`Kind::Tls`] (with the proxy
+/// itself), [`Kind::Refused`] (the proxy wants other credentials), [`Kind::TimedOut`]; nothing was
+/// sent in any of them.
 pub(in crate::transport) async fn through(
     proxy: &Proxy,
     dialer: &Dialer,

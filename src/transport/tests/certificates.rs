@@ -1,4 +1,5 @@
-//! Certificates that a company's CA really makes and a strict verifier refuses: what is said of each, and that the way out which is proposed works.
+//! Certificates that a company's CA really makes and a strict verifier refuses: what is said of
+//! each, and that the way out which is proposed works.
 
 use std::sync::Arc;
 
@@ -29,7 +30,8 @@ impl Shown {
     }
 }
 
-/// What is wrong, the certificates, a part of the message, a part of the hint, and whether a pin works.
+/// What is wrong, the certificates, a part of the message, a part of the hint, and whether a pin
+/// works.
 type Case = (Shown, &'static str, &'static str, bool);
 
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -62,7 +64,8 @@ fn name(common_name: &str) -> Vec<u8> {
     der(0x30, &der(0x31, &attribute))
 }
 
-/// A certificate by hand, for what rcgen does not make; signed with `signer` whatever `algorithm` says.
+/// A certificate by hand, for what rcgen does not make; signed with `signer` whatever `algorithm`
+/// says.
 fn by_hand(
     version1: bool,
     algorithm: &[u8],

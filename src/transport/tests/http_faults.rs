@@ -94,7 +94,8 @@ async fn a_slow_reader_is_not_the_servers_fault() {
     let mut reader = response.into_reader();
     let size = tokio::task::spawn_blocking(move || {
         reader.fill_buf().unwrap();
-        // Longer than the idle timeout, with far more on the way than fits into channel and sockets: the subject of the test, not a wait.
+        // Longer than the idle timeout, with far more on the way than fits into channel and
+        // sockets: the subject of the test, not a wait.
         std::thread::sleep(ALLOWED + SHORT);
         std::io::copy(&mut reader, &mut std::io::sink()).unwrap()
     })
@@ -123,7 +124,8 @@ async fn a_body_that_breaks_off_is_truncated_however_it_does() {
             .await;
             let client = client(authority.options(port));
             let response = client.send(get(port, Effect::Read)).await;
-            // A reset may overtake the head; then the request was repeated, and failed as a connection.
+            // A reset may overtake the head; then the request was repeated, and failed as a
+            // connection.
             let Ok(response) = response else {
                 assert!(reset);
                 continue;

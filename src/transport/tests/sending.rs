@@ -1,4 +1,5 @@
-//! What is sent, how often, and what of it is said: repeats, redirects, `--read-only`, `--dry-run`, the trace.
+//! What is sent, how often, and what of it is said: repeats, redirects, `--read-only`, `--dry-run`,
+//! the trace.
 
 use std::sync::{Arc, Mutex};
 
@@ -135,7 +136,8 @@ async fn a_change_has_a_connection_of_its_own_and_is_sent_at_most_once() {
         peer.request().await;
         if number == 1 {
             peer.answer("<x/>").await;
-            // The kept connection: a belated answer to the first question would be taken for the change's.
+            // The kept connection: a belated answer to the first question would be taken for the
+            // change's.
             if peer.request().await.is_some() {
                 peer.answer("<wrong/>").await;
             }

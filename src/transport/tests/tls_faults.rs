@@ -11,7 +11,8 @@ use crate::transport::test_server::{NAME, TestCa, params, server_with, start, st
 use crate::transport::tls_error::fingerprint;
 use crate::transport::{Client, ClientOptions, Effect, Identity};
 
-/// A client's error from a server with these settings, over HTTP and over a stream of our own: they must say the same.
+/// A client's error from a server with these settings, over HTTP and over a stream of our own: they
+/// must say the same.
 pub(super) async fn fault(
     config: rustls::ServerConfig,
     options: impl Fn(u16) -> ClientOptions,

@@ -1,8 +1,9 @@
-//! The public key of a server's certificate, however odd the rest of the certificate is: what kind it is, whether this program's
-//! cryptography knows it, and whether a handshake was signed with it.
+//! The public key of a server's certificate, however odd the rest of the certificate is: what kind
+//! it is, whether this program's cryptography knows it, and whether a handshake was signed with it.
 //!
-//! rustls reads a whole certificate before it checks a handshake's signature, and refuses one of version 1 or with a critical extension that it
-//! does not know. Who pins a certificate or checks none is in no need of that; the key is enough.
+//! rustls reads a whole certificate before it checks a handshake's signature, and refuses one of
+//! version 1 or with a critical extension that it does not know. Who pins a certificate or checks
+//! none is in no need of that; the key is enough.
 
 use std::fmt;
 
@@ -122,7 +123,8 @@ impl std::error::Error for UnusableKey {}
 
 /// Whether the server has the key of the certificate that it shows.
 ///
-/// A key that cannot be checked is an error, or nothing where the certificate is not looked at anyway (`lenient`).
+/// A key that cannot be checked is an error, or nothing where the certificate is not looked at
+/// anyway (`lenient`).
 pub(super) fn check_signature(
     message: &[u8],
     certificate: &[u8],

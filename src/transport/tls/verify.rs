@@ -1,7 +1,9 @@
-//! The certificate verifiers: chain, chain for any name, one pinned certificate, anything; and the note of what the server showed.
+//! The certificate verifiers: chain, chain for any name, one pinned certificate, anything; and the
+//! note of what the server showed.
 //!
-//! Every one of them, the one that accepts any certificate too, checks the handshake's signature, so that the server at least owns the key
-//! of the certificate it shows; only where no certificate is checked may it be a key that cannot be. They judge; the words for a failure are in
+//! Every one of them, the one that accepts any certificate too, checks the handshake's signature,
+//! so that the server at least owns the key of the certificate it shows; only where no certificate
+//! is checked may it be a key that cannot be. They judge; the words for a failure are in
 //! `tls_error`.
 
 use std::fmt;
@@ -146,7 +148,8 @@ impl ServerCertVerifier for Judge {
             Rule::Chain(chain) => {
                 chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             }
-            // The name is the last thing webpki looks at: an error about it says that chain and dates were good.
+            // The name is the last thing webpki looks at: an error about it says that chain and
+            // dates were good.
             Rule::AnyName(chain) => match chain.verify_server_cert(
                 end_entity,
                 intermediates,
@@ -195,7 +198,8 @@ impl ServerCertVerifier for Judge {
     }
 }
 
-/// What a server may sign with although it is not checked: without them a server with a P-521 key or with nothing but SHA-1 ends the handshake.
+/// What a server may sign with although it is not checked: without them a server with a P-521 key
+/// or with nothing but SHA-1 ends the handshake.
 const UNCHECKED: [SignatureScheme; 4] = [
     SignatureScheme::ECDSA_NISTP521_SHA512,
     SignatureScheme::ED448,
@@ -203,7 +207,8 @@ const UNCHECKED: [SignatureScheme; 4] = [
     SignatureScheme::ECDSA_SHA1_Legacy,
 ];
 
-/// Shows our certificate whatever CAs the server hints at (ISE's hints are often incomplete), and notes that it asked.
+/// Shows our certificate whatever CAs the server hints at (ISE's hints are often incomplete), and
+/// notes that it asked.
 #[derive(Debug)]
 struct Shown {
     key: Option<Arc<CertifiedKey>>,
@@ -226,7 +231,8 @@ impl ResolvesClientCert for Shown {
     }
 
     fn has_certs(&self) -> bool {
-        // Always yes, so that we are asked and can note it; without a key the answer is an empty list, as RFC 8446 4.4.2 wants.
+        // Always yes, so that we are asked and can note it; without a key the answer is an empty
+        // list, as RFC 8446 4.4.2 wants.
         true
     }
 }

@@ -1,4 +1,5 @@
-//! What a server says when it ends the handshake: each alert in words, and whose certificate or setting it is about.
+//! What a server says when it ends the handshake: each alert in words, and whose certificate or
+//! setting it is about.
 
 use rustls::AlertDescription as Alert;
 use x509_parser::prelude::{FromDer, X509Certificate};

@@ -1,5 +1,5 @@
-//! What is wrong with a server's certificate: one message for each of rustls' and webpki's errors, what must change, and a way to go on that works
-//! with this very certificate.
+//! What is wrong with a server's certificate: one message for each of rustls' and webpki's errors,
+//! what must change, and a way to go on that works with this very certificate.
 
 use rustls::CertificateError as Fault;
 use rustls::pki_types::{ServerName, UnixTime};

@@ -1,6 +1,8 @@
-//! Words for a peer that breaks the TLS protocol or shares no way of speaking it: one for each variant that rustls has.
+//! Words for a peer that breaks the TLS protocol or shares no way of speaking it: one for each
+//! variant that rustls has.
 //!
-//! rustls lists what a server may do wrong and what a client may; a client of ours meets only the first, the others have their words all the same.
+//! rustls lists what a server may do wrong and what a client may; a client of ours meets only the
+//! first, the others have their words all the same.
 
 use rustls::{InvalidMessage, PeerIncompatible, PeerMisbehaved};
 

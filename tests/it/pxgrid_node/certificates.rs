@@ -12,7 +12,8 @@ use rustls::server::WebPkiClientVerifier;
 
 use super::{CLIENT, Clients};
 
-/// A CA, a server's certificate for localhost, a client's, and another CA with a client of its own, as files; and the server's side of it.
+/// A CA, a server's certificate for localhost, a client's, and another CA with a client of its own,
+/// as files; and the server's side of it.
 pub(super) fn certificates(
     directory: &std::path::Path,
     clients: Clients,

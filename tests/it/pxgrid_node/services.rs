@@ -1,4 +1,5 @@
-//! What a node answers when nothing is wrong: the control API and one page of every service, as the reference (pxgrid-api, sections 1 and 3) has them.
+//! What a node answers when nothing is wrong: the control API and one page of every service, as the
+//! reference (pxgrid-api, sections 1 and 3) has them.
 
 use serde_json::{Value, json};
 
@@ -179,7 +180,8 @@ fn page(body: &Value) -> Value {
     json!({ "endpoints": rows })
 }
 
-/// ANC as the reference has it (section 3.3): the last byte of the address says what becomes of the order.
+/// ANC as the reference has it (section 3.3): the last byte of the address says what becomes of the
+/// order.
 fn order(operation: &str, body: &Value) -> Value {
     let mac = body["macAddress"].as_str().unwrap_or_default();
     let reason = |reason: &str| json!({"operationId": "ise:1", "status": "FAILURE", "macAddress": mac, "failureReason": reason});

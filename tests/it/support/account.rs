@@ -80,7 +80,8 @@ impl Account {
         self.changes.contains_key(key)
     }
 
-    /// A file of them, a line each; the last may be cut where `torn` says that its writer was killed.
+    /// A file of them, a line each; the last may be cut where `torn` says that its writer was
+    /// killed.
     pub(crate) fn note_lines<'l>(&mut self, lines: impl Iterator<Item = &'l str>, torn: bool) {
         let mut lines = lines.peekable();
         while let Some(line) = lines.next() {
@@ -91,8 +92,9 @@ impl Account {
         }
     }
 
-    /// What was published and is not here. The server knows of each session only how it is now: a change that was not seen as it
-    /// happened, and that another followed, is made good by that one.
+    /// What was published and is not here. The server knows of each session only how it is now: a
+    /// change that was not seen as it happened, and that another followed, is made good by that
+    /// one.
     pub(crate) fn lacks(&self, published: &Changes) -> Vec<String> {
         let mut lacking = Vec::new();
         for (key, times) in published {
@@ -106,7 +108,8 @@ impl Account {
         lacking
     }
 
-    /// Notes what is printed until nothing of `published` is lacking; answers how many lines that took.
+    /// Notes what is printed until nothing of `published` is lacking; answers how many lines that
+    /// took.
     pub(crate) fn follow(&mut self, running: &Running, published: &Changes) -> usize {
         let mut seen = 0;
         running.until("all that was published", || {
@@ -121,7 +124,8 @@ impl Account {
     }
 }
 
-/// Whether the last words add up: what an earlier run left and what was received is what was delivered, failed and is left now.
+/// Whether the last words add up: what an earlier run left and what was received is what was
+/// delivered, failed and is left now.
 pub(crate) fn adds_up(err: &[String]) -> Result<(), String> {
     let mut figures = None;
     let (mut before, mut left) = (0, 0);

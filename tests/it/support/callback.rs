@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 /// An executable script in `dir`.
 pub(crate) fn script(dir: &Path, text: &str) -> PathBuf {
     let path = dir.join("callback.sh");
-    // A file that is written elsewhere: one that this process holds open for writing could not be executed.
+    // A file that is written elsewhere: one that this process holds open for writing could not be
+    // executed.
     let draft = dir.join("draft");
     std::fs::write(&draft, text).unwrap();
     std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -1,5 +1,6 @@
-//! A Monitoring node written by hand: real TLS on loopback, each path answered by a closure with status, content type and bytes. It knows no
-//! document, so that what the program reads was not written by the program.
+//! A Monitoring node written by hand: real TLS on loopback, each path answered by a closure with
+//! status, content type and bytes. It knows no document, so that what the program reads was not
+//! written by the program.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

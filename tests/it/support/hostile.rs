@@ -1,4 +1,5 @@
-//! A Monitoring node that does what no node should: each request gets exactly the bytes that a test gives it, on a kept TLS connection.
+//! A Monitoring node that does what no node should: each request gets exactly the bytes that a test
+//! gives it, on a kept TLS connection.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};

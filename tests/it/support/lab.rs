@@ -129,7 +129,8 @@ impl TestLab {
         self.lab.events().event_log()
     }
 
-    /// Waits until that many subscriptions of a topic have reached the lab: "subscribed" is said when the frame is on its way.
+    /// Waits until that many subscriptions of a topic have reached the lab: "subscribed" is said
+    /// when the frame is on its way.
     pub(crate) fn listened_to(&self, topic: &str, times: usize) {
         let frame = format!("SUBSCRIBE {topic}");
         super::wait_for(&frame, || {

@@ -1,4 +1,5 @@
-//! Looks for a secret in what a program said, in whatever notation. Used by the library's own tests as well.
+//! Looks for a secret in what a program said, in whatever notation. Used by the library's own tests
+//! as well.
 
 use std::collections::HashSet;
 
@@ -15,7 +16,8 @@ pub(crate) fn secrets(pem: &str) -> Vec<Vec<u8>> {
     vec![body.into_bytes(), decoded]
 }
 
-/// Every byte string that a text may stand for: itself, decimal numbers, hexadecimal digits, base64.
+/// Every byte string that a text may stand for: itself, decimal numbers, hexadecimal digits,
+/// base64.
 fn readings(said: &str) -> Vec<Vec<u8>> {
     let mut readings = vec![said.as_bytes().to_vec()];
     readings.push(

@@ -56,8 +56,9 @@ pub(crate) fn process() -> std::process::Command {
     command
 }
 
-/// Whoever runs the tests in the background or under nohup has signals ignored, which a program inherits
-/// and `netapi` respects. A signal that this process handles is the default one in what it starts.
+/// Whoever runs the tests in the background or under nohup has signals ignored, which a program
+/// inherits and `netapi` respects. A signal that this process handles is the default one in what it
+/// starts.
 fn signals_as_ever() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
     static ONCE: std::sync::Once = std::sync::Once::new();

@@ -1,4 +1,5 @@
-//! Small proxies on loopback that keep what they were asked: HTTP CONNECT, the same in TLS, and SOCKS 5; honest or not.
+//! Small proxies on loopback that keep what they were asked: HTTP CONNECT, the same in TLS, and
+//! SOCKS 5; honest or not.
 
 use std::sync::{Arc, Mutex};
 
@@ -35,7 +36,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// What each connection asked, in bytes: the head of CONNECT, or all that SOCKS sends before the connection stands.
+    /// What each connection asked, in bytes: the head of CONNECT, or all that SOCKS sends before
+    /// the connection stands.
     pub(crate) fn asked(&self) -> Vec<Vec<u8>> {
         self.asked.lock().unwrap().clone()
     }

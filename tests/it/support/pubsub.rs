@@ -1,4 +1,5 @@
-//! A pxGrid client for tests of the lab's pubsub: control calls by hand, STOMP over tokio-tungstenite, no code of the shipped client but the codec.
+//! A pxGrid client for tests of the lab's pubsub: control calls by hand, STOMP over
+//! tokio-tungstenite, no code of the shipped client but the codec.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -103,7 +103,8 @@ impl Running {
         self.until(&what, || self.out().len() >= lines);
     }
 
-    /// Waits until `done`, which only the process can bring about: fails when it has ended without, or takes too long, with what it said.
+    /// Waits until `done`, which only the process can bring about: fails when it has ended without,
+    /// or takes too long, with what it said.
     pub(crate) fn until(&self, what: &str, mut done: impl FnMut() -> bool) {
         let started = Instant::now();
         loop {
@@ -153,7 +154,8 @@ impl Running {
         (status.signal(), self.err.whole())
     }
 
-    /// Waits for the end: exit status as the shell shows it, all lines of standard output and of standard error.
+    /// Waits for the end: exit status as the shell shows it, all lines of standard output and of
+    /// standard error.
     pub(crate) fn end(mut self) -> (i32, Vec<String>, Vec<String>) {
         self.until("the end of the process", || self.status().is_some());
         let status = self.status().unwrap();

@@ -14,7 +14,8 @@ use super::running::Running;
 /// A connection that has read the head of a request.
 pub(crate) type Connection = StreamOwned<ServerConnection, TcpStream>;
 
-/// A Monitoring node that answers each connection's only request as its handler does: the request's path, and where to write.
+/// A Monitoring node that answers each connection's only request as its handler does: the request's
+/// path, and where to write.
 pub(crate) struct Scripted {
     port: u16,
     directory: tempfile::TempDir,

@@ -1,5 +1,6 @@
-//! The lab that `lab up --detach` leaves behind and `lab down` ends: one for each user. A file lock says whether it runs, so that neither a
-//! process number that somebody else has now nor a lab that was killed can mislead; the file's text only says which process it is.
+//! The lab that `lab up --detach` leaves behind and `lab down` ends: one for each user. A file lock
+//! says whether it runs, so that neither a process number that somebody else has now nor a lab that
+//! was killed can mislead; the file's text only says which process it is.
 //!
 //! It starts the process and ends it; what a lab is, and what it prints, is `up`'s affair.
 
@@ -17,7 +18,8 @@ use crate::error::{Error, Kind, Result};
 /// What the lab's process is started with; it is no option for people.
 pub(super) const MEMBER: &str = "in-background";
 
-/// Between the exports and nothing more, on the way from the lab's process to the one that started it.
+/// Between the exports and nothing more, on the way from the lab's process to the one that started
+/// it.
 const END: u8 = 0;
 
 /// How long a lab may take to end.
@@ -32,8 +34,8 @@ struct Place {
 }
 
 impl Place {
-    /// `$XDG_RUNTIME_DIR/netapi`, else `netapi-UID` in the temporary directory. Made where it is missing; one that belongs to somebody else or
-    /// that others may write is refused.
+    /// `$XDG_RUNTIME_DIR/netapi`, else `netapi-UID` in the temporary directory. Made where it is
+    /// missing; one that belongs to somebody else or that others may write is refused.
     fn find() -> Result<Self> {
         let uid = rustix::process::getuid().as_raw();
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
@@ -131,7 +133,8 @@ impl Drop for Member {
     }
 }
 
-/// Starts the lab of this very command line in the background, and returns when it serves; prints its exports.
+/// Starts the lab of this very command line in the background, and returns when it serves; prints
+/// its exports.
 pub(super) fn start(reporter: &Reporter) -> Result<ExitCode> {
     let failed =
         |error: &std::io::Error| Error::new(Kind::Failed, format!("cannot start the lab: {error}"));

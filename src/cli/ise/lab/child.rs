@@ -1,4 +1,5 @@
-//! Runs the command of `lab run`: the lab's settings in its environment, this program on its PATH, signals passed on, its exit status ours.
+//! Runs the command of `lab run`: the lab's settings in its environment, this program on its PATH,
+//! signals passed on, its exit status ours.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -20,8 +21,8 @@ pub(super) async fn run(
     let Some((program, arguments)) = command.split_first() else {
         return Err(Error::usage("no command given"));
     };
-    // Ctrl-C reaches the whole foreground group: the command answers it, and we end when it does. TERM comes to us alone
-    // and is passed on.
+    // Ctrl-C reaches the whole foreground group: the command answers it, and we end when it does.
+    // TERM comes to us alone and is passed on.
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut child = Command::new(program);

@@ -1,4 +1,5 @@
-//! `netapi ise lab`: the simulated deployment from the command line. What it simulates is in `crate::lab`.
+//! `netapi ise lab`: the simulated deployment from the command line. What it simulates is in
+//! `crate::lab`.
 
 mod background;
 mod child;

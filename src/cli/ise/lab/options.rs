@@ -15,7 +15,8 @@ pub(crate) struct Options {
     /// How many sessions there are, to 2,000,000
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=MOST_SESSIONS))]
     sessions: u64,
-    /// How many sessions start, change or end a second, to 50,000; max: as fast as subscribers take them, changing nothing
+    /// How many sessions start, change or end a second, to 50,000; max: as fast as subscribers take
+    /// them, changing nothing
     #[arg(long, value_name = "R", default_value = "0", value_parser = rate)]
     events_per_second: EventRate,
     /// Another seed makes another population
@@ -39,7 +40,8 @@ pub(crate) struct Options {
     /// Inject a fault, NAME or NAME@N:PATHPART, see `netapi ise lab faults`; repeatable
     #[arg(long = "fault", value_name = "FAULT", value_parser = fault)]
     faults: Vec<Fault>,
-    /// Write every request that arrives and every event published to this file, one JSON object a line
+    /// Write every request that arrives and every event published to this file, one JSON object a
+    /// line
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 }

@@ -1,5 +1,6 @@
-//! The shell of `lab run` without a command: the user's own, its prompt marked, and after its start-up files the lab's settings again, since those
-//! files may name a real deployment. It starts nothing itself.
+//! The shell of `lab run` without a command: the user's own, its prompt marked, and after its
+//! start-up files the lab's settings again, since those files may name a real deployment. It starts
+//! nothing itself.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -27,8 +28,8 @@ pub(super) struct Shell {
 }
 
 impl Shell {
-    /// `$SHELL`, or `/bin/sh`: marked on a terminal, as it is where its commands come from a pipe. `exports` are the lab's variables, `path` is
-    /// the directory of this program.
+    /// `$SHELL`, or `/bin/sh`: marked on a terminal, as it is where its commands come from a pipe.
+    /// `exports` are the lab's variables, `path` is the directory of this program.
     pub(super) fn of_user(exports: &[(&str, String)], path: Option<&Path>) -> Result<Self> {
         let program = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
         let program = program.unwrap_or_else(|| "/bin/sh".into());
@@ -72,7 +73,8 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// For this program. A shell that nobody here knows starts as it is: its environment is right, its prompt is not marked.
+    /// For this program. A shell that nobody here knows starts as it is: its environment is right,
+    /// its prompt is not marked.
     fn of(&self, program: &OsStr) -> Result<Beginning> {
         let name = Path::new(program).file_name().and_then(OsStr::to_str);
         match name.unwrap_or_default() {

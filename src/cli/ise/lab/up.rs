@@ -137,14 +137,16 @@ pub(super) fn export(name: &str, value: &str) -> String {
     format!("export {name}={}\n", quoted(value))
 }
 
-/// The lines of standard input. Nothing comes when it is a terminal that belongs to somebody else: reading it would stop a lab in the background.
+/// The lines of standard input. Nothing comes when it is a terminal that belongs to somebody else:
+/// reading it would stop a lab in the background.
 fn orders() -> Result<UnboundedReceiver<String>> {
     let (sender, lines) = unbounded_channel();
     let input = std::io::stdin();
     let in_background = rustix::termios::tcgetpgrp(&input)
         .is_ok_and(|foreground| foreground != rustix::process::getpgrp());
     if !in_background {
-        // A thread of its own, not the runtime's: nothing can end a read, and the runtime would wait for it.
+        // A thread of its own, not the runtime's: nothing can end a read, and the runtime would
+        // wait for it.
         crate::threads::spawn("orders", move || {
             for line in input.lines().map_while(std::io::Result::ok) {
                 if !line.trim().is_empty() && sender.send(line).is_err() {

@@ -40,7 +40,8 @@ Examples:
   netapi ise mnt acct-status C8:5B:76:C6:59:62 --since 1d
   netapi ise mnt acct-status - --format csv < macs.txt")]
 pub(crate) struct AcctStatus {
-    /// The endpoint's MAC address; an IP address is that of its session; '-' for a list on standard input
+    /// The endpoint's MAC address; an IP address is that of its session; '-' for a list on standard
+    /// input
     #[arg(value_name = "MAC", value_parser = input::station_or_list)]
     mac: StationOrList,
     /// How far to look back, at most 5d

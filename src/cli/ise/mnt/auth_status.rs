@@ -26,8 +26,8 @@ Examples:
 
 No attempt in that time is an empty list, not an error.")]
 pub(crate) struct AuthStatus {
-    /// The endpoint's MAC address, or '-' for one a line on standard input; an IP address is that of
-    /// its session
+    /// The endpoint's MAC address, or '-' for one a line on standard input; an IP address is that
+    /// of its session
     #[arg(value_name = "MAC", value_parser = input::station_or_list)]
     mac: StationOrList,
     /// How far to look back, at most 5d

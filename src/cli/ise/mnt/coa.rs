@@ -1,5 +1,5 @@
-//! `netapi ise mnt coa`: change of authorization, of one endpoint or of a list. The policy service node is found from the session; the
-//! request is sent exactly once.
+//! `netapi ise mnt coa`: change of authorization, of one endpoint or of a list. The policy service
+//! node is found from the session; the request is sent exactly once.
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};

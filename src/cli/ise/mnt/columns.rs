@@ -1,4 +1,5 @@
-//! The columns that session lists and details share. Member names differ from document to document (reference mnt-api, section 2.5); a column names them all.
+//! The columns that session lists and details share. Member names differ from document to document
+//! (reference mnt-api, section 2.5); a column names them all.
 
 use crate::mnt::members;
 use crate::render::{CellKind, Column, Columns, column, first_of, with};

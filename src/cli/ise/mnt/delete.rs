@@ -1,4 +1,5 @@
-//! `netapi ise mnt delete`: removes stale session records. The record goes, the endpoint's access to the network does not.
+//! `netapi ise mnt delete`: removes stale session records. The record goes, the endpoint's access
+//! to the network does not.
 
 use clap::Args;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! `netapi ise mnt explain`: why an endpoint is, or is not, on the network. Joins its session, its last attempts and the failure catalogue into one screen.
+//! `netapi ise mnt explain`: why an endpoint is, or is not, on the network. Joins its session, its
+//! last attempts and the failure catalogue into one screen.
 
 mod screen;
 
@@ -42,7 +43,8 @@ Examples:
 
 Of a list there is one line for each endpoint; --json has the whole of each.")]
 pub(crate) struct Explain {
-    /// The endpoint's MAC address, or the IP address of its session; '-' for a list on standard input
+    /// The endpoint's MAC address, or the IP address of its session; '-' for a list on standard
+    /// input
     #[arg(value_name = "MAC", value_parser = input::station_or_list)]
     mac: StationOrList,
     /// How far to look back, at most 5d
@@ -92,7 +94,8 @@ impl Explain {
         )
     }
 
-    /// The whole story of one endpoint; the failure catalogue is asked for once, when a code needs it.
+    /// The whole story of one endpoint; the failure catalogue is asked for once, when a code needs
+    /// it.
     async fn explain(
         &self,
         station: Station,
@@ -167,7 +170,8 @@ impl Explain {
         let attempts = client
             .auth_status(mac, seconds(self.since)?, self.records)
             .await;
-        // Live 3.3 sites answer 404, or 500, and know the session all the same (reference mnt-api, section 6).
+        // Live 3.3 sites answer 404, or 500, and know the session all the same (reference mnt-api,
+        // section 6).
         let (attempts, failed) = match attempts {
             Ok(rows) => (rows.records, None),
             Err(error) if error.kind() == Kind::Server => (Vec::new(), Some(error)),

@@ -29,7 +29,8 @@ pub(crate) struct FailureReasons {
 }
 
 impl FailureReasons {
-    /// Asks and prints; a code that the catalogue does not have is named, and is exit status 3 when it leaves nothing.
+    /// Asks and prints; a code that the catalogue does not have is named, and is exit status 3 when
+    /// it leaves nothing.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         if !self.codes.is_empty() {
             context.refuse_xml("choosing codes filters it")?;

@@ -1,4 +1,5 @@
-//! The filters of session lists, applied while rows stream by: the MnT node has none of its own (reference mnt-api, section 1, row 4).
+//! The filters of session lists, applied while rows stream by: the MnT node has none of its own
+//! (reference mnt-api, section 1, row 4).
 
 use std::net::IpAddr;
 use std::ops::ControlFlow;

@@ -1,4 +1,5 @@
-//! `netapi ise mnt get`: the escape hatch. Any GET below `/admin/API/mnt/`, the body as it came, or decoded with `--json`.
+//! `netapi ise mnt get`: the escape hatch. Any GET below `/admin/API/mnt/`, the body as it came, or
+//! decoded with `--json`.
 
 use std::io::{BufRead, ErrorKind, Write};
 
@@ -73,7 +74,8 @@ fn for_records_only(global: &Global) -> Result<()> {
     }
 }
 
-/// Bytes of the body to standard output: whole lines of a document may be megabytes long, so by pieces.
+/// Bytes of the body to standard output: whole lines of a document may be megabytes long, so by
+/// pieces.
 fn copy(mut reader: BodyReader) -> Result<()> {
     let mut safe = Context::on_terminal().then(|| SafeStream::new(Content::Text));
     let mut shown = Vec::new();

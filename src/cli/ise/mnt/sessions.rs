@@ -1,4 +1,5 @@
-//! `netapi ise mnt sessions`: the active sessions, filtered while they stream; with `--detail` one more call a row.
+//! `netapi ise mnt sessions`: the active sessions, filtered while they stream; with `--detail` one
+//! more call a row.
 
 use std::ops::ControlFlow;
 
@@ -86,7 +87,8 @@ impl Sessions {
     }
 }
 
-/// Replaces each row that comes in by its detail; a row without MAC address (VPN), or whose session ended meanwhile, stays as it is.
+/// Replaces each row that comes in by its detail; a row without MAC address (VPN), or whose session
+/// ended meanwhile, stays as it is.
 async fn join(
     bulk: &Bulk,
     client: &MntClient,

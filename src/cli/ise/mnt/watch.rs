@@ -1,4 +1,5 @@
-//! `netapi ise mnt watch`: polls the active list and prints the sessions that came, changed and went.
+//! `netapi ise mnt watch`: polls the active list and prints the sessions that came, changed and
+//! went.
 //!
 //! It keeps the last list, one short JSON text a session; that is its memory. A poll that fails
 //! is said and the next one follows after a longer pause, also the first one where the node is
@@ -377,7 +378,8 @@ impl RecordSink for Rows {
     }
 }
 
-/// What makes a session the same session from poll to poll: its audit session id, else its accounting id at its NAS, else the endpoint at its NAS.
+/// What makes a session the same session from poll to poll: its audit session id, else its
+/// accounting id at its NAS, else the endpoint at its NAS.
 fn key(record: &Record) -> String {
     let text = |member: &str| record.text(member).unwrap_or_default();
     if let Some(id) = record.text("audit_session_id") {

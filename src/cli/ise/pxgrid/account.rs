@@ -1,4 +1,5 @@
-//! `netapi ise pxgrid account`: making a password account, activating ours and waiting for its approval, looking at it.
+//! `netapi ise pxgrid account`: making a password account, activating ours and waiting for its
+//! approval, looking at it.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,8 @@ use crate::pxgrid::{Account as Ours, AccountState, Control};
 use crate::record::Record;
 use crate::render::{CellKind, Column, Shape, column};
 
-/// ISE wants to be asked no more often than this while an account is pending (reference pxgrid-api, section 1).
+/// ISE wants to be asked no more often than this while an account is pending (reference pxgrid-api,
+/// section 1).
 const PAUSE: Duration = Duration::from_mins(1);
 
 const COLUMNS: &[Column] = &[

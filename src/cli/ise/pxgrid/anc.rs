@@ -1,5 +1,5 @@
-//! `netapi ise pxgrid anc`: Adaptive Network Control. What reads is asked as any service is; orders to put a policy on an endpoint, or to take it
-//! off, are in `order`.
+//! `netapi ise pxgrid anc`: Adaptive Network Control. What reads is asked as any service is; orders
+//! to put a policy on an endpoint, or to take it off, are in `order`.
 
 mod order;
 

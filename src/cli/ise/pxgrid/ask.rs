@@ -1,5 +1,6 @@
-//! One operation of the catalogue, asked and printed: what every command that only reads a service runs. The catalogue says whether the
-//! answer is a list or one thing, which columns it has and how it is paged; a command adds the request's members and its own filter.
+//! One operation of the catalogue, asked and printed: what every command that only reads a service
+//! runs. The catalogue says whether the answer is a list or one thing, which columns it has and how
+//! it is paged; a command adds the request's members and its own filter.
 
 use std::io::Stdout;
 use std::ops::ControlFlow;
@@ -26,7 +27,8 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    /// An operation of a service (by alias); `nothing` is said of an empty list, and is the hint where one thing is not there.
+    /// An operation of a service (by alias); `nothing` is said of an empty list, and is the hint
+    /// where one thing is not there.
     pub(super) fn new(
         service: &'static str,
         operation: &'static str,
@@ -143,7 +145,8 @@ impl Ask {
 
     /// Asks for one thing. The client that asked can ask on.
     ///
-    /// Errors: outside those of getting ready, within those of the answer: [`Kind::NotFound`] where the service knows nothing.
+    /// Errors: outside those of getting ready, within those of the answer: [`Kind::NotFound`] where
+    /// the service knows nothing.
     pub(super) async fn answer(self, context: &Context) -> Result<(ServiceClient, Result<Record>)> {
         let body = Value::Object(self.body);
         let client = ready(context, self.service, self.operation, &body).await?;
@@ -159,8 +162,8 @@ impl Ask {
     }
 }
 
-/// The client for one operation, when it may be sent: `--read-only` refuses a change before anything is connected, `--dry-run` and `--curl` show
-/// the request and end in [`Kind::NotSent`].
+/// The client for one operation, when it may be sent: `--read-only` refuses a change before
+/// anything is connected, `--dry-run` and `--curl` show the request and end in [`Kind::NotSent`].
 pub(super) async fn ready(
     context: &Context,
     service: &str,
@@ -183,8 +186,8 @@ fn require_change_allowed(context: &Context, service: &str, operation: &str) -> 
     }
 }
 
-/// Under `--dry-run` and `--curl`: shows the request and ends in [`Kind::NotSent`]. What only a lookup
-/// could tell is a placeholder in it.
+/// Under `--dry-run` and `--curl`: shows the request and ends in [`Kind::NotSent`]. What only a
+/// lookup could tell is a placeholder in it.
 pub(super) async fn show_instead(
     context: &Context,
     client: &ServiceClient,

@@ -1,5 +1,5 @@
-//! `netapi ise pxgrid call`: any operation of any service. The answer is printed as it came, while it comes, and checked to be one whole JSON
-//! value as it passes by.
+//! `netapi ise pxgrid call`: any operation of any service. The answer is printed as it came, while
+//! it comes, and checked to be one whole JSON value as it passes by.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
@@ -113,7 +113,8 @@ impl Call {
         })
     }
 
-    /// 204: for one thing it says that there is none, for a list that it is empty, for an operation that nobody knows it is an answer.
+    /// 204: for one thing it says that there is none, for a list that it is empty, for an operation
+    /// that nobody knows it is an answer.
     fn nothing(&self, host: &str, context: &Context) -> Result<()> {
         let known = catalogue::operation(&self.service, &self.operation);
         if known.is_some_and(|known| !matches!(known.reply, Reply::List(_))) {

@@ -1,4 +1,5 @@
-//! How the members that the catalogue names as columns are headed and shown. Which columns an operation has is the catalogue's to say.
+//! How the members that the catalogue names as columns are headed and shown. Which columns an
+//! operation has is the catalogue's to say.
 
 use std::borrow::Cow;
 
@@ -107,7 +108,8 @@ const KNOWN: &[(&str, Column)] = &[
     ("vpn", column("VPN", "vpn")),
 ];
 
-/// For rows whose members are not published (reference pxgrid-api, section 3.11): the names that other services use.
+/// For rows whose members are not published (reference pxgrid-api, section 3.11): the names that
+/// other services use.
 const UNPUBLISHED: &[Column] = &[
     first_of("MAC", &["macAddress", "mac", "MACAddress"]),
     first_of("IP", &["ipAddress", "ip", "ipAddresses"]).kind(CellKind::Addresses),

@@ -25,7 +25,8 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     /// Streams and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        // Ascending is the only order that works so far (reference pxgrid-api, section 3.11), and the one in which pages do not shift.
+        // Ascending is the only order that works so far (reference pxgrid-api, section 3.11), and
+        // the one in which pages do not shift.
         Ask::new("endpoint", "getEndpoints", "no endpoints")
             .with("order", "ASC")
             .with_some("startUpdateTimestamp", timestamp(self.since.as_deref())?)

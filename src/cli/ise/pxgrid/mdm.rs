@@ -1,4 +1,5 @@
-//! `netapi ise pxgrid mdm`: endpoints under mobile device management: all, one, by compliance, by operating system.
+//! `netapi ise pxgrid mdm`: endpoints under mobile device management: all, one, by compliance, by
+//! operating system.
 
 use clap::{Args, Subcommand, ValueEnum};
 

@@ -1,4 +1,5 @@
-//! `netapi ise pxgrid`: pxGrid's commands, one file each. What only reads a service is a row of the catalogue, asked by `ask`.
+//! `netapi ise pxgrid`: pxGrid's commands, one file each. What only reads a service is a row of the
+//! catalogue, asked by `ask`.
 
 mod account;
 mod anc;
@@ -115,7 +116,8 @@ impl Pxgrid {
     }
 }
 
-/// `--since` as the request's member: RFC 3339 to the millisecond, which is as fine as ISE's own times are.
+/// `--since` as the request's member: RFC 3339 to the millisecond, which is as fine as ISE's own
+/// times are.
 fn timestamp(since: Option<&str>) -> Result<Option<String>> {
     let Some(text) = since else {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! `netapi ise pxgrid posture`: endpoints whose posture is known, and what was found on them. The answers' shapes are not published: they are
-//! printed as they come.
+//! `netapi ise pxgrid posture`: endpoints whose posture is known, and what was found on them. The
+//! answers' shapes are not published: they are printed as they come.
 
 use clap::{Args, Subcommand};
 

@@ -1,4 +1,5 @@
-//! `netapi ise pxgrid publish`: registers a service of ours, publishes messages on its topic, and takes the registration back at the end.
+//! `netapi ise pxgrid publish`: registers a service of ours, publishes messages on its topic, and
+//! takes the registration back at the end.
 //!
 //! A finite input that no node takes is given up after a while; one that may go on is not. A
 //! message is sent once. Whether it arrived shows when the server confirms our leave, which comes
@@ -319,7 +320,8 @@ impl Publication {
         failure
     }
 
-    /// Everything is sent: leaves, which confirms it. Without a message there is nothing to confirm, connected or not.
+    /// Everything is sent: leaves, which confirms it. Without a message there is nothing to
+    /// confirm, connected or not.
     fn leave(&mut self, ended: &mut bool) {
         if self.sent == 0 {
             *ended = true;

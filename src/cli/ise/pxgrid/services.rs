@@ -1,4 +1,5 @@
-//! `netapi ise pxgrid services`: which services are up, on which nodes, with the properties that they announce.
+//! `netapi ise pxgrid services`: which services are up, on which nodes, with the properties that
+//! they announce.
 
 use std::borrow::Cow;
 

@@ -70,7 +70,8 @@ async fn by_address(context: &Context, ip: IpAddr) -> Result<()> {
     context.print(&[session], columns, Shape::Single, "")
 }
 
-/// ISE finds a session by the endpoint's own addresses only; a VPN client's row shows the address that it comes from as calling station.
+/// ISE finds a session by the endpoint's own addresses only; a VPN client's row shows the address
+/// that it comes from as calling station.
 async fn of_address(context: &Context, client: &ServiceClient, ip: IpAddr) -> Result<Record> {
     let ask = Ask::new("session", BY_ADDRESS, NOTHING).with("ipAddress", ip.to_string());
     match ask.answer_of(context, client).await {

@@ -1,5 +1,6 @@
-//! `netapi ise pxgrid sessions`: all sessions. The server starts at `--since` and applies `--filter`; the other conditions hold for every ISE
-//! release and are looked at here, while the list streams by.
+//! `netapi ise pxgrid sessions`: all sessions. The server starts at `--since` and applies
+//! `--filter`; the other conditions hold for every ISE release and are looked at here, while the
+//! list streams by.
 
 use std::net::IpAddr;
 

@@ -61,10 +61,12 @@ What a callback gets and what becomes of it: netapi help callbacks
 Ctrl-C (TERM, HUP) once: running callbacks finish, the rest stays in the spool.
 Twice: at once. SIGUSR1 says the figures so far.")]
 pub(crate) struct Subscribe {
-    /// What to subscribe to: session, session-all, group, anc, radius-failure, …; SERVICE:PROPERTY; or /topic/…; repeatable
+    /// What to subscribe to: session, session-all, group, anc, radius-failure, …; SERVICE:PROPERTY;
+    /// or /topic/…; repeatable
     #[arg(long = "topic", required = true, value_name = "TOPIC", value_parser = topic)]
     topics: Vec<TopicName>,
-    /// A JMESPath condition on one session or message, applied by the server (ISE 3.4); a lost message looks like a filtered one then
+    /// A JMESPath condition on one session or message, applied by the server (ISE 3.4); a lost
+    /// message looks like a filtered one then
     #[arg(long, value_name = "JMESPATH")]
     filter: Option<String>,
     /// The same, applied here
@@ -192,7 +194,8 @@ impl Subscribe {
         running.end(result).await
     }
 
-    /// `--state` is of sessions: among topics that are known to carry none it would let nothing through.
+    /// `--state` is of sessions: among topics that are known to carry none it would let nothing
+    /// through.
     fn state_has_sessions(&self) -> Result<()> {
         let none = |topic: &TopicName| matches!(topic, TopicName::Known(_, topic) if topic.list != Some("sessions"));
         if self.state.is_some() && self.topics.iter().all(none) {

@@ -1,6 +1,7 @@
 //! `netapi ise pxgrid test`: the whole path to pxGrid, step by step, as far as it goes.
 //!
-//! A step that needs one that failed is left out; every other is done, so that one run shows all there is to mend.
+//! A step that needs one that failed is left out; every other is done, so that one run shows all
+//! there is to mend.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -79,7 +80,8 @@ pub(in crate::cli::ise) async fn walk(context: &Context, steps: &mut Steps<'_>) 
     service(&services, nodes, &providers, steps).await
 }
 
-/// Certificate and name. Without a usable certificate the servers are still probed; without a client at all (a CA bundle that cannot be read) nothing is.
+/// Certificate and name. Without a usable certificate the servers are still probed; without a
+/// client at all (a CA bundle that cannot be read) nothing is.
 fn who(
     context: &Context,
     settings: &PxgridSettings,

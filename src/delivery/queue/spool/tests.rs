@@ -39,7 +39,8 @@ fn mark(sequence: i64) -> Mark {
     }
 }
 
-/// What a kill or a power cut leaves behind: the files as they are at this moment, without our clean-up.
+/// What a kill or a power cut leaves behind: the files as they are at this moment, without our
+/// clean-up.
 fn crash_copy(from: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for file in [FILE, "deliveries"] {
@@ -354,14 +355,15 @@ fn a_full_disk_is_said_and_what_was_spooled_before_survives() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
-    /// Any history of frames, deliveries and crashes: what waits is what was sent and not known to be delivered, in order,
-    /// and a frame is there whole.
+    /// Any history of frames, deliveries and crashes: what waits is what was sent and not known to
+    /// be delivered, in order, and a frame is there whole.
     #[test]
     fn nothing_is_lost_over_any_history(steps in proptest::collection::vec((0_usize..4, 0_usize..5), 1..25)) {
         let mut dir = tempfile::tempdir().unwrap();
         let mut spool = Spool::open(dir.path()).unwrap();
         let mut sent = 0;
-        // Sequence numbers that must be there, and those that were delivered and are not yet taken out.
+        // Sequence numbers that must be there, and those that were delivered and are not yet taken
+        // out.
         let mut expected: Vec<i64> = Vec::new();
         let mut noted: BTreeSet<i64> = BTreeSet::new();
         for (what, size) in steps {
@@ -399,8 +401,8 @@ proptest! {
         }
     }
 
-    /// Wherever the events of a temporary spool lie, in memory or in the file: each waits once, in order, until it is noted as
-    /// delivered, and is counted.
+    /// Wherever the events of a temporary spool lie, in memory or in the file: each waits once, in
+    /// order, until it is noted as delivered, and is counted.
     #[test]
     fn a_temporary_spool_loses_nothing_between_memory_and_file(
         memory in 0_usize..5,

@@ -5,7 +5,8 @@ use crate::lab::state::BOUNCE;
 
 const MAC: &str = "C8:5B:76:C6:59:62";
 
-/// Names of the elements directly below the root, in order; quick-xml fails if the document is not well formed.
+/// Names of the elements directly below the root, in order; quick-xml fails if the document is not
+/// well formed.
 fn children(text: &str) -> Vec<String> {
     use quick_xml::events::Event;
     let mut reader = quick_xml::Reader::from_str(text);

@@ -3,7 +3,8 @@
 use super::*;
 use futures_util::StreamExt;
 
-/// The error of a request that cannot succeed, with its causes, whether it comes with the head or in the body.
+/// The error of a request that cannot succeed, with its causes, whether it comes with the head or
+/// in the body.
 async fn failure(lab: &Setting, path: &str) -> String {
     let result = match lab.request("GET", path).send().await {
         Ok(response) => response.bytes().await.map(|_| ()),

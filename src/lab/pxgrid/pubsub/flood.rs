@@ -1,7 +1,8 @@
-//! Session events as fast as a subscriber takes them, for measurements: what is made once is made once, and whole blocks of WebSocket messages leave in
-//! one write.
+//! Session events as fast as a subscriber takes them, for measurements: what is made once is made
+//! once, and whole blocks of WebSocket messages leave in one write.
 //!
-//! Sessions are sent as they are and nothing changes, so there is nothing to find in any other interface, and nothing in the event log.
+//! Sessions are sent as they are and nothing changes, so there is nothing to find in any other
+//! interface, and nothing in the event log.
 
 use bytes::BufMut;
 

@@ -1,6 +1,8 @@
-//! The WebSocket handshake (RFC 6455, section 4.2): whether a request asks for an upgrade, and the key that accepts it.
+//! The WebSocket handshake (RFC 6455, section 4.2): whether a request asks for an upgrade, and the
+//! key that accepts it.
 //!
-//! Who may have it is `server`'s affair. No extension is agreed to, so `permessage-deflate` may be offered and is not used.
+//! Who may have it is `server`'s affair. No extension is agreed to, so `permessage-deflate` may be
+//! offered and is not used.
 
 use hyper::HeaderMap;
 use hyper::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};

@@ -1,4 +1,5 @@
-//! How a `MESSAGE` is written: the headers of ISE 3.4 in its order. Made by appending, since a load test writes hundreds of thousands a second.
+//! How a `MESSAGE` is written: the headers of ISE 3.4 in its order. Made by appending, since a load
+//! test writes hundreds of thousands a second.
 
 use crate::lab::text::{mix, push_hex_lower, push_number};
 

@@ -1,4 +1,5 @@
-//! Pubsub: the WebSocket of a pxGrid node that carries every topic, in STOMP as ISE 3.4 words it (reference pxgrid-api, section 4).
+//! Pubsub: the WebSocket of a pxGrid node that carries every topic, in STOMP as ISE 3.4 words it
+//! (reference pxgrid-api, section 4).
 //!
 //! | part | holds |
 //! | --- | --- |
@@ -8,7 +9,8 @@
 //! | `message` | how a `MESSAGE` is written |
 //! | `socket` | one connection: frames in, messages out, pings, time limits |
 //!
-//! Whoever has an enabled account may subscribe to everything. Nothing is replayed: who was away has missed it.
+//! Whoever has an enabled account may subscribe to everything. Nothing is replayed: who was away
+//! has missed it.
 
 mod flood;
 pub(super) mod handshake;

@@ -1,4 +1,5 @@
-//! One WebSocket connection: frames in, messages out, pings, time limits. What frames mean is in `subscriber`.
+//! One WebSocket connection: frames in, messages out, pings, time limits. What frames mean is in
+//! `subscriber`.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -54,7 +55,8 @@ pub(in crate::lab::pxgrid) async fn serve(
     number: u64,
     reset: Arc<AtomicBool>,
 ) {
-    // Before the upgrade is awaited, so that nothing published after the client saw the 101 is missed.
+    // Before the upgrade is awaited, so that nothing published after the client saw the 101 is
+    // missed.
     let events = node.grid.events().subscribe();
     let Ok(upgraded) = accepted.upgrade.await else {
         return;
@@ -176,7 +178,8 @@ impl Socket {
         reaction
     }
 
-    /// Looks up what will happen to this connection: once subscribed it meets one fault of its kind.
+    /// Looks up what will happen to this connection: once subscribed it meets one fault of its
+    /// kind.
     fn plan(&mut self) {
         let faults = &self.node.faults;
         if self.strike.is_some_and(|(_, kind)| !faults.has(kind)) {
@@ -234,7 +237,8 @@ impl Socket {
             self.node.grid.events().relay(&topic, text);
         }
         if let Some(reply) = reaction.reply {
-            // A reply that echoes what cannot be written is not sent; the client waits for it in vain, as it would at ISE.
+            // A reply that echoes what cannot be written is not sent; the client waits for it in
+            // vain, as it would at ISE.
             if let Ok(bytes) = reply.encode() {
                 self.send(vec![Message::Binary(bytes.into())]).await?;
             }

@@ -1,7 +1,7 @@
 //! What a client's frames do and which messages it gets: a state machine without I/O.
 //!
-//! A client may subscribe without `CONNECT`, as Cisco's own Go sample does. A frame that makes no sense is answered by an `ERROR`, after
-//! which the connection ends (STOMP 1.2, "ERROR").
+//! A client may subscribe without `CONNECT`, as Cisco's own Go sample does. A frame that makes no
+//! sense is answered by an `ERROR`, after which the connection ends (STOMP 1.2, "ERROR").
 
 use std::borrow::Cow;
 
@@ -156,7 +156,8 @@ impl Subscriber {
         Ok(())
     }
 
-    /// The messages that `event` is for this client, encoded. `fate` is asked for each numbered one, with the count of those before it.
+    /// The messages that `event` is for this client, encoded. `fate` is asked for each numbered
+    /// one, with the count of those before it.
     pub(super) fn deliver(
         &mut self,
         event: &Event,
@@ -249,7 +250,8 @@ fn member_to_filter(topic: &str) -> Option<&'static str> {
     known.list.filter(|list| FILTERED_LISTS.contains(list))
 }
 
-/// What a filter leaves of a body; `None` when nothing. The publisher's number stays, so a filter makes gaps in the numbers.
+/// What a filter leaves of a body; `None` when nothing. The publisher's number stays, so a filter
+/// makes gaps in the numbers.
 fn passed<'e>(filter: Option<&Filter>, event: &'e Event) -> Option<Cow<'e, str>> {
     let Some(filter) = filter else {
         return Some(Cow::Borrowed(&event.body));

@@ -54,7 +54,8 @@ async fn the_way_of_a_client_with_a_certificate() {
     assert_eq!(read(strict.client.post(&url).body("{}")).await.status, 401);
 }
 
-/// Recipes in circulation send no Basic header to the control API, and the peer's name with the secret to services.
+/// Recipes in circulation send no Basic header to the control API, and the peer's name with the
+/// secret to services.
 #[tokio::test]
 async fn a_certificate_speaks_for_itself_unless_the_lab_is_strict() {
     let recipe = async |setting: &Setting| {

@@ -1,4 +1,5 @@
-//! The pxGrid nodes over the wire: every call, every operation and every fault, asked by an ordinary HTTPS client.
+//! The pxGrid nodes over the wire: every call, every operation and every fault, asked by an
+//! ordinary HTTPS client.
 
 mod anc;
 mod control;

@@ -11,7 +11,8 @@ use crate::lab::wire::Pieces;
 const NOW: i64 = 1_790_000_000_000;
 const SESSIONS: usize = 20_000;
 
-/// The whole list goes through one buffer that never grows: that is what constant memory means here.
+/// The whole list goes through one buffer that never grows: that is what constant memory means
+/// here.
 #[test]
 fn a_big_list_fits_one_buffer() {
     let sessions = u64::try_from(SESSIONS).unwrap();

@@ -1,4 +1,5 @@
-//! A node of one test: control, REST and pubsub on one port, whose answers the test gives and whose WebSockets it holds.
+//! A node of one test: control, REST and pubsub on one port, whose answers the test gives and whose
+//! WebSockets it holds.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -25,7 +26,8 @@ use crate::transport::{Client, ClientOptions, TlsOptions};
 pub(super) const TOPIC: &str = "/topic/com.cisco.ise.session";
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the node answers: status and body by the URL's last segment; used up from the front, the last one stays.
+/// What the node answers: status and body by the URL's last segment; used up from the front, the
+/// last one stays.
 pub(super) type Answers = Arc<Mutex<HashMap<&'static str, Vec<(u16, Value)>>>>;
 
 pub(super) struct TestNode {

@@ -1,4 +1,5 @@
-//! The machine and its nodes: trying one, what follows when it refuses, fails or is lost, and the pauses in between.
+//! The machine and its nodes: trying one, what follows when it refuses, fails or is lost, and the
+//! pauses in between.
 
 use std::time::Duration;
 
@@ -69,7 +70,8 @@ impl Subscription {
         let lived = now.elapsed.saturating_sub(life.since);
         let served = life.message && lived >= self.last_pause;
         if served || lived >= self.options.reconnect_max {
-            // Its loss is no verdict on a node that served us: each may be tried before a new lookup, this one among them.
+            // Its loss is no verdict on a node that served us: each may be tried before a new
+            // lookup, this one among them.
             self.tries = 0;
             self.failed = 0;
             self.try_next(now, out);
@@ -122,8 +124,8 @@ impl Subscription {
     }
 }
 
-/// `reconnect_min` doubled `tries` times up to `reconnect_max`; half of that is certain, the other half left to chance, so that a
-/// thousand subscribers that lost one node do not come back at once.
+/// `reconnect_min` doubled `tries` times up to `reconnect_max`; half of that is certain, the other
+/// half left to chance, so that a thousand subscribers that lost one node do not come back at once.
 pub(in crate::pxgrid::subscription) fn growing_pause(
     options: &Options,
     tries: u32,

@@ -1,4 +1,5 @@
-//! The machine and its topics' REST reads: when one begins, whose answer came, what follows from a failure.
+//! The machine and its topics' REST reads: when one begins, whose answer came, what follows from a
+//! failure.
 
 use super::nodes::growing_pause;
 use super::{Phase, Subscription};
@@ -28,7 +29,8 @@ impl Subscription {
         Some(call(topic, &mut here))
     }
 
-    /// Makes the topic's next read if there is one; only while subscribed, for what is published before that would be missed again.
+    /// Makes the topic's next read if there is one; only while subscribed, for what is published
+    /// before that would be missed again.
     pub(super) fn begin_read(&mut self, now: Moment, index: usize, out: &mut Vec<Action>) {
         if !matches!(self.phase, Phase::Live(life) if life.subscribed) {
             return;

@@ -98,7 +98,8 @@ proptest! {
                 event.message.object().contains(&identity)
             };
             let last = world.emitted.iter().rfind(|event| of(event, row.audit));
-            // The one before it has ended, if it was told. Of one still earlier REST may show nothing that tells.
+            // The one before it has ended, if it was told. Of one still earlier REST may show
+            // nothing that tells.
             if let Some(audit) = row.audit.checked_sub(1).filter(|_| !row.ended) {
                 let last = world.emitted[told_from..].iter().rfind(|event| of(event, audit));
                 prop_assert!(
@@ -107,7 +108,8 @@ proptest! {
                 );
             }
             if row.ended {
-                // An end that only a list of current sessions could tell is told if the session was.
+                // An end that only a list of current sessions could tell is told if the session
+                // was.
                 let must = knows_recovery && row.at >= start && restarts == 0;
                 prop_assert!(
                     last.map_or(!must, |event| event.event == "sessionDeleted" || possibly_lost > 0 || (crashed && restarts > 0)),

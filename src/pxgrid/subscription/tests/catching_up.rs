@@ -1,4 +1,5 @@
-//! Catching up where clocks differ, connections are lost early, sessions are replaced, and filters hide.
+//! Catching up where clocks differ, connections are lost early, sessions are replaced, and filters
+//! hide.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! A topic and its REST reads: which one to make, what its rows add to what was seen, what its end tells. When reads are made is the
-//! machine's affair.
+//! A topic and its REST reads: which one to make, what its rows add to what was seen, what its end
+//! tells. When reads are made is the machine's affair.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -82,8 +82,10 @@ impl Topic {
         }
     }
 
-    /// ISE shows one session of an endpoint, its newest (reference pxgrid-api, section 4: merged per MAC address). So one that is shown has taken
-    /// the place of those we know, and their ends are told before it. In a `whole` answer those it is news beside; the others are told at its end.
+    /// ISE shows one session of an endpoint, its newest (reference pxgrid-api, section 4: merged
+    /// per MAC address). So one that is shown has taken the place of those we know, and their ends
+    /// are told before it. In a `whole` answer those it is news beside; the others are told at its
+    /// end.
     fn end_replaced(
         &mut self,
         way: &Way,
@@ -96,7 +98,8 @@ impl Topic {
         for (_, row) in rows {
             let sight = &row.sight;
             let news = || sight.timestamp >= start && !self.cache.knows(&sight.key);
-            // An end that comes late is no sign of a newer session, unless it is one that we never saw.
+            // An end that comes late is no sign of a newer session, unless it is one that we never
+            // saw.
             let newest = if whole || sight.ended { news() } else { true };
             if let (true, Some(mac)) = (newest, mac_of(&sight.key)) {
                 arriving.insert(mac, sight.timestamp);
@@ -115,7 +118,8 @@ impl Topic {
         }
     }
 
-    /// The running read came to its end. If a pause must follow: how many such reads came before it in a row.
+    /// The running read came to its end. If a pause must follow: how many such reads came before it
+    /// in a row.
     pub(in crate::pxgrid::subscription) fn read_done(
         &mut self,
         purpose: Purpose,
@@ -137,7 +141,8 @@ impl Topic {
         self.reads.done()
     }
 
-    /// What was not in the answer has ended, if the answer was of everything; says where that cannot be told.
+    /// What was not in the answer has ended, if the answer was of everything; says where that
+    /// cannot be told.
     fn tell_ends(&mut self, way: &Way, since: Since, here: &mut Here<'_>) {
         let whole = since == Since::Everything || way.compares();
         if way.compares() && !self.cache.is_whole() {

@@ -1,6 +1,8 @@
-//! XML events to records: which element is a row, what its fields are, and every way in which a document can be wrong.
+//! XML events to records: which element is a row, what its fields are, and every way in which a
+//! document can be wrong.
 //!
-//! It is fed pieces of text and keeps its own stack of open elements, since the tokenizer is started anew for each piece; it reads nothing itself.
+//! It is fed pieces of text and keeps its own stack of open elements, since the tokenizer is
+//! started anew for each piece; it reads nothing itself.
 
 mod errors;
 mod plain;
@@ -23,7 +25,8 @@ use crate::record::{Fields, Record, RecordSink, Value, decode};
 pub(crate) use errors::NOT_THE_API;
 use text::{is_blank, local};
 
-/// The element whose value is a list of texts whatever it holds (reference mnt-api section 2.3, quirk 8).
+/// The element whose value is a list of texts whatever it holds (reference mnt-api section 2.3,
+/// quirk 8).
 const LIST: &str = "framed_ipv6_address";
 /// A byte order mark.
 const BOM: &str = "\u{feff}";
@@ -120,12 +123,14 @@ impl<'d, S: RecordSink> Parser<'d, S> {
         Ok(())
     }
 
-    /// Parses what is complete in `text`, which begins `base` bytes into the document, and says how much that was. What is not, has to
-    /// come again with more behind it; when `last` is true nothing more comes.
+    /// Parses what is complete in `text`, which begins `base` bytes into the document, and says how
+    /// much that was. What is not, has to come again with more behind it; when `last` is true
+    /// nothing more comes.
     pub(super) fn feed(&mut self, text: &str, base: u64, last: bool) -> Result<usize> {
         let mut skipped = 0;
         while let Some(rest) = text.get(skipped..).filter(|rest| rest.starts_with(BOM)) {
-            // The tokenizer would drop the mark wherever a piece begins; it means nothing only where the document does.
+            // The tokenizer would drop the mark wherever a piece begins; it means nothing only
+            // where the document does.
             if base > 0 || skipped > 0 {
                 let end = rest.len().min(BOM.len());
                 let mut pending = None;
@@ -187,7 +192,8 @@ impl<'d, S: RecordSink> Parser<'d, S> {
                 Ok(Event::Eof) => break,
                 Err(quick_xml::Error::Syntax(error)) => {
                     let rest = body.len() - used.min(body.len());
-                    // "<!" and a byte that begins nothing is wrong for good; all else that is unfinished may still be finished.
+                    // "<!" and a byte that begins nothing is wrong for good; all else that is
+                    // unfinished may still be finished.
                     if error == SyntaxError::InvalidBangMarkup && rest > 2 {
                         return Err(self.malformed(&error.to_string(), at));
                     }
@@ -230,7 +236,8 @@ impl<'d, S: RecordSink> Parser<'d, S> {
                     announced, rows, ..
                 } = self.summary;
                 match announced {
-                    // Rows under an announced 0 are seen in Cisco's own examples (reference mnt-api section 2.4).
+                    // Rows under an announced 0 are seen in Cisco's own examples (reference mnt-api
+                    // section 2.4).
                     Some(number) if self.document.exact && number != rows && number != 0 => {
                         Err(Error::new(
                             Kind::Truncated,
@@ -330,7 +337,8 @@ impl<'d, S: RecordSink> Parser<'d, S> {
         Ok(())
     }
 
-    /// An element `below` levels under the row opens: 1 is a field, deeper ones make their parent a nested value.
+    /// An element `below` levels under the row opens: 1 is a field, deeper ones make their parent a
+    /// nested value.
     fn open_field(
         &mut self,
         below: usize,
@@ -417,7 +425,8 @@ impl<'d, S: RecordSink> Parser<'d, S> {
         Ok(())
     }
 
-    /// Any element inside a [`LIST`] closes, or the list itself: its text is an item unless it is empty.
+    /// Any element inside a [`LIST`] closes, or the list itself: its text is an item unless it is
+    /// empty.
     fn close_list(
         &mut self,
         below: usize,

@@ -1,6 +1,8 @@
-//! Fields that are nothing but `<name>text</name>`, read in place: almost all of a list is such, and three events for each cost three times as much.
+//! Fields that are nothing but `<name>text</name>`, read in place: almost all of a list is such,
+//! and three events for each cost three times as much.
 //!
-//! Whatever is the least unusual (attributes, prefixes, references, children, an unfinished piece) is left to the tokenizer.
+//! Whatever is the least unusual (attributes, prefixes, references, children, an unfinished piece)
+//! is left to the tokenizer.
 
 use super::super::MAX_NAME;
 use super::text::{is_blank, is_layout};
@@ -9,7 +11,8 @@ use crate::error::Result;
 use crate::record::RecordSink;
 
 impl<S: RecordSink> Parser<'_, S> {
-    /// Takes the run of plain fields and lists that `rest`, which begins directly inside a row, begins with; says how long it was.
+    /// Takes the run of plain fields and lists that `rest`, which begins directly inside a row,
+    /// begins with; says how long it was.
     pub(super) fn plain_fields(&mut self, rest: &str, at: u64) -> Result<usize> {
         let mut used = 0;
         if !self.text.is_empty() {
@@ -40,7 +43,8 @@ impl<S: RecordSink> Parser<'_, S> {
     }
 }
 
-/// What stands between the tags of a [`LIST`] that holds nothing but plain fields, and the whole length.
+/// What stands between the tags of a [`LIST`] that holds nothing but plain fields, and the whole
+/// length.
 fn plain_list(rest: &str) -> Option<(&str, usize)> {
     let start = rest.strip_prefix('<')?.strip_prefix(LIST)?;
     let inner = start.strip_prefix('>')?;
@@ -53,7 +57,8 @@ fn plain_list(rest: &str) -> Option<(&str, usize)> {
     Some((inner.get(..at)?, rest.len() - after.len()))
 }
 
-/// The texts of a run of plain fields, trimmed; empty ones are left out (reference mnt-api, section 2.3, quirk 8).
+/// The texts of a run of plain fields, trimmed; empty ones are left out (reference mnt-api, section
+/// 2.3, quirk 8).
 fn plain_items(mut items: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         loop {
@@ -67,8 +72,8 @@ fn plain_items(mut items: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The same as [`plain_field`] for a field that begins at once and has the name that stood here in the record before: rows are alike, and
-/// comparing a name costs less than finding its end.
+/// The same as [`plain_field`] for a field that begins at once and has the name that stood here in
+/// the record before: rows are alike, and comparing a name costs less than finding its end.
 fn named_field<'w>(rest: &'w str, name: &str) -> Option<(&'w str, &'w str, usize)> {
     let start = rest.strip_prefix('<')?;
     let tail = start.strip_prefix(name)?.strip_prefix('>')?;
@@ -84,7 +89,8 @@ fn named_field<'w>(rest: &'w str, name: &str) -> Option<(&'w str, &'w str, usize
     Some((start.get(..name.len())?, text, rest.len() - after.len()))
 }
 
-/// The name, the text and the whole length of a field that is nothing but `<name>text</name>`, perhaps with layout before it.
+/// The name, the text and the whole length of a field that is nothing but `<name>text</name>`,
+/// perhaps with layout before it.
 fn plain_field(rest: &str) -> Option<(&str, &str, usize)> {
     let bytes = rest.as_bytes();
     let blank = bytes.iter().position(|&byte| !is_layout(byte))?;

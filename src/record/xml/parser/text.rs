@@ -40,7 +40,8 @@ impl<S: RecordSink> Parser<'_, S> {
         self.append(text, at)
     }
 
-    /// Whether text means something here: inside a record. Outside of the root only layout may stand.
+    /// Whether text means something here: inside a record. Outside of the root only layout may
+    /// stand.
     pub(super) fn takes_text(&self, text: &str, at: u64) -> Result<bool> {
         if self.phase != Phase::Inside {
             if is_blank(text) {

@@ -1,5 +1,5 @@
-//! Certificates, keys and CA bundles as variables, mails and editors mangle them: read where that can be, else named with their
-//! line, and in no notation quoted.
+//! Certificates, keys and CA bundles as variables, mails and editors mangle them: read where that
+//! can be, else named with their line, and in no notation quoted.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

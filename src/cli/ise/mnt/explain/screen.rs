@@ -1,4 +1,5 @@
-//! Draws an explanation for a person: the verdict first, then the facts, then the attempts. Pure: JSON in, text out.
+//! Draws an explanation for a person: the verdict first, then the facts, then the attempts. Pure:
+//! JSON in, text out.
 
 use std::fmt::Write;
 
@@ -172,7 +173,8 @@ fn place(why: &Value) -> String {
         .join(" ")
 }
 
-/// The longest of `1=0;2=14;…`, by position: which step code it belongs to is not settled (reference mnt-api, section 2.3, quirk 5).
+/// The longest of `1=0;2=14;…`, by position: which step code it belongs to is not settled
+/// (reference mnt-api, section 2.3, quirk 5).
 fn slowest(latency: &str) -> String {
     latency
         .split(';')

@@ -1,4 +1,5 @@
-//! `anc apply` and `anc clear`: one order for one endpoint or for a list of them, given exactly once each, and waiting for the outcome.
+//! `anc apply` and `anc clear`: one order for one endpoint or for a list of them, given exactly
+//! once each, and waiting for the outcome.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -321,7 +322,8 @@ fn name_of(target: &Target) -> String {
     }
 }
 
-/// What to look at after a failure: the causes that the reference knows (section 3.3) for this order and target.
+/// What to look at after a failure: the causes that the reference knows (section 3.3) for this
+/// order and target.
 fn advice(order: &Order, target: &Target) -> &'static str {
     match (order, target) {
         (Order::Apply(_), Target::Ip(_)) => {
@@ -339,8 +341,8 @@ fn advice(order: &Order, target: &Target) -> &'static str {
     }
 }
 
-/// Fails where an operation failed, of which only the id is known. Only an order to apply fails because
-/// it was carried out already.
+/// Fails where an operation failed, of which only the id is known. Only an order to apply fails
+/// because it was carried out already.
 pub(super) fn check_outcome(status: &Status) -> Result<()> {
     anc::outcome(&Order::Apply(String::new()), status)
 }

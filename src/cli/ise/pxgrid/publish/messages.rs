@@ -1,5 +1,5 @@
-//! From a file or standard input to messages: JSON objects, one after the other, in one array, over one line or several. Bounded by
-//! what the server takes of one message.
+//! From a file or standard input to messages: JSON objects, one after the other, in one array, over
+//! one line or several. Bounded by what the server takes of one message.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -86,8 +86,8 @@ impl Messages {
     }
 }
 
-/// Reads a whole file once and leaves it as it was, so that nothing is registered for what cannot be
-/// published. What is no regular file is not touched.
+/// Reads a whole file once and leaves it as it was, so that nothing is registered for what cannot
+/// be published. What is no regular file is not touched.
 pub(super) fn check(path: &Path, wrap: Option<&str>) -> Result<()> {
     let opened = if path == "-" {
         std::io::stdin()
@@ -160,7 +160,8 @@ impl Source {
         let ended = Arc::new(AtomicBool::new(false));
         let runtime = tokio::runtime::Handle::current();
         let room = Arc::new(Semaphore::new(ROOM as usize));
-        // Not a task of the runtime: a read from a terminal cannot be interrupted, and must not keep the program.
+        // Not a task of the runtime: a read from a terminal cannot be interrupted, and must not
+        // keep the program.
         let started = std::thread::Builder::new()
             .name("messages".to_owned())
             .spawn({
@@ -213,7 +214,8 @@ fn objects(reader: &mut dyn BufRead, take: &mut dyn FnMut(&str) -> Result<bool>)
     let mut text = Vec::new();
     loop {
         text.clear();
-        // A line at a time, so that what comes live is sent when it comes; an object over several lines ends with the line that closes it.
+        // A line at a time, so that what comes live is sent when it comes; an object over several
+        // lines ends with the line that closes it.
         let object = loop {
             let room = LARGEST.saturating_sub(text.len()) as u64 + 1;
             let read = Read::take(&mut *reader, room)
@@ -282,7 +284,8 @@ fn wrong(number: u64, why: &str) -> Error {
         .hint("give JSON objects, one a line, or one array of them; those before it were published")
 }
 
-/// The message for an object: itself on one line; an asset that comes alone is put into the shape that ISE reads.
+/// The message for an object: itself on one line; an asset that comes alone is put into the shape
+/// that ISE reads.
 fn message(object: &str, wrap: Option<&str>) -> Result<String> {
     let text = crate::event::message::one_line(object.to_owned());
     let members: serde_json::Map<String, serde_json::Value> =

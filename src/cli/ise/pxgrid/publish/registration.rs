@@ -1,4 +1,5 @@
-//! What we register as a provider, and keeping the registration alive (reference pxgrid-api, sections 1 and 3.13).
+//! What we register as a provider, and keeping the registration alive (reference pxgrid-api,
+//! sections 1 and 3.13).
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -108,7 +109,8 @@ impl Registration {
         })
     }
 
-    /// Waits for the next renewal and makes it; what there is to say of it. Safe to drop and to call again.
+    /// Waits for the next renewal and makes it; what there is to say of it. Safe to drop and to
+    /// call again.
     pub(super) async fn keep(&mut self) -> Option<String> {
         if self.renewing.is_none() {
             sleep_until(self.due).await;
@@ -146,7 +148,8 @@ impl Registration {
     }
 }
 
-/// Renews; a registration that the server no longer knows is made anew, which changes nothing that was not so before.
+/// Renews; a registration that the server no longer knows is made anew, which changes nothing that
+/// was not so before.
 async fn renew(control: Control, provided: Provided, id: String) -> Renewed {
     let Err(error) = control.reregister(&id).await else {
         return Renewed::Kept;

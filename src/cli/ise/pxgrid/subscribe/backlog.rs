@@ -1,5 +1,6 @@
-//! What waits to be printed: in memory while the reader keeps up, in a temporary spool when it has not for a moment. So a reader that is slow, or
-//! stopped, never keeps the socket from being read; what lies on disk is printed in its turn.
+//! What waits to be printed: in memory while the reader keeps up, in a temporary spool when it has
+//! not for a moment. So a reader that is slow, or stopped, never keeps the socket from being read;
+//! what lies on disk is printed in its turn.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -76,7 +77,8 @@ impl Backlog {
         }
     }
 
-    /// Takes events. Waits for the reader a moment at most, else for the disk; true if they are the first ones that went there.
+    /// Takes events. Waits for the reader a moment at most, else for the disk; true if they are the
+    /// first ones that went there.
     pub(super) async fn push(&self, events: Vec<Event>) -> Result<bool> {
         let bytes = events.iter().map(size).sum();
         loop {
@@ -166,7 +168,8 @@ impl Backlog {
         spool.flush()
     }
 
-    /// Nothing more will be brought. A call that is less urgent than an earlier one changes nothing.
+    /// Nothing more will be brought. A call that is less urgent than an earlier one changes
+    /// nothing.
     pub(super) fn end(&self, end: End) {
         let mut state = self.state();
         if state.end != Some(End::MemoryOnly) {

@@ -49,7 +49,8 @@ type Taking<'s> = Pin<Box<dyn Future<Output = Result<()>> + 's>>;
 struct Outcome {
     /// Why the subscriber ended, where that is an error.
     failure: Option<Error>,
-    /// A part of what came was left out: this mark and the later ones stand for more than was taken, and the next run is to fetch it.
+    /// A part of what came was left out: this mark and the later ones stand for more than was
+    /// taken, and the next run is to fetch it.
     cut: bool,
     /// Why events could not be taken; no more were offered then.
     untaken: Option<Error>,
@@ -199,7 +200,8 @@ impl Follower {
         }
     }
 
-    /// Says what there is to say, and gives the events that are wanted with the progress that holds then.
+    /// Says what there is to say, and gives the events that are wanted with the progress that holds
+    /// then.
     fn wanted(&mut self, update: Update, outcome: &mut Outcome) -> (Vec<Event>, Progress) {
         for notice in &update.notices {
             self.connection.hear(notice);

@@ -30,10 +30,12 @@ pub(super) struct DeliveryArgs {
     /// Start the callback once, and give it one event a line
     #[arg(long, requires = "callback")]
     pub(super) keep_running: bool,
-    /// Keep events here until they are delivered, also over a crash, and fetch what was missed meanwhile
+    /// Keep events here until they are delivered, also over a crash, and fetch what was missed
+    /// meanwhile
     #[arg(long, value_name = "DIR")]
     pub(super) spool: Option<PathBuf>,
-    /// Append events that could not be delivered [default: DIR/dead-letters.jsonl, else standard error]
+    /// Append events that could not be delivered [default: DIR/dead-letters.jsonl, else standard
+    /// error]
     #[arg(long, value_name = "FILE", requires = "callback")]
     pub(super) dead_letters: Option<PathBuf>,
 }
@@ -51,7 +53,8 @@ pub(super) struct Reconnecting {
     /// The pause before a new lookup when every node failed
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::pause)]
     pub(super) lookup_pause: Duration,
-    /// A connection without data or ping for this time counts as dead; we ping three times within it
+    /// A connection without data or ping for this time counts as dead; we ping three times within
+    /// it
     #[arg(long, value_name = "DURATION", default_value = "75s", value_parser = input::pause)]
     pub(super) silence: Duration,
 }

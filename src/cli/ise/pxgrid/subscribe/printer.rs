@@ -208,7 +208,8 @@ impl Paper {
     }
 }
 
-/// What becomes of events on which `--jq` fails: they are dead letters, and the others are printed all the same.
+/// What becomes of events on which `--jq` fails: they are dead letters, and the others are printed
+/// all the same.
 struct Unprinted {
     letters: DeadLetters,
     listener: Arc<dyn Listener>,
@@ -303,8 +304,8 @@ impl Printer {
         })
     }
 
-    /// Hands events over; true if from now on they wait on disk, because the reader does not keep up. After the end they go nowhere, and
-    /// [`finish`](Self::finish) says why.
+    /// Hands events over; true if from now on they wait on disk, because the reader does not keep
+    /// up. After the end they go nowhere, and [`finish`](Self::finish) says why.
     pub(super) async fn take(&self, events: Vec<Event>) -> Result<bool> {
         self.backlog.push(events).await
     }
@@ -321,7 +322,8 @@ impl Printer {
         let _gone = over.wait_for(|over| *over).await;
     }
 
-    /// How it ended, and how many events were not printed; to be called when it is [`over`](Self::over).
+    /// How it ended, and how many events were not printed; to be called when it is
+    /// [`over`](Self::over).
     pub(super) fn finish(self) -> Result<u64> {
         self.thread
             .join()

@@ -65,7 +65,8 @@ impl Selection {
         self.failed
     }
 
-    /// What there is to say of the condition at the end: a member that no event had may be misspelt.
+    /// What there is to say of the condition at the end: a member that no event had may be
+    /// misspelt.
     pub(super) fn last_warning(&self) -> Option<String> {
         let misspelt = self.asked && !self.unseen.is_empty();
         let names = self.unseen.join(", ");

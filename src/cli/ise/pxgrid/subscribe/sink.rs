@@ -1,4 +1,5 @@
-//! Where events go: straight to the printer, or through delivery, which has the spool, the callbacks and the dead letters.
+//! Where events go: straight to the printer, or through delivery, which has the spool, the
+//! callbacks and the dead letters.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -123,8 +124,9 @@ impl Sink {
         }
     }
 
-    /// Takes events, and the progress that holds once they are safe. Waits for the disk, or for a reader that does not keep up. When it is
-    /// [`over`](Self::over) it takes nothing, and [`finish`](Self::finish) says why.
+    /// Takes events, and the progress that holds once they are safe. Waits for the disk, or for a
+    /// reader that does not keep up. When it is [`over`](Self::over) it takes nothing, and
+    /// [`finish`](Self::finish) says why.
     pub(super) async fn take(&self, events: Vec<Event>, progress: Progress) -> Result<()> {
         match &self.way {
             Way::Print(printer) => {
@@ -148,7 +150,8 @@ impl Sink {
         matches!(&self.way, Way::Deliver(deliverer) if deliverer.is_gone())
     }
 
-    /// The user wants to end: no further callback is started. What was received before can still be brought.
+    /// The user wants to end: no further callback is started. What was received before can still be
+    /// brought.
     pub(super) fn hold(&self) {
         if let Way::Deliver(deliverer) = &self.way {
             deliverer.stop(Stop::Finish);
