@@ -8,13 +8,14 @@
 //! | --- | --- | --- |
 //! | `authority` | host and port, and what a host name is made of | |
 //! | `backoff` | pauses that grow from failure to failure | |
-//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `lab`, `mnt`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `threads`, `transport` |
-//! | `delivery` | what happens to an event: order per endpoint, spool, callback, dead letters | `backoff`, `error`, `event`, `record`, `threads` |
+//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `lab`, `mnt`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `threads`, `transport` |
+//! | `delivery` | what happens to an event: order per endpoint, spool, callback, dead letters | `backoff`, `error`, `event`, `process`, `record`, `threads` |
 //! | `error` | the closed set of error kinds and their exit statuses | |
 //! | `event` | what travels from a subscription to whoever is told: event, id, marks, figures; no I/O | `error`, `record` |
 //! | `files` | small files that a user names: bounded reading, byte order marks, who else can read them | `error` |
 //! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `pxgrid`, `record` |
 //! | `mnt` | the Monitoring node's client: paths, documents, error envelope | `authority`, `error`, `record`, `transport` |
+//! | `process` | which process group and session a process belongs to | |
 //! | `pxgrid` | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription | `authority`, `backoff`, `error`, `event`, `record`, `threads`, `transport` |
 //! | `record` | the record, MAC addresses, XML and JSON streams, filters | `error` |
 //! | `render` | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress | `error`, `record`, `sanitize` |
@@ -114,6 +115,7 @@ pub mod files;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod mnt;
+mod process;
 pub mod pxgrid;
 pub mod record;
 pub mod render;

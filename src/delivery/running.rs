@@ -17,13 +17,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::io::FdFlags;
-use rustix::process::{Pid, Signal, getpgid, getpgrp, getsid, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::watch;
 
 use super::Listener;
 use super::deliverer::Stop;
 use super::identity;
 use crate::error::{Error, Kind, Result};
+use crate::process::Membership;
 
 /// The file's name inside a spool's directory.
 const FILE: &str = "running";
@@ -110,12 +111,12 @@ impl Running {
         // Shared with daemons of earlier callbacks. Where it cannot be had, the next run has
         // nobody to wait for.
         let _unlocked = self.file.lock_shared();
-        let session = getsid(None).map_or(0, |pid| pid.as_raw_nonzero().get());
+        let session = Membership::ours().map(|ours| ours.session.to_string());
         let _unknown = self
             .file
             .set_len(0)
             .and_then(|()| self.file.rewind())
-            .and_then(|()| writeln!(self.file, "{session}"));
+            .and_then(|()| writeln!(self.file, "{}", session.unwrap_or_default()));
     }
 
     /// Those who have not left the session.
@@ -191,10 +192,13 @@ fn named(callbacks: Option<&[Holder]>) -> String {
 
 /// To the process groups that callbacks are; never to our own.
 fn signal(callbacks: &[Holder], signal: Signal) {
-    let ours = getpgrp();
+    let Some(ours) = Membership::ours() else {
+        return;
+    };
     for callback in callbacks {
-        if let Ok(group) = getpgid(Some(callback.pid))
-            && group != ours
+        if let Some(theirs) = Membership::of(callback.pid)
+            && theirs.group != ours.group
+            && let Some(group) = Pid::from_raw(theirs.group)
         {
             // It has gone in this very moment, which is as good.
             let _gone = kill_process_group(group, signal);
@@ -225,7 +229,7 @@ fn holders(file: &File) -> Option<Vec<Holder>> {
         .filter(|(number, pid)| *pid != us && holds(*number))
         .map(|(_, pid)| Holder {
             pid,
-            session: getsid(Some(pid)).ok().map(|pid| pid.as_raw_nonzero().get()),
+            session: Membership::of(pid).map(|theirs| theirs.session),
         });
     Some(holders.collect())
 }

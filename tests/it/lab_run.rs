@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use crate::support::{json, netapi, process, stderr, stdout, wait_for};
+use crate::support::{json, netapi, process, skipped, stderr, stdout, wait_for};
 
 fn terminate(pid: u32) {
     let status = Command::new("kill")
@@ -196,4 +196,44 @@ fn lab_faults_lists_what_can_be_injected() {
         "{}",
         stderr(&run)
     );
+}
+
+/// As in a container whose first process somebody else began: its session and its group have no
+/// number there.
+#[test]
+fn callbacks_run_where_the_session_leader_is_outside_of_the_namespace() {
+    let apart = ["--map-root-user", "--pid", "--fork", "--mount-proc"];
+    let unshare = || {
+        let mut unshare = Command::new("unshare");
+        unshare.args(apart).stdin(Stdio::null());
+        unshare
+    };
+    let outside = "read -r _ _ _ _ _ session _ < /proc/self/stat; test $session = 0";
+    if !unshare()
+        .args(["sh", "-c", outside])
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        return skipped("no PID namespace can be made here");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let out = unshare()
+        .arg(env!("CARGO_BIN_EXE_netapi"))
+        .args(["ise", "lab", "run", "--events-per-second", "20", "--"])
+        .args(["netapi", "ise", "pxgrid", "subscribe"])
+        .args([
+            "--topic",
+            "session",
+            "--count",
+            "2",
+            "--callback",
+            "/bin/true",
+        ])
+        .arg("--spool")
+        .arg(dir.path().join("spool"))
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{:?} {stderr}", out.status);
+    assert!(stderr.contains("delivered 2"), "{stderr}");
 }

@@ -16,6 +16,7 @@ use crate::cli::long_running::{
 };
 use crate::error::Result;
 use crate::lab::{Lab, RunningLab};
+use crate::process::Membership;
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -142,8 +143,10 @@ pub(super) fn export(name: &str, value: &str) -> String {
 fn orders() -> Result<UnboundedReceiver<String>> {
     let (sender, lines) = unbounded_channel();
     let input = std::io::stdin();
-    let in_background = rustix::termios::tcgetpgrp(&input)
-        .is_ok_and(|foreground| foreground != rustix::process::getpgrp());
+    let in_background = rustix::termios::tcgetpgrp(&input).is_ok_and(|foreground| {
+        let ours = Membership::ours();
+        ours.is_some_and(|ours| ours.group != foreground.as_raw_nonzero().get())
+    });
     if !in_background {
         // A thread of its own, not the runtime's: nothing can end a read, and the runtime would
         // wait for it.

@@ -1,0 +1,95 @@
+//! The group and the session of a process, as numbers that may be 0: a container's first process
+//! may have come from outside of its PID namespace, and so may the leader of its group or session.
+//!
+//! `rustix` takes 0 for impossible, so on Linux the numbers are read from `/proc`. It signals
+//! nobody and waits for nobody.
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::fs;
+
+use rustix::process::Pid;
+
+/// Whose a process is. 0 is a leader that has no number in our PID namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Membership {
+    /// The process group, for signals and for the terminal.
+    pub(crate) group: i32,
+    /// The session, which a daemon leaves.
+    pub(crate) session: i32,
+}
+
+impl Membership {
+    /// Our own; `None` where the system does not say.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn ours() -> Option<Self> {
+        parse(&fs::read("/proc/self/stat").ok()?)
+    }
+
+    /// That of another process; `None` where it is gone or the system does not say.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn of(process: Pid) -> Option<Self> {
+        let process = process.as_raw_nonzero();
+        parse(&fs::read(format!("/proc/{process}/stat")).ok()?)
+    }
+
+    /// Our own; `None` where the system does not say.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn ours() -> Option<Self> {
+        Self::of(rustix::process::getpid())
+    }
+
+    /// That of another process; `None` where it is gone or the system does not say.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn of(process: Pid) -> Option<Self> {
+        let number = |pid: Pid| pid.as_raw_nonzero().get();
+        Some(Self {
+            group: number(rustix::process::getpgid(Some(process)).ok()?),
+            session: number(rustix::process::getsid(Some(process)).ok()?),
+        })
+    }
+}
+
+/// From a `stat` document: number, name in parentheses, state, parent, group, session, and more.
+/// The name may hold anything, so what counts is its last parenthesis.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn parse(stat: &[u8]) -> Option<Membership> {
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
+    let mut numbers = rest.split_ascii_whitespace().skip(2);
+    Some(Membership {
+        group: numbers.next()?.parse().ok()?,
+        session: numbers.next()?.parse().ok()?,
+    })
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_and_blanks_hides_nothing() {
+        let stat = b"4711 (a) S 9 9 (b)) S 1 4711 4000 0 -1 4194560";
+        let expected = Membership {
+            group: 4711,
+            session: 4000,
+        };
+        assert_eq!(parse(stat), Some(expected));
+        assert_eq!(parse(b"1 (cut"), None);
+        assert_eq!(parse(b"1 (cut) S 0"), None);
+    }
+
+    #[test]
+    fn leaders_outside_of_the_namespace_are_zero() {
+        let outside = Membership {
+            group: 0,
+            session: 0,
+        };
+        assert_eq!(parse(b"1 (sh) R 0 0 0 34816 1"), Some(outside));
+    }
+
+    #[test]
+    fn our_own_is_that_of_our_number() {
+        let ours = Membership::ours().unwrap();
+        assert_eq!(Membership::of(rustix::process::getpid()), Some(ours));
+    }
+}
