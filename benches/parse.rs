@@ -6,10 +6,10 @@ use std::io::BufReader;
 use std::ops::ControlFlow;
 
 use criterion::{Criterion, Throughput};
-use netapi::error::Result;
-use netapi::mnt::documents::ACTIVE_LIST;
-use netapi::record::xml::stream;
-use netapi::record::{Record, RecordSink};
+use netapi::testing::error::Result;
+use netapi::testing::mnt::documents::ACTIVE_LIST;
+use netapi::testing::record::xml::stream;
+use netapi::testing::record::{Record, RecordSink};
 use quick_xml::events::Event;
 
 const ROWS: u32 = 200_000;

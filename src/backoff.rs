@@ -36,25 +36,14 @@ impl Backoff {
         self.after(self.failures)
     }
 
-    /// The same with equal jitter: half of the pause is certain, the other half left to `random`
-    /// (uniform over `u32`), so that a thousand clients that failed together do not come back
-    /// together.
-    pub fn next_jittered(&mut self, random: u32) -> Duration {
-        jittered(self.next_pause(), random)
-    }
-
     /// It worked: the next failure is the first again.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
-
-    /// Whether there was a failure since the last success, and the pauses grow no longer.
-    pub fn is_longest(&self) -> bool {
-        self.failures > 0 && self.after(self.failures) >= self.longest
-    }
 }
 
-/// Half of the pause, and of the other half the part that `random` (uniform over `u32`) says.
+/// The pause with equal jitter: half of it is certain, the other half left to `random` (uniform over
+/// `u32`), so that a thousand clients that failed together do not come back together.
 pub fn jittered(pause: Duration, random: u32) -> Duration {
     let half = pause / 2;
     half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
@@ -72,9 +61,7 @@ mod tests {
         let mut backoff = Backoff::new(SECOND, 10 * SECOND);
         let pauses: Vec<u64> = (0..6).map(|_| backoff.next_pause().as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 10, 10]);
-        assert!(backoff.is_longest());
         backoff.reset();
-        assert!(!backoff.is_longest());
         assert_eq!(backoff.next_pause(), SECOND);
     }
 
@@ -90,13 +77,12 @@ mod tests {
             first in 0..=u64::MAX, longest in 0..=u64::MAX, failures in any::<u32>(), random in any::<u32>()
         ) {
             let longest = Duration::from_millis(longest);
-            let mut backoff = Backoff::new(Duration::from_millis(first), longest);
+            let backoff = Backoff::new(Duration::from_millis(first), longest);
             let pause = backoff.after(failures);
             prop_assert!(pause <= longest);
             prop_assert!(pause >= backoff.after(failures.saturating_sub(1)));
-            let whole = backoff.after(1);
-            let part = backoff.next_jittered(random);
-            prop_assert!(part <= whole && part >= whole / 2);
+            let part = jittered(pause, random);
+            prop_assert!(part <= pause && part >= pause / 2);
         }
     }
 }

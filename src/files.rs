@@ -99,7 +99,7 @@ pub fn may_be_path(path: &Path) -> bool {
 /// Errors: [`crate::error::Kind::Usage`], naming the file and the line.
 pub fn text<'a>(bytes: &'a [u8], path: &Path, what: &str) -> Result<Cow<'a, str>> {
     if let Some(decoded) = utf16(bytes) {
-        return decoded.map(Cow::Owned).ok_or_else(|| {
+        return decoded.map(Cow::Owned).map_err(|DamagedUtf16| {
             Error::usage(format!("{what}: {} is damaged UTF-16 text", shown(path)))
                 .hint("save it as UTF-8")
         });
@@ -124,9 +124,9 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")
 }
 
-/// What UTF-16 with a byte order mark says: `None` where there is no mark, `Some(None)` where it is
-/// damaged.
-pub fn utf16(bytes: &[u8]) -> Option<Option<String>> {
+/// What UTF-16 with a byte order mark says, `Err` where it is damaged; `None` where there is no
+/// mark.
+pub fn utf16(bytes: &[u8]) -> Option<std::result::Result<String, DamagedUtf16>> {
     let number = match bytes.get(..2)? {
         [0xff, 0xfe] => u16::from_le_bytes,
         [0xfe, 0xff] => u16::from_be_bytes,
@@ -135,8 +135,13 @@ pub fn utf16(bytes: &[u8]) -> Option<Option<String>> {
     let (pairs, rest) = bytes.get(2..)?.as_chunks::<2>();
     let units = pairs.iter().map(|pair| number(*pair));
     let text = char::decode_utf16(units).collect::<std::result::Result<String, _>>();
-    Some(text.ok().filter(|_| rest.is_empty()))
+    let text = text.ok().filter(|_| rest.is_empty());
+    Some(text.ok_or(DamagedUtf16))
 }
+
+/// Text that begins as UTF-16 and goes on as none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DamagedUtf16;
 
 /// Who but us can get at a file. Nobody, for what is no regular file: a pipe (`<(pass show ise)`)
 /// has no lasting content to guard.

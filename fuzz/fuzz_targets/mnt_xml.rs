@@ -7,9 +7,9 @@
 use std::io::BufReader;
 
 use libfuzzer_sys::fuzz_target;
-use netapi::mnt::documents;
-use netapi::record::xml::{self, Document};
-use netapi::record::{Collect, Record};
+use netapi::testing::mnt::documents;
+use netapi::testing::record::xml::{self, Document};
+use netapi::testing::record::{Collect, Record};
 
 fn read(bytes: &[u8], cut: usize, document: &Document) -> (Vec<String>, bool) {
     let reader = BufReader::with_capacity(cut.max(1), bytes);

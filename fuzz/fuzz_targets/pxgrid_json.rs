@@ -8,7 +8,7 @@
 use std::io::BufReader;
 
 use libfuzzer_sys::fuzz_target;
-use netapi::record::{Collect, Record, stream};
+use netapi::testing::record::{Collect, Record, stream};
 
 fn read(bytes: &[u8], cut: usize) -> (Vec<String>, bool) {
     let reader = BufReader::with_capacity(cut.max(1), bytes);

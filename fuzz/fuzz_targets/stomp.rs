@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use netapi::pxgrid::stomp::{Decoder, Frame, MAX_HEAD, MalformedFrame, Reading};
+use netapi::testing::pxgrid::stomp::{Decoder, Frame, MAX_HEAD, MalformedFrame, Reading};
 
 const MAX_BODY: usize = 4096;
 

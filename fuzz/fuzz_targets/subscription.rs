@@ -10,8 +10,8 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use netapi::pxgrid::stomp::Frame;
-use netapi::pxgrid::subscription::{Action, Input, Moment, Node, Options, Subscription};
+use netapi::testing::pxgrid::stomp::Frame;
+use netapi::testing::pxgrid::subscription::{Action, Input, Moment, Node, Options, Subscription};
 use serde_json::value::RawValue;
 
 const TOPICS: [&str; 6] = [

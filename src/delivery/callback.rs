@@ -190,11 +190,6 @@ impl Callback {
         })
     }
 
-    /// The program's absolute path.
-    pub fn program(&self) -> &Path {
-        &self.program
-    }
-
     /// Runs it for one event and waits for its end. `scratch` is the directory for its input,
     /// `slot` that of an earlier run (one is made where there is none, and left there for the next
     /// run), `kill` turns true when everything must end at once.

@@ -182,11 +182,6 @@ impl Deliverer {
         Some(Arc::new(memory))
     }
 
-    /// The directory of a durable spool.
-    pub fn directory(&self) -> Option<&Path> {
-        self.spool.directory()
-    }
-
     /// Takes the events of one received frame, and the progress that goes with it. When it returns
     /// they are in the spool, all of them or (with an error) none; after an error the caller stops
     /// taking events. Where the error is that the spool [`is_gone`](Self::is_gone) they were taken

@@ -40,7 +40,7 @@ mod starters;
 pub mod tally;
 mod worker;
 
-pub use deliverer::{Deliverer, Ending, Options, Print, Sink, Stop};
+pub use deliverer::{Deliverer, Ending, Options, Sink, Stop};
 pub use queue::spool;
 
 /// Who hears what delivery has to say. The caller writes it to standard error and makes it safe for

@@ -79,7 +79,7 @@ impl Add for Figures {
 
 impl Figures {
     /// Those that are said, as a JSON object; times in seconds.
-    pub fn to_json(&self) -> serde_json::Value {
+    pub fn to_json(self) -> serde_json::Value {
         serde_json::json!({
             "received": self.received,
             "delivered": self.delivered,

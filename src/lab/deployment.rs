@@ -27,6 +27,7 @@ use super::pxgrid::pubsub::PubsubTimes;
 use super::pxgrid::{self, Grid, PxGridNode, Tls};
 use crate::error::{Error, Kind, Result};
 
+#[cfg(test)]
 pub use environment::EVENTS_VARIABLE;
 
 /// Short name of the Monitoring node.

@@ -30,11 +30,11 @@ pub mod state;
 mod text;
 mod wire;
 
-pub use deployment::{
-    EVENTS_VARIABLE, Lab, LabOptions, MNT_NODE, MOST_NODES, PASSWORD, RunningLab, USER,
-};
-pub use faults::{Fault, FaultKind};
+#[cfg(test)]
+pub use deployment::EVENTS_VARIABLE;
+pub use deployment::{Lab, LabOptions, MOST_NODES, PASSWORD, RunningLab, USER};
+pub use faults::Fault;
 pub use log::RequestEntry;
 pub use pxgrid::churn::EventRate;
-pub use pxgrid::hub::{Event, Events};
+pub use pxgrid::hub::Event;
 pub use pxgrid::pubsub::PubsubTimes;

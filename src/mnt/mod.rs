@@ -20,7 +20,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Answer, Counted, MntClient, Rows};
+pub use client::MntClient;
 pub use identity::psn_of;
-pub use paths::{Coa, Count, DeleteTarget, Reauth, checked, parse_ip};
+pub use paths::{Coa, Count, DeleteTarget, checked};
 pub use requests::Requests;

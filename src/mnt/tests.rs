@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::client::{coa_outcome, delete_outcome, newest_first};
-use super::paths::{Coa, DeleteTarget, Reauth};
+use super::paths::{Coa, DeleteTarget};
 use super::{Requests, documents, psn_of, samples};
 use crate::authority::Authority;
 use crate::error::Kind;
@@ -267,7 +267,7 @@ fn a_change_of_authorization_is_sent_by_the_sessions_psn() {
     let mac = |text: &str| text.parse::<Mac>().unwrap();
     let endpoint = mac("00:00:5E:00:53:01");
     let server = psn_of(&session, endpoint).unwrap();
-    let reauth = Coa::Reauth(Reauth::Default);
+    let reauth = Coa::Reauth;
     let request = requests().coa(endpoint, reauth, &server).unwrap();
     assert_eq!(
         request.url,

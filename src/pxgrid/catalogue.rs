@@ -21,8 +21,6 @@ pub struct Service {
     pub name: &'static str,
     /// The short name on our command line.
     pub alias: &'static str,
-    /// What it is, in a few words.
-    pub about: &'static str,
     /// Its REST operations, in the reference's order.
     pub operations: &'static [Operation],
     /// Its topics.
@@ -45,8 +43,6 @@ pub struct Operation {
     pub members: &'static [&'static str],
     /// Whether it changes the network. ISE's policy calls the two `gets` and `sets`.
     pub effect: Effect,
-    /// The first ISE release that has it.
-    pub since: &'static str,
     /// How it is read page by page, if it is.
     pub paging: Option<Paging>,
 }
@@ -126,8 +122,6 @@ pub struct Topic {
     pub list: Option<&'static str>,
     /// What tells one occurrence on it from another.
     pub occurrence: Occurrence,
-    /// The first ISE release that has it.
-    pub since: &'static str,
 }
 
 /// What tells one occurrence on a topic from another with the same row.

@@ -30,5 +30,5 @@ pub mod stomp;
 pub mod subscriber;
 pub mod subscription;
 
-pub use control::{Account, AccountState, Control, NodeName, ServiceNode};
+pub use control::{Account, AccountState, Control, ServiceNode};
 pub use rest::ServiceClient;

@@ -68,15 +68,15 @@ impl Environment {
     }
 
     /// With this home directory.
-    #[must_use]
-    pub fn with_home(mut self, home: impl Into<PathBuf>) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_home(mut self, home: impl Into<PathBuf>) -> Self {
         self.home = Some(home.into());
         self
     }
 
     /// With this `XDG_CONFIG_HOME`.
-    #[must_use]
-    pub fn with_config_home(mut self, directory: impl Into<PathBuf>) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_config_home(mut self, directory: impl Into<PathBuf>) -> Self {
         self.config_home = Some(directory.into());
         self
     }

@@ -50,7 +50,6 @@ use secrecy::SecretString;
 pub use environment::Environment;
 pub use flags::Flags;
 pub use mute::leave_signals;
-pub use show::Row;
 pub use template::init;
 
 use crate::authority::Authority;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 
+use super::show::Row;
 use super::*;
 use crate::error::Kind;
 

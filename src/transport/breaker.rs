@@ -136,7 +136,8 @@ impl Breaker {
     }
 
     /// Whether calls are being held back.
-    pub fn is_open(&self) -> bool {
+    #[cfg(test)]
+    fn is_open(&self) -> bool {
         self.open.is_some()
     }
 }

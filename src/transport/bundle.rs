@@ -66,7 +66,7 @@ pub(super) fn fault(fault: &Fault, what: &str, path: &Path) -> Error {
 /// The text of a file that may be PEM. Comments in any character set do no harm.
 pub(super) fn pem_text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     match files::utf16(bytes) {
-        Some(Some(text)) => text.into(),
+        Some(Ok(text)) => text.into(),
         _ => String::from_utf8_lossy(bytes),
     }
 }

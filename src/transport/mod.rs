@@ -34,6 +34,5 @@ pub use breaker::{Breaker, Outcome, Pace};
 pub use connection::Connection;
 pub use http::{Client, ClientOptions, Response, Sending};
 pub use request::{Basic, Effect, Method, Request, is_basic_user, refused_by_read_only};
-pub use resolve::{Address, Dialer, Override, connect};
-pub use stream::connect_tls;
-pub use tls::{Identity, PinMismatch, Seen, Tls, TlsOptions, provider};
+pub use resolve::{Override, connect};
+pub use tls::{Identity, Seen, TlsOptions, provider};

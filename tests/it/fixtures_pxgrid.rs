@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use futures_util::{SinkExt, StreamExt};
-use netapi::lab::LabOptions;
-use netapi::lab::certificates::Flavour;
+use netapi::testing::lab::LabOptions;
+use netapi::testing::lab::certificates::Flavour;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use netapi::lab::{Lab, LabOptions, PubsubTimes, RunningLab};
-use netapi::pxgrid::stomp::Command;
+use netapi::testing::lab::{Lab, LabOptions, PubsubTimes, RunningLab};
+use netapi::testing::pxgrid::stomp::Command;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use netapi::lab::{Lab, LabOptions};
-use netapi::pxgrid::stomp::{Command, Frame};
+use netapi::testing::lab::{Lab, LabOptions};
+use netapi::testing::pxgrid::stomp::{Command, Frame};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;

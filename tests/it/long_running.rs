@@ -85,7 +85,7 @@ fn a_second_signal_ends_it_at_once() {
 /// A reader that pauses keeps a full pipe; the signal is heard all the same.
 #[test]
 fn watch_hears_a_signal_while_nobody_reads_what_it_prints() {
-    let lab = lab::with(netapi::lab::LabOptions {
+    let lab = lab::with(netapi::testing::lab::LabOptions {
         sessions: 3000,
         events_per_second: "2000".parse().unwrap(),
         ..Default::default()

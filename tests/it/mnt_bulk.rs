@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use netapi::lab::LabOptions;
+use netapi::testing::lab::LabOptions;
 use serde_json::Value;
 
 use crate::support::lab::{faulty, lab, with};

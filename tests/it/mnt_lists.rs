@@ -1,7 +1,7 @@
 //! The lists of `netapi ise mnt` as a user has them, in a pipe and as JSON: version, count, active
 //! and authenticated sessions, failure reasons.
 
-use netapi::lab::LabOptions;
+use netapi::testing::lab::LabOptions;
 use serde_json::json;
 
 use crate::support::lab::{lab, with};

@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use netapi::lab::LabOptions;
+use netapi::testing::lab::LabOptions;
 use serde_json::Value;
 
 use crate::support::lab::{faulty, lab, with};

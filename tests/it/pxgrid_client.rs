@@ -6,12 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use netapi::authority::Authority;
-use netapi::error::{Kind, Result};
-use netapi::pxgrid::{Account, Control, ServiceClient};
-use netapi::record::stream::Summary;
-use netapi::record::{Collect, Record, RecordSink};
-use netapi::transport::{Client, ClientOptions, TlsOptions};
+use netapi::testing::authority::Authority;
+use netapi::testing::error::{Kind, Result};
+use netapi::testing::pxgrid::{Account, Control, ServiceClient};
+use netapi::testing::record::stream::Summary;
+use netapi::testing::record::{Collect, Record, RecordSink};
+use netapi::testing::transport::{Client, ClientOptions, TlsOptions};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

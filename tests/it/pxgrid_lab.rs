@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use assert_cmd::Command;
-use netapi::lab::{LabOptions, RequestEntry};
+use netapi::testing::lab::{LabOptions, RequestEntry};
 
 use crate::support::lab::{TestLab, faulty, lab, with};
 use crate::support::{json, stderr, stdout};

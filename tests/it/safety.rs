@@ -1,7 +1,7 @@
 //! What is sent and what never: requests that are only shown, changes that are refused or sent
 //! exactly once, reads that are asked again once, and secrets that stand nowhere.
 
-use netapi::lab::{PASSWORD, USER};
+use netapi::testing::lab::{PASSWORD, USER};
 
 use crate::support::lab::{self, faulty};
 use crate::support::{stderr, stdout};

@@ -9,7 +9,7 @@ use std::process::Command as Tool;
 use assert_cmd::Command;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use netapi::lab::PASSWORD;
+use netapi::testing::lab::PASSWORD;
 use tempfile::TempDir;
 
 use crate::support::lab::{TestLab, lab};

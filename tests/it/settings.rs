@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
-use netapi::lab::PASSWORD;
+use netapi::testing::lab::PASSWORD;
 
 use crate::support::lab::{TestLab, lab};
 use crate::support::{json, netapi, stderr, stdout};

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
-use netapi::lab::LabOptions;
-use netapi::lab::certificates::Flavour;
+use netapi::testing::lab::LabOptions;
+use netapi::testing::lab::certificates::Flavour;
 use rustls::ServerConfig;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;

@@ -7,9 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use netapi::delivery::spool::Spool;
-use netapi::event::{Event, EventId, Message};
-use netapi::lab::LabOptions;
+use netapi::testing::delivery::Spool;
+use netapi::testing::event::{Event, EventId, Message};
+use netapi::testing::lab::LabOptions;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, test_kill_process};
 
 use crate::support::account::adds_up;

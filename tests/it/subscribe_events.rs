@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
-use netapi::lab::{EventRate, LabOptions};
+use netapi::testing::lab::{EventRate, LabOptions};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
-use netapi::lab::{EventRate, LabOptions};
+use netapi::testing::lab::{EventRate, LabOptions};
 use rustix::process::Signal;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@
 //! misbehave in `subscribe_truth_callbacks`, the lab's outages in `subscribe_truth_outages`.
 
 use jiff::Timestamp;
-use netapi::lab::{EventRate, LabOptions};
+use netapi::testing::lab::{EventRate, LabOptions};
 use serde_json::json;
 
 use crate::support::account::{Account, published, stop};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use netapi::lab::{EventRate, LabOptions};
+use netapi::testing::lab::{EventRate, LabOptions};
 use rustix::process::Signal;
 
 use crate::support::account::{Account, published, stop};

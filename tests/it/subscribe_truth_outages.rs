@@ -3,7 +3,7 @@
 //! In the end nothing is missing, nothing came twice, and each step was said.
 
 use jiff::Timestamp;
-use netapi::lab::{EventRate, LabOptions};
+use netapi::testing::lab::{EventRate, LabOptions};
 
 use crate::support::account::{Account, published, stop};
 use crate::support::lab::{self, TestLab};

@@ -28,7 +28,7 @@ use std::time::Duration;
 use super::certificates::Flavour;
 use crate::error::{Error, Result};
 
-pub use active::{Faults, Strike};
+pub use active::Faults;
 
 macro_rules! kinds {
     ($($variant:ident $name:literal $description:literal;)*) => {

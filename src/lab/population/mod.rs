@@ -31,11 +31,10 @@ mod session;
 mod verdict;
 
 pub use attempts::Attempt;
-pub use nas::Nas;
 pub use reasons::{CATALOGUE, Reason};
-pub use roles::{Device, Role};
+pub use roles::Role;
 pub use session::LabSession;
-pub use verdict::{QUARANTINE_GROUP, QUARANTINE_PROFILE, QUARANTINE_TAG};
+pub use verdict::{QUARANTINE_GROUP, QUARANTINE_TAG};
 
 use std::net::Ipv4Addr;
 
@@ -94,11 +93,6 @@ impl Population {
     /// How many NAS there are.
     pub fn nas_count(&self) -> u64 {
         self.nas_count
-    }
-
-    /// NAS `number`, counted from 0.
-    pub fn nas(&self, number: u64) -> Nas {
-        Nas::new(number)
     }
 
     /// Every role that the policy knows.

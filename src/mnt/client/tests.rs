@@ -328,7 +328,7 @@ async fn changes_are_sent_once_and_their_outcome_is_read() {
     let session = node.client.session_by_mac(mac()).await.unwrap();
     let psn = crate::mnt::psn_of(&session.record, mac()).unwrap();
     let requests = node.client.requests();
-    let reauth = Coa::Reauth(crate::mnt::Reauth::Default);
+    let reauth = Coa::Reauth;
     let reauth = requests.coa(mac(), reauth, &psn).unwrap();
     assert_eq!(
         node.client.coa(reauth).await.unwrap_err().kind(),

@@ -4,11 +4,6 @@
 use super::{Field, FieldKind as Kind, Occurrence, Operation, Paging, Reply, Topic};
 use crate::transport::Effect;
 
-/// The release that has everything not marked otherwise.
-pub(super) const BASE: &str = "2.3";
-/// `applyEndpointPolicy` and its kin came with patches of older releases too (2.6p7, 2.7p2).
-pub(super) const NAS_ANC: &str = "2.6p7";
-
 pub(super) const fn needs(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
@@ -33,7 +28,6 @@ pub(super) const fn read(name: &'static str, fields: &'static [Field], reply: Re
         columns: &[],
         members: &[],
         effect: Effect::Read,
-        since: BASE,
         paging: None,
     }
 }
@@ -50,10 +44,6 @@ pub(super) const fn change(
 }
 
 impl Operation {
-    pub(super) const fn since(self, since: &'static str) -> Self {
-        Self { since, ..self }
-    }
-
     pub(super) const fn columns(self, columns: &'static [&'static str]) -> Self {
         Self { columns, ..self }
     }
@@ -86,7 +76,6 @@ pub(super) const fn topic(
         sequence: None,
         list: None,
         occurrence: Occurrence::Time,
-        since: BASE,
     }
 }
 
@@ -108,10 +97,6 @@ impl Topic {
             list: Some(list),
             ..self
         }
-    }
-
-    pub(super) const fn since(self, since: &'static str) -> Self {
-        Self { since, ..self }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The table itself: rows only. Sources are the subsections of reference pxgrid-api, section 3,
 //! named at each service.
 
-use super::row::{FILTER, MAC, NAS, NAS_ANC, SINCE, change, may, needs, read, topic};
+use super::row::{FILTER, MAC, NAS, SINCE, change, may, needs, read, topic};
 use super::trustsec::{SXP, TRUSTSEC, TRUSTSEC_CONFIG};
 use super::{FieldKind as Kind, Occurrence, Reply, Service, members};
 
@@ -63,11 +63,10 @@ pub const SERVICES: &[Service] = &[
     PUBSUB,
 ];
 
-/// Section 3.1.
+/// Section 3.1. Session directory: who is on the network, and user groups.
 const SESSION: Service = Service {
     name: "com.cisco.ise.session",
     alias: "session",
-    about: "session directory: who is on the network, and user groups",
     operations: &[
         read("getSessions", &[SINCE, FILTER], Reply::List("sessions"))
             .columns(SESSION_COLUMNS)
@@ -81,8 +80,7 @@ const SESSION: Service = Service {
             Reply::List("sessions"),
         )
         .columns(SESSION_COLUMNS)
-        .members(members::SESSION)
-        .since("3.0"),
+        .members(members::SESSION),
         read(
             "getSessionByIpAddress",
             &[needs("ipAddress", Kind::Ip)],
@@ -114,8 +112,7 @@ const SESSION: Service = Service {
             "/topic/com.cisco.ise.session.all",
         )
         .counted("sequence")
-        .list("sessions")
-        .since("3.3p2"),
+        .list("sessions"),
         topic("group", "groupTopic", "/topic/com.cisco.ise.session.group")
             .list("userGroups")
             .told_apart_by(Occurrence::Number),
@@ -126,24 +123,21 @@ const SESSION: Service = Service {
 /// `policyName` or `policy`); Cisco's newest client sends this.
 pub(crate) const ANC_POLICY_KEY: &str = "policyName";
 
-/// Section 3.3.
+/// Section 3.3. Adaptive network control: quarantine and its kin.
 const ANC: Service = Service {
     name: "com.cisco.ise.config.anc",
     alias: "anc",
-    about: "adaptive network control: quarantine and its kin",
     operations: &[
         read("getPolicies", &[], Reply::List("policies"))
             .columns(&["name", "actions"])
-            .members(members::ANC_POLICY)
-            .since("2.4"),
+            .members(members::ANC_POLICY),
         read(
             "getPolicyByName",
             &[needs("name", Kind::Text)],
             Reply::Object,
         )
         .columns(&["name", "actions"])
-        .members(members::ANC_POLICY)
-        .since("2.4"),
+        .members(members::ANC_POLICY),
         change(
             "createPolicy",
             &[
@@ -156,30 +150,24 @@ const ANC: Service = Service {
             Reply::Object,
         )
         .columns(&["name", "actions"])
-        .members(members::ANC_POLICY)
-        .since("2.4"),
+        .members(members::ANC_POLICY),
         change(
             "deletePolicyByName",
             &[needs("name", Kind::Text)],
             Reply::Empty,
-        )
-        .since("2.4"),
+        ),
         read("getEndpoints", &[], Reply::List("endpoints"))
             .columns(&["macAddress", "policyName"])
-            .members(members::ANC_ENDPOINT)
-            .since("2.4"),
+            .members(members::ANC_ENDPOINT),
         read("getEndpointPolicies", &[], Reply::List("endpoints"))
             .columns(ANC_ENDPOINT)
-            .members(members::ANC_ENDPOINT)
-            .since(NAS_ANC),
+            .members(members::ANC_ENDPOINT),
         read("getEndpointByMacAddress", &[MAC], Reply::Object)
             .columns(&["macAddress", "policyName"])
-            .members(members::ANC_ENDPOINT)
-            .since("2.4"),
+            .members(members::ANC_ENDPOINT),
         read("getEndpointByNasIpAddress", &[MAC, NAS], Reply::Object)
             .columns(ANC_ENDPOINT)
-            .members(members::ANC_ENDPOINT)
-            .since(NAS_ANC),
+            .members(members::ANC_ENDPOINT),
         change(
             "applyEndpointByIpAddress",
             &[
@@ -189,28 +177,24 @@ const ANC: Service = Service {
             Reply::Object,
         )
         .columns(ANC_STATUS)
-        .members(members::ANC_STATUS)
-        .since("2.4"),
+        .members(members::ANC_STATUS),
         change(
             "applyEndpointByMacAddress",
             &[needs("policyName", Kind::Text), MAC],
             Reply::Object,
         )
         .columns(ANC_STATUS)
-        .members(members::ANC_STATUS)
-        .since("2.4"),
+        .members(members::ANC_STATUS),
         change(
             "clearEndpointByIpAddress",
             &[needs("ipAddress", Kind::Ip)],
             Reply::Object,
         )
         .columns(ANC_STATUS)
-        .members(members::ANC_STATUS)
-        .since("2.4"),
+        .members(members::ANC_STATUS),
         change("clearEndpointByMacAddress", &[MAC], Reply::Object)
             .columns(ANC_STATUS)
-            .members(members::ANC_STATUS)
-            .since("2.4"),
+            .members(members::ANC_STATUS),
         change(
             "applyEndpointPolicy",
             &[
@@ -225,35 +209,30 @@ const ANC: Service = Service {
             Reply::Object,
         )
         .columns(ANC_STATUS)
-        .members(members::ANC_STATUS)
-        .since(NAS_ANC),
+        .members(members::ANC_STATUS),
         change("clearEndpointPolicy", &[MAC, NAS], Reply::Object)
             .columns(ANC_STATUS)
-            .members(members::ANC_STATUS)
-            .since(NAS_ANC),
+            .members(members::ANC_STATUS),
         read(
             "getOperationStatus",
             &[needs("operationId", Kind::Text)],
             Reply::Object,
         )
         .columns(ANC_STATUS)
-        .members(members::ANC_STATUS)
-        .since("2.4"),
+        .members(members::ANC_STATUS),
     ],
     topics: &[topic(
         "anc",
         "statusTopic",
         "/topic/com.cisco.ise.config.anc.status",
     )
-    .told_apart_by(Occurrence::Operation)
-    .since("2.4")],
+    .told_apart_by(Occurrence::Operation)],
 };
 
-/// Section 3.7.
+/// Section 3.7. RADIUS failures, codes 5400 to 5499.
 const RADIUS: Service = Service {
     name: "com.cisco.ise.radius",
     alias: "radius",
-    about: "RADIUS failures, codes 5400 to 5499",
     operations: &[
         read("getFailures", &[SINCE], Reply::List("failures"))
             .columns(FAILURE_COLUMNS)
@@ -271,11 +250,10 @@ const RADIUS: Service = Service {
     .list("failures")],
 };
 
-/// Section 3.8: no topic.
+/// Section 3.8: no topic. Health and performance of ISE's nodes.
 const SYSTEM: Service = Service {
     name: "com.cisco.ise.system",
     alias: "system",
-    about: "health and performance of ISE's nodes",
     operations: &[
         read(
             "getHealths",
@@ -310,11 +288,10 @@ const SYSTEM: Service = Service {
     topics: &[],
 };
 
-/// Section 3.9.
+/// Section 3.9. Profiler policies.
 const PROFILER: Service = Service {
     name: "com.cisco.ise.config.profiler",
     alias: "profiler",
-    about: "profiler policies",
     operations: &[read("getProfiles", &[], Reply::List("profiles"))
         .columns(&["name", "fullName", "id"])
         .members(members::PROFILE)],
@@ -324,11 +301,10 @@ const PROFILER: Service = Service {
     ],
 };
 
-/// Section 3.10.
+/// Section 3.10. Endpoints under mobile device management.
 const MDM: Service = Service {
     name: "com.cisco.ise.mdm",
     alias: "mdm",
-    about: "endpoints under mobile device management",
     operations: &[
         read(
             "getEndpoints",
@@ -336,12 +312,10 @@ const MDM: Service = Service {
             Reply::List("endpoints"),
         )
         .columns(MDM_COLUMNS)
-        .members(members::MANAGED_ENDPOINT)
-        .since("2.4"),
+        .members(members::MANAGED_ENDPOINT),
         read("getEndpointByMacAddress", &[MAC], Reply::Object)
             .columns(MDM_COLUMNS)
-            .members(members::MANAGED_ENDPOINT)
-            .since("2.4"),
+            .members(members::MANAGED_ENDPOINT),
         read(
             "getEndpointsByType",
             &[needs(
@@ -351,25 +325,27 @@ const MDM: Service = Service {
             Reply::List("endpoints"),
         )
         .columns(MDM_COLUMNS)
-        .members(members::MANAGED_ENDPOINT)
-        .since("2.4"),
+        .members(members::MANAGED_ENDPOINT),
         read(
             "getEndpointsByOsType",
             &[needs("osType", Kind::OneOf(&["ANDROID", "IOS", "WINDOWS"]))],
             Reply::List("endpoints"),
         )
         .columns(MDM_COLUMNS)
-        .members(members::MANAGED_ENDPOINT)
-        .since("2.4"),
+        .members(members::MANAGED_ENDPOINT),
     ],
-    topics: &[topic("mdm", "endpointTopic", "/topic/com.cisco.ise.mdm.endpoint").since("2.4")],
+    topics: &[topic(
+        "mdm",
+        "endpointTopic",
+        "/topic/com.cisco.ise.mdm.endpoint",
+    )],
 };
 
 /// Section 3.11; the name of the reply's list is not published and taken from the other services.
+/// Endpoints with their profiler attributes.
 const ENDPOINT: Service = Service {
     name: "com.cisco.ise.endpoint",
     alias: "endpoint",
-    about: "endpoints with their profiler attributes",
     operations: &[read(
         "getEndpoints",
         &[
@@ -382,18 +358,17 @@ const ENDPOINT: Service = Service {
         ],
         Reply::List("endpoints"),
     )
-    .paged("startIndex", "count")
-    .since("3.3")],
-    topics: &[topic("endpoint", "topic", "/topic/com.cisco.ise.endpoint").since("3.3")],
+    .paged("startIndex", "count")],
+    topics: &[topic("endpoint", "topic", "/topic/com.cisco.ise.endpoint")],
 };
 
-/// Section 3.12; the answers' shapes are not known.
+/// Section 3.12; the answers' shapes are not known. Posture: applications and hardware of
+/// endpoints.
 const POSTURE: Service = Service {
     name: "com.cisco.ise.posture",
     alias: "posture",
-    about: "posture: applications and hardware of endpoints",
     operations: &[
-        read("getPosturedMacs", &[], Reply::Object).since("3.4"),
+        read("getPosturedMacs", &[], Reply::Object),
         read(
             "getPostureDataByMacList",
             &[
@@ -401,23 +376,21 @@ const POSTURE: Service = Service {
                 needs("category", Kind::Text),
             ],
             Reply::Object,
-        )
-        .since("3.4"),
+        ),
     ],
     topics: &[topic(
         "posture",
         "postureVisibilityTopic",
         "/topic/com.cisco.ise.posture.visibility",
     )
-    .counted("sequenceNo")
-    .since("3.4")],
+    .counted("sequenceNo")],
 };
 
-/// Section 3.13: registered by an outside provider, no REST.
+/// Section 3.13: registered by an outside provider, no REST. Context-in: assets that an outside
+/// system tells ISE about.
 const ASSET: Service = Service {
     name: "com.cisco.endpoint.asset",
     alias: "asset",
-    about: "context-in: assets that an outside system tells ISE about",
     operations: &[],
     topics: &[
         topic("asset", "assetTopic", "/topic/com.cisco.endpoint.asset")
@@ -425,22 +398,20 @@ const ASSET: Service = Service {
     ],
 };
 
-/// Section 3.14.
+/// Section 3.14. Answers what it was sent, for tests of the connection.
 const ECHO: Service = Service {
     name: "com.cisco.ise.echo",
     alias: "echo",
-    about: "answers what it was sent, for tests of the connection",
     operations: &[read("query", &[], Reply::Object)],
     topics: &[
         topic("echo", "echoTopic", "/topic/com.cisco.ise.echo").told_apart_by(Occurrence::Number)
     ],
 };
 
-/// Section 3.14: carries the topics of all others.
+/// Section 3.14: carries the topics of all others. The WebSocket that carries every topic.
 const PUBSUB: Service = Service {
     name: "com.cisco.ise.pubsub",
     alias: "pubsub",
-    about: "the WebSocket that carries every topic",
     operations: &[],
     topics: &[],
 };

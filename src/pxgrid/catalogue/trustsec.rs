@@ -20,11 +20,10 @@ const TRUSTSEC_POLICY_PAGE: &[Field] = &[
     may("endTimestamp", Kind::Time),
 ];
 
-/// Section 3.4.
+/// Section 3.4. TrustSec configuration: groups, ACLs, egress policies, virtual networks.
 pub(super) const TRUSTSEC_CONFIG: Service = Service {
     name: "com.cisco.ise.config.trustsec",
     alias: "trustsec-config",
-    about: "TrustSec configuration: groups, ACLs, egress policies, virtual networks",
     operations: &[
         read(
             "getSecurityGroups",
@@ -33,8 +32,7 @@ pub(super) const TRUSTSEC_CONFIG: Service = Service {
         )
         .columns(&["tag", "name", "description", "id"])
         .members(members::SECURITY_GROUP)
-        .paged("startIndex", "recordCount")
-        .since("2.4"),
+        .paged("startIndex", "recordCount"),
         read(
             "getSecurityGroupAcls",
             TRUSTSEC_PAGE,
@@ -42,8 +40,7 @@ pub(super) const TRUSTSEC_CONFIG: Service = Service {
         )
         .columns(&["name", "ipVersion", "description", "generationId", "id"])
         .members(members::SGACL)
-        .paged("startIndex", "recordCount")
-        .since("2.4"),
+        .paged("startIndex", "recordCount"),
         read(
             "getVirtualNetwork",
             TRUSTSEC_PAGE,
@@ -51,8 +48,7 @@ pub(super) const TRUSTSEC_CONFIG: Service = Service {
         )
         .columns(&["name", "id", "timestamp"])
         .members(members::VIRTUAL_NETWORK)
-        .paged("startIndex", "recordCount")
-        .since("3.1"),
+        .paged("startIndex", "recordCount"),
         read(
             "getEgressPolicies",
             TRUSTSEC_POLICY_PAGE,
@@ -67,12 +63,10 @@ pub(super) const TRUSTSEC_CONFIG: Service = Service {
             "matrixId",
         ])
         .members(members::EGRESS_POLICY)
-        .paged("startIndex", "recordCount")
-        .since("2.4"),
+        .paged("startIndex", "recordCount"),
         read("getEgressMatrices", &[], Reply::List("egressMatrices"))
             .columns(&["name", "description", "monitorAll", "id"])
-            .members(members::EGRESS_MATRIX)
-            .since("2.4"),
+            .members(members::EGRESS_MATRIX),
     ],
     topics: &[
         topic(
@@ -80,44 +74,38 @@ pub(super) const TRUSTSEC_CONFIG: Service = Service {
             "securityGroupTopic",
             "/topic/com.cisco.ise.config.trustsec.security.group",
         )
-        .counted("sequence")
-        .since("2.4"),
+        .counted("sequence"),
         topic(
             "trustsec-acls",
             "securityGroupAclTopic",
             "/topic/com.cisco.ise.config.trustsec.security.group.acl",
         )
-        .counted("sequence")
-        .since("2.4p13"),
+        .counted("sequence"),
         topic(
             "trustsec-vlans",
             "securityGroupVnVlanTopic",
             "/topic/com.cisco.ise.config.trustsec.security.group.vnvlan",
         )
-        .counted("sequence")
-        .since("3.0"),
+        .counted("sequence"),
         topic(
             "trustsec-networks",
             "virtualnetworkTopic",
             "/topic/com.cisco.ise.config.trustsec.virtualnetwork",
         )
-        .counted("sequence")
-        .since("3.1"),
+        .counted("sequence"),
         topic(
             "trustsec-policies",
             "egressPolicyTopic",
             "/topic/com.cisco.ise.config.trustsec.egress.policy",
         )
-        .counted("sequence")
-        .since("3.2"),
+        .counted("sequence"),
     ],
 };
 
-/// Section 3.5: events only.
+/// Section 3.5: events only. TrustSec policy downloads of network devices.
 pub(super) const TRUSTSEC: Service = Service {
     name: "com.cisco.ise.trustsec",
     alias: "trustsec",
-    about: "TrustSec policy downloads of network devices",
     operations: &[],
     topics: &[topic(
         "trustsec-download",
@@ -127,11 +115,10 @@ pub(super) const TRUSTSEC: Service = Service {
     .list("policyDownloads")],
 };
 
-/// Section 3.6.
+/// Section 3.6. SXP bindings: which security group tag an IP prefix has.
 pub(super) const SXP: Service = Service {
     name: "com.cisco.ise.sxp",
     alias: "sxp",
-    about: "SXP bindings: which security group tag an IP prefix has",
     operations: &[read("getBindings", &[FILTER], Reply::List("bindings"))
         .columns(&["ipPrefix", "tag", "source", "peerSequence", "vpn"])
         .members(members::BINDING)],

@@ -59,7 +59,7 @@ use crate::error::Error;
 use crate::event::{Event, Memory, Told};
 
 pub use machine::Subscription;
-pub use notice::{ClockOf, LossCause, Notice, Why};
+pub use notice::{Notice, Why};
 pub use ways::Read;
 
 /// The deployment where none is named.

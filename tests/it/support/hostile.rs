@@ -67,7 +67,7 @@ pub(crate) fn node(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Hos
     let mut ca = tempfile::NamedTempFile::new().unwrap();
     ca.write_all(own.cert.pem().as_bytes()).unwrap();
     let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(netapi::transport::provider())
+    let config = ServerConfig::builder_with_provider(netapi::testing::transport::provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()

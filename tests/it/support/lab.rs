@@ -1,7 +1,7 @@
 //! A lab of its own for each test, in this process, and the program pointed at it.
 
 use assert_cmd::Command;
-use netapi::lab::{Lab, LabOptions, RequestEntry, RunningLab};
+use netapi::testing::lab::{Lab, LabOptions, RequestEntry, RunningLab};
 
 use super::running::Running;
 
@@ -120,12 +120,12 @@ impl TestLab {
     }
 
     /// Its certificates, for servers that a test puts beside it.
-    pub(crate) fn certificates(&self) -> &netapi::lab::certificates::Certificates {
+    pub(crate) fn certificates(&self) -> &netapi::testing::lab::certificates::Certificates {
         self.lab.certificates()
     }
 
     /// What was published.
-    pub(crate) fn event_log(&self) -> Vec<netapi::lab::Event> {
+    pub(crate) fn event_log(&self) -> Vec<netapi::testing::lab::Event> {
         self.lab.events().event_log()
     }
 

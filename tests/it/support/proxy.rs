@@ -214,7 +214,7 @@ pub(crate) fn certified() -> (Arc<ServerConfig>, String) {
     let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
     let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-    let config = ServerConfig::builder_with_provider(netapi::transport::provider())
+    let config = ServerConfig::builder_with_provider(netapi::testing::transport::provider())
         .with_safe_default_protocol_versions()
         .and_then(|builder| {
             builder

@@ -7,8 +7,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::{SinkExt, StreamExt};
-use netapi::lab::{Lab, RunningLab};
-use netapi::pxgrid::stomp::{Command, Decoder, Frame, Reading};
+use netapi::testing::lab::{Lab, RunningLab};
+use netapi::testing::pxgrid::stomp::{Command, Decoder, Frame, Reading};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -213,10 +213,10 @@ impl Client {
 
 /// A lab with these faults and so many events a second.
 pub(crate) fn lab(faults: &[&str], rate: &str) -> RunningLab {
-    Lab::spawn_in_thread(netapi::lab::LabOptions {
+    Lab::spawn_in_thread(netapi::testing::lab::LabOptions {
         faults: faults.iter().map(|text| text.parse().unwrap()).collect(),
         events_per_second: rate.parse().unwrap(),
-        ..netapi::lab::LabOptions::default()
+        ..netapi::testing::lab::LabOptions::default()
     })
     .unwrap()
 }

@@ -9,7 +9,7 @@ use crate::cli::bulk::{Changing, ListOptions, Yes};
 use crate::cli::change::{self, Attempt, Carried, Change};
 use crate::cli::input::{self, MacOrList};
 use crate::error::{Error, Kind, Result};
-use crate::mnt::{Coa as Kinds, MntClient, Reauth, psn_of};
+use crate::mnt::{Coa as Kinds, MntClient, psn_of};
 use crate::record::{Mac, Record};
 use crate::render::{Column, column};
 
@@ -163,7 +163,7 @@ impl Change for Authorization {
 
     async fn carry_out(&self, mac: Mac, attempt: &Attempt<'_>) -> Result<Carried> {
         let kind = match self.action {
-            Action::Reauth => Kinds::Reauth(Reauth::Default),
+            Action::Reauth => Kinds::Reauth,
             Action::Disconnect => Kinds::Disconnect,
             Action::PortBounce => Kinds::PortBounce,
             Action::PortShutdown => Kinds::PortShutdown,

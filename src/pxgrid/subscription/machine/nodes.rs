@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{Life, Phase, Subscription};
+use crate::backoff::{Backoff, jittered};
 use crate::error::Error;
 use crate::pxgrid::subscription::{Action, Moment, Notice, Options, Timer, Why};
 
@@ -131,11 +132,6 @@ pub(in crate::pxgrid::subscription) fn growing_pause(
     tries: u32,
     random: u32,
 ) -> Duration {
-    let factor = 1_u32.checked_shl(tries).unwrap_or(u32::MAX);
-    let whole = options
-        .reconnect_min
-        .saturating_mul(factor)
-        .min(options.reconnect_max);
-    let half = whole / 2;
-    half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    let pauses = Backoff::new(options.reconnect_min, options.reconnect_max);
+    jittered(pauses.after(tries.saturating_add(1)), random)
 }

@@ -22,6 +22,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Here, OVERLAP, Topic, later};
+use crate::backoff::Backoff;
 use crate::pxgrid::subscription::cache::Lacking;
 use crate::pxgrid::subscription::catch_up::{Purpose, Since};
 use crate::pxgrid::subscription::notice::Notice;
@@ -53,10 +54,7 @@ pub(super) struct Doubt {
 impl Doubt {
     /// How long after it the next list is read.
     fn pause(self) -> Duration {
-        let factor = 1_u32.checked_shl(self.readings.saturating_sub(1));
-        CONFIRM
-            .saturating_mul(factor.unwrap_or(u32::MAX))
-            .min(LONGEST)
+        Backoff::new(CONFIRM, LONGEST).after(self.readings)
     }
 }
 

@@ -6,7 +6,8 @@ use base64::prelude::BASE64_STANDARD;
 use proptest::prelude::*;
 
 use super::*;
-use crate::transport::{Tls, TlsOptions};
+use crate::transport::TlsOptions;
+use crate::transport::tls::Tls;
 
 /// The same that the integration tests look with.
 #[path = "../../../../tests/it/support/leak.rs"]
