@@ -45,7 +45,7 @@ const TRIES: u32 = 4;
 #[derive(Args, Debug, Clone, Copy)]
 pub(crate) struct Jobs {
     /// In a bulk run: calls under way at once, at most 10
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=10))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=10), hide_short_help = true)]
     jobs: u8,
 }
 
@@ -55,10 +55,10 @@ pub(crate) struct ListOptions {
     #[command(flatten)]
     jobs: Jobs,
     /// Of a list: keep one row for each input in FILE (JSON lines), written as it is known
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     report: Option<PathBuf>,
     /// Of a list: go on where the run that wrote FILE ended; what it did is not done again
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     resume: Option<PathBuf>,
 }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::bulk::Screen;
 use rustix::termios::tcgetwinsize;
 
-use super::global::{Color, Global};
+use super::global::{Color, Global, Layout};
 use super::report::Reporter;
 use super::stderr::Stderr;
 use crate::error::{Error, Kind, Result, from_output};
@@ -249,7 +249,7 @@ impl Context {
         shape: Shape,
     ) -> Result<Output> {
         let renderer = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
-        Ok(Self::behind_progress(renderer, what))
+        Ok(self.behind_progress(renderer, what))
     }
 
     /// The same before something is changed: `--fields` and `--sort` are checked by the columns and
@@ -261,11 +261,11 @@ impl Context {
         members: &[&str],
     ) -> Result<Output> {
         let renderer = Renderer::new(self.style(), columns, Shape::List, std::io::stdout())?;
-        Ok(Self::behind_progress(renderer.settled(members)?, what))
+        Ok(self.behind_progress(renderer.settled(members)?, what))
     }
 
-    fn behind_progress(renderer: Renderer<Stdout>, what: &'static str) -> Output {
-        if std::io::stderr().is_terminal() && !Self::on_terminal() {
+    fn behind_progress(&self, renderer: Renderer<Stdout>, what: &'static str) -> Output {
+        if !self.global.quiet && std::io::stderr().is_terminal() && !Self::on_terminal() {
             let progress = Progress::new(renderer, what, std::io::stderr());
             return Output::Watched(progress);
         }
@@ -437,11 +437,15 @@ fn style(global: &Global) -> Style {
         fields: global.fields.clone(),
         sort: global.sort.clone(),
         limit: global.limit,
-        header: !global.no_header,
+        header: !global.no_header && global.format != Some(Layout::Name),
+        name_only: global.format == Some(Layout::Name),
         jq: global.jq.clone(),
         screen: render::Screen {
             terminal,
-            width: terminal_width(),
+            width: match global.format {
+                Some(Layout::Wide) => u16::MAX,
+                _ => terminal_width(),
+            },
             color,
         },
         now: jiff::Timestamp::now(),

@@ -28,10 +28,18 @@ pub(crate) enum Color {
     reason = "each is a switch of its own on the command line"
 )]
 pub(crate) struct Global {
-    /// How to print; table is TSV without header on a pipe, xml the document as the MnT node sent
-    /// it
-    #[arg(long, global = true, value_name = "FORMAT", value_parser = formats(), help_heading = "Output")]
-    pub format: Option<Format>,
+    /// How to print. table: TSV without header on a pipe; wide: no column left out or cut; name:
+    /// the MAC address of each row and nothing else, for the next command; xml: the document as
+    /// the MnT node sent it
+    #[arg(
+        short = 'o',
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_parser = layouts(),
+        help_heading = "Output"
+    )]
+    pub format: Option<Layout>,
 
     /// Short for --format json
     #[arg(
@@ -64,7 +72,13 @@ pub(crate) struct Global {
     pub sort: Option<String>,
 
     /// Stop after N rows
-    #[arg(long, global = true, value_name = "N", help_heading = "Output")]
+    #[arg(
+        short = 'n',
+        long,
+        global = true,
+        value_name = "N",
+        help_heading = "Output"
+    )]
     pub limit: Option<u64>,
 
     /// No header line in table, tsv and csv
@@ -82,37 +96,28 @@ pub(crate) struct Global {
         global = true,
         value_name = "WHEN",
         default_value = "auto",
-        help_heading = "Output",
-        hide_short_help = true
+        help_heading = "Output"
     )]
     pub color: Color,
+
+    /// Only warnings and errors on standard error: no progress, no notices
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub quiet: bool,
 
     /// Profile in the configuration file
     #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
     pub profile: Option<String>,
 
     /// Configuration file instead of the usual one
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help_heading = "Settings",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
     pub config: Option<PathBuf>,
 
     /// Read NAME=value lines as if they were in the environment; the environment itself wins
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help_heading = "Settings",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
     pub env_file: Option<PathBuf>,
 
     /// Never ask for anything
-    #[arg(long, global = true, help_heading = "Settings", hide_short_help = true)]
+    #[arg(long, global = true, help_heading = "Settings")]
     pub no_input: bool,
 
     /// Monitoring node
@@ -120,13 +125,7 @@ pub(crate) struct Global {
     pub mnt_host: Option<String>,
 
     /// Port of the Monitoring node [default: 443]
-    #[arg(
-        long,
-        global = true,
-        value_name = "PORT",
-        help_heading = "Connection",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, value_name = "PORT", help_heading = "Connection")]
     pub mnt_port: Option<u16>,
 
     /// Administrator for the Monitoring node
@@ -142,13 +141,7 @@ pub(crate) struct Global {
     pub pxgrid_host: Vec<String>,
 
     /// Port of the pxGrid nodes [default: 8910]
-    #[arg(
-        long,
-        global = true,
-        value_name = "PORT",
-        help_heading = "Connection",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, value_name = "PORT", help_heading = "Connection")]
     pub pxgrid_port: Option<u16>,
 
     /// Our name on the grid [default: the certificate's CN]
@@ -164,23 +157,11 @@ pub(crate) struct Global {
     pub key: Option<PathBuf>,
 
     /// File that holds the passphrase of the key, '-' for standard input
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help_heading = "Connection",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub key_password_file: Option<PathBuf>,
 
     /// File that holds the password of a pxGrid password account, '-' for standard input
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help_heading = "Connection",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub client_password_file: Option<PathBuf>,
 
     /// CA certificates (PEM, DER, PKCS#7) to trust instead of the system's
@@ -188,13 +169,7 @@ pub(crate) struct Global {
     pub cacert: Option<PathBuf>,
 
     /// Trust only the server certificate with this SHA-256 fingerprint
-    #[arg(
-        long,
-        global = true,
-        value_name = "HEX",
-        help_heading = "Connection",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, value_name = "HEX", help_heading = "Connection")]
     pub pin_sha256: Option<String>,
 
     /// Connect to ADDR where HOST:PORT is asked for
@@ -202,8 +177,7 @@ pub(crate) struct Global {
         long,
         global = true,
         value_name = "HOST:PORT:ADDR",
-        help_heading = "Connection",
-        hide_short_help = true
+        help_heading = "Connection"
     )]
     pub resolve: Vec<String>,
 
@@ -214,56 +188,28 @@ pub(crate) struct Global {
         global = true,
         value_name = "URL",
         conflicts_with = "no_proxy",
-        help_heading = "Connection",
-        hide_short_help = true
+        help_heading = "Connection"
     )]
     pub proxy: Option<String>,
 
     /// Use no proxy, whatever the environment or the profile says
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Connection",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, help_heading = "Connection")]
     pub no_proxy: bool,
 
     /// File that holds USER:PASSWORD for the proxy, '-' for standard input
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help_heading = "Connection",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub proxy_credentials_file: Option<PathBuf>,
 
     /// CA certificates to check the certificate of an https:// proxy by, instead of the system's
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help_heading = "Connection",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub proxy_cacert: Option<PathBuf>,
 
     /// Do not check the server's certificate at all
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Connection",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, help_heading = "Connection")]
     pub insecure: bool,
 
     /// Check the certificate's chain but not its name
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Connection",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, help_heading = "Connection")]
     pub no_verify_hostname: bool,
 
     /// Time allowed for connecting [default: 10s]
@@ -271,8 +217,7 @@ pub(crate) struct Global {
         long,
         global = true,
         value_name = "DURATION",
-        help_heading = "Connection",
-        hide_short_help = true
+        help_heading = "Connection"
     )]
     pub connect_timeout: Option<String>,
 
@@ -282,47 +227,59 @@ pub(crate) struct Global {
         long,
         global = true,
         value_name = "DURATION",
-        help_heading = "Connection",
-        hide_short_help = true
+        help_heading = "Connection"
     )]
     pub timeout: Option<String>,
 
     /// Refuse every command that changes the network
-    #[arg(long, global = true, help_heading = "Safety", hide_short_help = true)]
+    #[arg(long, global = true, help_heading = "Safety")]
     pub read_only: bool,
 
     /// Show the request and send nothing
-    #[arg(
-        long,
-        global = true,
-        conflicts_with = "curl",
-        help_heading = "Safety",
-        hide_short_help = true
-    )]
+    #[arg(long, global = true, conflicts_with = "curl", help_heading = "Safety")]
     pub dry_run: bool,
 
     /// Print the equivalent curl command and send nothing
-    #[arg(long, global = true, help_heading = "Safety", hide_short_help = true)]
+    #[arg(long, global = true, help_heading = "Safety")]
     pub curl: bool,
 
     /// Log requests and answers, without secrets, on standard error
-    #[arg(long, global = true, help_heading = "Safety", hide_short_help = true)]
+    #[arg(long, global = true, help_heading = "Safety")]
     pub trace: bool,
 }
 
+/// What `--format` takes: a format, or a way to lay one out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// A format.
+    Format(Format),
+    /// A table with all its columns, each as wide as its values.
+    Wide,
+    /// One column without header: what a row is known by.
+    Name,
+}
+
 /// clap is to know the names, for its help, its errors and completion.
-fn formats() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
+fn layouts() -> impl TypedValueParser<Value = Layout> {
+    let names = Format::ALL.map(Format::name).into_iter();
+    PossibleValuesParser::new(names.chain(["wide", "name"])).try_map(|name| match name.as_str() {
+        "wide" => Ok(Layout::Wide),
+        "name" => Ok(Layout::Name),
+        name => name.parse().map(Layout::Format),
+    })
 }
 
 impl Global {
     /// The format asked for; `None` is the table.
     pub(crate) fn chosen_format(&self) -> Option<Format> {
         if self.json {
-            Some(Format::Json)
-        } else {
-            self.format
+            return Some(Format::Json);
         }
+        self.format.map(|layout| match layout {
+            Layout::Format(format) => format,
+            Layout::Wide => Format::Table,
+            Layout::Name => Format::Tsv,
+        })
     }
 
     /// Whether errors are to be JSON too.

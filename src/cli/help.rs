@@ -1,8 +1,10 @@
 //! `netapi help`: help on a command path, and the topics that belong to no one command.
 
+pub(super) mod layout;
+
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 
 use super::context::{DONE, write_out};
 use crate::error::{Error, Result};
@@ -45,30 +47,70 @@ const CALLBACKS: &str = include_str!("help/callbacks.txt");
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  netapi help ise mnt sessions\n  netapi help exit-codes")]
 pub(crate) struct Help {
-    /// A command (ise mnt sessions), or: environment, exit-codes, formats, callbacks
+    /// A command (ise mnt sessions), or: options, environment, exit-codes, formats, callbacks
     #[arg(value_name = "COMMAND|TOPIC")]
     words: Vec<String>,
 }
 
+/// A topic: its name, what it is about in a line, and its text.
+pub(super) struct Topic {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) text: fn() -> String,
+}
+
+/// The topics that belong to no one command.
+pub(super) const TOPICS: &[Topic] = &[
+    Topic {
+        name: "options",
+        about: "the options that every command takes",
+        text: options,
+    },
+    Topic {
+        name: "environment",
+        about: "settings: flags, environment variables, profiles",
+        text: || ENVIRONMENT.to_owned(),
+    },
+    Topic {
+        name: "exit-codes",
+        about: "exit status of every command",
+        text: exit_codes,
+    },
+    Topic {
+        name: "formats",
+        about: "output formats, columns, sorting",
+        text: || FORMATS.to_owned(),
+    },
+    Topic {
+        name: "callbacks",
+        about: "scripts that are run for events",
+        text: || CALLBACKS.to_owned(),
+    },
+];
+
 impl Help {
     /// Prints it.
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let text = match self
-            .words
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .as_slice()
-        {
-            ["environment"] => ENVIRONMENT.to_owned(),
-            ["formats"] => FORMATS.to_owned(),
-            ["callbacks"] => CALLBACKS.to_owned(),
-            ["exit-codes"] => exit_codes(),
-            words => command_help(words)?,
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        let topic = match words.as_slice() {
+            [word] => TOPICS.iter().find(|topic| topic.name == *word),
+            _ => None,
+        };
+        let text = match topic {
+            Some(topic) => (topic.text)(),
+            None => command_help(&words)?,
         };
         write_out(&text)?;
         Ok(DONE)
     }
+}
+
+fn options() -> String {
+    let text = layout::global_options().render_help().to_string();
+    format!(
+        "Options of every command, before or after its own\n\n{}\n",
+        text.trim()
+    )
 }
 
 fn exit_codes() -> String {
@@ -79,14 +121,16 @@ fn exit_codes() -> String {
 }
 
 fn command_help(words: &[&str]) -> Result<String> {
-    let mut command = super::Cli::command();
+    let mut command = super::command_tree();
     command.build();
     let mut at = &mut command;
     for word in words {
         at = at.find_subcommand_mut(word).ok_or_else(|| {
-            Error::usage(format!("no command or topic '{}'", words.join(" "))).hint(
-                "`netapi --help` lists the commands; topics are environment, exit-codes, formats, callbacks",
-            )
+            let topics: Vec<&str> = TOPICS.iter().map(|topic| topic.name).collect();
+            Error::usage(format!("no command or topic '{}'", words.join(" "))).hint(format!(
+                "`netapi --help` lists the commands; topics are {}",
+                topics.join(", ")
+            ))
         })?;
     }
     Ok(at.render_long_help().to_string())

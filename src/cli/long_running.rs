@@ -56,10 +56,10 @@ static CERTIFICATE: Metric = Metric::gauge(
 #[command(next_help_heading = "Running as a service")]
 pub(crate) struct ServiceArgs {
     /// Serve the figures to Prometheus at http://ADDR:PORT/metrics; a port alone is one on loopback
-    #[arg(long, value_name = "ADDR:PORT", value_parser = metrics::address)]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = metrics::address, hide_short_help = true)]
     metrics: Option<SocketAddr>,
     /// Print a systemd unit for this command line, and do nothing else
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     print_unit: bool,
 }
 

@@ -22,6 +22,7 @@ mod pxgrid_context;
 mod report;
 mod rules;
 mod stderr;
+mod suggestions;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -33,8 +34,7 @@ pub(crate) use context::Context;
 use global::Global;
 use stderr::Stderr;
 
-/// Cisco ISE from the command line: who is on the network, why a device was refused, and quarantine
-/// it
+/// Cisco ISE from the command line: who is on the network, why not, quarantine it
 #[derive(Parser, Debug)]
 #[command(
     name = "netapi",
@@ -43,19 +43,12 @@ use stderr::Stderr;
     disable_help_subcommand = true,
     arg_required_else_help = true,
     subcommand_required = true,
-    after_help = "\
-Try it without an ISE:
-  netapi ise lab run -- netapi ise mnt sessions
-
-Who is this, and why was it refused?
-  netapi ise mnt session C8:5B:76:C6:59:62
-  netapi ise mnt explain C8:5B:76:C6:59:62
-
-Quarantine it, once pxGrid is set up:
-  netapi ise pxgrid test
-  netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy Quarantine
-
-More: netapi help environment | exit-codes | formats | callbacks"
+    before_help = "\
+Examples:
+  netapi ise lab run -- netapi ise mnt sessions   # without an ISE
+  netapi ise mnt explain C8:5B:76:C6:59:62        # why was it refused?
+  netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy Quarantine",
+    after_help = "Help topics: netapi help environment | exit-codes | formats | callbacks"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -66,7 +59,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Cisco Identity Services Engine: the Monitoring node, pxGrid and the lab
+    /// Cisco ISE: the Monitoring node, pxGrid, a lab to try it with
     #[command(subcommand)]
     Ise(ise::Ise),
     /// The settings: what is in force and where each value came from
@@ -74,25 +67,26 @@ enum Command {
     Config(config::Config),
     /// Print a completion script for a shell
     Completion(completion::Completion),
-    /// Print the man page, or write one page per command into a directory
+    /// Print the man page, or write all pages into a directory
     Man(man::Man),
-    /// Help on a command, or on environment, exit-codes, formats, callbacks
+    /// Help on a command or a topic
     Help(help::Help),
 }
 
 /// Every command with its arguments and its help, as the program parses with it.
 pub fn command_tree() -> clap::Command {
-    Cli::command()
+    help::layout::laid_out(Cli::command())
 }
 
 /// Parses `args`, runs the command, reports what went wrong and gives the exit status.
 pub(crate) fn main(args: &[OsString]) -> ExitCode {
-    let parsed = command_tree()
-        .try_get_matches_from(args)
+    let mut tree = command_tree();
+    let parsed = tree
+        .try_get_matches_from_mut(args)
         .and_then(|matches| Ok((rules::path(&matches), Cli::from_arg_matches(&matches)?)));
     let (path, cli) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return report::usage(&error, args),
+        Err(error) => return report::usage(error, &tree, args),
     };
     let stderr = Stderr::default();
     stderr.keep_panics_in_order();
@@ -161,7 +155,7 @@ mod tests {
     fn examples_fit_a_terminal_of_80_columns() {
         fn walk(command: &clap::Command, long: &mut Vec<String>) {
             let text = command
-                .get_after_help()
+                .get_before_help()
                 .map(ToString::to_string)
                 .unwrap_or_default();
             long.extend(
@@ -174,7 +168,7 @@ mod tests {
             }
         }
         let mut long = Vec::new();
-        walk(&super::Cli::command(), &mut long);
+        walk(&super::command_tree(), &mut long);
         assert!(long.is_empty(), "{}", long.join("\n"));
     }
 

@@ -7,12 +7,13 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::Command;
 use serde_json::json;
 
 use super::context::environment_allows_color;
 use super::global::Global;
 use super::stderr::{Line, Stderr, StderrQueue};
+use super::suggestions;
 use crate::error::{Error, Kind};
 use crate::sanitize::{is_unsafe, json_safe, terminal_safe, terminal_safe_lines};
 
@@ -20,6 +21,7 @@ use crate::sanitize::{is_unsafe, json_safe, terminal_safe, terminal_safe_lines};
 #[derive(Clone)]
 pub(crate) struct Reporter {
     json: bool,
+    quiet: bool,
     stderr: Stderr,
 }
 
@@ -28,6 +30,7 @@ impl Reporter {
     pub(crate) fn new(global: &Global, stderr: Stderr) -> Self {
         Self {
             json: global.errors_as_json(),
+            quiet: global.quiet,
             stderr,
         }
     }
@@ -93,7 +96,7 @@ impl Reporter {
 
     /// Says something that is no error: a warning, an empty list, a step taken.
     pub(crate) fn note(&self, text: &str) {
-        if !self.json {
+        if !self.json && !self.quiet {
             self.line(text);
         }
     }
@@ -109,6 +112,9 @@ impl Reporter {
 
     /// Says a step of something that goes on for long, also where errors are JSON.
     pub(crate) fn step(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
         let worded = |text: &str| {
             if self.json {
                 json_safe(&json!({ "notice": text }).to_string()).into_owned()
@@ -141,6 +147,9 @@ impl Reporter {
 
     /// Says figures: `text` for people, `figures` under the name `name` where errors are JSON.
     pub(crate) fn figures(&self, name: &str, text: &str, figures: &serde_json::Value) {
+        if self.quiet {
+            return;
+        }
         if self.json {
             self.json_line(&json!({ name: figures }));
         } else {
@@ -186,13 +195,13 @@ impl Reporter {
 }
 
 /// A command line that clap refused, or `--help` and `--version`.
-pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
+pub(crate) fn usage(mut error: clap::Error, tree: &Command, args: &[OsString]) -> ExitCode {
     use clap::error::ErrorKind::{
         DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
     };
     if matches!(error.kind(), DisplayHelp | DisplayVersion) {
         let mut stdout = std::io::stdout();
-        let text = styled(error, args, stdout.is_terminal());
+        let text = styled(&error, args, stdout.is_terminal());
         let written = stdout.write_all(text.as_bytes());
         return match written.and_then(|()| stdout.flush()) {
             Ok(()) => ExitCode::SUCCESS,
@@ -213,12 +222,13 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
             ),
         );
     }
+    suggestions::improve(&mut error, tree, ours(args));
     if wants_json(args) && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
         let text = error.render().to_string();
-        return early(true).end(&as_error(&text, args));
+        return early(true).end(&as_error(&text, tree, args));
     }
     let mut stderr = std::io::stderr();
-    let text = styled(error, args, stderr.is_terminal());
+    let text = styled(&error, args, stderr.is_terminal());
     let text = if error.kind() == DisplayHelpOnMissingArgumentOrSubcommand {
         text
     } else {
@@ -233,6 +243,7 @@ pub(crate) fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
 fn early(json: bool) -> Reporter {
     Reporter {
         json,
+        quiet: false,
         stderr: Stderr::default(),
     }
 }
@@ -248,30 +259,18 @@ fn holds_content(args: &[OsString]) -> bool {
 }
 
 /// clap's text as an error: its first paragraph, and its tip, else where help is.
-fn as_error(text: &str, args: &[OsString]) -> Error {
+fn as_error(text: &str, tree: &Command, args: &[OsString]) -> Error {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let mut lines = text.lines().map(str::trim);
     let message: Vec<&str> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
     let error = Error::usage(message.join(" "));
     match lines.find_map(|line| line.strip_prefix("tip: ")) {
         Some(tip) => error.hint(tip),
-        None => error.hint(format!("see `{} --help`", command_of(args))),
+        None => error.hint(format!(
+            "see `{} --help`",
+            suggestions::named(tree, ours(args)).1
+        )),
     }
-}
-
-/// The command that a command line names, as far as it does.
-fn command_of(args: &[OsString]) -> String {
-    let root = super::Cli::command();
-    let mut at = &root;
-    let mut name = at.get_name().to_owned();
-    for word in ours(args).iter().skip(1) {
-        if let Some(inner) = at.find_subcommand(word) {
-            at = inner;
-            name.push(' ');
-            name.push_str(at.get_name());
-        }
-    }
-    name
 }
 
 /// clap's message with the beginning that all our errors have. Only escape sequences may stand

@@ -277,6 +277,12 @@ pub(super) fn all(columns: &[Column]) -> Vec<Chosen> {
     columns.iter().map(Chosen::of_column).collect()
 }
 
+/// What a row is known by: the MAC address, else the first column.
+pub(super) fn name(columns: &[Column]) -> Option<Chosen> {
+    let mac = columns.iter().find(|column| column.title == "MAC");
+    mac.or(columns.first()).map(Chosen::of_column)
+}
+
 /// Whether a member of this name holds a MAC address, or several: what holds an endpoint's or a
 /// NAS's own address is called so in every document and service.
 fn holds_mac(name: &str) -> bool {

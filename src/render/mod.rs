@@ -81,6 +81,8 @@ pub struct Style {
     pub limit: Option<u64>,
     /// Whether tables, explicit tsv and csv have a header.
     pub header: bool,
+    /// Only what a row is known by: its MAC address, else its first column.
+    pub name_only: bool,
     /// `--jq`: a jq expression over the JSON.
     pub jq: Option<String>,
     /// Where it goes.
@@ -279,7 +281,10 @@ impl<W: Write + Send + 'static> Renderer<W> {
             let mut seen = std::collections::HashSet::new();
             chosen.retain(|member| seen.insert(member.key().into_owned()));
         }
-        let chosen = Some(chosen).filter(|chosen| !chosen.is_empty());
+        let mut chosen = Some(chosen).filter(|chosen| !chosen.is_empty());
+        if self.style.name_only && chosen.is_none() {
+            chosen = column::name(&self.columns).map(|name| vec![name]);
+        }
         let sorter = match self.style.sort.as_deref() {
             Some(field) => {
                 let name = field.strip_prefix('-').unwrap_or(field);

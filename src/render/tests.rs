@@ -52,6 +52,7 @@ pub(super) fn style() -> Style {
         sort: None,
         limit: None,
         header: true,
+        name_only: false,
         jq: None,
         screen: Screen {
             terminal: false,

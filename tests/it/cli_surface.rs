@@ -9,9 +9,15 @@ fn help_topics() {
         ("environment", "ISE_MNT_FQDN"),
         ("exit-codes", "130"),
         ("formats", "--jq"),
+        ("callbacks", "NETAPI_ID"),
+        ("options", "--connect-timeout"),
     ] {
         let run = netapi().args(["help", topic]).assert().success();
-        assert!(stdout(&run).contains(words), "{topic}");
+        let text = stdout(&run);
+        assert!(text.contains(words), "{topic}");
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{topic}: {line}");
+        }
     }
     let run = netapi().args(["help", "nonsense"]).assert().code(2);
     assert!(stderr(&run).starts_with("netapi: no command or topic 'nonsense'\nhint: "));
@@ -134,7 +140,7 @@ fn a_format_that_is_none_lists_the_formats() {
         "{text}"
     );
     assert!(
-        text.contains("[possible values: table, tsv, csv, json, jsonl, yaml, xml]"),
+        text.contains("[possible values: table, tsv, csv, json, jsonl, yaml, xml, wide, name]"),
         "{text}"
     );
     for words in [&["config", "show"][..], &["ise", "lab", "faults"]] {

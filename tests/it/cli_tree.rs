@@ -41,8 +41,7 @@ fn tree() -> Vec<Node> {
             walk(inner, &path, nodes);
         }
     }
-    // Narrow enough to be read beside a change, and the same on every terminal.
-    let mut root = netapi::testing::command_tree().term_width(100);
+    let mut root = netapi::testing::command_tree().term_width(80);
     root.build();
     let mut nodes = Vec::new();
     walk(&root, &[], &mut nodes);
@@ -116,6 +115,15 @@ fn completion_and_man_pages_know_every_command() {
         let text =
             std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{page:?}: {error}"));
         assert!(text.contains(".SH EXIT STATUS"), "{}", node.name());
+        let foot = concat!(
+            "\"netapi ",
+            env!("CARGO_PKG_VERSION"),
+            "\" \"netapi manual\"\n"
+        );
+        assert!(text.contains(foot), "{}", node.name());
+        let examples = text.contains(".SH EXAMPLES");
+        assert!(examples || !node.is_leaf(), "{}", node.name());
+        assert!(!text.contains("mnt\\-host"), "{}", node.name());
         for (shell, script) in &shells {
             // clap_complete's script for fish ends at the third word; the command's help says so.
             if *shell == "fish" && node.path.len() > 3 {
@@ -169,7 +177,7 @@ fn every_example_of_the_help_and_of_the_readme_is_a_command_line() {
         .iter()
         .flat_map(|node| {
             let (short, long) = (
-                node.command.get_after_help(),
+                node.command.get_before_help(),
                 node.command.get_after_long_help(),
             );
             [short, long]
@@ -213,22 +221,14 @@ fn a_command_line_that_is_none_is_seen() {
     );
 }
 
-/// The help of one command. Global options are in the program's own only.
+/// The help of one command.
 fn help(node: &Node) -> String {
-    let mut command = node.command.clone();
-    if !node.path.is_empty() {
-        command = command.mut_args(|argument| {
-            let global = argument.is_global_set();
-            if global {
-                argument.hide(true)
-            } else {
-                argument
-            }
-        });
-    }
-    let text = command.render_long_help().to_string();
+    let text = node.command.clone().render_long_help().to_string();
+    section(&node.name(), &text)
+}
+
+fn section(name: &str, text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim_end).collect();
-    let name = node.name();
     format!("==== {name}\n\n{}\n", lines.join("\n").trim_end())
 }
 
@@ -238,7 +238,9 @@ fn help(node: &Node) -> String {
 fn the_help_of_every_command_is_the_one_that_was_reviewed() {
     let tree = tree();
     let names: String = tree.iter().map(|node| node.name() + "\n").collect();
-    let helps: Vec<_> = tree.iter().map(help).collect();
+    let mut helps: Vec<_> = tree.iter().map(help).collect();
+    let run = netapi().args(["help", "options"]).assert().success();
+    helps.push(section("netapi help options", &stdout(&run)));
     let now = format!("Made by: {UPDATE}\n\n{names}\n{}", helps.join("\n"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(GOLDEN, &now).unwrap();

@@ -61,6 +61,20 @@ fn fields_sort_and_limit() {
     assert_eq!(out(&["--limit", "0"]), "");
 }
 
+/// `-o name | anc apply --mac -`; `-n` is `--limit`.
+#[test]
+fn names_are_one_column_for_the_next_command() {
+    let lab = lab();
+    let out = |words: &[&str]| stdout(&lab.mnt(&["sessions"]).args(words).assert().success());
+    let macs = out(&["--fields", "MAC"]);
+    assert_eq!(out(&["-o", "name"]), macs);
+    assert_eq!(out(&["-o", "name", "-n", "1"]), "C8:5B:76:C6:59:62\n");
+    assert_eq!(out(&["-o", "wide"]), out(&[]));
+    let session = lab.mnt(&["session", "c85b.76c6.5962", "-o", "name"]);
+    let run = { session }.assert().success();
+    assert_eq!(stdout(&run), "C8:5B:76:C6:59:62\n");
+}
+
 #[test]
 fn names_of_fields_may_have_blanks_around_them_and_stand_once_in_an_object() {
     let lab = lab();
@@ -201,6 +215,12 @@ fn a_terminal_gets_a_table_that_fits_and_nothing_that_steers_it() {
         "{narrow}"
     );
     assert_eq!(narrow.lines().count(), 12);
+    let all = on_a_terminal(
+        &lab,
+        "sessions --limit 11 -o wide",
+        &[("COLUMNS", "60"), ("NO_COLOR", "1")],
+    );
+    assert_eq!(all.unwrap(), wide);
     let coloured = on_a_terminal(&lab, "sessions --limit 1", &[]).unwrap();
     assert!(coloured.contains("\u{1b}["), "{coloured:?}");
     let dumb = on_a_terminal(&lab, "sessions --limit 1", &[("TERM", "dumb")]).unwrap();

@@ -76,7 +76,7 @@ impl<C: Change> Changing<'_, C> {
         if !shows_only {
             run.ask_first(context, self.yes)?;
         }
-        let mut output = Watched::new(output, run.list.entries.len());
+        let mut output = Watched::new(output, run.list.entries.len(), context.global.quiet);
         output.begin(None)?;
         let drained = run.carry_out_all(context, &mut output).await;
         output.line.clear();

@@ -20,10 +20,9 @@ pub(super) struct Line {
 
 impl Line {
     /// A line for `total` inputs; none where nobody sees it.
-    pub(super) fn new(total: usize) -> Self {
-        let meter = std::io::stderr()
-            .is_terminal()
-            .then(|| Meter::new("inputs", Instant::now()).of(total as u64));
+    pub(super) fn new(total: usize, quiet: bool) -> Self {
+        let seen = !quiet && std::io::stderr().is_terminal();
+        let meter = seen.then(|| Meter::new("inputs", Instant::now()).of(total as u64));
         Self {
             meter,
             text: String::new(),
@@ -70,10 +69,10 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(output: Output, total: usize) -> Self {
+    pub(super) fn new(output: Output, total: usize, quiet: bool) -> Self {
         Self {
             output: output.without_progress(),
-            line: Line::new(total),
+            line: Line::new(total, quiet),
             together: std::io::stdout().is_terminal(),
         }
     }

@@ -85,7 +85,7 @@ impl Reading<'_> {
         };
         let items = list.entries.iter().enumerate();
         let items = stream::iter(items.map(|(index, entry)| ask(index, entry)));
-        let mut output = Watched::new(output, list.entries.len());
+        let mut output = Watched::new(output, list.entries.len(), context.global.quiet);
         let report = |error: &Error| context.reporter.error(error);
         let drained = bulk.drain(items, &mut output, report).await;
         output.line.clear();

@@ -21,7 +21,7 @@ pub(crate) enum Ise {
     /// The Monitoring node: sessions, authentications, change of authorization
     #[command(subcommand, arg_required_else_help = true)]
     Mnt(mnt::Mnt),
-    /// pxGrid: sessions, groups, quarantine, TrustSec and the other services
+    /// pxGrid: sessions, events, quarantine, TrustSec and more
     #[command(subcommand, arg_required_else_help = true)]
     Pxgrid(pxgrid::Pxgrid),
     /// Walk the path to the Monitoring node and to pxGrid, and say what is wrong

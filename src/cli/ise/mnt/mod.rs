@@ -45,7 +45,7 @@ pub(crate) enum Mnt {
     FailureReasons(failure_reasons::FailureReasons),
     /// Why an endpoint is, or is not, on the network
     Explain(explain::Explain),
-    /// Change of authorization: reauthenticate, disconnect, bounce or shut the port
+    /// Change of authorization: reauthenticate, disconnect, bounce a port
     Coa(coa::Coa),
     /// Remove stale session records
     Delete(delete::Delete),

@@ -15,11 +15,13 @@ use crate::render::Shape;
 #[derive(Args, Debug)]
 #[command(
     group = clap::ArgGroup::new("selector").required(true).multiple(false),
+    override_usage = "\
+netapi ise mnt session [OPTIONS] <MAC|->
+       netapi ise mnt session <--ip IP|--user USER|--nas IP|--session-id ID>",
     after_help = "\
 Examples:
   netapi ise mnt session C8:5B:76:C6:59:62
-  netapi ise mnt session c85b.76c6.5962 --json
-  netapi ise mnt session --ip 10.50.10.100
+  netapi ise mnt session --ip 10.50.10.100 --json
   netapi ise mnt session --user 'LAB\\pat.kim'
   cut -f1 macs.tsv | netapi ise mnt session - --format jsonl
 
@@ -27,8 +29,10 @@ From a list, what was found is printed, each address that failed is named on
 standard error, and the exit status is 1."
 )]
 pub(crate) struct Session {
-    /// The endpoint's MAC address in any spelling, or '-' for one a line on standard input; an IP
-    /// address, as a VPN session shows in its place, is looked for as with --ip
+    /// The endpoint's MAC address, or '-' for one a line on standard input
+    ///
+    /// Any spelling will do; an IP address, as a VPN session shows in its place, is looked for as
+    /// with --ip.
     #[arg(value_name = "MAC", group = "selector", value_parser = input::station_or_list)]
     mac: Option<StationOrList>,
     /// The endpoint's IP address, or the one a VPN client comes from

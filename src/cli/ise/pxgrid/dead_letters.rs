@@ -67,10 +67,14 @@ struct Selection {
     /// A spool's directory, or a file of dead letters
     #[arg(value_name = "DIR|FILE")]
     file: PathBuf,
-    /// Only of this endpoint: a MAC address, its beginning, or a VPN's address
+    /// Only of this endpoint
+    ///
+    /// A MAC address, its beginning, or a VPN's address.
     #[arg(long, value_name = "MAC", value_parser = input::stations)]
     mac: Option<Stations>,
-    /// Only what was given up since then: RFC 3339, or a span such as 2h
+    /// Only what was given up since then
+    ///
+    /// RFC 3339, or a span such as 2h.
     #[arg(long, value_name = "T")]
     since: Option<String>,
     /// Only what was given up before then
@@ -91,7 +95,11 @@ pub(crate) struct List {
 
 /// Arguments.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    override_usage = "\
+netapi ise pxgrid dead-letters retry [OPTIONS] --callback <SCRIPT>
+         <DIR|FILE> [-- <ARGS>...]",
+    after_help = "\
 Examples:
   netapi ise pxgrid dead-letters retry /var/spool/netapi \\
     --callback ./handle.sh
@@ -100,24 +108,41 @@ Examples:
 
 In order per endpoint. A subscription may run beside it, and then two events
 of one endpoint may be handled at the same time. What fails again stays in the
-file. Ctrl-C: running callbacks finish, the rest stays.")]
+file. Ctrl-C: running callbacks finish, the rest stays."
+)]
 pub(crate) struct RetryArgs {
     #[command(flatten)]
     selection: Selection,
-    /// Run this program for each event, with the event on its standard input
+    /// Run this program for each event
+    ///
+    /// The event is on its standard input.
     #[arg(long, value_name = "SCRIPT", required = true)]
     callback: PathBuf,
-    /// How many callbacks run at a time; events of one endpoint stay in order [default: the cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// How many callbacks run at a time [default: the cores]
+    ///
+    /// Events of one endpoint stay in order.
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
     /// How long a callback may take
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = input::duration)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "DURATION",
+        default_value = "30s",
+        value_parser = input::duration
+    )]
     callback_timeout: Duration,
     /// How long it may take to end after TERM
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = input::duration)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "DURATION",
+        default_value = "5s",
+        value_parser = input::duration
+    )]
     callback_grace: Duration,
     /// How often a callback that fails is run again
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 0)]
     retries: u32,
     /// Arguments for the callback
     #[arg(last = true, value_name = "ARGS")]
@@ -139,7 +164,7 @@ pub(crate) struct DropArgs {
     #[arg(long, conflicts_with_all = ["mac", "since", "before"])]
     all: bool,
     /// Do not ask
-    #[arg(long)]
+    #[arg(long, short = 'y')]
     yes: bool,
 }
 

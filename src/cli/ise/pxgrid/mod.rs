@@ -36,12 +36,12 @@ use crate::error::Result;
 /// `netapi ise pxgrid …`
 #[derive(Subcommand, Debug)]
 pub(crate) enum Pxgrid {
-    /// Walk the whole path to pxGrid and say what is wrong, and how to mend it
+    /// Walk the whole path to pxGrid and say what to mend
     Test(test::Test),
-    /// Our account: make one with a password, activate it, look at it
+    /// Our account: create, activate, show
     #[command(subcommand, arg_required_else_help = true)]
     Account(account::Account),
-    /// Which services are up, on which nodes, with their properties and topics
+    /// Which services are up, on which nodes, with their topics
     Services(services::Services),
     /// All sessions
     Sessions(sessions::Sessions),
@@ -51,13 +51,13 @@ pub(crate) enum Pxgrid {
     Groups(groups::Groups),
     /// Events as they happen: printed, or each handed to a callback
     Subscribe(Box<subscribe::Subscribe>),
-    /// Events that no callback took: list them, deliver them again, drop them
+    /// Events that no callback took: list, deliver again, drop
     #[command(subcommand, arg_required_else_help = true)]
     DeadLetters(dead_letters::DeadLetters),
-    /// Adaptive Network Control: policies, and which endpoints have one
+    /// Adaptive Network Control: policies and their endpoints
     #[command(subcommand, arg_required_else_help = true)]
     Anc(anc::Anc),
-    /// TrustSec: security groups, ACLs, egress policies, matrices, virtual networks
+    /// TrustSec: security groups, ACLs, policies, matrices, networks
     #[command(subcommand, arg_required_else_help = true)]
     Trustsec(trustsec::Trustsec),
     /// SXP: which security group tag an address has
@@ -80,7 +80,7 @@ pub(crate) enum Pxgrid {
     /// Posture: endpoints, their applications and hardware (ISE 3.4)
     #[command(subcommand, arg_required_else_help = true)]
     Posture(posture::Posture),
-    /// Publish assets (context-in), or messages of a service of your own
+    /// Publish assets (context-in), or a service of your own
     Publish(publish::Publish),
     /// Any operation of any service, the answer as it came
     Call(call::Call),

@@ -56,7 +56,6 @@ Examples:
   netapi ise pxgrid publish asset --operation delete - < gone.jsonl
   tail -f events.jsonl | \\
     netapi ise pxgrid publish com.example.custom:customTopic
-  netapi ise pxgrid publish /topic/com.example.custom --stay < /dev/null
 
 Each JSON object is one message; for asset, an object without opType is taken
 to be the asset itself. ISE subscribes to assets once the service is
@@ -69,19 +68,27 @@ pub(crate) struct Publish {
     /// File with JSON objects, '-' for standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
-    /// What is done with assets that come without opType
+    /// For assets that come without opType
     #[arg(long, value_name = "OPERATION", value_enum, default_value_t = Operation::Create)]
     operation: Operation,
-    /// Pause between registering and the first message [default: 10s for asset, else none]
+    /// Pause after registering [default: 10s for asset]
+    ///
+    /// The first message waits for it. Other topics than asset have none.
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
     settle: Option<Duration>,
-    /// Messages a second; ISE takes at most 100 assets a second
+    /// Messages a second
+    ///
+    /// ISE takes at most 100 assets a second.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
-    /// How long no node may take messages of a file, or of an input that has ended
+    /// Longest wait for a node
+    ///
+    /// How long no node may take messages of a file, or of an input that has ended.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::duration)]
     wait: Duration,
-    /// Stay registered after the end of the input, until stopped; then --wait does not end it
+    /// Stay registered after the end of the input
+    ///
+    /// Until stopped; then --wait does not end it. For a service without messages: < /dev/null
     #[arg(long)]
     stay: bool,
     #[command(flatten)]

@@ -28,7 +28,7 @@ pub(crate) struct Sessions {
     /// Only sessions that changed since: RFC 3339, or a span such as 2h
     #[arg(long, value_name = "T")]
     since: Option<String>,
-    /// A JMESPath condition on one session, applied by the server (ISE 3.4)
+    /// A JMESPath condition, applied by the server (ISE 3.4)
     #[arg(long, value_name = "JMESPATH")]
     filter: Option<String>,
     /// Only sessions in this state

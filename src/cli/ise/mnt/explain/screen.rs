@@ -275,6 +275,7 @@ mod tests {
             sort: None,
             limit: None,
             header: true,
+            name_only: false,
             jq: None,
             screen: crate::render::Screen {
                 terminal,

@@ -53,6 +53,7 @@ struct Patience {
 #[derive(Args, Debug)]
 #[command(
     group = clap::ArgGroup::new("endpoint").required(true).multiple(false),
+    override_usage = "netapi ise pxgrid anc apply <--mac MAC|--ip IP> --policy NAME [OPTIONS]",
     after_help = "\
 Examples:
   netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy Quarantine
