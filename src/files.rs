@@ -35,7 +35,7 @@ pub fn open(path: &Path, what: &str) -> Result<(File, Access)> {
     if !may_be_path(path) {
         return Err(Error::usage(format!(
             "{what}: {} was given where the path of a file is wanted",
-            shown(path)
+            display_path(path)
         ))
         .hint(
             "write the content to a file that only you can read (chmod 600), and give its path",
@@ -63,7 +63,7 @@ pub fn read(path: &Path, what: &str, bound: u64) -> Result<Content> {
     if bytes.len() as u64 > bound {
         return Err(Error::usage(format!(
             "{what}: {} is larger than {} MiB, the most that is read",
-            shown(path),
+            display_path(path),
             bound / SMALL
         ))
         .hint("name the file itself; `netapi config show` says where the path was set"));
@@ -72,11 +72,15 @@ pub fn read(path: &Path, what: &str, bound: u64) -> Result<Content> {
 }
 
 fn unreadable(path: &Path, what: &str, error: &std::io::Error) -> Error {
-    Error::usage(format!("{what}: cannot read {}: {error}", shown(path))).hint_of_file(error)
+    Error::usage(format!(
+        "{what}: cannot read {}: {error}",
+        display_path(path)
+    ))
+    .hint_of_file(error)
 }
 
 /// The path for a message. People put a key's content where its path belongs; that is not shown.
-pub fn shown(path: &Path) -> Cow<'_, str> {
+pub fn display_path(path: &Path) -> Cow<'_, str> {
     if may_be_path(path) {
         Cow::Owned(path.display().to_string())
     } else {
@@ -100,8 +104,11 @@ pub fn may_be_path(path: &Path) -> bool {
 pub fn text<'a>(bytes: &'a [u8], path: &Path, what: &str) -> Result<Cow<'a, str>> {
     if let Some(decoded) = utf16(bytes) {
         return decoded.map(Cow::Owned).map_err(|DamagedUtf16| {
-            Error::usage(format!("{what}: {} is damaged UTF-16 text", shown(path)))
-                .hint("save it as UTF-8")
+            Error::usage(format!(
+                "{what}: {} is damaged UTF-16 text",
+                display_path(path)
+            ))
+            .hint("save it as UTF-8")
         });
     }
     std::str::from_utf8(without_mark(bytes))
@@ -109,8 +116,11 @@ pub fn text<'a>(bytes: &'a [u8], path: &Path, what: &str) -> Result<Cow<'a, str>
         .map_err(|error| {
             let before = bytes.get(..error.valid_up_to()).unwrap_or(bytes);
             let line = 1 + memchr::memchr_iter(b'\n', before).count();
-            Error::usage(format!("{what}: {}:{line}: is no UTF-8 text", shown(path)))
-                .hint("save it as UTF-8")
+            Error::usage(format!(
+                "{what}: {}:{line}: is no UTF-8 text",
+                display_path(path)
+            ))
+            .hint("save it as UTF-8")
         })
 }
 
@@ -178,7 +188,7 @@ impl Access {
         self.others_read.then(|| {
             format!(
                 "{} can be read by others than its owner; `chmod 600` it",
-                shown(path)
+                display_path(path)
             )
         })
     }

@@ -62,12 +62,12 @@ pub fn is_unsafe(c: char) -> bool {
 
 /// Judges characters in their order: a mark is hostile only behind too many others.
 #[derive(Debug, Clone, Copy, Default)]
-struct Judge {
+struct MarkCounter {
     /// Marks seen since the last character that takes room.
     marks: usize,
 }
 
-impl Judge {
+impl MarkCounter {
     fn is_hostile(&mut self, c: char) -> bool {
         self.marks = if c.width() == Some(0) {
             self.marks.saturating_add(1)
@@ -112,12 +112,12 @@ fn safe_but(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     if is_printable_ascii(text) {
         return Cow::Borrowed(text);
     }
-    let mut judge = Judge::default();
+    let mut judge = MarkCounter::default();
     if !text.chars().any(|c| judge.is_hostile(c) && !stays(c)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
-    Judge::default().write(text, stays, push_escape, &mut out);
+    MarkCounter::default().write(text, stays, push_escape, &mut out);
     Cow::Owned(out)
 }
 
@@ -156,7 +156,7 @@ pub fn json_safe(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
-    Judge::default().write(text, |_| false, push_json_escape, &mut out);
+    MarkCounter::default().write(text, |_| false, push_json_escape, &mut out);
     Cow::Owned(out)
 }
 
@@ -177,7 +177,7 @@ pub struct SafeStream {
     content: Content,
     rest: Vec<u8>,
     /// Goes on over the chunks: a pile of marks may be cut anywhere.
-    judge: Judge,
+    judge: MarkCounter,
 }
 
 impl SafeStream {
@@ -186,7 +186,7 @@ impl SafeStream {
         Self {
             content,
             rest: Vec::new(),
-            judge: Judge::default(),
+            judge: MarkCounter::default(),
         }
     }
 
@@ -218,7 +218,7 @@ impl SafeStream {
     /// Appends what was kept back; what is pushed afterwards is a new text.
     pub fn end(&mut self, out: &mut Vec<u8>) {
         self.give_up(out);
-        self.judge = Judge::default();
+        self.judge = MarkCounter::default();
     }
 
     /// Appends what can no longer become a character.
@@ -226,7 +226,7 @@ impl SafeStream {
         if self.rest.is_empty() {
             return;
         }
-        self.judge = Judge::default();
+        self.judge = MarkCounter::default();
         match self.content {
             Content::Text => {
                 for byte in self.rest.drain(..) {

@@ -32,7 +32,7 @@ use self::ledger::{Earlier, Ledger, Left};
 pub(crate) use self::reads::Reading;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, RecordSink};
-use crate::transport::{Breaker, Outcome, Pace};
+use crate::transport::{Breaker, CallOutcome, Pace};
 
 /// Calls start at least this far apart; ANC takes 250 operations a second on a large deployment
 /// (reference pxgrid-api, section 6).
@@ -182,7 +182,7 @@ impl Bulk {
             let outcome = result
                 .as_ref()
                 .err()
-                .map_or(Outcome::Answered, Outcome::of_error);
+                .map_or(CallOutcome::Answered, CallOutcome::of_error);
             lock(&self.breaker).on_result(Instant::now(), outcome);
             if let Err(error) = &result
                 && ends_the_run(error)
@@ -190,7 +190,7 @@ impl Bulk {
                 self.end(error);
             }
             tries += 1;
-            if outcome == Outcome::Answered || tries >= self.tries {
+            if outcome == CallOutcome::Answered || tries >= self.tries {
                 return result;
             }
         }

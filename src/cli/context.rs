@@ -43,14 +43,14 @@ pub(crate) struct Context {
 
 /// A renderer on standard output, behind a progress line where a person waits for a pipe or a file
 /// to fill.
-pub(crate) enum Output {
+pub(crate) enum RecordOutput {
     /// Nobody to show progress to.
     Plain(Renderer<Stdout>),
     /// With a line on standard error.
     Watched(Progress<Renderer<Stdout>, std::io::Stderr>),
 }
 
-impl Output {
+impl RecordOutput {
     /// The same for who shows progress in another way.
     pub(crate) fn without_progress(self) -> Self {
         Self::Plain(self.into_renderer())
@@ -65,7 +65,7 @@ impl Output {
     }
 }
 
-impl Screen for Output {
+impl Screen for RecordOutput {
     fn clear(&mut self) {
         if let Self::Watched(progress) = self {
             progress.erase();
@@ -73,7 +73,7 @@ impl Screen for Output {
     }
 }
 
-impl RecordSink for Output {
+impl RecordSink for RecordOutput {
     fn begin(&mut self, announced: Option<u64>) -> Result<()> {
         match self {
             Self::Plain(sink) => sink.begin(announced),
@@ -237,7 +237,7 @@ impl Context {
 
     /// A renderer on standard output, behind a progress line where a person waits for a long list
     /// of sessions.
-    pub(crate) fn output(&self, columns: impl Into<Columns>, shape: Shape) -> Result<Output> {
+    pub(crate) fn output(&self, columns: impl Into<Columns>, shape: Shape) -> Result<RecordOutput> {
         self.output_of("sessions", columns, shape)
     }
 
@@ -247,7 +247,7 @@ impl Context {
         what: &'static str,
         columns: impl Into<Columns>,
         shape: Shape,
-    ) -> Result<Output> {
+    ) -> Result<RecordOutput> {
         let renderer = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
         Ok(self.behind_progress(renderer, what))
     }
@@ -259,24 +259,24 @@ impl Context {
         what: &'static str,
         columns: impl Into<Columns>,
         members: &[&str],
-    ) -> Result<Output> {
+    ) -> Result<RecordOutput> {
         let renderer = Renderer::new(self.style(), columns, Shape::List, std::io::stdout())?;
         Ok(self.behind_progress(renderer.settled(members)?, what))
     }
 
-    fn behind_progress(&self, renderer: Renderer<Stdout>, what: &'static str) -> Output {
+    fn behind_progress(&self, renderer: Renderer<Stdout>, what: &'static str) -> RecordOutput {
         if !self.global.quiet && std::io::stderr().is_terminal() && !Self::on_terminal() {
             let progress = Progress::new(renderer, what, std::io::stderr());
-            return Output::Watched(progress);
+            return RecordOutput::Watched(progress);
         }
-        Output::Plain(renderer)
+        RecordOutput::Plain(renderer)
     }
 
     /// Ends a list that was streamed into `output`: the whole of it, or what came before
     /// `outcome`'s error.
     pub(crate) fn end_list<T>(
         &self,
-        output: Output,
+        output: RecordOutput,
         outcome: Result<T>,
         nothing: &str,
     ) -> Result<T> {

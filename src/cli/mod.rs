@@ -6,10 +6,10 @@
 //! and standard error.
 
 mod bulk;
-mod change;
 mod completion;
 mod config;
 mod context;
+mod network_change;
 #[doc = include_str!("contract.md")]
 mod contract {}
 mod global;

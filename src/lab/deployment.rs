@@ -15,16 +15,16 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificates::{Certificates, Flavour};
-use super::directory::Directory;
+use super::fault_commands;
 use super::faults::{Fault, FaultKind, Faults};
 use super::log::{RequestEntry, RequestLog};
 use super::mnt::{self, MntNode};
-use super::orders;
 use super::population::Population;
 use super::pxgrid::churn::{self, EventRate};
 use super::pxgrid::hub::Events;
 use super::pxgrid::pubsub::PubsubTimes;
 use super::pxgrid::{self, Grid, PxGridNode, Tls};
+use super::session_directory::Directory;
 use crate::error::{Error, Kind, Result};
 
 #[cfg(test)]
@@ -107,7 +107,7 @@ impl Lab {
         let started_at = Timestamp::now().as_millisecond();
         let nodes = usize::from(options.nodes);
         for fault in &options.faults {
-            orders::check_node(fault, nodes)?;
+            fault_commands::check_node(fault, nodes)?;
         }
         let faults = Arc::new(Faults::new(options.faults));
         let population = Population::new(
@@ -231,9 +231,9 @@ impl Lab {
     }
 
     /// Carries out an order to the running lab; answers what was done, in a few words. See
-    /// [`orders`].
+    /// [`fault_commands`].
     pub fn order(&self, line: &str) -> Result<String> {
-        orders::carry_out(&self.faults, self.pxgrid.len(), line)
+        fault_commands::carry_out(&self.faults, self.pxgrid.len(), line)
     }
 
     /// How many requests came so far.

@@ -4,10 +4,10 @@
 //! | part | holds |
 //! | --- | --- |
 //! | [`population`] | who is on the network, computed from a seed and an index |
-//! | [`state`], [`directory`] | what users changed, and both together |
+//! | [`shared_changes`], [`session_directory`] | what users changed, and both together |
 //! | [`certificates`] | a throw-away CA, certificates right and wrong |
 //! | [`faults`] | what goes wrong on demand |
-//! | [`orders`] | what a running lab is told |
+//! | [`fault_commands`] | what a running lab is told |
 //! | [`log`] | what came over the wire |
 //! | `mnt` | the Monitoring node |
 //! | `pxgrid` | the pxGrid nodes: control API and services, and the [`Events`] that they publish |
@@ -19,15 +19,15 @@
 
 pub mod certificates;
 mod deployment;
-pub mod directory;
+mod fast_text;
+pub mod fault_commands;
 pub mod faults;
 pub mod log;
 mod mnt;
-pub mod orders;
 pub mod population;
 mod pxgrid;
-pub mod state;
-mod text;
+pub mod session_directory;
+pub mod shared_changes;
 mod wire;
 
 #[cfg(test)]

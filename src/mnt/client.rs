@@ -13,13 +13,13 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::identity::{Asked, foreign};
+use super::answer_subject::{Asked, foreign};
 use super::lookup::{Find, Wanted, is_awkward, is_same_session};
 use super::paths::{self, Count};
 use super::requests::Requests;
 use super::{documents, envelope};
 use crate::error::{Error, Kind, Result};
-use crate::record::xml::{self, Document, NOT_THE_API, Summary};
+use crate::record::xml::{self, Document, NOT_THE_API, XmlSummary};
 use crate::record::{Collect, Mac, Record, RecordSink};
 use crate::transport::{Client, Request, Response};
 
@@ -51,7 +51,7 @@ impl Answer {
 
 /// The records of a short list and the document they came in.
 #[derive(Debug, Clone, Default)]
-pub struct Rows {
+pub struct ShortList {
     /// The records.
     pub records: Vec<Record>,
     /// The document as it came; empty where the server had none to send.
@@ -104,7 +104,7 @@ impl MntClient {
 /// Lists, while they arrive.
 impl MntClient {
     /// All active sessions into `sink`, which comes back with the outcome.
-    pub async fn sessions<S: RecordSink>(&self, sink: S) -> (S, Result<Summary>) {
+    pub async fn sessions<S: RecordSink>(&self, sink: S) -> (S, Result<XmlSummary>) {
         self.list(&paths::active_list(), &documents::ACTIVE_LIST, sink)
             .await
     }
@@ -116,13 +116,13 @@ impl MntClient {
         since: Option<Timestamp>,
         until: Option<Timestamp>,
         sink: S,
-    ) -> (S, Result<Summary>) {
+    ) -> (S, Result<XmlSummary>) {
         let path = paths::auth_list(since.map(local), until.map(local));
         self.list(&path, &documents::ACTIVE_LIST, sink).await
     }
 
     /// The document behind a path that was [`checked`](super::checked), decoded into `sink`.
-    pub async fn get_records<S: RecordSink>(&self, path: &str, sink: S) -> (S, Result<Summary>) {
+    pub async fn get_records<S: RecordSink>(&self, path: &str, sink: S) -> (S, Result<XmlSummary>) {
         self.list(path, documents::answering(path), sink).await
     }
 
@@ -131,7 +131,7 @@ impl MntClient {
         path: &str,
         document: &'static Document,
         sink: S,
-    ) -> (S, Result<Summary>) {
+    ) -> (S, Result<XmlSummary>) {
         let response = match self.open(self.requests.read(path)).await {
             Ok(response) => response,
             Err(error) => return (sink, Err(error)),
@@ -274,7 +274,7 @@ impl MntClient {
     }
 
     /// The sessions of an audit session id, at least one.
-    pub async fn sessions_by_id(&self, audit_session_id: &str) -> Result<Rows> {
+    pub async fn sessions_by_id(&self, audit_session_id: &str) -> Result<ShortList> {
         let path = paths::session_by_id(audit_session_id)?;
         let asked = Asked::session_id(audit_session_id);
         let rows = self
@@ -289,12 +289,12 @@ impl MntClient {
 
     /// Authentication attempts of an endpoint in the last `seconds` (to 432000), newest first, at
     /// most `records` (0: all). None is an empty list.
-    pub async fn auth_status(&self, mac: Mac, seconds: u32, records: u32) -> Result<Rows> {
+    pub async fn auth_status(&self, mac: Mac, seconds: u32, records: u32) -> Result<ShortList> {
         let path = paths::auth_status(mac, seconds, records)?;
         let asked = Asked::endpoint(mac);
         let answer = self.rows_about(&path, &documents::AUTH_STATUS, &asked);
         let mut rows = match answer.await {
-            Err(error) if error.kind() == Kind::NotFound => Rows::default(),
+            Err(error) if error.kind() == Kind::NotFound => ShortList::default(),
             outcome => outcome?,
         };
         newest_first(&mut rows.records);
@@ -305,7 +305,7 @@ impl MntClient {
     }
 
     /// Accounting counters of an endpoint over the last `seconds` (to 432000).
-    pub async fn acct_status(&self, mac: Mac, seconds: u32) -> Result<Rows> {
+    pub async fn acct_status(&self, mac: Mac, seconds: u32) -> Result<ShortList> {
         let path = paths::acct_status(mac, seconds)?;
         let asked = Asked::endpoint(mac);
         let document = &documents::ACCT_STATUS;
@@ -319,7 +319,7 @@ impl MntClient {
     }
 
     /// The catalogue of failure reasons.
-    pub async fn failure_reasons(&self) -> Result<Rows> {
+    pub async fn failure_reasons(&self) -> Result<ShortList> {
         self.rows(&paths::failure_reasons(), &documents::FAILURE_REASONS)
             .await
     }
@@ -336,7 +336,12 @@ impl MntClient {
             .await
     }
 
-    async fn rows_about(&self, path: &str, document: &Document, asked: &Asked) -> Result<Rows> {
+    async fn rows_about(
+        &self,
+        path: &str,
+        document: &Document,
+        asked: &Asked,
+    ) -> Result<ShortList> {
         let ask = || self.rows(path, document);
         self.about(asked, ask, |rows| &rows.records).await
     }
@@ -389,7 +394,7 @@ impl MntClient {
         Ok(Answer { record, raw })
     }
 
-    async fn rows(&self, path: &str, document: &Document) -> Result<Rows> {
+    async fn rows(&self, path: &str, document: &Document) -> Result<ShortList> {
         let response = self.open(self.requests.read(path)).await?;
         let charset = response.charset();
         let raw = response.bytes(MAX_SHORT_LIST).await?;
@@ -400,7 +405,7 @@ impl MntClient {
             Collect::default(),
         );
         outcome.map_err(|error| self.unread(error))?;
-        Ok(Rows {
+        Ok(ShortList {
             records: collected.records,
             raw,
         })

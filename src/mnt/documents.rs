@@ -5,7 +5,7 @@
 
 use super::envelope;
 use super::paths::BASE;
-use crate::record::xml::{Document, Shape};
+use crate::record::xml::{Document, DocumentShape};
 
 /// `sessionCount` (section 2.1).
 pub const COUNT: Document = Document {
@@ -138,7 +138,7 @@ const fn single() -> Document {
 
 const fn rows(row: &'static str, wrappers: &'static [&'static str]) -> Document {
     Document {
-        shape: Shape::Rows { row, wrappers },
+        shape: DocumentShape::Rows { row, wrappers },
         ..single()
     }
 }

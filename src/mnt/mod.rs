@@ -5,10 +5,10 @@
 //! [`MntClient`] is the only part that sends, through [`transport`](crate::transport), and lists go
 //! to a [`RecordSink`](crate::record::RecordSink) while they arrive.
 
+mod answer_subject;
 mod client;
 pub mod documents;
 pub mod envelope;
-mod identity;
 mod lookup;
 pub mod members;
 pub mod paths;
@@ -20,7 +20,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use answer_subject::psn_of;
 pub use client::MntClient;
-pub use identity::psn_of;
 pub use paths::{Coa, Count, DeleteTarget, checked};
 pub use requests::Requests;

@@ -42,7 +42,7 @@ pub enum Target {
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
+pub enum PolicyChange {
     /// Put this policy on the endpoint.
     Apply(String),
     /// Take the policy off.
@@ -50,28 +50,32 @@ pub enum Order {
 }
 
 /// The operation and its body.
-pub fn operation(order: &Order, target: &Target) -> (&'static str, Value) {
+pub fn operation(order: &PolicyChange, target: &Target) -> (&'static str, Value) {
     let (name, mut body) = match (order, target) {
-        (Order::Apply(_), Target::Mac(mac)) => (
+        (PolicyChange::Apply(_), Target::Mac(mac)) => (
             "applyEndpointByMacAddress",
             json!({"macAddress": mac.to_string()}),
         ),
-        (Order::Apply(_), Target::Ip(ip)) => ("applyEndpointByIpAddress", json!({"ipAddress": ip})),
-        (Order::Apply(_), Target::MacAtNas(mac, nas)) => (
+        (PolicyChange::Apply(_), Target::Ip(ip)) => {
+            ("applyEndpointByIpAddress", json!({"ipAddress": ip}))
+        }
+        (PolicyChange::Apply(_), Target::MacAtNas(mac, nas)) => (
             "applyEndpointPolicy",
             json!({"macAddress": mac.to_string(), "nasIpAddress": nas}),
         ),
-        (Order::Clear, Target::Mac(mac)) => (
+        (PolicyChange::Clear, Target::Mac(mac)) => (
             "clearEndpointByMacAddress",
             json!({"macAddress": mac.to_string()}),
         ),
-        (Order::Clear, Target::Ip(ip)) => ("clearEndpointByIpAddress", json!({"ipAddress": ip})),
-        (Order::Clear, Target::MacAtNas(mac, nas)) => (
+        (PolicyChange::Clear, Target::Ip(ip)) => {
+            ("clearEndpointByIpAddress", json!({"ipAddress": ip}))
+        }
+        (PolicyChange::Clear, Target::MacAtNas(mac, nas)) => (
             "clearEndpointPolicy",
             json!({"macAddress": mac.to_string(), "nasIpAddress": nas}),
         ),
     };
-    if let (Order::Apply(policy), Some(members)) = (order, body.as_object_mut()) {
+    if let (PolicyChange::Apply(policy), Some(members)) = (order, body.as_object_mut()) {
         members.insert(ANC_POLICY_KEY.to_owned(), json!(policy));
     }
     (name, body)
@@ -79,7 +83,7 @@ pub fn operation(order: &Order, target: &Target) -> (&'static str, Value) {
 
 /// How far an operation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum OperationState {
     /// Done.
     Success,
     /// Ended without effect.
@@ -92,7 +96,7 @@ pub enum State {
 #[derive(Debug, Clone)]
 pub struct Status {
     /// How far it is.
-    pub state: State,
+    pub state: OperationState,
     /// The operation's id, for `getOperationStatus`.
     pub operation_id: Option<String>,
     /// Why it failed, in the server's words.
@@ -107,9 +111,9 @@ pub struct Status {
 pub fn read_status(json: JsonText) -> Result<Status> {
     let text = |name: &str| json.text(name).map(std::borrow::Cow::into_owned);
     let state = match text("status").as_deref() {
-        Some("SUCCESS") => State::Success,
-        Some("FAILURE") => State::Failure,
-        Some("RUNNING") => State::Running,
+        Some("SUCCESS") => OperationState::Success,
+        Some("FAILURE") => OperationState::Failure,
+        Some("RUNNING") => OperationState::Running,
         Some(other) => {
             return Err(Error::new(
                 Kind::Malformed,
@@ -136,15 +140,15 @@ pub fn read_status(json: JsonText) -> Result<Status> {
 ///
 /// Errors: [`Kind::Server`] with ISE's reason for a failure, [`Kind::Pending`] for one that still
 /// runs.
-pub fn outcome(order: &Order, status: &Status) -> Result<()> {
+pub fn outcome(order: &PolicyChange, status: &Status) -> Result<()> {
     match status.state {
-        State::Success => Ok(()),
-        State::Failure => {
+        OperationState::Success => Ok(()),
+        OperationState::Failure => {
             let reason = status
                 .failure_reason
                 .as_deref()
                 .unwrap_or("no reason given");
-            if matches!(order, Order::Apply(_))
+            if matches!(order, PolicyChange::Apply(_))
                 && reason.to_ascii_lowercase().contains(ALREADY_APPLIED)
             {
                 return Ok(());
@@ -154,7 +158,7 @@ pub fn outcome(order: &Order, status: &Status) -> Result<()> {
                 format!("ISE did not carry out the ANC operation: {reason}"),
             ))
         }
-        State::Running => {
+        OperationState::Running => {
             let error = Error::new(Kind::Pending, "the ANC operation is still running");
             Err(match &status.operation_id {
                 Some(id) => error.hint(format!(
@@ -167,7 +171,11 @@ pub fn outcome(order: &Order, status: &Status) -> Result<()> {
 }
 
 /// Gives the order, once: the answer as it came, for [`read_status`].
-pub async fn start(client: &ServiceClient, order: &Order, target: &Target) -> Result<JsonText> {
+pub async fn start(
+    client: &ServiceClient,
+    order: &PolicyChange,
+    target: &Target,
+) -> Result<JsonText> {
     let (name, body) = operation(order, target);
     client.query(SERVICE, name, &body).await
 }
@@ -198,7 +206,7 @@ async fn settle(
     let deadline = Instant::now() + patience;
     let mut backoff = Backoff::new(first_pause, LONGEST_PAUSE);
     let mut now = first;
-    while now.state == State::Running {
+    while now.state == OperationState::Running {
         let Some(id) = now.operation_id.clone() else {
             return Ok(now);
         };

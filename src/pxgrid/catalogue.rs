@@ -33,6 +33,10 @@ pub struct Operation {
     /// The operation's name, last segment of its URL.
     pub name: &'static str,
     /// Members of the request.
+    #[cfg_attr(
+        not(feature = "lab"),
+        allow(dead_code, reason = "the lab checks requests by it")
+    )]
     pub fields: &'static [Field],
     /// What a 200 answers.
     pub reply: Reply,
@@ -117,6 +121,10 @@ pub struct Topic {
     /// The path as ISE announces it; the property in the lookup is what counts.
     pub path: &'static str,
     /// The member of a message that counts messages, where there is one (section 4).
+    #[cfg_attr(
+        not(feature = "lab"),
+        allow(dead_code, reason = "the lab numbers by it")
+    )]
     pub sequence: Option<&'static str>,
     /// The member of a message that holds a list of objects, where there is one.
     pub list: Option<&'static str>,
@@ -138,7 +146,7 @@ pub enum Occurrence {
 
 impl Occurrence {
     /// That of a topic by its path; of one that is not known here only the number can be.
-    pub fn on(path: &str) -> Self {
+    pub fn of_topic(path: &str) -> Self {
         match TopicName::parse(path) {
             Some(TopicName::Known(_, topic)) => topic.occurrence,
             _ => Self::Number,
@@ -337,8 +345,8 @@ mod tests {
             .filter(|topic| topic.occurrence == Occurrence::Number);
         let aliases: Vec<_> = numbered.map(|topic| topic.alias).collect();
         assert_eq!(aliases, ["group", "sxp", "profiler", "asset", "echo"]);
-        assert_eq!(Occurrence::on("/topic/other"), Occurrence::Number);
-        let session = Occurrence::on("/topic/com.cisco.ise.session");
+        assert_eq!(Occurrence::of_topic("/topic/other"), Occurrence::Number);
+        let session = Occurrence::of_topic("/topic/com.cisco.ise.session");
         assert_eq!(session, Occurrence::Time);
     }
 

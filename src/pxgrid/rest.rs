@@ -5,9 +5,9 @@
 //! in `exchange`, what a page is in `paging`; here they are carried out. Lookups and secrets are
 //! kept for the life of the process.
 
+mod answer_subject;
 mod attempts;
 mod exchange;
-mod identity;
 mod paging;
 
 use std::collections::HashMap;
@@ -25,10 +25,10 @@ use super::failover::{joined, may_try_next};
 use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
 use crate::record::encoding::{Format, Utf8};
-use crate::record::stream::{MAX_ELEMENT, Summary, stream};
+use crate::record::stream::{ListSummary, MAX_ELEMENT, stream};
 use crate::record::{JsonText, RecordSink};
 use crate::transport::{Effect, Response};
-use attempts::{Attempts, Outcome, Step};
+use attempts::{AttemptOutcome, Attempts, NextStep};
 use exchange::Exchange;
 use paging::{PageSink, Pages};
 
@@ -129,13 +129,13 @@ impl ServiceClient {
         let mut step = Attempts::FIRST;
         loop {
             step = match step {
-                Step::LookUp { fresh } => {
+                NextStep::LookUp { fresh } => {
                     // Nothing of the request itself is on its way yet.
                     let found = self.lookup(exchange.service, fresh).await;
                     nodes = found.map_err(Error::nothing_sent)?;
-                    attempts.after(Outcome::Found(nodes.len()))
+                    attempts.after(AttemptOutcome::Found(nodes.len()))
                 }
-                Step::Send {
+                NextStep::Send {
                     replica,
                     fresh_secret,
                 } => {
@@ -146,16 +146,16 @@ impl ServiceClient {
                         Ok(Sent::Answered(response)) => return Ok(*response),
                         Ok(Sent::Denied(error)) => {
                             failures.push(error);
-                            attempts.after(Outcome::Denied)
+                            attempts.after(AttemptOutcome::Denied)
                         }
                         Err(error) => {
                             let try_next = may_try_next(exchange.effect, &error);
                             failures.push(error);
-                            attempts.after(Outcome::Failed { try_next })
+                            attempts.after(AttemptOutcome::Failed { try_next })
                         }
                     }
                 }
-                Step::GiveUp => return Err(joined(&exchange.to_string(), failures)),
+                NextStep::GiveUp => return Err(joined(&exchange.to_string(), failures)),
             };
         }
     }
@@ -229,12 +229,12 @@ impl ServiceClient {
         loop {
             let (answer, node) = self.query_once(service, operation, body).await?;
             let host = node.to_string();
-            let error = match identity::other(body, &answer) {
-                Some(names) => identity::foreign(operation, &host, &names),
-                None if known.is_none_or(|known| identity::is_of(known, &answer)) => {
+            let error = match answer_subject::other(body, &answer) {
+                Some(names) => answer_subject::foreign(operation, &host, &names),
+                None if known.is_none_or(|known| answer_subject::is_of(known, &answer)) => {
                     return Ok(answer);
                 }
-                None => identity::something_else(service, operation, &host),
+                None => answer_subject::something_else(service, operation, &host),
             };
             self.control.client().drop_connections(&node);
             if !std::mem::take(&mut repeat) {
@@ -278,7 +278,7 @@ impl ServiceClient {
         operation: &str,
         body: &Value,
         sink: S,
-    ) -> (S, Result<Summary>) {
+    ) -> (S, Result<ListSummary>) {
         let known = catalogue::operation(service, operation);
         let Some((
             known,
@@ -297,7 +297,7 @@ impl ServiceClient {
         };
         let mut pages = Pages::new(known.paging, body);
         let mut sink = PageSink::new(sink);
-        let mut total = Summary::default();
+        let mut total = ListSummary::default();
         loop {
             let (back, result) = self
                 .page(service, operation, &pages.body(), member, sink)
@@ -322,13 +322,13 @@ impl ServiceClient {
         body: &Value,
         member: &'static str,
         mut sink: S,
-    ) -> (S, Result<Summary>) {
+    ) -> (S, Result<ListSummary>) {
         let response = match self.send(service, operation, body).await {
             Ok(response) => response,
             Err(error) => return (sink, Err(error)),
         };
         if response.status == 204 {
-            let result = sink.begin(Some(0)).map(|()| Summary::default());
+            let result = sink.begin(Some(0)).map(|()| ListSummary::default());
             return (sink, result);
         }
         let host = response.host.to_string();

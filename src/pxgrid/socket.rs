@@ -30,7 +30,7 @@ use super::answer;
 use super::stomp::{Decoder, Frame, MAX_BODY, Reading};
 use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
-use crate::transport::{Basic, Client, Connection, Seen, tls_error};
+use crate::transport::{Basic, Client, Connection, HandshakeNotes, tls_error};
 
 /// The largest WebSocket message: the largest STOMP body, and room for its headers. The server's
 /// own limit is 300 KB.
@@ -88,7 +88,7 @@ pub struct Socket {
     unanswered: u32,
     date: Option<Timestamp>,
     host: String,
-    seen: Seen,
+    seen: HandshakeNotes,
 }
 
 impl Socket {
@@ -330,7 +330,7 @@ fn date(headers: &HeaderMap) -> Option<Timestamp> {
 }
 
 /// Why there was no upgrade.
-fn not_upgraded(host: &str, error: WsError, seen: &Seen) -> Error {
+fn not_upgraded(host: &str, error: WsError, seen: &HandshakeNotes) -> Error {
     match error {
         WsError::Http(response) => {
             let status = response.status().as_u16();
@@ -347,7 +347,7 @@ fn not_upgraded(host: &str, error: WsError, seen: &Seen) -> Error {
 }
 
 /// Why a connection broke.
-fn broken(host: &str, error: &WsError, seen: &Seen) -> Error {
+fn broken(host: &str, error: &WsError, seen: &HandshakeNotes) -> Error {
     let gone = |why: &str| {
         let error =
             Error::new(Kind::Connect, format!("{host} closed the connection{why}")).host(host);
@@ -437,7 +437,7 @@ mod tests {
             let error = not_upgraded(
                 "ise:8910",
                 WsError::Http(Box::new(response)),
-                &Seen::default(),
+                &HandshakeNotes::default(),
             );
             assert_eq!((error.kind(), error.http_status()), (kind, Some(status)));
         }

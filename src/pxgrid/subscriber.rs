@@ -8,13 +8,13 @@
 //!
 //! | part | holds |
 //! | --- | --- |
-//! | `link` | the thread of the sockets, and one connection on it |
+//! | `socket_thread` | the thread of the sockets, and one connection on it |
 //! | `lookup` | from topics to paths and pubsub nodes |
 //! | `reading` | what was missed, over REST, in portions |
 
-pub(crate) mod link;
 pub(crate) mod lookup;
 mod reading;
+pub(crate) mod socket_thread;
 #[cfg(test)]
 mod tests;
 
@@ -37,8 +37,8 @@ use super::subscription::{Action, Input, Moment, Node, Notice, Options, Subscrip
 use crate::error::{Error, Result};
 use crate::event::{Event, Figures, Mark, Progress};
 use crate::record::filter::Filter;
-use link::{Link, LinkEvent, Sockets};
 use reading::Part;
+use socket_thread::{ConnectionEvent, ConnectionHandle, Sockets};
 
 /// A ping is sent this often, or three times within the allowed silence where that is short.
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -75,10 +75,10 @@ pub struct Subscriber {
     ping_every: Duration,
     sockets: Sockets,
     timers: BTreeMap<Timer, Instant>,
-    step: Option<Step>,
+    step: Option<ControlCall>,
     secret: Option<SecretString>,
-    link: Option<Link>,
-    parting: Option<Link>,
+    link: Option<ConnectionHandle>,
+    parting: Option<ConnectionHandle>,
     parts: mpsc::Receiver<(u64, Part)>,
     give_parts: mpsc::Sender<(u64, Part)>,
     update: Update,
@@ -89,11 +89,11 @@ pub struct Subscriber {
 }
 
 /// A control call under way; dropping it drops the call.
-type Step = Pin<Box<dyn Future<Output = Done> + Send>>;
+type ControlCall = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 /// What a control call came to.
 enum Done {
-    LookedUp(Result<lookup::Found>),
+    LookedUp(Result<lookup::TopicLookup>),
     Secret(Result<SecretString>),
 }
 
@@ -153,7 +153,8 @@ impl Subscriber {
     /// waits to be written already. Whether it arrives shows when it is left with the server's
     /// receipt.
     pub fn publish(&self, destination: &str, body: &str) -> bool {
-        let ready = |link: &&Link| self.machine.is_live() && link.waiting() < MOST_WAITING;
+        let ready =
+            |link: &&ConnectionHandle| self.machine.is_live() && link.waiting() < MOST_WAITING;
         let Some(link) = self.link.as_ref().filter(ready) else {
             return false;
         };
@@ -178,7 +179,7 @@ impl Subscriber {
             }
             let due = self.timers.iter().map(|(timer, at)| (*at, *timer)).min();
             tokio::select! {
-                Some(event) = of_link(&mut self.link) => self.heard(event),
+                Some(event) = connection_event(&mut self.link) => self.take_connection_event(event),
                 done = of_step(&mut self.step) => self.stepped(done),
                 Some((id, part)) = self.parts.recv() => self.read(id, part),
                 timer = fired(due) => self.fired(timer),
@@ -206,29 +207,29 @@ impl Subscriber {
     }
 
     /// Takes what the link has, up to a portion.
-    fn heard(&mut self, first: LinkEvent) {
+    fn take_connection_event(&mut self, first: ConnectionEvent) {
         let mut bytes = 0;
         let mut next = Some(first);
         // What is taken together came together.
         let moment = self.moment();
         while let Some(event) = next {
             match event {
-                LinkEvent::Opened { date } => self.feed_at(moment, Input::Connected { date }),
-                LinkEvent::NotOpened(error) => {
+                ConnectionEvent::Opened { date } => self.feed_at(moment, Input::Connected { date }),
+                ConnectionEvent::NotOpened(error) => {
                     let refused = matches!(error.http_status(), Some(401 | 403));
                     self.feed_at(moment, Input::ConnectFailed { error, refused });
                 }
-                LinkEvent::Incoming(batch) => {
+                ConnectionEvent::Incoming(batch) => {
                     for incoming in batch {
                         bytes += self.incoming(moment, incoming);
                     }
                 }
-                LinkEvent::Closed(error) => self.feed_at(moment, Input::Closed(error)),
+                ConnectionEvent::Closed(error) => self.feed_at(moment, Input::Closed(error)),
             }
             if bytes >= PORTION {
                 break;
             }
-            next = self.link.as_mut().and_then(Link::try_next);
+            next = self.link.as_mut().and_then(ConnectionHandle::try_next);
         }
     }
 
@@ -270,7 +271,7 @@ impl Subscriber {
 
     fn fired(&mut self, timer: Timer) {
         self.timers.remove(&timer);
-        let unread = self.link.as_ref().is_some_and(Link::has_unread);
+        let unread = self.link.as_ref().is_some_and(ConnectionHandle::has_unread);
         if timer == Timer::Silence && unread {
             // Not the server was silent, we were busy.
             self.set_timer(timer, self.ping_every);
@@ -373,14 +374,14 @@ impl Subscriber {
 
 /// The link's next event; for ever without a link. A link that ended says so before it falls
 /// silent.
-async fn of_link(link: &mut Option<Link>) -> Option<LinkEvent> {
+async fn connection_event(link: &mut Option<ConnectionHandle>) -> Option<ConnectionEvent> {
     match link {
         Some(link) => link.next().await,
         None => std::future::pending().await,
     }
 }
 
-async fn of_step(step: &mut Option<Step>) -> Done {
+async fn of_step(step: &mut Option<ControlCall>) -> Done {
     match step {
         Some(step) => step.await,
         None => std::future::pending().await,

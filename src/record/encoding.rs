@@ -28,7 +28,7 @@ pub(crate) enum Format {
     Json,
 }
 
-enum State {
+enum Decoding {
     /// The beginning, as long as it does not tell the encoding.
     Beginning(Vec<u8>),
     Utf8,
@@ -39,7 +39,7 @@ enum State {
 pub(crate) struct Decoder {
     format: Format,
     charset: Option<String>,
-    state: State,
+    state: Decoding,
     /// Bytes done with.
     at: u64,
 }
@@ -50,14 +50,14 @@ impl Decoder {
         Self {
             format,
             charset: charset.map(str::to_owned),
-            state: State::Beginning(Vec::new()),
+            state: Decoding::Beginning(Vec::new()),
             at: 0,
         }
     }
 
     /// Whether bytes now pass through as they come.
     fn passes_through(&self) -> bool {
-        matches!(self.state, State::Utf8)
+        matches!(self.state, Decoding::Utf8)
     }
 
     /// The next bytes as UTF-8, in `room` where they are not what they were; `last`: no more come.
@@ -72,7 +72,7 @@ impl Decoder {
         room: &'b mut Vec<u8>,
     ) -> Result<&'b [u8]> {
         room.clear();
-        if let State::Beginning(begun) = &mut self.state {
+        if let Decoding::Beginning(begun) = &mut self.state {
             begun.extend_from_slice(bytes);
             if !last && is_undecided(begun, self.format, self.charset.as_deref()) {
                 return Ok(room);
@@ -81,7 +81,7 @@ impl Decoder {
             let (encoding, mark) = encoding(&begun, self.format, self.charset.as_deref())?;
             let rest = begun.get(mark..).unwrap_or_default();
             if encoding == UTF_8 {
-                self.state = State::Utf8;
+                self.state = Decoding::Utf8;
                 room.extend_from_slice(rest);
                 return Ok(room);
             }
@@ -89,11 +89,11 @@ impl Decoder {
             self.at = mark as u64;
             decode(&mut decoder, rest, last, self.at, room)?;
             self.at += rest.len() as u64;
-            self.state = State::Other(Box::new(decoder));
+            self.state = Decoding::Other(Box::new(decoder));
             return Ok(room);
         }
         match &mut self.state {
-            State::Other(decoder) => {
+            Decoding::Other(decoder) => {
                 decode(decoder, bytes, last, self.at, room)?;
                 self.at += bytes.len() as u64;
                 Ok(room)

@@ -41,7 +41,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         "in_subnet",
         Box::new(CustomFunction::new(
             two(),
-            Box::new(|arguments, _| Ok(truth(pair(arguments, &in_subnet)))),
+            Box::new(|arguments, _| Ok(jmespath_bool(pair(arguments, &in_subnet)))),
         )),
     );
     runtime.register_function(
@@ -49,7 +49,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         Box::new(CustomFunction::new(
             two(),
             Box::new(|arguments, _| {
-                Ok(truth(pair(arguments, &|value, list| {
+                Ok(jmespath_bool(pair(arguments, &|value, list| {
                     list.as_array().is_some_and(|list| {
                         list.iter()
                             .any(|entry| **entry == *value && !value.is_null())
@@ -114,6 +114,7 @@ impl Filter {
     }
 
     /// Whether `object` satisfies it.
+    #[cfg(any(test, feature = "lab"))]
     pub fn matches(&self, object: Value) -> bool {
         self.evaluate(object).unwrap_or(false)
     }
@@ -160,7 +161,7 @@ fn variable(value: Value) -> Variable {
     }
 }
 
-fn truth(value: bool) -> Rcvar {
+fn jmespath_bool(value: bool) -> Rcvar {
     Rcvar::new(Variable::Bool(value))
 }
 

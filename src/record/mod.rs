@@ -6,19 +6,20 @@
 //! filter or a callback looks inside. Typed accessors (`mac()`, `passed()`, …) are views; the
 //! record is the truth. This room fetches nothing and prints nothing.
 
-pub mod decode;
+mod answer_subject;
+pub mod embedded_documents;
 pub(crate) mod encoding;
 mod fields;
 pub mod filter;
 mod json;
 mod mac;
+mod mnt_facts;
 pub(crate) mod scan;
 pub mod stream;
-mod subject;
 pub mod time;
-mod view;
 pub mod xml;
 
+pub use answer_subject::Subject;
 pub(crate) use fields::write_json_string;
 pub use fields::{Fields, Value};
 pub use json::JsonText;
@@ -28,7 +29,6 @@ pub(crate) use json::read_bounded as read_bounded_json;
 #[cfg(feature = "jq")]
 pub(crate) use json::without_halves;
 pub use mac::{Mac, MacPrefix};
-pub use subject::Subject;
 
 use std::borrow::Cow;
 

@@ -32,7 +32,7 @@ const FIRST_COPY: usize = 4 * 1024;
 
 /// What a list stream was.
 #[derive(Debug, Clone, Default)]
-pub struct Summary {
+pub struct ListSummary {
     /// `totalCount`, where the server sent one before the list.
     pub announced: Option<u64>,
     /// Records given to the sink.
@@ -52,7 +52,7 @@ pub fn stream<S: RecordSink>(
     mut reader: impl BufRead,
     member: &str,
     mut sink: S,
-) -> (S, Result<Summary>) {
+) -> (S, Result<ListSummary>) {
     let mut splitter = Splitter::new(member);
     let result = pump(&mut reader, &mut splitter, &mut sink).map(|()| splitter.summary);
     (sink, result)
@@ -120,7 +120,7 @@ pub enum Part<'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ParserState {
     Start,
     FirstName,
     Name,
@@ -134,7 +134,7 @@ enum State {
 }
 
 /// One step's outcome, for the bytes it was shown.
-enum Step {
+enum StepResult {
     /// This many bytes are done with.
     Done(usize),
     /// The token is not whole yet.
@@ -147,7 +147,7 @@ enum Step {
 #[derive(Debug)]
 pub struct Splitter {
     member: String,
-    state: State,
+    state: ParserState,
     /// Name of the top-level member whose value comes next.
     name: String,
     /// The beginning of a token whose rest has not come yet, and where scanning it stands.
@@ -160,7 +160,7 @@ pub struct Splitter {
     wrapped: bool,
     /// Memory that the other members take.
     extra_bytes: usize,
-    summary: Summary,
+    summary: ListSummary,
 }
 
 impl Splitter {
@@ -168,7 +168,7 @@ impl Splitter {
     pub fn new(member: &str) -> Self {
         Self {
             member: member.to_owned(),
-            state: State::Start,
+            state: ParserState::Start,
             name: String::new(),
             carry: Vec::new(),
             scanner: Scanner::default(),
@@ -176,12 +176,12 @@ impl Splitter {
             found: false,
             wrapped: false,
             extra_bytes: 0,
-            summary: Summary::default(),
+            summary: ListSummary::default(),
         }
     }
 
     /// What was read so far.
-    pub fn summary(&self) -> &Summary {
+    pub fn summary(&self) -> &ListSummary {
         &self.summary
     }
 
@@ -224,9 +224,9 @@ impl Splitter {
     /// To be called at the end of the bytes: was it the whole document?
     pub fn finish(&mut self) -> Result<()> {
         match self.state {
-            State::End if self.found => Ok(()),
-            State::End => Err(self.missing_list()),
-            State::Start => Err(Error::new(Kind::Malformed, "the answer is empty")),
+            ParserState::End if self.found => Ok(()),
+            ParserState::End => Err(self.missing_list()),
+            ParserState::Start => Err(Error::new(Kind::Malformed, "the answer is empty")),
             _ => Err(Error::new(
                 Kind::Truncated,
                 format!(
@@ -248,12 +248,12 @@ impl Splitter {
         let mut done = 0;
         while done < enough {
             match self.step(bytes.get(done..).unwrap_or_default(), take)? {
-                Step::Done(length) => {
+                StepResult::Done(length) => {
                     done += length;
                     self.position = self.position.saturating_add(length as u64);
                 }
-                Step::More => break,
-                Step::Stop => return Ok((done, ControlFlow::Break(()))),
+                StepResult::More => break,
+                StepResult::Stop => return Ok((done, ControlFlow::Break(()))),
             }
         }
         Ok((done, ControlFlow::Continue(())))
@@ -263,33 +263,41 @@ impl Splitter {
         &mut self,
         bytes: &[u8],
         take: &mut impl FnMut(Part<'_>) -> Result<ControlFlow<()>>,
-    ) -> Result<Step> {
+    ) -> Result<StepResult> {
         let space = skip_space(bytes, 0);
         if space > 0 {
-            return Ok(Step::Done(space));
+            return Ok(StepResult::Done(space));
         }
         let Some(&byte) = bytes.first() else {
-            return Ok(Step::More);
+            return Ok(StepResult::More);
         };
         match (self.state, byte) {
-            (State::Start, b'{') => Ok(self.go(State::FirstName)),
-            (State::Start, b'<') => Err(html()),
-            (State::Start, _) => Err(Error::new(Kind::Malformed, "the answer is no JSON object")),
-            (State::FirstName | State::Name, b'"') => self.name(bytes),
-            (State::FirstName | State::AfterValue, b'}') if self.wrapped => self.unwrap_list(),
-            (State::FirstName | State::AfterValue, b'}') => Ok(self.go(State::End)),
-            (State::Colon, b':') => Ok(self.go(State::Value)),
-            (State::Value, b'{') if self.is_wrapper() => {
-                self.wrapped = true;
-                Ok(self.go(State::FirstName))
+            (ParserState::Start, b'{') => Ok(self.go(ParserState::FirstName)),
+            (ParserState::Start, b'<') => Err(html()),
+            (ParserState::Start, _) => {
+                Err(Error::new(Kind::Malformed, "the answer is no JSON object"))
             }
-            (State::Value, _) if self.names_the_list() => self.open_list(byte, take),
-            (State::Value, _) => self.extra(bytes),
-            (State::AfterValue, b',') => Ok(self.go(State::Name)),
-            (State::FirstElement | State::Element, b'{') => self.element(bytes, take),
-            (State::FirstElement | State::AfterElement, b']') => Ok(self.go(State::AfterValue)),
-            (State::AfterElement, b',') => Ok(self.go(State::Element)),
-            (State::FirstElement | State::Element, _) => Err(Error::new(
+            (ParserState::FirstName | ParserState::Name, b'"') => self.name(bytes),
+            (ParserState::FirstName | ParserState::AfterValue, b'}') if self.wrapped => {
+                self.unwrap_list()
+            }
+            (ParserState::FirstName | ParserState::AfterValue, b'}') => {
+                Ok(self.go(ParserState::End))
+            }
+            (ParserState::Colon, b':') => Ok(self.go(ParserState::Value)),
+            (ParserState::Value, b'{') if self.is_wrapper() => {
+                self.wrapped = true;
+                Ok(self.go(ParserState::FirstName))
+            }
+            (ParserState::Value, _) if self.names_the_list() => self.open_list(byte, take),
+            (ParserState::Value, _) => self.extra(bytes),
+            (ParserState::AfterValue, b',') => Ok(self.go(ParserState::Name)),
+            (ParserState::FirstElement | ParserState::Element, b'{') => self.element(bytes, take),
+            (ParserState::FirstElement | ParserState::AfterElement, b']') => {
+                Ok(self.go(ParserState::AfterValue))
+            }
+            (ParserState::AfterElement, b',') => Ok(self.go(ParserState::Element)),
+            (ParserState::FirstElement | ParserState::Element, _) => Err(Error::new(
                 Kind::Malformed,
                 format!(
                     "element {} of '{}' is no JSON object",
@@ -309,9 +317,9 @@ impl Splitter {
     }
 
     /// A token of one byte.
-    fn go(&mut self, state: State) -> Step {
+    fn go(&mut self, state: ParserState) -> StepResult {
         self.state = state;
-        Step::Done(1)
+        StepResult::Done(1)
     }
 
     /// The rest of a value; a whole one makes room for the next.
@@ -322,14 +330,14 @@ impl Splitter {
             .map_err(|fault| fault.into_error(self.position))?;
         if end.unwrap_or(bytes.len()) > bound {
             let what = match self.state {
-                State::Element | State::FirstElement => {
+                ParserState::Element | ParserState::FirstElement => {
                     format!("element {} of '{}'", self.summary.rows + 1, self.member)
                 }
-                State::Value => "what stands beside the list".to_owned(),
+                ParserState::Value => "what stands beside the list".to_owned(),
                 _ => "a member name".to_owned(),
             };
             let bound = match self.state {
-                State::Value => MAX_ELEMENT,
+                ParserState::Value => MAX_ELEMENT,
                 _ => bound,
             };
             return Err(Error::new(
@@ -343,14 +351,14 @@ impl Splitter {
         Ok(end)
     }
 
-    fn name(&mut self, bytes: &[u8]) -> Result<Step> {
+    fn name(&mut self, bytes: &[u8]) -> Result<StepResult> {
         let Some(end) = self.scan(bytes, MAX_NAME)? else {
-            return Ok(Step::More);
+            return Ok(StepResult::More);
         };
         let text = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
         self.name = read_json(&text).unwrap_or_else(|_| text.into_owned());
-        self.state = State::Colon;
-        Ok(Step::Done(end))
+        self.state = ParserState::Colon;
+        Ok(StepResult::Done(end))
     }
 
     /// The list's name without its `s`, under which it stands where there is an object around it:
@@ -372,7 +380,7 @@ impl Splitter {
     }
 
     /// The end of the object around the list, which must have been in it.
-    fn unwrap_list(&mut self) -> Result<Step> {
+    fn unwrap_list(&mut self) -> Result<StepResult> {
         if !self.found {
             return Err(Error::new(
                 Kind::Malformed,
@@ -380,14 +388,14 @@ impl Splitter {
             ));
         }
         self.wrapped = false;
-        Ok(self.go(State::AfterValue))
+        Ok(self.go(ParserState::AfterValue))
     }
 
     fn open_list(
         &mut self,
         byte: u8,
         take: &mut impl FnMut(Part<'_>) -> Result<ControlFlow<()>>,
-    ) -> Result<Step> {
+    ) -> Result<StepResult> {
         if byte != b'[' || self.found {
             let why = if self.found {
                 "comes twice"
@@ -406,10 +414,10 @@ impl Splitter {
             .iter()
             .find(|(name, _)| name == "totalCount")
             .and_then(|(_, text)| text.as_str().parse().ok());
-        self.state = State::FirstElement;
+        self.state = ParserState::FirstElement;
         match take(Part::Begin(self.summary.announced))? {
-            ControlFlow::Continue(()) => Ok(Step::Done(1)),
-            ControlFlow::Break(()) => Ok(Step::Stop),
+            ControlFlow::Continue(()) => Ok(StepResult::Done(1)),
+            ControlFlow::Break(()) => Ok(StepResult::Stop),
         }
     }
 
@@ -417,29 +425,29 @@ impl Splitter {
         &mut self,
         bytes: &[u8],
         take: &mut impl FnMut(Part<'_>) -> Result<ControlFlow<()>>,
-    ) -> Result<Step> {
+    ) -> Result<StepResult> {
         let Some(end) = self.scan(bytes, MAX_ELEMENT)? else {
-            return Ok(Step::More);
+            return Ok(StepResult::More);
         };
-        self.state = State::AfterElement;
+        self.state = ParserState::AfterElement;
         self.summary.rows += 1;
         match take(Part::Element(bytes.get(..end).unwrap_or_default()))? {
-            ControlFlow::Continue(()) => Ok(Step::Done(end)),
-            ControlFlow::Break(()) => Ok(Step::Stop),
+            ControlFlow::Continue(()) => Ok(StepResult::Done(end)),
+            ControlFlow::Break(()) => Ok(StepResult::Stop),
         }
     }
 
-    fn extra(&mut self, bytes: &[u8]) -> Result<Step> {
+    fn extra(&mut self, bytes: &[u8]) -> Result<StepResult> {
         let bound = MAX_ELEMENT.saturating_sub(self.extra_bytes);
         let Some(end) = self.scan(bytes, bound)? else {
-            return Ok(Step::More);
+            return Ok(StepResult::More);
         };
         self.extra_bytes += end + self.name.len() + EXTRA_OVERHEAD;
         let text = JsonText::from_split(bytes.get(..end).unwrap_or_default());
         let name = std::mem::take(&mut self.name);
         self.summary.extras.push((name, text));
-        self.state = State::AfterValue;
-        Ok(Step::Done(end))
+        self.state = ParserState::AfterValue;
+        Ok(StepResult::Done(end))
     }
 
     fn missing_list(&self) -> Error {

@@ -16,7 +16,7 @@ pub struct Column {
     /// The heading.
     pub title: &'static str,
     /// Where the value comes from.
-    pub value: Source,
+    pub value: CellSource,
     /// How it is shown.
     pub kind: CellKind,
 }
@@ -65,7 +65,7 @@ impl From<Vec<Column>> for Columns {
 
 /// Where a column's value comes from.
 #[derive(Debug, Clone, Copy)]
-pub enum Source {
+pub enum CellSource {
     /// The member of this name; a dot steps into nested objects.
     Member(&'static str),
     /// The first of these members that has a text.
@@ -102,7 +102,7 @@ pub enum CellKind {
 pub const fn column(title: &'static str, member: &'static str) -> Column {
     Column {
         title,
-        value: Source::Member(member),
+        value: CellSource::Member(member),
         kind: CellKind::Text,
     }
 }
@@ -112,7 +112,7 @@ pub const fn column(title: &'static str, member: &'static str) -> Column {
 pub const fn first_of(title: &'static str, members: &'static [&'static str]) -> Column {
     Column {
         title,
-        value: Source::FirstOf(members),
+        value: CellSource::FirstOf(members),
         kind: CellKind::Text,
     }
 }
@@ -122,7 +122,7 @@ pub const fn first_of(title: &'static str, members: &'static [&'static str]) -> 
 pub const fn with(title: &'static str, value: fn(&Record) -> Option<Cow<'_, str>>) -> Column {
     Column {
         title,
-        value: Source::With(value),
+        value: CellSource::With(value),
         kind: CellKind::Text,
     }
 }
@@ -136,7 +136,7 @@ impl Column {
 
     /// Whether it shows this member and nothing else.
     pub(super) fn is_member(&self, name: &str) -> bool {
-        matches!(self.value, Source::Member(member) if member == name)
+        matches!(self.value, CellSource::Member(member) if member == name)
     }
 
     /// How it is shown, by what it reads where nothing else was said.
@@ -151,7 +151,7 @@ impl Column {
     }
 }
 
-impl Source {
+impl CellSource {
     fn text<'r>(&self, record: &'r Record) -> Option<Cow<'r, str>> {
         match self {
             Self::Member(name) => record.text(name),
@@ -188,7 +188,7 @@ pub(super) struct Chosen {
 
 #[derive(Debug, Clone)]
 enum Origin {
-    Column(Source),
+    Column(CellSource),
     Member(String),
 }
 
@@ -196,7 +196,7 @@ impl Chosen {
     /// The cell's text; `None` when it is unknown.
     pub(super) fn text<'r>(&self, record: &'r Record) -> Option<Cow<'r, str>> {
         match (&self.from, record) {
-            (Origin::Column(Source::Member(name)), Record::Fields(fields)) => {
+            (Origin::Column(CellSource::Member(name)), Record::Fields(fields)) => {
                 fields.text_near(name, &self.place)
             }
             (Origin::Column(source), _) => source.text(record),
@@ -214,7 +214,7 @@ impl Chosen {
     /// we put together.
     pub(super) fn key(&self) -> Cow<'_, str> {
         match &self.from {
-            Origin::Column(Source::Member(name)) => Cow::Borrowed(name),
+            Origin::Column(CellSource::Member(name)) => Cow::Borrowed(name),
             Origin::Column(_) => Cow::Owned(self.title.to_lowercase()),
             Origin::Member(name) => Cow::Borrowed(name),
         }
@@ -223,12 +223,12 @@ impl Chosen {
     /// The member whose JSON value is meant; `None` for a computed column.
     pub(super) fn member(&self, record: &Record) -> Option<&str> {
         match &self.from {
-            Origin::Column(Source::Member(name)) => Some(name),
-            Origin::Column(Source::FirstOf(names)) => names
+            Origin::Column(CellSource::Member(name)) => Some(name),
+            Origin::Column(CellSource::FirstOf(names)) => names
                 .iter()
                 .find(|name| record.text(name).is_some())
                 .copied(),
-            Origin::Column(Source::With(_)) => None,
+            Origin::Column(CellSource::With(_)) => None,
             Origin::Member(name) => Some(name),
         }
     }

@@ -20,7 +20,7 @@ use jaq_json::{Num, Val, read};
 
 use super::column::Chosen;
 use super::json::{Frame, write_members};
-use super::output::{Body, Output};
+use super::output::{Body, BufferedOutput};
 use super::{Screen, pretty};
 use crate::error::{Error, Kind, Result};
 use crate::record::scan::Nesting;
@@ -188,7 +188,7 @@ fn first_compile_error<'c>(errors: &compile::Errors<&'c str, ()>) -> Option<Comp
 
 /// Runs the filter over what the JSON would have been.
 pub(super) struct Jq<W> {
-    output: Output<W>,
+    output: BufferedOutput<W>,
     filter: Filter,
     members: Option<Vec<Chosen>>,
     frame: Frame,
@@ -201,7 +201,7 @@ pub(super) struct Jq<W> {
 impl<W: Write> Jq<W> {
     /// `frame` says whether the filter sees one array or each object.
     pub(super) fn new(
-        output: Output<W>,
+        output: BufferedOutput<W>,
         filter: Filter,
         members: Option<Vec<Chosen>>,
         frame: Frame,

@@ -9,7 +9,7 @@ use std::io::Write;
 
 use super::Screen;
 use super::column::Chosen;
-use super::output::{Body, Output};
+use super::output::{Body, BufferedOutput};
 use super::pretty;
 use crate::error::Result;
 use crate::record::{Record, write_json_string};
@@ -28,7 +28,7 @@ pub(super) enum Frame {
 
 /// Writes JSON.
 pub(super) struct Json<W> {
-    output: Output<W>,
+    output: BufferedOutput<W>,
     members: Option<Vec<Chosen>>,
     frame: Frame,
     screen: Screen,
@@ -39,7 +39,7 @@ pub(super) struct Json<W> {
 impl<W: Write> Json<W> {
     /// `members`: the chosen ones, or `None` for all.
     pub(super) fn new(
-        output: Output<W>,
+        output: BufferedOutput<W>,
         members: Option<Vec<Chosen>>,
         frame: Frame,
         screen: Screen,

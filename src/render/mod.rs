@@ -9,37 +9,37 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `column`, `names` | columns, and what the names of `--fields` and `--sort` stand for |
-//! | `lines` | tsv and csv |
+//! | `tsv_csv` | tsv and csv |
 //! | `json`, `pretty`, `yaml` | JSON, JSON for a terminal, YAML |
-//! | `table`, `widths`, `single`, `groups`, [`wrap`], `paint`, `port` | what a person looks at |
+//! | `table`, `widths`, `single`, `sections`, [`wrap`], `paint`, `interface_name` | what a person looks at |
 //! | `raw` | xml |
 //! | `sort`, `jq` | what holds a list |
 //! | [`time`], [`progress`] | times for people, and a sign of life |
 
 mod column;
 mod format;
-mod groups;
+mod interface_name;
 #[cfg(feature = "jq")]
 mod jq;
 mod json;
-mod lines;
 mod names;
 mod output;
 mod paint;
-mod port;
 mod pretty;
 pub mod progress;
 mod raw;
+mod sections;
 mod single;
 mod sort;
 mod table;
 pub mod time;
+mod tsv_csv;
 mod widths;
 pub mod wrap;
 mod yaml;
 
 pub use crate::sanitize::terminal_safe;
-pub use column::{CellKind, Column, Columns, Source, column, first_of, with};
+pub use column::{CellKind, CellSource, Column, Columns, column, first_of, with};
 pub use format::Format;
 pub use progress::{Meter, Progress};
 
@@ -53,9 +53,9 @@ use crate::error::{Error, Result};
 use crate::record::{Record, RecordSink};
 use column::Chosen;
 use json::Frame;
-use lines::{Dialect, Rows};
 use names::{Known, Unseen};
-use output::{Body, Output};
+use output::{Body, BufferedOutput};
+use tsv_csv::{Dialect, SeparatedRows};
 
 /// Facts about where the output goes, captured once by the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -314,7 +314,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
         };
         #[cfg(feature = "jq")]
         if let Some(filter) = self.filter.take() {
-            let output = Output::new(out, live);
+            let output = BufferedOutput::new(out, live);
             return Ok(Box::new(jq::Jq::new(output, filter, chosen, frame, screen)));
         }
         Ok(match format {
@@ -326,16 +326,23 @@ impl<W: Write + Send + 'static> Renderer<W> {
                 } else {
                     Dialect::Tsv
                 };
-                let rows = Rows::new(out, dialect, screen.terminal, live);
+                let rows = SeparatedRows::new(out, dialect, screen.terminal, live);
                 let columns = chosen.unwrap_or_else(|| self.default_columns(first));
-                Box::new(lines::Lines::new(rows, columns, self.style.header)?)
+                Box::new(tsv_csv::Lines::new(rows, columns, self.style.header)?)
             }
             Format::Json | Format::Jsonl => {
-                let output = Output::new(out, live);
+                let output = BufferedOutput::new(out, live);
                 Box::new(json::Json::new(output, chosen, frame, screen))
             }
-            Format::Yaml => Box::new(yaml::Yaml::new(Output::new(out, live), chosen, list)),
-            Format::Xml => Box::new(raw::Raw::new(Output::new(out, live), screen.terminal)),
+            Format::Yaml => Box::new(yaml::Yaml::new(
+                BufferedOutput::new(out, live),
+                chosen,
+                list,
+            )),
+            Format::Xml => Box::new(raw::Raw::new(
+                BufferedOutput::new(out, live),
+                screen.terminal,
+            )),
         })
     }
 
@@ -353,11 +360,11 @@ impl<W: Write + Send + 'static> Renderer<W> {
 
     fn table(&mut self, chosen: Option<Vec<Chosen>>, out: W) -> Result<Box<dyn Body>> {
         let (screen, live) = (self.style.screen, self.live);
-        let pipe = |out| Rows::new(out, Dialect::Tsv, screen.terminal, live);
+        let pipe = |out| SeparatedRows::new(out, Dialect::Tsv, screen.terminal, live);
         if self.shape == Shape::Single {
             let sheet = single::Sheet::new(chosen, self.columns.clone());
             return Ok(if screen.terminal {
-                let output = Output::new(out, live);
+                let output = BufferedOutput::new(out, live);
                 Box::new(single::OnTerminal::new(output, sheet, self.style.clone()))
             } else {
                 Box::new(single::OnPipe::new(pipe(out), sheet))
@@ -369,7 +376,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
             columns.truncate(1);
         }
         if !screen.terminal || self.shape == Shape::Bare {
-            return Ok(Box::new(lines::Lines::new(pipe(out), columns, false)?));
+            return Ok(Box::new(tsv_csv::Lines::new(pipe(out), columns, false)?));
         }
         let look = table::Look {
             screen,
@@ -379,7 +386,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
             now: (!live).then_some(self.style.now),
             zone: self.style.zone.clone(),
         };
-        let output = Output::new(out, live);
+        let output = BufferedOutput::new(out, live);
         Ok(Box::new(table::Table::new(output, columns, look)))
     }
 }

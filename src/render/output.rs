@@ -28,14 +28,14 @@ pub(super) trait Body: Send {
 }
 
 /// A buffered writer that says when it writes.
-pub(super) struct Output<W> {
+pub(super) struct BufferedOutput<W> {
     out: W,
     /// What was not written yet; formats append to it and then call [`line_end`](Self::line_end).
     pub(super) buffer: Vec<u8>,
     live: bool,
 }
 
-impl<W: Write> Output<W> {
+impl<W: Write> BufferedOutput<W> {
     /// Buffers before `out`; `live` writes each line at once.
     pub(super) fn new(out: W, live: bool) -> Self {
         Self {

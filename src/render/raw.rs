@@ -2,21 +2,21 @@
 
 use std::io::Write;
 
-use super::output::{Body, Output};
+use super::output::{Body, BufferedOutput};
 use crate::error::Result;
 use crate::record::Record;
 use crate::sanitize::{Content, SafeStream};
 
 /// Passes bytes through.
 pub(super) struct Raw<W> {
-    output: Output<W>,
+    output: BufferedOutput<W>,
     safe: Option<SafeStream>,
     ends_line: bool,
 }
 
 impl<W: Write> Raw<W> {
     /// Bytes to `output`.
-    pub(super) fn new(output: Output<W>, terminal: bool) -> Self {
+    pub(super) fn new(output: BufferedOutput<W>, terminal: bool) -> Self {
         Self {
             output,
             safe: terminal.then(|| SafeStream::new(Content::Text)),

@@ -13,9 +13,9 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
 use super::column::{self, CellKind, Chosen, Column};
-use super::groups::Group;
-use super::lines::Rows;
-use super::output::{Body, Output};
+use super::output::{Body, BufferedOutput};
+use super::sections::Section;
+use super::tsv_csv::SeparatedRows;
 use super::widths::GAP;
 use super::wrap::hang;
 use super::{Style, paint, time};
@@ -133,7 +133,7 @@ fn member_of(record: &Record, name: &str) -> Option<Value> {
 
 /// For people.
 pub(super) struct OnTerminal<W> {
-    output: Output<W>,
+    output: BufferedOutput<W>,
     sheet: Sheet,
     style: Style,
     started: bool,
@@ -141,7 +141,7 @@ pub(super) struct OnTerminal<W> {
 
 impl<W: Write> OnTerminal<W> {
     /// Lines to a terminal.
-    pub(super) fn new(output: Output<W>, sheet: Sheet, style: Style) -> Self {
+    pub(super) fn new(output: BufferedOutput<W>, sheet: Sheet, style: Style) -> Self {
         Self {
             output,
             sheet,
@@ -150,7 +150,7 @@ impl<W: Write> OnTerminal<W> {
         }
     }
 
-    fn shown(&self, value: &str, kind: CellKind) -> String {
+    fn cell_text(&self, value: &str, kind: CellKind) -> String {
         match kind {
             _ if value.is_empty() => "-".to_owned(),
             CellKind::Time => time::show(value, &self.style),
@@ -190,7 +190,7 @@ impl<W: Write> OnTerminal<W> {
             let values: Vec<String> = line
                 .values
                 .iter()
-                .map(|value| self.shown(value, line.kind))
+                .map(|value| self.cell_text(value, line.kind))
                 .collect();
             let room = width.saturating_sub(margin + name.width() + GAP);
             let mut head = format!("{:margin$}{name}", "");
@@ -274,13 +274,13 @@ fn sections(lines: Vec<Line>) -> Vec<(Option<String>, Vec<Line>)> {
     if lines.len() < FEW {
         return vec![(None, lines)];
     }
-    let mut sections: Vec<(Group, Option<String>, Vec<Line>)> = Vec::new();
+    let mut sections: Vec<(Section, Option<String>, Vec<Line>)> = Vec::new();
     for line in lines {
         let time = |value: &String| time::parse(value).is_some();
         let is_time = line.kind == CellKind::Time && line.values.iter().any(time);
         let group = match &line.parent {
-            Some(_) => Group::Rest,
-            None => Group::of(&line.name, is_time),
+            Some(_) => Section::Rest,
+            None => Section::of(&line.name, is_time),
         };
         let parent = line.parent.clone();
         match sections
@@ -294,7 +294,7 @@ fn sections(lines: Vec<Line>) -> Vec<(Option<String>, Vec<Line>)> {
     // Stable: nested objects keep their order, behind the rest.
     sections.sort_by_key(|(group, parent, _)| (*group, parent.is_some()));
     if sections.len() > 1 {
-        let headed = |(group, parent, lines): (Group, Option<String>, _)| {
+        let headed = |(group, parent, lines): (Section, Option<String>, _)| {
             (
                 Some(parent.unwrap_or_else(|| group.heading().to_owned())),
                 lines,
@@ -308,13 +308,13 @@ fn sections(lines: Vec<Line>) -> Vec<(Option<String>, Vec<Line>)> {
 
 /// For programs.
 pub(super) struct OnPipe<W: Write> {
-    rows: Rows<W>,
+    rows: SeparatedRows<W>,
     sheet: Sheet,
 }
 
 impl<W: Write> OnPipe<W> {
     /// Rows of name and value.
-    pub(super) fn new(rows: Rows<W>, sheet: Sheet) -> Self {
+    pub(super) fn new(rows: SeparatedRows<W>, sheet: Sheet) -> Self {
         Self { rows, sheet }
     }
 }
@@ -324,8 +324,8 @@ impl<W: Write + Send> Body for OnPipe<W> {
         for line in self.sheet.lines(record) {
             self.rows.cell(&line.name)?;
             let each = line.values.iter();
-            let shown = each.map(|value| column::plain(Cow::Borrowed(value), line.kind));
-            self.rows.cell(&shown.collect::<Vec<_>>().join(", "))?;
+            let cell_text = each.map(|value| column::plain(Cow::Borrowed(value), line.kind));
+            self.rows.cell(&cell_text.collect::<Vec<_>>().join(", "))?;
             self.rows.end_row()?;
         }
         Ok(())

@@ -19,9 +19,9 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Screen;
 use super::column::{self, CellKind, Chosen};
-use super::output::{Body, Output};
+use super::output::{Body, BufferedOutput};
 use super::widths::{GAP, MARK, Wish, cut, fit, how_many, spread};
-use super::{paint, port, time};
+use super::{interface_name, paint, time};
 use crate::error::Result;
 use crate::record::Record;
 use crate::sanitize::terminal_safe;
@@ -51,7 +51,7 @@ pub(super) struct Look {
 
 /// Draws blocks of rows.
 pub(super) struct Table<W> {
-    output: Output<W>,
+    output: BufferedOutput<W>,
     columns: Vec<Chosen>,
     titles: Vec<String>,
     look: Look,
@@ -62,7 +62,7 @@ pub(super) struct Table<W> {
 
 impl<W: Write> Table<W> {
     /// A table of these columns.
-    pub(super) fn new(output: Output<W>, columns: Vec<Chosen>, look: Look) -> Self {
+    pub(super) fn new(output: BufferedOutput<W>, columns: Vec<Chosen>, look: Look) -> Self {
         let titles = columns
             .iter()
             .map(|column| terminal_safe(&column.title).into_owned())
@@ -117,7 +117,7 @@ impl<W: Write> Table<W> {
                 terminal_safe(&event_word(&text)).into_owned()
             }
             Some(text) if column.kind == CellKind::Port => {
-                terminal_safe(&port::short(&text)).into_owned()
+                terminal_safe(&interface_name::short(&text)).into_owned()
             }
             Some(text) => terminal_safe(&column::plain(text, column.kind)).into_owned(),
         }
@@ -327,7 +327,7 @@ mod tests {
             zone: style.zone,
         };
         let columns = column::all(&[column("MAC", "mac")]);
-        let mut table = Table::new(Output::new(shared.clone(), false), columns, look);
+        let mut table = Table::new(BufferedOutput::new(shared.clone(), false), columns, look);
         let record = Record::from_value(serde_json::json!({"mac": "AA"}));
         let start = Instant::now();
         table.push(&record, start).unwrap();

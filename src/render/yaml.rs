@@ -12,14 +12,14 @@ use serde_json::Value;
 
 use super::column::Chosen;
 use super::json::write_members;
-use super::output::{Body, Output};
+use super::output::{Body, BufferedOutput};
 use crate::error::Result;
 use crate::record::Record;
 use crate::sanitize::is_unsafe;
 
 /// Writes YAML.
 pub(super) struct Yaml<W> {
-    output: Output<W>,
+    output: BufferedOutput<W>,
     members: Option<Vec<Chosen>>,
     list: bool,
     started: bool,
@@ -27,7 +27,7 @@ pub(super) struct Yaml<W> {
 
 impl<W: Write> Yaml<W> {
     /// `members`: the chosen ones, or `None` for all; `list`: a sequence, else single mappings.
-    pub(super) fn new(output: Output<W>, members: Option<Vec<Chosen>>, list: bool) -> Self {
+    pub(super) fn new(output: BufferedOutput<W>, members: Option<Vec<Chosen>>, list: bool) -> Self {
         Self {
             output,
             members,

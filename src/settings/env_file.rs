@@ -16,7 +16,7 @@ use std::str::Chars;
 
 use super::environment::Environment;
 use crate::error::{Error, Result};
-use crate::files::{self, Access, shown};
+use crate::files::{self, Access, display_path};
 
 /// Reads and parses the file.
 pub(crate) fn read(path: &Path) -> Result<(Environment, Access)> {
@@ -57,7 +57,7 @@ impl Reader<'_> {
     }
 
     fn wrong(&self, line: usize, what: &str) -> Error {
-        Error::usage(format!("{}:{line}: {what}", shown(self.path)))
+        Error::usage(format!("{}:{line}: {what}", display_path(self.path)))
             .hint("write NAME=value, or NAME='value' where the value has spaces or signs")
     }
 

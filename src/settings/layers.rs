@@ -81,7 +81,7 @@ impl Layers {
 
     fn shown_config(&self) -> String {
         match &self.config {
-            Ok(path) => files::shown(path).into_owned(),
+            Ok(path) => files::display_path(path).into_owned(),
             Err(_) => "the config file".to_owned(),
         }
     }
@@ -163,7 +163,7 @@ fn writable(file: &str) -> String {
 /// go, whoever reads it has those in it.
 fn warning(path: &Path, variables: &Environment, access: Access) -> Option<String> {
     if access.others_write {
-        return Some(writable(&files::shown(path)));
+        return Some(writable(&files::display_path(path)));
     }
     access.warning(path).filter(|_| variables.hold_secrets())
 }

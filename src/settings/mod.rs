@@ -26,12 +26,12 @@
 pub mod duration;
 
 mod credentials;
+mod echo_off;
 mod env_file;
 mod environment;
 mod flags;
-mod hidden;
+mod hidden_input;
 mod layers;
-mod mute;
 mod profile;
 mod proxy;
 mod secret;
@@ -47,9 +47,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use echo_off::leave_signals;
 pub use environment::Environment;
 pub use flags::Flags;
-pub use mute::leave_signals;
 pub use template::init;
 
 use crate::authority::Authority;

@@ -18,7 +18,7 @@ use crate::files;
 
 /// What a key's value must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum ValueKind {
     Text,
     Path,
     Port,
@@ -30,36 +30,36 @@ enum Shape {
 }
 
 /// Every key of a profile.
-const KEYS: [(&str, Shape); 29] = [
-    ("mnt_host", Shape::Text),
-    ("mnt_port", Shape::Port),
-    ("mnt_user", Shape::Text),
-    ("mnt_password_file", Shape::Path),
-    ("mnt_password_command", Shape::Command),
-    ("password_file", Shape::Path),
-    ("password_command", Shape::Command),
-    ("cacert", Shape::Path),
-    ("pxgrid_hosts", Shape::List),
-    ("pxgrid_port", Shape::Port),
-    ("client_name", Shape::Text),
-    ("cert", Shape::Path),
-    ("key", Shape::Path),
-    ("key_password_file", Shape::Path),
-    ("key_password_command", Shape::Command),
-    ("client_password_file", Shape::Path),
-    ("client_password_command", Shape::Command),
-    ("resolve", Shape::List),
-    ("proxy", Shape::Text),
-    ("no_proxy", Shape::List),
-    ("proxy_credentials_file", Shape::Path),
-    ("proxy_credentials_command", Shape::Command),
-    ("proxy_cacert", Shape::Path),
-    ("insecure", Shape::Boolean),
-    ("verify_hostname", Shape::Boolean),
-    ("pin_sha256", Shape::Text),
-    ("connect_timeout", Shape::Text),
-    ("timeout", Shape::Text),
-    ("read_only", Shape::Boolean),
+const KEYS: [(&str, ValueKind); 29] = [
+    ("mnt_host", ValueKind::Text),
+    ("mnt_port", ValueKind::Port),
+    ("mnt_user", ValueKind::Text),
+    ("mnt_password_file", ValueKind::Path),
+    ("mnt_password_command", ValueKind::Command),
+    ("password_file", ValueKind::Path),
+    ("password_command", ValueKind::Command),
+    ("cacert", ValueKind::Path),
+    ("pxgrid_hosts", ValueKind::List),
+    ("pxgrid_port", ValueKind::Port),
+    ("client_name", ValueKind::Text),
+    ("cert", ValueKind::Path),
+    ("key", ValueKind::Path),
+    ("key_password_file", ValueKind::Path),
+    ("key_password_command", ValueKind::Command),
+    ("client_password_file", ValueKind::Path),
+    ("client_password_command", ValueKind::Command),
+    ("resolve", ValueKind::List),
+    ("proxy", ValueKind::Text),
+    ("no_proxy", ValueKind::List),
+    ("proxy_credentials_file", ValueKind::Path),
+    ("proxy_credentials_command", ValueKind::Command),
+    ("proxy_cacert", ValueKind::Path),
+    ("insecure", ValueKind::Boolean),
+    ("verify_hostname", ValueKind::Boolean),
+    ("pin_sha256", ValueKind::Text),
+    ("connect_timeout", ValueKind::Text),
+    ("timeout", ValueKind::Text),
+    ("read_only", ValueKind::Boolean),
 ];
 
 /// Keys with a second spelling: the flag's own (`--password-file`), and the one that says whose
@@ -94,7 +94,7 @@ pub(crate) fn read(path: &Path, explicit: bool, wanted: Option<&str>) -> Result<
             None => Ok(Profile::default()),
             Some(name) => Err(Error::usage(format!(
                 "profile {name} is wanted, but there is no {}",
-                files::shown(path)
+                files::display_path(path)
             ))
             .hint("`netapi config init` writes one to fill in")),
         };
@@ -121,7 +121,7 @@ impl File<'_> {
     fn wrong(&self, span: &Range<usize>, what: &str) -> Error {
         let before = self.text.as_bytes().iter().take(span.start);
         let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        Error::usage(format!("{}:{line}: {what}", files::shown(self.path)))
+        Error::usage(format!("{}:{line}: {what}", files::display_path(self.path)))
     }
 
     fn profile(&self, wanted: Option<&str>) -> Result<Profile> {
@@ -158,7 +158,10 @@ impl File<'_> {
         let (name, error) = match (wanted, default) {
             (Some(name), _) => (
                 name,
-                Error::usage(format!("{} has no profile {name}", files::shown(self.path))),
+                Error::usage(format!(
+                    "{} has no profile {name}",
+                    files::display_path(self.path)
+                )),
             ),
             (None, Some((name, span))) => (
                 name.as_ref(),
@@ -210,11 +213,11 @@ impl File<'_> {
         };
         let values = self.values(*shape, value.get_ref()).ok_or_else(|| {
             let wanted = match shape {
-                Shape::Text | Shape::Path => "a text",
-                Shape::Port => "a port number, 1 to 65535",
-                Shape::Boolean => "true or false",
-                Shape::List => "a list of texts",
-                Shape::Command => {
+                ValueKind::Text | ValueKind::Path => "a text",
+                ValueKind::Port => "a port number, 1 to 65535",
+                ValueKind::Boolean => "true or false",
+                ValueKind::List => "a list of texts",
+                ValueKind::Command => {
                     "a list: the program, then its arguments, as in [\"pass\", \"show\", \"ise\"]"
                 }
             };
@@ -225,28 +228,30 @@ impl File<'_> {
 
     /// The value as texts, or `None` where it has not the shape. The value is never quoted in an
     /// error: people put secrets in wrong places.
-    fn values(&self, shape: Shape, value: &DeValue<'_>) -> Option<Vec<OsString>> {
+    fn values(&self, shape: ValueKind, value: &DeValue<'_>) -> Option<Vec<OsString>> {
         let text = |value: &DeValue<'_>| match value {
             DeValue::String(text) if !text.is_empty() => Some(OsString::from(text.as_ref())),
             _ => None,
         };
         match (shape, value) {
-            (Shape::Text | Shape::List, DeValue::String(_)) => Some(vec![text(value)?]),
-            (Shape::Path, DeValue::String(path)) if !path.is_empty() => {
+            (ValueKind::Text | ValueKind::List, DeValue::String(_)) => Some(vec![text(value)?]),
+            (ValueKind::Path, DeValue::String(path)) if !path.is_empty() => {
                 Some(vec![self.beside(path).into_os_string()])
             }
-            (Shape::Port, DeValue::Integer(port)) => {
+            (ValueKind::Port, DeValue::Integer(port)) => {
                 let port = u16::from_str_radix(port.as_str(), port.radix()).ok()?;
                 (port > 0).then(|| vec![port.to_string().into()])
             }
-            (Shape::Boolean, DeValue::Boolean(value)) => Some(vec![value.to_string().into()]),
-            (Shape::List | Shape::Command, DeValue::Array(items)) => {
+            (ValueKind::Boolean, DeValue::Boolean(value)) => Some(vec![value.to_string().into()]),
+            (ValueKind::List | ValueKind::Command, DeValue::Array(items)) => {
                 let mut items = items.iter().map(Spanned::get_ref);
                 let mut values = vec![text(items.next()?)?];
                 for item in items {
                     // An argument may be empty, a list's item not.
                     values.push(match item {
-                        DeValue::String(empty) if empty.is_empty() && shape == Shape::Command => {
+                        DeValue::String(empty)
+                            if empty.is_empty() && shape == ValueKind::Command =>
+                        {
                             OsString::new()
                         }
                         item => text(item)?,

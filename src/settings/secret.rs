@@ -102,7 +102,7 @@ impl Secret {
         let (file, access) = files::open(path, &self.source.name())?;
         warnings.extend(access.warning(path));
         let line = first_line(&mut BufReader::new(file));
-        self.line(line, &files::shown(path))
+        self.line(line, &files::display_path(path))
     }
 
     fn line(&self, line: std::io::Result<Zeroizing<Vec<u8>>>, place: &str) -> Result<SecretString> {
@@ -292,7 +292,7 @@ pub(crate) fn ask(what: &str, environment: &Environment, no_input: bool) -> Resu
             ),
         );
     }
-    super::hidden::ask(&format!("{what}: "))
+    super::hidden_input::ask(&format!("{what}: "))
         .map_err(|error| Error::usage(format!("{what} could not be asked for: {error}")))
 }
 

@@ -233,7 +233,7 @@ mod tests {
     use crate::error::Kind;
     use proptest::prelude::*;
 
-    fn found(value: &str) -> RawValue {
+    fn raw_value(value: &str) -> RawValue {
         RawValue {
             values: vec![value.into()],
             source: Source::Environment("ISE_MNT_FQDN".to_owned()),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     fn host(text: &str) -> Result<(String, Option<u16>)> {
-        Ok(found(text).hosts()?.remove(0))
+        Ok(raw_value(text).hosts()?.remove(0))
     }
 
     #[test]
@@ -286,9 +286,9 @@ mod tests {
     #[test]
     fn fingerprints() {
         let plain = "ab".repeat(32);
-        assert_eq!(found(&plain).fingerprint().unwrap(), [0xab; 32]);
+        assert_eq!(raw_value(&plain).fingerprint().unwrap(), [0xab; 32]);
         let colons = vec!["AB"; 32].join(":");
-        assert_eq!(found(&colons).fingerprint().unwrap(), [0xab; 32]);
+        assert_eq!(raw_value(&colons).fingerprint().unwrap(), [0xab; 32]);
         for text in [
             "",
             "ab",
@@ -296,19 +296,19 @@ mod tests {
             &"+1".repeat(32),
             &"ab".repeat(33),
         ] {
-            assert!(found(text).fingerprint().is_err(), "{text}");
+            assert!(raw_value(text).fingerprint().is_err(), "{text}");
         }
     }
 
     #[test]
     fn booleans_ports_and_timeouts() {
-        assert!(found("YES").boolean().unwrap() && found("1").boolean().unwrap());
-        assert!(!found("0").boolean().unwrap() && !found("no").boolean().unwrap());
-        assert!(found("on").boolean().is_err() && found("2").boolean().is_err());
-        assert!(found("0").port().is_err() && found("65536").port().is_err());
-        assert_eq!(found("8910").port().unwrap(), 8910);
-        assert!(found("0s").timeout().is_err());
-        let error = found("10").timeout().unwrap_err();
+        assert!(raw_value("YES").boolean().unwrap() && raw_value("1").boolean().unwrap());
+        assert!(!raw_value("0").boolean().unwrap() && !raw_value("no").boolean().unwrap());
+        assert!(raw_value("on").boolean().is_err() && raw_value("2").boolean().is_err());
+        assert!(raw_value("0").port().is_err() && raw_value("65536").port().is_err());
+        assert_eq!(raw_value("8910").port().unwrap(), 8910);
+        assert!(raw_value("0s").timeout().is_err());
+        let error = raw_value("10").timeout().unwrap_err();
         assert_eq!(error.message(), "ISE_MNT_FQDN is no length of time: `10`");
         assert!(error.hint_text().unwrap().contains("`10s`"));
     }

@@ -164,7 +164,7 @@ impl Body {
             tells_pauses: false,
             told: false,
             current: Bytes::new(),
-            state: State::Reading,
+            state: BodyState::Reading,
         }
     }
 }
@@ -191,7 +191,7 @@ enum Piece {
     Failed(Error),
 }
 
-enum State {
+enum BodyState {
     Reading,
     Ended,
     Failed(Error),
@@ -210,7 +210,7 @@ pub struct BodyReader {
     /// Since the last bytes a pause was told, so that the next call waits.
     told: bool,
     current: Bytes,
-    state: State,
+    state: BodyState,
 }
 
 impl BodyReader {
@@ -259,17 +259,17 @@ impl BodyReader {
     fn refill(&mut self) -> io::Result<()> {
         while self.current.is_empty() {
             match &self.state {
-                State::Reading => {}
-                State::Ended => return Ok(()),
-                State::Failed(error) => return Err(io::Error::other(error.clone())),
+                BodyState::Reading => {}
+                BodyState::Ended => return Ok(()),
+                BodyState::Failed(error) => return Err(io::Error::other(error.clone())),
             }
             match self.piece()? {
                 Some(Piece::Bytes(bytes)) => self.current = bytes,
                 Some(Piece::Quiet) => {}
-                Some(Piece::End) => self.state = State::Ended,
-                Some(Piece::Failed(error)) => self.state = State::Failed(error),
+                Some(Piece::End) => self.state = BodyState::Ended,
+                Some(Piece::Failed(error)) => self.state = BodyState::Failed(error),
                 None => {
-                    self.state = State::Failed(
+                    self.state = BodyState::Failed(
                         Error::new(
                             Kind::Truncated,
                             format!("the answer of {} was abandoned before its end", self.host),

@@ -36,14 +36,14 @@ impl Pace {
 
 /// What a call said about the server's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CallOutcome {
     /// It answered, with whatever: also a 404 is an answer.
     Answered,
     /// 502, 503, 504, or nothing in time.
     Overloaded,
 }
 
-impl Outcome {
+impl CallOutcome {
     /// From an HTTP status.
     pub fn of_status(status: u16) -> Self {
         match status {
@@ -61,7 +61,7 @@ impl Outcome {
     }
 }
 
-/// Opens on [`Outcome::Overloaded`] for a pause that doubles up to five minutes, then lets one call
+/// Opens on [`CallOutcome::Overloaded`] for a pause that doubles up to five minutes, then lets one call
 /// through as a probe.
 #[derive(Debug)]
 pub struct Breaker {
@@ -116,16 +116,16 @@ impl Breaker {
 
     /// Takes a call's outcome. Late results of calls that were under way when the breaker opened
     /// change nothing.
-    pub fn on_result(&mut self, now: Instant, outcome: Outcome) {
+    pub fn on_result(&mut self, now: Instant, outcome: CallOutcome) {
         match (&self.open, outcome) {
-            (None, Outcome::Answered) => return,
-            (None, Outcome::Overloaded) => self.backoff.reset(),
+            (None, CallOutcome::Answered) => return,
+            (None, CallOutcome::Overloaded) => self.backoff.reset(),
             (Some(open), _) if open.probe.is_none() => return,
-            (Some(_), Outcome::Answered) => {
+            (Some(_), CallOutcome::Answered) => {
                 self.open = None;
                 return;
             }
-            (Some(_), Outcome::Overloaded) => {}
+            (Some(_), CallOutcome::Overloaded) => {}
         }
         let pause = self.backoff.next_pause();
         self.open = Some(Open {
@@ -165,16 +165,16 @@ mod tests {
         let mut now = Instant::now();
         let mut breaker = Breaker::default();
         assert_eq!(breaker.wait(now), Duration::ZERO);
-        breaker.on_result(now, Outcome::Overloaded);
+        breaker.on_result(now, CallOutcome::Overloaded);
         for expected in [5, 10, 20, 40, 80, 160, 300, 300] {
             assert_eq!(breaker.wait(now), expected * SECOND);
             now += expected * SECOND;
             assert_eq!(breaker.wait(now), Duration::ZERO);
-            breaker.on_result(now, Outcome::Overloaded);
+            breaker.on_result(now, CallOutcome::Overloaded);
         }
         now += 300 * SECOND;
         assert_eq!(breaker.wait(now), Duration::ZERO);
-        breaker.on_result(now, Outcome::Answered);
+        breaker.on_result(now, CallOutcome::Answered);
         assert!(!breaker.is_open());
         assert_eq!(breaker.wait(now), Duration::ZERO);
     }
@@ -183,9 +183,9 @@ mod tests {
     fn late_results_neither_close_nor_lengthen() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
-        breaker.on_result(now, Outcome::Overloaded);
-        breaker.on_result(now, Outcome::Overloaded);
-        breaker.on_result(now, Outcome::Answered);
+        breaker.on_result(now, CallOutcome::Overloaded);
+        breaker.on_result(now, CallOutcome::Overloaded);
+        breaker.on_result(now, CallOutcome::Answered);
         assert_eq!(breaker.wait(now), 5 * SECOND);
     }
 
@@ -193,7 +193,7 @@ mod tests {
     fn a_lost_probe_does_not_hold_everybody_for_ever() {
         let now = Instant::now() + 5 * SECOND;
         let mut breaker = Breaker::new(SECOND);
-        breaker.on_result(now, Outcome::Overloaded);
+        breaker.on_result(now, CallOutcome::Overloaded);
         assert_eq!(breaker.wait(now + SECOND), Duration::ZERO);
         assert_ne!(breaker.wait(now + 2 * SECOND), Duration::ZERO);
         assert_eq!(breaker.wait(now + SECOND + LONGEST_PAUSE), Duration::ZERO);
@@ -201,12 +201,12 @@ mod tests {
 
     #[test]
     fn outcomes_come_from_facts() {
-        assert_eq!(Outcome::of_status(503), Outcome::Overloaded);
-        assert_eq!(Outcome::of_status(500), Outcome::Answered);
+        assert_eq!(CallOutcome::of_status(503), CallOutcome::Overloaded);
+        assert_eq!(CallOutcome::of_status(500), CallOutcome::Answered);
         let timed_out = Error::new(Kind::TimedOut, "");
-        assert_eq!(Outcome::of_error(&timed_out), Outcome::Overloaded);
+        assert_eq!(CallOutcome::of_error(&timed_out), CallOutcome::Overloaded);
         let not_found = Error::new(Kind::NotFound, "").status(500);
-        assert_eq!(Outcome::of_error(&not_found), Outcome::Answered);
+        assert_eq!(CallOutcome::of_error(&not_found), CallOutcome::Answered);
     }
 
     proptest! {
@@ -228,13 +228,13 @@ mod tests {
                     }
                     0 => {}
                     1 => {
-                        breaker.on_result(now, Outcome::Overloaded);
+                        breaker.on_result(now, CallOutcome::Overloaded);
                         probe_out = false;
                         prop_assert!(breaker.wait(now) <= LONGEST_PAUSE);
                         prop_assert!(!breaker.wait(now).is_zero());
                     }
                     _ => {
-                        breaker.on_result(now, Outcome::Answered);
+                        breaker.on_result(now, CallOutcome::Answered);
                         prop_assert_eq!(breaker.is_open() && probe_out, false);
                         probe_out = false;
                     }

@@ -12,7 +12,7 @@ use x509_parser::prelude::X509Certificate;
 
 use super::pem::{self, Block, Fault, Label};
 use crate::error::{Error, Result};
-use crate::files::{self, shown};
+use crate::files::{self, display_path};
 
 /// id-signedData (RFC 2315, section 14), as it stands in DER behind its tag and length.
 const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
@@ -48,8 +48,8 @@ pub(super) struct Certificates {
 /// Where a message says it is about: `CA bundle: ca.pem:12`.
 pub(super) fn place(what: &str, path: &Path, line: Option<usize>) -> String {
     match line {
-        Some(line) => format!("{what}: {}:{line}", shown(path)),
-        None => format!("{what}: {}", shown(path)),
+        Some(line) => format!("{what}: {}:{line}", display_path(path)),
+        None => format!("{what}: {}", display_path(path)),
     }
 }
 
@@ -132,7 +132,7 @@ fn der(block: &Block<'_>, what: &str, path: &Path) -> Result<Vec<u8>> {
 
 /// A file without any: what it is instead, where that can be told.
 fn none(bytes: &[u8], blocks: &[Block<'_>], what: &str, path: &Path) -> Error {
-    let file = shown(path);
+    let file = display_path(path);
     let error = Error::usage(format!(
         "{}: there is no certificate in it",
         place(what, path, None)
@@ -166,7 +166,7 @@ pub(super) fn hint_of_base64(bytes: &[u8], path: &Path) -> Option<String> {
         .then(|| {
             format!(
                 "it is base64 around PEM; decode it: base64 -d '{}'",
-                shown(path)
+                display_path(path)
             )
         })
 }
@@ -191,7 +191,7 @@ fn in_der(bytes: &[u8], what: &str, path: &Path) -> Result<Certificates> {
         not_for_servers: false,
     };
     if super::identity::is_pkcs12(bytes) {
-        let file = shown(path);
+        let file = display_path(path);
         return Err(Error::usage(format!("{}: it is a PKCS#12 file", place(what, path, None))).hint(
             format!("take the certificates out of it: openssl pkcs12 -in '{file}' -nokeys -out ca.pem"),
         ));

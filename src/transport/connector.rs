@@ -16,8 +16,8 @@ use tower_service::Service;
 
 use super::connection::Connection;
 use super::resolve::Dialer;
-use super::stream::shake_hands;
-use super::tls::Seen;
+use super::tls::HandshakeNotes;
+use super::tls_stream::shake_hands;
 use super::wire::Watch;
 use crate::authority::Authority;
 use crate::error::Error;
@@ -26,7 +26,7 @@ use crate::error::Error;
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) config: Arc<ClientConfig>,
-    pub(super) seen: Seen,
+    pub(super) seen: HandshakeNotes,
     pub(super) dialer: Dialer,
     pub(super) watch: Watch,
 }

@@ -6,12 +6,16 @@
 use std::error::Error as StdError;
 use std::io;
 
-use super::tls::Seen;
+use super::tls::HandshakeNotes;
 use super::tls_error::{self, find, rustls_error};
 use crate::error::{Error, Kind};
 
 /// No head of an answer came.
-pub(super) fn of_head(host: &str, error: &(dyn StdError + 'static), seen: &Seen) -> Error {
+pub(super) fn of_head(
+    host: &str,
+    error: &(dyn StdError + 'static),
+    seen: &HandshakeNotes,
+) -> Error {
     // Everything up to the connection is in our own words already.
     if let Some(ours) = find(error, &|link| link.downcast_ref::<Error>()) {
         return ours.clone();

@@ -26,13 +26,13 @@ use url::Url;
 use super::body::{Answer, Body, BodyReader};
 use super::connection::Connection;
 use super::connector::Connector;
-use super::logons::{Logons, Verdict};
 use super::proxy::{Proxy, ProxyOptions};
 use super::request::{is_basic_user, refused_by_read_only};
 use super::resolve::{Dialer, Override};
 use super::show::{self, CurlOptions};
-use super::stream::connect_tls;
-use super::tls::{Seen, Tls, TlsOptions};
+use super::tls::{HandshakeNotes, Tls, TlsOptions};
+use super::tls_stream::connect_tls;
+use super::unconfirmed_password::{Logons, Verdict};
 use super::wire::{self, AnswerLine, Watch};
 use super::{Basic, Effect, Request, fault};
 use crate::authority::Authority;
@@ -125,7 +125,7 @@ struct Origin {
     /// The same, for messages.
     host: String,
     http: Decompression<legacy::Client<Connector, Full<Bytes>>>,
-    seen: Seen,
+    seen: HandshakeNotes,
     watch: Watch,
 }
 
@@ -156,7 +156,7 @@ impl Client {
     }
 
     /// A TLS connection with this client's settings, for a WebSocket. See [`connect_tls`].
-    pub async fn connect(&self, to: &Authority) -> Result<(TlsStream<Connection>, Seen)> {
+    pub async fn connect(&self, to: &Authority) -> Result<(TlsStream<Connection>, HandshakeNotes)> {
         connect_tls(&self.0.tls, &self.0.dialer, to).await
     }
 

@@ -23,7 +23,7 @@ use self::keys::Key;
 use super::bundle;
 use super::tls::{Identity, provider};
 use crate::error::{Error, Result};
-use crate::files::{self, Access, shown};
+use crate::files::{self, Access, display_path};
 
 /// A certificate that expires within this time gets a warning.
 const EXPIRES_SOON_SECONDS: i64 = 14 * 24 * 3600;
@@ -107,8 +107,8 @@ pub fn read_identity<'p>(cert: &'p Path, key: Option<&'p Path>) -> Result<Identi
         if let Some(key) = key {
             return Err(Error::usage(format!(
                 "{} is a PKCS#12 file and brings its own key; {} was given as well",
-                shown(cert),
-                shown(key)
+                display_path(cert),
+                display_path(key)
             ))
             .hint("leave --key away"));
         }
@@ -198,7 +198,7 @@ fn parsed<'a>(der: &'a CertificateDer<'_>, path: &Path) -> Result<X509Certificat
         .map_err(|_| {
             Error::usage(format!(
                 "a certificate in {} cannot be read: it is no X.509 certificate, or a damaged one",
-                shown(path)
+                display_path(path)
             ))
             .hint("copy the file anew from where it came, whole and unchanged")
         })
@@ -218,7 +218,7 @@ fn chain_for(
         .map_err(|_| {
             Error::usage(format!(
                 "the private key in {} cannot be used: it is damaged, or of a kind or size that is not supported",
-                shown(key_file)
+                display_path(key_file)
             ))
             .hint("RSA keys of 2048 bits and more, and EC keys on P-256 and P-384, are supported")
         })?;
@@ -239,8 +239,8 @@ fn chain_for(
     let Some(leaf) = leaf else {
         return Err(Error::usage(format!(
             "the private key in {} does not belong to the certificate in {}",
-            shown(key_file),
-            shown(cert_file)
+            display_path(key_file),
+            display_path(cert_file)
         ))
         .hint(
             "compare `openssl x509 -noout -pubkey -in CERT` with `openssl pkey -pubout -in KEY`",
@@ -278,7 +278,7 @@ fn facts(chain: &[CertificateDer<'static>], path: &Path) -> Result<IdentityFacts
     let Some(leaf) = chain.first() else {
         return Err(Error::usage(format!(
             "{} holds no certificate",
-            shown(path)
+            display_path(path)
         )));
     };
     let certificate = parsed(leaf, path)?;
@@ -286,7 +286,7 @@ fn facts(chain: &[CertificateDer<'static>], path: &Path) -> Result<IdentityFacts
         Timestamp::from_second(time.timestamp()).map_err(|_| {
             Error::usage(format!(
                 "the certificate in {} has a validity time that is no time",
-                shown(path)
+                display_path(path)
             ))
         })
     };
@@ -357,7 +357,7 @@ fn check_validity(facts: &IdentityFacts, path: &Path, now: Timestamp) -> Result<
         Err(Error::usage(format!(
             "the client certificate {} in {} {what}",
             facts.subject,
-            shown(path)
+            display_path(path)
         ))
         .hint(hint))
     };

@@ -13,15 +13,15 @@ mod connector;
 mod fault;
 mod http;
 pub mod identity;
-mod logons;
 mod pem;
 pub mod proxy;
 mod request;
 mod resolve;
 pub mod show;
-mod stream;
 mod tls;
 pub mod tls_error;
+mod tls_stream;
+mod unconfirmed_password;
 mod wire;
 
 #[cfg(test)]
@@ -30,9 +30,9 @@ mod test_server;
 mod tests;
 
 pub use body::BodyReader;
-pub use breaker::{Breaker, Outcome, Pace};
+pub use breaker::{Breaker, CallOutcome, Pace};
 pub use connection::Connection;
 pub use http::{Client, ClientOptions, Response, Sending};
 pub use request::{Basic, Effect, Method, Request, is_basic_user, refused_by_read_only};
 pub use resolve::{Override, connect};
-pub use tls::{Identity, Seen, TlsOptions, provider};
+pub use tls::{HandshakeNotes, Identity, TlsOptions, provider};

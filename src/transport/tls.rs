@@ -25,7 +25,7 @@ use crate::error::{Error, Kind, Result};
 use crate::files;
 
 use verify::Rule;
-pub use verify::{PinMismatch, Seen};
+pub use verify::{HandshakeNotes, PinMismatch};
 
 /// What messages call the file of trusted certificates.
 const BUNDLE: &str = "CA bundle";
@@ -153,9 +153,9 @@ impl Tls {
     /// showed.
     ///
     /// Errors: [`Kind::Tls`] when the system has no trusted certificates to load.
-    pub fn config(&self) -> Result<(ClientConfig, Seen)> {
-        let seen = Seen::new(self.identity.clone());
-        let verifier = verify::judge(self.rule()?, seen.clone());
+    pub fn config(&self) -> Result<(ClientConfig, HandshakeNotes)> {
+        let seen = HandshakeNotes::new(self.identity.clone());
+        let verifier = verify::verifier(self.rule()?, seen.clone());
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| {

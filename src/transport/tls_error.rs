@@ -22,7 +22,7 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-use super::tls::Seen;
+use super::tls::HandshakeNotes;
 use crate::error::{Error, Kind};
 
 /// The SHA-256 of a certificate's DER as `--pin-sha256` takes it: 64 lower-case hexadecimal digits.
@@ -67,7 +67,7 @@ pub(super) fn find<'a, T>(
 }
 
 /// The [`Kind::Tls`] error for a handshake with `host` (`host:port`) that failed with `error`.
-pub fn explain(host: &str, error: &rustls::Error, seen: &Seen) -> Error {
+pub fn explain(host: &str, error: &rustls::Error, seen: &HandshakeNotes) -> Error {
     let chain = seen.chain();
     let facts = Facts {
         host,
@@ -79,7 +79,7 @@ pub fn explain(host: &str, error: &rustls::Error, seen: &Seen) -> Error {
 
 /// The [`Kind::Tls`] error for a handshake with a proxy itself, `host` (`host:port`), whose
 /// certificate has options of its own.
-pub(super) fn of_proxy(host: &str, error: &rustls::Error, seen: &Seen) -> Error {
+pub(super) fn of_proxy(host: &str, error: &rustls::Error, seen: &HandshakeNotes) -> Error {
     let hint = match error {
         rustls::Error::InvalidCertificate(_) => {
             "give the CA that signed it: --proxy-cacert FILE; a certificate that is wrong in itself must be replaced by the proxy's administrator"
@@ -90,13 +90,13 @@ pub(super) fn of_proxy(host: &str, error: &rustls::Error, seen: &Seen) -> Error 
 }
 
 /// The TLS fault behind an I/O error of an open connection, if that is what it is.
-pub fn explain_io(host: &str, error: &io::Error, seen: &Seen) -> Option<Error> {
+pub fn explain_io(host: &str, error: &io::Error, seen: &HandshakeNotes) -> Option<Error> {
     rustls_error(error).map(|tls| explain(host, tls, seen))
 }
 
 /// The [`Kind::Tls`] error for a connection that `host` closed or reset in the middle of the
 /// handshake.
-pub(super) fn closed(host: &str, seen: &Seen) -> Error {
+pub(super) fn closed(host: &str, seen: &HandshakeNotes) -> Error {
     let facts = Facts {
         host,
         chain: &[],
@@ -116,7 +116,7 @@ struct Facts<'a> {
     host: &'a str,
     /// What the server sent, its own certificate first, DER.
     chain: &'a [Vec<u8>],
-    seen: &'a Seen,
+    seen: &'a HandshakeNotes,
 }
 
 impl Facts<'_> {

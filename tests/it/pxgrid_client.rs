@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use netapi::testing::authority::Authority;
 use netapi::testing::error::{Kind, Result};
 use netapi::testing::pxgrid::{Account, Control, ServiceClient};
-use netapi::testing::record::stream::Summary;
+use netapi::testing::record::stream::ListSummary;
 use netapi::testing::record::{Collect, Record, RecordSink};
 use netapi::testing::transport::{Client, ClientOptions, TlsOptions};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -396,7 +396,7 @@ fn pages_are_read_to_the_end_and_a_limit_stops() {
                 Collect::default(),
             )
             .await;
-        let Summary {
+        let ListSummary {
             rows, announced, ..
         } = result.unwrap();
         assert_eq!(

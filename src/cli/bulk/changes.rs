@@ -12,14 +12,14 @@ use futures_util::{StreamExt, stream};
 
 use super::list::{Entry, EntryKind, List, reason};
 use super::progress::Watched;
-use super::row::{COLUMNS, Counts, MEMBERS, Outcome, Row};
+use super::row::{COLUMNS, Counts, MEMBERS, Row, RowOutcome};
 use super::{
     Bulk, Earlier, Ledger, Left, ListOptions, Screen, about, next_or_pause, was_held_back,
 };
 use crate::cli::Context;
-use crate::cli::change::{Attempt, Carried, Change, stopped};
 use crate::cli::input;
 use crate::cli::long_running::Signals;
+use crate::cli::network_change::{Attempt, Carried, Change, stopped};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Mac, RecordSink};
 
@@ -165,11 +165,11 @@ impl<C: Change> Run<'_, C> {
         let mut row = self.rows.get(first)?.get()?.clone();
         row.input.clone_from(&entry.text);
         row.reason = Some(match (&row.reason, row.outcome) {
-            (Some(reason), Outcome::Failed) => format!("the same as line {number}: {reason}"),
+            (Some(reason), RowOutcome::Failed) => format!("the same as line {number}: {reason}"),
             _ => format!("the same address as line {number}, sent once"),
         });
-        if row.outcome == Outcome::Done {
-            row.outcome = Outcome::Already;
+        if row.outcome == RowOutcome::Done {
+            row.outcome = RowOutcome::Already;
         }
         Some(row)
     }
@@ -180,7 +180,7 @@ impl<C: Change> Run<'_, C> {
             EntryKind::Repeat(..) => return (index, None),
             EntryKind::Invalid(_) => {
                 let why = reason(entry);
-                (Some(Row::new(&entry.text, Outcome::Invalid, why)), None)
+                (Some(Row::new(&entry.text, RowOutcome::Invalid, why)), None)
             }
             EntryKind::First(mac) => self.endpoint(&entry.text, *mac).await,
         };
@@ -233,11 +233,11 @@ impl<C: Change> Run<'_, C> {
             if self.bulk.why_ended().is_none() && error.kind() == Kind::NotSent {
                 return (None, None);
             }
-            return (Some(Row::new(input, Outcome::NotSent, None)), None);
+            return (Some(Row::new(input, RowOutcome::NotSent, None)), None);
         }
         let what = self.change.what(mac);
-        let error = attempt.told(error, &what, |answer| self.change.look(mac, answer));
-        let mut row = Row::new(input, Outcome::Failed, reason_of(&error, lost));
+        let error = attempt.explain_lost(error, &what, |answer| self.change.look(mac, answer));
+        let mut row = Row::new(input, RowOutcome::Failed, reason_of(&error, lost));
         let final_answer = error
             .answer_text()
             .and_then(|text| serde_json::from_str(text).ok());
@@ -272,7 +272,7 @@ impl<C: Change> Run<'_, C> {
             ),
         )
         .hint(self.change.look(mac, answer));
-        let mut row = Row::new(input, Outcome::Failed, reason_of(&error, true));
+        let mut row = Row::new(input, RowOutcome::Failed, reason_of(&error, true));
         row.answer = answer.cloned();
         row.unsure = true;
         (Some(row), Some(about(mac, error)))
@@ -295,7 +295,7 @@ impl<C: Change> Run<'_, C> {
         let entries = self.list.entries.iter().enumerate();
         let rows: Vec<Row> = entries
             .map(|(index, entry)| {
-                let not_sent = || Row::new(&entry.text, Outcome::NotSent, None);
+                let not_sent = || Row::new(&entry.text, RowOutcome::NotSent, None);
                 self.row(index).unwrap_or_else(not_sent)
             })
             .collect();
@@ -333,9 +333,9 @@ impl<C: Change> Run<'_, C> {
 
 fn carried_row(input: &str, carried: Carried) -> Row {
     let outcome = if carried.already {
-        Outcome::Already
+        RowOutcome::Already
     } else {
-        Outcome::Done
+        RowOutcome::Done
     };
     let mut row = Row::new(input, outcome, carried.reason);
     row.answer = carried.answer;

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::row::{Outcome, Row};
+use super::row::{Row, RowOutcome};
 use crate::cli::input::Station;
 use crate::error::{Error, Kind, Result};
 
@@ -225,7 +225,7 @@ impl Row {
     /// The row that stands for one that an earlier run has finished.
     pub(super) fn finished_earlier(input: &str) -> Self {
         let reason = "done in an earlier run".to_owned();
-        Self::new(input, Outcome::Already, reason)
+        Self::new(input, RowOutcome::Already, reason)
     }
 }
 
@@ -257,7 +257,7 @@ mod tests {
         let path = directory.path().join("report.jsonl");
         let ledger = Ledger::open(&path, "coa reauth", false).unwrap();
         ledger.sending(ONE, None).unwrap();
-        ledger.row(&Row::new(ONE, Outcome::Done, None)).unwrap();
+        ledger.row(&Row::new(ONE, RowOutcome::Done, None)).unwrap();
         ledger.sending(TWO, None).unwrap();
         ledger.sending(TWO, Some(&json!({"id": 1}))).unwrap();
         // Killed in the middle of a row.
@@ -273,7 +273,7 @@ mod tests {
             Row::finished_earlier("c85b.76c6.5962"),
             Row {
                 unsure: true,
-                ..Row::new(TWO, Outcome::Failed, None)
+                ..Row::new(TWO, RowOutcome::Failed, None)
             },
         ];
         let ledger = Ledger::open(&path, "coa reauth", true).unwrap();
@@ -291,7 +291,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("report.jsonl");
         let ledger = Ledger::open(&path, "coa reauth", false).unwrap();
-        ledger.row(&Row::new(ONE, Outcome::NotSent, None)).unwrap();
+        ledger
+            .row(&Row::new(ONE, RowOutcome::NotSent, None))
+            .unwrap();
         assert_eq!(earlier(&path, ONE), None);
         let error = Left::read(&path, "anc clear").unwrap_err();
         assert!(error.message().contains("`coa reauth`"), "{error}");

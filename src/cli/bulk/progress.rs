@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::Screen;
-use crate::cli::context::Output;
+use crate::cli::context::RecordOutput;
 use crate::error::Result;
 use crate::record::{Record, RecordSink};
 use crate::render::Meter;
@@ -62,14 +62,14 @@ impl Line {
 
 /// An output with the line below it.
 pub(super) struct Watched {
-    pub(super) output: Output,
+    pub(super) output: RecordOutput,
     pub(super) line: Line,
     /// Rows go to the terminal that has the line.
     together: bool,
 }
 
 impl Watched {
-    pub(super) fn new(output: Output, total: usize, quiet: bool) -> Self {
+    pub(super) fn new(output: RecordOutput, total: usize, quiet: bool) -> Self {
         Self {
             output: output.without_progress(),
             line: Line::new(total, quiet),

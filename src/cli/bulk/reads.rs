@@ -5,10 +5,10 @@ use futures_util::stream;
 
 use super::list::{Address, Entry, EntryKind, List, reason};
 use super::progress::Watched;
-use super::row::{Outcome, Row};
+use super::row::{Row, RowOutcome};
 use super::{Bulk, Earlier, Item, Left, ListOptions, Tally, about, was_held_back};
 use crate::cli::Context;
-use crate::cli::context::Output;
+use crate::cli::context::RecordOutput;
 use crate::cli::input::Station;
 use crate::error::{Error, Result};
 use crate::record::Record;
@@ -33,7 +33,7 @@ impl Reading<'_> {
     pub(crate) async fn run<A: Address + Into<Station>>(
         self,
         context: &Context,
-        output: Output,
+        output: RecordOutput,
         call: impl AsyncFn(A) -> Result<Vec<Record>>,
     ) -> Result<()> {
         let list = List::<A>::from_stdin()?;
@@ -52,7 +52,7 @@ impl Reading<'_> {
         let ask = async |index: usize, entry: &Entry<A>| -> Item {
             let (item, row) = match &entry.kind {
                 EntryKind::Invalid(_) => {
-                    let row = Row::new(&entry.text, Outcome::Invalid, reason(entry));
+                    let row = Row::new(&entry.text, RowOutcome::Invalid, reason(entry));
                     (Item::from(Ok(Vec::new())), row)
                 }
                 EntryKind::Repeat(..) => return Item::from(Ok(Vec::new())),
@@ -101,11 +101,12 @@ impl Reading<'_> {
                 let row = match &entry.kind {
                     EntryKind::Repeat(first) => known(*first),
                     EntryKind::First(address) if left.of(*address) == Some(&Earlier::Good) => {
-                        Some(Row::new(&entry.text, Outcome::Done, None))
+                        Some(Row::new(&entry.text, RowOutcome::Done, None))
                     }
                     _ => known(index),
                 };
-                let mut row = row.unwrap_or_else(|| Row::new(&entry.text, Outcome::NotSent, None));
+                let mut row =
+                    row.unwrap_or_else(|| Row::new(&entry.text, RowOutcome::NotSent, None));
                 row.input.clone_from(&entry.text);
                 row
             };
@@ -123,10 +124,10 @@ impl Reading<'_> {
 
 fn row_of(input: &str, found: &Result<Vec<Record>>) -> Row {
     match found {
-        Ok(_) => Row::new(input, Outcome::Done, None),
+        Ok(_) => Row::new(input, RowOutcome::Done, None),
         Err(error) if was_held_back(error) => {
-            Row::new(input, Outcome::NotSent, error.message().to_owned())
+            Row::new(input, RowOutcome::NotSent, error.message().to_owned())
         }
-        Err(error) => Row::new(input, Outcome::Failed, error.message().to_owned()),
+        Err(error) => Row::new(input, RowOutcome::Failed, error.message().to_owned()),
     }
 }

@@ -4,14 +4,14 @@
 use serde_json::{Value, json};
 
 use crate::record::Record;
-use crate::render::{CellKind, Column, Source, column};
+use crate::render::{CellKind, CellSource, Column, column};
 
 /// The columns of a bulk run that changes something (contract, section 1).
 pub(super) const COLUMNS: &[Column] = &[
     column("INPUT", "input"),
     Column {
         title: "OUTCOME",
-        value: Source::Member("outcome"),
+        value: CellSource::Member("outcome"),
         kind: CellKind::Verdict,
     },
     column("REASON", "reason"),
@@ -22,7 +22,7 @@ pub(super) const MEMBERS: &[&str] = &["answer"];
 
 /// What became of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum RowOutcome {
     /// It was carried out.
     Done,
     /// There was nothing to do.
@@ -35,7 +35,7 @@ pub(super) enum Outcome {
     NotSent,
 }
 
-impl Outcome {
+impl RowOutcome {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -51,7 +51,7 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row {
     pub(super) input: String,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: RowOutcome,
     pub(super) reason: Option<String>,
     /// As the server sent it.
     pub(super) answer: Option<Value>,
@@ -60,7 +60,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn new(input: &str, outcome: Outcome, reason: impl Into<Option<String>>) -> Self {
+    pub(super) fn new(input: &str, outcome: RowOutcome, reason: impl Into<Option<String>>) -> Self {
         Self {
             input: input.to_owned(),
             outcome,
@@ -94,13 +94,13 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn add(&mut self, outcome: Outcome) {
+    pub(super) fn add(&mut self, outcome: RowOutcome) {
         *match outcome {
-            Outcome::Done => &mut self.done,
-            Outcome::Already => &mut self.already,
-            Outcome::Failed => &mut self.failed,
-            Outcome::Invalid => &mut self.invalid,
-            Outcome::NotSent => &mut self.not_sent,
+            RowOutcome::Done => &mut self.done,
+            RowOutcome::Already => &mut self.already,
+            RowOutcome::Failed => &mut self.failed,
+            RowOutcome::Invalid => &mut self.invalid,
+            RowOutcome::NotSent => &mut self.not_sent,
         } += 1;
     }
 

@@ -9,7 +9,7 @@ const EVENTS: &str = "NETAPI_LAB_EVENTS";
 
 /// What to say before waiting for what the host of `setting` (`mnt-host`, `pxgrid-host`) does,
 /// where that is such a lab.
-pub(super) fn word(context: &Context, setting: &str) -> Option<&'static str> {
+pub(super) fn notice(context: &Context, setting: &str) -> Option<&'static str> {
     let still = std::env::var(EVENTS).is_ok_and(|rate| rate == "0");
     let rows = if still {
         context.settings.rows()

@@ -10,12 +10,12 @@ use tokio::time::timeout;
 
 use crate::authority::Authority;
 use crate::cli::Context;
-use crate::cli::context::{Output, write_out};
+use crate::cli::context::{RecordOutput, write_out};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, RecordSink};
 use crate::render::{CellKind, Column, Format, Shape, column, terminal_safe};
 use crate::transport::identity::certificate_facts;
-use crate::transport::{Client, Seen, connect};
+use crate::transport::{Client, HandshakeNotes, connect};
 
 const COLUMNS: &[Column] = &[
     column("STEP", "step"),
@@ -33,11 +33,11 @@ const EXPIRES_SOON_SECONDS: i64 = 14 * 24 * 3600;
 pub(super) struct Step {
     name: &'static str,
     host: Option<String>,
-    outcome: Outcome,
+    outcome: StepOutcome,
 }
 
 #[derive(Debug, Clone)]
-enum Outcome {
+enum StepOutcome {
     Ok(String),
     Warn(String, Option<String>),
     Fail(Error),
@@ -46,20 +46,23 @@ enum Outcome {
 impl Step {
     /// It is as it should be.
     pub(super) fn ok(name: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(name, Outcome::Ok(detail.into()))
+        Self::new(name, StepOutcome::Ok(detail.into()))
     }
 
     /// It works, but is worth a word.
     pub(super) fn warn(name: &'static str, detail: impl Into<String>, hint: Option<&str>) -> Self {
-        Self::new(name, Outcome::Warn(detail.into(), hint.map(str::to_owned)))
+        Self::new(
+            name,
+            StepOutcome::Warn(detail.into(), hint.map(str::to_owned)),
+        )
     }
 
     /// It does not work.
     pub(super) fn fail(name: &'static str, error: Error) -> Self {
-        Self::new(name, Outcome::Fail(error))
+        Self::new(name, StepOutcome::Fail(error))
     }
 
-    fn new(name: &'static str, outcome: Outcome) -> Self {
+    fn new(name: &'static str, outcome: StepOutcome) -> Self {
         Self {
             name,
             host: None,
@@ -82,23 +85,23 @@ impl Step {
     }
 
     fn failed(&self) -> bool {
-        matches!(self.outcome, Outcome::Fail(_))
+        matches!(self.outcome, StepOutcome::Fail(_))
     }
 
     /// A failure that costs nothing, since another node does the same.
     pub(super) fn spared(mut self) -> Self {
-        if let Outcome::Fail(error) = self.outcome {
+        if let StepOutcome::Fail(error) = self.outcome {
             let hint = error.hint_text().map(str::to_owned);
-            self.outcome = Outcome::Warn(error.message().to_owned(), hint);
+            self.outcome = StepOutcome::Warn(error.message().to_owned(), hint);
         }
         self
     }
 
     fn parts(&self) -> (&'static str, &str, Option<&str>) {
         match &self.outcome {
-            Outcome::Ok(detail) => ("ok", detail, None),
-            Outcome::Warn(detail, hint) => ("warn", detail, hint.as_deref()),
-            Outcome::Fail(error) => ("fail", error.message(), error.hint_text()),
+            StepOutcome::Ok(detail) => ("ok", detail, None),
+            StepOutcome::Warn(detail, hint) => ("warn", detail, hint.as_deref()),
+            StepOutcome::Fail(error) => ("fail", error.message(), error.hint_text()),
         }
     }
 }
@@ -108,7 +111,7 @@ pub(super) struct Steps<'c> {
     context: &'c Context,
     /// `None` where a person looks: steps are then written as they are done, hints in full below
     /// them.
-    output: Option<Output>,
+    output: Option<RecordOutput>,
     ok: u64,
     warnings: u64,
     failed: u64,
@@ -144,9 +147,9 @@ impl<'c> Steps<'c> {
     /// Prints one.
     pub(super) fn done(&mut self, step: &Step) -> Result<()> {
         match &step.outcome {
-            Outcome::Ok(_) => self.ok += 1,
-            Outcome::Warn(..) => self.warnings += 1,
-            Outcome::Fail(error) => {
+            StepOutcome::Ok(_) => self.ok += 1,
+            StepOutcome::Warn(..) => self.warnings += 1,
+            StepOutcome::Fail(error) => {
                 self.failed += 1;
                 self.first
                     .get_or_insert_with(|| (step.title(), error.clone()));
@@ -319,7 +322,7 @@ fn slow_resolver(host: &str, allowed: Duration) -> Error {
 }
 
 /// What the server showed in a handshake that went well.
-fn shown_certificate(seen: &Seen) -> Step {
+fn shown_certificate(seen: &HandshakeNotes) -> Step {
     let facts = seen.leaf().and_then(|leaf| certificate_facts(&leaf).ok());
     let Some(facts) = facts else {
         return Step::ok("tls", "the handshake went well");

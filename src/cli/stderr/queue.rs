@@ -78,7 +78,7 @@ impl Patience {
     }
 
     /// How long to wait before looking again; `None`: not at all.
-    fn left(&mut self, state: &State) -> Option<Duration> {
+    fn left(&mut self, state: &QueueState) -> Option<Duration> {
         if state.is_quiet() {
             return None;
         }
@@ -102,7 +102,7 @@ impl Patience {
 
 /// See the module's documentation.
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// For the thread: there is more, or an end.
     more: Condvar,
     /// For those who wait: there is room, quiet, or a hurry.
@@ -121,7 +121,7 @@ pub(in crate::cli) struct LeftOut {
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     waiting: Vec<u8>,
     /// How many bytes of dead letters wait.
     data: usize,
@@ -148,7 +148,7 @@ pub(super) enum Haste {
     GivenUp,
 }
 
-impl State {
+impl QueueState {
     fn is_quiet(&self) -> bool {
         self.waiting.is_empty() && !self.writing
     }
@@ -180,14 +180,14 @@ impl Queue {
 
     /// Waits until another dead letter has room, or the end is in a hurry.
     pub(super) fn wait_for_data_room(&self) {
-        let full = |state: &mut State| state.data >= ROOM && state.haste == Haste::None;
+        let full = |state: &mut QueueState| state.data >= ROOM && state.haste == Haste::None;
         let _poisoned = self.room.wait_while(self.state(), full).is_err();
     }
 
     /// Waits until all that was said is written, but not for long: before an end that waits for
     /// nobody.
     pub(super) fn wait_a_moment(&self) {
-        let loud = |state: &mut State| !state.is_quiet();
+        let loud = |state: &mut QueueState| !state.is_quiet();
         let _late = self
             .room
             .wait_timeout_while(self.state(), MOMENT, loud)
@@ -250,8 +250,8 @@ impl Queue {
     /// Waits for room; false when the reader took nothing for too long.
     fn room_for_output<'s>(
         &self,
-        mut state: MutexGuard<'s, State>,
-    ) -> (MutexGuard<'s, State>, bool) {
+        mut state: MutexGuard<'s, QueueState>,
+    ) -> (MutexGuard<'s, QueueState>, bool) {
         while state.waiting.len() >= ROOM {
             let since = *state.full_since.get_or_insert_with(Instant::now);
             let left = PATIENCE.saturating_sub(since.elapsed());
@@ -316,7 +316,7 @@ impl Queue {
     }
 
     /// A poisoned lock holds a state that is whole all the same.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,10 +9,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::xml::{DECLARATION, escape_from};
-use crate::lab::directory::Directory;
+use crate::lab::fast_text::{push_ipv4, push_number};
 use crate::lab::population::LabSession;
-use crate::lab::state::Changes;
-use crate::lab::text::{push_ipv4, push_number};
+use crate::lab::session_directory::Directory;
+use crate::lab::shared_changes::Changes;
 use crate::lab::wire::Pieces;
 
 /// A piece is sent when it is at least this long: one TLS record's worth is 16 KiB, and four of
@@ -29,7 +29,7 @@ pub(super) struct Head {
 }
 
 /// A list being written.
-pub(super) struct Rows {
+pub(super) struct SessionListWriter {
     directory: Arc<Directory>,
     changes: Changes,
     window: RangeInclusive<i64>,
@@ -38,7 +38,7 @@ pub(super) struct Rows {
     started: bool,
 }
 
-impl Rows {
+impl SessionListWriter {
     /// The sessions as `changes` left them, authenticated within `window`.
     pub(super) fn new(
         directory: Arc<Directory>,
@@ -72,7 +72,7 @@ impl Rows {
     }
 }
 
-impl Pieces for Rows {
+impl Pieces for SessionListWriter {
     fn write_piece(&mut self, out: &mut String) -> bool {
         out.reserve(PIECE + 2048);
         let begin = out.len();
@@ -179,7 +179,7 @@ pub(super) fn push_ipv6_list(out: &mut String, session: &LabSession) {
 mod tests {
     use super::*;
     use crate::lab::population::{MOST_SESSIONS, Population};
-    use crate::lab::state::Change;
+    use crate::lab::shared_changes::Change;
 
     const NOW: i64 = 1_790_000_000_000;
     const HEAD: Head = Head {
@@ -187,14 +187,14 @@ mod tests {
         surplus: 0,
     };
 
-    fn rows(sessions: u64, window: RangeInclusive<i64>) -> Rows {
+    fn rows(sessions: u64, window: RangeInclusive<i64>) -> SessionListWriter {
         let population = Population::new(5, sessions, false, NOW).unwrap();
         let directory = Arc::new(Directory::new(population));
         let changes = directory.state.changes(NOW);
-        Rows::new(directory, changes, window, HEAD)
+        SessionListWriter::new(directory, changes, window, HEAD)
     }
 
-    fn whole(mut rows: Rows) -> String {
+    fn whole(mut rows: SessionListWriter) -> String {
         let mut text = String::new();
         while rows.write_piece(&mut text) {}
         text
@@ -241,7 +241,12 @@ mod tests {
         let mac = directory.population.session(3).mac().unwrap();
         assert!(directory.change(mac, Change::Disconnect, NOW));
         let changes = directory.state.changes(NOW);
-        let text = whole(Rows::new(directory, changes, i64::MIN..=i64::MAX, HEAD));
+        let text = whole(SessionListWriter::new(
+            directory,
+            changes,
+            i64::MIN..=i64::MAX,
+            HEAD,
+        ));
         assert!(text.contains("noOfActiveSession=\"19\""));
         assert_eq!(text.matches("<activeSession>").count(), 19);
         assert!(!text.contains("00:00:5E:00:53:03"));

@@ -9,14 +9,14 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use percent_encoding::percent_decode_str;
 
-use super::list::{Head, Rows};
+use super::list::{Head, SessionListWriter};
 use super::xml::Verdict;
 use super::{details, documents};
-use crate::lab::directory::Directory;
 use crate::lab::faults::FaultKind;
 use crate::lab::population::LabSession;
 use crate::lab::pxgrid::Grid;
-use crate::lab::state::Change;
+use crate::lab::session_directory::Directory;
+use crate::lab::shared_changes::Change;
 use crate::lab::wire::{Answer, Part};
 use crate::record::Mac;
 
@@ -149,7 +149,7 @@ impl Question<'_> {
             },
         };
         let changes = self.directory.state.changes(self.now);
-        let rows = Rows::new(Arc::clone(self.directory), changes, window, head);
+        let rows = SessionListWriter::new(Arc::clone(self.directory), changes, window, head);
         Answer::stream(super::answer::XML, Part::Rows(Box::new(rows)))
     }
 

@@ -20,10 +20,10 @@ use tokio_rustls::TlsAcceptor;
 use super::routes::Question;
 use crate::lab::certificates::Flavour;
 use crate::lab::deployment::{MNT_NODE, PASSWORD, USER};
-use crate::lab::directory::Directory;
 use crate::lab::faults::{FaultKind, Faults};
 use crate::lab::log::{RequestEntry, RequestLog};
 use crate::lab::pxgrid::Grid;
+use crate::lab::session_directory::Directory;
 use crate::lab::wire::{Answer, LabBody, Resettable, read_basic};
 
 /// A handshake that takes longer is given up, so that silent connections do not pile up.

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::lab::text::push_number;
+use crate::lab::fast_text::push_number;
 
 /// What every document begins with.
 pub(super) const DECLARATION: &str =

@@ -5,7 +5,7 @@
 
 use super::reasons::{self, Reason};
 use super::{LabSession, Population};
-use crate::lab::text::pick;
+use crate::lab::fast_text::pick;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;

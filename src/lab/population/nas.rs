@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use super::numbering;
-use crate::lab::text::{pick, push_number};
+use crate::lab::fast_text::{pick, push_number};
 
 const FLOORS: &[&str] = &["Floor-1", "Floor-2", "Floor-3", "Warehouse", "Data-Center"];
 

@@ -3,7 +3,7 @@
 //!
 //! The first ten endpoints have addresses that documentation can quote; the maps begin after them.
 
-use crate::lab::text::{low_byte, mix};
+use crate::lab::fast_text::{low_byte, mix};
 
 /// Endpoints below this index are fixed (see [`super`]).
 pub(super) const FIXED: u64 = 10;

@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use super::nas::{Access, Nas};
 use super::roles::{self, Device, Role};
 use super::{Population, numbering};
-use crate::lab::text::{
+use crate::lab::fast_text::{
     low_byte, mix, pick, push_hex, push_hex_lower, push_ipv4, push_mac, push_number,
 };
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use crate::lab::text::{mix, push_hex_lower};
+use crate::lab::fast_text::{mix, push_hex_lower};
 
 /// How long a registration lasts without being renewed (reference pxgrid-api, section 1).
 pub(super) const REREGISTER: i64 = 300_000;
@@ -20,7 +20,7 @@ pub(super) enum AccountState {
 }
 
 impl AccountState {
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Enabled => "ENABLED",
             Self::Pending => "PENDING",

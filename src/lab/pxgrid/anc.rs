@@ -15,7 +15,7 @@ use super::Grid;
 use super::json::text;
 use super::reply::Reply;
 use super::services::Question;
-use crate::lab::state::Change;
+use crate::lab::shared_changes::Change;
 use crate::record::Mac;
 
 /// How long an operation is `RUNNING`.
@@ -32,7 +32,7 @@ const NOT_ASSOCIATED: &str = "mac address is not associated with a policy";
 
 /// What the faults want of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum ForcedOutcome {
     /// Nothing.
     Real,
     /// It fails, with this reason.
@@ -274,7 +274,7 @@ fn start(question: &Question<'_>, apply: bool, nas: Option<String>) -> Reply {
         .operations
         .insert(operation.id.clone(), running.clone());
     let outcome = question.outcome.clone();
-    if outcome != Outcome::Running {
+    if outcome != ForcedOutcome::Running {
         tokio::spawn(async move {
             tokio::time::sleep(DURATION).await;
             operation.finish(outcome);
@@ -300,9 +300,11 @@ fn refusal(question: &Question<'_>, operation: &Operation, apply: bool) -> Optio
 
 impl Operation {
     /// Does it, and says how it went.
-    fn finish(self, outcome: Outcome) {
+    fn finish(self, outcome: ForcedOutcome) {
         let reason = match (outcome, &self.mac) {
-            (Outcome::Failure(reason), _) => Some(reason.unwrap_or_else(|| BROKEN.to_owned())),
+            (ForcedOutcome::Failure(reason), _) => {
+                Some(reason.unwrap_or_else(|| BROKEN.to_owned()))
+            }
             (_, None) => Some(NO_SESSION.to_owned()),
             (_, Some(mac)) => {
                 self.perform(mac);

@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Grid;
-use super::listing::Source;
+use super::listing::Facts;
 use super::{other_topics, sessions};
 use crate::error::{Error, Result};
-use crate::lab::state::Change;
-use crate::lab::text::{low_byte, mix};
+use crate::lab::fast_text::{low_byte, mix};
+use crate::lab::shared_changes::Change;
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_millis(20);
@@ -148,7 +148,7 @@ impl Churn {
     }
 
     fn publish(&mut self, changed: &[u64], now: i64) {
-        let source = Source {
+        let source = Facts {
             directory: Arc::clone(&self.grid.directory),
             changes: self.grid.directory.state.changes(now),
             now,

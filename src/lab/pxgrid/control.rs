@@ -7,8 +7,8 @@ use super::accounts::{AccountState, REREGISTER, is_name};
 use super::json::text;
 use super::reply::Reply;
 use super::services;
+use crate::lab::fast_text::mix;
 use crate::lab::faults::FaultKind;
-use crate::lab::text::mix;
 
 /// Where the control API is.
 pub(super) const BASE: &str = "/pxgrid/control/";
@@ -117,7 +117,7 @@ impl Call<'_> {
             AccountState::Enabled
         };
         self.grid.accounts.activate(name, state);
-        Reply::Json(json!({ "accountState": state.word(), "version": VERSION }))
+        Reply::Json(json!({ "accountState": state.as_str(), "version": VERSION }))
     }
 
     /// Providers, in another order each time.

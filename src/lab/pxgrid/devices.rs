@@ -45,7 +45,7 @@ impl Managed {
         };
         let hash = session.hash();
         let mut serial_number = String::from("LAB");
-        crate::lab::text::push_hex(&mut serial_number, session.index(), 8);
+        crate::lab::fast_text::push_hex(&mut serial_number, session.index(), 8);
         Some(Self {
             registered: true,
             compliant: !(hash >> 50).is_multiple_of(8),

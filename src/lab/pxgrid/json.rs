@@ -74,7 +74,7 @@ impl<'a> Object<'a> {
 
     pub(super) fn number(&mut self, key: &str, value: u64) {
         self.key(key);
-        crate::lab::text::push_number(self.out, value, 1);
+        crate::lab::fast_text::push_number(self.out, value, 1);
     }
 
     pub(super) fn boolean(&mut self, key: &str, value: bool) {
@@ -98,7 +98,7 @@ pub(super) fn push_string(out: &mut String, text: &str) {
             '\t' => out.push_str("\\t"),
             control if control < ' ' => {
                 out.push_str("\\u");
-                crate::lab::text::push_hex_lower(out, u64::from(control), 4);
+                crate::lab::fast_text::push_hex_lower(out, u64::from(control), 4);
             }
             other => out.push(other),
         }
@@ -157,7 +157,7 @@ pub(super) fn moment(request: &Value, name: &str) -> Result<Option<i64>, ()> {
 
 /// An identifier in the shape of a UUID that depends on `name` only.
 pub(super) fn uuid(name: &str) -> String {
-    use crate::lab::text::{mix, push_hex_lower};
+    use crate::lab::fast_text::{mix, push_hex_lower};
     let hash = name
         .bytes()
         .fold(0, |hash, byte| mix(hash ^ u64::from(byte)));

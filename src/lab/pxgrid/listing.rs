@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::lab::directory::Directory;
 use crate::lab::population::LabSession;
-use crate::lab::state::Changes;
+use crate::lab::session_directory::Directory;
+use crate::lab::shared_changes::Changes;
 use crate::lab::wire::Pieces;
 use crate::record::filter::Filter;
 
@@ -14,10 +14,10 @@ const PIECE: usize = 64 * 1024;
 
 /// What is written of one endpoint: no row, one, or several. The endpoint is as the population has
 /// it; the changes say what became of it.
-pub(super) type Write = Box<dyn FnMut(&Source, LabSession, &mut Rows<'_>) + Send>;
+pub(super) type Write = Box<dyn FnMut(&Facts, LabSession, &mut ListWriter<'_>) + Send>;
 
 /// Where facts come from.
-pub(super) struct Source {
+pub(super) struct Facts {
     pub(super) directory: Arc<Directory>,
     pub(super) changes: Changes,
     /// Milliseconds since 1970.
@@ -25,13 +25,13 @@ pub(super) struct Source {
 }
 
 /// The list being appended to.
-pub(super) struct Rows<'a> {
+pub(super) struct ListWriter<'a> {
     out: &'a mut String,
     filter: Option<&'a Filter>,
     first: &'a mut bool,
 }
 
-impl Rows<'_> {
+impl ListWriter<'_> {
     /// Appends a row, unless the filter refuses it.
     pub(super) fn row(&mut self, write: impl FnOnce(&mut String)) {
         self.maybe(|out| {
@@ -64,7 +64,7 @@ impl Rows<'_> {
 
 /// A list being written.
 pub(super) struct Listing {
-    source: Source,
+    source: Facts,
     member: &'static str,
     indexes: Box<dyn Iterator<Item = u64> + Send>,
     filter: Option<Filter>,
@@ -76,7 +76,7 @@ pub(super) struct Listing {
 impl Listing {
     /// A list of what `write` makes of the endpoints `indexes`.
     pub(super) fn new(
-        source: Source,
+        source: Facts,
         member: &'static str,
         indexes: impl Iterator<Item = u64> + Send + 'static,
         filter: Option<Filter>,
@@ -110,7 +110,7 @@ impl Pieces for Listing {
                 return false;
             };
             let endpoint = self.source.directory.population.session(index);
-            let mut rows = Rows {
+            let mut rows = ListWriter {
                 out,
                 filter: self.filter.as_ref(),
                 first: &mut self.first,

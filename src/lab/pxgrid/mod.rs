@@ -43,13 +43,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::certificates::CLIENT_NAMES;
-use super::directory::Directory;
 use super::faults::{FaultKind, Faults};
 use super::log::RequestLog;
+use super::session_directory::Directory;
 use accounts::{AccountState, Accounts};
 use anc::Anc;
 use hub::Events;
-use listing::Source;
+use listing::Facts;
 use pubsub::Bodies;
 
 pub(super) use server::{PxGridNode, Tls, serve};
@@ -104,7 +104,7 @@ impl Grid {
 
     /// What subscribers are flooded with: the sessions as of `now`.
     pub(super) fn bodies(&self, now: i64) -> Bodies {
-        Bodies::new(&Source {
+        Bodies::new(&Facts {
             directory: Arc::clone(&self.directory),
             changes: self.directory.state.changes(now),
             now,
@@ -115,7 +115,7 @@ impl Grid {
     /// away for a moment.
     pub(super) fn session_changed(self: &Arc<Self>, index: u64) {
         let now = Timestamp::now().as_millisecond();
-        let source = Source {
+        let source = Facts {
             directory: Arc::clone(&self.directory),
             changes: self.directory.state.changes(now),
             now,

@@ -14,9 +14,9 @@ use super::json::{time, uuid};
 use super::reply::Reply;
 use super::services::Question;
 use super::{Grid, anc, radius, sessions, trustsec};
+use crate::lab::fast_text::pick;
 use crate::lab::population::LabSession;
-use crate::lab::state::Change;
-use crate::lab::text::pick;
+use crate::lab::shared_changes::Change;
 
 const GROUPS: &str = "/topic/com.cisco.ise.session.group";
 const BINDINGS: &str = "/topic/com.cisco.ise.sxp.binding";
@@ -61,7 +61,7 @@ pub(super) fn another(grid: &Arc<Grid>, turn: u64, now: i64) {
         directory: &grid.directory,
         request: &request,
         now,
-        outcome: anc::Outcome::Real,
+        outcome: anc::ForcedOutcome::Real,
     };
     let events = &grid.events;
     let row = |operation, member| row(&question, operation, member, turn / 12);

@@ -416,14 +416,14 @@ impl Asked<'_> {
             || accounts.is_secret(name, &peer, secret)
     }
 
-    fn outcome(&self) -> anc::Outcome {
+    fn outcome(&self) -> anc::ForcedOutcome {
         if self.faults.contains(&FaultKind::AncRunning) {
-            return anc::Outcome::Running;
+            return anc::ForcedOutcome::Running;
         }
         if self.faults.contains(&FaultKind::AncFailure) {
             let reason = self.connection.node.faults.text_of(FaultKind::AncFailure);
-            return anc::Outcome::Failure(reason);
+            return anc::ForcedOutcome::Failure(reason);
         }
-        anc::Outcome::Real
+        anc::ForcedOutcome::Real
     }
 }

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::json::text;
-use super::listing::Source;
+use super::listing::Facts;
 use super::reply::Reply;
 use super::{Grid, anc, devices, radius, sessions, system, trustsec};
-use crate::lab::directory::Directory;
 use crate::lab::population::LabSession;
-use crate::lab::state::Changes;
+use crate::lab::session_directory::Directory;
+use crate::lab::shared_changes::Changes;
 use crate::pxgrid::catalogue::{
     FieldKind, PUBSUB_SERVICE, REST_BASE_URL, SERVICES, Service, WS_URL,
 };
@@ -105,7 +105,7 @@ pub(super) struct Question<'a> {
     pub(super) request: &'a Value,
     pub(super) now: i64,
     /// What the faults want of ANC.
-    pub(super) outcome: anc::Outcome,
+    pub(super) outcome: anc::ForcedOutcome,
 }
 
 impl Question<'_> {
@@ -151,8 +151,8 @@ impl Question<'_> {
     }
 
     /// What a list is written from.
-    pub(super) fn source(&self) -> Source {
-        Source {
+    pub(super) fn source(&self) -> Facts {
+        Facts {
             directory: Arc::clone(self.directory),
             changes: self.changes(),
             now: self.now,

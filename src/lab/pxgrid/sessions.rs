@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::devices::Managed;
 use super::json::{Object, moment, text};
-use super::listing::{Listing, Source};
+use super::listing::{Facts, Listing};
 use super::reply::Reply;
 use super::services::Question;
 use crate::lab::population::LabSession;
-use crate::lab::state::Changes;
+use crate::lab::shared_changes::Changes;
 use crate::record::filter::Filter;
 
 /// The topic of session changes.
@@ -68,7 +68,7 @@ fn list(question: &Question<'_>, since: i64, filter: Option<Filter>) -> Reply {
 }
 
 /// The sessions that were authenticated since then.
-pub(super) fn listing(source: Source, since: i64, filter: Option<Filter>) -> Listing {
+pub(super) fn listing(source: Facts, since: i64, filter: Option<Filter>) -> Listing {
     let indexes = 0..source.directory.population.sessions();
     Listing::new(
         source,
@@ -186,13 +186,13 @@ pub(super) fn groups(session: &LabSession) -> Value {
 }
 
 /// Publishes the session `index` as it now is; as disconnected when it is gone.
-pub(super) fn publish(source: &Source, events: &super::Events, index: u64) {
+pub(super) fn publish(source: &Facts, events: &super::Events, index: u64) {
     publish_all(source, events, &[index]);
 }
 
 /// Publishes the sessions `indexes` in one message, as the Monitoring node batches them; those
 /// without an address on the topic of all alone.
-pub(super) fn publish_all(source: &Source, events: &super::Events, indexes: &[u64]) {
+pub(super) fn publish_all(source: &Facts, events: &super::Events, indexes: &[u64]) {
     let (mut addressed, mut all) = (String::new(), String::new());
     for index in indexes {
         let original = source.directory.population.session(*index);
@@ -261,7 +261,7 @@ pub(super) fn push(out: &mut String, session: &LabSession, changes: &Changes, en
     object.plain("authProtocol", role.protocol);
     if session.vlan() > 0 {
         object.pushed("tunnelPrivateGroupId", |out| {
-            crate::lab::text::push_number(out, u64::from(session.vlan()), 1);
+            crate::lab::fast_text::push_number(out, u64::from(session.vlan()), 1);
         });
     }
     object.plain("networkDeviceProfileName", "Cisco");
@@ -288,7 +288,7 @@ fn push_addresses(object: &mut Object<'_>, session: &LabSession) {
 fn push_device(object: &mut Object<'_>, session: &LabSession) {
     let Some(nas) = session.nas() else { return };
     object.pushed("nasIpAddress", |out| {
-        crate::lab::text::push_ipv4(out, u32::from(nas.ip()));
+        crate::lab::fast_text::push_ipv4(out, u32::from(nas.ip()));
     });
     object.plain("nasPortId", &session.port());
     object.plain("nasPortType", nas.port_type());

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::json::{moment, text, time};
 use super::reply::Reply;
 use super::services::Question;
-use crate::lab::text::mix;
+use crate::lab::fast_text::mix;
 
 /// Without a start the last hour is answered.
 const HOUR: i64 = 3_600_000;

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::body::Part;
+use super::answer_body::Part;
 
 const HTML: &str = "text/html;charset=UTF-8";
 

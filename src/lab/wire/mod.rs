@@ -4,11 +4,11 @@
 //! Knows nothing of sessions, XML or JSON.
 
 mod answer;
+mod answer_body;
 mod authorization;
-mod body;
 mod stream;
 
 pub(in crate::lab) use answer::Answer;
+pub(in crate::lab) use answer_body::{LabBody, Part, Pieces};
 pub(in crate::lab) use authorization::read_basic;
-pub(in crate::lab) use body::{LabBody, Part, Pieces};
 pub(in crate::lab) use stream::Resettable;

@@ -6,8 +6,8 @@ fn status(value: Value) -> Result<Status> {
     read_status(JsonText::from_value(value))
 }
 
-fn apply() -> Order {
-    Order::Apply("Quarantine".to_owned())
+fn apply() -> PolicyChange {
+    PolicyChange::Apply("Quarantine".to_owned())
 }
 
 #[test]
@@ -35,19 +35,19 @@ fn requests_are_the_references() {
             json!({"policyName":"Quarantine","macAddress":"C8:5B:76:C6:59:62","nasIpAddress":"10.50.1.10"}),
         ),
         (
-            Order::Clear,
+            PolicyChange::Clear,
             Target::Mac(mac),
             "clearEndpointByMacAddress",
             json!({"macAddress":"C8:5B:76:C6:59:62"}),
         ),
         (
-            Order::Clear,
+            PolicyChange::Clear,
             Target::Ip(ip),
             "clearEndpointByIpAddress",
             json!({"ipAddress":"10.50.10.100"}),
         ),
         (
-            Order::Clear,
+            PolicyChange::Clear,
             Target::MacAtNas(mac, nas),
             "clearEndpointPolicy",
             json!({"macAddress":"C8:5B:76:C6:59:62","nasIpAddress":"10.50.1.10"}),
@@ -82,7 +82,7 @@ fn a_policy_that_is_there_already_is_done_but_not_for_clear() {
     .unwrap();
     assert!(outcome(&apply(), &there).is_ok());
     assert_eq!(
-        outcome(&Order::Clear, &there).unwrap_err().kind(),
+        outcome(&PolicyChange::Clear, &there).unwrap_err().kind(),
         Kind::Server
     );
     let other = status(
@@ -90,7 +90,7 @@ fn a_policy_that_is_there_already_is_done_but_not_for_clear() {
     )
     .unwrap();
     assert!(outcome(&apply(), &other).is_err());
-    assert!(outcome(&Order::Clear, &other).is_err());
+    assert!(outcome(&PolicyChange::Clear, &other).is_err());
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn waiting_ends_with_the_operation() {
         },
     ))
     .unwrap();
-    assert_eq!((last.state, looks), (State::Success, 3));
+    assert_eq!((last.state, looks), (OperationState::Success, 3));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn waiting_ends_with_the_patience_and_with_an_error() {
         },
     ))
     .unwrap();
-    assert_eq!(last.state, State::Running);
+    assert_eq!(last.state, OperationState::Running);
     assert!((1..10).contains(&looks), "{looks}");
 
     let error = run(settle(

@@ -6,7 +6,7 @@
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum AttemptOutcome {
     /// The lookup found this many replicas, at least one.
     Found(usize),
     /// 401 or 403.
@@ -20,7 +20,7 @@ pub(super) enum Outcome {
 
 /// What to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum NextStep {
     /// Find the replicas.
     LookUp {
         /// Ask ISE even if we know some.
@@ -48,37 +48,37 @@ pub(super) struct Attempts {
 
 impl Attempts {
     /// Where every request begins.
-    pub(super) const FIRST: Step = Step::LookUp { fresh: false };
+    pub(super) const FIRST: NextStep = NextStep::LookUp { fresh: false };
 
-    pub(super) fn after(&mut self, outcome: Outcome) -> Step {
+    pub(super) fn after(&mut self, outcome: AttemptOutcome) -> NextStep {
         match outcome {
-            Outcome::Found(replicas) => {
+            AttemptOutcome::Found(replicas) => {
                 self.replicas = replicas;
                 self.replica = 0;
-                Step::Send {
+                NextStep::Send {
                     replica: 0,
                     fresh_secret: self.renewed_lookup,
                 }
             }
-            Outcome::Denied if !self.renewed_secret => {
+            AttemptOutcome::Denied if !self.renewed_secret => {
                 self.renewed_secret = true;
-                Step::Send {
+                NextStep::Send {
                     replica: self.replica,
                     fresh_secret: true,
                 }
             }
-            Outcome::Denied if !self.renewed_lookup => {
+            AttemptOutcome::Denied if !self.renewed_lookup => {
                 self.renewed_lookup = true;
-                Step::LookUp { fresh: true }
+                NextStep::LookUp { fresh: true }
             }
-            Outcome::Failed { try_next: true } if self.replica + 1 < self.replicas => {
+            AttemptOutcome::Failed { try_next: true } if self.replica + 1 < self.replicas => {
                 self.replica += 1;
-                Step::Send {
+                NextStep::Send {
                     replica: self.replica,
                     fresh_secret: self.renewed_lookup,
                 }
             }
-            Outcome::Denied | Outcome::Failed { .. } => Step::GiveUp,
+            AttemptOutcome::Denied | AttemptOutcome::Failed { .. } => NextStep::GiveUp,
         }
     }
 }
@@ -88,8 +88,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn send(replica: usize, fresh_secret: bool) -> Step {
-        Step::Send {
+    fn send(replica: usize, fresh_secret: bool) -> NextStep {
+        NextStep::Send {
             replica,
             fresh_secret,
         }
@@ -98,42 +98,42 @@ mod tests {
     #[test]
     fn a_refusal_gets_a_secret_then_a_lookup_then_is_the_answer() {
         let mut attempts = Attempts::default();
-        assert_eq!(Attempts::FIRST, Step::LookUp { fresh: false });
-        assert_eq!(attempts.after(Outcome::Found(2)), send(0, false));
-        assert_eq!(attempts.after(Outcome::Denied), send(0, true));
+        assert_eq!(Attempts::FIRST, NextStep::LookUp { fresh: false });
+        assert_eq!(attempts.after(AttemptOutcome::Found(2)), send(0, false));
+        assert_eq!(attempts.after(AttemptOutcome::Denied), send(0, true));
         assert_eq!(
-            attempts.after(Outcome::Denied),
-            Step::LookUp { fresh: true }
+            attempts.after(AttemptOutcome::Denied),
+            NextStep::LookUp { fresh: true }
         );
-        assert_eq!(attempts.after(Outcome::Found(2)), send(0, true));
-        assert_eq!(attempts.after(Outcome::Denied), Step::GiveUp);
+        assert_eq!(attempts.after(AttemptOutcome::Found(2)), send(0, true));
+        assert_eq!(attempts.after(AttemptOutcome::Denied), NextStep::GiveUp);
     }
 
     #[test]
     fn failures_walk_over_the_replicas_in_the_servers_order() {
         let mut attempts = Attempts::default();
-        assert_eq!(attempts.after(Outcome::Found(3)), send(0, false));
+        assert_eq!(attempts.after(AttemptOutcome::Found(3)), send(0, false));
         assert_eq!(
-            attempts.after(Outcome::Failed { try_next: true }),
+            attempts.after(AttemptOutcome::Failed { try_next: true }),
             send(1, false)
         );
         assert_eq!(
-            attempts.after(Outcome::Failed { try_next: true }),
+            attempts.after(AttemptOutcome::Failed { try_next: true }),
             send(2, false)
         );
         assert_eq!(
-            attempts.after(Outcome::Failed { try_next: true }),
-            Step::GiveUp
+            attempts.after(AttemptOutcome::Failed { try_next: true }),
+            NextStep::GiveUp
         );
     }
 
     #[test]
     fn what_may_not_be_repeated_ends_at_once() {
         let mut attempts = Attempts::default();
-        attempts.after(Outcome::Found(3));
+        attempts.after(AttemptOutcome::Found(3));
         assert_eq!(
-            attempts.after(Outcome::Failed { try_next: false }),
-            Step::GiveUp
+            attempts.after(AttemptOutcome::Failed { try_next: false }),
+            NextStep::GiveUp
         );
     }
 
@@ -147,22 +147,22 @@ mod tests {
             let mut step = Attempts::FIRST;
             let mut sends = 0;
             let mut outcomes = outcomes.into_iter();
-            while step != Step::GiveUp {
-                let outcome = if let Step::Send { replica, .. } = step {
+            while step != NextStep::GiveUp {
+                let outcome = if let NextStep::Send { replica, .. } = step {
                     prop_assert!(replica < replicas);
                     sends += 1;
                     match outcomes.next() {
-                        Some(0) => Outcome::Denied,
-                        Some(1) => Outcome::Failed { try_next: false },
-                        _ => Outcome::Failed { try_next: true },
+                        Some(0) => AttemptOutcome::Denied,
+                        Some(1) => AttemptOutcome::Failed { try_next: false },
+                        _ => AttemptOutcome::Failed { try_next: true },
                     }
                 } else {
-                    Outcome::Found(replicas)
+                    AttemptOutcome::Found(replicas)
                 };
-                let ends = outcome == Outcome::Failed { try_next: false };
+                let ends = outcome == AttemptOutcome::Failed { try_next: false };
                 step = attempts.after(outcome);
                 if ends {
-                    prop_assert_eq!(step, Step::GiveUp);
+                    prop_assert_eq!(step, NextStep::GiveUp);
                 }
             }
             prop_assert!(sends <= 2 * replicas + 1);

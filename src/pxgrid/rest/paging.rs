@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::Paging;
-use crate::record::stream::Summary;
+use crate::record::stream::ListSummary;
 use crate::record::{Record, RecordSink};
 
 /// The pages of one list.
@@ -46,7 +46,7 @@ impl Pages {
 
     /// Whether there may be another page. A short page, a long one (a server that does not page
     /// sends all there is) and the announced total end the list.
-    pub(super) fn after(&mut self, page: &Summary) -> bool {
+    pub(super) fn after(&mut self, page: &ListSummary) -> bool {
         self.read += page.rows;
         let all = page
             .announced
@@ -59,7 +59,7 @@ impl Pages {
     }
 }
 
-impl Summary {
+impl ListSummary {
     /// Adds a further page.
     pub(super) fn absorb(&mut self, page: Self) {
         if self.rows == 0 {
@@ -138,11 +138,11 @@ mod tests {
         rows: 2,
     };
 
-    fn page(rows: u64, announced: Option<u64>) -> Summary {
-        Summary {
+    fn page(rows: u64, announced: Option<u64>) -> ListSummary {
+        ListSummary {
             announced,
             rows,
-            ..Summary::default()
+            ..ListSummary::default()
         }
     }
 
@@ -162,7 +162,7 @@ mod tests {
         for (rows, announced) in [(0, None), (2, Some(2)), (5, None)] {
             assert!(!Pages::new(Some(PAGING), &json!({})).after(&page(rows, announced)));
         }
-        let stopped = Summary {
+        let stopped = ListSummary {
             stopped_early: true,
             ..page(2, None)
         };
@@ -190,7 +190,7 @@ mod tests {
         let sink = PageSink::new(Collect::default());
         let (sink, one) = read(r#"{"rows":[{"a":1},{"a":2}]}"#, sink);
         let (sink, two) = read(r#"{"rows":[{"a":3}]}"#, sink);
-        let mut total = Summary::default();
+        let mut total = ListSummary::default();
         total.absorb(one.unwrap());
         total.absorb(two.unwrap());
         assert_eq!(total.rows, 3);

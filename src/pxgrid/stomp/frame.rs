@@ -53,7 +53,7 @@ impl Command {
     ];
 
     /// The word on the wire.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "CONNECT",
             Self::Stomp => "STOMP",
@@ -70,7 +70,9 @@ impl Command {
 
     /// The command of a word on the wire.
     pub(super) fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|command| command.word() == word)
+        Self::ALL
+            .into_iter()
+            .find(|command| command.as_str() == word)
     }
 
     /// Whether headers of this frame carry escapes: all but those of the handshake (STOMP 1.2,
@@ -87,7 +89,7 @@ impl Command {
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(self.as_str())
     }
 }
 
@@ -210,7 +212,7 @@ impl Frame {
     /// (`--filter`, a topic's path, a publisher's destination).
     pub fn encode(&self) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(self.body.len() + 256);
-        out.extend_from_slice(self.command.word().as_bytes());
+        out.extend_from_slice(self.command.as_str().as_bytes());
         out.push(b'\n');
         for (name, value) in self.headers.iter() {
             if name == "content-length" {

@@ -14,7 +14,7 @@ pub(crate) const ISE_PUBSUB: &str = "com.cisco.ise.pubsub";
 
 /// What a lookup found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct TopicLookup {
     /// The topics' paths, in the order they were asked for, each once.
     pub(crate) destinations: Vec<String>,
     /// The nodes of the pubsub service that carries them, in the server's order.
@@ -25,7 +25,7 @@ pub(crate) struct Found {
 ///
 /// Errors: those of [`ServiceClient::lookup`]; [`Kind::NotFound`] for a service that does not
 /// announce the topic; [`Kind::Usage`] for topics that no one connection carries.
-pub(crate) async fn look_up(services: &ServiceClient, topics: &[TopicName]) -> Result<Found> {
+pub(crate) async fn look_up(services: &ServiceClient, topics: &[TopicName]) -> Result<TopicLookup> {
     let mut destinations = Vec::with_capacity(topics.len());
     let mut carrier: Option<String> = None;
     for topic in topics {
@@ -61,7 +61,7 @@ pub(crate) async fn look_up(services: &ServiceClient, topics: &[TopicName]) -> R
         }
     }
     let pubsub = carrier.unwrap_or_else(|| ISE_PUBSUB.to_owned());
-    Ok(Found {
+    Ok(TopicLookup {
         destinations,
         nodes: carriers(services, &pubsub).await?,
     })

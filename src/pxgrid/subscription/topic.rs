@@ -139,7 +139,7 @@ impl Topic {
         let seed = memory
             .as_ref()
             .map_or_else(by_chance, |memory| memory.seed());
-        let numbered = Occurrence::on(&destination) == Occurrence::Number;
+        let numbered = Occurrence::of_topic(&destination) == Occurrence::Number;
         Self {
             ids: IdMaker::new(&options.deployment, &destination, numbered),
             path: destination.as_str().into(),

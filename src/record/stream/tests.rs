@@ -9,7 +9,7 @@ use super::*;
 use crate::record::Collect;
 
 /// Everything a document gives in pieces of `size`: the elements' texts, and the end.
-fn split(document: &[u8], member: &str, size: usize) -> (Vec<String>, Result<Summary>) {
+fn split(document: &[u8], member: &str, size: usize) -> (Vec<String>, Result<ListSummary>) {
     let mut splitter = Splitter::new(member);
     let mut elements = Vec::new();
     let mut take = |part: Part<'_>| {
@@ -360,7 +360,7 @@ fn a_pause_finds_every_whole_record_passed_on() {
     let json_ends = ends(json, &[r#"{"a":1}"#, r#""}"}"#, "}]}"]);
     let xml_ends = ends(xml.as_bytes(), &["</r>", "</r>", "</r>"]);
     let document = crate::record::xml::Document {
-        shape: crate::record::xml::Shape::Rows {
+        shape: crate::record::xml::DocumentShape::Rows {
             row: "r",
             wrappers: &[],
         },

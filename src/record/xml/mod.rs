@@ -41,7 +41,7 @@ const MAX_FOREIGN: u64 = 64 << 10;
 
 /// What a document is made of.
 #[derive(Debug, Clone, Copy)]
-pub enum Shape {
+pub enum DocumentShape {
     /// The root is the only record.
     Single,
     /// The root, or a wrapper in it, holds rows; other children are skipped.
@@ -61,7 +61,7 @@ pub struct Document {
     /// The root elements that are accepted; none named accepts any.
     pub roots: &'static [&'static str],
     /// Where the records are.
-    pub shape: Shape,
+    pub shape: DocumentShape,
     /// Attributes of root (of a single record), wrapper and row that become members.
     pub keep: &'static [&'static str],
     /// The root's attribute that announces the number of rows; a root that has it is accepted
@@ -81,7 +81,7 @@ impl Document {
     pub const ANY: Self = Self {
         name: "the answer",
         roots: &[],
-        shape: Shape::Single,
+        shape: DocumentShape::Single,
         keep: &[],
         announced: None,
         exact: false,
@@ -92,7 +92,7 @@ impl Document {
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Summary {
+pub struct XmlSummary {
     /// The number of rows that the root announced.
     pub announced: Option<u64>,
     /// The number of records that the sink got.
@@ -113,7 +113,7 @@ pub fn stream<S: RecordSink>(
     reader: impl BufRead,
     document: &Document,
     sink: S,
-) -> (S, Result<Summary>) {
+) -> (S, Result<XmlSummary>) {
     stream_in(reader, None, document, sink)
 }
 
@@ -124,7 +124,7 @@ pub fn stream_in<S: RecordSink>(
     charset: Option<&str>,
     document: &Document,
     sink: S,
-) -> (S, Result<Summary>) {
+) -> (S, Result<XmlSummary>) {
     let mut parser = Parser::new(document, sink);
     let outcome = run(Window::new(reader, charset), &mut parser);
     parser.into_outcome(outcome)

@@ -12,7 +12,7 @@ use super::*;
 const LIST: Document = Document {
     name: "the list",
     roots: &["activeList"],
-    shape: Shape::Rows {
+    shape: DocumentShape::Rows {
         row: "activeSession",
         wrappers: &["group"],
     },
@@ -30,7 +30,7 @@ const LIST: Document = Document {
 const ONE: Document = Document {
     name: "the session",
     roots: &["sessionParameters"],
-    shape: Shape::Single,
+    shape: DocumentShape::Single,
     keep: &["id"],
     announced: None,
     exact: false,
@@ -39,7 +39,7 @@ const ONE: Document = Document {
 };
 
 /// Records as JSON lines, and the outcome.
-fn read_from(reader: impl BufRead, document: &Document) -> (Vec<String>, Result<Summary>) {
+fn read_from(reader: impl BufRead, document: &Document) -> (Vec<String>, Result<XmlSummary>) {
     let (sink, outcome) = stream(reader, document, Collect::default());
     let lines = sink
         .records
@@ -53,7 +53,7 @@ fn read_from(reader: impl BufRead, document: &Document) -> (Vec<String>, Result<
     (lines, outcome)
 }
 
-fn read(text: &str, document: &Document) -> (Vec<String>, Result<Summary>) {
+fn read(text: &str, document: &Document) -> (Vec<String>, Result<XmlSummary>) {
     read_from(text.as_bytes(), document)
 }
 
@@ -77,7 +77,7 @@ fn rows_become_records_in_order() {
     );
     assert_eq!(
         outcome.unwrap(),
-        Summary {
+        XmlSummary {
             announced: Some(3),
             rows: 3,
             stopped_early: false

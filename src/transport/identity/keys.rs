@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::super::bundle::{self, place};
 use super::super::pem::{self, Label};
 use crate::error::{Error, Result};
-use crate::files::shown;
+use crate::files::display_path;
 
 /// What messages call the file.
 pub(super) const WHAT: &str = "private key";
@@ -118,11 +118,11 @@ fn none(bytes: &[u8], path: &Path) -> Error {
 fn traditional(path: &Path) -> Error {
     Error::usage(format!(
         "the private key in {} is encrypted in OpenSSL's traditional form (Proc-Type: 4,ENCRYPTED), which is not supported",
-        shown(path)
+        display_path(path)
     ))
     .hint(format!(
         "convert it: openssl pkcs8 -topk8 -in '{}' -out client.key",
-        shown(path)
+        display_path(path)
     ))
 }
 
@@ -133,14 +133,14 @@ fn openssh(path: &Path, line: usize) -> Error {
     ))
     .hint(format!(
         "convert a copy of it: cp '{0}' client.key; ssh-keygen -p -N '' -m PKCS8 -f client.key",
-        shown(path)
+        display_path(path)
     ))
 }
 
 pub(super) fn no_password(path: &Path) -> Error {
     Error::usage(format!(
         "the private key in {} is encrypted and no passphrase was given",
-        shown(path)
+        display_path(path)
     ))
     .hint("give it with --key-password-file FILE or PXGRID_KEY_PASSWORD")
 }
@@ -149,7 +149,7 @@ pub(super) fn no_password(path: &Path) -> Error {
 pub(super) fn wrong_password(path: &Path) -> Error {
     Error::usage(format!(
         "the passphrase does not open the private key in {}",
-        shown(path)
+        display_path(path)
     ))
     .hint("check --key-password-file or PXGRID_KEY_PASSWORD")
 }

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::keys::{no_password, wrong_password};
 use crate::error::{Error, Result};
-use crate::files::shown;
+use crate::files::display_path;
 
 /// Most rounds of key derivation, and most memory of scrypt; p12-keystore has the same caps.
 const MAX_ROUNDS: u32 = 1_000_000;
@@ -37,7 +37,7 @@ pub(super) fn decrypt(
     if pkcs8::der::AnyRef::from_der(der).is_err() {
         return Err(Error::usage(format!(
             "the encrypted private key in {} is damaged",
-            shown(path)
+            display_path(path)
         ))
         .hint("copy the file anew from where it came, whole and unchanged"));
     }
@@ -133,22 +133,22 @@ fn decrypt_pbes2(
 fn unsupported(path: &Path) -> Error {
     Error::usage(format!(
         "the private key in {} is encrypted in a way that is not supported",
-        shown(path)
+        display_path(path)
     ))
     .hint(format!(
         "convert it: openssl pkcs8 -topk8 -v2 aes-256-cbc -in '{}' -out client.key",
-        shown(path)
+        display_path(path)
     ))
 }
 
 fn too_dear(path: &Path) -> Error {
     Error::usage(format!(
         "the private key in {} asks for more than {MAX_ROUNDS} rounds of key derivation or 1 GiB of memory",
-        shown(path)
+        display_path(path)
     ))
     .hint(format!(
         "encrypt it anew: openssl pkcs8 -topk8 -v2 aes-256-cbc -in '{}' -out client.key",
-        shown(path)
+        display_path(path)
     ))
 }
 
@@ -167,24 +167,24 @@ pub(super) fn from_pkcs12(
         // Its own words may quote what it read.
         _ => Error::usage(format!(
             "the PKCS#12 file {} cannot be read: it is damaged, or protected in a way that is not supported",
-            shown(path)
+            display_path(path)
         ))
         .hint(format!(
             "convert it: openssl pkcs12 -in '{}' -nodes -out client.pem",
-            shown(path)
+            display_path(path)
         )),
     })?;
     let Some(key) = archive.keys.first() else {
         return Err(Error::usage(format!(
             "the PKCS#12 file {} holds no private key",
-            shown(path)
+            display_path(path)
         ))
         .hint("export it together with its key"));
     };
     if archive.certs.is_empty() {
         return Err(Error::usage(format!(
             "the PKCS#12 file {} holds no certificate",
-            shown(path)
+            display_path(path)
         )));
     }
     let certificates = archive

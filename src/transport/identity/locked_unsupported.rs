@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 fn unsupported(path: &Path) -> Error {
     Error::usage(format!(
         "{} is encrypted or PKCS#12, which this build does not read",
-        crate::files::shown(path)
+        crate::files::display_path(path)
     ))
     .hint("convert it: openssl pkcs12 -in FILE -nodes -out client.pem, or openssl pkcs8 -in FILE -out client.key")
 }

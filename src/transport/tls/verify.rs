@@ -22,21 +22,21 @@ use super::server_key::check_signature;
 
 /// What a server showed in its latest handshake, kept for the error message.
 #[derive(Debug, Clone, Default)]
-pub struct Seen(Arc<Notes>);
+pub struct HandshakeNotes(Arc<NotesInner>);
 
 #[derive(Debug, Default)]
-struct Notes {
+struct NotesInner {
     /// Leaf first.
     chain: Mutex<Vec<Vec<u8>>>,
     asked_for_certificate: AtomicBool,
     ours: Option<Arc<CertifiedKey>>,
 }
 
-impl Seen {
+impl HandshakeNotes {
     pub(super) fn new(ours: Option<Arc<CertifiedKey>>) -> Self {
-        Self(Arc::new(Notes {
+        Self(Arc::new(NotesInner {
             ours,
-            ..Notes::default()
+            ..NotesInner::default()
         }))
     }
 
@@ -101,23 +101,23 @@ const LONGEST_CHAIN: usize = 16;
 
 /// Notes the certificates, judges them by its rule, and checks the handshake's signature.
 #[derive(Debug)]
-struct Judge {
+struct CertificateVerifier {
     rule: Rule,
-    seen: Seen,
+    seen: HandshakeNotes,
 }
 
-pub(super) fn judge(rule: Rule, seen: Seen) -> Arc<dyn ServerCertVerifier> {
-    Arc::new(Judge { rule, seen })
+pub(super) fn verifier(rule: Rule, seen: HandshakeNotes) -> Arc<dyn ServerCertVerifier> {
+    Arc::new(CertificateVerifier { rule, seen })
 }
 
-impl Judge {
+impl CertificateVerifier {
     /// Whether a key that cannot be checked is accepted, too.
     fn is_lenient(&self) -> bool {
         matches!(self.rule, Rule::Anything)
     }
 }
 
-impl ServerCertVerifier for Judge {
+impl ServerCertVerifier for CertificateVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -212,10 +212,13 @@ const UNCHECKED: [SignatureScheme; 4] = [
 #[derive(Debug)]
 struct Shown {
     key: Option<Arc<CertifiedKey>>,
-    seen: Seen,
+    seen: HandshakeNotes,
 }
 
-pub(super) fn identity(key: Option<Arc<CertifiedKey>>, seen: Seen) -> Arc<dyn ResolvesClientCert> {
+pub(super) fn identity(
+    key: Option<Arc<CertifiedKey>>,
+    seen: HandshakeNotes,
+) -> Arc<dyn ResolvesClientCert> {
     Arc::new(Shown { key, seen })
 }
 

@@ -10,7 +10,7 @@ use crate::cli::bulk::{ListOptions, Reading};
 use crate::cli::input::{self, StationOrList};
 use crate::error::Result;
 use crate::mnt::members;
-use crate::render::{CellKind, Column, Columns, Shape, Source, column};
+use crate::render::{CellKind, CellSource, Column, Columns, Shape, column};
 
 const ALL: Columns = Columns::of(COLUMNS, members::ACCOUNTING);
 
@@ -28,7 +28,7 @@ const COLUMNS: &[Column] = &[
 const fn number(title: &'static str, member: &'static str) -> Column {
     Column {
         title,
-        value: Source::Member(member),
+        value: CellSource::Member(member),
         kind: CellKind::Number,
     }
 }

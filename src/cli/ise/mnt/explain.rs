@@ -102,7 +102,7 @@ impl Explain {
         client: &MntClient,
         catalogue: &OnceCell<Vec<Record>>,
     ) -> Result<Value> {
-        let Found {
+        let NodeAnswers {
             mac,
             session,
             attempts,
@@ -140,7 +140,7 @@ impl Explain {
 }
 
 /// What the node said.
-struct Found {
+struct NodeAnswers {
     /// None of a VPN client.
     mac: Option<Mac>,
     session: Option<Record>,
@@ -150,7 +150,7 @@ struct Found {
 }
 
 impl Explain {
-    async fn find(&self, station: Station, client: &MntClient) -> Result<Found> {
+    async fn find(&self, station: Station, client: &MntClient) -> Result<NodeAnswers> {
         let by_address = match station {
             Station::Address(address) => Some(client.session_by_endpoint_ip(address).await?.record),
             Station::Mac(_) => None,
@@ -160,7 +160,7 @@ impl Explain {
             (_, session) => session.as_ref().and_then(Record::mac),
         };
         let Some(mac) = mac else {
-            return Ok(Found {
+            return Ok(NodeAnswers {
                 mac,
                 session: by_address,
                 attempts: Vec::new(),
@@ -187,7 +187,7 @@ impl Explain {
         };
         match (failed, &session) {
             (Some(error), None) => Err(error),
-            (failed, _) => Ok(Found {
+            (failed, _) => Ok(NodeAnswers {
                 mac: Some(mac),
                 session,
                 attempts,

@@ -48,8 +48,8 @@ impl Get {
                 .map_err(|error| Error::new(Kind::Failed, format!("the copy ended: {error}")))?;
         }
         let shape = match documents::answering(&path).shape {
-            xml::Shape::Single => Shape::Single,
-            xml::Shape::Rows { .. } => Shape::List,
+            xml::DocumentShape::Single => Shape::Single,
+            xml::DocumentShape::Rows { .. } => Shape::List,
         };
         let output = context.output(COLUMNS, shape)?;
         let (output, outcome) = client.get_records(&path, output).await;

@@ -11,10 +11,10 @@ use super::columns::{SESSION, SESSION_DETAIL};
 use super::filter::{Filter, Filtered};
 use crate::cli::Context;
 use crate::cli::bulk::{Bulk, Item, Jobs, Tally, about};
-use crate::cli::context::Output;
+use crate::cli::context::RecordOutput;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
-use crate::record::xml::Summary;
+use crate::record::xml::XmlSummary;
 use crate::record::{Record, RecordSink};
 use crate::render::Shape;
 
@@ -33,7 +33,7 @@ Examples:
   netapi ise mnt sessions --mac C8:5B:76 --json
   netapi ise mnt sessions --format csv > sessions.csv
 
-Rows are printed as they arrive. A list that breaks off ends with an error and
+DetailFeed are printed as they arrive. A list that breaks off ends with an error and
 a non-zero exit status, never as if it were whole.")]
 pub(crate) struct Sessions {
     #[command(flatten)]
@@ -66,7 +66,7 @@ impl Sessions {
         let client = context.mnt()?;
         let mut output = context.output(SESSION_DETAIL, Shape::List)?;
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let rows = Rows {
+        let rows = DetailFeed {
             sender,
             left: context
                 .global
@@ -93,7 +93,7 @@ async fn join(
     bulk: &Bulk,
     client: &MntClient,
     rows: mpsc::Receiver<Record>,
-    output: &mut Output,
+    output: &mut RecordOutput,
     context: &Context,
 ) -> Result<Tally> {
     let rows = stream::unfold(rows, |mut rows| async {
@@ -115,7 +115,7 @@ async fn join(
     bulk.drain(items, output, report).await
 }
 
-async fn list(client: MntClient, sink: Filtered<Rows>) -> Result<Summary> {
+async fn list(client: MntClient, sink: Filtered<DetailFeed>) -> Result<XmlSummary> {
     let (sink, outcome) = client.sessions(sink).await;
     // The queue must close for the details to end.
     drop(sink);
@@ -123,12 +123,12 @@ async fn list(client: MntClient, sink: Filtered<Rows>) -> Result<Summary> {
 }
 
 /// Hands rows from the parser's thread to the detail calls.
-struct Rows {
+struct DetailFeed {
     sender: mpsc::Sender<Record>,
     left: Option<u64>,
 }
 
-impl RecordSink for Rows {
+impl RecordSink for DetailFeed {
     fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
         Ok(())
     }

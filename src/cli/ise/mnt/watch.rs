@@ -156,8 +156,8 @@ impl Watch {
                             now.len(),
                             self.interval
                         ));
-                        if let Some(word) = quiet_lab::word(context, "mnt-host") {
-                            context.reporter.note(word);
+                        if let Some(notice) = quiet_lab::notice(context, "mnt-host") {
+                            context.reporter.note(notice);
                         }
                     }
                     counts.set(figures);
@@ -351,7 +351,7 @@ type Snapshot = HashMap<Box<str>, Box<str>>;
 
 async fn poll(client: &MntClient, filter: &Filter) -> Result<Snapshot> {
     let (sink, outcome) = client
-        .sessions(Filtered::new(filter.clone(), Rows::default()))
+        .sessions(Filtered::new(filter.clone(), SnapshotSink::default()))
         .await;
     outcome?;
     Ok(sink.inner.snapshot)
@@ -359,12 +359,12 @@ async fn poll(client: &MntClient, filter: &Filter) -> Result<Snapshot> {
 
 /// Collects a snapshot.
 #[derive(Default)]
-struct Rows {
+struct SnapshotSink {
     snapshot: Snapshot,
     text: Vec<u8>,
 }
 
-impl RecordSink for Rows {
+impl RecordSink for SnapshotSink {
     fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
         Ok(())
     }

@@ -1,18 +1,18 @@
 //! `netapi ise pxgrid anc`: Adaptive Network Control. What reads is asked as any service is; orders
-//! to put a policy on an endpoint, or to take it off, are in `order`.
+//! to put a policy on an endpoint, or to take it off, are in `policy_change`.
 
-mod order;
+mod policy_change;
 
 use std::net::IpAddr;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::ask::{Ask, ready};
+use super::read_operation::{Ask, ready};
 use crate::cli::Context;
 use crate::cli::bulk::{ListOptions, Reading};
-use crate::cli::change::{self, Attempt};
 use crate::cli::input::{self, MacOrList};
+use crate::cli::network_change::{self, Attempt};
 use crate::error::{Kind, Result};
 use crate::pxgrid::{ServiceClient, anc};
 use crate::record::{JsonText, Mac, Record};
@@ -44,9 +44,9 @@ Examples:
     /// The policy of one endpoint
     Endpoint(Endpoint),
     /// Put a policy on endpoints
-    Apply(order::Apply),
+    Apply(policy_change::Apply),
     /// Take the policy off endpoints
-    Clear(order::Clear),
+    Clear(policy_change::Clear),
     /// How far an operation is
     Status(Status),
 }
@@ -242,7 +242,7 @@ async fn sent(
     let look = |_: Option<&Value>| {
         format!("look with `netapi ise pxgrid anc policy '{policy}'` before you repeat it")
     };
-    change::alone(&attempt, what, look, client.query(SERVICE, operation, body)).await
+    network_change::alone(&attempt, what, look, client.query(SERVICE, operation, body)).await
 }
 
 async fn delete(name: &str, context: &Context) -> Result<()> {
@@ -275,8 +275,8 @@ impl Status {
         let record = Record::Json(status.json.clone());
         context.print(&[record], columns, Shape::Single, "")?;
         match state {
-            anc::State::Failure => order::check_outcome(&status),
-            anc::State::Success | anc::State::Running => Ok(()),
+            anc::OperationState::Failure => policy_change::check_outcome(&status),
+            anc::OperationState::Success | anc::OperationState::Running => Ok(()),
         }
     }
 }

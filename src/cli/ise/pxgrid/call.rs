@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::ask::ready;
+use super::read_operation::ready;
 use crate::cli::Context;
-use crate::cli::change::{self, Attempt};
+use crate::cli::network_change::{self, Attempt};
 use crate::error::{Error, Kind, Result, from_output};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::catalogue::{self, Reply};
@@ -71,7 +71,7 @@ impl Call {
         attempt.sending()?;
         let what = format!("{} of {}", self.operation, self.service);
         let look = |_: Option<&Value>| "look what became of it before you repeat it".to_owned();
-        change::alone(&attempt, &what, look, self.ask(context, &client, &body)).await
+        network_change::alone(&attempt, &what, look, self.ask(context, &client, &body)).await
     }
 
     async fn ask(&self, context: &Context, client: &ServiceClient, body: &Value) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ask::Ask;
+use super::read_operation::Ask;
 use super::timestamp;
 use crate::cli::Context;
 use crate::error::Result;

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::ask::{Ask, ready};
+use super::read_operation::{Ask, ready};
 use crate::cli::Context;
 use crate::error::{Error, Kind, Result};
 use crate::record::Record;

@@ -1,9 +1,8 @@
 //! `netapi ise pxgrid`: pxGrid's commands, one file each. What only reads a service is a row of the
-//! catalogue, asked by `ask`.
+//! catalogue, asked by `read_operation`.
 
 mod account;
 mod anc;
-mod ask;
 mod call;
 mod columns;
 mod connection;
@@ -15,6 +14,7 @@ mod posture;
 mod profiler;
 mod publish;
 mod radius;
+mod read_operation;
 mod services;
 mod session;
 mod sessions;

@@ -3,7 +3,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::ask::Ask;
+use super::read_operation::Ask;
 use crate::cli::Context;
 use crate::cli::input;
 use crate::error::Result;

@@ -24,12 +24,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::Connection;
 use crate::cli::Context;
-use crate::cli::change::Attempt;
 use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::long_running::{
     LongRunning, Metric, Reader, Request, Service, ServiceArgs, Summary,
 };
+use crate::cli::network_change::Attempt;
 use crate::cli::report::Reporter;
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
@@ -107,7 +107,7 @@ enum Operation {
 }
 
 impl Operation {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Create => "CREATE",
             Self::Update => "UPDATE",
@@ -126,8 +126,8 @@ impl Publish {
         if self.service.prints_unit(context, || self.as_service())? {
             return Ok(DONE);
         }
-        let source = messages::Source::open(&self.file)?;
-        let wrap = self.topic.is_asset.then(|| self.operation.word());
+        let source = messages::MessageSource::open(&self.file)?;
+        let wrap = self.topic.is_asset.then(|| self.operation.as_str());
         messages::check(&self.file, wrap)?;
         let (services, certificate) = context.pxgrid_as()?;
         let services = Arc::new(services);
@@ -274,7 +274,7 @@ impl Publication {
         while !ended {
             tokio::select! {
                 update = self.subscriber.next() => {
-                    let end = self.heard(update);
+                    let end = self.take_update(update);
                     if self.connection.ever_stood() {
                         running.ready();
                     }
@@ -386,7 +386,7 @@ impl Publication {
         .hint("`netapi ise pxgrid test` walks the way to the node step by step; --wait gives it more time")
     }
 
-    fn heard(&mut self, update: Update) -> Option<Result<()>> {
+    fn take_update(&mut self, update: Update) -> Option<Result<()>> {
         for notice in &update.notices {
             self.reporter.step(&notice.to_string());
             self.connection.hear(notice);
@@ -461,7 +461,7 @@ impl Publication {
 /// A registration that was sent and not answered.
 fn lost_registration(error: Error, service: &str) -> Error {
     let attempt = Attempt::begun();
-    attempt.told(error, &format!("the registration of {service}"), |_| {
+    attempt.explain_lost(error, &format!("the registration of {service}"), |_| {
         format!(
             "nothing was published; `netapi ise pxgrid services {service}` shows whether it stands, \
              and ISE forgets it after some time"

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde_json::json;
 
-use super::ask::Ask;
+use super::read_operation::Ask;
 use crate::cli::Context;
 use crate::cli::bulk::{ListOptions, Reading};
 use crate::cli::input::{self, Station, StationOrList};

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use clap::{Args, ValueEnum};
 
-use super::ask::Ask;
+use super::read_operation::Ask;
 use super::timestamp;
 use crate::cli::Context;
 use crate::cli::input::{self, matches_name};
@@ -33,7 +33,7 @@ pub(crate) struct Sessions {
     filter: Option<String>,
     /// Only sessions in this state
     #[arg(long, value_name = "STATE", ignore_case = true)]
-    state: Option<State>,
+    state: Option<SessionState>,
     /// Only sessions on the switch or controller with this address
     #[arg(long, value_name = "IP", value_parser = input::ip)]
     nas: Option<IpAddr>,
@@ -44,7 +44,7 @@ pub(crate) struct Sessions {
 
 /// The states of a session (reference pxgrid-api, section 3.1).
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum SessionState {
     /// The endpoint is being authenticated
     Authenticating,
     /// It was authenticated
@@ -57,7 +57,7 @@ pub(super) enum State {
     Disconnected,
 }
 
-impl State {
+impl SessionState {
     /// Whether `text` is this state as the server writes it.
     pub(super) fn is(self, text: &str) -> bool {
         self.to_possible_value()
@@ -81,7 +81,7 @@ impl Sessions {
     }
 }
 
-fn is_state(session: &Record, state: State) -> bool {
+fn is_state(session: &Record, state: SessionState) -> bool {
     session.text("state").is_some_and(|text| state.is(&text))
 }
 
@@ -106,12 +106,12 @@ mod tests {
         let session = Record::from_value(serde_json::json!({
             "state": "STARTED", "nasIpAddress": "2001:DB8::0:1", "userName": "LAB\\pat.kim"
         }));
-        assert!(is_state(&session, State::Started));
-        assert!(!is_state(&session, State::Postured));
+        assert!(is_state(&session, SessionState::Started));
+        assert!(!is_state(&session, SessionState::Postured));
         assert!(is_at(&session, "2001:db8::1".parse().unwrap()));
         assert!(!is_at(&session, "10.0.0.1".parse().unwrap()));
         assert!(is_of(&session, "lab\\PAT.*") && !is_of(&session, "pat.kim"));
         let empty = Record::from_value(serde_json::json!({}));
-        assert!(!is_state(&empty, State::Started) && !is_of(&empty, "*"));
+        assert!(!is_state(&empty, SessionState::Started) && !is_of(&empty, "*"));
     }
 }

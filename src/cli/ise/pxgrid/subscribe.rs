@@ -26,7 +26,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::connection::Connection;
-use super::sessions::State;
+use super::sessions::SessionState;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
@@ -74,7 +74,7 @@ pub(crate) struct Subscribe {
     condition: Option<String>,
     /// Only sessions in this state
     #[arg(long, value_name = "STATE", ignore_case = true)]
-    state: Option<State>,
+    state: Option<SessionState>,
     /// End after N events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -169,8 +169,8 @@ impl Subscribe {
         if self.topics.iter().any(of_endpoints) {
             context.reporter.step(ENDPOINTS);
         }
-        if let Some(word) = quiet_lab::word(context, "pxgrid-host") {
-            context.reporter.step(word);
+        if let Some(notice) = quiet_lab::notice(context, "pxgrid-host") {
+            context.reporter.step(notice);
         }
         options.memory = sink.memory();
         if options.memory.is_some() {

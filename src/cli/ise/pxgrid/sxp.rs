@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::ask::Ask;
+use super::read_operation::Ask;
 use crate::cli::Context;
 use crate::error::Result;
 

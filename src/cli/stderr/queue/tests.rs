@@ -96,9 +96,9 @@ fn in_a_hurry_nobody_waits() {
 
 #[test]
 fn the_last_words_are_waited_for_while_they_are_taken() {
-    let mut state = State {
+    let mut state = QueueState {
         writing: true,
-        ..State::default()
+        ..QueueState::default()
     };
     let mut patience = Patience::new();
     assert!(patience.left(&state).is_some());

@@ -1,7 +1,7 @@
 //! Every endpoint of the reference's section 1 but the dashboard.
 
 use super::*;
-use crate::lab::state::BOUNCE;
+use crate::lab::shared_changes::BOUNCE;
 
 const MAC: &str = "C8:5B:76:C6:59:62";
 

@@ -7,9 +7,9 @@
 use bytes::BufMut;
 
 use super::message::push_head;
-use crate::lab::pxgrid::listing::Source;
+use crate::lab::fast_text::push_number;
+use crate::lab::pxgrid::listing::Facts;
 use crate::lab::pxgrid::sessions;
-use crate::lab::text::push_number;
 
 /// The topics that are flooded.
 pub(super) const TOPICS: &[&str] = &[sessions::TOPIC, sessions::TOPIC_ALL];
@@ -32,7 +32,7 @@ pub(in crate::lab) struct Bodies(Vec<String>);
 
 impl Bodies {
     /// Bodies with one session each, as the sessions are now.
-    pub(in crate::lab::pxgrid) fn new(source: &Source) -> Self {
+    pub(in crate::lab::pxgrid) fn new(source: &Facts) -> Self {
         let population = &source.directory.population;
         let mut bodies: Vec<String> = (0..population.sessions().min(LOOKED_AT))
             .filter_map(|index| source.changes.apply(population.session(index)))

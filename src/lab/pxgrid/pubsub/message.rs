@@ -1,7 +1,7 @@
 //! How a `MESSAGE` is written: the headers of ISE 3.4 in its order. Made by appending, since a load
 //! test writes hundreds of thousands a second.
 
-use crate::lab::text::{mix, push_hex_lower, push_number};
+use crate::lab::fast_text::{mix, push_hex_lower, push_number};
 
 /// What stands before a message's body. `message_id` also makes the `trace-id`.
 pub(super) fn push_head(

@@ -46,7 +46,7 @@ pub(in crate::lab::pxgrid) struct Accepted {
 }
 
 /// The connection ends here.
-type Step = ControlFlow<()>;
+type Flow = ControlFlow<()>;
 
 /// Serves one connection to its end.
 pub(in crate::lab::pxgrid) async fn serve(
@@ -121,19 +121,19 @@ impl Socket {
                 kind = struck => self.strike(kind).await,
                 Ok(()) = faults.changed() => {
                     self.plan();
-                    Step::Continue(())
+                    Flow::Continue(())
                 }
                 message = self.stream.next() => {
                     heard_by = Instant::now() + self.times.silence;
                     match message {
                         Some(Ok(message)) => self.message(message).await,
-                        _ => Step::Break(()),
+                        _ => Flow::Break(()),
                     }
                 }
                 event = events.recv() => match event {
                     Ok(event) => self.events(event, &mut events).await,
                     Err(RecvError::Lagged(_)) => self.cut("slow consumer"),
-                    Err(RecvError::Closed) => Step::Break(()),
+                    Err(RecvError::Closed) => Flow::Break(()),
                 },
                 () = sleep_until(ping_at) => {
                     ping_at = Instant::now() + self.times.ping;
@@ -148,13 +148,13 @@ impl Socket {
         }
     }
 
-    async fn message(&mut self, message: Message) -> Step {
+    async fn message(&mut self, message: Message) -> Flow {
         match message {
             Message::Binary(bytes) => {
                 self.decoder.push(bytes);
                 loop {
                     let reaction = match self.decoder.next_frame() {
-                        Ok(None) => return Step::Continue(()),
+                        Ok(None) => return Flow::Continue(()),
                         Ok(Some(frame)) => self.frame(&frame),
                         Err(malformed) => refuse(&malformed.to_string()),
                     };
@@ -166,13 +166,13 @@ impl Socket {
                 self.note("CUT", "text frame");
                 self.close(CloseCode::Unsupported).await
             }
-            _ => Step::Continue(()),
+            _ => Flow::Continue(()),
         }
     }
 
     fn frame(&mut self, frame: &Frame) -> Reaction {
         let about = frame.header("destination").or_else(|| frame.header("id"));
-        self.note(frame.command.word(), about.unwrap_or(""));
+        self.note(frame.command.as_str(), about.unwrap_or(""));
         let reaction = self.subscriber.take(frame);
         self.plan();
         reaction
@@ -193,19 +193,19 @@ impl Socket {
     }
 
     /// The fault happens.
-    async fn strike(&mut self, kind: FaultKind) -> Step {
+    async fn strike(&mut self, kind: FaultKind) -> Flow {
         match kind {
             FaultKind::WsClose => self.close(CloseCode::Away).await,
             FaultKind::WsReset => {
                 self.reset.store(true, Ordering::Relaxed);
-                Step::Break(())
+                Flow::Break(())
             }
             FaultKind::WsSilence => {
                 // Only that the peer leaves is noticed.
                 let mut heard = [0; 4096];
                 let stream = self.stream.get_mut();
                 while stream.read(&mut heard).await.is_ok_and(|count| count > 0) {}
-                Step::Break(())
+                Flow::Break(())
             }
             FaultKind::SlowConsumerCut => {
                 // A binary frame of 1,000 bytes, of which three come.
@@ -228,7 +228,7 @@ impl Socket {
         }
     }
 
-    async fn react(&mut self, reaction: Reaction) -> Step {
+    async fn react(&mut self, reaction: Reaction) -> Flow {
         if let Some((topic, body)) = reaction.publish {
             // What is no text could only be published as something else.
             let Ok(text) = std::str::from_utf8(&body) else {
@@ -246,11 +246,11 @@ impl Socket {
         if reaction.end {
             return self.close(CloseCode::Protocol).await;
         }
-        Step::Continue(())
+        Flow::Continue(())
     }
 
     /// Sends what this event and those waiting behind it are for the client.
-    async fn events(&mut self, first: Event, events: &mut Receiver<Event>) -> Step {
+    async fn events(&mut self, first: Event, events: &mut Receiver<Event>) -> Flow {
         let mut messages = self.messages(&first);
         for _ in 1..TOGETHER {
             match events.try_recv() {
@@ -292,10 +292,10 @@ impl Socket {
     }
 
     /// Sends one block of the flood.
-    async fn flood(&mut self) -> Step {
+    async fn flood(&mut self) -> Flow {
         let target = self.subscriber.subscription_to(flood::TOPICS);
         let (Some(bodies), Some((id, topic))) = (&self.node.flood, target) else {
-            return Step::Continue(());
+            return Flow::Continue(());
         };
         let block = self.flood.block(bodies, id, topic);
         let stream = &mut self.stream;
@@ -308,15 +308,15 @@ impl Socket {
             stream.write_all(block).await.is_ok() && stream.flush().await.is_ok()
         };
         match timeout(self.times.send, sending).await {
-            Ok(true) => Step::Continue(()),
-            Ok(false) => Step::Break(()),
+            Ok(true) => Flow::Continue(()),
+            Ok(false) => Flow::Break(()),
             Err(_) => self.cut("slow consumer"),
         }
     }
 
-    async fn send(&mut self, messages: Vec<Message>) -> Step {
+    async fn send(&mut self, messages: Vec<Message>) -> Flow {
         if messages.is_empty() {
-            return Step::Continue(());
+            return Flow::Continue(());
         }
         let stream = &mut self.stream;
         let sending = async {
@@ -326,20 +326,20 @@ impl Socket {
             stream.flush().await
         };
         match timeout(self.times.send, sending).await {
-            Ok(Ok(())) => Step::Continue(()),
-            Ok(Err(_)) => Step::Break(()),
+            Ok(Ok(())) => Flow::Continue(()),
+            Ok(Err(_)) => Flow::Break(()),
             Err(_) => self.cut("slow consumer"),
         }
     }
 
     /// Ends the connection without a word.
-    fn cut(&self, why: &str) -> Step {
+    fn cut(&self, why: &str) -> Flow {
         self.note("CUT", why);
-        Step::Break(())
+        Flow::Break(())
     }
 
     /// Says that the connection ends, and waits a moment for the client to say so too.
-    async fn close(&mut self, code: CloseCode) -> Step {
+    async fn close(&mut self, code: CloseCode) -> Flow {
         let frame = CloseFrame {
             code,
             reason: "".into(),
@@ -351,7 +351,7 @@ impl Socket {
             }
         })
         .await;
-        Step::Break(())
+        Flow::Break(())
     }
 
     /// An entry in the request log: a frame that came, or why the node ended the connection.

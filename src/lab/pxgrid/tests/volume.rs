@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::lab::directory::Directory;
 use crate::lab::population::Population;
-use crate::lab::pxgrid::listing::Source;
+use crate::lab::pxgrid::listing::Facts;
 use crate::lab::pxgrid::sessions::listing;
+use crate::lab::session_directory::Directory;
 use crate::lab::wire::Pieces;
 
 const NOW: i64 = 1_790_000_000_000;
@@ -19,7 +19,7 @@ fn a_big_list_fits_one_buffer() {
     let population = Population::new(5, sessions, false, NOW).unwrap();
     let directory = Arc::new(Directory::new(population));
     let changes = directory.state.changes(NOW);
-    let source = Source {
+    let source = Facts {
         directory,
         changes,
         now: NOW,

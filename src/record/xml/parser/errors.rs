@@ -1,6 +1,6 @@
 //! What is said about a document that is not what it should be.
 
-use super::super::Shape;
+use super::super::DocumentShape;
 use super::{Parser, Phase};
 use crate::error::{Error, Kind};
 use crate::record::RecordSink;
@@ -41,7 +41,7 @@ impl<S: RecordSink> Parser<'_, S> {
         let name = self.document.name;
         let rows = self.summary.rows;
         match (self.document.shape, self.summary.announced) {
-            (Shape::Single, _) => format!("{name} broke off before its end"),
+            (DocumentShape::Single, _) => format!("{name} broke off before its end"),
             (_, Some(announced)) => format!("{name} broke off after {rows} of {announced} rows"),
             (_, None) => format!("{name} broke off after {rows} rows"),
         }

@@ -17,11 +17,11 @@ use quick_xml::errors::SyntaxError;
 use quick_xml::events::{BytesStart, Event};
 
 use super::{
-    Document, FIELD_OVERHEAD, MAX_DEPTH, MAX_EVENT, MAX_FIELD, MAX_FOREIGN, MAX_NAME, MAX_RECORD,
-    MAX_TAG, Shape, Summary,
+    Document, DocumentShape, FIELD_OVERHEAD, MAX_DEPTH, MAX_EVENT, MAX_FIELD, MAX_FOREIGN,
+    MAX_NAME, MAX_RECORD, MAX_TAG, XmlSummary,
 };
 use crate::error::{Error, Kind, Result};
-use crate::record::{Fields, Record, RecordSink, Value, decode};
+use crate::record::{Fields, Record, RecordSink, Value, embedded_documents};
 pub(crate) use errors::NOT_THE_API;
 use text::{is_blank, local};
 
@@ -43,7 +43,7 @@ pub(super) struct Parser<'d, S> {
     document: &'d Document,
     sink: S,
     phase: Phase,
-    summary: Summary,
+    summary: XmlSummary,
     /// The root was accepted and the sink told of it.
     accepted: bool,
     /// The foreign root's name.
@@ -77,7 +77,7 @@ impl<'d, S: RecordSink> Parser<'d, S> {
             document,
             sink,
             phase: Phase::Before,
-            summary: Summary::default(),
+            summary: XmlSummary::default(),
             accepted: false,
             foreign: None,
             held: Vec::new(),
@@ -97,7 +97,7 @@ impl<'d, S: RecordSink> Parser<'d, S> {
         }
     }
 
-    pub(super) fn into_outcome(self, outcome: Result<()>) -> (S, Result<Summary>) {
+    pub(super) fn into_outcome(self, outcome: Result<()>) -> (S, Result<XmlSummary>) {
         (self.sink, outcome.map(|()| self.summary))
     }
 
@@ -232,7 +232,7 @@ impl<'d, S: RecordSink> Parser<'d, S> {
             Phase::Inside if self.foreign.is_some() => Err(self.foreign_root()),
             Phase::Inside => Err(self.broke_off()),
             Phase::After => {
-                let Summary {
+                let XmlSummary {
                     announced, rows, ..
                 } = self.summary;
                 match announced {
@@ -275,8 +275,8 @@ impl<'d, S: RecordSink> Parser<'d, S> {
             return self.open_root(tag, at);
         }
         match self.document.shape {
-            Shape::Rows { row, .. } if local(name) == row => self.open_row(tag, level, at),
-            Shape::Rows { wrappers, .. } if wrappers.contains(&local(name)) => {
+            DocumentShape::Rows { row, .. } if local(name) == row => self.open_row(tag, level, at),
+            DocumentShape::Rows { wrappers, .. } if wrappers.contains(&local(name)) => {
                 self.wrapper = level;
                 self.wrapper_members.clear();
                 for (key, value) in self.kept(tag, at)? {
@@ -315,8 +315,8 @@ impl<'d, S: RecordSink> Parser<'d, S> {
             self.sink.raw(&held)?;
         }
         match self.document.shape {
-            Shape::Single => self.open_row(tag, 1, at),
-            Shape::Rows { .. } => Ok(()),
+            DocumentShape::Single => self.open_row(tag, 1, at),
+            DocumentShape::Rows { .. } => Ok(()),
         }
     }
 
@@ -467,7 +467,7 @@ impl<'d, S: RecordSink> Parser<'d, S> {
             return Err(error.unwrap_or_else(|| self.foreign_root()));
         }
         if self.document.details {
-            decode::details(&mut self.fields);
+            embedded_documents::details(&mut self.fields);
         }
         let record = Record::Fields(std::mem::take(&mut self.fields));
         let flow = self.sink.record(&record);

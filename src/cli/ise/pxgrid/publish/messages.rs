@@ -32,7 +32,7 @@ const UNTOUCHED: &str =
 const ROOM: u32 = 4 * 1024;
 
 /// Where messages come from.
-pub(super) struct Source {
+pub(super) struct MessageSource {
     name: String,
     reader: Box<dyn BufRead + Send>,
     finite: bool,
@@ -125,7 +125,7 @@ pub(super) fn check(path: &Path, wrap: Option<&str>) -> Result<()> {
     })
 }
 
-impl Source {
+impl MessageSource {
     /// Opens a file, or standard input for `-`.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let is_file = |stat: rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode).is_file();

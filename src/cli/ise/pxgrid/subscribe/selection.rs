@@ -1,6 +1,6 @@
 //! Which of the events that came are wanted: `--where` and `--state`.
 
-use crate::cli::ise::pxgrid::sessions::State;
+use crate::cli::ise::pxgrid::sessions::SessionState;
 use crate::error::Result;
 use crate::event::Event;
 use crate::record::filter::Filter;
@@ -8,7 +8,7 @@ use crate::record::filter::Filter;
 /// What an event must be.
 pub(super) struct Selection {
     condition: Option<Filter>,
-    state: Option<State>,
+    state: Option<SessionState>,
     /// On how many events the condition failed; they count as not wanted.
     failed: u64,
     /// Why it failed on the first of them, until that was said.
@@ -24,7 +24,7 @@ impl Selection {
     ///
     /// Errors: [`crate::error::Kind::Usage`] for a condition that is none, or that no event can
     /// satisfy.
-    pub(super) fn new(condition: Option<&str>, state: Option<State>) -> Result<Self> {
+    pub(super) fn new(condition: Option<&str>, state: Option<SessionState>) -> Result<Self> {
         let condition = condition.map(Filter::compile).transpose()?;
         let members = condition.iter().flat_map(Filter::members);
         Ok(Self {
@@ -112,8 +112,8 @@ mod tests {
         ));
         let selection = |text: &str, state| Selection::new(Some(text), state).unwrap();
         assert!(selection("userName=='pat'", None).wants(&session));
-        assert!(selection("userName=='pat'", Some(State::Started)).wants(&session));
-        assert!(!selection("userName=='pat'", Some(State::Postured)).wants(&session));
+        assert!(selection("userName=='pat'", Some(SessionState::Started)).wants(&session));
+        assert!(!selection("userName=='pat'", Some(SessionState::Postured)).wants(&session));
         assert!(!selection("userName=='kim'", None).wants(&session));
         assert!(selection("binding.tag==`5`", None).wants(&other));
         assert!(!selection("sessions", None).wants(&session));

@@ -2,7 +2,7 @@
 //! whose bytes are bounded; when the owner does not keep up, the socket is read no further (the
 //! server cuts such a client after a minute, and what was missed is fetched afterwards), while
 //! our own pings go on. What is sent waits in a queue that only the state machine fills, a few
-//! frames a connection, and whoever publishes, after a look at [`Link::waiting`]; a frame that
+//! frames a connection, and whoever publishes, after a look at [`ConnectionHandle::waiting`]; a frame that
 //! cannot be written for a minute ends the connection.
 
 use std::convert::Infallible;
@@ -33,7 +33,7 @@ const PARTING: Duration = Duration::from_secs(2);
 
 /// What happened on a link.
 #[derive(Debug)]
-pub(crate) enum LinkEvent {
+pub(crate) enum ConnectionEvent {
     /// The WebSocket is open.
     Opened {
         /// The server's clock, if it told.
@@ -77,11 +77,11 @@ impl Sockets {
         url: String,
         basic: Basic,
         ping_every: Duration,
-    ) -> Link {
+    ) -> ConnectionHandle {
         let (give, events) = mpsc::unbounded_channel();
         let (outgoing, frames) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let keeper = Keeper {
+        let task = ConnectionTask {
             give,
             frames,
             room: Arc::new(Semaphore::new(ROOM as usize)),
@@ -91,11 +91,11 @@ impl Sockets {
         let task = self.handle.spawn(async move {
             let opened = tokio::select! {
                 opened = Socket::open(&client, &url, &basic) => opened,
-                () = keeper.give.closed() => return,
+                () = task.give.closed() => return,
             };
-            keeper.keep(opened).await;
+            task.keep(opened).await;
         });
-        Link {
+        ConnectionHandle {
             events,
             outgoing,
             waiting,
@@ -112,12 +112,12 @@ enum Outgoing {
 
 /// An event, and the room it takes until it is looked at.
 struct Queued {
-    event: LinkEvent,
+    event: ConnectionEvent,
     _room: Option<OwnedSemaphorePermit>,
 }
 
 /// One connection. Dropped, it is closed in the background.
-pub(crate) struct Link {
+pub(crate) struct ConnectionHandle {
     events: mpsc::UnboundedReceiver<Queued>,
     outgoing: mpsc::UnboundedSender<Outgoing>,
     /// Frames that are not written yet.
@@ -125,14 +125,14 @@ pub(crate) struct Link {
     task: JoinHandle<()>,
 }
 
-impl Link {
+impl ConnectionHandle {
     /// The next event; `None` after the last.
-    pub(crate) async fn next(&mut self) -> Option<LinkEvent> {
+    pub(crate) async fn next(&mut self) -> Option<ConnectionEvent> {
         self.events.recv().await.map(|queued| queued.event)
     }
 
     /// The next event if one waits.
-    pub(crate) fn try_next(&mut self) -> Option<LinkEvent> {
+    pub(crate) fn try_next(&mut self) -> Option<ConnectionEvent> {
         self.events.try_recv().ok().map(|queued| queued.event)
     }
 
@@ -147,7 +147,7 @@ impl Link {
         self.events.len()
     }
 
-    /// Sends a frame after those before it. That it failed is told by [`LinkEvent::Closed`].
+    /// Sends a frame after those before it. That it failed is told by [`ConnectionEvent::Closed`].
     pub(crate) fn send(&self, frame: Frame) {
         self.waiting.fetch_add(1, Relaxed);
         // A link that ended has said so.
@@ -179,7 +179,7 @@ impl Link {
 }
 
 /// The connection's side on the sockets' thread.
-struct Keeper {
+struct ConnectionTask {
     give: mpsc::UnboundedSender<Queued>,
     frames: mpsc::UnboundedReceiver<Outgoing>,
     room: Arc<Semaphore>,
@@ -187,21 +187,21 @@ struct Keeper {
     ping_every: Duration,
 }
 
-impl Keeper {
+impl ConnectionTask {
     async fn keep(mut self, opened: Result<Socket>) {
         let mut socket = match opened {
             Ok(socket) => socket,
-            Err(error) => return self.tell(LinkEvent::NotOpened(error), None),
+            Err(error) => return self.tell(ConnectionEvent::NotOpened(error), None),
         };
         let date = socket.date();
-        self.tell(LinkEvent::Opened { date }, None);
+        self.tell(ConnectionEvent::Opened { date }, None);
         match self.pump(&mut socket).await {
             Ok(()) => socket.close().await,
-            Err(error) => self.tell(LinkEvent::Closed(error), None),
+            Err(error) => self.tell(ConnectionEvent::Closed(error), None),
         }
     }
 
-    fn tell(&self, event: LinkEvent, room: Option<OwnedSemaphorePermit>) {
+    fn tell(&self, event: ConnectionEvent, room: Option<OwnedSemaphorePermit>) {
         // An owner that has gone wants to hear nothing more.
         let _gone = self.give.send(Queued { event, _room: room });
     }
@@ -226,14 +226,14 @@ impl Keeper {
                 room = Arc::clone(&self.room).acquire_many_owned(cost), if held.is_some() => {
                     // The semaphore is never closed.
                     if let (Ok(room), Some(incoming)) = (room, held.take()) {
-                        self.tell(LinkEvent::Incoming(incoming), Some(room));
+                        self.tell(ConnectionEvent::Incoming(incoming), Some(room));
                     }
                 }
                 incoming = socket.receive(), if held.is_none() => {
                     let incoming = incoming?;
                     let room = Arc::clone(&self.room).try_acquire_many_owned(self::cost(&incoming));
                     match room {
-                        Ok(room) => self.tell(LinkEvent::Incoming(incoming), Some(room)),
+                        Ok(room) => self.tell(ConnectionEvent::Incoming(incoming), Some(room)),
                         Err(_) => held = Some(incoming),
                     }
                 }

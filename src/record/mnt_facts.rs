@@ -20,11 +20,11 @@ impl Record {
     /// The verdict: `passed`, or the opposite of `failed`, each `true`/`false` or `1`/`0` whatever
     /// type is declared (quirk 1).
     pub fn passed(&self) -> Option<bool> {
-        self.truth("passed")
-            .or_else(|| self.truth("failed").map(|failed| !failed))
+        self.boolean("passed")
+            .or_else(|| self.boolean("failed").map(|failed| !failed))
     }
 
-    fn truth(&self, name: &str) -> Option<bool> {
+    fn boolean(&self, name: &str) -> Option<bool> {
         match self.text(name)?.trim() {
             "1" => Some(true),
             "0" => Some(false),
@@ -216,14 +216,14 @@ fn means_quarantine(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Fields, decode};
+    use crate::record::{Fields, embedded_documents};
 
     fn record(fields: &[(&str, &str)]) -> Record {
         let mut all = Fields::new();
         for (name, text) in fields {
             all.add(name, Value::Text((*text).to_owned()));
         }
-        decode::details(&mut all);
+        embedded_documents::details(&mut all);
         Record::Fields(all)
     }
 

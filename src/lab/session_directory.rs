@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use super::population::{LabSession, Population};
-use super::state::{Change, State};
+use super::shared_changes::{Change, SharedChanges};
 
 /// Population and changes together.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Directory {
     /// Who is on the network.
     pub population: Population,
     /// What users changed.
-    pub state: State,
+    pub state: SharedChanges,
 }
 
 impl Directory {
@@ -22,7 +22,7 @@ impl Directory {
     pub fn new(population: Population) -> Self {
         Self {
             population,
-            state: State::default(),
+            state: SharedChanges::default(),
         }
     }
 
@@ -85,7 +85,7 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::BOUNCE;
+    use super::super::shared_changes::BOUNCE;
     use super::*;
 
     const NOW: i64 = 1_790_000_000_000;
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn policies_are_kept_by_mac() {
-        let state = State::default();
+        let state = SharedChanges::default();
         assert_eq!(
             state.set_anc_policy("00:00:5E:00:53:01", Some("Q".into())),
             None

@@ -54,12 +54,12 @@ pub(super) struct Logons {
 /// One password at one host.
 #[derive(Default)]
 struct Logon {
-    state: Mutex<State>,
+    state: Mutex<LogonState>,
     changed: Notify,
 }
 
 #[derive(Default)]
-struct State {
+struct LogonState {
     /// Requests without an answer.
     out: u32,
     /// Whether the last verdict was good.
@@ -68,7 +68,7 @@ struct State {
     refused: u64,
 }
 
-impl State {
+impl LogonState {
     fn may_send(&self) -> bool {
         self.out < if self.proven { OUT } else { 1 }
     }

@@ -33,19 +33,19 @@ pub(super) struct Changed {
     pub(super) prompt: String,
 }
 
-struct State {
+struct EchoState {
     waiting: bool,
     left: bool,
     changed: Option<Changed>,
 }
 
-static STATE: Mutex<State> = Mutex::new(State {
+static STATE: Mutex<EchoState> = Mutex::new(EchoState {
     waiting: false,
     left: false,
     changed: None,
 });
 
-fn state() -> MutexGuard<'static, State> {
+fn state() -> MutexGuard<'static, EchoState> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

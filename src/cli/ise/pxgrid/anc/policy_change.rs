@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::cli::Context;
 use crate::cli::bulk::{Changing, ListOptions, Yes};
-use crate::cli::change::{self, Attempt, Carried, Change};
 use crate::cli::input::{self, MacOrList};
-use crate::cli::ise::pxgrid::ask::{Ask, show_instead};
+use crate::cli::ise::pxgrid::read_operation::{Ask, show_instead};
+use crate::cli::network_change::{self, Attempt, Carried, Change};
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::ServiceClient;
-use crate::pxgrid::anc::{self, Order, State, Status, Target};
+use crate::pxgrid::anc::{self, OperationState, PolicyChange, Status, Target};
 use crate::record::{JsonText, Mac, Record};
 
 use super::SERVICE;
@@ -98,7 +98,7 @@ pub(crate) struct Clear {
 impl Apply {
     /// Orders, waits and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        let order = Order::Apply(self.policy);
+        let order = PolicyChange::Apply(self.policy);
         run(context, order, self.whom, self.patience).await
     }
 }
@@ -106,14 +106,14 @@ impl Apply {
 impl Clear {
     /// Orders, waits and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        run(context, Order::Clear, self.whom, self.patience).await
+        run(context, PolicyChange::Clear, self.whom, self.patience).await
     }
 }
 
-async fn run(context: &Context, order: Order, whom: Whom, patience: Patience) -> Result<()> {
+async fn run(context: &Context, order: PolicyChange, whom: Whom, patience: Patience) -> Result<()> {
     let operation = match order {
-        Order::Apply(_) => "applyEndpointByMacAddress",
-        Order::Clear => "clearEndpointByMacAddress",
+        PolicyChange::Apply(_) => "applyEndpointByMacAddress",
+        PolicyChange::Clear => "clearEndpointByMacAddress",
     };
     let output = Ask::new(SERVICE, operation, "").before_change(context)?;
     let orders = Orders {
@@ -141,7 +141,7 @@ async fn run(context: &Context, order: Order, whom: Whom, patience: Patience) ->
     let what = orders.what_for(&target);
     let look = |answer: Option<&Value>| look_for(&target, answer);
     let giving = orders.give(&target, &attempt);
-    match change::alone(&attempt, &what, look, giving).await {
+    match network_change::alone(&attempt, &what, look, giving).await {
         Ok(carried) => {
             if carried.already {
                 context.reporter.note(&orders.had_it(&target));
@@ -164,7 +164,7 @@ async fn run(context: &Context, order: Order, whom: Whom, patience: Patience) ->
 struct Orders<'a> {
     context: &'a Context,
     client: ServiceClient,
-    order: Order,
+    order: PolicyChange,
     nas: Option<IpAddr>,
     /// How long its outcome is waited for; not at all.
     wait: Option<Duration>,
@@ -181,16 +181,16 @@ impl Orders<'_> {
     fn what_for(&self, target: &Target) -> String {
         let endpoint = name_of(target);
         match &self.order {
-            Order::Apply(policy) => format!("{policy} for {endpoint}"),
-            Order::Clear => format!("clearing {endpoint}"),
+            PolicyChange::Apply(policy) => format!("{policy} for {endpoint}"),
+            PolicyChange::Clear => format!("clearing {endpoint}"),
         }
     }
 
     fn had_it(&self, target: &Target) -> String {
         let endpoint = name_of(target);
         match &self.order {
-            Order::Apply(policy) => format!("{endpoint} had the policy {policy} already"),
-            Order::Clear => format!("{endpoint} had no policy"),
+            PolicyChange::Apply(policy) => format!("{endpoint} had the policy {policy} already"),
+            PolicyChange::Clear => format!("{endpoint} had no policy"),
         }
     }
 
@@ -215,14 +215,14 @@ impl Orders<'_> {
         first: Status,
         attempt: &Attempt<'_>,
     ) -> Result<Carried> {
-        if first.state == State::Running {
+        if first.state == OperationState::Running {
             attempt.answered(first.json.value().clone());
         }
         let status = match self.wait {
             Some(wait) => anc::wait(&self.client, first, wait).await?,
             None => first,
         };
-        if status.state != State::Running {
+        if status.state != OperationState::Running {
             attempt.settled();
         } else if self.wait.is_none() {
             attempt.settled();
@@ -232,7 +232,7 @@ impl Orders<'_> {
         }
         match anc::outcome(&self.order, &status) {
             Ok(()) => {
-                let already = status.state == State::Failure;
+                let already = status.state == OperationState::Failure;
                 let reason = status.failure_reason.filter(|_| already);
                 Ok(carried(status.json, already, reason))
             }
@@ -254,15 +254,15 @@ impl Change for Orders<'_> {
     fn command(&self) -> String {
         let at = self.nas.map_or(String::new(), |nas| format!(" at {nas}"));
         match &self.order {
-            Order::Apply(policy) => format!("anc apply {policy}{at}"),
-            Order::Clear => format!("anc clear{at}"),
+            PolicyChange::Apply(policy) => format!("anc apply {policy}{at}"),
+            PolicyChange::Clear => format!("anc clear{at}"),
         }
     }
 
     fn question(&self) -> String {
         match &self.order {
-            Order::Apply(policy) => format!("Put {policy} on"),
-            Order::Clear => "Take the policy off".to_owned(),
+            PolicyChange::Apply(policy) => format!("Put {policy} on"),
+            PolicyChange::Clear => "Take the policy off".to_owned(),
         }
     }
 
@@ -325,18 +325,18 @@ fn name_of(target: &Target) -> String {
 
 /// What to look at after a failure: the causes that the reference knows (section 3.3) for this
 /// order and target.
-fn advice(order: &Order, target: &Target) -> &'static str {
+fn advice(order: &PolicyChange, target: &Target) -> &'static str {
     match (order, target) {
-        (Order::Apply(_), Target::Ip(_)) => {
+        (PolicyChange::Apply(_), Target::Ip(_)) => {
             "does the policy exist (`netapi ise pxgrid anc policies`), and has the address an active session (`netapi ise pxgrid session --ip IP`)? --mac needs none"
         }
-        (Order::Apply(_), _) => {
+        (PolicyChange::Apply(_), _) => {
             "does the policy exist? `netapi ise pxgrid anc policies` lists them"
         }
-        (Order::Clear, Target::Ip(_)) => {
+        (PolicyChange::Clear, Target::Ip(_)) => {
             "has the address an active session (`netapi ise pxgrid session --ip IP`), and a policy (`netapi ise pxgrid anc endpoints`)?"
         }
-        (Order::Clear, _) => {
+        (PolicyChange::Clear, _) => {
             "`netapi ise pxgrid anc endpoints` lists those that have a policy; one that was put on with --nas must be taken off with it"
         }
     }
@@ -345,5 +345,5 @@ fn advice(order: &Order, target: &Target) -> &'static str {
 /// Fails where an operation failed, of which only the id is known. Only an order to apply fails
 /// because it was carried out already.
 pub(super) fn check_outcome(status: &Status) -> Result<()> {
-    anc::outcome(&Order::Apply(String::new()), status)
+    anc::outcome(&PolicyChange::Apply(String::new()), status)
 }

@@ -147,11 +147,11 @@ struct Inner {
 
 /// The changes, shared by all who serve the deployment.
 #[derive(Debug, Default)]
-pub struct State {
+pub struct SharedChanges {
     inner: Mutex<Inner>,
 }
 
-impl State {
+impl SharedChanges {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

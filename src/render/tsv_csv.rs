@@ -16,7 +16,7 @@ use std::io::Write;
 use csv::{QuoteStyle, Writer, WriterBuilder};
 
 use super::column::Chosen;
-use super::output::{BLOCK, Body, Output};
+use super::output::{BLOCK, Body, BufferedOutput};
 use crate::error::{Error, Kind, Result, from_output};
 use crate::record::Record;
 use crate::sanitize::{push_escape, terminal_safe};
@@ -31,7 +31,7 @@ pub(super) enum Dialect {
 }
 
 /// Writes rows of cells.
-pub(super) struct Rows<W: Write> {
+pub(super) struct SeparatedRows<W: Write> {
     writer: RowWriter<W>,
     terminal: bool,
     live: bool,
@@ -39,19 +39,19 @@ pub(super) struct Rows<W: Write> {
 
 enum RowWriter<W: Write> {
     Tsv {
-        output: Output<W>,
+        output: BufferedOutput<W>,
         /// Whether the line has a cell already.
         begun: bool,
     },
     Csv(Box<Writer<W>>),
 }
 
-impl<W: Write> Rows<W> {
+impl<W: Write> SeparatedRows<W> {
     /// Rows to `out`; `live` writes each at once.
     pub(super) fn new(out: W, dialect: Dialect, terminal: bool, live: bool) -> Self {
         let writer = match dialect {
             Dialect::Tsv => RowWriter::Tsv {
-                output: Output::new(out, live),
+                output: BufferedOutput::new(out, live),
                 begun: false,
             },
             Dialect::Csv => RowWriter::Csv(Box::new(
@@ -126,13 +126,17 @@ fn failed(error: csv::Error) -> Error {
 
 /// A list with columns.
 pub(super) struct Lines<W: Write> {
-    rows: Rows<W>,
+    rows: SeparatedRows<W>,
     columns: Vec<Chosen>,
 }
 
 impl<W: Write> Lines<W> {
     /// Starts the list, with its header if there is to be one.
-    pub(super) fn new(mut rows: Rows<W>, columns: Vec<Chosen>, header: bool) -> Result<Self> {
+    pub(super) fn new(
+        mut rows: SeparatedRows<W>,
+        columns: Vec<Chosen>,
+        header: bool,
+    ) -> Result<Self> {
         if header {
             for column in &columns {
                 rows.cell(&column.title)?;
@@ -244,7 +248,7 @@ mod tests {
 
     fn written(dialect: Dialect, cells: &[Vec<String>]) -> String {
         let mut out = Vec::new();
-        let mut rows = Rows::new(&mut out, dialect, false, false);
+        let mut rows = SeparatedRows::new(&mut out, dialect, false, false);
         for row in cells {
             for cell in row {
                 rows.cell(cell).unwrap();

@@ -12,12 +12,12 @@ use tokio_rustls::client::TlsStream;
 
 use super::connection::Connection;
 use super::resolve::{Dialer, cannot_connect, connect, connect_timed_out};
-use super::tls::{Seen, Tls};
+use super::tls::{HandshakeNotes, Tls};
 use super::tls_error::{self, rustls_error};
 use crate::authority::Authority;
 use crate::error::{Error, Result};
 
-/// Connects and shakes hands within the dialer's connect timeout. The [`Seen`] is for
+/// Connects and shakes hands within the dialer's connect timeout. The [`HandshakeNotes`] is for
 /// [`tls_error::explain_io`]: a server that speaks TLS 1.3 refuses a client certificate only after
 /// this has returned.
 ///
@@ -27,7 +27,7 @@ pub async fn connect_tls(
     tls: &Tls,
     dialer: &Dialer,
     to: &Authority,
-) -> Result<(TlsStream<Connection>, Seen)> {
+) -> Result<(TlsStream<Connection>, HandshakeNotes)> {
     let (config, seen) = tls.config()?;
     let stream = shake_hands(Arc::new(config), &seen, dialer, to).await?;
     Ok((stream, seen))
@@ -36,7 +36,7 @@ pub async fn connect_tls(
 /// The same with a configuration made before, which notes what the server shows in `seen`.
 pub(super) async fn shake_hands(
     config: Arc<ClientConfig>,
-    seen: &Seen,
+    seen: &HandshakeNotes,
     dialer: &Dialer,
     to: &Authority,
 ) -> Result<TlsStream<Connection>> {
@@ -61,7 +61,7 @@ pub(super) async fn shake_hands(
     })
 }
 
-fn refused(host: &str, error: &io::Error, seen: &Seen) -> Error {
+fn refused(host: &str, error: &io::Error, seen: &HandshakeNotes) -> Error {
     match rustls_error(error) {
         Some(tls) => tls_error::explain(host, tls, seen).nothing_sent(),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -121,7 +121,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// `error` with what was sent and how to look, where its outcome is lost.
-    pub(crate) fn told(
+    pub(crate) fn explain_lost(
         &self,
         error: Error,
         what: &str,
@@ -185,7 +185,7 @@ pub(crate) async fn alone<T>(
         result = change => result,
         signal = signals.stopped() => Err(stopped(signal)),
     };
-    result.map_err(|error| attempt.told(error, what, look))
+    result.map_err(|error| attempt.explain_lost(error, what, look))
 }
 
 #[cfg(test)]
@@ -194,8 +194,8 @@ mod tests {
 
     use super::*;
 
-    fn told(attempt: &Attempt<'_>, error: Error) -> Error {
-        attempt.told(error, "the order", |answer| match answer {
+    fn explain_lost(attempt: &Attempt<'_>, error: Error) -> Error {
+        attempt.explain_lost(error, "the order", |answer| match answer {
             Some(answer) => format!("ask for {}", answer["id"]),
             None => "look".to_owned(),
         })
@@ -205,9 +205,9 @@ mod tests {
     fn only_what_was_sent_and_not_answered_is_lost() {
         let timed_out = || Error::new(Kind::TimedOut, "silent");
         let attempt = Attempt::default();
-        assert_eq!(told(&attempt, timed_out()), timed_out());
+        assert_eq!(explain_lost(&attempt, timed_out()), timed_out());
         attempt.sending().unwrap();
-        let lost = told(&attempt, timed_out());
+        let lost = explain_lost(&attempt, timed_out());
         assert_eq!(
             (lost.kind(), lost.hint_text()),
             (Kind::TimedOut, Some("look"))
@@ -222,14 +222,14 @@ mod tests {
             Error::new(Kind::Server, "results is false"),
             timed_out().nothing_sent(),
         ] {
-            assert_eq!(told(&attempt, known.clone()), known);
+            assert_eq!(explain_lost(&attempt, known.clone()), known);
         }
         attempt.answered(json!({"id": 7}));
-        let refused = told(&attempt, Error::new(Kind::Refused, "no"));
+        let refused = explain_lost(&attempt, Error::new(Kind::Refused, "no"));
         assert_eq!(refused.hint_text(), Some("ask for 7"));
         assert_eq!(refused.answer_text(), Some("{\"id\":7}"));
         attempt.settled();
-        assert_eq!(told(&attempt, timed_out()), timed_out());
+        assert_eq!(explain_lost(&attempt, timed_out()), timed_out());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::column::plain_name;
 
 /// A part, in the order in which they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Group {
+pub(super) enum Section {
     Who,
     Where,
     Result,
@@ -16,7 +16,7 @@ pub(super) enum Group {
     Rest,
 }
 
-impl Group {
+impl Section {
     /// Its heading.
     pub(super) fn heading(self) -> &'static str {
         match self {
@@ -140,18 +140,18 @@ mod tests {
     #[test]
     fn both_spellings_stand_in_one_part() {
         for (names, group) in [
-            (["user_name", "userName"], Group::Who),
-            (["calling_station_id", "callingStationId"], Group::Who),
-            (["nas_port_id", "nasPortId"], Group::Where),
-            (["network_device_name", "networkDeviceName"], Group::Where),
-            (["posture_status", "postureStatus"], Group::Result),
-            (["audit_session_id", "auditSessionId"], Group::Rest),
+            (["user_name", "userName"], Section::Who),
+            (["calling_station_id", "callingStationId"], Section::Who),
+            (["nas_port_id", "nasPortId"], Section::Where),
+            (["network_device_name", "networkDeviceName"], Section::Where),
+            (["posture_status", "postureStatus"], Section::Result),
+            (["audit_session_id", "auditSessionId"], Section::Rest),
         ] {
             for name in names {
-                assert_eq!(Group::of(name, false), group, "{name}");
+                assert_eq!(Section::of(name, false), group, "{name}");
             }
         }
-        assert_eq!(Group::of("auth_acs_timestamp", true), Group::Times);
-        assert_eq!(Group::of("acct_session_time", false), Group::Rest);
+        assert_eq!(Section::of("auth_acs_timestamp", true), Section::Times);
+        assert_eq!(Section::of("acct_session_time", false), Section::Rest);
     }
 }
