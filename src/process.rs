@@ -2,12 +2,47 @@
 //! may have come from outside of its PID namespace, and so may the leader of its group or session.
 //!
 //! `rustix` takes 0 for impossible, so on Linux the numbers are read from `/proc`. It signals
-//! nobody and waits for nobody.
+//! nobody and waits for nobody. Also where this program's own file is.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::fs;
 
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
 use rustix::process::Pid;
+
+/// This program's file, to start it again. The system tells; in a bare tree, where `/proc` is not
+/// mounted, it is what we were called by, looked for as a shell does.
+///
+/// Errors: the system's own, where neither leads to a file.
+pub(crate) fn this_program() -> io::Result<PathBuf> {
+    std::env::current_exe().or_else(|error| {
+        let called = std::env::args_os().next().unwrap_or_default();
+        let path = std::env::var_os("PATH");
+        called_by(&called, path.as_deref()).ok_or(error)
+    })
+}
+
+/// The file that a shell runs for a word; `path` is the variable's value.
+fn called_by(word: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
+    if word.is_empty() {
+        return None;
+    }
+    let is_path = Path::new(word).components().count() > 1;
+    let found = if is_path {
+        Some(PathBuf::from(word))
+    } else {
+        let directories = std::env::split_paths(path?);
+        directories
+            .map(|directory| directory.join(word))
+            .find(|file| file.is_file())
+    };
+    std::path::absolute(found?)
+        .ok()
+        .filter(|file| file.is_file())
+}
 
 /// Whose a process is. 0 is a leader that has no number in our PID namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +111,22 @@ mod tests {
         assert_eq!(parse(stat), Some(expected));
         assert_eq!(parse(b"1 (cut"), None);
         assert_eq!(parse(b"1 (cut) S 0"), None);
+    }
+
+    #[test]
+    fn our_file_is_found_by_what_we_were_called() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("netapi");
+        std::fs::write(&file, "").unwrap();
+        let path = std::env::join_paths([Path::new("/nonexistent"), dir.path()]).unwrap();
+        let found = |word: &OsStr| called_by(word, Some(&path));
+        assert_eq!(found(OsStr::new("netapi")), Some(file.clone()));
+        assert_eq!(found(file.as_os_str()), Some(file.clone()));
+        assert_eq!(found(OsStr::new("")), None);
+        assert_eq!(found(OsStr::new("not-netapi")), None);
+        assert_eq!(found(OsStr::new("/nonexistent/netapi")), None);
+        assert_eq!(called_by(OsStr::new("netapi"), None), None);
+        assert!(this_program().unwrap().is_file());
     }
 
     #[test]

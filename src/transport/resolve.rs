@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,15 +168,28 @@ impl Dialer {
                 .host(to.to_string())
                 .nothing_sent()
         };
-        let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), port))
-            .await
-            .map_err(|error| fault(&error.to_string()))?
-            .collect();
+        let found: Vec<SocketAddr> = match tokio::net::lookup_host((name.as_str(), port)).await {
+            Ok(found) => found.collect(),
+            // A bare container has no hosts file.
+            Err(_) if is_localhost(&name) => {
+                let loopback: [IpAddr; 2] =
+                    [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+                loopback.map(|ip| SocketAddr::new(ip, port)).into()
+            }
+            Err(error) => return Err(fault(&error.to_string())),
+        };
         if found.is_empty() {
             return Err(fault("the name has no address"));
         }
         Ok(found)
     }
+}
+
+/// Whether a name is this computer's whatever the resolver knows (RFC 6761, section 6.3).
+fn is_localhost(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix('.').unwrap_or(&name);
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Opens a connection within the dialer's connect timeout, through the proxy where one is in the
@@ -308,6 +321,24 @@ mod tests {
             assert_eq!(error.kind(), Kind::Usage, "{text}");
             assert!(error.message().contains(part), "{text}: {error}");
         }
+    }
+
+    #[tokio::test]
+    async fn localhost_needs_neither_a_hosts_file_nor_dns() {
+        for name in [
+            "localhost",
+            "netapi-test.localhost",
+            "NETAPI-test.LocalHost.",
+        ] {
+            assert!(is_localhost(name), "{name}");
+        }
+        for name in ["localhost.example.com", "mylocalhost", "example.com"] {
+            assert!(!is_localhost(name), "{name}");
+        }
+        // No hosts file and no DNS server knows it.
+        let name = Authority::new("netapi-test.localhost", 443);
+        let found = dialer(&[]).addresses(&name).await.unwrap();
+        assert!(found.iter().all(|address| address.ip().is_loopback()));
     }
 
     #[tokio::test]

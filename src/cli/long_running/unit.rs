@@ -207,7 +207,7 @@ impl Unit<'_> {
 
 /// The program's path, and its arguments with whole paths, without `--print-unit`.
 fn command_line(arguments: impl Iterator<Item = OsString>) -> Result<Vec<OsString>> {
-    let program = std::env::current_exe()
+    let program = crate::process::this_program()
         .map_err(|error| Error::new(Kind::Failed, format!("which program are we? {error}")))?;
     let mut root = Cli::command();
     root.build();

@@ -140,7 +140,7 @@ pub(super) fn start(reporter: &Reporter) -> Result<ExitCode> {
         |error: &std::io::Error| Error::new(Kind::Failed, format!("cannot start the lab: {error}"));
     // Nobody else can look into it, and it goes with its last reader.
     let mut words = tempfile::tempfile().map_err(|error| failed(&error))?;
-    let program = std::env::current_exe().map_err(|error| failed(&error))?;
+    let program = crate::process::this_program().map_err(|error| failed(&error))?;
     let mut lab = Command::new(program)
         .args(std::env::args_os().skip(1))
         .arg(format!("--{MEMBER}"))

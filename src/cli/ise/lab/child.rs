@@ -80,7 +80,7 @@ fn path_with_ourselves() -> Option<OsString> {
 
 /// This program's directory.
 pub(super) fn directory_of_ours() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok()?;
+    let program = crate::process::this_program().ok()?;
     program.parent().map(std::path::Path::to_path_buf)
 }
 
