@@ -15,7 +15,7 @@
 //! | `files` | small files that a user names: bounded reading, byte order marks, who else can read them | `error` |
 //! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `pxgrid`, `record` |
 //! | `mnt` | the Monitoring node's client: paths, documents, error envelope | `authority`, `error`, `record`, `transport` |
-//! | `process` | which process group and session a process belongs to | |
+//! | `process` | which process group and session a process belongs to, and where this program's file is | |
 //! | `pxgrid` | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription | `authority`, `backoff`, `error`, `event`, `record`, `threads`, `transport` |
 //! | `record` | the record, MAC addresses, XML and JSON streams, filters | `error` |
 //! | `render` | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress | `error`, `record`, `sanitize` |
@@ -64,6 +64,7 @@
 //! - Somewhere for events to go: beside the others in `delivery`.
 //! - An error: a `Kind` in `error.rs` only if a script has to tell it from the others; else a
 //!   message and a hint where the fact is known.
+//! - A crate: its licence in what `deploy/licenses.sh` makes (a test asks for it).
 //! - A room: a row in the table above.
 //!
 //! # The words of this field

@@ -282,6 +282,16 @@ impl Global {
         })
     }
 
+    /// Whether an option was given that says how records are printed.
+    pub(crate) fn shapes_output(&self) -> bool {
+        self.chosen_format().is_some()
+            || self.jq.is_some()
+            || self.sort.is_some()
+            || self.limit.is_some()
+            || self.no_header
+            || !self.fields.is_empty()
+    }
+
     /// Whether errors are to be JSON too.
     pub(crate) fn errors_as_json(&self) -> bool {
         matches!(self.chosen_format(), Some(Format::Json | Format::Jsonl))

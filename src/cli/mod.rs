@@ -16,6 +16,7 @@ mod global;
 mod help;
 mod input;
 mod ise;
+mod licenses;
 mod long_running;
 mod man;
 mod pxgrid_context;
@@ -23,6 +24,7 @@ mod report;
 mod rules;
 mod stderr;
 mod suggestions;
+mod version;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -69,6 +71,10 @@ enum Command {
     Completion(completion::Completion),
     /// Print the man page, or write all pages into a directory
     Man(man::Man),
+    /// What this program was built from and with
+    Version(version::Version),
+    /// The licences of everything in this program
+    Licenses(licenses::Licenses),
     /// Help on a command or a topic
     Help(help::Help),
 }
@@ -136,6 +142,14 @@ fn dispatch(path: &str, cli: Cli, stderr: Stderr) -> Result<ExitCode> {
         Command::Config(command) => command.run(&global, stderr),
         Command::Completion(command) => command.run(),
         Command::Man(command) => command.run(),
+        Command::Version(_) => {
+            version::Version::run(&Context::new(global, stderr)?)?;
+            Ok(context::DONE)
+        }
+        Command::Licenses(_) => {
+            licenses::Licenses::run(&Context::new(global, stderr)?)?;
+            Ok(context::DONE)
+        }
         Command::Help(command) => command.run(),
     }
 }

@@ -142,6 +142,8 @@ const RULES: &[Rule] = &[
     rule("config init", Effect::Reads, Xml::NoRecords),
     rule("completion", Effect::Reads, Xml::NoRecords),
     rule("man", Effect::Reads, Xml::NoRecords),
+    rule("version", Effect::Reads, Xml::NoRecords),
+    rule("licenses", Effect::Reads, Xml::NoRecords),
     rule("help", Effect::Reads, Xml::NoRecords),
 ];
 

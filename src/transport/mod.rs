@@ -35,4 +35,4 @@ pub use connection::Connection;
 pub use http::{Client, ClientOptions, Response, Sending};
 pub use request::{Basic, Effect, Method, Request, is_basic_user, refused_by_read_only};
 pub use resolve::{Override, connect};
-pub use tls::{HandshakeNotes, Identity, TlsOptions, provider};
+pub use tls::{HandshakeNotes, Identity, PROVIDER_NAME, TlsOptions, provider};

@@ -88,6 +88,13 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// What [`provider`] is, by the name of its feature.
+pub const PROVIDER_NAME: &str = if cfg!(feature = "aws-lc") {
+    "aws-lc"
+} else {
+    "ring"
+};
+
 /// The cryptography that every connection uses.
 pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();

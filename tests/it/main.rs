@@ -27,6 +27,7 @@ mod lab_faults;
 mod lab_pubsub;
 mod lab_run;
 mod lab_shell;
+mod licenses;
 mod long_running;
 mod metrics;
 mod mnt_bulk;
