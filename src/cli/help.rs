@@ -42,12 +42,14 @@ pub(super) const EXIT_STATUS: [(&str, &str); 11] = [
 const ENVIRONMENT: &str = include_str!("help/environment.txt");
 const FORMATS: &str = include_str!("help/formats.txt");
 const CALLBACKS: &str = include_str!("help/callbacks.txt");
+const FILTERS: &str = include_str!("help/filters.txt");
 
 /// Arguments.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  netapi help ise mnt sessions\n  netapi help exit-codes")]
 pub(crate) struct Help {
-    /// A command (ise mnt sessions), or: options, environment, exit-codes, formats, callbacks
+    /// A command (ise mnt sessions), or: options, environment, exit-codes, formats, filters,
+    /// callbacks
     #[arg(value_name = "COMMAND|TOPIC")]
     words: Vec<String>,
 }
@@ -80,6 +82,11 @@ pub(super) const TOPICS: &[Topic] = &[
         name: "formats",
         about: "output formats, columns, sorting",
         text: || FORMATS.to_owned(),
+    },
+    Topic {
+        name: "filters",
+        about: "which rows of a list, and times",
+        text: || FILTERS.to_owned(),
     },
     Topic {
         name: "callbacks",

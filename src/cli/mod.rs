@@ -12,6 +12,7 @@ mod context;
 mod network_change;
 #[doc = include_str!("contract.md")]
 mod contract {}
+mod filters;
 mod global;
 mod help;
 mod input;
@@ -50,7 +51,8 @@ Examples:
   netapi ise lab run -- netapi ise mnt sessions   # without an ISE
   netapi ise mnt explain C8:5B:76:C6:59:62        # why was it refused?
   netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy Quarantine",
-    after_help = "Help topics: netapi help environment | exit-codes | formats | callbacks"
+    after_help = "Help topics: netapi help environment | exit-codes | formats |
+             filters | callbacks"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

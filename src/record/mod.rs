@@ -7,6 +7,7 @@
 //! record is the truth. This room fetches nothing and prints nothing.
 
 mod answer_subject;
+pub mod conditions;
 pub mod embedded_documents;
 pub(crate) mod encoding;
 mod fields;
@@ -15,6 +16,7 @@ mod json;
 mod mac;
 mod mnt_facts;
 pub(crate) mod scan;
+pub mod selection;
 pub mod stream;
 pub mod time;
 pub mod xml;

@@ -5,7 +5,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::fmt::friendly::SpanParser;
+use jiff::tz::TimeZone;
 use jiff::{SpanRelativeTo, Timestamp};
 
 use crate::error::{Error, Result};
@@ -67,20 +69,40 @@ pub fn show(span: Duration) -> String {
     text
 }
 
-/// A point in time for `--since` and `--until`: RFC 3339 with its zone, or a span such as `2h`,
-/// meaning that long before `now`.
+/// A point in time for `--since`, `--until` and `--older-than`, by the clock and the zone of this
+/// machine; see [`parse_when_in`].
 pub fn parse_when(text: &str, now: Timestamp) -> Result<Timestamp> {
-    if let Ok(when) = text.trim().parse::<Timestamp>() {
+    parse_when_in(text, now, TimeZone::system())
+}
+
+/// A point in time: RFC 3339 with its zone, a span such as `2h` (that long before `now`), `today`,
+/// `yesterday`, or a date, which stand for the beginning of the day in `zone`.
+pub fn parse_when_in(text: &str, now: Timestamp, zone: TimeZone) -> Result<Timestamp> {
+    let text = text.trim();
+    if let Ok(when) = text.parse::<Timestamp>() {
         return Ok(when);
     }
-    if text.trim().parse::<jiff::civil::DateTime>().is_ok() {
+    let wrong = || {
+        Error::usage(format!("`{text}` is no point in time")).hint(
+            "write how long ago (`15m`, `3d`, `1w`), `today`, `yesterday`, a date \
+             (`2026-03-01`) or RFC 3339 (`2026-03-01T08:00:00Z`)",
+        )
+    };
+    let today = now.to_zoned(zone.clone()).date();
+    let day = match text.to_ascii_lowercase().as_str() {
+        "today" => Some(today),
+        "yesterday" => Some(today.yesterday().map_err(|_| wrong())?),
+        _ if text.len() == "2026-03-01".len() => text.parse::<Date>().ok(),
+        _ => None,
+    };
+    if let Some(day) = day {
+        let begin = day.to_zoned(zone).map_err(|_| wrong())?;
+        return Ok(begin.timestamp());
+    }
+    if text.parse::<jiff::civil::DateTime>().is_ok() {
         return Err(Error::usage(format!("`{text}` has no time zone"))
             .hint("write RFC 3339, `2026-03-01T08:00:00Z` or `2026-03-01T08:00:00+01:00`"));
     }
-    let wrong = || {
-        Error::usage(format!("`{text}` is no point in time"))
-            .hint("write RFC 3339, `2026-03-01T08:00:00Z`, or how long ago, `2h`")
-    };
     now.checked_sub(parse(text).map_err(|_| wrong())?)
         .map_err(|_| wrong())
 }
@@ -145,14 +167,27 @@ mod tests {
     #[test]
     fn points_in_time() {
         let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
-        let at = |text| parse_when(text, now).map(|when| when.to_string());
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let at = |text| parse_when_in(text, now, zone.clone()).map(|when| when.to_string());
         assert_eq!(at("2h").unwrap(), "2026-03-01T10:00:00Z");
         assert_eq!(at("2026-02-28T08:00:00Z").unwrap(), "2026-02-28T08:00:00Z");
         assert_eq!(
             at("2026-02-28T08:00:00+01:00").unwrap(),
             "2026-02-28T07:00:00Z"
         );
-        for text in ["2026-02-28T08:00:00", "2026-02-28", "yesterday", "2", ""] {
+        // The day begins where this machine is.
+        assert_eq!(at("today").unwrap(), "2026-02-28T23:00:00Z");
+        assert_eq!(at("Yesterday").unwrap(), "2026-02-27T23:00:00Z");
+        assert_eq!(at("2026-02-20").unwrap(), "2026-02-19T23:00:00Z");
+        assert_eq!(at("1w").unwrap(), "2026-02-22T12:00:00Z");
+        for text in [
+            "2026-02-28T08:00:00",
+            "2026-02-30",
+            "tomorrow",
+            "20260228",
+            "2",
+            "",
+        ] {
             assert_eq!(at(text).unwrap_err().kind(), Kind::Usage, "{text}");
         }
         assert!(

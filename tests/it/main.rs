@@ -20,6 +20,7 @@ mod citations;
 mod cli_surface;
 mod cli_tree;
 mod dead_letters;
+mod filters;
 mod fixtures_mnt;
 mod fixtures_pxgrid;
 mod lab_background;

@@ -24,7 +24,7 @@ const BAD_INPUT: &[(&[&str], &str)] = &[
     ),
     (
         &["sessions", "--ip", "10.0.0"],
-        "'10.0.0' is not an IP address",
+        "'10.0.0' is neither an IP address nor a network",
     ),
     (
         &["sessions", "--mac", "xyz"],
@@ -56,8 +56,8 @@ const BAD_INPUT: &[(&[&str], &str)] = &[
         "'--posture' cannot be used with '--profiler'",
     ),
     (
-        &["auth-list", "--since", "yesterday"],
-        "`yesterday` is no point in time\nhint: write RFC 3339",
+        &["auth-list", "--since", "tomorrow"],
+        "`tomorrow` is no point in time\nhint: write how long ago",
     ),
     (
         &["auth-list", "--since", "2026-03-01T08:00:00"],

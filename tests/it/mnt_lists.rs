@@ -112,11 +112,12 @@ fn sessions_are_filtered_while_they_stream() {
     };
     assert_eq!(macs(&["--ip", "10.50.10.102"]), ["00:00:5E:00:53:02"]);
     assert_eq!(macs(&["--ip", "2001:db8:7::1:1"]), ["00:00:5E:00:53:01"]);
-    assert_eq!(macs(&["--user", r"lab\PAT.kim"]), ["00:00:5E:00:53:01"]);
-    assert_eq!(
-        macs(&["--user", "*pat.kim*"]),
-        ["00:00:5E:00:53:01", "00:00:5E:00:53:06"]
-    );
+    // A name in any spelling: LAB\pat.kim and pat.kim@lab.example are one user.
+    for user in [r"lab\PAT.kim", "pat.kim", "*pat.kim*"] {
+        let both = ["00:00:5E:00:53:01", "00:00:5E:00:53:06"];
+        assert_eq!(macs(&["--user", user]), both, "{user}");
+    }
+    assert_eq!(macs(&["--user", r"BRANCH\pat.kim"]), [""; 0]);
     assert_eq!(macs(&["--mac", "c85b.76c6.5962"]), [MAC]);
     assert_eq!(macs(&["--mac", "00:00:5e"]).len(), 8);
     // A VPN row shows an address under MAC, and is found by it.

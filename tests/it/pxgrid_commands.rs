@@ -99,7 +99,7 @@ fn the_server_gets_since_and_filter_and_the_rest_is_done_here() {
         .assert()
         .code(2);
     deployment
-        .pxgrid(&["sessions", "--since", "yesterday"])
+        .pxgrid(&["sessions", "--since", "tomorrow"])
         .assert()
         .code(2);
 }

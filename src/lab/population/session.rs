@@ -76,7 +76,13 @@ impl LabSession {
         let age = if index < numbering::FIXED {
             (index + 1) * 180_000
         } else {
-            180_000 + (hash >> 8) % OLDEST
+            // Printers, cameras and forgotten phones stay for days.
+            let days = if index >= 50 && index % 40 == 17 {
+                3 + index / 40 % 9
+            } else {
+                0
+            };
+            180_000 + (hash >> 8) % OLDEST + days * 86_400_000
         };
         let age = i64::try_from(age).unwrap_or(0);
         let authenticated_at = population.started_at.saturating_sub(age);

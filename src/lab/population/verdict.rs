@@ -48,13 +48,14 @@ impl LabSession {
         self.given(if vlan == 0 { 0 } else { QUARANTINE_VLAN }, vlan)
     }
 
-    /// `Compliant` for one session in twenty-five, the share that `PostureCount` answers; else
-    /// empty.
+    /// One session in twenty-five has a posture, the share that `PostureCount` answers, and one in
+    /// four of those is not compliant; else empty.
     pub fn posture_status(&self) -> &'static str {
-        if self.index() % 25 == 24 && self.has_ids() {
-            "Compliant"
-        } else {
-            ""
+        match self.index() % 25 {
+            24 if !self.has_ids() => "",
+            24 if self.index() / 25 % 4 == 3 => "NonCompliant",
+            24 => "Compliant",
+            _ => "",
         }
     }
 }

@@ -1,19 +1,19 @@
 //! `netapi ise mnt auth-list`: sessions authenticated in a window of time.
 
 use clap::Args;
-use jiff::Timestamp;
 
 use super::columns::SESSION;
 use crate::cli::Context;
-use crate::error::{Error, Result};
+use crate::cli::filters::{Filters, Window, kinds, say_of_expression};
+use crate::error::Result;
+use crate::record::selection::Selected;
 use crate::render::Shape;
-use crate::settings::duration::parse_when;
 
 /// Arguments.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  netapi ise mnt auth-list --since 15m
+  netapi ise mnt auth-list --since 15m --nas 10.50.1.0/24
   netapi ise mnt auth-list --since 2026-03-09T08:00:00+01:00 \\
     --until 2026-03-09T09:00:00+01:00
 
@@ -22,40 +22,27 @@ client, netapi sends the local time of this machine. On a large deployment keep
 the window short: six hours can be millions of rows, and repeated calls can
 bring the node down for minutes.")]
 pub(crate) struct AuthList {
-    /// Beginning of the window: RFC 3339, or a span such as 2h
-    #[arg(long, value_name = "T")]
-    since: Option<String>,
-    /// End of the window: RFC 3339, or a span such as 30m
-    #[arg(long, value_name = "T")]
-    until: Option<String>,
+    #[command(flatten)]
+    window: Window,
+    #[command(flatten)]
+    filters: Filters,
 }
 
 impl AuthList {
     /// Streams and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        let now = Timestamp::now();
-        let since = self
-            .since
-            .as_deref()
-            .map(|text| parse_when(text, now))
-            .transpose()?;
-        let until = self
-            .until
-            .as_deref()
-            .map(|text| parse_when(text, now))
-            .transpose()?;
-        if let (Some(since), Some(until)) = (since, until)
-            && since >= until
-        {
-            return Err(Error::usage(format!(
-                "the window is empty: --since {since} is not before --until {until}"
-            ))
-            .hint("spans count back from now: --since 2h --until 1h is the hour before the last"));
+        // The node looks at the window itself, and its rows carry no time.
+        let (since, until) = self.window.times()?;
+        let selection = self.filters.within(&kinds::ACTIVE, (None, None))?;
+        if !selection.is_empty() {
+            context.refuse_xml("filters choose rows")?;
         }
         let client = context.mnt()?;
-        let output = context.output(SESSION, Shape::List)?;
-        let (output, outcome) = client.auth_list(since, until, output).await;
-        context.end_list(output, outcome, "no sessions in that time")?;
+        let inner = context.output(SESSION, Shape::List)?;
+        let rows = Selected { selection, inner };
+        let (rows, outcome) = client.auth_list(since, until, rows).await;
+        context.end_list(rows.inner, outcome, "no sessions in that time")?;
+        say_of_expression(context, rows.selection);
         Ok(())
     }
 }

@@ -9,7 +9,6 @@ mod count;
 mod delete;
 mod explain;
 mod failure_reasons;
-mod filter;
 mod get;
 mod session;
 mod sessions;
@@ -32,13 +31,13 @@ pub(crate) enum Mnt {
     /// How many sessions are active
     Count(count::Count),
     /// Active sessions
-    Sessions(sessions::Sessions),
+    Sessions(Box<sessions::Sessions>),
     /// One session in full
     Session(session::Session),
     /// Authenticated sessions in a window of time
-    AuthList(auth_list::AuthList),
+    AuthList(Box<auth_list::AuthList>),
     /// Authentication attempts of an endpoint, newest first
-    AuthStatus(auth_status::AuthStatus),
+    AuthStatus(Box<auth_status::AuthStatus>),
     /// Accounting counters of an endpoint
     AcctStatus(acct_status::AcctStatus),
     /// The catalogue of failure reasons: code, cause, resolution
@@ -50,7 +49,7 @@ pub(crate) enum Mnt {
     /// Remove stale session records
     Delete(delete::Delete),
     /// Print sessions as they come, change and go
-    Watch(watch::Watch),
+    Watch(Box<watch::Watch>),
     /// Any GET below /admin/API/mnt/, as it came
     Get(get::Get),
 }

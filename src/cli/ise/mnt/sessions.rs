@@ -1,6 +1,7 @@
 //! `netapi ise mnt sessions`: the active sessions, filtered while they stream; with `--detail` one
 //! more call a row.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use clap::Args;
@@ -8,12 +9,13 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::columns::{SESSION, SESSION_DETAIL};
-use super::filter::{Filter, Filtered};
 use crate::cli::Context;
 use crate::cli::bulk::{Bulk, Item, Jobs, Tally, about};
 use crate::cli::context::RecordOutput;
+use crate::cli::filters::{Filters, Window, kinds, say_of_expression};
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
+use crate::record::selection::{Selected, Selection};
 use crate::record::xml::XmlSummary;
 use crate::record::{Record, RecordSink};
 use crate::render::Shape;
@@ -29,20 +31,23 @@ const NOTHING: &str = "no sessions";
 #[command(after_help = "\
 Examples:
   netapi ise mnt sessions
-  netapi ise mnt sessions --nas 10.50.1.10 --detail
+  netapi ise mnt sessions --nas 10.50.1.10 --user pat.kim
   netapi ise mnt sessions --mac C8:5B:76 --json
+  netapi ise mnt sessions --detail --nas sw-lab-02 --posture noncompliant
   netapi ise mnt sessions --format csv > sessions.csv
 
-DetailFeed are printed as they arrive. A list that breaks off ends with an error and
+Rows are printed as they arrive. A list that breaks off ends with an error and
 a non-zero exit status, never as if it were whole.")]
 pub(crate) struct Sessions {
-    #[command(flatten)]
-    filter: Filter,
     /// One detail call for each row: adds PORT, METHOD, PROFILE, SGT, and all members in JSON
     #[arg(long)]
     detail: bool,
     #[command(flatten)]
     jobs: Jobs,
+    #[command(flatten)]
+    filters: Filters,
+    #[command(flatten)]
+    window: Window,
 }
 
 impl Sessions {
@@ -52,30 +57,40 @@ impl Sessions {
             context.refuse_xml("--detail joins many documents")?;
             return self.with_details(context).await;
         }
-        if !self.filter.is_empty() {
+        let selection = self.filters.over(&kinds::ACTIVE, &self.window)?;
+        if !selection.is_empty() {
             context.refuse_xml("filters choose rows")?;
         }
         let client = context.mnt()?;
-        let output = context.output(SESSION, Shape::List)?;
-        let (sink, outcome) = client.sessions(Filtered::new(self.filter, output)).await;
-        context.end_list(sink.inner, outcome, NOTHING)?;
+        let inner = context.output(SESSION, Shape::List)?;
+        let rows = Selected { selection, inner };
+        let (rows, outcome) = client.sessions(rows).await;
+        context.end_list(rows.inner, outcome, NOTHING)?;
+        say_of_expression(context, rows.selection);
         Ok(())
     }
 
     async fn with_details(self, context: &Context) -> Result<()> {
+        // What the list tells is looked at there: it saves the detail call.
+        let already = self.filters.already(&kinds::ACTIVE)?;
+        let wanted = self.filters.over(&kinds::DETAIL, &self.window)?;
         let client = context.mnt()?;
         let mut output = context.output(SESSION_DETAIL, Shape::List)?;
         let (sender, receiver) = mpsc::channel(QUEUE);
+        let limit = context.global.limit;
         let rows = DetailFeed {
             sender,
-            left: context
-                .global
-                .limit
-                .filter(|_| context.global.sort.is_none()),
+            // With filters nobody knows how many rows the wanted ones are among.
+            left: limit.filter(|_| context.global.sort.is_none() && wanted.is_empty()),
         };
-        let list = list(client.clone(), Filtered::new(self.filter, rows));
+        let rows = Selected {
+            selection: already,
+            inner: rows,
+        };
+        let list = list(client.clone(), rows);
         let bulk = Bulk::of_reads(self.jobs);
-        let details = join(&bulk, &client, receiver, &mut output, context);
+        let wanted = RefCell::new(wanted);
+        let details = join(&bulk, &client, receiver, &mut output, &wanted, context);
         let (outcome, printed) = tokio::join!(list, details);
         // Where the detail calls ended first, the list's own error only says so.
         let tally = context.end_list(
@@ -83,6 +98,7 @@ impl Sessions {
             printed.and_then(|tally| outcome.map(|_| tally)),
             NOTHING,
         )?;
+        say_of_expression(context, wanted.into_inner());
         tally.outcome()
     }
 }
@@ -94,6 +110,7 @@ async fn join(
     client: &MntClient,
     rows: mpsc::Receiver<Record>,
     output: &mut RecordOutput,
+    wanted: &RefCell<Selection>,
     context: &Context,
 ) -> Result<Tally> {
     let rows = stream::unfold(rows, |mut rows| async {
@@ -101,12 +118,12 @@ async fn join(
     });
     let items = rows.map(|row| async {
         let Some(mac) = row.mac() else {
-            return Item::from(Ok(vec![row]));
+            return Item::from(Ok(chosen(row, wanted)));
         };
         match bulk.call(async || client.session_by_mac(mac).await).await {
-            Ok(answer) => Item::from(Ok(vec![answer.record])),
+            Ok(answer) => Item::from(Ok(chosen(answer.record, wanted))),
             Err(error) => Item {
-                records: vec![row],
+                records: chosen(row, wanted),
                 error: (error.kind() != Kind::NotFound).then(|| about(mac, error)),
             },
         }
@@ -115,7 +132,13 @@ async fn join(
     bulk.drain(items, output, report).await
 }
 
-async fn list(client: MntClient, sink: Filtered<DetailFeed>) -> Result<XmlSummary> {
+/// The row, where it is wanted.
+fn chosen(row: Record, wanted: &RefCell<Selection>) -> Vec<Record> {
+    let wanted = wanted.borrow_mut().wants(&row);
+    wanted.then_some(row).into_iter().collect()
+}
+
+async fn list(client: MntClient, sink: Selected<DetailFeed>) -> Result<XmlSummary> {
     let (sink, outcome) = client.sessions(sink).await;
     // The queue must close for the details to end.
     drop(sink);
@@ -140,9 +163,11 @@ impl RecordSink for DetailFeed {
             }
             *left -= 1;
         }
-        self.sender
-            .blocking_send(record.clone())
-            .map_err(|_| Error::new(Kind::Failed, "the detail calls ended before the list"))?;
-        Ok(ControlFlow::Continue(()))
+        // Nobody takes more: enough were printed, or the detail calls ended with an error, which is
+        // theirs to tell.
+        Ok(match self.sender.blocking_send(record.clone()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        })
     }
 }

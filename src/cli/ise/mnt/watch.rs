@@ -17,10 +17,10 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::Notify;
 
-use super::filter::{Filter, Filtered};
 use crate::backoff::Backoff;
 use crate::cli::Context;
 use crate::cli::context::DONE;
+use crate::cli::filters::{Filters, Window, kinds};
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
 use crate::cli::long_running::{
@@ -29,6 +29,7 @@ use crate::cli::long_running::{
 use crate::cli::report::Reporter;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
+use crate::record::selection::{Selected, Selection};
 use crate::record::{JsonText, Record, RecordSink};
 use crate::render::{Column, Format, Renderer, Shape, column};
 
@@ -59,14 +60,17 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = input::pause)]
     interval: Duration,
     #[command(flatten)]
-    filter: Filter,
-    #[command(flatten)]
     service: ServiceArgs,
+    #[command(flatten)]
+    filters: Filters,
+    #[command(flatten)]
+    window: Window,
 }
 
 impl Watch {
     /// Polls until it is stopped, or refused.
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
+        let selection = self.filters.over(&kinds::ACTIVE, &self.window)?;
         let style = context.style();
         if style.sort.is_some() || matches!(style.format, Some(Format::Yaml)) {
             return Err(Error::usage(
@@ -92,7 +96,8 @@ impl Watch {
         let counts = Cell::default();
         let listed = Notify::new();
         let result = {
-            let mut polling = pin!(self.poll_on(context, &client, output, &counts, &listed));
+            let mut polling =
+                pin!(self.poll_on(context, &client, output, selection, &counts, &listed));
             loop {
                 tokio::select! {
                     result = &mut polling => break result.map(|()| DONE),
@@ -115,17 +120,22 @@ impl Watch {
         context: &Context,
         client: &MntClient,
         output: Renderer<Stdout>,
+        selection: Selection,
         counts: &Cell<Counts>,
         listed: &Notify,
     ) -> Result<()> {
-        let mut output = output;
+        let (mut output, mut selection) = (output, selection);
         let mut known: Option<Snapshot> = None;
         // A failed poll makes the pause longer than the usual one.
         let longest = LONGEST_PAUSE.max(self.interval);
         let mut backoff = Backoff::new(self.interval.saturating_mul(2), longest);
         let mut pause;
         loop {
-            let polled = poll(client, &self.filter).await;
+            let (looked, polled) = poll(client, selection).await;
+            selection = looked;
+            if let Some(warning) = selection.warning("row") {
+                context.reporter.warn(&warning);
+            }
             let mut figures = counts.get();
             figures.polls += 1;
             figures.failed += u64::from(polled.is_err());
@@ -349,12 +359,10 @@ fn all_printed(failed: u64) -> Result<()> {
 /// The active list by session: key -> JSON text.
 type Snapshot = HashMap<Box<str>, Box<str>>;
 
-async fn poll(client: &MntClient, filter: &Filter) -> Result<Snapshot> {
-    let (sink, outcome) = client
-        .sessions(Filtered::new(filter.clone(), SnapshotSink::default()))
-        .await;
-    outcome?;
-    Ok(sink.inner.snapshot)
+async fn poll(client: &MntClient, selection: Selection) -> (Selection, Result<Snapshot>) {
+    let inner = SnapshotSink::default();
+    let (rows, outcome) = client.sessions(Selected { selection, inner }).await;
+    (rows.selection, outcome.map(|_| rows.inner.snapshot))
 }
 
 /// Collects a snapshot.

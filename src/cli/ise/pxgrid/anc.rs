@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::read_operation::{Ask, ready};
 use crate::cli::Context;
 use crate::cli::bulk::{ListOptions, Reading};
+use crate::cli::filters::{Filters, kinds};
 use crate::cli::input::{self, MacOrList};
 use crate::cli::network_change::{self, Attempt};
 use crate::error::{Kind, Result};
@@ -40,7 +41,7 @@ Examples:
   netapi ise pxgrid anc delete Quarantine --dry-run")]
     Delete(Named),
     /// Endpoints that have a policy
-    Endpoints(Endpoints),
+    Endpoints(Box<Endpoints>),
     /// The policy of one endpoint
     Endpoint(Endpoint),
     /// Put a policy on endpoints
@@ -112,6 +113,8 @@ pub(crate) struct Endpoints {
     /// Those that have their policy at one network device (apply --nas) as well
     #[arg(long)]
     by_nas: bool,
+    #[command(flatten)]
+    filters: Filters,
 }
 
 /// Arguments of `endpoint`.
@@ -163,14 +166,16 @@ impl Anc {
             }
             Self::Create(create) => create.run(context).await,
             Self::Delete(Named { name }) => delete(&name, context).await,
-            Self::Endpoints(Endpoints { by_nas }) => {
+            Self::Endpoints(endpoints) => {
+                let Endpoints { by_nas, filters } = *endpoints;
+                let selection = filters.within(&kinds::ANC_ENDPOINT, (None, None))?;
                 let operation = if by_nas {
                     "getEndpointPolicies"
                 } else {
                     "getEndpoints"
                 };
                 Ask::new(SERVICE, operation, "no endpoint has a policy")
-                    .list(context)
+                    .list_of(context, selection)
                     .await
             }
             Self::Endpoint(endpoint) => endpoint.run(context).await,

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::subscribe::StderrListener;
 use crate::cli::Context;
 use crate::cli::context::DONE;
-use crate::cli::input::{self, Stations};
+use crate::cli::input;
 use crate::cli::long_running::{LongRunning, Reader, Request, ServiceArgs, Summary};
 use crate::delivery::Stop;
 use crate::delivery::callback::Callback;
@@ -25,6 +25,7 @@ use crate::delivery::letter_file::{Letter, LetterFile, Place};
 use crate::delivery::order::Rules;
 use crate::delivery::retry::{Retried, Retry};
 use crate::error::{Error, Kind, Result};
+use crate::record::conditions::Stations;
 use crate::record::{JsonText, Record, RecordSink};
 use crate::render::{CellKind, Column, Shape, column, with};
 

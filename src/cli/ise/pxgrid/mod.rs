@@ -44,7 +44,7 @@ pub(crate) enum Pxgrid {
     /// Which services are up, on which nodes, with their topics
     Services(services::Services),
     /// All sessions
-    Sessions(sessions::Sessions),
+    Sessions(Box<sessions::Sessions>),
     /// One session in full
     Session(session::Session),
     /// Groups of users, or of one user
@@ -116,13 +116,15 @@ impl Pxgrid {
     }
 }
 
-/// `--since` as the request's member: RFC 3339 to the millisecond, which is as fine as ISE's own
-/// times are.
+/// `--since` as the request's member.
 fn timestamp(since: Option<&str>) -> Result<Option<String>> {
-    let Some(text) = since else {
-        return Ok(None);
-    };
-    let time = crate::settings::duration::parse_when(text, Timestamp::now())?;
+    let time = since.map(|text| crate::settings::duration::parse_when(text, Timestamp::now()));
+    Ok(time.transpose()?.map(wire_time))
+}
+
+/// A time as requests have it: RFC 3339 to the millisecond, which is as fine as ISE's own times
+/// are.
+fn wire_time(time: Timestamp) -> String {
     let whole = Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time);
-    Ok(Some(whole.to_string()))
+    whole.to_string()
 }

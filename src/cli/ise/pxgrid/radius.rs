@@ -3,15 +3,16 @@
 use clap::{Args, Subcommand};
 
 use super::read_operation::Ask;
-use super::timestamp;
+use super::wire_time;
 use crate::cli::Context;
+use crate::cli::filters::{Filters, Window, kinds};
 use crate::error::Result;
 
 /// `netapi ise pxgrid radius …`
 #[derive(Subcommand, Debug)]
 pub(crate) enum Radius {
     /// RADIUS failures, codes 5400 to 5499
-    Failures(Failures),
+    Failures(Box<Failures>),
     /// One failure in full
     Failure(Failure),
 }
@@ -21,14 +22,15 @@ pub(crate) enum Radius {
 #[command(after_help = "\
 Examples:
   netapi ise pxgrid radius failures
-  netapi ise pxgrid radius failures --since 4h --json
+  netapi ise pxgrid radius failures --since 4h --nas sw-lab-02 --json
 
 Without --since ISE answers with the last hour. Its RADIUS suppression hides
 repeats.")]
 pub(crate) struct Failures {
-    /// Only failures since: RFC 3339, or a span such as 2h
-    #[arg(long, value_name = "T")]
-    since: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
+    #[command(flatten)]
+    window: Window,
 }
 
 /// Arguments of `failure`.
@@ -44,10 +46,13 @@ impl Radius {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         match self {
-            Self::Failures(Failures { since }) => {
+            Self::Failures(failures) => {
+                let Failures { filters, window } = *failures;
+                let (since, until) = window.times()?;
+                let selection = filters.within(&kinds::FAILURE, (None, until))?;
                 Ask::new("radius", "getFailures", "no failures")
-                    .with_some("startTimestamp", timestamp(since.as_deref())?)
-                    .list(context)
+                    .with_some("startTimestamp", since.map(wire_time))
+                    .list_of(context, selection)
                     .await
             }
             Self::Failure(Failure { id }) => {

@@ -3,18 +3,19 @@
 //! it is paged; a command adds the request's members and its own filter.
 
 use std::io::Stdout;
-use std::ops::ControlFlow;
 
 use serde_json::{Map, Value, json};
 
 use super::columns;
 use crate::cli::Context;
+use crate::cli::filters::say_of_expression;
 use crate::cli::rules;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::{self, Operation};
 use crate::pxgrid::{ServiceClient, rest};
+use crate::record::Record;
 use crate::record::filter::Filter;
-use crate::record::{Record, RecordSink};
+use crate::record::selection::{Selected, Selection};
 use crate::render::{Columns, Renderer, Shape};
 use crate::transport::Effect;
 
@@ -86,19 +87,16 @@ impl Ask {
 
     /// Streams a list to standard output, page by page where the service pages.
     pub(super) async fn list(self, context: &Context) -> Result<()> {
-        self.list_where(context, |_| true).await
+        self.list_of(context, Selection::default()).await
     }
 
-    /// The same; only rows that are `wanted` are printed.
-    pub(super) async fn list_where(
-        mut self,
-        context: &Context,
-        wanted: impl Fn(&Record) -> bool + Send + 'static,
-    ) -> Result<()> {
+    /// The same; only rows that are selected are printed.
+    pub(super) async fn list_of(mut self, context: &Context, selection: Selection) -> Result<()> {
         let row = self.row()?;
         if let Some(paging) = row.paging
             && let Some(limit) = context.global.limit
             && context.global.sort.is_none()
+            && selection.is_empty()
         {
             // A page larger than what is wanted would be thrown away.
             let rows = limit.clamp(1, paging.rows);
@@ -106,13 +104,11 @@ impl Ask {
         }
         let body = Value::Object(self.body);
         let client = ready(context, self.service, self.operation, &body).await?;
-        let output = context.output_of("rows", columns::of(row), Shape::List)?;
-        let sink = Where {
-            wanted,
-            inner: output,
-        };
-        let (sink, outcome) = client.list(self.service, self.operation, &body, sink).await;
-        context.end_list(sink.inner, outcome, self.nothing)?;
+        let inner = context.output_of("rows", columns::of(row), Shape::List)?;
+        let rows = Selected { selection, inner };
+        let (rows, outcome) = client.list(self.service, self.operation, &body, rows).await;
+        context.end_list(rows.inner, outcome, self.nothing)?;
+        say_of_expression(context, rows.selection);
         Ok(())
     }
 
@@ -201,28 +197,4 @@ pub(super) async fn show_instead(
     let control = client.control();
     let request = rest::preview(service, operation, body, control.account())?;
     control.client().send(request).await.map(|_| ())
-}
-
-/// Passes on wanted rows.
-struct Where<F, S> {
-    wanted: F,
-    inner: S,
-}
-
-impl<F: Fn(&Record) -> bool + Send + 'static, S: RecordSink> RecordSink for Where<F, S> {
-    fn pause(&mut self) -> Result<()> {
-        self.inner.pause()
-    }
-
-    fn begin(&mut self, announced: Option<u64>) -> Result<()> {
-        self.inner.begin(announced)
-    }
-
-    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
-        if (self.wanted)(record) {
-            self.inner.record(record)
-        } else {
-            Ok(ControlFlow::Continue(()))
-        }
-    }
 }

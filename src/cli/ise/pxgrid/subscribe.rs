@@ -5,7 +5,6 @@
 //! | `follow` | from the first lookup to the end: events, requests from outside |
 //! | `metrics` | the summary's figures for Prometheus |
 //! | `options` | options in groups: delivery, reconnecting |
-//! | `selection` | which events are wanted |
 //! | `sink` | where they go: the printer, or delivery with its spool |
 //! | `printer` | lines on standard output |
 //! | `backlog` | what waits to be printed |
@@ -15,7 +14,6 @@ mod follow;
 mod metrics;
 mod options;
 mod printer;
-mod selection;
 mod sink;
 
 use std::ffi::OsString;
@@ -26,9 +24,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::connection::Connection;
-use super::sessions::SessionState;
 use crate::cli::Context;
 use crate::cli::context::DONE;
+use crate::cli::filters::{Filters, Window, kinds};
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
 use crate::cli::long_running::{LongRunning, Service, ServiceArgs};
@@ -40,7 +38,6 @@ use crate::pxgrid::subscription::{DEPLOYMENT, Options};
 use follow::Follower;
 use options::{DeliveryArgs, Reconnecting};
 use printer::Paper;
-use selection::Selection;
 use sink::Sink;
 pub(super) use sink::StderrListener;
 
@@ -50,6 +47,7 @@ pub(super) use sink::StderrListener;
 Examples:
   netapi ise pxgrid subscribe --topic session
   netapi ise pxgrid subscribe --topic session --topic anc --json
+  netapi ise pxgrid subscribe --topic radius-failure --nas sw-lab-02
   netapi ise pxgrid subscribe --topic session --state started \\
     --callback ./handle-session.sh
   netapi ise pxgrid subscribe --topic session --callback ./handle.sh \\
@@ -69,12 +67,6 @@ pub(crate) struct Subscribe {
     /// message looks like a filtered one then
     #[arg(long, value_name = "JMESPATH")]
     filter: Option<String>,
-    /// The same, applied here
-    #[arg(long = "where", value_name = "JMESPATH")]
-    condition: Option<String>,
-    /// Only sessions in this state
-    #[arg(long, value_name = "STATE", ignore_case = true)]
-    state: Option<SessionState>,
     /// End after N events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -93,6 +85,10 @@ pub(crate) struct Subscribe {
     reconnecting: Reconnecting,
     #[command(flatten)]
     service: ServiceArgs,
+    #[command(flatten)]
+    filters: Filters,
+    #[command(flatten)]
+    window: Window,
     /// Arguments for the callback
     #[arg(last = true, value_name = "ARGS", requires = "callback")]
     arguments: Vec<OsString>,
@@ -128,7 +124,7 @@ impl Subscribe {
     /// Subscribes until it is stopped, or enough has come.
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
         let mut options = self.options()?;
-        let selection = Selection::new(self.condition.as_deref(), self.state)?;
+        let selection = self.filters.over(&kinds::EVENT, &self.window)?;
         self.state_has_sessions()?;
         let paper = if self.delivery.callback.is_some() {
             printer::refuse_formats(context)?;
@@ -198,7 +194,7 @@ impl Subscribe {
     /// through.
     fn state_has_sessions(&self) -> Result<()> {
         let none = |topic: &TopicName| matches!(topic, TopicName::Known(_, topic) if topic.list != Some("sessions"));
-        if self.state.is_some() && self.topics.iter().all(none) {
+        if self.filters.has_state() && self.topics.iter().all(none) {
             return Err(Error::usage(
                 "--state is of a session, and none of the topics carries sessions",
             )

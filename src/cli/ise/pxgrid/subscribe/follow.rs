@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::connection::Connection;
 use super::metrics;
-use super::selection::Selection;
 use super::sink::Sink;
 use crate::cli::context::DONE;
 use crate::cli::long_running::{LongRunning, Reader, Request, Summary};
@@ -19,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{self, Event, Mark, Progress};
 use crate::pxgrid::subscriber::{Subscriber, Update};
 use crate::pxgrid::subscription::{Notice, Why};
+use crate::record::selection::Selection;
 
 /// How long killed callbacks may take to be gone.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -76,7 +76,7 @@ impl Follower {
                 return Ok(DONE);
             }
         }
-        if let Some(warning) = self.selection.last_warning() {
+        if let Some(warning) = self.selection.last_warning("event") {
             self.reporter.warn(&warning);
         }
         running.report(Reader::Stderr, &self.figures(&sink));
@@ -221,11 +221,11 @@ impl Follower {
         let (mut place, mut places) = (0, Vec::new());
         events.retain(|event| {
             place += 1;
-            let wanted = self.selection.wants(event);
+            let wanted = self.selection.wants_message(event.message.object());
             places.extend(wanted.then_some(place));
             wanted
         });
-        if let Some(warning) = self.selection.warning() {
+        if let Some(warning) = self.selection.warning("event") {
             self.reporter.warn(&warning);
         }
         if outcome.cut {
