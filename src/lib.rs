@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | `authority` | host and port, and what a host name is made of | |
 //! | `backoff` | pauses that grow from failure to failure | |
-//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `lab`, `mnt`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `threads`, `transport` |
+//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `lab`, `mnt`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `threads`, `transport` |
 //! | `delivery` | what happens to an event: order per endpoint, spool, callback, dead letters | `backoff`, `error`, `event`, `process`, `record`, `threads` |
 //! | `error` | the closed set of error kinds and their exit statuses | |
 //! | `event` | what travels from a subscription to whoever is told: event, id, marks, figures; no I/O | `error`, `record` |

@@ -69,7 +69,7 @@ enum Command {
     /// The settings: what is in force and where each value came from
     #[command(subcommand)]
     Config(config::Config),
-    /// Print a completion script for a shell
+    /// Print or install the completion script of a shell
     Completion(completion::Completion),
     /// Print the man page, or write all pages into a directory
     Man(man::Man),
@@ -88,6 +88,9 @@ pub fn command_tree() -> clap::Command {
 
 /// Parses `args`, runs the command, reports what went wrong and gives the exit status.
 pub(crate) fn main(args: &[OsString]) -> ExitCode {
+    if let Some(code) = completion::answer(args) {
+        return code;
+    }
     let mut tree = command_tree();
     let parsed = tree
         .try_get_matches_from_mut(args)
@@ -142,7 +145,7 @@ fn dispatch(path: &str, cli: Cli, stderr: Stderr) -> Result<ExitCode> {
             command.run(&context)
         }
         Command::Config(command) => command.run(&global, stderr),
-        Command::Completion(command) => command.run(),
+        Command::Completion(command) => command.run(&global, stderr),
         Command::Man(command) => command.run(),
         Command::Version(_) => {
             version::Version::run(&Context::new(global, stderr)?)?;

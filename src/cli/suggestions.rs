@@ -1,4 +1,5 @@
-//! What a mistyped or misplaced command line was near to: tips for a command line that clap refused.
+//! What a mistyped or misplaced command line was near to: tips for a command line that clap
+//! refused.
 //!
 //! A command is looked for in the whole tree, because most mistakes are a word left out. A name is
 //! near when few letters differ; clap's own measure calls unlike names alike.

@@ -197,6 +197,21 @@ impl Settings {
         Some(self.layers.profile.name.as_str()).filter(|name| !name.is_empty())
     }
 
+    /// The names of the profiles in the config file; none where there is no file.
+    pub fn profiles(&self) -> Result<Vec<String>> {
+        profile::names(&self.config_path()?)
+    }
+
+    /// Whether a secret that pxGrid needs is printed by a command, which may ask somebody.
+    pub fn runs_commands(&self) -> bool {
+        let keys = [
+            "key_password_command",
+            "client_password_command",
+            "proxy_credentials_command",
+        ];
+        keys.iter().any(|key| self.layers.in_profile(key).is_some())
+    }
+
     /// The first thing that is wrong with the files or the flags as a whole.
     fn usable(&self) -> Result<()> {
         match self.layers.broken.first() {

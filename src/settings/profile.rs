@@ -107,6 +107,23 @@ pub(crate) fn read(path: &Path, explicit: bool, wanted: Option<&str>) -> Result<
     Ok(profile)
 }
 
+/// The names of the profiles in the file, in alphabetical order; none where there is no file.
+pub(crate) fn names(path: &Path) -> Result<Vec<String>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let what = "config file";
+    let file = files::read(path, what, files::SMALL)?;
+    let text = files::text(&file.bytes, path, what)?;
+    let document = File { path, text: &text }.document()?;
+    let profiles = document.get_ref().get("profiles");
+    let profiles = profiles.and_then(|value| value.get_ref().as_table());
+    let names = profiles.into_iter().flat_map(|table| table.keys());
+    let mut names: Vec<String> = names.map(|name| name.get_ref().to_string()).collect();
+    names.sort();
+    Ok(names)
+}
+
 struct File<'a> {
     path: &'a Path,
     text: &'a str,
@@ -117,7 +134,15 @@ type Entry<'a, 'i> = (
     &'a Spanned<DeValue<'i>>,
 );
 
-impl File<'_> {
+impl<'a> File<'a> {
+    fn document(&self) -> Result<Spanned<DeTable<'a>>> {
+        DeTable::parse(self.text).map_err(|error| {
+            let span = error.span().unwrap_or(0..0);
+            // The message is of fixed words; the error as a whole would quote the line.
+            self.wrong(&span, &format!("no TOML: {}", one_line(error.message())))
+        })
+    }
+
     fn wrong(&self, span: &Range<usize>, what: &str) -> Error {
         let before = self.text.as_bytes().iter().take(span.start);
         let line = 1 + before.filter(|byte| **byte == b'\n').count();
@@ -125,11 +150,7 @@ impl File<'_> {
     }
 
     fn profile(&self, wanted: Option<&str>) -> Result<Profile> {
-        let document = DeTable::parse(self.text).map_err(|error| {
-            let span = error.span().unwrap_or(0..0);
-            // The message is of fixed words; the error as a whole would quote the line.
-            self.wrong(&span, &format!("no TOML: {}", one_line(error.message())))
-        })?;
+        let document = self.document()?;
         let mut default = None;
         let mut profiles = BTreeMap::new();
         for (key, value) in document.get_ref() {

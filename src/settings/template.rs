@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
+use crate::files::{create_private, make_private_directory};
 
 /// Every key once, commented out, so that the file as written sets nothing.
 pub(crate) const TEMPLATE: &str = r#"# netapi's settings. Flags and environment variables win over this file; `netapi config show` tells what counts.
@@ -66,31 +67,6 @@ pub fn init(path: &Path) -> Result<()> {
     })?;
     file.write_all(TEMPLATE.as_bytes())
         .map_err(|error| cannot(&error))
-}
-
-#[cfg(unix)]
-fn make_private_directory(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-}
-
-#[cfg(not(unix))]
-fn make_private_directory(path: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(path)
-}
-
-fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 #[cfg(all(test, unix))]

@@ -19,6 +19,7 @@ mod bulk_identity;
 mod citations;
 mod cli_surface;
 mod cli_tree;
+mod completion;
 mod dead_letters;
 mod filters;
 mod fixtures_mnt;

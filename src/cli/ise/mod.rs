@@ -32,6 +32,22 @@ pub(crate) enum Ise {
     Lab(lab::Lab),
 }
 
+/// What `--fields` and `--sort` can name of a command's records, as far as it is known before they
+/// come: titles of columns, then members.
+pub(super) fn fields_of(path: &str) -> Vec<String> {
+    let Some(columns) = mnt::columns_of(path).or_else(|| pxgrid::columns_of(path)) else {
+        return Vec::new();
+    };
+    let titles = columns.list.iter().map(|column| column.title);
+    let mut names: Vec<String> = Vec::new();
+    for name in titles.chain(columns.members.iter().copied()) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
 impl Ise {
     /// Runs the command.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {

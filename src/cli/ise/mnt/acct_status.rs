@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::mnt::members;
 use crate::render::{CellKind, CellSource, Column, Columns, Shape, column};
 
-const ALL: Columns = Columns::of(COLUMNS, members::ACCOUNTING);
+pub(super) const ALL: Columns = Columns::of(COLUMNS, members::ACCOUNTING);
 
 const COLUMNS: &[Column] = &[
     column("MAC", "calling_station_id"),

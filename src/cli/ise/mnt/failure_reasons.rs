@@ -8,7 +8,7 @@ use crate::mnt::members;
 use crate::record::Record;
 use crate::render::{Column, Columns, Shape, column};
 
-const ALL: Columns = Columns::of(COLUMNS, members::FAILURE_REASON);
+pub(super) const ALL: Columns = Columns::of(COLUMNS, members::FAILURE_REASON);
 
 const COLUMNS: &[Column] = &[
     column("CODE", "id"),

@@ -22,6 +22,19 @@ use clap::Subcommand;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::error::Result;
+use crate::render::Columns;
+
+/// The columns of a command's records.
+pub(super) fn columns_of(path: &str) -> Option<Columns> {
+    match path {
+        "ise mnt sessions" | "ise mnt session" => Some(columns::SESSION_DETAIL),
+        "ise mnt auth-list" | "ise mnt watch" => Some(columns::SESSION),
+        "ise mnt auth-status" => Some(columns::ATTEMPT),
+        "ise mnt acct-status" => Some(acct_status::ALL),
+        "ise mnt failure-reasons" => Some(failure_reasons::ALL),
+        _ => None,
+    }
+}
 
 /// `netapi ise mnt …`
 #[derive(Subcommand, Debug)]

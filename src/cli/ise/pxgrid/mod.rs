@@ -32,6 +32,31 @@ use jiff::Timestamp;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::error::Result;
+use crate::pxgrid::catalogue;
+use crate::render::Columns;
+
+/// The columns of a command's records.
+pub(super) fn columns_of(path: &str) -> Option<Columns> {
+    let (service, operation) = match path.strip_prefix("ise pxgrid ")? {
+        "sessions" | "session" => ("session", "getSessions"),
+        "groups" => ("session", "getUserGroups"),
+        "anc policies" | "anc policy" => ("anc", "getPolicies"),
+        "anc endpoints" | "anc endpoint" => ("anc", "getEndpoints"),
+        "trustsec groups" => ("trustsec-config", "getSecurityGroups"),
+        "trustsec acls" => ("trustsec-config", "getSecurityGroupAcls"),
+        "trustsec policies" => ("trustsec-config", "getEgressPolicies"),
+        "trustsec matrices" => ("trustsec-config", "getEgressMatrices"),
+        "sxp bindings" => ("sxp", "getBindings"),
+        "radius failures" | "radius failure" => ("radius", "getFailures"),
+        "profiler profiles" => ("profiler", "getProfiles"),
+        "mdm endpoints" => ("mdm", "getEndpoints"),
+        "system health" => ("system", "getHealths"),
+        "system performance" => ("system", "getPerformances"),
+        "endpoints" => ("endpoint", "getEndpoints"),
+        _ => return None,
+    };
+    catalogue::operation(service, operation).map(columns::of)
+}
 
 /// `netapi ise pxgrid …`
 #[derive(Subcommand, Debug)]
