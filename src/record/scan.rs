@@ -76,9 +76,9 @@ impl Scanner {
     pub(crate) fn resume(&mut self, bytes: &[u8]) -> Result<Option<usize>, Fault> {
         loop {
             if self.in_string {
-                let (at, closed) = string_rest(bytes, self.at)?;
-                self.at = at;
-                if !closed {
+                let rest = string_rest(bytes, self.at)?;
+                self.at = rest.at;
+                if !rest.closed {
                     return Ok(None);
                 }
                 self.in_string = false;
@@ -215,17 +215,18 @@ impl Nesting {
     }
 }
 
-/// Where the string ends whose opening quote stands at `at`; `None` when it is cut.
-pub(crate) fn string_end(bytes: &[u8], at: usize) -> Result<Option<usize>, Fault> {
-    let (end, closed) = string_rest(bytes, at + 1)?;
-    Ok(closed.then_some(end))
+/// Where the string ends whose opening quote stands at `at`, and whether it holds escapes; `None`
+/// when it is cut.
+pub(crate) fn string_end(bytes: &[u8], at: usize) -> Result<Option<(usize, bool)>, Fault> {
+    let rest = string_rest(bytes, at + 1)?;
+    Ok(rest.closed.then_some((rest.at, rest.escapes)))
 }
 
 /// Where the whole value that begins at `at` ends; `None` when it is cut. For text that is there in
 /// full.
 pub(crate) fn value_end(bytes: &[u8], at: usize) -> Result<Option<usize>, Fault> {
     match bytes.get(at) {
-        Some(b'"') => string_end(bytes, at),
+        Some(b'"') => Ok(string_end(bytes, at)?.map(|(end, _)| end)),
         Some(b'{' | b'[') => {
             let rest = bytes.get(at..).unwrap_or_default();
             let end = Scanner::default().resume(rest).map_err(|fault| Fault {
@@ -262,8 +263,26 @@ fn special(word: u64) -> u64 {
         & HIGHS
 }
 
-/// Inside a string: where to go on, and whether the closing quote was passed.
-fn string_rest(bytes: &[u8], mut at: usize) -> Result<(usize, bool), Fault> {
+/// How far a string goes.
+struct Rest {
+    /// Where to go on.
+    at: usize,
+    /// Whether the closing quote was passed.
+    closed: bool,
+    /// Whether there were escapes.
+    escapes: bool,
+}
+
+/// Inside a string: the rest of it.
+fn string_rest(bytes: &[u8], mut at: usize) -> Result<Rest, Fault> {
+    let mut escapes = false;
+    let rest = |at, closed, escapes| {
+        Ok(Rest {
+            at,
+            closed,
+            escapes,
+        })
+    };
     loop {
         while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
             let hits = special(u64::from_le_bytes(*eight));
@@ -274,11 +293,14 @@ fn string_rest(bytes: &[u8], mut at: usize) -> Result<(usize, bool), Fault> {
             at += 8;
         }
         match bytes.get(at) {
-            None => return Ok((at, false)),
-            Some(b'"') => return Ok((at + 1, true)),
+            None => return rest(at, false, escapes),
+            Some(b'"') => return rest(at + 1, true, escapes),
             Some(b'\\') => match escape(bytes, at)? {
-                Some(end) => at = end,
-                None => return Ok((at, false)),
+                Some(end) => {
+                    at = end;
+                    escapes = true;
+                }
+                None => return rest(at, false, escapes),
             },
             Some(0..0x20) => {
                 return Err(Fault {

@@ -11,27 +11,18 @@ use jiff::Timestamp;
 use crate::record::read_json;
 use crate::record::scan::{Fault, skip_space, string_end, value_end};
 
-/// What is made of the members of an object while they are stepped over.
-pub(super) trait Collect<'a> {
-    /// One member: its name, and the text of its value.
-    fn member(&mut self, name: Cow<'a, str>, value: &'a str);
-}
+/// Room for so many members is made at once; a session has some forty.
+const ROOM: usize = 48;
 
-/// One element of a list: its text, and what was made of its members if it is an object.
-pub(super) type Element<'a, C> = (&'a str, Option<C>);
+/// One element of a list: its text, and its members if it is an object.
+pub(super) type Element<'a> = (&'a str, Option<Members<'a>>);
 
 /// A whole object, and the elements of the list in it that was looked into, if there is one.
-type Found<'a, C> = (Members<'a>, Option<Vec<Element<'a, C>>>);
+type Found<'a> = (Members<'a>, Option<Vec<Element<'a>>>);
 
 /// Names and the text of their values, in order.
 #[derive(Debug, Default)]
 pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
-
-impl<'a> Collect<'a> for Members<'a> {
-    fn member(&mut self, name: Cow<'a, str>, value: &'a str) {
-        self.0.push((name, value));
-    }
-}
 
 /// A place in JSON text.
 struct Walk<'a> {
@@ -113,25 +104,30 @@ impl<'a> Walk<'a> {
             return Err(self.fault("a member name is missing"));
         }
         let end = string_end(self.text.as_bytes(), self.at)?;
-        let name = end.and_then(|end| self.text.get(self.at..end));
-        let name = name.ok_or_else(|| self.fault("the text is cut"))?;
-        self.at += name.len();
-        string(name).ok_or_else(|| self.fault("a member name is missing"))
+        let (end, escapes) = end.ok_or_else(|| self.fault("the text is cut"))?;
+        let start = std::mem::replace(&mut self.at, end);
+        let name = if escapes {
+            string(self.text.get(start..end).unwrap_or_default())
+        } else {
+            self.text.get(start + 1..end - 1).map(Cow::Borrowed)
+        };
+        name.ok_or_else(|| self.fault("a member name is missing"))
     }
 
     /// Steps over one element of a list.
-    fn element<C: Collect<'a>>(&mut self, mut into: C) -> Result<Element<'a, C>, Fault> {
+    fn element(&mut self) -> Result<Element<'a>, Fault> {
         self.space();
         if self.byte() != Some(b'{') {
             return Ok((self.value()?, None));
         }
         let start = self.at;
+        let mut members = Vec::with_capacity(ROOM);
         self.object(|walk, name| {
-            into.member(name, walk.value()?);
+            members.push((name, walk.value()?));
             Ok(())
         })?;
         let text = self.text.get(start..self.at).unwrap_or_default();
-        Ok((text, Some(into)))
+        Ok((text, Some(Members(members))))
     }
 
     /// Nothing may follow.
@@ -161,35 +157,42 @@ fn string(raw: &str) -> Option<Cow<'_, str>> {
 impl<'a> Members<'a> {
     /// Reads the text of one object.
     pub(super) fn parse(text: &'a str) -> Result<Self, Fault> {
-        Self::parse_with(text, "", Members::default).map(|(members, _)| members)
+        Self::parse_with(text, "").map(|(members, _)| members)
     }
 
     /// Reads the text of one object, and in the same pass the elements of its first member called
-    /// `list`, if that is an array, each into a new collection.
-    pub(super) fn parse_with<C: Collect<'a>>(
-        text: &'a str,
-        list: &str,
-        collection: impl Fn() -> C,
-    ) -> Result<Found<'a, C>, Fault> {
+    /// `list`, if that is an array.
+    pub(super) fn parse_with(text: &'a str, list: &str) -> Result<Found<'a>, Fault> {
         let mut walk = Walk { text, at: 0 };
-        let mut members = Self::default();
+        let mut members = Vec::new();
         let mut elements = None;
         walk.object(|walk, name| {
             let start = walk.at;
             if name == list && elements.is_none() && walk.byte() == Some(b'[') {
                 let found = elements.insert(Vec::with_capacity(1));
                 walk.list((b'[', b']'), |walk| {
-                    found.push(walk.element(collection())?);
+                    found.push(walk.element()?);
                     Ok(())
                 })?;
             } else {
                 walk.value()?;
             }
-            members.member(name, walk.text.get(start..walk.at).unwrap_or_default());
+            members.push((name, walk.text.get(start..walk.at).unwrap_or_default()));
             Ok(())
         })?;
         walk.end()?;
-        Ok((members, elements))
+        Ok((Self(members), elements))
+    }
+
+    /// Those that are called otherwise.
+    pub(super) fn without(&self, names: &[&str]) -> Self {
+        let kept = |(name, _): &&(Cow<'_, str>, _)| !names.contains(&name.as_ref());
+        Self(self.0.iter().filter(kept).cloned().collect())
+    }
+
+    /// Names and the text of their values, in order.
+    pub(super) fn as_slice(&self) -> &[(Cow<'a, str>, &'a str)] {
+        &self.0
     }
 
     /// The text of the first member called `name`.
@@ -266,7 +269,7 @@ mod tests {
     #[test]
     fn texts_and_elements_are_found_whatever_the_spaces() {
         let text = "{ \"l\" : [ {\"x\":1} , 2,\"]\", [{}] ]\n,\"e\":[], \"t\":\"a\\u0062\\\"\",\"n\":\"\", \"l\":[] }";
-        let (members, elements) = Members::parse_with(text, "l", Members::default).unwrap();
+        let (members, elements) = Members::parse_with(text, "l").unwrap();
         let elements = elements.unwrap();
         let texts: Vec<&str> = elements.iter().map(|(text, _)| *text).collect();
         assert_eq!(texts, [r#"{"x":1}"#, "2", r#""]""#, "[{}]"]);
@@ -277,14 +280,9 @@ mod tests {
         assert_eq!(objects, [true, false, false, false]);
         assert_eq!(elements[0].1.as_ref().unwrap().integer("x"), Some(1));
         assert_eq!(members.get("l"), Some("[ {\"x\":1} , 2,\"]\", [{}] ]"));
-        let empty = Members::parse_with(text, "e", Members::default).unwrap().1;
+        let empty = Members::parse_with(text, "e").unwrap().1;
         assert!(empty.unwrap().is_empty());
-        assert!(
-            Members::parse_with(text, "t", Members::default)
-                .unwrap()
-                .1
-                .is_none()
-        );
+        assert!(Members::parse_with(text, "t").unwrap().1.is_none());
         assert_eq!(members.text("t").unwrap(), "ab\"");
         assert_eq!(members.text("n"), None);
         assert_eq!(members.text("e"), None);
@@ -298,7 +296,7 @@ mod tests {
             let ours = Members::parse(&text);
             prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{}", text);
             // Looking into a list on the way changes nothing.
-            let within = Members::parse_with(&text, "a", Members::default).map(|(members, _)| members.0);
+            let within = Members::parse_with(&text, "a").map(|(members, _)| members.0);
             prop_assert_eq!(within.ok(), ours.as_ref().ok().map(|members| members.0.clone()));
             if let (Ok(ours), Ok(theirs)) = (ours, theirs) {
                 for (name, _) in &ours.0 {

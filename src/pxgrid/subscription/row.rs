@@ -8,7 +8,7 @@ use foldhash::quality::FixedState;
 use jiff::Timestamp;
 
 use super::cache::{Sight, Verdict};
-use super::members::{Collect, Members, text_of};
+use super::members::{Members, text_of};
 use super::ways::{Shape, Way};
 use crate::event::id::compact_value;
 use crate::event::{Message, Text};
@@ -112,12 +112,6 @@ impl<'a, 'h> Glance<'a, 'h> {
         };
         // Of repeated names the first counts.
         place.get_or_insert(value);
-    }
-}
-
-impl<'a> Collect<'a> for Glance<'a, '_> {
-    fn member(&mut self, name: Cow<'a, str>, value: &'a str) {
-        self.note(&name, value);
     }
 }
 

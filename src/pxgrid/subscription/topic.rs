@@ -26,10 +26,10 @@ use super::cache::{Cache, Source, Verdict};
 use super::catch_up::{CatchUp, Purpose, Since};
 use super::members::{Element, Members};
 use super::notice::{LossCause, Notice};
-use super::row::{Glance, Row, message_word, session_word};
+use super::row::{Row, message_word, session_word};
 use super::ways::{Shape, Way};
 use super::{Action, Options};
-use crate::event::{Event, EventId, Figures, IdMaker, Mark, Message, Text};
+use crate::event::{Event, Figures, IdMaker, Mark, Message, Text};
 use crate::pxgrid::catalogue::Occurrence;
 #[cfg(test)]
 pub(super) use wholeness::CONFIRM;
@@ -320,8 +320,7 @@ impl Topic {
     }
 
     fn live_sessions(&mut self, body: &Bytes, text: &str, here: &mut Here<'_>) {
-        let hasher = self.hasher.clone();
-        match Members::parse_with(text, "sessions", || Glance::new(&hasher)) {
+        match Members::parse_with(text, "sessions") {
             Ok((message, Some(sessions))) => {
                 let sequence = sequence(&message);
                 if self.is_duplicate(sequence, body, here) {
@@ -337,7 +336,7 @@ impl Topic {
     }
 
     fn live_rows(&mut self, body: &Bytes, text: &str, list: &str, here: &mut Here<'_>) {
-        match Members::parse_with(text, list, Members::default) {
+        match Members::parse_with(text, list) {
             Ok((message, listed)) => {
                 let listed = listed.into_iter().flatten();
                 let rows = listed.filter_map(|(_, row)| row).collect();
@@ -413,20 +412,20 @@ impl Topic {
     fn live_session(
         &mut self,
         body: &Bytes,
-        (text, glance): &Element<'_, Glance<'_, '_>>,
+        (text, members): &Element<'_>,
         sequence: Option<i64>,
         here: &mut Here<'_>,
     ) {
-        let Some(glance) = glance else {
+        let Some(members) = members else {
             self.unreadable(here);
             return;
         };
-        let row = Row::session(glance, false);
+        let row = self.row(members, false);
         self.note_live_time(row.sight.timestamp, here);
         let verdict = self.cache.sight(&row.sight, Source::Live);
         if let Some(word) = session_word(verdict) {
             let message = Message::session(Text::part_of(body, text));
-            self.emit(word.into(), sequence, row, message, here);
+            self.emit(word.into(), sequence, row, (members, message), here);
         } else {
             here.figures.repeated += 1;
         }
@@ -477,7 +476,7 @@ impl Topic {
         };
         let row = self.row(subject, ended);
         let text = Message::whole(Text::from(body));
-        self.emit(word, sequence, row, text, here);
+        self.emit(word, sequence, row, (message, text), here);
         self.remember(here);
     }
 
@@ -496,29 +495,37 @@ impl Topic {
         self.newest = self.newest.max(timestamp.map(|time| time.min(server)));
     }
 
+    /// Emits what came live. `told`: the members that the message shows, and the message.
     fn emit(
-        &self,
+        &mut self,
         word: Cow<'static, str>,
         sequence: Option<i64>,
         row: Row<'_>,
-        message: Message,
+        told: (&Members<'_>, Message),
         here: &mut Here<'_>,
     ) {
         here.figures.emitted_live += 1;
-        let event = self.event(word, sequence, row, message, here);
+        let event = self.event(word, sequence, row, told, here);
         here.out.push(Action::Emit(event));
     }
 
     fn event(
-        &self,
+        &mut self,
         word: Cow<'static, str>,
         sequence: Option<i64>,
         row: Row<'_>,
-        message: Message,
+        (members, message): (&Members<'_>, Message),
         here: &Here<'_>,
     ) -> Event {
+        // Of what the event shows: so it is the same for what is recovered.
+        let id = if message.is_session() {
+            self.ids.id(row.identity(), members.as_slice(), sequence)
+        } else {
+            let members = members.without(&SEQUENCE);
+            self.ids.id(row.identity(), members.as_slice(), sequence)
+        };
         Event {
-            id: self.id(&row, &message, sequence),
+            id,
             event: word,
             sequence,
             topic: Arc::clone(&self.path),
@@ -530,16 +537,6 @@ impl Topic {
             state: row.state,
             message,
         }
-    }
-
-    /// The id of an event, of what it shows: so it is the same for what is recovered.
-    fn id(&self, row: &Row<'_>, message: &Message, sequence: Option<i64>) -> EventId {
-        // It was read before, or written by us.
-        let members = Members::parse(message.object()).unwrap_or_default();
-        let named = members
-            .iter()
-            .filter(|(name, _)| message.is_session() || !SEQUENCE.contains(name));
-        self.ids.id(row.identity(), named, sequence)
     }
 
     fn row<'a>(&self, members: &Members<'a>, deleted: bool) -> Row<'a> {

@@ -223,7 +223,10 @@ impl Topic {
     ) {
         self.read_events += 1;
         here.figures.emitted_read += 1;
-        let event = self.event(word.into(), None, row, message, here);
+        let text = message.clone();
+        // It was read before, or written by us.
+        let members = Members::parse(text.object()).unwrap_or_default();
+        let event = self.event(word.into(), None, row, (&members, message), here);
         here.out.push(Action::Emit(Event {
             recovered: true,
             ..event
