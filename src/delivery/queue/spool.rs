@@ -21,12 +21,15 @@
 //! It calls no callback and decides no order. Every function blocks on the disk: async callers use
 //! a blocking thread.
 
+mod memory;
+mod place;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, StorageBackend};
@@ -34,13 +37,16 @@ use redb::{Database, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 use super::backend::NeverSynced;
 use super::journal::Journal;
 use super::recent::Recent;
-use super::tables::{self, ATTEMPTS, Before, COMPARED, EVENTS, MARKS};
-use super::told::{self, Place as ToldPlace, ToldTables};
+use super::tables::{self, Before, EVENTS};
+use super::told::{self, ToldTables};
 use crate::delivery::identity::{self, Identity};
 use crate::delivery::lock::DirectoryLock;
 use crate::error::{Error, Kind, Result};
-use crate::event::memory::State;
-use crate::event::{Delivery, Event, Mark, Memory, Progress};
+use crate::event::{Delivery, Event, Mark, Progress};
+pub use memory::SpoolMemory;
+pub(super) use place::FILE;
+pub use place::{LIBRARY, damaged};
+use place::{Place, failed};
 
 /// Pages that redb keeps in memory. The default would be a gigabyte.
 const CACHE_BYTES: usize = 8 << 20;
@@ -50,10 +56,6 @@ const RECENT_BYTES: usize = 8 << 20;
 
 /// How many bytes of events are gone through at most to find out whose turn it is.
 const GLANCE_BYTES: usize = 8 << 20;
-
-/// What to do about a file that is not what was written.
-const MOVE_AWAY: &str =
-    "move the file away and start again; the server still knows the current sessions";
 
 /// A file without events that is larger than what was told takes by this is made small again when
 /// it is opened.
@@ -94,29 +96,6 @@ struct Durable {
     /// Why what was told could not be read; the next write says so.
     unreadable: OnceLock<Error>,
 }
-
-/// Where the spool lies, for messages.
-#[derive(Debug, Clone)]
-enum Place {
-    Directory(PathBuf),
-    Temporary,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Directory(dir) => write!(f, "the spool {}", dir.join(FILE).display()),
-            Self::Temporary => write!(
-                f,
-                "the temporary spool in {}",
-                std::env::temp_dir().display()
-            ),
-        }
-    }
-}
-
-/// The database's name inside the directory.
-pub(super) const FILE: &str = "spool.redb";
 
 impl Spool {
     /// Opens, or makes, the spool in `dir` and takes the directory's lock.
@@ -258,39 +237,12 @@ impl Spool {
     }
 
     /// One commit; the first event gets number `next`.
-    fn write(
-        &self,
-        mut next: u64,
-        batch: &[Event],
-        progress: &Progress,
-    ) -> Result<(), redb::Error> {
+    fn write(&self, next: u64, batch: &[Event], progress: &Progress) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
         let gone = std::mem::take(&mut *lock(&self.delivered));
-        {
-            let mut events = transaction.open_table(EVENTS)?;
-            let mut attempts = transaction.open_table(ATTEMPTS)?;
-            for id in &gone {
-                events.remove(id)?;
-                if self.before.attempts.contains_key(id) {
-                    attempts.remove(id)?;
-                }
-            }
-            for event in batch {
-                events.insert(next, tables::write(event))?;
-                next += 1;
-            }
-            let mut table = transaction.open_table(MARKS)?;
-            let mut compared = transaction.open_table(COMPARED)?;
-            for mark in &progress.marks {
-                if mark.compared {
-                    compared.insert(mark.topic.as_str(), ())?;
-                } else {
-                    compared.remove(mark.topic.as_str())?;
-                }
-                let newest = mark.newest.to_string();
-                table.insert(mark.topic.as_str(), (mark.sequence, Some(newest.as_str())))?;
-            }
-        }
+        tables::remove_events(&transaction, &gone, &self.before)?;
+        tables::write_events(&transaction, next, batch)?;
+        tables::write_marks(&transaction, &progress.marks)?;
         if let Some(durable) = &self.durable {
             let now = jiff::Timestamp::now().as_second();
             lock(&durable.told).write(&transaction, &progress.told, now)?;
@@ -506,77 +458,6 @@ impl Spool {
     }
 }
 
-/// What a durable spool remembers, for as long as it is open.
-#[derive(Debug)]
-pub struct SpoolMemory {
-    spool: Weak<Spool>,
-    seed: u64,
-}
-
-impl SpoolMemory {
-    /// That of a spool; `None` for a temporary one, which remembers nothing.
-    pub fn of(spool: &Arc<Spool>) -> Option<Self> {
-        let durable = spool.durable.as_ref()?;
-        let seed = lock(&durable.told).seed();
-        Some(Self {
-            spool: Arc::downgrade(spool),
-            seed,
-        })
-    }
-
-    fn read(
-        &self,
-        place: impl FnOnce(&ToldTables) -> Option<ToldPlace>,
-        found: impl FnMut(&str, State),
-    ) {
-        let Some(spool) = self.spool.upgrade() else {
-            return;
-        };
-        let Some(durable) = &spool.durable else {
-            return;
-        };
-        let Some(place) = place(&lock(&durable.told)) else {
-            return;
-        };
-        if let Err(error) = told::read(&spool.database, place, found) {
-            let _first = durable.unreadable.set(failed(&spool.place, "read", error));
-        }
-    }
-}
-
-impl Memory for SpoolMemory {
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn find(&self, topic: &str, key: &str) -> Option<State> {
-        let mut found = None;
-        self.read(
-            |told| told.place(topic, key),
-            |other, state| {
-                if other == key {
-                    found = Some(state);
-                }
-            },
-        );
-        found
-    }
-
-    fn find_endpoint(&self, topic: &str, endpoint: &str, found: &mut dyn FnMut(&str, State)) {
-        self.read(|told| told.endpoint_place(topic, endpoint), found);
-    }
-
-    fn walk(&self, topic: &str, found: &mut dyn FnMut(&str, State)) {
-        self.read(|told| told.topic_place(topic), found);
-    }
-
-    fn is_whole(&self, topic: &str) -> bool {
-        let spool = self.spool.upgrade();
-        let durable = spool.as_ref().and_then(|spool| spool.durable.as_ref());
-        durable.is_none_or(|durable| lock(&durable.told).is_whole(topic))
-    }
-}
-
 /// Only a panic while the guard is held poisons a mutex; a value that is written last is right all
 /// the same.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -605,35 +486,6 @@ fn prepare(database: &Database, place: &Place) -> Result<(u64, bool)> {
         )
         .hint("deliver what it holds with the version that wrote it, or use another directory")),
     }
-}
-
-/// The error for people when the library of the spool's file panics, as it does on some damage.
-pub fn damaged(dir: &Path) -> Error {
-    let place = Place::Directory(dir.to_path_buf());
-    Error::new(Kind::Failed, format!("{place} is damaged")).hint(MOVE_AWAY)
-}
-
-/// The library of the spool's file, as it stands in the paths of its sources.
-pub const LIBRARY: &str = "/redb-";
-
-/// The error for people: what was tried, with which file, why, and what to do about this cause.
-fn failed(place: &Place, verb: &str, error: impl Into<redb::Error>) -> Error {
-    let error = error.into();
-    let hint = match &error {
-        redb::Error::Io(io) => match io.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                "free some space and start again: what the spool holds is delivered then"
-            }
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                "name a directory that you may write to: --spool DIR"
-            }
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => MOVE_AWAY,
-            _ => "look after the disk and start again: what the spool holds is delivered then",
-        },
-        redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) => MOVE_AWAY,
-        _ => "start again: what the spool holds is delivered then",
-    };
-    Error::new(Kind::Failed, format!("cannot {verb} {place}: {error}")).hint(hint)
 }
 
 #[cfg(test)]

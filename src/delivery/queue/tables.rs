@@ -3,9 +3,10 @@
 //! The format's number is that of all tables together; a file with a number that is not known is
 //! not touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use redb::WriteTransaction;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::conversion;
@@ -48,12 +49,12 @@ pub(super) type Read<'r> = (
 /// Events that wait, by their number.
 pub(super) const EVENTS: TableDefinition<'static, u64, Row> = TableDefinition::new("waiting");
 /// topic -> sequence, newest timestamp.
-pub(super) const MARKS: TableDefinition<'static, &str, (Option<i64>, Option<&'static str>)> =
+const MARKS: TableDefinition<'static, &str, (Option<i64>, Option<&'static str>)> =
     TableDefinition::new("marks");
 /// Topics that are caught up by comparing, of which everything is remembered.
-pub(super) const COMPARED: TableDefinition<'static, &str, ()> = TableDefinition::new("compared");
+const COMPARED: TableDefinition<'static, &str, ()> = TableDefinition::new("compared");
 /// How often a delivery was begun of events that earlier runs left.
-pub(super) const ATTEMPTS: TableDefinition<'static, u64, u32> = TableDefinition::new("attempts");
+const ATTEMPTS: TableDefinition<'static, u64, u32> = TableDefinition::new("attempts");
 /// The name, in `META`, of the number below which any event may have been handled.
 const UNCERTAIN: &str = "uncertain below";
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
@@ -139,6 +140,55 @@ pub(super) fn take_over(database: &Database, left: &Left) -> Result<Before, redb
     }
     transaction.commit()?;
     Ok(before)
+}
+
+/// Takes out events that are done with.
+pub(super) fn remove_events(
+    transaction: &WriteTransaction,
+    gone: &BTreeSet<u64>,
+    before: &Before,
+) -> Result<(), redb::Error> {
+    let mut events = transaction.open_table(EVENTS)?;
+    let mut attempts = transaction.open_table(ATTEMPTS)?;
+    for id in gone {
+        events.remove(id)?;
+        if before.attempts.contains_key(id) {
+            attempts.remove(id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts events in; the first one gets number `first`.
+pub(super) fn write_events(
+    transaction: &WriteTransaction,
+    first: u64,
+    batch: &[Event],
+) -> Result<(), redb::Error> {
+    let mut events = transaction.open_table(EVENTS)?;
+    for (number, event) in (first..).zip(batch) {
+        events.insert(number, write(event))?;
+    }
+    Ok(())
+}
+
+/// Puts in how far topics were followed.
+pub(super) fn write_marks(
+    transaction: &WriteTransaction,
+    marks: &[Mark],
+) -> Result<(), redb::Error> {
+    let mut table = transaction.open_table(MARKS)?;
+    let mut compared = transaction.open_table(COMPARED)?;
+    for mark in marks {
+        if mark.compared {
+            compared.insert(mark.topic.as_str(), ())?;
+        } else {
+            compared.remove(mark.topic.as_str())?;
+        }
+        let newest = mark.newest.to_string();
+        table.insert(mark.topic.as_str(), (mark.sequence, Some(newest.as_str())))?;
+    }
+    Ok(())
 }
 
 /// Adds to what earlier runs began what this one did.

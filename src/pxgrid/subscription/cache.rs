@@ -17,11 +17,11 @@
 //! which takes `bound` other sessions. Of what was pushed out during a read only the hashes of
 //! those that it sighted are kept.
 
+mod seen;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -29,87 +29,8 @@ use foldhash::quality::RandomState;
 use jiff::Timestamp;
 
 use crate::event::memory::{DIGESTS, Memory, State, Told};
-
-/// No digest: an option of one would take twice the room, a hundred thousand times over.
-const NO_DIGEST: u64 = 0;
-
-/// The digests of a session whose end was found, not told by the server.
-const UNSEEN_END: [u64; DIGESTS] = [NO_DIGEST; DIGESTS];
-
-/// No time, for the same reason; less than any.
-const NO_TIME: i64 = i64::MIN;
-
-/// A time in microseconds, a thousand times finer than ISE's are.
-fn microseconds(time: Option<Timestamp>) -> i64 {
-    time.map_or(NO_TIME, Timestamp::as_microsecond)
-}
-
-/// A digest that is not [`NO_DIGEST`].
-fn present(digest: u64) -> u64 {
-    digest.max(1)
-}
-
-/// One sight of a session.
-#[derive(Debug, Clone)]
-pub(super) struct Sight {
-    /// The identity, see `row`.
-    pub(super) key: String,
-    /// The server's time of it.
-    pub(super) timestamp: Option<Timestamp>,
-    /// Whether it says that the session ended.
-    pub(super) ended: bool,
-    /// Of its content.
-    pub(super) digest: u64,
-    /// Whether the digest is of all of the content, not of its time only.
-    pub(super) whole: bool,
-    /// Whether its end is for good: what follows would be another session, with an audit session of
-    /// its own.
-    pub(super) once: bool,
-}
-
-/// How it was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
-    /// On the topic.
-    Live,
-    /// Over REST; what is unknown here and older than this is no change, it was there before we
-    /// were.
-    Recovered(Option<Timestamp>),
-    /// Over REST, as current session at the start: everything that goes on is news.
-    Snapshot,
-    /// Over REST, only to know it: nothing is news.
-    Baseline,
-}
-
-/// What a sight is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Not seen before, or only ended.
-    Created,
-    /// Seen before, other now.
-    Updated,
-    /// It ended.
-    Ended,
-    /// No news.
-    Known,
-    /// Older than what is known.
-    Outdated,
-}
-
-#[derive(Debug)]
-struct Seen {
-    /// In microseconds, or [`NO_TIME`].
-    newest: i64,
-    /// The latest first; [`NO_DIGEST`] where there are fewer.
-    digests: [u64; DIGESTS],
-    round: u32,
-    /// The second in which it was last seen live; 0: never.
-    heard: u32,
-    ended: bool,
-    recovered: bool,
-    /// A list lacked it, and that list is not believed yet.
-    doubted: bool,
-}
+use seen::{NO_DIGEST, NO_TIME, Seen, UNSEEN_END, microseconds};
+pub(super) use seen::{Sight, Source, Verdict};
 
 /// What a list lacks of what is known and goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -148,6 +69,8 @@ pub(super) struct Cache {
     memory: Option<(Arc<dyn Memory>, Arc<str>)>,
     /// Whether what is here may be forgotten when it is old, also while it goes on.
     passing: bool,
+    /// Of what was told last some may be in the memory only.
+    recent_away: bool,
     /// What changed and is to be written to the memory.
     changes: Vec<Told>,
     /// Hashes of those that were sighted in this round and pushed out; sorted when they are used.
@@ -168,6 +91,7 @@ impl Cache {
         passing: bool,
     ) -> Self {
         Self {
+            recent_away: memory.is_some(),
             memory,
             passing,
             changes: Vec::new(),
@@ -302,12 +226,41 @@ impl Cache {
 
     /// How many that were seen with that time or a later one are not in the answer that was just
     /// read; of those that have ended only if they must be there too.
-    pub(super) fn lacks_since(&self, time: Timestamp, ended: bool) -> usize {
+    /// `away`: what is in the memory only counts as well.
+    pub(super) fn lacks_since(&mut self, time: Timestamp, ended: bool, away: bool) -> usize {
         let since = microseconds(Some(time));
         let lacks = |seen: &&Seen| {
             seen.round < self.round && seen.newest >= since && (ended || !seen.ended)
         };
-        self.all().filter(lacks).count()
+        let here = self.all().filter(lacks).count();
+        let away = away && self.recent_away;
+        let lacking = here
+            + if away {
+                self.lacks_away(since, ended)
+            } else {
+                0
+            };
+        // An answer that lacks nothing brought all of them here.
+        self.recent_away &= lacking > 0;
+        lacking
+    }
+
+    /// The same, of those in the memory only.
+    fn lacks_away(&mut self, since: i64, ended: bool) -> usize {
+        self.sighted_away.sort_unstable();
+        let Some((memory, topic)) = &self.memory else {
+            return 0;
+        };
+        let mut lacking = 0;
+        memory.walk(topic, &mut |key, state| {
+            let counts = state.newest >= since && (ended || !state.ended);
+            if !counts || self.young.contains_key(key) || self.old.contains_key(key) {
+                return;
+            }
+            let hash = self.away_hasher.hash_one(key);
+            lacking += usize::from(self.sighted_away.binary_search(&hash).is_err());
+        });
+        lacking
     }
 
     /// What the list that was just read lacks is doubted, and what was doubted before is not.
@@ -494,6 +447,7 @@ impl Cache {
             // Their room is used again, and does not grow anew from nothing.
             std::mem::swap(&mut self.young, &mut self.old);
             if self.memory.is_some() {
+                self.recent_away = true;
                 let (round, hasher) = (self.round, &self.away_hasher);
                 let sighted = self.young.iter().filter(|(_, seen)| seen.round == round);
                 self.sighted_away
@@ -509,60 +463,5 @@ impl Cache {
     #[cfg(test)]
     fn len(&self) -> usize {
         self.young.len() + self.old.len()
-    }
-}
-
-impl Seen {
-    /// Whether it goes on and was not sighted in this round.
-    fn is_missing(&self, round: u32) -> bool {
-        !self.ended && self.round < round
-    }
-
-    /// What the memory holds of it.
-    fn told(&self) -> (i64, [u64; DIGESTS], bool, bool) {
-        (self.newest, self.digests, self.ended, self.recovered)
-    }
-
-    /// `settled`: what REST told of it is long ago.
-    fn again(&mut self, sight: &Sight, source: Source, settled: bool) -> Verdict {
-        let live = source == Source::Live;
-        // A topic does not repeat itself, REST does: where not all of the content can be compared,
-        // the same may well have happened twice.
-        let repeatable = live && (sight.timestamp.is_none() || !(sight.whole || self.recovered));
-        if !repeatable && self.digests.contains(&present(sight.digest)) {
-            return Verdict::Known;
-        }
-        // The message about an end that was told when it was found.
-        if sight.ended && self.ended && self.digests == UNSEEN_END {
-            self.accept(sight, source);
-            return Verdict::Known;
-        }
-        // Within a topic the order of arrival counts, clocks of the nodes differ. REST answers tell
-        // a moment, and what a recovery has told is not taken back by a message that was on its
-        // way.
-        if sight.timestamp.is_some()
-            && microseconds(sight.timestamp) < self.newest
-            && !(live && (settled || !self.recovered || (sight.ended && sight.once)))
-        {
-            return Verdict::Outdated;
-        }
-        let was_ended = self.ended;
-        self.accept(sight, source);
-        match (source, sight.ended, was_ended) {
-            (Source::Baseline, _, _) => Verdict::Known,
-            (_, true, _) => Verdict::Ended,
-            (_, false, true) => Verdict::Created,
-            (_, false, false) => Verdict::Updated,
-        }
-    }
-
-    fn accept(&mut self, sight: &Sight, source: Source) {
-        self.newest = self.newest.max(microseconds(sight.timestamp));
-        self.digests.rotate_right(1);
-        if let Some(first) = self.digests.first_mut() {
-            *first = present(sight.digest);
-        }
-        self.ended = sight.ended;
-        self.recovered = source != Source::Live;
     }
 }

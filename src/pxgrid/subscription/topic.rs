@@ -10,6 +10,7 @@
 //! Times that are asked for are the server's, never ours: our clock may be off by more than the
 //! overlap of two reads.
 
+mod numbers;
 mod recovery;
 mod wholeness;
 
@@ -31,6 +32,7 @@ use super::ways::{Shape, Way};
 use super::{Action, Options};
 use crate::event::{Event, Figures, IdMaker, Mark, Message, Text};
 use crate::pxgrid::catalogue::Occurrence;
+use numbers::{SEQUENCE, sequence};
 #[cfg(test)]
 pub(super) use wholeness::CONFIRM;
 use wholeness::Doubt;
@@ -65,15 +67,6 @@ impl Here<'_> {
     fn say(&mut self, notice: Notice) {
         self.out.push(Action::Say(notice));
     }
-}
-
-/// What a message's number says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    Expected,
-    Duplicate,
-    Restarted,
-    Gap(u64),
 }
 
 /// See the module's documentation.
@@ -346,67 +339,11 @@ impl Topic {
         }
     }
 
-    /// Whether a message with this number came before; if not, what its number tells is said and
-    /// done.
-    fn is_duplicate(&mut self, sequence: Option<i64>, body: &Bytes, here: &mut Here<'_>) -> bool {
-        let Some(number) = sequence else { return false };
-        let order = self.order(number, body);
-        if order == Order::Duplicate {
-            here.figures.duplicates += 1;
-            return true;
-        }
-        self.missed(order, here);
-        false
-    }
-
     fn unreadable(&self, here: &mut Here<'_>) {
         here.figures.unreadable += 1;
         here.say(Notice::Unreadable {
             topic: self.destination.clone(),
         });
-    }
-
-    fn order(&mut self, number: i64, body: &Bytes) -> Order {
-        let order = match self.last {
-            None => Order::Expected,
-            Some(last) if number == last && *body == self.last_body => Order::Duplicate,
-            Some(last) if last.checked_add(1) == Some(number) => Order::Expected,
-            Some(last) if number > last => Order::Gap(number.abs_diff(last).saturating_sub(1)),
-            Some(_) => Order::Restarted,
-        };
-        self.last = Some(number);
-        self.last_body = body.clone();
-        order
-    }
-
-    /// Says and counts what a number told, and wants what was missed. To be called before the
-    /// message's own times are noted.
-    fn missed(&mut self, order: Order, here: &mut Here<'_>) {
-        let topic = self.destination.clone();
-        match order {
-            Order::Expected | Order::Duplicate => {}
-            Order::Gap(_) if self.filtered => {
-                if !std::mem::replace(&mut self.holes_said, true) {
-                    here.say(Notice::FilteredNumbers { topic });
-                }
-            }
-            Order::Gap(missed) => {
-                here.figures.gaps += 1;
-                here.figures.missed = here.figures.missed.saturating_add(missed);
-                here.say(Notice::Gap { topic, missed });
-                self.want_missed(self.since(), here);
-            }
-            Order::Restarted => {
-                here.figures.restarts += 1;
-                here.say(Notice::PublisherRestarted { topic });
-                // What changed, ends among it, and then what goes on unchanged.
-                self.want_missed(self.since(), here);
-                let also = |way: &Way| way.full.is_some() && !way.compares();
-                if self.way.is_some_and(also) {
-                    self.reads.want(Purpose::Missed(Since::Everything));
-                }
-            }
-        }
     }
 
     fn live_session(
@@ -542,14 +479,6 @@ impl Topic {
     fn row<'a>(&self, members: &Members<'a>, deleted: bool) -> Row<'a> {
         Row::read(members, self.way, deleted, &self.hasher)
     }
-}
-
-/// The member that counts messages has one of these names.
-const SEQUENCE: [&str; 2] = ["sequence", "sequenceNo"];
-
-/// A message's number, by either of its names.
-fn sequence(message: &Members<'_>) -> Option<i64> {
-    SEQUENCE.iter().find_map(|name| message.integer(name))
 }
 
 fn later(time: Timestamp, by: SignedDuration) -> Timestamp {

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::delivery::testing::event;
-use crate::event::{Message, Told};
+use crate::event::memory::State;
+use crate::event::{Memory, Message, Told};
 
 fn ids(spool: &Spool) -> Vec<u64> {
     let mut ids: Vec<u64> = Vec::new();

@@ -117,7 +117,9 @@ impl Topic {
         let surely = later(from, OVERLAP / 2);
         // What has ended is named too, unless another session of its endpoint has taken its place.
         let ended = self.reads.fallback == 0 && self.read_rows == 0;
-        let missing = self.cache.lacks_since(surely, ended);
+        // Where not, all of them are read next, and compared with what earlier runs told.
+        let away = self.reads.fallback == 0;
+        let missing = self.cache.lacks_since(surely, ended, away);
         if missing > 0 {
             self.begin_doubt(0, Some(from), missing, here);
         }
