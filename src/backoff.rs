@@ -30,6 +30,11 @@ impl Backoff {
         self.first.saturating_mul(factor).min(self.longest)
     }
 
+    /// No pause is longer.
+    pub const fn longest(&self) -> Duration {
+        self.longest
+    }
+
     /// One more failure: the pause that follows it.
     pub fn next_pause(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);

@@ -9,7 +9,7 @@
 //! | `authority` | host and port, and what a host name is made of | |
 //! | `backoff` | pauses that grow from failure to failure | |
 //! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `lab`, `mnt`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `threads`, `transport` |
-//! | `delivery` | what happens to an event: order per endpoint, spool, callback, dead letters | `backoff`, `error`, `event`, `process`, `record`, `threads` |
+//! | `delivery` | what happens to an event: spool, order per endpoint, sinks (print, callback, long-lived child), dead letters | `backoff`, `error`, `event`, `process`, `record`, `threads` |
 //! | `error` | the closed set of error kinds and their exit statuses | |
 //! | `event` | what travels from a subscription to whoever is told: event, id, marks, figures; no I/O | `error`, `record` |
 //! | `files` | small files that a user names: bounded reading, byte order marks, who else can read them | `error` |
@@ -44,8 +44,8 @@
 //!   length is read while it comes.
 //! - A subscription's connection has a thread and a runtime of its own, so that heartbeats are
 //!   answered while output is slow.
-//! - Deliveries are decided on one thread, and callbacks are started from others, because starting
-//!   a process blocks.
+//! - Deliveries are decided on one thread, which also writes what is printed; callbacks are started
+//!   from others, because starting a process blocks.
 //! - Standard error is written by one thread behind a bounded queue while a command runs long: who
 //!   reads it slowly holds up nobody.
 //! - `threads` makes them all: where the system has no room for one, it is an error with an exit
@@ -61,7 +61,8 @@
 //!   `MntClient`.
 //! - A setting: `settings/table.rs`, its flag in `cli/global.rs` and `settings/flags.rs`, its
 //!   member in `settings/profile.rs`, its line in `cli/help/environment.txt`.
-//! - Somewhere for events to go: beside the others in `delivery`.
+//! - Somewhere for events to go: a variant of `delivery::Sink` and a file in `delivery/sink`; what
+//!   hands events over knows a sink by how it wants them, and stays as it is.
 //! - An error: a `Kind` in `error.rs` only if a script has to tell it from the others; else a
 //!   message and a hint where the fact is known.
 //! - A crate: its licence in what `deploy/licenses.sh` makes (a test asks for it).

@@ -280,7 +280,7 @@ mod tests {
 
     use super::super::testing::{Heard, event};
     use super::*;
-    use crate::delivery::callback::Outcome;
+    use crate::delivery::sink::callback::Outcome;
     use crate::event::Message;
 
     fn silent() -> Arc<dyn Listener> {

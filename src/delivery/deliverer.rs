@@ -1,45 +1,44 @@
-//! The way in: a handle to the delivering thread. Offering events waits for the disk and never for
-//! a delivery.
+//! The way in: a handle to the delivering thread. Offering events waits for the disk, or a moment
+//! for room in memory, and never for a delivery.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout_at};
 
 use super::Listener;
-use super::callback::Callback;
+use super::counters::Counters;
 use super::dead_letters::{self, DeadLetters};
-use super::desk::Desk;
-use super::keep_running::{self, KeepRunning, Pauses};
-use super::order::{Order, Rules};
+use super::delivery_loop::DeliveryLoop;
+use super::earlier_callbacks::EarlierCallbacks;
+use super::endpoint_order::{EndpointOrder, Rules};
 use super::queue::spool::{Spool, SpoolMemory};
-use super::running::Running;
-use super::starters::{self, Starters};
-use super::tally::Tally;
-use super::worker::{Means, Way, Worker};
+use super::scheduler::Scheduler;
+use super::sink::{Feed, OpenSink, Sink};
+use super::stop::Stop;
+use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Mark, Memory, Progress};
 
 /// How many numbers of waiting events are in memory at most; everything else lies in the spool.
 const WINDOW: usize = 20_000;
 
-/// What is delivered how, and where it waits.
+/// How long whoever brings events waits for room in memory before they go to disk, counted from
+/// when it was first full since at least half of it was free.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How events are delivered, and where they wait.
 pub struct Options {
-    /// Where events go.
-    pub sink: Sink,
     /// How many callbacks may run at a time (`--jobs`).
     pub jobs: usize,
     /// How often a failed one is tried again (`--retries`).
     pub retries: u32,
-    /// The pause before the first retry, and before a long-lived child is started again; each
-    /// further one is twice as long.
-    pub first_pause: Duration,
-    /// The longest such pause.
-    pub longest_pause: Duration,
+    /// The pauses before a retry, and before a long-lived child is started again.
+    pub backoff: Backoff,
     /// The durable spool's directory; `None` for a temporary one.
     pub spool: Option<PathBuf>,
     /// The file for dead letters. `None`: `DIR/dead-letters.jsonl` of a durable spool, else the
@@ -47,88 +46,81 @@ pub struct Options {
     pub dead_letters: Option<PathBuf>,
     /// Who hears of it.
     pub listener: Arc<dyn Listener>,
-    /// The figures; shared with whoever counts duplicates and gaps.
-    pub tally: Arc<Tally>,
+    /// What is counted; shared with whoever reports it.
+    pub counters: Arc<Counters>,
 }
 
-/// Where events go.
-pub enum Sink {
-    /// One process an event.
-    Callback(Callback),
-    /// One long-lived process (`--keep-running`); having read an event is having delivered it.
-    KeepRunning(Callback),
-    /// A function that prints (`--spool` without a callback): having printed is having delivered.
-    /// [`Kind::Expression`] makes the event a dead letter; any other error, also
-    /// [`Kind::ClosedPipe`] (which is none in the end), ends the delivery, and the event stays in
-    /// the spool.
-    Print(Print),
-}
-
-/// A function that prints one event; it is told whether that may have been printed before.
-pub type Print = Box<dyn FnMut(&Event, bool) -> Result<()> + Send>;
-
-/// How far delivery has been told to end; it only ever gets more urgent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stop {
-    /// Not at all.
-    No,
-    /// Everything offered is delivered first (`--count`, `--for`).
-    Drained,
-    /// The running callbacks finish, the rest stays in the spool (first Ctrl-C).
-    Finish,
-    /// The running callbacks are killed (second Ctrl-C).
-    AtOnce,
-}
-
-/// What was left when delivery ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How delivery ended. Its text is the last word on what was left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ending {
-    /// Events not delivered.
+    /// Events not delivered, as far as that is known.
     pub left: u64,
     /// The spool's directory, which keeps them; `None`: the spool was temporary and they are gone.
     pub spool: Option<PathBuf>,
-    /// Why delivery ended by itself, where that is an error.
+    /// Whether it ended since nobody reads any more what is printed, which is no failure.
+    pub reader_gone: bool,
+    /// Why delivery ended by itself, or the spool could not be closed.
     pub failure: Option<Error>,
 }
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let events = if self.left == 1 { "event" } else { "events" };
+        let (left, events, were) = match self.left {
+            1 => (1, "event", "was"),
+            left => (left, "events", "were"),
+        };
         match &self.spool {
             Some(dir) => write!(
                 f,
-                "{} undelivered {events} in the spool {}, delivered first next time",
-                self.left,
+                "{left} undelivered {events} in the spool {}, delivered first next time",
                 dir.display()
             ),
+            None if self.reader_gone => {
+                write!(f, "the reader is gone; {left} {events} {were} not printed")
+            }
             None => write!(
                 f,
-                "{} undelivered {events} discarded with the temporary spool; --spool DIR keeps them",
-                self.left
+                "{left} undelivered {events} discarded with the temporary spool; --spool DIR keeps them"
             ),
         }
     }
 }
 
 /// Takes events and delivers them. See the room's documentation.
-#[derive(Debug)]
 pub struct Deliverer {
     spool: Arc<Spool>,
-    tally: Arc<Tally>,
+    counters: Arc<Counters>,
+    listener: Arc<dyn Listener>,
     left_over: u64,
+    /// Whether what a temporary spool has in memory is delivered even after the first Ctrl-C.
+    empties_memory: bool,
+    /// What is said when events begin to wait on disk.
+    lagging: Option<&'static str>,
+    lag: Mutex<Lag>,
+    /// Notified when there may be room in memory.
+    room: Arc<Notify>,
     tail: watch::Sender<u64>,
     stop: watch::Sender<Stop>,
     over: watch::Receiver<bool>,
     thread: JoinHandle<Result<()>>,
 }
 
+/// Since when delivery does not keep up with what is offered to a temporary spool.
+#[derive(Default)]
+struct Lag {
+    /// When memory was first found full.
+    since: Option<Instant>,
+    /// Whether it was said.
+    said: bool,
+}
+
 impl Deliverer {
     /// Opens the spool and starts delivering what an earlier run left in it. Blocks on the disk for
     /// a moment.
-    pub fn start(options: Options) -> Result<Self> {
+    pub fn start(sink: Sink, options: Options) -> Result<Self> {
         let spool = Arc::new(match &options.spool {
             Some(dir) => Spool::open(dir)?,
-            None => Spool::temporary()?,
+            None => Spool::temporary(),
         });
         let letters = match (&options.dead_letters, spool.directory()) {
             (Some(file), dir) => DeadLetters::open(file, dir.is_some(), &options.listener)?,
@@ -137,28 +129,47 @@ impl Deliverer {
             }
             (None, None) => DeadLetters::Listener(Arc::clone(&options.listener)),
         };
-        let running = match (&options.sink, spool.directory()) {
-            (Sink::Callback(_) | Sink::KeepRunning(_), Some(dir)) => Some(Running::open(dir)?),
+        let earlier = match (sink.callback(), spool.directory()) {
+            (Some(_), Some(dir)) => Some(EarlierCallbacks::open(dir)?),
             _ => None,
         };
         let (tail, tail_seen) = watch::channel(spool.tail());
         let (stop, stop_seen) = watch::channel(Stop::No);
-        let (over_tell, over) = watch::channel(false);
-        let tally = Arc::clone(&options.tally);
+        let (say_over, over) = watch::channel(false);
+        let room = Arc::new(Notify::new());
         let left_over = spool.count()?;
-        let theirs = Arc::clone(&spool);
-        let thread = std::thread::Builder::new()
-            .name("delivery".to_owned())
+        let counters = Arc::clone(&options.counters);
+        let listener = Arc::clone(&options.listener);
+        let empties_memory = sink.empties_memory() && spool.directory().is_none();
+        let lagging = sink.lagging();
+        let mut builder = std::thread::Builder::new().name("delivery".to_owned());
+        if let Some(bytes) = sink.stack_size() {
+            builder = builder.stack_size(bytes);
+        }
+        let parts = Parts {
+            spool: Arc::clone(&spool),
+            letters,
+            earlier,
+            tail: tail_seen,
+            stop: stop_seen,
+            room: Arc::clone(&room),
+        };
+        let thread = builder
             .spawn(move || {
-                let result = run(options, theirs, letters, running, tail_seen, stop_seen);
-                over_tell.send_replace(true);
+                let result = run(sink, options, parts);
+                say_over.send_replace(true);
                 result
             })
             .map_err(|error| cannot_start(&error))?;
         Ok(Self {
             spool,
-            tally,
+            counters,
+            listener,
             left_over,
+            empties_memory,
+            lagging,
+            lag: Mutex::default(),
+            room,
             tail,
             stop,
             over,
@@ -169,6 +180,11 @@ impl Deliverer {
     /// How many events an earlier run left in the spool.
     pub fn left_over(&self) -> u64 {
         self.left_over
+    }
+
+    /// What is counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// What an earlier run last saw of each topic, to fetch what was missed since.
@@ -182,6 +198,11 @@ impl Deliverer {
         Some(Arc::new(memory))
     }
 
+    /// Whether events and marks outlive this run.
+    pub fn is_durable(&self) -> bool {
+        self.spool.directory().is_some()
+    }
+
     /// Takes the events of one received frame, and the progress that goes with it. When it returns
     /// they are in the spool, all of them or (with an error) none; after an error the caller stops
     /// taking events. Where the error is that the spool [`is_gone`](Self::is_gone) they were taken
@@ -193,24 +214,22 @@ impl Deliverer {
         progress: impl Into<Progress>,
     ) -> Result<bool> {
         let progress = progress.into();
-        if *self.over.borrow() {
-            return Ok(false);
-        }
+        let received = batch.len() as u64;
+        let recovered = batch.iter().filter(|event| event.recovered).count() as u64;
+        let counters = Arc::clone(&self.counters);
+        let count = move || counters.received(received, recovered);
+        let batch = match self.offer_to_memory(batch, &count).await {
+            Ok(taken) => return Ok(taken),
+            Err(batch) => batch,
+        };
         let spool = Arc::clone(&self.spool);
-        let tally = Arc::clone(&self.tally);
         let tail = self.tail.clone();
         // The whole of it on the blocking thread: a caller that loses patience half way has still
         // offered.
         let offered = tokio::task::spawn_blocking(move || {
-            let received = batch.len() as u64;
-            let recovered = batch.iter().filter(|event| event.recovered).count();
             let next = spool.append_with(batch, &progress)?;
-            tally.received(received, recovered as u64);
-            tail.send_if_modified(|tail| {
-                let more = next > *tail;
-                *tail = next.max(*tail);
-                more
-            });
+            count();
+            advance(&tail, next);
             // They are delivered, but the next ones are not to come.
             spool.gone().map_or(Ok(true), |gone| Err(gone.clone()))
         });
@@ -219,18 +238,68 @@ impl Deliverer {
             .map_err(|error| Error::new(Kind::Failed, format!("spooling broke off: {error}")))?
     }
 
+    /// Offers events to the memory of a temporary spool, and waits a moment for room there. Gives
+    /// back those that are for the disk; false when delivery has ended.
+    async fn offer_to_memory(
+        &self,
+        mut batch: Vec<Event>,
+        count: &impl Fn(),
+    ) -> Result<bool, Vec<Event>> {
+        loop {
+            let room = self.room.notified();
+            if *self.over.borrow() {
+                return Ok(false);
+            }
+            if self.spool.directory().is_some() {
+                return Err(batch);
+            }
+            let roomy = self.spool.is_half_empty();
+            match self.spool.append_in_memory(batch) {
+                Ok(next) => {
+                    if roomy {
+                        *self.lag() = Lag::default();
+                    }
+                    count();
+                    advance(&self.tail, next);
+                    return Ok(true);
+                }
+                Err(refused) => batch = refused,
+            }
+            let patience = *self.lag().since.get_or_insert_with(Instant::now) + PATIENCE;
+            tokio::select! {
+                waited = timeout_at(patience, room) => if waited.is_err() {
+                    let said = std::mem::replace(&mut self.lag().said, true);
+                    if let (false, Some(notice)) = (said, self.lagging) {
+                        self.listener.notice(notice);
+                    }
+                    return Err(batch);
+                },
+                () = self.over() => {}
+            }
+        }
+    }
+
+    /// A poisoned lock holds a state that is whole all the same.
+    fn lag(&self) -> MutexGuard<'_, Lag> {
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the spool was removed or replaced under us: what was taken is best delivered now.
     pub fn is_gone(&self) -> bool {
         self.spool.known_gone().is_some()
     }
 
+    /// The user wants to end: no further callback is started. What was received before can still be
+    /// offered.
+    pub fn hold(&self) {
+        if !self.empties_memory {
+            self.stop(Stop::Finish);
+        }
+    }
+
     /// Tells delivery to end; a call that is less urgent than an earlier one changes nothing.
     pub fn stop(&self, stop: Stop) {
-        self.stop.send_if_modified(|now| {
-            let more = stop > *now;
-            *now = stop.max(*now);
-            more
-        });
+        stop.raise(&self.stop);
     }
 
     /// Waits until delivery has ended, since it was told to or since it failed. Safe to drop and to
@@ -241,10 +310,9 @@ impl Deliverer {
         let _gone = over.wait_for(|over| *over).await;
     }
 
-    /// Waits for the end, closes the spool, and says what was left, and why delivery failed. Not to
-    /// be called before [`stop`](Self::stop); use [`over`](Self::over) to stay able to say it
-    /// again.
-    pub async fn finish(self) -> Result<Ending> {
+    /// Waits for the end, closes the spool, and says how it ended. Not to be called before
+    /// [`stop`](Self::stop); use [`over`](Self::over) to stay able to say it again.
+    pub async fn finish(self) -> Ending {
         self.over().await;
         let Self { spool, thread, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {
@@ -257,108 +325,106 @@ impl Deliverer {
                 // An offer that was given up half way is still writing.
                 None => Err(Error::new(Kind::Failed, "the spool is still being written")),
             };
-            // Whoever reads what is printed has had enough; what is left says so.
-            let failure = result
-                .err()
-                .filter(|error| error.kind() != Kind::ClosedPipe);
-            match (left, failure) {
-                (Ok(left), failure) => Ok(Ending {
-                    left,
-                    spool: dir,
-                    failure,
-                }),
+            let reader_gone = |error: &Error| error.kind() == Kind::ClosedPipe;
+            Ending {
+                left: *left.as_ref().unwrap_or(&0),
+                spool: dir,
+                reader_gone: result.as_ref().is_err_and(reader_gone),
                 // What broke off first is the reason for the other.
-                (Err(_), Some(failure)) => Err(failure),
-                (Err(error), None) => Err(error),
+                failure: result
+                    .err()
+                    .filter(|error| !reader_gone(error))
+                    .or(left.err()),
             }
         });
-        closing
-            .await
-            .map_err(|error| Error::new(Kind::Failed, format!("closing broke off: {error}")))?
+        closing.await.unwrap_or_else(|error| Ending {
+            failure: Some(Error::new(
+                Kind::Failed,
+                format!("closing broke off: {error}"),
+            )),
+            ..Ending::default()
+        })
     }
 }
 
-/// The delivering thread.
-fn run(
-    options: Options,
+impl fmt::Debug for Deliverer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliverer")
+            .field("spool", &self.spool)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The number that the next event gets is this one; it never goes back.
+fn advance(tail: &watch::Sender<u64>, next: u64) {
+    tail.send_if_modified(|tail| {
+        let more = next > *tail;
+        *tail = next.max(*tail);
+        more
+    });
+}
+
+/// What the delivering thread is given beside the options.
+struct Parts {
     spool: Arc<Spool>,
     letters: DeadLetters,
-    mut running: Option<Running>,
+    earlier: Option<EarlierCallbacks>,
     tail: watch::Receiver<u64>,
-    mut stop: watch::Receiver<Stop>,
-) -> Result<()> {
+    stop: watch::Receiver<Stop>,
+    room: Arc<Notify>,
+}
+
+/// The delivering thread.
+fn run(sink: Sink, options: Options, parts: Parts) -> Result<()> {
     let runtime = crate::threads::runtime()?;
     runtime.block_on(async move {
-        if let (Some(running), Sink::Callback(callback) | Sink::KeepRunning(callback)) =
-            (&mut running, &options.sink)
-        {
+        let Parts {
+            spool,
+            letters,
+            mut earlier,
+            tail,
+            mut stop,
+            room,
+        } = parts;
+        if let (Some(earlier), Some(callback)) = (&mut earlier, sink.callback()) {
             let (limit, grace) = (callback.timeout, callback.grace);
-            running
+            earlier
                 .wait(limit, grace, &options.listener, &mut stop)
                 .await?;
         }
-        let kill = watch::Sender::new(false);
-        let pauses = Pauses {
-            first: options.first_pause,
-            longest: options.longest_pause,
-        };
-        let (way, jobs) = match options.sink {
-            Sink::Callback(callback) => {
-                let files = starters::open_files();
-                let jobs = starters::affordable(options.jobs, files);
-                if let (true, Some(files)) = (jobs < options.jobs, files) {
-                    options.listener.notice(&format!(
-                        "only {files} files may be open (ulimit -n): {jobs} callbacks at a time, not {}",
-                        options.jobs
-                    ));
-                }
-                let starters = Starters::new(jobs)?;
-                let means = Means {
-                    callback,
-                    listener: Arc::clone(&options.listener),
-                    scratch: spool
-                        .directory()
-                        .map_or_else(std::env::temp_dir, Path::to_path_buf),
-                    kill: kill.subscribe(),
-                };
-                (Way::Callback(Arc::new(means), starters), jobs)
-            }
-            Sink::KeepRunning(callback) => {
-                let listener = Arc::clone(&options.listener);
-                let child = KeepRunning::start(callback, pauses, listener, kill.subscribe());
-                let feeder = child.feeder();
-                (Way::Child(child, feeder), keep_running::WINDOW)
-            }
-            Sink::Print(print) => (Way::Print(print), 1),
-        };
-        let order = Order::new(Rules {
-            jobs,
+        let scratch = spool
+            .directory()
+            .map_or_else(std::env::temp_dir, Path::to_path_buf);
+        let sink = OpenSink::open(sink, &options, scratch)?;
+        let order = EndpointOrder::new(Rules {
+            jobs: match sink.feed() {
+                Feed::PerEndpoint(jobs) => jobs,
+                Feed::InOrder => 1,
+            },
             retries: options.retries,
-            first_pause: options.first_pause,
-            longest_pause: options.longest_pause,
+            backoff: options.backoff,
             capacity: WINDOW,
         });
-        let desk = Desk::new(
+        let scheduler = Scheduler::new(
             Arc::clone(&spool),
             order,
             letters,
             options.listener,
-            options.tally,
+            options.counters,
             stop.clone(),
+            room,
         );
-        let worker = Worker {
+        let delivery = DeliveryLoop {
             spool,
-            desk: Arc::new(desk),
-            way,
+            scheduler: Arc::new(scheduler),
+            sink,
             tail,
             stop,
-            kill,
-            running: JoinSet::new(),
             read_to: 0,
             flushing: None,
             flush_at: None,
         };
-        worker.run().await
+        delivery.run().await
     })
 }
 

@@ -2,7 +2,7 @@
 //! rotated, replaced, restored.
 //!
 //! Files are opened here without following a symbolic link, so that nobody who may write beside
-//! them can lead us elsewhere. It decides nothing: what a change means is said by whoever owns the
+//! them can lead us elsewhere. It decides nothing: what a change runner is said by whoever owns the
 //! file.
 
 use std::fs::{File, Metadata, OpenOptions};

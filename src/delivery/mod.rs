@@ -1,6 +1,6 @@
-//! What happens to an event after the subscription emitted it: it is written to the spool, waits
-//! its turn behind the earlier events of its endpoint, is handed to the callback, and leaves the
-//! spool, or goes to the dead letters.
+//! What happens to an event after the subscription emitted it: it waits in the spool behind the
+//! earlier events of its endpoint, is handed to the sink, and leaves the spool, or goes to the dead
+//! letters.
 //!
 //! [`Deliverer`] is the way in; the other modules are its parts, each usable and tested alone:
 //!
@@ -9,39 +9,44 @@
 //! | [`queue`] | where events wait: memory, then a file; the marks of how far topics were followed |
 //! | [`lock`] | who holds a spool's directory |
 //! | `identity` | whether a path still names what was opened |
-//! | `running` | callbacks that outlived a killed run |
-//! | [`order`] | whose turn it is: a state machine without I/O |
-//! | `desk` | what becomes of a delivery that ended, and which one follows it |
-//! | `worker`, `starters` | the loop, and the threads on which callbacks run |
-//! | [`callback`] | one run of the callback: its input, environment, time limit and outcome |
-//! | [`output`] | the callback's output, cut into bounded lines |
-//! | [`keep_running`] | the long-lived child of `--keep-running` |
+//! | `earlier_callbacks` | callbacks that outlived a killed run |
+//! | [`endpoint_order`] | which event is next, endpoint by endpoint: a state machine without I/O |
+//! | `scheduler` | what becomes of a delivery that ended, and which one follows it |
+//! | `delivery_loop` | from the spool to the sink, and out of the spool |
+//! | [`sink`] | where events go: printed, one process an event, one for all |
 //! | [`dead_letters`] | what could not be delivered |
 //! | [`letter_file`], [`retry`] | the same read back, rewritten, delivered again |
-//! | [`tally`] | what delivery counts of the figures said at the end |
+//! | [`counters`] | what delivery counts of the figures said at the end |
+//! | `stop` | how urgently to end |
 //!
 //! This room subscribes to nothing, prints nothing and knows no clap: words for people go to a
 //! [`Listener`].
 
-pub mod callback;
+pub mod counters;
 pub mod dead_letters;
 mod deliverer;
-mod desk;
+mod delivery_loop;
+mod earlier_callbacks;
+pub mod endpoint_order;
 mod identity;
-pub mod keep_running;
 pub mod letter_file;
 pub mod lock;
-pub mod order;
-pub mod output;
 pub mod queue;
 pub mod retry;
-mod running;
-mod starters;
-pub mod tally;
-mod worker;
+mod scheduler;
+pub mod sink;
+mod stop;
 
-pub use deliverer::{Deliverer, Ending, Options, Sink, Stop};
+use std::time::Duration;
+
+use crate::backoff::Backoff;
+pub use deliverer::{Deliverer, Options};
 pub use queue::spool;
+pub use sink::Sink;
+pub use stop::Stop;
+
+/// The pauses before a failed callback is run again.
+pub const RETRY_PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
 /// Who hears what delivery has to say. The caller writes it to standard error and makes it safe for
 /// a terminal: the lines hold text that strangers chose.

@@ -14,10 +14,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Listener;
-use super::callback::{Callback, Outcome};
-use super::deliverer::Stop;
+use super::endpoint_order::{After, EndpointOrder, Rules, Start};
 use super::letter_file::{Letter, LetterFile, Place};
-use super::order::{After, Order, Rules, Start};
+use super::sink::callback::{Callback, Outcome};
+use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::event::Delivery;
 
@@ -57,7 +57,7 @@ impl Retry {
         chosen: Vec<(Place, String)>,
         stop: watch::Receiver<Stop>,
     ) -> (Retried, Result<()>) {
-        let mut order = Order::new(Rules {
+        let mut order = EndpointOrder::new(Rules {
             capacity: usize::MAX,
             ..self.rules
         });
@@ -74,7 +74,7 @@ impl Retry {
             places,
             delivered: Vec::new(),
             retried: Retried::default(),
-            kill: watch::Sender::new(false),
+            stop: stop.clone(),
         };
         let ended = work.run(letters, stop).await;
         let removed = letters.remove(&std::mem::take(&mut work.delivered));
@@ -85,12 +85,12 @@ impl Retry {
 
 struct Work {
     retry: Retry,
-    order: Order,
+    order: EndpointOrder,
     places: HashMap<u64, Place>,
     /// Lines to be taken out of the file.
     delivered: Vec<usize>,
     retried: Retried,
-    kill: watch::Sender<bool>,
+    stop: watch::Receiver<Stop>,
 }
 
 type Ended = (Start, Letter, Outcome);
@@ -106,10 +106,7 @@ impl Work {
         let (mut rewrite_at, mut stopping) = (Instant::now() + REWRITE, false);
         loop {
             let asked = *stop.borrow();
-            stopping |= asked > Stop::Drained || result.is_err();
-            if asked == Stop::AtOnce {
-                self.kill.send_replace(true);
-            }
+            stopping |= asked >= Stop::Finish || result.is_err();
             while !stopping && let Some(start) = self.order.next(Instant::now()) {
                 if let Some(letter) = self.letter(letters, start)? {
                     self.start(&mut running, start, letter);
@@ -154,7 +151,7 @@ impl Work {
         };
         let callback = self.retry.callback.clone();
         let listener = Arc::clone(&self.retry.listener);
-        let (scratch, kill): (PathBuf, _) = (std::env::temp_dir(), self.kill.subscribe());
+        let (scratch, stop): (PathBuf, _) = (std::env::temp_dir(), self.stop.clone());
         running.spawn(async move {
             let outcome = callback
                 .run(
@@ -163,7 +160,7 @@ impl Work {
                     &scratch,
                     &mut None,
                     &listener,
-                    kill,
+                    stop,
                 )
                 .await;
             (start, letter, outcome)

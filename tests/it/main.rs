@@ -76,3 +76,4 @@ mod subscribe_truth_outages;
 mod support;
 mod threads;
 mod tls;
+mod unread_stderr;

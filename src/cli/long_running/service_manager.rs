@@ -2,7 +2,7 @@
 //! a datagram to the socket that `NOTIFY_SOCKET` names.
 //!
 //! Without that variable nothing is sent. A datagram that finds no room is left out, and what it
-//! said is said again with the next tick. Callbacks never get the variable (`delivery::callback`).
+//! said is said again with the next tick. Callbacks never get the variable (`delivery::sink::callback`).
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

@@ -285,7 +285,7 @@ fn whole(argument: &Arg, value: &OsStr) -> Result<OsString> {
         .hint("name a file"));
     }
     if argument.get_id() == "callback" {
-        let program = crate::delivery::callback::check(Path::new(value))?;
+        let program = crate::delivery::sink::callback::check(Path::new(value))?;
         return Ok(program.into_os_string());
     }
     Ok(absolute(Path::new(value)).into_os_string())

@@ -30,6 +30,29 @@ impl Recent {
         }
     }
 
+    /// Whether at least half of it is free.
+    pub(super) fn is_half_empty(&self) -> bool {
+        self.bytes <= self.limit / 2
+    }
+
+    /// The events from number `from` to the first that is not here: at most `most`, and of no more
+    /// than about `bytes` bytes, but one if there is one.
+    pub(super) fn run(&self, from: u64, most: usize, bytes: usize) -> Vec<(u64, Arc<Event>)> {
+        let mut taken = 0;
+        self.events
+            .range(from..)
+            .zip(from..)
+            .take_while(|((id, _), expected)| *id == expected)
+            .take(most)
+            .take_while(|((_, event), _)| {
+                let fits = taken < bytes;
+                taken += size(event);
+                fits
+            })
+            .map(|((id, event), _)| (*id, Arc::clone(event)))
+            .collect()
+    }
+
     /// Whether all of them could be kept.
     pub(super) fn fits(&self, batch: &[Event]) -> bool {
         let bytes: usize = batch.iter().map(size).sum();
@@ -112,5 +135,15 @@ mod tests {
             run.into_iter().map(|waiting| waiting.id).collect()
         };
         assert_eq!((run(6), run(7), run(8)), (vec![6], vec![], vec![8]));
+        assert!(!recent.is_half_empty());
+        recent.remove(8);
+        assert!(recent.is_half_empty());
+        recent.keep(7, event("a", 3));
+        let ids = |most, bytes| -> Vec<u64> {
+            let run = recent.run(6, most, bytes);
+            run.into_iter().map(|(id, _)| id).collect()
+        };
+        assert_eq!(ids(9, 9 * one), [6, 7]);
+        assert_eq!((ids(1, 9 * one), ids(9, one)), (vec![6], vec![6]));
     }
 }

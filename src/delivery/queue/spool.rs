@@ -57,6 +57,9 @@ const RECENT_BYTES: usize = 8 << 20;
 /// How many bytes of events are gone through at most to find out whose turn it is.
 const GLANCE_BYTES: usize = 8 << 20;
 
+/// How many events are given at once.
+const MOST_AT_ONCE: usize = 1000;
+
 /// A file without events that is larger than what was told takes by this is made small again when
 /// it is opened.
 const COMPACT_ABOVE: u64 = 64 << 20;
@@ -74,7 +77,8 @@ pub struct Waiting {
 
 /// The durable queue. See the module's documentation.
 pub struct Spool {
-    database: Database,
+    /// That of a temporary spool is made when the first event goes there.
+    database: OnceLock<Database>,
     place: Place,
     /// What earlier runs did with the events that they left.
     before: Before,
@@ -133,7 +137,7 @@ impl Spool {
         };
         let next = next.max(prepared);
         Ok(Self::over(
-            database_file,
+            OnceLock::from(database_file),
             place,
             Some(durable),
             before,
@@ -141,14 +145,23 @@ impl Spool {
         ))
     }
 
-    /// A temporary spool.
-    pub fn temporary() -> Result<Self> {
-        let place = Place::Temporary;
+    /// A temporary spool. It has a file when memory does not suffice.
+    pub fn temporary() -> Self {
+        let none = OnceLock::new();
+        Self::over(none, Place::Temporary, None, Before::default(), 0)
+    }
+
+    /// The file, which a temporary spool gets now.
+    fn file(&self) -> Result<&Database> {
+        if let Some(database) = self.database.get() {
+            return Ok(database);
+        }
+        let place = &self.place;
         let file =
-            tempfile::tempfile().map_err(|error| failed(&place, "make", redb::Error::Io(error)))?;
-        let backend = FileBackend::new(file).map_err(|error| failed(&place, "make", error))?;
-        let (database, next) = Self::database(NeverSynced(backend), &place)?;
-        Ok(Self::over(database, place, None, Before::default(), next))
+            tempfile::tempfile().map_err(|error| failed(place, "make", redb::Error::Io(error)))?;
+        let backend = FileBackend::new(file).map_err(|error| failed(place, "make", error))?;
+        let (database, _) = Self::database(NeverSynced(backend), place)?;
+        Ok(self.database.get_or_init(|| database))
     }
 
     /// Opens the database; the number of the next event.
@@ -173,7 +186,7 @@ impl Spool {
     }
 
     fn over(
-        database: Database,
+        database: OnceLock<Database>,
         place: Place,
         durable: Option<Durable>,
         before: Before,
@@ -221,7 +234,7 @@ impl Spool {
         let temporary = self.is_temporary();
         let in_memory = temporary && lock(&self.recent).fits(&batch);
         if !in_memory {
-            self.write(*tail, &batch, progress)
+            self.write(self.file()?, *tail, &batch, progress)
                 .map_err(|error| failed(&self.place, "write to", error))?;
         }
         // What a temporary spool has in its file is nowhere else.
@@ -236,9 +249,35 @@ impl Spool {
         Ok(*tail)
     }
 
+    /// Takes events into the memory of a temporary spool, where that suffices; gives them back
+    /// where it does not, and where the spool is none. It waits for no disk.
+    pub fn append_in_memory(&self, batch: Vec<Event>) -> Result<u64, Vec<Event>> {
+        let mut tail = lock(&self.next);
+        let mut recent = lock(&self.recent);
+        if !self.is_temporary() || !recent.fits(&batch) {
+            return Err(batch);
+        }
+        for event in batch {
+            recent.keep(*tail, event);
+            *tail += 1;
+        }
+        Ok(*tail)
+    }
+
+    /// Whether at least half of the memory for events is free.
+    pub fn is_half_empty(&self) -> bool {
+        lock(&self.recent).is_half_empty()
+    }
+
     /// One commit; the first event gets number `next`.
-    fn write(&self, next: u64, batch: &[Event], progress: &Progress) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
+    fn write(
+        &self,
+        database: &Database,
+        next: u64,
+        batch: &[Event],
+        progress: &Progress,
+    ) -> Result<(), redb::Error> {
+        let transaction = database.begin_write()?;
         let gone = std::mem::take(&mut *lock(&self.delivered));
         tables::remove_events(&transaction, &gone, &self.before)?;
         tables::write_events(&transaction, next, batch)?;
@@ -333,7 +372,7 @@ impl Spool {
             return Ok(());
         }
         let tail = lock(&self.next);
-        self.write(*tail, &[], &Progress::default())
+        self.write(self.file()?, *tail, &[], &Progress::default())
             .map_err(|error| failed(&self.place, "write to", error))
     }
 
@@ -360,9 +399,37 @@ impl Spool {
         Ok(listed)
     }
 
+    /// The events from number `from` on, in order, of about `bytes` bytes; perhaps fewer, but
+    /// always one if there is one.
+    pub fn events(&self, from: u64, bytes: usize) -> Result<Vec<(u64, Arc<Event>)>> {
+        let mut events = self.events_in_memory(from, bytes);
+        if !events.is_empty() {
+            return Ok(events);
+        }
+        let mut taken = 0;
+        for Waiting { id, .. } in self.waiting(from, MOST_AT_ONCE)? {
+            if taken >= bytes {
+                break;
+            }
+            if let Some(event) = self.get(id)? {
+                taken += event.message.written_length();
+                events.push((id, event));
+            }
+        }
+        Ok(events)
+    }
+
+    /// The same, up to the first event that is not in memory.
+    pub fn events_in_memory(&self, from: u64, bytes: usize) -> Vec<(u64, Arc<Event>)> {
+        lock(&self.recent).run(from, MOST_AT_ONCE, bytes)
+    }
+
     fn list(&self, from: u64, limit: usize) -> Result<Vec<Waiting>, redb::Error> {
-        let events = self.database.begin_read()?.open_table(EVENTS)?;
         let mut waiting = Vec::new();
+        let Some(database) = self.database.get() else {
+            return Ok(waiting);
+        };
+        let events = database.begin_read()?.open_table(EVENTS)?;
         let mut bytes = 0;
         for entry in events.range(from..)?.take(limit) {
             if bytes > GLANCE_BYTES {
@@ -391,7 +458,10 @@ impl Spool {
     }
 
     fn find(&self, id: u64) -> Result<Option<Event>, redb::Error> {
-        let events = self.database.begin_read()?.open_table(EVENTS)?;
+        let Some(database) = self.database.get() else {
+            return Ok(None);
+        };
+        let events = database.begin_read()?.open_table(EVENTS)?;
         Ok(events.get(id)?.map(|row| tables::read(row.value())))
     }
 
@@ -407,15 +477,20 @@ impl Spool {
 
     /// How far an earlier run followed each topic.
     pub fn marks(&self) -> Result<Vec<Mark>> {
-        tables::marks(&self.database).map_err(|error| failed(&self.place, "read", error))
+        let Some(database) = self.database.get() else {
+            return Ok(Vec::new());
+        };
+        tables::marks(database).map_err(|error| failed(&self.place, "read", error))
     }
 
     /// How many events wait, those noted as delivered left out.
     pub fn count(&self) -> Result<u64> {
         let held = || -> Result<u64, redb::Error> {
-            let gone = lock(&self.delivered).len() as u64;
-            let events = self.database.begin_read()?.open_table(EVENTS)?;
-            let in_file = events.len()?.saturating_sub(gone);
+            let in_file = match self.database.get() {
+                Some(database) => database.begin_read()?.open_table(EVENTS)?.len()?,
+                None => 0,
+            };
+            let in_file = in_file.saturating_sub(lock(&self.delivered).len() as u64);
             let beside = if self.is_temporary() {
                 lock(&self.recent).len() as u64
             } else {
@@ -444,16 +519,18 @@ impl Spool {
             let mut journal = lock(&durable.journal);
             let begun = journal.open_deliveries();
             if !begun.is_empty() {
-                tables::add_attempts(&self.database, begun)
+                tables::add_attempts(self.file()?, begun)
                     .map_err(|error| failed(&place, "close", error))?;
             }
             journal
                 .clear()
                 .map_err(|error| failed(&place, "close", redb::Error::Io(error)))?;
         }
-        self.database
-            .close()
-            .map_err(|error| failed(&place, "close", error))?;
+        if let Some(database) = self.database.into_inner() {
+            database
+                .close()
+                .map_err(|error| failed(&place, "close", error))?;
+        }
         Ok(left)
     }
 }

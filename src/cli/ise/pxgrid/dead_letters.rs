@@ -14,16 +14,16 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::subscribe::StderrListener;
+use super::stderr_listener::StderrListener;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::long_running::{LongRunning, Reader, Request, ServiceArgs, Summary};
-use crate::delivery::Stop;
-use crate::delivery::callback::Callback;
+use crate::delivery::endpoint_order::Rules;
 use crate::delivery::letter_file::{Letter, LetterFile, Place};
-use crate::delivery::order::Rules;
 use crate::delivery::retry::{Retried, Retry};
+use crate::delivery::sink::callback::Callback;
+use crate::delivery::{RETRY_PAUSES, Stop};
 use crate::error::{Error, Kind, Result};
 use crate::record::conditions::Stations;
 use crate::record::{JsonText, Record, RecordSink};
@@ -311,11 +311,10 @@ impl RetryArgs {
             rules: Rules {
                 jobs: self.jobs.map_or_else(cores, usize::from),
                 retries: self.retries,
-                first_pause: Duration::from_secs(1),
-                longest_pause: Duration::from_secs(30),
+                backoff: RETRY_PAUSES,
                 capacity: chosen.places.len(),
             },
-            listener: Arc::new(StderrListener::new(context.reporter.clone())),
+            listener: Arc::new(StderrListener::new(context.reporter.clone(), false)),
         };
         let (retried, ended) = {
             let run = retry.run(&mut chosen.letters, chosen.places, stopped);

@@ -18,6 +18,7 @@ mod read_operation;
 mod services;
 mod session;
 mod sessions;
+mod stderr_listener;
 mod subscribe;
 mod sxp;
 mod system;

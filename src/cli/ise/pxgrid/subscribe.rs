@@ -5,16 +5,12 @@
 //! | `follow` | from the first lookup to the end: events, requests from outside |
 //! | `metrics` | the summary's figures for Prometheus |
 //! | `options` | options in groups: delivery, reconnecting |
-//! | `sink` | where they go: the printer, or delivery with its spool |
-//! | `printer` | lines on standard output |
-//! | `backlog` | what waits to be printed |
+//! | `stdout_writer` | what is printed, and how |
 
-mod backlog;
 mod follow;
 mod metrics;
 mod options;
-mod printer;
-mod sink;
+mod stdout_writer;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -29,17 +25,13 @@ use crate::cli::context::DONE;
 use crate::cli::filters::{Filters, Window, kinds};
 use crate::cli::input;
 use crate::cli::ise::quiet_lab;
-use crate::cli::long_running::{LongRunning, Service, ServiceArgs};
-use crate::delivery::callback::Callback;
+use crate::cli::long_running::{LongRunning, ServiceArgs};
 use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
 use crate::pxgrid::subscriber::Subscriber;
 use crate::pxgrid::subscription::{DEPLOYMENT, Options};
 use follow::Follower;
 use options::{DeliveryArgs, Reconnecting};
-use printer::Paper;
-use sink::Sink;
-pub(super) use sink::StderrListener;
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -123,19 +115,18 @@ fn deployment(text: &str) -> Result<String, String> {
 impl Subscribe {
     /// Subscribes until it is stopped, or enough has come.
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
-        let mut options = self.options()?;
+        let mut options = Options {
+            deployment: self.deployment.clone(),
+            filter: self.filter.clone(),
+            snapshot: self.snapshot,
+            ..self.reconnecting.options()?
+        };
         let selection = self.filters.over(&kinds::EVENT, &self.window)?;
         self.state_has_sessions()?;
-        let paper = if self.delivery.callback.is_some() {
-            printer::refuse_formats(context)?;
-            None
-        } else {
-            Some(Paper::new(context)?)
-        };
-        let callback = self.callback()?;
+        let sink = self.delivery.sink(context, &self.arguments)?;
         if self
             .service
-            .prints_unit(context, || Ok(self.as_service()))?
+            .prints_unit(context, || Ok(self.delivery.as_service()))?
         {
             return Ok(DONE);
         }
@@ -153,14 +144,7 @@ impl Subscribe {
         if let Some(certificate) = certificate {
             running.certificate_until(certificate.not_after);
         }
-        let sink = Sink::start(&self.delivery, callback, paper, context.reporter.clone())?;
-        let left_over = sink.left_over();
-        if left_over > 0 {
-            context.reporter.step(&match left_over {
-                1 => "1 event of an earlier run is delivered first".to_owned(),
-                left => format!("{left} events of an earlier run are delivered first"),
-            });
-        }
+        let deliverer = self.delivery.start(sink, &context.reporter)?;
         let of_endpoints = |topic: &TopicName| matches!(topic, TopicName::Known(_, topic) if topic.alias == "endpoint");
         if self.topics.iter().any(of_endpoints) {
             context.reporter.step(ENDPOINTS);
@@ -168,14 +152,14 @@ impl Subscribe {
         if let Some(notice) = quiet_lab::notice(context, "pxgrid-host") {
             context.reporter.step(notice);
         }
-        options.memory = sink.memory();
+        options.memory = deliverer.memory();
         if options.memory.is_some() {
             options.remembered = REMEMBERED;
         }
-        let subscriber = Subscriber::start(services, self.topics, options, sink.marks()?)?;
+        let marks = deliverer.marks()?;
         let follower = Follower {
             reporter: context.reporter.clone(),
-            subscriber,
+            subscriber: Subscriber::start(services, self.topics, options, marks)?,
             selection,
             left: limit,
             time: self
@@ -184,9 +168,8 @@ impl Subscribe {
             trouble: None,
             unread: 0,
             connection: Connection::default(),
-            left_over,
         };
-        let result = follower.run(sink, &mut running).await;
+        let result = follower.run(deliverer, &mut running).await;
         running.end(result).await
     }
 
@@ -201,59 +184,5 @@ impl Subscribe {
             .hint("add --topic session, or choose with --where"));
         }
         Ok(())
-    }
-
-    fn as_service(&self) -> Service {
-        let callbacks = match &self.delivery.callback {
-            Some(_) => self.delivery.callback_timeout + self.delivery.callback_grace,
-            None => Duration::ZERO,
-        };
-        let letters = self.delivery.dead_letters.as_deref();
-        let letters = letters.and_then(std::path::Path::parent);
-        let writes = self.delivery.spool.as_deref().into_iter().chain(letters);
-        Service {
-            name: "subscribe",
-            does: "events of ISE".to_owned(),
-            callbacks,
-            writes: writes.map(std::path::Path::to_path_buf).collect(),
-        }
-    }
-
-    fn options(&self) -> Result<Options> {
-        let Reconnecting {
-            reconnect_min,
-            reconnect_max,
-            lookup_pause,
-            silence,
-        } = self.reconnecting;
-        if reconnect_min > reconnect_max {
-            return Err(Error::usage(
-                "--reconnect-min is longer than --reconnect-max",
-            ));
-        }
-        Ok(Options {
-            deployment: self.deployment.clone(),
-            filter: self.filter.clone(),
-            snapshot: self.snapshot,
-            reconnect_min,
-            reconnect_max,
-            lookup_pause,
-            silence,
-            ..Options::default()
-        })
-    }
-
-    fn callback(&self) -> Result<Option<Callback>> {
-        let DeliveryArgs {
-            callback,
-            callback_timeout,
-            callback_grace,
-            ..
-        } = &self.delivery;
-        let Some(program) = callback else {
-            return Ok(None);
-        };
-        let arguments = self.arguments.clone();
-        Callback::new(program, arguments, *callback_timeout, *callback_grace).map(Some)
     }
 }

@@ -41,7 +41,10 @@ impl SpoolMemory {
         let Some(place) = place(&lock(&durable.told)) else {
             return;
         };
-        if let Err(error) = told::read(&spool.database, place, found) {
+        let Some(database) = spool.database.get() else {
+            return;
+        };
+        if let Err(error) = told::read(database, place, found) {
             let _first = durable.unreadable.set(failed(&spool.place, "read", error));
         }
     }

@@ -26,7 +26,7 @@ fn ids(spool: &Spool) -> Vec<u64> {
 
 /// A temporary spool that keeps about so many events in memory.
 fn little_memory(events: usize) -> Spool {
-    let mut spool = Spool::temporary().unwrap();
+    let mut spool = Spool::temporary();
     spool.recent = Mutex::new(Recent::new(events * 1000));
     spool
 }
@@ -202,7 +202,7 @@ fn a_clean_close_forgets_what_was_delivered_and_says_what_is_left() {
 
 #[test]
 fn a_window_of_the_waiting_is_read_from_where_one_stopped() {
-    let spool = Spool::temporary().unwrap();
+    let spool = Spool::temporary();
     let batch: Vec<_> = (0..10).map(|n| event("a", n)).collect();
     assert_eq!(spool.append(batch.clone(), &[]).unwrap(), 10);
     let some = spool.waiting(4, 3).unwrap();
@@ -213,7 +213,7 @@ fn a_window_of_the_waiting_is_read_from_where_one_stopped() {
 
 #[test]
 fn large_events_are_looked_at_a_few_at_a_time() {
-    let spool = Spool::temporary().unwrap();
+    let spool = Spool::temporary();
     for n in 0..4 {
         let mut large = event("a", n);
         large.message = Message::whole("x".repeat(GLANCE_BYTES / 2 + 1));
@@ -335,7 +335,7 @@ fn a_full_disk_is_said_and_what_was_spooled_before_survives() {
     };
     let place = Place::Directory(dir.path().to_path_buf());
     let (database, next) = Spool::database(disk, &place).unwrap();
-    let spool = Spool::over(database, place, None, Before::default(), next);
+    let spool = Spool::over(database.into(), place, None, Before::default(), next);
     spool
         .append(vec![event("a", 1), event("a", 2)], &[])
         .unwrap();

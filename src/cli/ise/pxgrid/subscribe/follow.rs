@@ -1,4 +1,4 @@
-//! Follows one subscription: takes what the subscriber gives, hands it on to the sink, answers
+//! Follows one subscription: takes what the subscriber gives, hands it on to delivery, answers
 //! what is asked from outside, and ends in good order.
 
 use std::pin::Pin;
@@ -9,11 +9,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::connection::Connection;
 use super::metrics;
-use super::sink::Sink;
 use crate::cli::context::DONE;
 use crate::cli::long_running::{LongRunning, Reader, Request, Summary};
 use crate::cli::report::Reporter;
-use crate::delivery::Stop;
+use crate::delivery::{Deliverer, Stop};
 use crate::error::{Error, Kind, Result};
 use crate::event::{self, Event, Mark, Progress};
 use crate::pxgrid::subscriber::{Subscriber, Update};
@@ -37,16 +36,14 @@ pub(super) struct Follower {
     /// How many topics were left with something that was missed and not fetched.
     pub(super) unread: u64,
     pub(super) connection: Connection,
-    /// How many events an earlier run left.
-    pub(super) left_over: u64,
 }
 
-/// Events on their way into the sink.
-type Taking<'s> = Pin<Box<dyn Future<Output = Result<()>> + 's>>;
+/// Events on their way into the spool.
+type Offering<'d> = Pin<Box<dyn Future<Output = Result<bool>> + 'd>>;
 
-/// How the subscription came to its end.
+/// How the subscription ended.
 #[derive(Default)]
-struct Outcome {
+struct Followed {
     /// Why the subscriber ended, where that is an error.
     failure: Option<Error>,
     /// A part of what came was left out: this mark and the later ones stand for more than was
@@ -58,38 +55,42 @@ struct Outcome {
 
 impl Follower {
     /// Runs to the end, and says why it came.
-    pub(super) async fn run(mut self, sink: Sink, running: &mut LongRunning) -> Result<ExitCode> {
-        let outcome = self.follow(&sink, running).await;
+    pub(super) async fn run(
+        mut self,
+        deliverer: Deliverer,
+        running: &mut LongRunning,
+    ) -> Result<ExitCode> {
+        let outcome = self.follow(&deliverer, running).await;
         if running.stop() < Stop::AtOnce {
             let stop = match (running.stop(), &outcome.failure, &outcome.untaken) {
                 (Stop::No, None, None) => Stop::Drained,
-                (Stop::No, _, _) if sink.is_gone() => Stop::Drained,
+                (Stop::No, _, _) if deliverer.is_gone() => Stop::Drained,
                 _ => Stop::Finish,
             };
-            sink.stop(stop);
-            self.wind_down(&sink, running).await;
+            deliverer.stop(stop);
+            self.wind_down(&deliverer, running).await;
         }
         if running.stop() == Stop::AtOnce {
-            sink.stop(Stop::AtOnce);
-            if timeout(AT_ONCE, sink.over()).await.is_err() {
-                running.report(Reader::Stderr, &self.figures(&sink));
+            deliverer.stop(Stop::AtOnce);
+            if timeout(AT_ONCE, deliverer.over()).await.is_err() {
+                running.report(Reader::Stderr, &self.figures(&deliverer));
                 return Ok(DONE);
             }
         }
         if let Some(warning) = self.selection.last_warning("event") {
             self.reporter.warn(&warning);
         }
-        running.report(Reader::Stderr, &self.figures(&sink));
-        let tally = std::sync::Arc::clone(sink.tally());
-        let (word, finished) = sink.finish().await;
+        running.report(Reader::Stderr, &self.figures(&deliverer));
+        let failed = deliverer.counters().figures().failed;
+        let ending = deliverer.finish().await;
         if running.stop() < Stop::AtOnce {
             self.subscriber.close().await;
         }
-        if let Some(word) = word {
-            self.reporter.step(&word);
+        if ending.left > 0 {
+            self.reporter.step(&ending.to_string());
         }
         // After a failed write the spool refuses everything: what failed first is the reason.
-        let undelivered = outcome.untaken.or(finished.err());
+        let undelivered = outcome.untaken.or(ending.failure);
         // A subscriber that fails while it leaves is no news.
         let failure = outcome.failure.filter(|_| running.stop() == Stop::No);
         match (undelivered, failure) {
@@ -101,20 +102,20 @@ impl Follower {
             }
             (None, Some(error)) => Err(error),
             (None, None) if running.stop() > Stop::No => Ok(DONE),
-            (None, None) => all_delivered(tally.figures().failed),
+            (None, None) => all_delivered(failed),
         }
     }
 
     /// Until the subscriber has ended.
-    async fn follow(&mut self, sink: &Sink, running: &mut LongRunning) -> Outcome {
-        let mut outcome = Outcome::default();
-        let mut taking: Option<Taking<'_>> = None;
+    async fn follow(&mut self, deliverer: &Deliverer, running: &mut LongRunning) -> Followed {
+        let mut outcome = Followed::default();
+        let mut offering: Option<Offering<'_>> = None;
         let mut ended = false;
-        let mut sink_over = false;
+        let mut over = false;
         let mut kept: Vec<Mark> = Vec::new();
-        while !ended || taking.is_some() {
+        while !ended || offering.is_some() {
             tokio::select! {
-                update = self.subscriber.next(), if taking.is_none() && !ended => {
+                update = self.subscriber.next(), if offering.is_none() && !ended => {
                     if let Some(end) = &update.ended {
                         ended = true;
                         outcome.failure = outcome.failure.or(end.clone().err());
@@ -124,35 +125,35 @@ impl Follower {
                         running.ready();
                     }
                     let moved = progress.marks != kept && !progress.marks.is_empty();
-                    let news = sink.is_durable() && (moved || !progress.told.is_empty());
+                    let news = deliverer.is_durable() && (moved || !progress.told.is_empty());
                     if outcome.untaken.is_none() && (!events.is_empty() || news) {
                         kept.clone_from(&progress.marks);
-                        taking = Some(Box::pin(sink.take(events, progress)));
+                        offering = Some(Box::pin(deliverer.offer_batch(events, progress)));
                     }
                 }
-                taken = taken(&mut taking) => {
-                    taking = None;
-                    if let Err(error) = taken {
+                offered = offered(&mut offering) => {
+                    offering = None;
+                    if let Err(error) = offered {
                         outcome.untaken = Some(error);
                         self.subscriber.stop();
                     }
                 }
-                () = sink.over(), if !sink_over => {
-                    sink_over = true;
+                () = deliverer.over(), if !over => {
+                    over = true;
                     self.subscriber.stop();
                 }
                 () = at(self.time) => {
                     self.left = Some(0);
                     outcome.failure = self.never_connected();
                     self.time = None;
-                    self.leave(sink);
+                    self.leave(deliverer);
                 }
                 request = running.next() => match request {
-                    Request::Figures(reader) => running.report(reader, &self.figures(sink)),
+                    Request::Figures(reader) => running.report(reader, &self.figures(deliverer)),
                     Request::Stop(Stop::AtOnce) => return outcome,
                     Request::Stop(_) => {
-                        sink.hold();
-                        self.leave(sink);
+                        deliverer.hold();
+                        self.leave(deliverer);
                     }
                 },
             }
@@ -162,8 +163,8 @@ impl Follower {
 
     /// Leaves before enough has come: what was missed and is not fetched yet may be lost, and
     /// that is said.
-    fn leave(&mut self, sink: &Sink) {
-        let unread = self.subscriber.unread(sink.is_durable());
+    fn leave(&mut self, deliverer: &Deliverer) {
+        let unread = self.subscriber.unread(deliverer.is_durable());
         for notice in &unread {
             self.reporter.step(&notice.to_string());
         }
@@ -187,14 +188,14 @@ impl Follower {
         )
     }
 
-    /// Until the sink has ended.
-    async fn wind_down(&mut self, sink: &Sink, running: &mut LongRunning) {
+    /// Until the deliverer has ended.
+    async fn wind_down(&mut self, deliverer: &Deliverer, running: &mut LongRunning) {
         while running.stop() < Stop::AtOnce {
             tokio::select! {
-                () = sink.over() => return,
+                () = deliverer.over() => return,
                 request = running.next() => match request {
-                    Request::Figures(reader) => running.report(reader, &self.figures(sink)),
-                    Request::Stop(stop) => sink.stop(stop),
+                    Request::Figures(reader) => running.report(reader, &self.figures(deliverer)),
+                    Request::Stop(stop) => deliverer.stop(stop),
                 },
             }
         }
@@ -202,7 +203,7 @@ impl Follower {
 
     /// Says what there is to say, and gives the events that are wanted with the progress that holds
     /// then.
-    fn wanted(&mut self, update: Update, outcome: &mut Outcome) -> (Vec<Event>, Progress) {
+    fn wanted(&mut self, update: Update, outcome: &mut Followed) -> (Vec<Event>, Progress) {
         for notice in &update.notices {
             self.connection.hear(notice);
             match notice {
@@ -254,14 +255,14 @@ impl Follower {
         (events, progress)
     }
 
-    fn figures(&self, sink: &Sink) -> Summary {
+    fn figures(&self, deliverer: &Deliverer) -> Summary {
         let ours = event::Figures {
             possibly_lost: self.unread,
             condition_failed: self.selection.failed(),
             ..event::Figures::default()
         };
-        let figures = sink.tally().figures() + self.subscriber.figures() + ours;
-        let mut samples = metrics::samples(&figures, self.left_over);
+        let figures = deliverer.counters().figures() + self.subscriber.figures() + ours;
+        let mut samples = metrics::samples(&figures, deliverer.left_over());
         samples.extend(self.connection.samples(figures.reconnects));
         Summary {
             state: self.connection.state(),
@@ -281,9 +282,9 @@ fn all_delivered(failed: u64) -> Result<ExitCode> {
     Err(Error::new(Kind::Partial, what))
 }
 
-async fn taken(taking: &mut Option<Taking<'_>>) -> Result<()> {
-    match taking {
-        Some(taking) => taking.await,
+async fn offered(offering: &mut Option<Offering<'_>>) -> Result<bool> {
+    match offering {
+        Some(offering) => offering.await,
         None => std::future::pending().await,
     }
 }

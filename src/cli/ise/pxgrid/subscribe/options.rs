@@ -1,11 +1,25 @@
-//! Options in groups: what happens to an event, and how a lost connection is made again.
+//! Options in groups: what happens to an event, and how a lost connection is made again; and what
+//! they come to.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::super::stderr_listener::StderrListener;
+use super::stdout_writer::{self, StdoutWriter};
+use crate::cli::Context;
 use crate::cli::input;
+use crate::cli::long_running::Service;
+use crate::cli::report::Reporter;
+use crate::delivery::counters::Counters;
+use crate::delivery::sink::callback::Callback;
+use crate::delivery::{self, Deliverer, RETRY_PAUSES, Sink, spool};
+use crate::error::{Error, Result};
+use crate::pxgrid::subscription::Options;
 
 /// What happens to an event.
 #[derive(Args, Debug)]
@@ -40,6 +54,66 @@ pub(super) struct DeliveryArgs {
     pub(super) dead_letters: Option<PathBuf>,
 }
 
+impl DeliveryArgs {
+    /// Where events go; what is printed is as the context says. Starts nothing.
+    pub(super) fn sink(&self, context: &Context, arguments: &[OsString]) -> Result<Sink> {
+        let Some(program) = &self.callback else {
+            return Ok(Sink::Print(Box::new(StdoutWriter::new(context)?)));
+        };
+        stdout_writer::refuse_formats(context)?;
+        let (limit, grace) = (self.callback_timeout, self.callback_grace);
+        let callback = Callback::new(program, arguments.to_vec(), limit, grace)?;
+        Ok(if self.keep_running {
+            Sink::KeepRunning(callback)
+        } else {
+            Sink::Callback(callback)
+        })
+    }
+
+    /// Starts delivering to it, first what an earlier run left. Blocks on the disk for a moment.
+    pub(super) fn start(&self, sink: Sink, reporter: &Reporter) -> Result<Deliverer> {
+        if let Some(dir) = &self.spool {
+            reporter.report_panics_in(spool::LIBRARY, spool::damaged(dir));
+        }
+        // Who prints brings dead letters from a thread that has nothing else to do.
+        let waits = matches!(sink, Sink::Print(_));
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        let options = delivery::Options {
+            jobs: self.jobs.map_or_else(cores, usize::from),
+            retries: self.retries,
+            backoff: RETRY_PAUSES,
+            spool: self.spool.clone(),
+            dead_letters: self.dead_letters.clone(),
+            listener: Arc::new(StderrListener::new(reporter.clone(), waits)),
+            counters: Arc::new(Counters::default()),
+        };
+        let deliverer = Deliverer::start(sink, options)?;
+        match deliverer.left_over() {
+            0 => {}
+            1 => reporter.step("1 event of an earlier run is delivered first"),
+            left => reporter.step(&format!(
+                "{left} events of an earlier run are delivered first"
+            )),
+        }
+        Ok(deliverer)
+    }
+
+    /// The command as a service.
+    pub(super) fn as_service(&self) -> Service {
+        let letters = self.dead_letters.as_deref().and_then(Path::parent);
+        let writes = self.spool.as_deref().into_iter().chain(letters);
+        Service {
+            name: "subscribe",
+            does: "events of ISE".to_owned(),
+            callbacks: match &self.callback {
+                Some(_) => self.callback_timeout + self.callback_grace,
+                None => Duration::ZERO,
+            },
+            writes: writes.map(Path::to_path_buf).collect(),
+        }
+    }
+}
+
 /// How a lost connection is made again.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Reconnecting")]
@@ -57,4 +131,22 @@ pub(super) struct Reconnecting {
     /// it
     #[arg(long, value_name = "DURATION", default_value = "75s", value_parser = input::pause)]
     pub(super) silence: Duration,
+}
+
+impl Reconnecting {
+    /// The subscription's options as far as they are these.
+    pub(super) fn options(&self) -> Result<Options> {
+        if self.reconnect_min > self.reconnect_max {
+            return Err(Error::usage(
+                "--reconnect-min is longer than --reconnect-max",
+            ));
+        }
+        Ok(Options {
+            reconnect_min: self.reconnect_min,
+            reconnect_max: self.reconnect_max,
+            lookup_pause: self.lookup_pause,
+            silence: self.silence,
+            ..Options::default()
+        })
+    }
 }

@@ -14,7 +14,8 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::deliverer::cannot_start;
+use crate::delivery::Listener;
+use crate::delivery::deliverer::cannot_start;
 use crate::error::Result;
 
 /// Files that a running callback keeps open here: both ends of its output's pipe, two more for the
@@ -25,9 +26,21 @@ const FILES_A_JOB: u64 = 5;
 /// open for a moment while one is started.
 const OTHER_FILES: u64 = 96;
 
-/// How many of `jobs` may run at a time where so many files may be open (`None`: any number); at
-/// least one.
-pub(super) fn affordable(jobs: usize, files: Option<u64>) -> usize {
+/// How many of `jobs` may run at a time; where that is fewer, says so.
+pub(super) fn affordable(jobs: usize, listener: &dyn Listener) -> usize {
+    use rustix::process::{Resource, getrlimit};
+    let files = getrlimit(Resource::Nofile).current;
+    let fewer = with_open_files(jobs, files);
+    if let (true, Some(files)) = (fewer < jobs, files) {
+        listener.notice(&format!(
+            "only {files} files may be open (ulimit -n): {fewer} callbacks at a time, not {jobs}"
+        ));
+    }
+    fewer
+}
+
+/// The same where so many files may be open (`None`: any number); at least one.
+fn with_open_files(jobs: usize, files: Option<u64>) -> usize {
     let Some(files) = files else {
         return jobs;
     };
@@ -35,17 +48,11 @@ pub(super) fn affordable(jobs: usize, files: Option<u64>) -> usize {
     usize::try_from(most).map_or(jobs, |most| jobs.min(most.max(1)))
 }
 
-/// How many files this process may have open.
-pub(super) fn open_files() -> Option<u64> {
-    use rustix::process::{Resource, getrlimit};
-    getrlimit(Resource::Nofile).current
-}
-
 /// See the module's documentation. Its threads end when it is dropped, and whatever still runs
 /// there is given up.
-pub(super) struct Starters(Vec<Starter>);
+pub(super) struct SpawnPool(Vec<SpawnThread>);
 
-struct Starter {
+struct SpawnThread {
     handle: Handle,
     /// As many clones as tasks are on this thread.
     busy: Arc<()>,
@@ -54,13 +61,13 @@ struct Starter {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Starters {
+impl SpawnPool {
     /// Starts the threads for at most `jobs` tasks at a time.
     pub(super) fn new(jobs: usize) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let threads = jobs.clamp(1, cores);
         (0..threads)
-            .map(|_| Starter::new())
+            .map(|_| SpawnThread::new())
             .collect::<std::io::Result<_>>()
             .map(Self)
             .map_err(|error| cannot_start(&error))
@@ -75,21 +82,21 @@ impl Starters {
         let idlest = self
             .0
             .iter()
-            .min_by_key(|starter| Arc::strong_count(&starter.busy));
+            .min_by_key(|thread| Arc::strong_count(&thread.busy));
         // There is at least one; see `new`.
-        if let Some(starter) = idlest {
-            let busy = Arc::clone(&starter.busy);
+        if let Some(thread) = idlest {
+            let busy = Arc::clone(&thread.busy);
             let counted = async move {
                 let output = task.await;
                 drop(busy);
                 output
             };
-            tasks.spawn_on(counted, &starter.handle);
+            tasks.spawn_on(counted, &thread.handle);
         }
     }
 }
 
-impl Starter {
+impl SpawnThread {
     fn new() -> std::io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
@@ -109,7 +116,7 @@ impl Starter {
     }
 }
 
-impl Drop for Starter {
+impl Drop for SpawnThread {
     fn drop(&mut self) {
         self.stay = None;
         if let Some(thread) = self.thread.take() {
@@ -127,8 +134,8 @@ mod tests {
 
     #[test]
     fn tasks_spread_over_the_threads_and_all_end() {
-        let starters = Starters::new(4).unwrap();
-        let threads = starters.0.len();
+        let spawn_pool = SpawnPool::new(4).unwrap();
+        let threads = spawn_pool.0.len();
         assert!((1..=4).contains(&threads));
         let waiting = Builder::new_current_thread().build().unwrap();
         waiting.block_on(async {
@@ -136,7 +143,7 @@ mod tests {
             let barrier = Arc::new(tokio::sync::Barrier::new(4));
             for _ in 0..4 {
                 let barrier = Arc::clone(&barrier);
-                starters.spawn(&mut tasks, async move {
+                spawn_pool.spawn(&mut tasks, async move {
                     // All are under way before the first ends.
                     barrier.wait().await;
                     std::thread::current().id()
@@ -150,15 +157,15 @@ mod tests {
 
     #[test]
     fn no_more_callbacks_run_than_there_are_files_for() {
-        assert_eq!(affordable(1024, None), 1024);
-        assert_eq!(affordable(1024, Some(1_000_000)), 1024);
-        assert_eq!(affordable(4, Some(1024)), 4);
-        assert_eq!(affordable(1024, Some(1024)), 185);
-        assert_eq!(affordable(1024, Some(20)), 1);
+        assert_eq!(with_open_files(1024, None), 1024);
+        assert_eq!(with_open_files(1024, Some(1_000_000)), 1024);
+        assert_eq!(with_open_files(4, Some(1024)), 4);
+        assert_eq!(with_open_files(1024, Some(1024)), 185);
+        assert_eq!(with_open_files(1024, Some(20)), 1);
     }
 
     #[test]
     fn no_jobs_count_as_one() {
-        assert_eq!(Starters::new(0).unwrap().0.len(), 1);
+        assert_eq!(SpawnPool::new(0).unwrap().0.len(), 1);
     }
 }

@@ -3,11 +3,13 @@
 //!
 //! A state machine without I/O and without a clock of its own: it holds numbers of events, not
 //! events, and the caller says what time it is. It starts nothing and stores nothing;
-//! [`super::spool`] keeps the events.
+//! [`super::queue`] keeps the events.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use crate::backoff::Backoff;
 
 /// The rules of a run.
 #[derive(Debug, Clone, Copy)]
@@ -16,11 +18,9 @@ pub struct Rules {
     pub jobs: usize,
     /// How often a failed delivery is tried again (`--retries`).
     pub retries: u32,
-    /// The pause before the first retry; each further one is twice as long.
-    pub first_pause: Duration,
-    /// No pause is longer than this.
-    pub longest_pause: Duration,
-    /// How many events are held at most; [`Order::offer`] refuses what goes beyond.
+    /// The pauses before retries.
+    pub backoff: Backoff,
+    /// How many events are held at most; [`EndpointOrder::offer`] refuses what goes beyond.
     pub capacity: usize,
 }
 
@@ -57,9 +57,9 @@ struct Line {
     failed: u32,
 }
 
-/// The scheduler. Each key is in exactly one place: ready, waiting for a retry, or running.
+/// The state machine. Each key is in exactly one place: ready, waiting for a retry, or running.
 #[derive(Debug)]
-pub struct Order {
+pub struct EndpointOrder {
     rules: Rules,
     lines: HashMap<Arc<str>, Line>,
     ready: VecDeque<Arc<str>>,
@@ -79,7 +79,7 @@ struct Hold {
     or_an_end: bool,
 }
 
-impl Order {
+impl EndpointOrder {
     /// An empty order.
     pub fn new(rules: Rules) -> Self {
         Self {
@@ -153,7 +153,7 @@ impl Order {
         if !delivered {
             line.failed += 1;
             if line.failed <= self.rules.retries {
-                let pause = pause(&self.rules, line.failed);
+                let pause = self.rules.backoff.after(line.failed);
                 self.waiting.insert((now + pause, id), key);
                 return After::Again(pause);
             }
@@ -186,7 +186,7 @@ impl Order {
         if self.hold.as_ref().is_none_or(|hold| hold.until <= now) {
             self.not_started = self.not_started.saturating_add(1);
         }
-        let pause = pause(&self.rules, self.not_started);
+        let pause = self.rules.backoff.after(self.not_started);
         let until = now + pause;
         self.hold = Some(Hold { until, or_an_end });
         pause
@@ -202,7 +202,8 @@ impl Order {
 
     /// Whether nothing could be started until the longest pause was reached.
     pub fn is_stuck(&self) -> bool {
-        self.not_started > 0 && pause(&self.rules, self.not_started) >= self.rules.longest_pause
+        let backoff = self.rules.backoff;
+        self.not_started > 0 && backoff.after(self.not_started) >= backoff.longest()
     }
 
     /// When [`next`](Self::next) is worth asking again because a pause ends; `None` while nothing
@@ -232,15 +233,6 @@ impl Order {
     }
 }
 
-/// The pause after the `failed`th failure.
-fn pause(rules: &Rules, failed: u32) -> Duration {
-    let doublings = failed.saturating_sub(1).min(20);
-    rules
-        .first_pause
-        .saturating_mul(1 << doublings)
-        .min(rules.longest_pause)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,15 +242,14 @@ mod tests {
         Rules {
             jobs,
             retries,
-            first_pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(3),
+            backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(3)),
             capacity: 1000,
         }
     }
 
     #[test]
     fn a_waiting_retry_blocks_only_its_own_endpoint() {
-        let mut order = Order::new(rules(2, 3));
+        let mut order = EndpointOrder::new(rules(2, 3));
         let now = Instant::now();
         assert!(order.offer(1, "a") && order.offer(2, "a") && order.offer(3, "b"));
         assert_eq!(order.next(now), Some(Start { id: 1, attempt: 1 }));
@@ -277,7 +268,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_their_limit_and_then_it_gives_up() {
-        let mut order = Order::new(rules(1, 3));
+        let mut order = EndpointOrder::new(rules(1, 3));
         let mut now = Instant::now();
         assert!(order.offer(1, "a"));
         for pause in [1, 2, 3] {
@@ -295,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_busy_endpoint_lets_the_quiet_ones_in() {
-        let mut order = Order::new(rules(1, 0));
+        let mut order = EndpointOrder::new(rules(1, 0));
         let now = Instant::now();
         for id in 0..10 {
             assert!(order.offer(id, "busy"));
@@ -308,7 +299,7 @@ mod tests {
 
     #[test]
     fn what_had_no_room_comes_next_and_has_lost_no_attempt() {
-        let mut order = Order::new(rules(3, 0));
+        let mut order = EndpointOrder::new(rules(3, 0));
         let now = Instant::now();
         assert!(order.offer(1, "a") && order.offer(2, "b") && order.offer(3, "c"));
         order.next(now).unwrap();
@@ -334,7 +325,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_started_holds_everything_with_growing_pauses() {
-        let mut order = Order::new(rules(3, 0));
+        let mut order = EndpointOrder::new(rules(3, 0));
         let mut now = Instant::now();
         assert!(order.offer(1, "a") && order.offer(2, "b") && order.offer(3, "c"));
         for pause in [1, 2, 3, 3] {
@@ -361,7 +352,7 @@ mod tests {
 
     #[test]
     fn beyond_the_capacity_nothing_is_taken() {
-        let mut order = Order::new(Rules {
+        let mut order = EndpointOrder::new(Rules {
             capacity: 2,
             ..rules(1, 0)
         });
@@ -380,7 +371,7 @@ mod tests {
             keys in proptest::collection::vec(0_u8..6, 0..60),
             choices in proptest::collection::vec((any::<usize>(), any::<bool>()), 1..50),
         ) {
-            let mut order = Order::new(rules(jobs, retries));
+            let mut order = EndpointOrder::new(rules(jobs, retries));
             let mut now = Instant::now();
             for (id, key) in keys.iter().enumerate() {
                 prop_assert!(order.offer(id as u64, &key.to_string()));

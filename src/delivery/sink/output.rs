@@ -11,7 +11,7 @@ use rustix::process::{Pid, test_kill_process_group};
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, timeout_at};
 
-use super::Listener;
+use crate::delivery::Listener;
 
 /// What one run may say, in bytes; the rest is counted and left out.
 const BUDGET: usize = 64 << 10;

@@ -21,8 +21,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::watch;
 
 use super::Listener;
-use super::deliverer::Stop;
 use super::identity;
+use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::process::Membership;
 
@@ -40,7 +40,7 @@ const REAP: Duration = Duration::from_secs(5);
 
 /// The open file, which children inherit.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct EarlierCallbacks {
     file: File,
     /// The session of the run before.
     session: Option<i32>,
@@ -53,7 +53,7 @@ struct Holder {
     session: Option<i32>,
 }
 
-impl Running {
+impl EarlierCallbacks {
     /// Opens the file in a spool's directory whose lock we hold.
     pub(super) fn open(dir: &Path) -> Result<Self> {
         let path = dir.join(FILE);

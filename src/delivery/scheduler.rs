@@ -1,12 +1,10 @@
-//! What the delivering loop and the deliveries under way share: whose turn it is, and what became
-//! of a delivery.
+//! What the delivering loop and the sink share: which events come next, and what becomes of each.
 //!
 //! A delivery that ends is settled where it ran, and the next event is begun there, without a
 //! detour over the loop's thread; the loop is called only for what is its own: more numbers from
 //! the spool, retries, taking out what was delivered, failures.
 //!
-//! It starts nothing. Nothing slow happens while the state is held, but for dead letters in a
-//! file. It holds at most as many numbers as [`Order`] has room for; no more are read from the
+//! It starts nothing. Nothing slow happens while the state is held, but for dead letters. It holds at most as many numbers as [`EndpointOrder`] has room for; no more are read from the
 //! spool then. While dead letters have no room ([`Listener::has_room`]) nothing begins. A callback
 //! that cannot be started holds everything, with growing pauses.
 
@@ -17,12 +15,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 use super::Listener;
-use super::callback::Outcome;
+use super::counters::Counters;
 use super::dead_letters::DeadLetters;
-use super::deliverer::Stop;
-use super::order::{After, Order, Start};
+use super::endpoint_order::{After, EndpointOrder, Start};
 use super::queue::spool::{Spool, Waiting};
-use super::tally::Tally;
+use super::sink::callback::Outcome;
+use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Delivery, Event};
 
@@ -32,19 +30,24 @@ pub(super) const CHUNK: usize = 1000;
 /// Delivered events leave the spool in batches of this size, or some time after.
 pub(super) const FLUSH_AT: usize = 256;
 
+/// How many bytes of events are handed over at a time where they go as they came.
+const PORTION: usize = 1 << 20;
+
 /// See the module's documentation.
-pub(super) struct Desk {
+pub(super) struct Scheduler {
     spool: Arc<Spool>,
     listener: Arc<dyn Listener>,
-    tally: Arc<Tally>,
+    counters: Arc<Counters>,
     stop: watch::Receiver<Stop>,
-    /// Told when there is something for the loop to do.
+    /// Notified when there is something for the loop to do.
     call: Notify,
+    /// Notified when there may be room in memory for more events.
+    room: Arc<Notify>,
     state: Mutex<State>,
 }
 
 struct State {
-    order: Order,
+    order: EndpointOrder,
     letters: DeadLetters,
     /// Events read from the spool and not done with: number and time of receipt.
     outstanding: BTreeMap<u64, i64>,
@@ -111,28 +114,37 @@ impl State {
     }
 }
 
-/// One event whose turn it is.
-pub(super) struct Turn {
+/// One delivery of an event, for a sink to settle.
+pub(super) struct Attempt {
     start: Start,
     pub(super) event: Arc<Event>,
     pub(super) delivery: Delivery,
 }
 
-impl Desk {
+impl Attempt {
+    /// The event's number in the spool.
+    pub(super) fn number(&self) -> u64 {
+        self.start.id
+    }
+}
+
+impl Scheduler {
     pub(super) fn new(
         spool: Arc<Spool>,
-        order: Order,
+        order: EndpointOrder,
         letters: DeadLetters,
         listener: Arc<dyn Listener>,
-        tally: Arc<Tally>,
+        counters: Arc<Counters>,
         stop: watch::Receiver<Stop>,
+        room: Arc<Notify>,
     ) -> Self {
         Self {
             spool,
             listener,
-            tally,
+            counters,
             stop,
             call: Notify::new(),
+            room,
             state: Mutex::new(State {
                 order,
                 letters,
@@ -179,13 +191,13 @@ impl Desk {
             }
             state.outstanding.insert(event.id, event.received);
         }
-        self.tell_oldest(&state);
+        self.count_oldest(&state);
         Ok(())
     }
 
     /// The event that may begin now, if there is one.
-    pub(super) fn next(&self) -> Result<Option<Turn>> {
-        if *self.stop.borrow() > Stop::Drained {
+    pub(super) fn next(&self) -> Result<Option<Attempt>> {
+        if *self.stop.borrow() >= Stop::Finish {
             return Ok(None);
         }
         let start = {
@@ -204,7 +216,7 @@ impl Desk {
         match self.spool.get(start.id)? {
             Some(event) => {
                 self.spool.begin(start.id)?;
-                Ok(Some(Turn {
+                Ok(Some(Attempt {
                     start,
                     event,
                     delivery: self.spool.delivery(start.id, start.attempt),
@@ -217,14 +229,41 @@ impl Desk {
         }
     }
 
+    /// The next events as they came, from number `from` on, for a sink that is done with them at
+    /// once.
+    ///
+    /// From [`Stop::Finish`] on a temporary spool gives only what it has in memory, which nobody
+    /// would ever see again; what lies on its disk may be long.
+    pub(super) fn next_in_order(&self, from: u64) -> Result<Vec<Attempt>> {
+        let events = match *self.stop.borrow() {
+            Stop::No | Stop::Drained => self.spool.events(from, PORTION)?,
+            Stop::Finish if self.spool.directory().is_none() => {
+                self.spool.events_in_memory(from, PORTION)
+            }
+            Stop::Finish | Stop::AtOnce => return Ok(Vec::new()),
+        };
+        let oldest = events.iter().map(|(_, event)| event.received_at);
+        let oldest = oldest.min().map(jiff::Timestamp::as_millisecond);
+        self.counters.oldest(oldest);
+        let attempt = |(id, event)| {
+            self.spool.begin(id)?;
+            Ok(Attempt {
+                start: Start { id, attempt: 1 },
+                event,
+                delivery: self.spool.delivery(id, 1),
+            })
+        };
+        events.into_iter().map(attempt).collect()
+    }
+
     /// Settles a delivery that ended: the event is done with, waits for a retry, or is a dead
     /// letter.
-    pub(super) fn settle(&self, turn: &Turn, outcome: &Outcome) -> Result<()> {
-        let Turn {
+    pub(super) fn settle(&self, attempt: &Attempt, outcome: &Outcome) -> Result<()> {
+        let Attempt {
             start,
             event,
             delivery,
-        } = turn;
+        } = attempt;
         let delivered = *outcome == Outcome::Success;
         let mut state = self.state();
         if *outcome == Outcome::Stopped || (state.closed && !delivered) {
@@ -254,7 +293,7 @@ impl Desk {
         }
         match state.order.done(start.id, delivered, Instant::now()) {
             After::Delivered => {
-                self.tally.delivered(event.received_at);
+                self.counters.delivered(event.received_at);
                 self.leave(&mut state, start.id);
             }
             After::Again(pause) => {
@@ -270,7 +309,7 @@ impl Desk {
             After::GaveUp { .. } => {
                 let attempts = delivery.attempt;
                 state.letters.write(event, attempts, outcome)?;
-                self.tally.failed();
+                self.counters.failed();
                 let attempts = match attempts {
                     1 => "an attempt".to_owned(),
                     attempts => format!("{attempts} attempts"),
@@ -287,21 +326,43 @@ impl Desk {
         Ok(())
     }
 
-    /// Settles an event that cannot be printed: it is a dead letter at once.
-    pub(super) fn refuse(&self, turn: &Turn, error: &Error) -> Result<()> {
-        let mut state = self.state();
-        state.order.done(turn.start.id, true, Instant::now());
-        state
-            .letters
-            .unprinted(&turn.event, error, &*self.listener)?;
-        self.tally.failed();
-        self.leave(&mut state, turn.start.id);
+    /// Settles events that were printed; those that could not be, by their place, are dead letters
+    /// at once.
+    pub(super) fn settle_printed(
+        &self,
+        attempts: &[Attempt],
+        unprinted: Vec<(usize, Error)>,
+    ) -> Result<()> {
+        let refused: BTreeMap<usize, Error> = unprinted.into_iter().collect();
+        let printed = || {
+            let all = attempts.iter().enumerate();
+            all.filter(|(place, _)| !refused.contains_key(place))
+                .map(|(_, attempt)| attempt)
+        };
+        if let Some(oldest) = printed().map(|attempt| attempt.event.received_at).min() {
+            let count = attempts.len().saturating_sub(refused.len());
+            self.counters.delivered_together(count as u64, oldest);
+        }
+        for attempt in printed() {
+            self.spool.delivered_event(attempt.start.id);
+        }
+        for (place, error) in &refused {
+            let Some(attempt) = attempts.get(*place) else {
+                continue;
+            };
+            let letters = &mut self.state().letters;
+            letters.unprinted(&attempt.event, error, &*self.listener)?;
+            self.counters.failed();
+            self.spool.delivered_event(attempt.start.id);
+        }
+        self.counters.oldest(None);
+        self.room.notify_one();
         Ok(())
     }
 
     /// Settles a delivery and gives the event to go on with. A failure is left for the loop.
-    pub(super) fn go_on(&self, turn: &Turn, outcome: &Outcome) -> Option<Turn> {
-        match self.settle(turn, outcome).and_then(|()| self.next()) {
+    pub(super) fn settle_and_next(&self, attempt: &Attempt, outcome: &Outcome) -> Option<Attempt> {
+        match self.settle(attempt, outcome).and_then(|()| self.next()) {
             Ok(next) => next,
             Err(error) => {
                 self.state().failure.get_or_insert(error);
@@ -352,7 +413,7 @@ impl Desk {
                 if let Some(event) = self.spool.get(id)? {
                     let why = "not delivered: the spool was removed";
                     self.state().letters.write(&event, 0, &why)?;
-                    self.tally.failed();
+                    self.counters.failed();
                     self.spool.delivered_event(id);
                     buried += 1;
                 }
@@ -374,17 +435,18 @@ impl Desk {
     /// The event may leave the spool.
     fn leave(&self, state: &mut State, id: u64) {
         state.outstanding.remove(&id);
-        self.tell_oldest(state);
+        self.count_oldest(state);
         let delivered = self.spool.delivered_event(id);
+        self.room.notify_one();
         let room = state.order.room();
         if delivered == 1 || delivered == FLUSH_AT || room.is_multiple_of(CHUNK) {
             self.call.notify_one();
         }
     }
 
-    fn tell_oldest(&self, state: &State) {
+    fn count_oldest(&self, state: &State) {
         let oldest = state.outstanding.first_key_value();
-        self.tally.oldest(oldest.map(|(_, received)| *received));
+        self.counters.oldest(oldest.map(|(_, received)| *received));
     }
 
     /// Only a panic while the guard is held poisons a mutex, and a delivery that broke off is

@@ -31,7 +31,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
         .block_on(future)
 }
 
-fn run(callback: &Callback, event: &Event, kill: &watch::Receiver<bool>) -> Run {
+fn run(callback: &Callback, event: &Event, stop: &watch::Receiver<Stop>) -> Run {
     let heard = Arc::new(Heard::default());
     let listener: Arc<dyn Listener> = heard.clone();
     let begun = Instant::now();
@@ -41,7 +41,7 @@ fn run(callback: &Callback, event: &Event, kill: &watch::Receiver<bool>) -> Run 
         &std::env::temp_dir(),
         &mut None,
         &listener,
-        kill.clone(),
+        stop.clone(),
     ));
     let lines = heard.lines.lock().unwrap().clone();
     Run {
@@ -67,8 +67,8 @@ fn sh(body: &str, change: impl FnOnce(&mut Callback)) -> Run {
     let path = script(dir.path(), "callback", &format!("#!/bin/sh\n{body}\n"));
     let mut callback = callback(&path);
     change(&mut callback);
-    let (_keep, kill) = watch::channel(false);
-    run(&callback, &event("C8:5B:76:C6:59:62", 7), &kill)
+    let (_keep, stop) = watch::channel(Stop::No);
+    run(&callback, &event("C8:5B:76:C6:59:62", 7), &stop)
 }
 
 fn plain(_: &mut Callback) {}
@@ -193,8 +193,8 @@ fn a_script_that_never_reads_a_big_event_does_not_block() {
     let path = script(dir.path(), "callback", "#!/bin/sh\nexit 0\n");
     let mut big = event("a", 1);
     big.message = Message::whole(format!("{{\"a\":\"{}\"}}", "x".repeat(300 << 10)));
-    let (_keep, kill) = watch::channel(false);
-    assert_eq!(run(&callback(&path), &big, &kill).outcome, Outcome::Success);
+    let (_keep, stop) = watch::channel(Stop::No);
+    assert_eq!(run(&callback(&path), &big, &stop).outcome, Outcome::Success);
 }
 
 #[test]
@@ -209,8 +209,8 @@ fn a_big_event_is_there_whole_and_can_be_read_again() {
     );
     let mut big = event("a", 1);
     big.message = Message::whole(format!("{{\"a\":\"{}\"}}", "x".repeat(300 << 10)));
-    let (_keep, kill) = watch::channel(false);
-    let run = run(&callback(&path), &big, &kill);
+    let (_keep, stop) = watch::channel(Stop::No);
+    let run = run(&callback(&path), &big, &stop);
     assert_eq!(run.outcome, Outcome::Success);
     let lines: Vec<_> = run.lines.iter().map(|line| line.trim()).collect();
     let length = (written(&big).len() + 1).to_string();
@@ -312,9 +312,9 @@ fn a_pipe_serves_one_run_after_the_other_until_something_is_left_behind() {
     let callback = callback(&script(dir.path(), "callback", &body));
     let heard = Arc::new(Heard::default());
     let listener: Arc<dyn Listener> = heard.clone();
-    let (_keep, kill) = watch::channel(false);
+    let (_keep, stop) = watch::channel(Stop::No);
     block_on(async {
-        let mut slot = None;
+        let mut prepared = None;
         for (sequence, free) in [(0, true), (1, true), (2, false), (3, true)] {
             let event = event("C8:5B:76:C6:59:62", sequence);
             let outcome = callback
@@ -322,14 +322,14 @@ fn a_pipe_serves_one_run_after_the_other_until_something_is_left_behind() {
                     &event,
                     AGAIN,
                     dir.path(),
-                    &mut slot,
+                    &mut prepared,
                     &listener,
-                    kill.clone(),
+                    stop.clone(),
                 )
                 .await;
             assert_eq!(outcome, Outcome::Success);
-            let slot = slot.as_ref().unwrap();
-            assert_eq!(slot.output.is_free(), free, "after {sequence}");
+            let prepared = prepared.as_ref().unwrap();
+            assert_eq!(prepared.output.is_free(), free, "after {sequence}");
         }
     });
     // A line without its end is whole with the run's end.
@@ -351,13 +351,13 @@ fn stopping_at_once_ends_the_run() {
             begun.display()
         ),
     );
-    let (stop, kill) = watch::channel(false);
+    let (asks, stop) = watch::channel(Stop::No);
     let watcher = std::thread::spawn(move || {
         wait_until(|| begun.exists());
-        stop.send_replace(true);
-        stop
+        Stop::AtOnce.raise(&asks);
+        asks
     });
-    let run = run(&callback(&path), &event("a", 1), &kill);
+    let run = run(&callback(&path), &event("a", 1), &stop);
     assert_eq!(run.outcome, Outcome::Stopped);
     assert!(run.took < Duration::from_secs(15), "{:?}", run.took);
     watcher.join().unwrap();
@@ -376,8 +376,8 @@ fn a_script_that_went_away_after_the_check_is_an_outcome() {
     let path = script(dir.path(), "callback", "#!/bin/sh\n");
     let callback = callback(&path);
     std::fs::remove_file(&path).unwrap();
-    let (_keep, kill) = watch::channel(false);
-    let run = run(&callback, &event("a", 1), &kill);
+    let (_keep, stop) = watch::channel(Stop::No);
+    let run = run(&callback, &event("a", 1), &stop);
     let why = format!(
         "cannot run the callback {}: No such file or directory (os error 2)",
         path.display()

@@ -7,7 +7,7 @@
 //! gets in. A run that takes too long is asked to end (TERM), then ended (KILL), with everything in
 //! its group, and always reaped.
 //!
-//! Whether a failed run is repeated is decided elsewhere ([`super::order`]).
+//! Whether a failed run is repeated is decided elsewhere ([`crate::delivery::endpoint_order`]).
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -27,8 +27,9 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::Listener;
 use super::output::Output;
+use crate::delivery::Listener;
+use crate::delivery::stop::Stop;
 use crate::error::{Error, Result};
 use crate::event::{Delivery, Event};
 use crate::record::Mac;
@@ -139,12 +140,12 @@ impl fmt::Debug for Environment {
 
 /// What serves one run after the other: the command as far as it is always the same, and the pipe
 /// that takes its output. Standard output and error share it, so that their lines keep their order.
-pub struct Slot {
+pub struct PreparedCommand {
     command: Command,
     pub(super) output: Output,
 }
 
-impl Slot {
+impl PreparedCommand {
     pub(super) fn new(callback: &Callback, listener: &Arc<dyn Listener>) -> io::Result<Self> {
         let output = Output::open(listener)?;
         let mut command = callback.command();
@@ -191,22 +192,22 @@ impl Callback {
     }
 
     /// Runs it for one event and waits for its end. `scratch` is the directory for its input,
-    /// `slot` that of an earlier run (one is made where there is none, and left there for the next
-    /// run), `kill` turns true when everything must end at once.
+    /// `prepared` that of an earlier run (one is made where there is none, and left there for the
+    /// next run). With [`Stop::AtOnce`] it is killed.
     pub async fn run(
         &self,
         event: &Event,
         delivery: Delivery,
         scratch: &Path,
-        slot: &mut Option<Slot>,
+        prepared: &mut Option<PreparedCommand>,
         listener: &Arc<dyn Listener>,
-        mut kill: watch::Receiver<bool>,
+        mut stop: watch::Receiver<Stop>,
     ) -> Outcome {
-        let free = slot.take().filter(|slot| slot.output.is_free());
+        let free = prepared.take().filter(|prepared| prepared.output.is_free());
         let started = input(&event.to_json(Some(delivery)), scratch).and_then(|input| {
-            let mut slot = free.map_or_else(|| Slot::new(self, listener), Ok)?;
-            let child = slot.start(input, &variables(event, delivery))?;
-            Ok((child, slot))
+            let mut prepared = free.map_or_else(|| PreparedCommand::new(self, listener), Ok)?;
+            let child = prepared.start(input, &variables(event, delivery))?;
+            Ok((child, prepared))
         });
         let (mut child, mut used) = match started {
             Ok(started) => started,
@@ -214,13 +215,13 @@ impl Callback {
         };
         let outcome = tokio::select! {
             outcome = self.supervise(&mut child, &mut used.output) => outcome,
-            () = killed(&mut kill) => {
+            () = Stop::AtOnce.reached(&mut stop) => {
                 end_group(&mut child, &mut used.output).await;
                 Outcome::Stopped
             }
         };
         used.output.rest().await;
-        *slot = Some(used);
+        *prepared = Some(used);
         outcome
     }
 
@@ -282,11 +283,6 @@ impl Callback {
             end_group(child, output).await;
         }
     }
-}
-
-/// Waits until everything must end at once; also when nobody is left to say so.
-pub(super) async fn killed(kill: &mut watch::Receiver<bool>) {
-    let _gone = kill.wait_for(|kill| *kill).await.is_err();
 }
 
 /// KILL for the whole group, and the leader is reaped.

@@ -12,7 +12,7 @@
 //! At most `WINDOW` events are asked for at a time, each waiting for its answer, so no queue here
 //! is longer than that; a child that reads slowly keeps the others waiting in the spool.
 //!
-//! Which events fail for good is decided elsewhere ([`super::order`]).
+//! Which events fail for good is decided elsewhere ([`crate::delivery::endpoint_order`]).
 
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, PipeWriter};
@@ -26,9 +26,12 @@ use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::Listener;
-use super::callback::{Callback, Outcome, Slot, end_group, ended, killed};
+use super::callback::{Callback, Outcome, PreparedCommand, end_group, ended};
 use super::output::Output;
+use crate::backoff::Backoff;
+use crate::delivery::Listener;
+use crate::delivery::scheduler::{Attempt, Scheduler};
+use crate::delivery::stop::Stop;
 use crate::event::{Delivery, Event};
 
 /// How many events may be under way at once.
@@ -39,12 +42,11 @@ pub(super) const WINDOW: usize = 64;
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_millis(100);
 
-/// The handle to the child's keeper.
+/// The handle to the child's supervisor.
 #[derive(Debug)]
-pub struct KeepRunning {
+pub struct LongLivedChild {
     requests: mpsc::Sender<Request>,
-    finish: watch::Sender<bool>,
-    keeper: tokio::task::JoinHandle<()>,
+    supervisor: tokio::task::JoinHandle<()>,
 }
 
 /// One event to be written.
@@ -77,31 +79,41 @@ impl Feeder {
         }
         outcome.await.unwrap_or(Outcome::Stopped)
     }
+
+    /// Writes one event after the other, as long as there is one.
+    pub(super) async fn feed_on(self, scheduler: Arc<Scheduler>, first: Attempt) {
+        let mut next = Some(first);
+        while let Some(attempt) = next {
+            let outcome = self.deliver(&attempt.event, attempt.delivery).await;
+            next = scheduler.settle_and_next(&attempt, &outcome);
+        }
+    }
 }
 
-impl KeepRunning {
-    /// Starts the child. Runs on the current tokio runtime; `kill` turns true when everything must
-    /// end at once.
+impl LongLivedChild {
+    /// Starts the child. Runs on the current tokio runtime. `backoff` is that before a child is
+    /// started again; one that lived as long as its longest pause starts over with the first.
+    ///
+    /// From [`Stop::Finish`] on no further line is begun: what the child has not read when it ends
+    /// is answered with [`Outcome::Stopped`]. With [`Stop::AtOnce`] it is killed.
     pub fn start(
         callback: Callback,
-        pauses: Pauses,
+        backoff: Backoff,
         listener: Arc<dyn Listener>,
-        kill: watch::Receiver<bool>,
+        stop: watch::Receiver<Stop>,
     ) -> Self {
         let (requests, receiver) = mpsc::channel(WINDOW);
-        let (finish, finished) = watch::channel(false);
-        let keeper = Keeper {
+        let supervisor = ChildSupervisor {
             callback,
-            pauses,
+            backoff,
             listener,
             requests: receiver,
-            finish: finished,
+            stop,
             backlog: VecDeque::new(),
         };
         Self {
             requests,
-            finish,
-            keeper: tokio::spawn(keeper.keep(kill)),
+            supervisor: tokio::spawn(supervisor.keep()),
         }
     }
 
@@ -110,34 +122,17 @@ impl KeepRunning {
         Feeder(self.requests.clone())
     }
 
-    /// No further line is begun: what the child has not read when it ends is answered with
-    /// [`Outcome::Stopped`].
-    pub fn finish(&self) {
-        self.finish.send_replace(true);
-    }
-
     /// Closes the child's standard input and waits for its end, which is brought about if it takes
     /// longer than a callback may.
     pub async fn close(self) {
         let Self {
             requests,
-            finish,
-            keeper,
+            supervisor,
         } = self;
         drop(requests);
-        // The keeper does not panic, and nobody aborts it; there is nothing to learn from its end.
-        let _ended = keeper.await;
-        drop(finish);
+        // The supervisor does not panic, and nobody aborts it; there is nothing to learn from its end.
+        let _ended = supervisor.await;
     }
-}
-
-/// The pauses before a child is started again.
-#[derive(Debug, Clone, Copy)]
-pub struct Pauses {
-    /// The first; each further one is twice as long.
-    pub first: Duration,
-    /// The longest. A child that lived that long starts over with the first.
-    pub longest: Duration,
 }
 
 /// Lines that were written, or begun, and perhaps not read, oldest first.
@@ -182,8 +177,8 @@ impl Unread {
 }
 
 /// A child and our ends of its pipes.
-struct Running {
-    child: Child,
+struct ChildProcess {
+    process: Child,
     /// `None` once no more events will come.
     stdin: Option<Sender>,
     /// The end it reads from, kept to ask how much of it is unread.
@@ -198,12 +193,12 @@ struct Running {
     /// How long it may take over a line, and until when it must have read more.
     limit: Duration,
     deadline: Instant,
-    /// The pause before the next look, and its end.
-    pause: Duration,
+    /// Pauses between looks, and the next one.
+    looks: Backoff,
     look_at: Instant,
 }
 
-/// Why the keeper stopped feeding a child.
+/// Why the supervisor stopped feeding a child.
 enum Over {
     /// It ended by itself, or was ended since it read nothing: the outcome for lines that it did
     /// not read.
@@ -212,74 +207,78 @@ enum Over {
     Closed,
 }
 
-struct Keeper {
+struct ChildSupervisor {
     callback: Callback,
-    pauses: Pauses,
+    backoff: Backoff,
     listener: Arc<dyn Listener>,
     requests: mpsc::Receiver<Request>,
-    finish: watch::Receiver<bool>,
+    stop: watch::Receiver<Stop>,
     /// To be written before what comes next: what a dead child left unread, or what came while
     /// there was none.
     backlog: VecDeque<Request>,
 }
 
-impl Keeper {
-    async fn keep(mut self, mut kill: watch::Receiver<bool>) {
-        let mut pause = self.pauses.first;
+impl ChildSupervisor {
+    async fn keep(mut self) {
+        let mut stop = self.stop.clone();
         loop {
             let begun = Instant::now();
+            let pause;
             match self.start() {
-                Ok(mut running) => {
+                Ok(mut child) => {
                     let over = tokio::select! {
-                        over = self.feed(&mut running) => over,
-                        () = killed(&mut kill) => {
-                            end_group(&mut running.child, &mut running.output).await;
+                        over = self.feed(&mut child) => over,
+                        () = Stop::AtOnce.reached(&mut stop) => {
+                            end_group(&mut child.process, &mut child.output).await;
                             Over::Closed
                         }
                     };
-                    if begun.elapsed() >= self.pauses.longest {
-                        pause = self.pauses.first;
+                    if begun.elapsed() >= self.backoff.longest() {
+                        self.backoff.reset();
                     }
                     match over {
                         Over::Closed => {
                             // Who asked for what was not read is told by the end of the reply.
-                            return running.rest().await;
+                            return child.rest().await;
                         }
                         Over::Child(outcome) => {
+                            pause = self.backoff.next_pause();
                             self.say_ended(&outcome, pause);
-                            self.give_back(running, outcome).await;
+                            self.give_back(child, outcome).await;
                         }
                     }
                 }
-                Err(error) => self.not_started(&error),
+                Err(error) => {
+                    pause = self.backoff.next_pause();
+                    self.not_started(&error);
+                }
             }
             tokio::select! {
                 more = self.rest(pause) => if !more { return },
-                () = killed(&mut kill) => return,
+                () = Stop::AtOnce.reached(&mut stop) => return,
             }
-            pause = (pause * 2).min(self.pauses.longest);
         }
     }
 
-    fn start(&self) -> io::Result<Running> {
+    fn start(&self) -> io::Result<ChildProcess> {
         let (pipe, writer) = io::pipe()?;
         one_page(&writer);
         let stdin = Sender::from_owned_fd(writer.into())?;
-        let mut slot = Slot::new(&self.callback, &self.listener)?;
-        let child = slot.start(pipe.try_clone()?, &[])?;
+        let mut prepared = PreparedCommand::new(&self.callback, &self.listener)?;
+        let process = prepared.start(pipe.try_clone()?, &[])?;
         let now = Instant::now();
-        Ok(Running {
-            child,
+        Ok(ChildProcess {
+            process,
             stdin: Some(stdin),
             pipe,
-            output: slot.output,
+            output: prepared.output,
             unread: Unread::default(),
             written: 0,
             read: 0,
             lines_read: 0,
             limit: self.callback.timeout,
             deadline: now,
-            pause: FIRST_LOOK,
+            looks: Backoff::new(FIRST_LOOK, LAST_LOOK),
             look_at: now,
         })
     }
@@ -304,7 +303,7 @@ impl Keeper {
         loop {
             tokio::select! {
                 () = &mut pause => return true,
-                () = finished(&mut self.finish) => return false,
+                () = finished(&mut self.stop) => return false,
                 request = self.requests.recv(), if self.backlog.is_empty() => match request {
                     Some(request) => self.backlog.push_back(request),
                     None => return false,
@@ -314,53 +313,55 @@ impl Keeper {
     }
 
     /// Feeds the child until it ends or no more events come.
-    async fn feed(&mut self, running: &mut Running) -> Over {
-        let mut finish = self.finish.clone();
+    async fn feed(&mut self, child: &mut ChildProcess) -> Over {
+        let mut stop = self.stop.clone();
         loop {
-            running.look();
-            let idle = running.unread.lines.is_empty();
-            if !idle && Instant::now() >= running.deadline {
-                let Running { child, output, .. } = running;
-                self.callback.end(child, output).await;
+            child.look();
+            let idle = child.unread.lines.is_empty();
+            if !idle && Instant::now() >= child.deadline {
+                let ChildProcess {
+                    process, output, ..
+                } = child;
+                self.callback.end(process, output).await;
                 return Over::Child(Outcome::TimedOut);
             }
-            let free = running.unread.rest == 0;
+            let free = child.unread.rest == 0;
             if free {
-                if *finish.borrow() {
-                    return self.let_finish(running).await;
+                if *stop.borrow() >= Stop::Finish {
+                    return self.let_finish(child).await;
                 }
                 if let Some(request) = self.backlog.pop_front() {
-                    running.begin(request);
+                    child.begin(request);
                     continue;
                 }
             }
-            let wake_at = running.look_at.min(running.deadline);
+            let wake_at = child.look_at.min(child.deadline);
             tokio::select! {
-                status = ended(&mut running.child, &mut running.output) => return Over::Child(unread_at(status)),
-                wrote = write(running.stdin.as_ref(), running.unread.rest()), if !idle => match wrote {
-                    Ok(count) => running.wrote(count),
+                status = ended(&mut child.process, &mut child.output) => return Over::Child(unread_at(status)),
+                wrote = write(child.stdin.as_ref(), child.unread.rest()), if !idle => match wrote {
+                    Ok(count) => child.wrote(count),
                     Err(error) => {
-                        self.callback.end(&mut running.child, &mut running.output).await;
+                        self.callback.end(&mut child.process, &mut child.output).await;
                         return Over::Child(Outcome::Unknown(error.to_string()));
                     }
                 },
                 request = self.requests.recv(), if free => match request {
-                    Some(request) => running.begin(request),
-                    None => return self.let_finish(running).await,
+                    Some(request) => child.begin(request),
+                    None => return self.let_finish(child).await,
                 },
-                () = sleep_until(wake_at), if !idle => running.look_later(),
-                () = finished(&mut finish), if free => {}
+                () = sleep_until(wake_at), if !idle => child.look_later(),
+                () = finished(&mut stop), if free => {}
             }
         }
     }
 
     /// No more events: the child reads what is in the pipe, sees its end, and ends.
-    async fn let_finish(&self, running: &mut Running) -> Over {
-        running.stdin = None;
-        let end = ended(&mut running.child, &mut running.output);
+    async fn let_finish(&self, child: &mut ChildProcess) -> Over {
+        child.stdin = None;
+        let end = ended(&mut child.process, &mut child.output);
         if timeout(self.callback.timeout, end).await.is_err() {
             self.callback
-                .end(&mut running.child, &mut running.output)
+                .end(&mut child.process, &mut child.output)
                 .await;
         }
         Over::Closed
@@ -368,10 +369,10 @@ impl Keeper {
 
     /// After a child's end: what it had not read goes to the next one, or, if it had read nothing
     /// at all, back to where it came from.
-    async fn give_back(&mut self, mut running: Running, outcome: Outcome) {
-        running.rest().await;
-        let mut unread = running.unread.lines;
-        if running.lines_read > 0 {
+    async fn give_back(&mut self, mut child: ChildProcess, outcome: Outcome) {
+        child.rest().await;
+        let mut unread = child.unread.lines;
+        if child.lines_read > 0 {
             unread.append(&mut self.backlog);
             self.backlog = unread;
         } else {
@@ -393,7 +394,7 @@ impl Keeper {
     }
 }
 
-impl Running {
+impl ChildProcess {
     /// Begins to write a line.
     fn begin(&mut self, request: Request) {
         let now = Instant::now();
@@ -433,13 +434,12 @@ impl Running {
     }
 
     fn look_soon(&mut self, now: Instant) {
-        self.pause = FIRST_LOOK;
-        self.look_at = now + self.pause;
+        self.looks.reset();
+        self.look_at = now + self.looks.next_pause();
     }
 
     fn look_later(&mut self) {
-        self.pause = (self.pause * 2).min(LAST_LOOK);
-        self.look_at = Instant::now() + self.pause;
+        self.look_at = Instant::now() + self.looks.next_pause();
     }
 
     /// After its end: the last of what it read, and of its output.
@@ -488,8 +488,9 @@ fn unread_at(status: io::Result<ExitStatus>) -> Outcome {
 }
 
 /// Waits until no further line is to be begun.
-async fn finished(finish: &mut watch::Receiver<bool>) {
-    if finish.wait_for(|finish| *finish).await.is_err() {
+async fn finished(stop: &mut watch::Receiver<Stop>) {
+    let finish = |stop: &Stop| *stop >= Stop::Finish;
+    if stop.wait_for(finish).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

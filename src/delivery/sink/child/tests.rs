@@ -10,18 +10,18 @@ use crate::event::Message;
 fn with_child(
     body: &str,
     limit: Duration,
-    with: impl AsyncFnOnce(Feeder, watch::Sender<bool>),
+    with: impl AsyncFnOnce(Feeder, watch::Sender<Stop>),
 ) -> Heard {
-    with_keeper(body, limit, async |keeper, stop, _dir| {
-        with(keeper.feeder(), stop).await;
+    with_handle(body, limit, async |child, stop, _dir| {
+        with(child.feeder(), stop).await;
     })
 }
 
-/// The same with the keeper, and the directory that `DIR` stands for.
-fn with_keeper(
+/// The same with the handle, and the directory that `DIR` stands for.
+fn with_handle(
     body: &str,
     limit: Duration,
-    with: impl AsyncFnOnce(&KeepRunning, watch::Sender<bool>, &Path),
+    with: impl AsyncFnOnce(&LongLivedChild, watch::Sender<Stop>, &Path),
 ) -> Heard {
     let dir = tempfile::tempdir().unwrap();
     let body = body.replace("DIR", &dir.path().display().to_string());
@@ -29,19 +29,16 @@ fn with_keeper(
     let heard = Arc::new(Heard::default());
     let theirs: Arc<dyn Listener> = heard.clone();
     let callback = Callback::new(&path, Vec::new(), limit, Duration::from_millis(200)).unwrap();
-    let pauses = Pauses {
-        first: Duration::from_millis(10),
-        longest: Duration::from_mins(1),
-    };
+    let backoff = Backoff::new(Duration::from_millis(10), Duration::from_mins(1));
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap()
         .block_on(async {
-            let (stop, kill) = watch::channel(false);
-            let keeper = KeepRunning::start(callback, pauses, theirs, kill);
-            with(&keeper, stop.clone(), dir.path()).await;
-            keeper.close().await;
+            let (stop, stopped) = watch::channel(Stop::No);
+            let child = LongLivedChild::start(callback, backoff, theirs, stopped);
+            with(&child, stop.clone(), dir.path()).await;
+            child.close().await;
         });
     Arc::into_inner(heard).unwrap()
 }
@@ -120,18 +117,18 @@ fn what_a_child_that_reads_nothing_was_given_has_failed() {
 
 #[test]
 fn what_was_not_read_before_the_end_stays_where_it_was() {
-    let heard = with_keeper(
+    let heard = with_handle(
         "read line; echo \"$line\"; : > DIR/read; exec sleep 600",
         Duration::from_millis(500),
-        async |keeper, _stop, dir| {
-            let feeder = keeper.feeder();
+        async |child, stop, dir| {
+            let feeder = child.feeder();
             let (first, second) = (event("a", 1), event("b", 2));
             let ((), outcomes) = tokio::join!(
                 async {
                     while !dir.join("read").exists() {
                         tokio::task::yield_now().await;
                     }
-                    keeper.finish();
+                    Stop::Finish.raise(&stop);
                 },
                 async {
                     tokio::join!(
@@ -182,7 +179,7 @@ fn a_child_that_stops_reading_is_ended() {
                 feeder.deliver(&big, Delivery::FIRST).await,
                 Outcome::TimedOut
             );
-            stop.send_replace(true);
+            Stop::AtOnce.raise(&stop);
         },
     );
     let notices = heard.notices.into_inner().unwrap();

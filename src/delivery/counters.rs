@@ -10,7 +10,7 @@ use crate::event::Figures;
 
 /// See the module's documentation; shared by whoever counts.
 #[derive(Debug)]
-pub struct Tally {
+pub struct Counters {
     received: AtomicU64,
     delivered: AtomicU64,
     failed: AtomicU64,
@@ -24,7 +24,7 @@ pub struct Tally {
 /// No event waits.
 const NONE: i64 = i64::MIN;
 
-impl Default for Tally {
+impl Default for Counters {
     fn default() -> Self {
         Self {
             received: AtomicU64::new(0),
@@ -37,7 +37,7 @@ impl Default for Tally {
     }
 }
 
-impl Tally {
+impl Counters {
     /// Events were received (and written to the spool), `recovered` of them fetched after a gap.
     pub fn received(&self, events: u64, recovered: u64) {
         self.received.fetch_add(events, Relaxed);
@@ -102,14 +102,14 @@ mod tests {
 
     #[test]
     fn lag_is_that_of_the_oldest_and_a_clock_set_back_gives_none() {
-        let tally = Tally::default();
+        let counters = Counters::default();
         let now = Timestamp::now().as_millisecond();
-        tally.oldest(Some(now - 5_000));
-        let figures = tally.figures();
+        counters.oldest(Some(now - 5_000));
+        let figures = counters.figures();
         assert!(figures.lag >= Duration::from_secs(5) && figures.max_lag >= figures.lag);
-        tally.oldest(Some(now + 3_600_000));
-        assert_eq!(tally.figures().lag, Duration::ZERO);
-        tally.oldest(None);
-        assert_eq!(tally.figures().lag, Duration::ZERO);
+        counters.oldest(Some(now + 3_600_000));
+        assert_eq!(counters.figures().lag, Duration::ZERO);
+        counters.oldest(None);
+        assert_eq!(counters.figures().lag, Duration::ZERO);
     }
 }

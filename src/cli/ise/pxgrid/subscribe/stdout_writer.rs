@@ -1,0 +1,225 @@
+//! Events on standard output: for people one line of columns, with `--json` one object a line. When
+//! they are written, and what becomes of those that cannot be, is delivery's affair.
+
+use std::borrow::Cow;
+use std::io::{Stdout, Write};
+
+use serde_json::Value;
+
+use crate::cli::Context;
+use crate::delivery::sink::print::{EventWriter, Printed};
+use crate::error::{Error, Kind, Result, from_output};
+use crate::event::Delivery;
+use crate::record::{JsonText, Record, RecordSink};
+use crate::render::{CellKind, Column, Format, Renderer, Shape, column, with};
+
+const COLUMNS: &[Column] = &[
+    column("TIME", "receivedAt").kind(CellKind::Time),
+    column("EVENT", "event").kind(CellKind::Event),
+    with("MAC", |record| {
+        first(
+            record,
+            &["macAddress", "assetMacAddress", "callingStationId"],
+        )
+    }),
+    with("IP", |record| {
+        first(
+            record,
+            &["ipAddresses", "ipAddress", "assetIpAddress", "ipPrefix"],
+        )
+    })
+    .kind(CellKind::Addresses),
+    with("USER", |record| first(record, &["userName"])),
+    with("STATE", |record| first(record, &["state", "status"])),
+    with("NAS", |record| {
+        first(record, &["nasIpAddress", "nasIdentifier", "nasName"])
+    }),
+    with("ABOUT", |record| {
+        first(
+            record,
+            &[
+                "failureReason",
+                "policyName",
+                "ancPolicy",
+                "fullName",
+                "name",
+                "assetName",
+                "tag",
+            ],
+        )
+    }),
+    with("NOTE", |record| {
+        let recovered = value(record)?.get("recovered")?.as_bool()?;
+        recovered.then_some(Cow::Borrowed("recovered"))
+    }),
+];
+
+/// The members of an event (contract, section 4); what is in its message is its topic's own.
+const ENVELOPE: [&str; 9] = [
+    "type",
+    "id",
+    "event",
+    "sequenceNumber",
+    "topic",
+    "node",
+    "receivedAt",
+    "recovered",
+    "message",
+];
+
+/// Where a message of each topic holds what it is about; what is none of these is about itself.
+const SUBJECTS: [&str; 10] = [
+    "sessions",
+    "failures",
+    "userGroups",
+    "policyDownloads",
+    "securityGroup",
+    "binding",
+    "profile",
+    "asset",
+    "endpoint",
+    "endpoints",
+];
+
+fn value(record: &Record) -> Option<&Value> {
+    match record {
+        Record::Json(json) => Some(json.value()),
+        Record::Fields(_) => None,
+    }
+}
+
+/// The first of `names` that the event's subject has, as text.
+fn first<'r>(record: &'r Record, names: &[&str]) -> Option<Cow<'r, str>> {
+    let message = value(record)?.get("message")?;
+    let held = SUBJECTS.iter().find_map(|name| message.get(name));
+    let subject = match held {
+        Some(Value::Array(list)) => list.first()?,
+        Some(object) => object,
+        None => message,
+    };
+    names
+        .iter()
+        .filter_map(|name| subject.get(name).or_else(|| message.get(name)))
+        .find_map(text)
+}
+
+fn text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Array(list) => {
+            let texts: Vec<_> = list.iter().filter_map(text).collect();
+            (!texts.is_empty()).then(|| Cow::Owned(texts.join(", ")))
+        }
+        Value::Null | Value::Object(_) => None,
+        other => Some(Cow::Owned(other.to_string())),
+    }
+}
+
+/// Writes events as the options say.
+pub(super) enum StdoutWriter {
+    /// JSON as it is, a batch at a time; the buffer is kept for its room.
+    Lines(Stdout, Vec<u8>),
+    /// Everything else.
+    Rendered(Box<Renderer<Stdout>>),
+}
+
+impl StdoutWriter {
+    /// For the options.
+    ///
+    /// Errors: [`Kind::Usage`] for what only a list that ends can have.
+    pub(super) fn new(context: &Context) -> Result<Self> {
+        let mut style = context.style();
+        // The number of events is counted before they come here.
+        style.limit = None;
+        if style.sort.is_some() || style.format == Some(Format::Yaml) {
+            return Err(Error::usage(
+                "subscribe prints as things happen: --sort and --format yaml do not go with it",
+            )
+            .hint("--json gives one object a line"));
+        }
+        let plain = matches!(style.format, Some(Format::Json | Format::Jsonl))
+            && style.fields.is_empty()
+            && style.jq.is_none()
+            && !style.screen.terminal;
+        if plain {
+            return Ok(Self::Lines(std::io::stdout(), Vec::new()));
+        }
+        let renderer = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?
+            .live()
+            .settled(&ENVELOPE)?;
+        Ok(Self::Rendered(Box::new(renderer)))
+    }
+}
+
+impl EventWriter for StdoutWriter {
+    fn write(&mut self, events: &[Printed<'_>]) -> Result<Vec<(usize, Error)>> {
+        let mut unprinted = Vec::new();
+        match self {
+            Self::Lines(out, buffer) => {
+                buffer.clear();
+                for printed in events {
+                    printed.event.write_json(delivery(printed), buffer);
+                    buffer.push(b'\n');
+                }
+                out.write_all(buffer)
+                    .and_then(|()| out.flush())
+                    .map_err(|error| from_output(&error))?;
+            }
+            Self::Rendered(renderer) => {
+                for (place, printed) in events.iter().enumerate() {
+                    match rendered(renderer, printed.event.to_json(delivery(printed))) {
+                        Err(error) if error.kind() == Kind::Expression => {
+                            unprinted.push((place, error));
+                        }
+                        done => done?,
+                    }
+                }
+            }
+        }
+        Ok(unprinted)
+    }
+
+    fn stack_size(&self) -> Option<usize> {
+        matches!(self, Self::Rendered(_)).then_some(crate::render::JQ_STACK)
+    }
+}
+
+/// A printed event says of its delivery only that it may have been printed before.
+fn delivery(printed: &Printed<'_>) -> Option<Delivery> {
+    printed.repeated.then_some(Delivery {
+        attempt: 0,
+        repeated: true,
+    })
+}
+
+fn rendered(renderer: &mut Renderer<Stdout>, json: String) -> Result<()> {
+    if renderer
+        .record(&Record::Json(JsonText::of_ours(json)))?
+        .is_break()
+    {
+        return Err(Error::new(Kind::ClosedPipe, "no more is wanted"));
+    }
+    Ok(())
+}
+
+/// With a callback nothing is printed: options for printing would be read and ignored.
+pub(super) fn refuse_formats(context: &Context) -> Result<()> {
+    let global = &context.global;
+    // --json alone still says how errors are written.
+    let format = global
+        .chosen_format()
+        .is_some_and(|format| !matches!(format, Format::Json | Format::Jsonl));
+    if format
+        || !global.fields.is_empty()
+        || global.sort.is_some()
+        || global.jq.is_some()
+        || global.no_header
+    {
+        return Err(Error::usage(
+            "with --callback nothing is printed: --format, --fields, --sort, --jq and --no-header do not go with it",
+        )
+        .hint("the callback gets the event as JSON on its standard input"));
+    }
+    Ok(())
+}
