@@ -9,11 +9,15 @@
 //!
 //! What goes out is JSON: not a number is `null` and infinity the largest number, as in jq. A value
 //! nested deeper than the filter may be given is an error. The library calls itself for each level
-//! of a value; its thread has [`JQ_STACK`](super::JQ_STACK) for that.
+//! of a value; its thread has [`JQ_STACK`](super::JQ_STACK) for that. A definition that calls itself
+//! without end is an error too (`recursion`).
+
+mod recursion;
 
 use std::io::Write;
 
 use jaq_core::data::JustLut;
+use jaq_core::load::parse::Def;
 use jaq_core::load::{Arena, File, Loader, lex, parse};
 use jaq_core::{Compiler, Ctx, Vars, compile, load};
 use jaq_json::{Num, Val, read};
@@ -46,6 +50,9 @@ def @tsv: [.[] | if isstring then
   elif . == null then "" else tostring end] | join("\t");
 "#;
 
+/// The definition that holds the whole expression.
+const EXPRESSION: &str = "netapi_expression";
+
 /// A compiled expression.
 pub(super) struct Filter(jaq_core::Filter<JustLut<Val>>);
 
@@ -55,16 +62,34 @@ impl Filter {
         let definitions = jaq_core::defs()
             .chain(jaq_std::defs())
             .chain(jaq_json::defs())
-            .chain(load::parse(FORMATS, |parser| parser.defs()).unwrap_or_default());
+            .chain(load::parse(FORMATS, |parser| parser.defs()).unwrap_or_default())
+            .map(recursion::watched);
         // `env` would put every secret of the environment within a filter's reach.
         let functions = jaq_core::funs()
             .chain(jaq_std::funs())
             .chain(jaq_json::funs())
-            .filter(|(name, ..)| *name != "env");
+            .filter(|(name, ..)| *name != "env")
+            .chain([recursion::function()]);
         let arena = Arena::default();
-        let modules = Loader::new(definitions)
-            .load(&arena, File { code, path: () })
+        let definitions: Vec<_> = definitions.collect();
+        let load = |code, definitions: Vec<_>| {
+            Loader::new(definitions).load(&arena, File { code, path: () })
+        };
+        let mut modules = load(code, definitions.clone())
             .map_err(|errors| not_compiled(code, first_load_error(&errors)))?;
+        // What the loader made of the expression cannot be changed, but a definition can.
+        if let Some(body) = load::parse(code, |parser| parser.term()) {
+            let expression = Def {
+                name: EXPRESSION,
+                args: Vec::new(),
+                body,
+            };
+            let all = definitions
+                .into_iter()
+                .chain([recursion::watched(expression)]);
+            modules = load(EXPRESSION, all.collect())
+                .map_err(|errors| not_compiled(code, first_load_error(&errors)))?;
+        }
         Compiler::default()
             .with_funs(functions)
             .compile(modules)
@@ -85,6 +110,7 @@ impl Filter {
                 format!("--jq cannot read the JSON: {error}"),
             )
         })?;
+        recursion::begin();
         let context = Ctx::<JustLut<Val>>::new(&self.0.lut, Vars::new([]));
         for output in self.0.id.run((context, input)) {
             match output {
@@ -440,6 +466,58 @@ mod tests {
                 }
                 printed("reduce range(108) as $i (.; [.])", "0").unwrap();
                 printed("reduce range(100000) as $i (.; [.]) | length", "0").unwrap();
+            });
+        deep.unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn a_definition_that_never_stops_calling_itself_is_an_error() {
+        let deep = std::thread::Builder::new()
+            .stack_size(super::super::JQ_STACK)
+            .spawn(|| {
+                for code in [
+                    "def f: [f]; f",
+                    "def f: {a: f}; f",
+                    "def f: 1 + f; f",
+                    "def f: (f | .), 1; f",
+                    "def f($x): f($x + 1) + 1; f(0)",
+                    "def f: def g: [f]; g; f",
+                    "def f: \"\\(f)\"; f",
+                    "def f: -f; f",
+                    "def f: if f then 1 else 2 end; f",
+                    "def f: reduce f as $x (0; 1); f",
+                    "def f: first(f); f",
+                ] {
+                    let error = printed(code, "null").unwrap_err();
+                    assert_eq!(error.kind(), Kind::Expression, "{code}");
+                    let said = error.message();
+                    assert!(said.contains("calls itself too deep"), "{code}: {said}");
+                }
+                for (code, value) in [
+                    ("def f: if . < 20000 then . + 1 | f else . end; f", "20000"),
+                    (
+                        "def f: if . < 2000 then [. + 1 | f] else . end; f | flatten",
+                        "[2000]",
+                    ),
+                    ("last(limit(100000; repeat(1)))", "1"),
+                    ("[limit(3; recurse(. + 1))]", "[0,1,2]"),
+                    ("def f: ., (.[]? | f); [[1], 2] | [f]", "[[[1],2],[1],1,2]"),
+                    (
+                        "def f: ., (.[]? | f); [[1], 2] | [path(f)]",
+                        "[[],[0],[0,0],[1]]",
+                    ),
+                    (
+                        "def f: if isarray then .[] | f else . end; [[1], 2] | f |= . + 1",
+                        "[[2],3]",
+                    ),
+                    ("[[1, [2]]] | walk(if isnumber then . + 1 end)", "[[2,[3]]]"),
+                    (
+                        "def fac: if . < 2 then 1 else . * (. - 1 | fac) end; 5 | fac",
+                        "120",
+                    ),
+                ] {
+                    assert_eq!(printed(code, "0").unwrap(), value, "{code}");
+                }
             });
         deep.unwrap().join().unwrap();
     }
