@@ -31,6 +31,16 @@ pub(crate) enum Station {
     Address(IpAddr),
 }
 
+impl Station {
+    /// The address, where it is not known by its MAC address.
+    pub(crate) fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Mac(_) => None,
+            Self::Address(address) => Some(address),
+        }
+    }
+}
+
 impl std::fmt::Display for Station {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -6,15 +6,15 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::answer_subject::{Asked, foreign};
-use super::lookup::{Find, Wanted, is_awkward, is_same_session};
+use super::lookup::{Expected, Find, Wanted, is_awkward, is_same_session};
 use super::paths::{self, Count};
 use super::requests::Requests;
 use super::{documents, envelope};
@@ -75,6 +75,7 @@ pub struct MntClient {
     /// Whether the password was refused. Nothing more is sent then, whoever asks: a directory locks
     /// accounts.
     refused: Arc<AtomicBool>,
+    expected: Arc<OnceLock<Expected>>,
 }
 
 impl fmt::Debug for MntClient {
@@ -92,7 +93,15 @@ impl MntClient {
             client,
             requests,
             refused: Arc::default(),
+            expected: Arc::default(),
         }
+    }
+
+    /// Says which addresses [`session_by_endpoint_ip`](Self::session_by_endpoint_ip) will be asked
+    /// for: what the node does not find itself then costs one reading of the active list for all of
+    /// them. To be called once, before the first question.
+    pub fn expect(&self, addresses: Vec<IpAddr>) {
+        let _said_before = self.expected.set(Expected::new(addresses));
     }
 
     /// The requests of this client's node.
@@ -218,8 +227,7 @@ impl MntClient {
     /// none (`otherwise`). A row that has neither a MAC address nor an id by which the node gives
     /// more is all there is; it comes without a document of its own.
     async fn session_by_row(&self, wanted: Wanted, otherwise: Error) -> Result<Answer> {
-        let (find, outcome) = self.sessions(Find::new(wanted)).await;
-        outcome?;
+        let find = self.find_row(wanted).await?;
         if find.is_shared() {
             let Wanted::Address(address) = find.wanted else {
                 return Err(otherwise);
@@ -254,6 +262,20 @@ impl MntClient {
             Err(error) if may_be_the_path(&error) => Ok(Answer::of_row(row)),
             Err(error) => Err(error),
         }
+    }
+
+    async fn find_row(&self, wanted: Wanted) -> Result<Find> {
+        if let (Wanted::Address(address), Some(expected)) = (&wanted, self.expected.get()) {
+            let read = async |sink| {
+                let (sink, outcome) = self.sessions(sink).await;
+                outcome.map(|_| sink)
+            };
+            if let Some(find) = expected.find(*address, read).await? {
+                return Ok(find);
+            }
+        }
+        let (find, outcome) = self.sessions(Find::new(wanted)).await;
+        outcome.map(|_| find)
     }
 
     /// The full document of a row without MAC address, by the address that its endpoint has on the

@@ -1,11 +1,15 @@
-//! Finding one session in the active list, for what the node cannot be asked directly: a user name
+//! Finding sessions in the active list, for what the node cannot be asked directly: a user name
 //! that does not survive in a path, an address (reference mnt-api section 1, row 9, and section 3,
 //! "Identifiers in the path").
 //!
-//! A sink that stops at the first row that is surely the one; it sends nothing.
+//! A sink that stops at the first row that is surely the one, and one for many addresses, so that
+//! the list is read once for all of them; they send nothing.
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
+
+use tokio::sync::OnceCell;
 
 use crate::error::Result;
 use crate::record::{Record, RecordSink};
@@ -30,6 +34,13 @@ impl Wanted {
             }
         }
     }
+
+    /// The members of a row that show an address by which it is found.
+    const SHOWN: [&str; 3] = [
+        "framed_ip_address",
+        "framed_ipv6_address",
+        "calling_station_id",
+    ];
 
     fn fits(&self, row: &Record) -> Fit {
         match self {
@@ -59,7 +70,7 @@ enum Fit {
 }
 
 /// Looks for the row of [`Wanted`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Find {
     pub(super) wanted: Wanted,
     fit: Fit,
@@ -77,6 +88,11 @@ impl Find {
             found: None,
             equals: 0,
         }
+    }
+
+    /// Whether no further row can be the better one.
+    fn is_settled(&self) -> bool {
+        self.fit == Fit::Own && self.found.as_ref().is_some_and(|row| row.mac().is_some())
     }
 
     /// Whether several sessions are shown under the address, so that it names none of them.
@@ -107,6 +123,71 @@ impl RecordSink for Find {
             _ => (self.fit, self.found, self.equals) = (fit, Some(record.clone()), 0),
         }
         Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Looks for the rows of many addresses.
+#[derive(Debug)]
+pub(super) struct FindEach(HashMap<IpAddr, Find>);
+
+impl FindEach {
+    fn new(addresses: &HashSet<IpAddr>) -> Self {
+        let find = |ip: &IpAddr| (*ip, Find::new(Wanted::Address(*ip)));
+        Self(addresses.iter().map(find).collect())
+    }
+}
+
+impl RecordSink for FindEach {
+    fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        let shown = Wanted::SHOWN.iter();
+        let mut addresses: Vec<IpAddr> = shown.flat_map(|name| record.addresses(name)).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        for address in addresses {
+            if let Some(find) = self.0.get_mut(&address)
+                && !find.is_settled()
+            {
+                let _ended = find.record(record)?.is_break();
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Addresses that will be asked for one after the other: the list is read once for all of them,
+/// when the first is looked for.
+#[derive(Debug)]
+pub(super) struct Expected {
+    addresses: HashSet<IpAddr>,
+    found: OnceCell<FindEach>,
+}
+
+impl Expected {
+    pub(super) fn new(addresses: Vec<IpAddr>) -> Self {
+        Self {
+            addresses: addresses.into_iter().collect(),
+            found: OnceCell::new(),
+        }
+    }
+
+    /// What the list has for one of them; None for another address.
+    ///
+    /// Errors: those of `read`, which the next one calls again.
+    pub(super) async fn find(
+        &self,
+        address: IpAddr,
+        read: impl AsyncFn(FindEach) -> Result<FindEach>,
+    ) -> Result<Option<Find>> {
+        if !self.addresses.contains(&address) {
+            return Ok(None);
+        }
+        let reading = async || read(FindEach::new(&self.addresses)).await;
+        let found = self.found.get_or_try_init(reading).await?;
+        Ok(found.0.get(&address).cloned())
     }
 }
 

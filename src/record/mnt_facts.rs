@@ -43,16 +43,28 @@ impl Record {
 
     /// Whether the member `name` is this address, or a list that holds it, in whatever spelling.
     pub fn has_address(&self, name: &str, wanted: IpAddr) -> bool {
-        let is = |text: &str| text.trim().parse::<IpAddr>().is_ok_and(|ip| ip == wanted);
+        self.addresses(name).contains(&wanted)
+    }
+
+    /// The addresses that the member `name` is, or holds as a list.
+    pub fn addresses(&self, name: &str) -> Vec<IpAddr> {
+        let address = |text: &str| text.trim().parse().ok();
         match self {
             Self::Fields(fields) => match fields.get(name) {
-                Some(Value::Text(text)) => is(text),
+                Some(Value::Text(text)) => address(text).into_iter().collect(),
                 Some(Value::List(list)) => list
                     .iter()
-                    .any(|item| matches!(item, Value::Text(text) if is(text))),
-                _ => false,
+                    .filter_map(|item| match item {
+                        Value::Text(text) => address(text),
+                        _ => None,
+                    })
+                    .collect(),
+                _ => Vec::new(),
             },
-            Self::Json(_) => self.text(name).is_some_and(|text| text.split(", ").any(is)),
+            Self::Json(_) => {
+                let text = self.text(name).unwrap_or_default();
+                text.split(", ").filter_map(address).collect()
+            }
         }
     }
 

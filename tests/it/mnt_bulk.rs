@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use netapi::testing::lab::LabOptions;
 use serde_json::Value;
 
+use crate::support::hostile::{Reply, answer, node, session_of};
 use crate::support::lab::{faulty, lab, with};
 use crate::support::mnt::{MAC, paths, said};
 use crate::support::{stderr, stdout};
@@ -59,6 +60,102 @@ fn a_bulk_run_names_each_item_that_failed() {
         let error: Value = serde_json::from_str(line).unwrap();
         assert!(error["error"]["message"].is_string());
     }
+}
+
+/// What the node does not find by address is looked up in the list of sessions, which is read once
+/// for all of them.
+#[test]
+fn addresses_that_the_node_does_not_know_cost_one_reading_of_the_list() {
+    let row = |mac: &str, ip: &str, id: u32| {
+        format!(
+            "<activeSession><calling_station_id>{mac}</calling_station_id><framed_ip_address>{ip}</framed_ip_address><audit_session_id>A{id}</audit_session_id></activeSession>"
+        )
+    };
+    let rows: String = (1..=40)
+        .map(|number| {
+            row(
+                &format!("02:00:00:00:00:{number:02X}"),
+                &format!("10.0.0.{number}"),
+                number,
+            )
+        })
+        .collect();
+    let shared = row("203.0.113.9", "10.9.0.1", 901) + &row("203.0.113.9", "10.9.0.2", 902);
+    let list = format!("<activeList noOfActiveSession='42'>{rows}{shared}</activeList>");
+    let node = node(move |path| match path {
+        "Session/ActiveList" => Reply::xml(&list),
+        path if path.starts_with("Session/MACAddress/") => {
+            Reply::xml(&session_of(path.rsplit('/').next().unwrap()))
+        }
+        _ => Reply::Bytes(answer(
+            500,
+            "<mnt-rest-result><http-code>500</http-code><cpm-code>34110</cpm-code><description>Session data is not available</description><status>FAILED</status></mnt-rest-result>",
+        )),
+    });
+    let asked: Vec<String> = (1..=40).map(|number| format!("10.0.0.{number}")).collect();
+    let asked = asked.join("\n");
+    let run = node
+        .mnt(&["session", "-", "--fields", "MAC"])
+        .write_stdin(format!(
+            "{asked}\n192.0.2.1\n203.0.113.9\n02:00:00:00:00:01\n"
+        ))
+        .assert()
+        .code(1);
+    let macs: Vec<String> = (1..=40)
+        .chain([1])
+        .map(|number| format!("02:00:00:00:00:{number:02X}"))
+        .collect();
+    assert_eq!(stdout(&run).lines().collect::<Vec<_>>(), macs);
+    let said = stderr(&run);
+    assert!(said.contains("192.0.2.1"), "{said}");
+    assert!(
+        said.contains("203.0.113.9 is the calling station of 2 sessions"),
+        "{said}"
+    );
+    assert!(said.contains("2 of 43 failed"), "{said}");
+    let lists = |asked: &[String]| {
+        asked
+            .iter()
+            .filter(|path| path.ends_with("ActiveList"))
+            .count()
+    };
+    assert_eq!(lists(&node.asked()), 1);
+    for command in ["auth-status", "acct-status", "explain"] {
+        let before = lists(&node.asked());
+        let _run = node
+            .mnt(&[command, "-"])
+            .write_stdin(asked.clone())
+            .assert();
+        assert_eq!(lists(&node.asked()), before + 1, "{command}");
+    }
+}
+
+/// The program's own table, header and all, is a list for the next command.
+#[test]
+fn the_header_of_a_list_is_no_failure() {
+    let lab = lab();
+    let table = said(
+        &lab,
+        &[
+            "sessions", "--fields", "MAC", "--format", "csv", "--limit", "2",
+        ],
+    );
+    assert!(table.starts_with("MAC"), "{table}");
+    let run = lab
+        .mnt(&["session", "-", "--fields", "MAC"])
+        .write_stdin(table.clone())
+        .assert()
+        .success();
+    assert_eq!(
+        format!("MAC\n{}", stdout(&run)),
+        table.replace("\r\n", "\n")
+    );
+    let run = lab
+        .mnt(&["coa", "-", "--no-header"])
+        .write_stdin(table)
+        .assert()
+        .success();
+    assert_eq!(stdout(&run).lines().count(), 2, "{}", stdout(&run));
 }
 
 #[test]

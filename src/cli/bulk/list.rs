@@ -63,11 +63,15 @@ impl<A: Address> List<A> {
     pub(super) fn read(input: impl BufRead) -> Result<Self> {
         let mut entries: Vec<Entry<A>> = Vec::new();
         let mut seen: HashMap<A, usize> = HashMap::new();
+        let mut first = true;
         for line in list_lines(input) {
             let line = line?;
             if entries.len() >= MOST {
                 return Err(Error::usage(format!("the list has more than {MOST} lines"))
                     .hint("give it in parts"));
+            }
+            if std::mem::take(&mut first) && is_header(&line.text) {
+                continue;
             }
             let index = entries.len();
             let kind = match line.text.parse::<A>() {
@@ -86,10 +90,12 @@ impl<A: Address> List<A> {
         Ok(Self { entries })
     }
 
-    /// How many different addresses there are.
-    pub(super) fn addresses(&self) -> usize {
-        let first = |entry: &&Entry<A>| matches!(entry.kind, EntryKind::First(_));
-        self.entries.iter().filter(first).count()
+    /// The different addresses.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = A> {
+        self.entries.iter().filter_map(|entry| match entry.kind {
+            EntryKind::First(address) => Some(address),
+            _ => None,
+        })
     }
 
     fn invalid(&self) -> impl Iterator<Item = (&Entry<A>, &Error)> {
@@ -101,7 +107,7 @@ impl<A: Address> List<A> {
 
     /// `398 addresses, 2 invalid: lines 8, 56`.
     pub(super) fn summary(&self) -> String {
-        let addresses = self.addresses();
+        let addresses = self.addresses().count();
         let repeats = self.entries.len() - addresses - self.invalid().count();
         let mut parts = vec![match addresses {
             1 => "1 address".to_owned(),
@@ -146,6 +152,28 @@ impl<A: Address> List<A> {
     }
 }
 
+/// The names under which our own tables and documents show endpoints: a list that begins with one
+/// has its header, as `--format tsv` and `csv` write it, and it is no endpoint.
+const HEADERS: [&str; 10] = [
+    "MAC",
+    "IP",
+    "INPUT",
+    "calling_station_id",
+    "orig_calling_station_id",
+    "framed_ip_address",
+    "framed_ipv6_address",
+    "callingStationId",
+    "macAddress",
+    "ipAddresses",
+];
+
+fn is_header(text: &str) -> bool {
+    let name = text.trim_matches('"');
+    HEADERS
+        .iter()
+        .any(|header| header.eq_ignore_ascii_case(name))
+}
+
 /// Why a line is no address.
 pub(super) fn reason<A>(entry: &Entry<A>) -> String {
     let Entry { number, text, .. } = entry;
@@ -176,6 +204,23 @@ mod tests {
         assert!(matches!(list.entries[1].kind, EntryKind::Repeat(0)));
         assert!(matches!(list.entries[2].kind, EntryKind::Invalid(_)));
         assert_eq!(list.summary(), "2 addresses, 1 repeated, 1 invalid: line 4");
+    }
+
+    #[test]
+    fn the_header_of_a_table_of_ours_is_no_line_of_the_list_and_only_the_first_one_is() {
+        for header in [
+            "MAC",
+            "mac",
+            "\u{feff}INPUT",
+            "# all\n\ncallingStationId",
+            "\"MAC\"",
+        ] {
+            let list = list(&format!("{header}\nC8:5B:76:C6:59:62\n"));
+            assert_eq!(list.summary(), "1 address", "{header}");
+        }
+        let twice = list("MAC\nMAC\nC8:5B:76:C6:59:62\n");
+        assert_eq!(twice.summary(), "1 address, 1 invalid: line 2");
+        assert_eq!(list("USER\n").summary(), "0 addresses, 1 invalid: line 1");
     }
 
     #[test]

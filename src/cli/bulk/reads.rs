@@ -1,6 +1,8 @@
 //! A list that is only asked for: the records are printed as they come, in the list's order, and
 //! what failed is named.
 
+use std::net::IpAddr;
+
 use futures_util::stream;
 
 use super::list::{Address, Entry, EntryKind, List, reason};
@@ -24,6 +26,8 @@ pub(crate) struct Reading<'a> {
     pub options: &'a ListOptions,
     /// What is said when nothing was found.
     pub nothing: &'a str,
+    /// Told which addresses stand in the list in place of MAC addresses, before the first call.
+    pub expect: &'a dyn Fn(Vec<IpAddr>),
 }
 
 impl Reading<'_> {
@@ -43,6 +47,8 @@ impl Reading<'_> {
             self.options.open(&self.command)?
         };
         list.say_what_is_wrong(&context.reporter);
+        let stations = list.addresses().map(Into::into);
+        (self.expect)(stations.filter_map(Station::address).collect());
         let bulk = Bulk::of_reads(self.options.jobs);
         let rows: Vec<_> = list
             .entries

@@ -63,6 +63,7 @@ impl AcctStatus {
                 command: "mnt acct-status".to_owned(),
                 options: &self.list,
                 nothing: "no accounting in that time",
+                expect: &|addresses| client.expect(addresses),
             };
             let counters = async |station| {
                 let mac = mac_of(&client, station).await?;

@@ -89,6 +89,7 @@ impl AuthStatus {
                 command: "mnt auth-status".to_owned(),
                 options: &self.list,
                 nothing: "no attempts in that time",
+                expect: &|addresses| client.expect(addresses),
             };
             let ended = reading.run(context, output, attempts).await;
             say_of_expression(context, selection.into_inner());

@@ -68,6 +68,7 @@ impl Explain {
                 command: "mnt explain".to_owned(),
                 options: &self.list,
                 nothing: "nothing to explain",
+                expect: &|addresses| client.expect(addresses),
             };
             let explain = async |station| {
                 let explanation = self.explain(station, &client, &catalogue).await?;

@@ -104,6 +104,7 @@ async fn from_list(options: &ListOptions, context: &Context) -> Result<()> {
         command: "mnt session".to_owned(),
         options,
         nothing: "no sessions",
+        expect: &|addresses| client.expect(addresses),
     };
     let session = async |station| {
         let answer = match station {

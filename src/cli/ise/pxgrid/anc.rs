@@ -209,6 +209,7 @@ impl Endpoint {
                 command: "anc endpoint".to_owned(),
                 options: &self.list,
                 nothing: "none has a policy",
+                expect: &|_| {},
             };
             let policy = async |mac: Mac| Ok(vec![ask(mac).answer_of(context, &client).await?]);
             return reading.run(context, output, policy).await;

@@ -129,6 +129,7 @@ async fn listed(context: &Context, options: &ListOptions) -> Result<()> {
         command: "pxgrid session".to_owned(),
         options,
         nothing: "no sessions",
+        expect: &|_| {},
     };
     let session = async |station| {
         let session = match station {
