@@ -256,9 +256,7 @@ impl Control {
     /// The secret between us and a peer node.
     pub async fn access_secret(&self, peer: &str) -> Result<SecretString> {
         let (host, answer) = self.call(&Call::access_secret(peer)).await?;
-        text(&answer, "secret")
-            .map(SecretString::from)
-            .ok_or_else(|| missing("AccessSecret", &host, "secret"))
+        secret(&answer, "AccessSecret", &host, "secret")
     }
 
     /// Registers a service of our own.
@@ -339,11 +337,23 @@ fn missing(method: &str, host: &str, member: &str) -> Error {
     answer::wrong_shape(method, host, &format!("an object without '{member}'"))
 }
 
+/// A secret that a call answers. What was no UTF-8 in it was replaced when it was read; it would be
+/// refused where it is used, and nobody could tell why.
+fn secret(answer: &Value, call: &str, host: &str, name: &str) -> Result<SecretString> {
+    let secret = text(answer, name).ok_or_else(|| missing(call, host, name))?;
+    if secret.contains(char::REPLACEMENT_CHARACTER) {
+        let found = format!("a '{name}' that is no UTF-8");
+        return Err(answer::wrong_shape(call, host, &found));
+    }
+    Ok(SecretString::from(secret))
+}
+
 fn read_new_account(answer: &Value, host: &str) -> Result<NewAccount> {
-    let member = |name| text(answer, name).ok_or_else(|| missing("AccountCreate", host, name));
+    let call = "AccountCreate";
+    let name = text(answer, "nodeName").ok_or_else(|| missing(call, host, "nodeName"))?;
     Ok(NewAccount {
-        node_name: member("nodeName")?.to_owned(),
-        password: SecretString::from(member("password")?),
+        node_name: name.to_owned(),
+        password: secret(answer, call, host, "password")?,
     })
 }
 

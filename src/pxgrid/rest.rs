@@ -195,7 +195,8 @@ impl ServiceClient {
         }
     }
 
-    /// One operation's answer, whole. An empty 200 is an empty object. An answer about somebody
+    /// One operation's answer, whole. An empty 200 is an empty object, and so is a 204 to a change
+    /// that names no thing which may lack. An answer about somebody
     /// else, or with no member of what was asked for, may be a belated one to an earlier question:
     /// it closes the connections; what only reads is then asked once more.
     ///
@@ -254,6 +255,9 @@ impl ServiceClient {
         let node = response.host.clone();
         let host = node.to_string();
         if response.status == 204 {
+            if exchange::is_taken_by(service, operation) {
+                return Ok((exchange::empty(), node));
+            }
             return Err(exchange::nothing(
                 full_name(service),
                 operation,

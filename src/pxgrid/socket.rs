@@ -5,6 +5,8 @@
 //! affair, which also decides when silence means that the connection is dead. What is sent is
 //! binary, for a text frame makes the server drop the connection; both are read.
 
+mod metered;
+
 use std::time::Duration;
 
 use base64::Engine;
@@ -26,6 +28,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use url::Url;
 
+use self::metered::Metered;
 use super::answer;
 use super::stomp::{Decoder, Frame, MAX_BODY, Reading};
 use crate::authority::Authority;
@@ -80,7 +83,7 @@ pub enum Incoming {
 
 /// An open connection.
 pub struct Socket {
-    stream: WebSocketStream<TlsStream<Connection>>,
+    stream: WebSocketStream<Metered<TlsStream<Connection>>>,
     decoder: Decoder,
     /// The connection is over, to be said after what came before.
     over: Option<Error>,
@@ -112,7 +115,7 @@ impl Socket {
         let patience = client.dialer().connect_timeout();
         let upgraded = timeout(
             patience,
-            client_async_with_config(request, tls, Some(config)),
+            client_async_with_config(request, Metered::new(tls), Some(config)),
         )
         .await
         .map_err(|_| {
@@ -178,9 +181,25 @@ impl Socket {
                     None => break,
                 }
             };
+            match &message {
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
+                    self.stream.get_mut().was_small();
+                }
+                Some(Ok(_)) => self.stream.get_mut().was_whole(),
+                _ => {}
+            }
             match message {
                 Some(Ok(Message::Binary(bytes))) => self.decoder.push(bytes),
                 Some(Ok(Message::Text(text))) => self.decoder.push(text),
+                Some(Err(_)) if self.stream.get_ref().is_over() => {
+                    self.over = Some(
+                        Error::new(
+                            Kind::Malformed,
+                            format!("{} sends pieces of a message that never ends", self.host),
+                        )
+                        .host(&self.host),
+                    );
+                }
                 Some(Ok(Message::Ping(_))) => {
                     bytes += SIGN_OF_LIFE;
                     batch.push(Incoming::Ping);

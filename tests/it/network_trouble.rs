@@ -69,6 +69,26 @@ fn publish_of_what_goes_on_waits_for_a_node() {
     assert!(err.iter().any(|line| line.contains(word)), "{err:?}");
 }
 
+/// Whoever ends it is told what is left to publish.
+#[test]
+fn publish_that_is_stopped_says_what_was_not_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("messages.jsonl");
+    std::fs::write(&file, "{\"a\":1}\n".repeat(300)).unwrap();
+    let lab = lab::lab();
+    let topic = "/topic/com.example.custom";
+    let slowly = ["publish", topic, "--rate", "5", "--json"];
+    let running = lab.start(&[&slowly[..], &[file.to_str().unwrap()]].concat());
+    running.says("connected to");
+    running.signal(Signal::TERM);
+    let (code, _, err) = running.end();
+    assert_eq!(code, 143, "{err:?}");
+    let figures = summary(&err);
+    let count = |name: &str| figures[name].as_u64().unwrap();
+    assert_eq!(count("published") + count("notSent"), 300, "{figures}");
+    assert!(count("notSent") > 0, "{figures}");
+}
+
 #[test]
 fn a_time_in_which_no_connection_stood_is_no_success() {
     let lab = lab::faulty(&["ws-upgrade-refused"]);

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::pxgrid_commands::{decoded, table};
-use crate::pxgrid_node::plan;
+use crate::pxgrid_node::{Answer, plan};
 use crate::support::{stderr, stdout};
 
 #[test]
@@ -209,4 +209,71 @@ fn a_policy_that_is_there_already_counts_as_done_and_says_so() {
         "{}",
         stderr(&assert)
     );
+}
+
+/// Nothing in an answer to a change is no "nobody knows it": the change was sent.
+#[test]
+fn an_answer_without_a_body_says_that_the_change_was_sent() {
+    const MAC: &str = "C8:5B:76:00:00:01";
+    let deployment = plan()
+        .when(|arrived| {
+            let known = ["get", "Account", "Service", "AccessSecret"];
+            let change = !known
+                .iter()
+                .any(|begin| arrived.operation.starts_with(begin));
+            change.then(|| Answer::Text(204, String::new()))
+        })
+        .start();
+    for arguments in [
+        &["anc", "apply", "--mac", MAC, "--policy", "quarantine"][..],
+        &[
+            "anc",
+            "apply",
+            "--ip",
+            "10.50.10.1",
+            "--policy",
+            "quarantine",
+        ],
+        &["anc", "clear", "--mac", MAC],
+    ] {
+        let run = deployment.pxgrid(arguments).assert().code(5);
+        let said = stderr(&run);
+        assert!(
+            said.contains("was sent, and what became of it is not known"),
+            "{said}"
+        );
+        assert!(
+            said.contains("hint: look with `netapi ise pxgrid anc endpoint"),
+            "{said}"
+        );
+    }
+    let list = ["anc", "apply", "--mac", "-", "--policy", "quarantine"];
+    let run = deployment.pxgrid(&list).write_stdin(MAC).assert().code(1);
+    let row = stdout(&run);
+    assert!(
+        row.starts_with(&format!(
+            "{MAC}\tfailed\tquarantine for {MAC} was sent, and"
+        )),
+        "{row}"
+    );
+    // Of a new policy there is nothing more to say than that it is there.
+    let made = decoded(
+        &deployment,
+        &["anc", "create", "new", "--action", "quarantine"],
+    );
+    assert_eq!(made, json!({"name": "new", "actions": ["QUARANTINE"]}));
+    let body = format!(r#"{{"macAddress":"{MAC}","policyName":"quarantine"}}"#);
+    let call = ["call", "anc", "applyEndpointByMacAddress", &body];
+    let run = deployment.pxgrid(&call).assert().success();
+    assert!(
+        stderr(&run).contains("the answer is empty (HTTP 204)"),
+        "{}",
+        stderr(&run)
+    );
+    // A policy that is to be deleted and is not there is another matter.
+    let run = deployment
+        .pxgrid(&["anc", "delete", "nope"])
+        .assert()
+        .code(3);
+    assert!(stderr(&run).contains("hint: "), "{}", stderr(&run));
 }

@@ -467,3 +467,17 @@ fn a_list_ends_at_the_first_refusal() {
     // The one order, with the secret that was refused, a fresh one, and one after a fresh lookup.
     assert_eq!(counts(&deployment)["applyEndpointByMacAddress"], 3);
 }
+
+/// A secret that cannot be read is not tried: the refusal would send somebody to look for it.
+#[test]
+fn a_secret_that_is_no_utf8_is_named_and_never_used() {
+    let lab = crate::support::lab::faulty(&["invalid-utf8:AccessSecret"]);
+    let run = lab.pxgrid(&["sessions"]).assert().code(5);
+    let said = stderr(&run);
+    assert!(
+        said.contains("answered AccessSecret with a 'secret' that is no UTF-8"),
+        "{said}"
+    );
+    assert!(said.contains("localhost:"), "{said}");
+    assert!(lab.entries().iter().all(|entry| entry.status != Some(401)));
+}

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::answer;
-use crate::pxgrid::catalogue::{self, REST_BASE_URL};
+use crate::pxgrid::catalogue::{self, REST_BASE_URL, Reply};
 use crate::pxgrid::control::{Account, NodeName, ServiceNode};
 use crate::record::JsonText;
 use crate::record::encoding::{self, Format};
@@ -167,6 +167,18 @@ pub fn preview(service: &str, operation: &str, body: &Value, account: &Account) 
     ))
 }
 
+/// Whether 204 can only mean that a change was taken, and nothing is said of it. Where a thing is
+/// named that must be there, it means that it is not; of what we do not know, nobody knows.
+pub(super) fn is_taken_by(service: &str, operation: &str) -> bool {
+    catalogue::operation(service, operation)
+        .is_some_and(|known| known.effect == Effect::Change && known.reply == Reply::Object)
+}
+
+/// What an answer without a body says.
+pub(super) fn empty() -> JsonText {
+    JsonText::from_value(Value::Object(serde_json::Map::new()))
+}
+
 /// 204 where one thing was asked for.
 pub(super) fn nothing(service: &str, operation: &str, body: &Value, host: &str) -> Error {
     let asked: String = body.to_string().chars().take(200).collect();
@@ -190,7 +202,7 @@ pub(super) fn json(
     let text = String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     if text.trim().is_empty() {
-        return Ok(JsonText::from_value(Value::Object(serde_json::Map::new())));
+        return Ok(empty());
     }
     if text.trim_start().starts_with('<') {
         return Err(answer::wrong_shape(operation, host, "a web page, not JSON"));

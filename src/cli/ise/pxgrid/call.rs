@@ -13,7 +13,7 @@ use crate::cli::Context;
 use crate::cli::network_change::{self, Attempt};
 use crate::error::{Error, Kind, Result, from_output};
 use crate::pxgrid::ServiceClient;
-use crate::pxgrid::catalogue::{self, Reply};
+use crate::pxgrid::catalogue::{self, Operation, Reply};
 use crate::record::encoding::{Format as Encoded, Utf8};
 use crate::record::scan::{Nesting, TOO_DEEP};
 use crate::record::{MAX_DEPTH, Record, read_bounded_json};
@@ -113,11 +113,16 @@ impl Call {
         })
     }
 
-    /// 204: for one thing it says that there is none, for a list that it is empty, for an operation
-    /// that nobody knows it is an answer.
+    /// 204: for one thing it says that there is none, for a list that it is empty, for a change and
+    /// for an operation that nobody knows it is an answer.
     fn nothing(&self, host: &str, context: &Context) -> Result<()> {
         let known = catalogue::operation(&self.service, &self.operation);
-        if known.is_some_and(|known| !matches!(known.reply, Reply::List(_))) {
+        let lacks = |known: &Operation| match known.reply {
+            Reply::List(_) => false,
+            Reply::Object => known.effect == Effect::Read,
+            Reply::Empty => true,
+        };
+        if known.is_some_and(lacks) {
             return Err(Error::new(
                 Kind::NotFound,
                 format!(

@@ -317,9 +317,11 @@ impl Publication {
                     Request::Figures(reader) => running.report(reader, &self.figures()),
                     Request::Stop(Stop::AtOnce) => break,
                     Request::Stop(_) => {
-                        open = false;
-                        message = None;
                         self.subscriber.stop();
+                        if open || message.is_some() {
+                            self.count_left(message.take(), messages).await;
+                        }
+                        open = false;
                     }
                 },
             }
@@ -371,6 +373,15 @@ impl Publication {
         self.uncounted = timeout(COUNTING, counting).await.is_err();
     }
 
+    /// What a signal left unsent: all the rest of a file, and of an input that goes on what had come.
+    async fn count_left(&mut self, message: Option<String>, messages: &mut Messages) {
+        if messages.is_finite() {
+            self.count_unsent(message, messages).await;
+        } else {
+            self.unsent = u64::from(message.is_some());
+        }
+    }
+
     fn given_up(&self) -> Error {
         let trouble = self.trouble.as_deref().unwrap_or("no connection stands");
         let more = if self.uncounted { "at least " } else { "" };
@@ -405,7 +416,8 @@ impl Publication {
     fn figures(&self) -> Summary {
         let mut text = format!("published {}, unconfirmed {}", self.sent, self.doubtful);
         if self.unsent > 0 {
-            text = format!("{text}, not sent {}", self.unsent);
+            let more = if self.uncounted { "at least " } else { "" };
+            text = format!("{text}, not sent {more}{}", self.unsent);
         }
         let mut samples = vec![
             PUBLISHED.counts(self.sent),
