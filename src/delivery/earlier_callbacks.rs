@@ -61,7 +61,7 @@ impl EarlierCallbacks {
             Error::usage(format!("cannot open {}: {error}", path.display()))
                 .hint("remove that file, or name another directory: --spool DIR")
         };
-        let mut file = identity::open(
+        let mut file = identity::open_file(
             File::options()
                 .read(true)
                 .write(true)

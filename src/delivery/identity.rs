@@ -32,6 +32,36 @@ pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     })
 }
 
+/// The same for a file of ours in a directory of ours, where a pipe or a directory has no business.
+///
+/// What is no file is an error with the text of [`NO_FILE`].
+pub(super) fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let is_other = |facts: &Metadata| !facts.is_file() && !facts.is_symlink();
+    // Opened to be written, a directory or a pipe without reader is an error that says less.
+    if path.symlink_metadata().is_ok_and(|facts| is_other(&facts)) {
+        return Err(io::Error::other(NO_FILE));
+    }
+    let file = open(options, path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other(NO_FILE))
+    }
+}
+
+/// Why something that is no file is not opened.
+const NO_FILE: &str = "it is no file";
+
+/// What to do about something of ours in a spool's directory that could not be opened.
+pub(super) fn hint_of(error: &io::Error) -> &'static str {
+    // What we found ourselves is no matter of permissions or of the disk.
+    if error.get_ref().is_some() {
+        "nothing else may have that name there: move it away, or name another directory: --spool DIR"
+    } else {
+        "name a directory that you may write to: --spool DIR"
+    }
+}
+
 /// Whether the path names something that is open already (`/dev/stderr`, `/dev/fd/63`): a link
 /// that nobody else can lead elsewhere.
 fn is_descriptor(path: &Path) -> bool {

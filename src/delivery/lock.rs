@@ -49,7 +49,7 @@ impl DirectoryLock {
         let opened = File::open(dir).map_err(unwritable)?;
         identity::check_private(dir, &opened.metadata().map_err(unwritable)?)?;
         let path = dir.join("lock");
-        let mut file = identity::open(
+        let mut file = identity::open_file(
             File::options()
                 .read(true)
                 .write(true)
@@ -59,7 +59,7 @@ impl DirectoryLock {
         )
         .map_err(|error| {
             Error::usage(format!("cannot open {}: {error}", path.display()))
-                .hint("name a directory that you may write to: --spool DIR")
+                .hint(identity::hint_of(&error))
         })?;
         let identities = [Identity::of(&opened, dir), Identity::of(&file, &path)];
         let [Ok(of_directory), Ok(of_file)] = identities else {

@@ -25,6 +25,14 @@ pub(super) fn of_head(
         return tls_error::explain(host, tls, seen);
     }
     let http = find(error, &|link| link.downcast_ref::<hyper::Error>());
+    if http.is_some_and(hyper::Error::is_parse_too_large) {
+        return Error::new(
+            Kind::Malformed,
+            format!("the head of what {host} answered is too large: over 100 lines, or 400 kB"),
+        )
+        .hint("ISE sends a few lines; a gateway or a proxy between may add the others")
+        .host(host);
+    }
     if http.is_some_and(hyper::Error::is_parse) {
         return Error::new(
             Kind::Malformed,

@@ -432,6 +432,20 @@ fn form(request: &Request, url: &Url) -> Result<hyper::Request<Full<Bytes>>> {
 }
 
 fn redirected(host: &str, status: u16, location: Option<&str>) -> Error {
+    let redirects = location.is_some() || matches!(status, 301 | 302 | 303 | 307 | 308);
+    if !redirects {
+        let meaning = match status {
+            304 => "'not modified'",
+            _ => "a redirect to nowhere",
+        };
+        return Error::new(
+            Kind::Malformed,
+            format!("{host} answered with {meaning} (HTTP {status}), which was not asked for"),
+        )
+        .hint("a cache or a proxy between here and the node may answer in its place; --trace shows what was asked")
+        .status(status)
+        .host(host);
+    }
     let to = location.unwrap_or("a place it does not name");
     Error::new(
         Kind::Redirected,

@@ -402,3 +402,34 @@ fn a_silent_port_times_out_while_connecting() {
     );
     assert!(text.contains("--connect-timeout"), "{text}");
 }
+
+/// Answers of which nothing was asked are told in their own words.
+#[test]
+fn an_answer_of_a_cache_and_a_head_without_end_have_words_of_their_own() {
+    use crate::support::hostile::{Reply, node};
+    for (answer, words) in [
+        (
+            "HTTP/1.1 304 Not Modified\r\n\r\n".to_owned(),
+            "'not modified' (HTTP 304)",
+        ),
+        (
+            "HTTP/1.1 300 X\r\ncontent-length: 0\r\n\r\n".to_owned(),
+            "to nowhere (HTTP 300)",
+        ),
+        (
+            format!("HTTP/1.1 200 OK\r\n{}\r\n", "X-Hop: proxy\r\n".repeat(200)),
+            "is too large: over 100 lines",
+        ),
+        (
+            format!("HTTP/1.1 200 OK\r\nX-Hop: {}\r\n\r\n", "p".repeat(500_000)),
+            "is too large: over 100 lines",
+        ),
+    ] {
+        let node = node(move |_| Reply::Bytes(answer.clone()));
+        let run = node.mnt(&["count"]).assert().code(5);
+        let text = stderr(&run);
+        let (message, hint) = told(&text);
+        assert!(message.contains(words), "{message}");
+        assert!(hint.contains("between"), "{hint}");
+    }
+}

@@ -105,9 +105,10 @@ enum Manner {
     Error,
     NoStomp,
     OtherFrame,
+    NeverEnding,
 }
 
-const MANNERS: [Manner; 8] = [
+const MANNERS: [Manner; 9] = [
     Manner::SilentBeforeTheUpgrade,
     Manner::NoWebSocket,
     Manner::Silent,
@@ -116,6 +117,7 @@ const MANNERS: [Manner; 8] = [
     Manner::Error,
     Manner::NoStomp,
     Manner::OtherFrame,
+    Manner::NeverEnding,
 ];
 
 async fn serve(listener: TcpListener, config: Arc<ServerConfig>, manner: Manner) {
@@ -166,10 +168,21 @@ async fn speak(mut socket: WebSocketStream<TlsStream<TcpStream>>, manner: Manner
                 .await
         }
         Manner::NoStomp => socket.send(frame(b"\x01\x02nonsense\n\n\0")).await,
+        Manner::NeverEnding => return pieces(socket.into_inner()).await,
         Manner::OtherFrame => socket.send(frame(b"RECEIPT\nreceipt-id:1\n\n\0")).await,
         _ => Ok(()),
     };
     while let Some(Ok(_)) = socket.next().await {}
+}
+
+/// A message in pieces without content and without end, and pongs, so that it is no silence.
+async fn pieces(mut stream: TlsStream<TcpStream>) {
+    use tokio::io::AsyncWriteExt;
+    let mut sent = stream.write_all(&[0x02, 0x01, b'C']).await;
+    let piece: Vec<u8> = [[0x00, 0x00].repeat(8000), vec![0x8a, 0x00]].concat();
+    while sent.is_ok() {
+        sent = stream.write_all(&piece).await;
+    }
 }
 
 #[test]
@@ -242,6 +255,44 @@ fn a_walk_ends_with_a_count() {
     assert_eq!(error["error"]["kind"], "refused");
     assert_eq!(error["error"]["host"], host);
     assert_eq!(error["error"]["exitCode"], 4);
+}
+
+/// A person's terminal is 80 columns wide.
+#[test]
+fn no_line_of_a_walk_is_wider_than_the_terminal() {
+    let lab = lab();
+    for width in ["80", "60"] {
+        let mut command = lab.process(&[]);
+        let line = format!(
+            "stty cols {width}; {} ise doctor; true",
+            env!("CARGO_BIN_EXE_netapi")
+        );
+        let variables: Vec<_> = command
+            .get_envs()
+            .filter_map(|(n, v)| Some((n.to_owned(), v?.to_owned())))
+            .collect();
+        command = std::process::Command::new("script");
+        command
+            .args(["-qec", &line, "/dev/null"])
+            .env_clear()
+            .envs(variables);
+        command
+            .env("TERM", "xterm")
+            .env("NO_COLOR", "1")
+            .stdin(std::process::Stdio::null());
+        let Ok(output) = command.output() else {
+            crate::support::skipped("script is not installed");
+            return;
+        };
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("CN=ise-mnt"), "{text}");
+        for line in text.lines() {
+            assert!(
+                line.trim_end().chars().count() <= width.parse().unwrap(),
+                "{line:?}"
+            );
+        }
+    }
 }
 
 /// With no settings at all both halves say what they need.

@@ -120,6 +120,35 @@ fn a_spool_that_others_could_use_against_us_is_refused() {
     }
 }
 
+/// What is no file where a file of ours lies is named, and nothing waits for it.
+#[test]
+fn a_pipe_or_a_directory_in_the_place_of_a_file_of_the_spool_is_named() {
+    let lab = lab::lab();
+    for name in ["lock", "spool.redb", "running"] {
+        for pipe in [true, false] {
+            let dir = tempfile::tempdir().unwrap();
+            let callback = script(dir.path(), "#!/bin/sh\n");
+            let place = dir.path().join("spool").join(name);
+            std::fs::create_dir(place.parent().unwrap()).unwrap();
+            let private = std::fs::Permissions::from_mode(0o700);
+            std::fs::set_permissions(place.parent().unwrap(), private).unwrap();
+            if pipe {
+                let made = std::process::Command::new("mkfifo").arg(&place).status();
+                assert!(made.unwrap().success());
+            } else {
+                std::fs::create_dir(&place).unwrap();
+            }
+            let (code, _, err) = start(&lab, dir.path(), &callback, &[]).end();
+            assert_eq!(code, 2, "{name}: {err:?}");
+            let says = |words: &str| err.iter().any(|line| line.contains(words));
+            assert!(says(&format!("{name}: it is no file")), "{err:?}");
+            assert!(
+                says("hint: nothing else may have that name") || says("hint: remove that file")
+            );
+        }
+    }
+}
+
 #[test]
 fn a_callback_that_outlived_a_killed_run_is_waited_for_before_its_event_comes_again() {
     let dir = tempfile::tempdir().unwrap();

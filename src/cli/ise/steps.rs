@@ -13,7 +13,7 @@ use crate::cli::Context;
 use crate::cli::context::{RecordOutput, write_out};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, RecordSink};
-use crate::render::{CellKind, Column, Format, Shape, column, terminal_safe};
+use crate::render::{CellKind, Column, Format, Shape, column, terminal_safe, wrap};
 use crate::transport::identity::certificate_facts;
 use crate::transport::{Client, HandshakeNotes, connect};
 
@@ -27,6 +27,11 @@ const COLUMNS: &[Column] = &[
 
 /// A server's certificate that expires within this time gets a warning, as the client's own does.
 const EXPIRES_SOON_SECONDS: i64 = 14 * 24 * 3600;
+
+/// Where the detail of a step begins on its line, and where what does not fit goes on.
+const DETAIL_AT: usize = 19;
+/// The same of a hint.
+const HINT_AT: usize = 12;
 
 /// One step and what came of it.
 #[derive(Debug, Clone)]
@@ -198,14 +203,15 @@ impl<'c> Steps<'c> {
         } else {
             place
         };
-        let mut text = format!(
-            "{word}  {name:<12} {}\n",
-            terminal_safe(&format!("{place}{detail}"))
-        );
+        let width = usize::from(self.context.style().screen.width);
+        let mut text = String::new();
+        let mut hang = |head: &str, words: &str, indent| {
+            wrap::hang(&mut text, head, &terminal_safe(words), indent, width);
+        };
+        let head = format!("{word}  {name:<12} ");
+        hang(&head, &format!("{place}{detail}"), DETAIL_AT);
         if let Some(hint) = hint {
-            text.push_str("      hint: ");
-            text.push_str(&terminal_safe(hint));
-            text.push('\n');
+            hang("      hint: ", hint, HINT_AT);
         }
         text
     }

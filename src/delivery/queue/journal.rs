@@ -143,7 +143,7 @@ impl Journal {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    identity::open(
+    identity::open_file(
         File::options()
             .read(true)
             .write(true)

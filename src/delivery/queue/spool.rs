@@ -108,7 +108,7 @@ impl Spool {
         let place = Place::Directory(dir.to_path_buf());
         let path = dir.join(FILE);
         let failed_to_open = |error| failed(&place, "open", redb::Error::Io(error));
-        let file = identity::open(
+        let file = identity::open_file(
             File::options()
                 .read(true)
                 .write(true)
@@ -116,7 +116,10 @@ impl Spool {
                 .truncate(false),
             &path,
         )
-        .map_err(failed_to_open)?;
+        .map_err(|error| {
+            Error::usage(format!("cannot open the spool {}: {error}", path.display()))
+                .hint(identity::hint_of(&error))
+        })?;
         let database = Identity::of(&file, &path).map_err(failed_to_open)?;
         let backend = FileBackend::new(file).map_err(|error| failed(&place, "open", error))?;
         let (database_file, prepared) = Self::database(backend, &place)?;
