@@ -44,6 +44,7 @@ mod network_trouble;
 mod output;
 mod output_arrival;
 mod output_hostile;
+mod packaged_units;
 mod print_unit;
 mod prompt_signals;
 mod proxies;
