@@ -20,7 +20,7 @@ use super::stderr::Stderr;
 use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::{MntClient, Requests};
 use crate::record::{Record, RecordSink};
-use crate::render::{self, Columns, Format, Progress, Renderer, Shape, Style};
+use crate::render::{self, Columns, Format, JqFilter, Progress, Renderer, Shape, Style};
 use crate::settings::{Connection, Environment, MntSettings, Settings};
 use crate::transport::{Basic, Client, ClientOptions, Sending, TlsOptions};
 
@@ -118,7 +118,7 @@ impl Context {
         if global.trace {
             super::report::start_trace(stderr.clone());
         }
-        let style = style(&global);
+        let style = style(&global)?;
         crate::render::check(&style)?;
         Ok(Self {
             settings,
@@ -425,21 +425,21 @@ fn mnt_over(client: Client, mnt: MntSettings) -> MntClient {
 }
 
 /// How to print, with the facts of this terminal.
-fn style(global: &Global) -> Style {
+fn style(global: &Global) -> Result<Style> {
     let terminal = Context::on_terminal();
     let color = match global.color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => terminal && environment_allows_color(),
     };
-    Style {
+    Ok(Style {
         format: global.chosen_format(),
         fields: global.fields.clone(),
         sort: global.sort.clone(),
         limit: global.limit,
         header: !global.no_header && global.format != Some(Layout::Name),
         name_only: global.format == Some(Layout::Name),
-        jq: global.jq.clone(),
+        jq: global.jq.as_deref().map(JqFilter::compile).transpose()?,
         screen: render::Screen {
             terminal,
             width: match global.format {
@@ -450,7 +450,7 @@ fn style(global: &Global) -> Style {
         },
         now: jiff::Timestamp::now(),
         zone: jiff::tz::TimeZone::system(),
-    }
+    })
 }
 
 /// Writes text to standard output.

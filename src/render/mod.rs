@@ -19,7 +19,7 @@
 mod column;
 mod format;
 mod interface_name;
-#[cfg(feature = "jq")]
+#[cfg_attr(not(feature = "jq"), path = "jq_unsupported.rs")]
 mod jq;
 mod json;
 mod names;
@@ -41,6 +41,7 @@ mod yaml;
 pub use crate::sanitize::terminal_safe;
 pub use column::{CellKind, CellSource, Column, Columns, column, first_of, with};
 pub use format::Format;
+pub use jq::JqFilter;
 pub use progress::{Meter, Progress};
 
 use std::io::Write;
@@ -83,8 +84,8 @@ pub struct Style {
     pub header: bool,
     /// Only what a row is known by: its MAC address, else its first column.
     pub name_only: bool,
-    /// `--jq`: a jq expression over the JSON.
-    pub jq: Option<String>,
+    /// `--jq`: a jq expression over the JSON, compiled.
+    pub jq: Option<JqFilter>,
     /// Where it goes.
     pub screen: Screen,
     /// What relative times are relative to.
@@ -128,19 +129,15 @@ pub struct Renderer<W> {
     body: Option<Box<dyn Body>>,
     settled: Option<Settled>,
     sorter: Option<sort::Sorter>,
-    #[cfg(feature = "jq")]
-    filter: Option<jq::Filter>,
     rows: u64,
 }
 
 impl<W: Write + Send + 'static> Renderer<W> {
     /// Checks the style and settles what can be settled before the first record. Usage errors:
-    /// options that the format has no use for, a wrong `--jq` expression.
+    /// options that the format has no use for.
     pub fn new(style: Style, columns: impl Into<Columns>, shape: Shape, out: W) -> Result<Self> {
-        contradictions(&style)?;
+        check(&style)?;
         let columns = columns.into();
-        #[cfg(feature = "jq")]
-        let filter = style.jq.as_deref().map(jq::Filter::compile).transpose()?;
         Ok(Self {
             style,
             columns: columns.list.into_owned(),
@@ -152,8 +149,6 @@ impl<W: Write + Send + 'static> Renderer<W> {
             body: None,
             settled: None,
             sorter: None,
-            #[cfg(feature = "jq")]
-            filter,
             rows: 0,
         })
     }
@@ -312,10 +307,9 @@ impl<W: Write + Send + 'static> Renderer<W> {
             _ if list => Frame::Array,
             _ => Frame::Objects,
         };
-        #[cfg(feature = "jq")]
-        if let Some(filter) = self.filter.take() {
+        if let Some(filter) = self.style.jq.clone() {
             let output = BufferedOutput::new(out, live);
-            return Ok(Box::new(jq::Jq::new(output, filter, chosen, frame, screen)));
+            return Ok(filter.body(output, chosen, frame, screen));
         }
         Ok(match format {
             Format::Table => return self.table(chosen, out),
@@ -391,29 +385,13 @@ impl<W: Write + Send + 'static> Renderer<W> {
     }
 }
 
-/// What can be said of a style without columns and records, so that it is said before anything is
-/// sent: options that contradict the format, a `--jq` expression that is none.
+/// Options that contradict the format: what can be said of a style without columns and records, so
+/// that it is said before anything is sent.
 pub fn check(style: &Style) -> Result<()> {
-    contradictions(style)?;
-    #[cfg(feature = "jq")]
-    if let Some(code) = &style.jq {
-        jq::Filter::compile(code)?;
-    }
-    Ok(())
-}
-
-/// Options that contradict the format.
-fn contradictions(style: &Style) -> Result<()> {
     let format = style.format.unwrap_or(Format::Table);
-    if style.jq.is_some() {
-        if cfg!(not(feature = "jq")) {
-            return Err(Error::usage("this netapi was built without --jq")
-                .hint("pipe --format json through jq"));
-        }
-        if !matches!(format, Format::Table | Format::Json | Format::Jsonl) {
-            return Err(Error::usage(format!("--jq works on JSON, not on {format}"))
-                .hint("leave out --format, or use --format json or jsonl"));
-        }
+    if style.jq.is_some() && !matches!(format, Format::Table | Format::Json | Format::Jsonl) {
+        return Err(Error::usage(format!("--jq works on JSON, not on {format}"))
+            .hint("leave out --format, or use --format json or jsonl"));
     }
     let used = [
         ("--fields", !style.fields.is_empty()),
