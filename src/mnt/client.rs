@@ -4,6 +4,8 @@
 //! repeated) is [`transport`](crate::transport)'s. Nothing here is retried: at the first 401 the
 //! caller must stop.
 
+mod session_search;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +16,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::answer_subject::{Asked, foreign};
-use super::lookup::{Expected, Find, Wanted, is_awkward, is_same_session};
+use super::change_outcome::{coa_outcome, delete_outcome};
+use super::lookup::Expected;
 use super::paths::{self, Count};
 use super::requests::Requests;
 use super::{documents, envelope};
@@ -181,118 +184,6 @@ impl MntClient {
             count,
             raw: answer.raw,
         })
-    }
-
-    /// An endpoint's latest session.
-    pub async fn session_by_mac(&self, mac: Mac) -> Result<Answer> {
-        self.session(&paths::session_by_mac(mac), &Asked::endpoint(mac))
-            .await
-    }
-
-    /// A user's latest session. A name that the node may not take in a path (backslash, slash, …)
-    /// is looked up in the active list when the direct question fails.
-    pub async fn session_by_user(&self, user: &str) -> Result<Answer> {
-        let path = paths::session_by_user(user)?;
-        match self.session(&path, &Asked::user(user)).await {
-            Err(error) if is_awkward(user) && may_be_the_path(&error) => {
-                self.session_by_row(Wanted::User(user.to_owned()), error)
-                    .await
-            }
-            outcome => outcome,
-        }
-    }
-
-    /// The latest session of a NAS.
-    pub async fn session_by_nas_ip(&self, nas: IpAddr) -> Result<Answer> {
-        self.session(&paths::session_by_nas_ip(nas), &Asked::nas(nas))
-            .await
-    }
-
-    /// The latest session of an endpoint's IP address, or of the VPN client that comes from it. The
-    /// node's own answer is unreliable (reference mnt-api section 1, row 9): what it does not find
-    /// is looked up in the active list.
-    ///
-    /// Errors: [`Kind::Usage`] where several VPN clients come from it.
-    pub async fn session_by_endpoint_ip(&self, ip: IpAddr) -> Result<Answer> {
-        let path = paths::session_by_endpoint_ip(ip);
-        match self.session(&path, &Asked::address(ip)).await {
-            Err(error) if may_be_the_path(&error) => {
-                self.session_by_row(Wanted::Address(ip), error).await
-            }
-            outcome => outcome,
-        }
-    }
-
-    /// The session of the row that is looked for in the active list, after the node itself knew
-    /// none (`otherwise`). A row that has neither a MAC address nor an id by which the node gives
-    /// more is all there is; it comes without a document of its own.
-    async fn session_by_row(&self, wanted: Wanted, otherwise: Error) -> Result<Answer> {
-        let find = self.find_row(wanted).await?;
-        if find.is_shared() {
-            let Wanted::Address(address) = find.wanted else {
-                return Err(otherwise);
-            };
-            let several = find.equals + 1;
-            return Err(Error::usage(format!(
-                "{address} is the calling station of {several} sessions"
-            ))
-            .hint(format!(
-                "list them with `netapi ise mnt sessions --mac {address} --fields user_name,audit_session_id` and name one with --session-id"
-            )));
-        }
-        let Some(row) = find.found else {
-            let error = Error::new(Kind::NotFound, otherwise.message());
-            return Err(error.hint(find.wanted.in_no_row()).host(self.host()));
-        };
-        if let Some(mac) = row.mac() {
-            return self.session_by_mac(mac).await;
-        }
-        if let Some(answer) = self.session_by_own_address(&row, &find.wanted).await? {
-            return Ok(answer);
-        }
-        let Some(id) = row.text("audit_session_id") else {
-            return Ok(Answer::of_row(row));
-        };
-        match self.sessions_by_id(&id).await {
-            Ok(rows) => {
-                let raw = rows.raw;
-                let record = rows.records.into_iter().next();
-                record.map(|record| Answer { record, raw }).ok_or(otherwise)
-            }
-            Err(error) if may_be_the_path(&error) => Ok(Answer::of_row(row)),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn find_row(&self, wanted: Wanted) -> Result<Find> {
-        if let (Wanted::Address(address), Some(expected)) = (&wanted, self.expected.get()) {
-            let read = async |sink| {
-                let (sink, outcome) = self.sessions(sink).await;
-                outcome.map(|_| sink)
-            };
-            if let Some(find) = expected.find(*address, read).await? {
-                return Ok(find);
-            }
-        }
-        let (find, outcome) = self.sessions(Find::new(wanted)).await;
-        outcome.map(|_| find)
-    }
-
-    /// The full document of a row without MAC address, by the address that its endpoint has on the
-    /// inside. None where the row names no address, or the node knows nothing, or somebody else,
-    /// under it.
-    async fn session_by_own_address(&self, row: &Record, asked: &Wanted) -> Result<Option<Answer>> {
-        let address = |name| row.text(name)?.trim().parse().ok();
-        let own = address("framed_ip_address").or_else(|| address("framed_ipv6_address"));
-        let Some(own) = own.filter(|own| *asked != Wanted::Address(*own)) else {
-            return Ok(None);
-        };
-        let path = paths::session_by_endpoint_ip(own);
-        match self.session(&path, &Asked::address(own)).await {
-            Ok(answer) => Ok(is_same_session(row, &answer.record).then_some(answer)),
-            Err(error) if may_be_the_path(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// The sessions of an audit session id, at least one.
@@ -508,63 +399,6 @@ impl MntClient {
     }
 }
 
-/// Reads the outcome of a change of authorization (reference mnt-api section 2.10).
-pub(super) fn coa_outcome(raw: Vec<u8>, charset: Option<&str>) -> Result<Answer> {
-    let failed = |why: &str| {
-        Error::new(
-            Kind::Server,
-            format!("the change of authorization was not carried out: {why}"),
-        )
-        .hint("the session may be over, or the NAS may not accept a change of authorization (UDP 1700 or 3799 from the PSN)")
-    };
-    // Neither yes nor no: whoever sent it must say so.
-    let unknown = |why: &str| {
-        Error::new(
-            Kind::Malformed,
-            format!("the answer to the change of authorization {why}"),
-        )
-    };
-    if raw.iter().all(u8::is_ascii_whitespace) {
-        return Err(unknown("is empty"));
-    }
-    let record = xml::single(&raw, charset, &documents::COA)?;
-    match record.text("results").as_deref().map(str::trim) {
-        Some("true" | "1") => Ok(Answer { record, raw }),
-        Some(other) => Err(failed(&format!("results is '{other}'"))),
-        None => Err(unknown("has no results")),
-    }
-}
-
-/// Reads the outcome of a deletion (reference mnt-api section 2.11).
-pub(super) fn delete_outcome(raw: Vec<u8>, charset: Option<&str>) -> Result<Answer> {
-    if raw.iter().all(u8::is_ascii_whitespace) {
-        return Err(Error::new(
-            Kind::Malformed,
-            "the deletion was not confirmed: the answer is empty",
-        )
-        .hint("look whether the session is still there: 'netapi ise mnt session'"));
-    }
-    let record = xml::single(&raw, charset, &documents::RESULT)?;
-    let envelope = match &record {
-        Record::Fields(fields) => envelope::Envelope::of(fields),
-        Record::Json(_) => None,
-    };
-    match envelope {
-        Some(envelope) if envelope.succeeded() => Ok(Answer { record, raw }),
-        Some(envelope) => Err(envelope::error(
-            envelope
-                .http_code
-                .filter(|&code| code >= 300)
-                .unwrap_or(500),
-            Some(&envelope),
-        )),
-        None => Err(Error::new(
-            Kind::Malformed,
-            "the deletion was not confirmed: the answer has no status",
-        )),
-    }
-}
-
 /// Newest first; attempts of the same or of no readable time keep their order, those without time
 /// last.
 pub(super) fn newest_first(records: &mut [Record]) {
@@ -575,16 +409,6 @@ pub(super) fn newest_first(records: &mut [Record]) {
 /// question is.
 fn is_no_such_document(error: &Error) -> bool {
     error.kind() == Kind::Malformed && error.http_status().is_none()
-}
-
-/// Whether a failed question may have failed for its path: not found, or an error that a gateway
-/// gives to what it does not pass on.
-fn may_be_the_path(error: &Error) -> bool {
-    match error.kind() {
-        Kind::NotFound => true,
-        Kind::Server => matches!(error.http_status(), Some(400 | 404 | 500)),
-        _ => false,
-    }
 }
 
 /// The time on this machine's clock, as Cisco's own client sends it.

@@ -6,6 +6,7 @@
 //! to a [`RecordSink`](crate::record::RecordSink) while they arrive.
 
 mod answer_subject;
+mod change_outcome;
 mod client;
 pub mod documents;
 pub mod envelope;

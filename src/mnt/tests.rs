@@ -2,7 +2,8 @@
 
 use secrecy::SecretString;
 
-use super::client::{coa_outcome, delete_outcome, newest_first};
+use super::change_outcome::{coa_outcome, delete_outcome};
+use super::client::newest_first;
 use super::paths::{Coa, DeleteTarget};
 use super::{Requests, documents, psn_of, samples};
 use crate::authority::Authority;

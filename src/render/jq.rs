@@ -25,10 +25,10 @@ use jaq_core::load::{Arena, File, Loader, lex, parse};
 use jaq_core::{Compiler, Ctx, Vars, compile, load};
 use jaq_json::{Val, read};
 
+use super::Screen;
 use super::column::Chosen;
 use super::json::{Frame, write_members};
 use super::output::{Body, BufferedOutput};
-use super::Screen;
 use crate::error::{Error, Kind, Result};
 use crate::record::scan::Nesting;
 use crate::record::{MAX_DEPTH, Record, without_halves};
