@@ -88,6 +88,9 @@
 //! | access secret | the password between two pxGrid accounts, had from control for each pair of them |
 //! | service, topic | what a pxGrid node offers; the path that a service's events are published on |
 //! | frame | one message of STOMP, the protocol inside the WebSocket |
+//! | subscription | which topics are followed and how far each came: a state machine without I/O |
+//! | subscriber | what drives a subscription: sockets, requests, timers; the lab's is a client at its broker |
+//! | subscribe | STOMP's frame for one topic, and the command that runs a subscriber |
 //! | event | what a message tells of one endpoint or object, as it is printed and handed to callbacks |
 //! | mark | how far a topic was followed, by the server's clock and count |
 //! | recovered | missed while it happened, and fetched over REST afterwards |
@@ -179,7 +182,7 @@ pub mod testing {
         }
         pub mod subscription {
             pub use crate::pxgrid::subscription::{
-                Action, Input, Moment, Node, Options, Subscription,
+                Action, Input, Moment, Options, PubsubNode, Subscription,
             };
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use netapi::testing::pxgrid::stomp::Frame;
-use netapi::testing::pxgrid::subscription::{Action, Input, Moment, Node, Options, Subscription};
+use netapi::testing::pxgrid::subscription::{Action, Input, Moment, PubsubNode, Options, Subscription};
 use serde_json::value::RawValue;
 
 const TOPICS: [&str; 6] = [
@@ -99,7 +99,7 @@ fuzz_target!(|data: &[u8]| {
     run.give(Input::Started);
     run.give(Input::LookedUp {
         destinations: vec![topic.to_owned()],
-        nodes: vec![Node {
+        nodes: vec![PubsubNode {
             name: "a".to_owned(),
             url: "wss://a.example.com:8910/pxgrid/ise/pubsub".to_owned(),
         }],

@@ -33,7 +33,9 @@ use super::catalogue::TopicName;
 use super::rest::ServiceClient;
 use super::socket::Incoming;
 use super::stomp::Frame;
-use super::subscription::{Action, Input, Moment, Node, Notice, Options, Subscription, Timer};
+use super::subscription::{
+    Action, Input, Moment, Notice, Options, PubsubNode, Subscription, Timer,
+};
 use crate::error::{Error, Result};
 use crate::event::{Event, Figures, Mark, Progress};
 use crate::record::filter::Filter;
@@ -360,7 +362,7 @@ impl Subscriber {
         }
     }
 
-    fn connect(&mut self, node: &Node) {
+    fn connect(&mut self, node: &PubsubNode) {
         let secret = self.secret.take().unwrap_or_default();
         let control = self.services.control();
         let basic = control.account().basic_with(secret);

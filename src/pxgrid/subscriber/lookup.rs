@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::{PUBSUB_SERVICE, TopicName, WS_URL};
 use crate::pxgrid::control::ServiceNode;
 use crate::pxgrid::rest::ServiceClient;
-use crate::pxgrid::subscription::Node;
+use crate::pxgrid::subscription::PubsubNode;
 
 /// The service that carries ISE's own topics.
 pub(crate) const ISE_PUBSUB: &str = "com.cisco.ise.pubsub";
@@ -18,7 +18,7 @@ pub(crate) struct TopicLookup {
     /// The topics' paths, in the order they were asked for, each once.
     pub(crate) destinations: Vec<String>,
     /// The nodes of the pubsub service that carries them, in the server's order.
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<PubsubNode>,
 }
 
 /// Looks everything up anew.
@@ -70,12 +70,12 @@ pub(crate) async fn look_up(services: &ServiceClient, topics: &[TopicName]) -> R
 /// The nodes of a pubsub service.
 ///
 /// Errors: [`Kind::Malformed`] when none of them says where its WebSocket is.
-pub(crate) async fn carriers(services: &ServiceClient, pubsub: &str) -> Result<Vec<Node>> {
+pub(crate) async fn carriers(services: &ServiceClient, pubsub: &str) -> Result<Vec<PubsubNode>> {
     let found = services.lookup(pubsub, true).await?;
-    let nodes: Vec<Node> = found
+    let nodes: Vec<PubsubNode> = found
         .iter()
         .filter_map(|node| {
-            Some(Node {
+            Some(PubsubNode {
                 name: node.node_name.clone(),
                 url: node.property(WS_URL)?.to_owned(),
             })

@@ -1,9 +1,9 @@
 //! What a subscriber remembers of each session (or row) of a topic, and what follows for the next
-//! sight of it.
+//! observation of it.
 //!
 //! A session is known by its identity (endpoint and audit session), the newest time it was seen
 //! with, the digests of its last few contents and whether it ended. Ended ones are remembered too,
-//! so that an older sight does not bring them back.
+//! so that an older observation does not bring them back.
 //!
 //! Memory is bounded: two generations of at most `bound` sessions. Whatever is seen moves to the
 //! young one; when that is full, the old one is forgotten and the young one grows old. At least the
@@ -15,9 +15,9 @@
 //! is not here is looked for there, and each change is given out ([`Cache::take_changes`]) to be
 //! written there with its event. What is written is read back only after it was pushed out of here,
 //! which takes `bound` other sessions. Of what was pushed out during a read only the hashes of
-//! those that it sighted are kept.
+//! those that it observed are kept.
 
-mod seen;
+mod known_row;
 #[cfg(test)]
 mod tests;
 
@@ -29,29 +29,29 @@ use foldhash::quality::RandomState;
 use jiff::Timestamp;
 
 use crate::event::memory::{DIGESTS, Memory, State, Told};
-use seen::{NO_DIGEST, NO_TIME, Seen, UNSEEN_END, microseconds};
-pub(super) use seen::{Sight, Source, Verdict};
+use known_row::{KnownRow, NO_DIGEST, NO_TIME, UNSEEN_END, microseconds};
+pub(super) use known_row::{Observation, ObservationSource, Verdict};
 
 /// What a list lacks of what is known and goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Lacking {
     /// How many were known when the read began.
     pub(super) known: usize,
-    /// How many of them were not sighted since.
+    /// How many of them were not observed since.
     pub(super) missing: usize,
     /// How many of those were seen live after a certain second.
     pub(super) recent: usize,
     /// How many of those an earlier list lacked too.
     pub(super) doubted: usize,
-    /// How many that an earlier list lacked were sighted since.
+    /// How many that an earlier list lacked were observed since.
     pub(super) returned: usize,
 }
 
 /// The memory of one topic.
 #[derive(Debug)]
 pub(super) struct Cache {
-    young: HashMap<Box<str>, Seen, RandomState>,
-    old: HashMap<Box<str>, Seen, RandomState>,
+    young: HashMap<Box<str>, KnownRow, RandomState>,
+    old: HashMap<Box<str>, KnownRow, RandomState>,
     bound: usize,
     /// The number of the read that runs or ran last.
     round: u32,
@@ -63,7 +63,7 @@ pub(super) struct Cache {
     now: u32,
     /// How many went on when the read began.
     known: usize,
-    /// How many of those that were doubted have been sighted since.
+    /// How many of those that were doubted have been observed since.
     returned: usize,
     /// What is told over restarts, and the topic's path.
     memory: Option<(Arc<dyn Memory>, Arc<str>)>,
@@ -73,7 +73,7 @@ pub(super) struct Cache {
     recent_away: bool,
     /// What changed and is to be written to the memory.
     changes: Vec<Told>,
-    /// Hashes of those that were sighted in this round and pushed out; sorted when they are used.
+    /// Hashes of those that were observed in this round and pushed out; sorted when they are used.
     sighted_away: Vec<u64>,
     /// Hashes of those in the memory only that a list lacked; sorted.
     doubted_away: Vec<u64>,
@@ -115,7 +115,7 @@ impl Cache {
         self.now = now;
     }
 
-    /// A read begins. If it is a full one, what is not sighted from now on to its end is gone.
+    /// A read begins. If it is a full one, what is not observed from now on to its end is gone.
     pub(super) fn begin_round(&mut self) {
         self.round = self.round.saturating_add(1);
         self.sighted_away = Vec::new();
@@ -132,7 +132,7 @@ impl Cache {
         self.memory.is_some()
     }
 
-    /// Gives those in the memory only that go on and were not sighted in this round, and whether
+    /// Gives those in the memory only that go on and were not observed in this round, and whether
     /// an earlier list lacked them too.
     fn missing_away(&self, missing: Missing<'_>) -> usize {
         let Some((memory, topic)) = &self.memory else {
@@ -153,13 +153,13 @@ impl Cache {
     }
 
     /// Brings back what was told of one that is not here.
-    fn recall(&self, key: &str) -> Option<Seen> {
+    fn recall(&self, key: &str) -> Option<KnownRow> {
         let (memory, topic) = self.memory.as_ref()?;
         let state = memory.find(topic, key)?;
         let hash = || self.away_hasher.hash_one(key);
         let doubted =
             !self.doubted_away.is_empty() && self.doubted_away.binary_search(&hash()).is_ok();
-        Some(Seen {
+        Some(KnownRow {
             newest: state.newest,
             digests: state.digests,
             round: 0,
@@ -196,7 +196,7 @@ impl Cache {
         self.note(key);
     }
 
-    fn all(&self) -> impl Iterator<Item = &Seen> {
+    fn all(&self) -> impl Iterator<Item = &KnownRow> {
         self.young.values().chain(self.old.values())
     }
 
@@ -229,7 +229,7 @@ impl Cache {
     /// `away`: what is in the memory only counts as well.
     pub(super) fn lacks_since(&mut self, time: Timestamp, ended: bool, away: bool) -> usize {
         let since = microseconds(Some(time));
-        let lacks = |seen: &&Seen| {
+        let lacks = |seen: &&KnownRow| {
             seen.round < self.round && seen.newest >= since && (ended || !seen.ended)
         };
         let here = self.all().filter(lacks).count();
@@ -286,18 +286,18 @@ impl Cache {
         self.settled = self.settled.max(round);
     }
 
-    /// Whether everything that was ever sighted is remembered.
+    /// Whether everything that was ever observed is remembered.
     pub(super) fn is_whole(&self) -> bool {
         let kept = |(memory, topic): &(Arc<dyn Memory>, Arc<str>)| memory.is_whole(topic);
         !self.partial && self.memory.as_ref().is_none_or(kept)
     }
 
-    /// Whether this was sighted before.
+    /// Whether this was observed before.
     pub(super) fn knows(&self, key: &str) -> bool {
         self.young.contains_key(key) || self.old.contains_key(key) || self.recall(key).is_some()
     }
 
-    /// A full read came to its end: the identities of sessions that were not sighted since it
+    /// A full read came to its end: the identities of sessions that were not observed since it
     /// began. They count as ended from now on.
     pub(super) fn gone(&mut self) -> Vec<String> {
         let round = self.round;
@@ -362,7 +362,7 @@ impl Cache {
     }
 
     /// Notes the end of those that go on and that `ends` tells to have ended.
-    fn end(&mut self, ends: impl Fn(&str, &Seen) -> bool) -> Vec<String> {
+    fn end(&mut self, ends: impl Fn(&str, &KnownRow) -> bool) -> Vec<String> {
         let mut gone = Vec::new();
         for (key, seen) in self.young.iter_mut().chain(self.old.iter_mut()) {
             if !seen.ended && ends(key, seen) {
@@ -378,25 +378,33 @@ impl Cache {
         gone
     }
 
-    /// Notes a sight and tells what it is.
-    pub(super) fn sight(&mut self, sight: &Sight, source: Source) -> Verdict {
+    /// Notes an observation and tells what it is.
+    pub(super) fn observe(
+        &mut self,
+        observation: &Observation,
+        source: ObservationSource,
+    ) -> Verdict {
         if self.memory.is_some() {
-            self.bring_back(&sight.key);
+            self.bring_back(&observation.key);
         }
         let (round, settled, now) = (self.round, self.settled, self.now);
-        let heard = if source == Source::Live { now } else { 0 };
-        let mut compare = |seen: &mut Seen| {
+        let heard = if source == ObservationSource::Live {
+            now
+        } else {
+            0
+        };
+        let mut compare = |seen: &mut KnownRow| {
             let told = std::mem::replace(&mut seen.round, round);
             seen.heard = seen.heard.max(heard);
             let doubted = std::mem::take(&mut seen.doubted);
-            self.returned += usize::from(doubted && !sight.ended);
-            let before = seen.told();
-            let verdict = seen.again(sight, source, told <= settled);
-            (verdict, seen.told() != before)
+            self.returned += usize::from(doubted && !observation.ended);
+            let before = seen.told_state();
+            let verdict = seen.again(observation, source, told <= settled);
+            (verdict, seen.told_state() != before)
         };
-        let outcome = if let Some(seen) = self.young.get_mut(sight.key.as_str()) {
+        let outcome = if let Some(seen) = self.young.get_mut(observation.key.as_str()) {
             Some(compare(seen))
-        } else if let Some((key, mut seen)) = self.old.remove_entry(sight.key.as_str()) {
+        } else if let Some((key, mut seen)) = self.old.remove_entry(observation.key.as_str()) {
             let outcome = compare(&mut seen);
             self.put(key, seen);
             Some(outcome)
@@ -405,19 +413,21 @@ impl Cache {
         };
         if let Some((verdict, changed)) = outcome {
             if changed {
-                self.note(&sight.key);
+                self.note(&observation.key);
             }
             return verdict;
         }
         let quiet = match source {
-            Source::Live => false,
-            Source::Baseline => true,
-            Source::Snapshot => sight.ended,
-            Source::Recovered(start) => sight.timestamp.is_some() && sight.timestamp < start,
+            ObservationSource::Live => false,
+            ObservationSource::Baseline => true,
+            ObservationSource::Snapshot => observation.ended,
+            ObservationSource::Recovered(start) => {
+                observation.timestamp.is_some() && observation.timestamp < start
+            }
         };
         // What is no news must not push out what is.
         if !quiet || self.young.len() < self.bound {
-            let mut seen = Seen {
+            let mut seen = KnownRow {
                 newest: NO_TIME,
                 digests: [NO_DIGEST; DIGESTS],
                 ended: true,
@@ -426,23 +436,23 @@ impl Cache {
                 heard,
                 round,
             };
-            seen.accept(sight, source);
-            self.put(sight.key.as_str().into(), seen);
+            seen.accept(observation, source);
+            self.put(observation.key.as_str().into(), seen);
             // What is only known to be there was not told; a baseline is what changes are told by.
-            if !quiet || source == Source::Baseline {
-                self.note(&sight.key);
+            if !quiet || source == ObservationSource::Baseline {
+                self.note(&observation.key);
             }
         } else {
             self.partial = true;
         }
-        match (quiet, sight.ended) {
+        match (quiet, observation.ended) {
             (true, _) => Verdict::Known,
             (false, true) => Verdict::Ended,
             (false, false) => Verdict::Created,
         }
     }
 
-    fn put(&mut self, key: Box<str>, seen: Seen) {
+    fn put(&mut self, key: Box<str>, seen: KnownRow) {
         if self.young.len() >= self.bound {
             // Their room is used again, and does not grow anew from nothing.
             std::mem::swap(&mut self.young, &mut self.old);

@@ -24,9 +24,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::notice::{ClockOf, LossCause, Notice, Why};
-use super::repeats::Repeats;
+use super::notice_limit::NoticeLimit;
 use super::topic::Topic;
-use super::{Action, Input, Moment, Node, Options, Timer};
+use super::{Action, Input, Moment, Options, PubsubNode, Timer};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Figures, Mark};
 use crate::pxgrid::stomp::Frame;
@@ -74,7 +74,7 @@ pub struct Subscription {
     resume: Vec<Mark>,
     phase: Phase,
     topics: Vec<Topic>,
-    nodes: Vec<Node>,
+    nodes: Vec<PubsubNode>,
     at: usize,
     /// The name of the node that was tried last.
     node: Arc<str>,
@@ -100,7 +100,7 @@ pub struct Subscription {
     clocks: BTreeSet<Arc<str>>,
     reads: u64,
     figures: Figures,
-    repeats: Repeats,
+    repeats: NoticeLimit,
 }
 
 impl Subscription {
@@ -130,7 +130,7 @@ impl Subscription {
             clocks: BTreeSet::new(),
             reads: 0,
             figures: Figures::default(),
-            repeats: Repeats::default(),
+            repeats: NoticeLimit::default(),
         })
     }
 
@@ -241,9 +241,9 @@ impl Subscription {
                 }
             }
             (Input::Frame(frame), phase) => self.frame(now, &frame, phase, out),
-            (Input::Ping, Phase::Live(life)) => self.heard(now, life),
+            (Input::Ping, Phase::Live(life)) => self.note_sign_of_life(now, life),
             (Input::Pong, Phase::Live(life)) => {
-                self.heard(now, life);
+                self.note_sign_of_life(now, life);
                 self.subscribed(now, out);
             }
             (Input::Closed(error), Phase::Live(life)) => {
@@ -274,7 +274,7 @@ impl Subscription {
         }));
     }
 
-    fn heard(&mut self, now: Moment, life: Life) {
+    fn note_sign_of_life(&mut self, now: Moment, life: Life) {
         self.phase = Phase::Live(Life {
             heard: now.elapsed,
             ..life
@@ -290,7 +290,12 @@ impl Subscription {
         out.push(Action::LookUp);
     }
 
-    fn looked_up(&mut self, destinations: Vec<String>, nodes: Vec<Node>, out: &mut Vec<Action>) {
+    fn looked_up(
+        &mut self,
+        destinations: Vec<String>,
+        nodes: Vec<PubsubNode>,
+        out: &mut Vec<Action>,
+    ) {
         if let Some(error) = destinations.iter().find_map(|destination| {
             let frame = Frame::subscribe("0", destination, None);
             frame.encode().err()
@@ -356,7 +361,7 @@ impl Subscription {
                 self.with_topic(now, index, out, |topic, _| topic.confirm());
                 self.begin_read(now, index, out);
             }
-            (Timer::Repeats, _) => self.repeats.say(out),
+            (Timer::NoticeLimit, _) => self.repeats.say(out),
             _ => {}
         }
     }

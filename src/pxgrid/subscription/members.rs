@@ -18,7 +18,7 @@ const ROOM: usize = 48;
 pub(super) type Element<'a> = (&'a str, Option<Members<'a>>);
 
 /// A whole object, and the elements of the list in it that was looked into, if there is one.
-type Found<'a> = (Members<'a>, Option<Vec<Element<'a>>>);
+type ScannedObject<'a> = (Members<'a>, Option<Vec<Element<'a>>>);
 
 /// Names and the text of their values, in order.
 #[derive(Debug, Default)]
@@ -162,7 +162,7 @@ impl<'a> Members<'a> {
 
     /// Reads the text of one object, and in the same pass the elements of its first member called
     /// `list`, if that is an array.
-    pub(super) fn parse_with(text: &'a str, list: &str) -> Result<Found<'a>, Fault> {
+    pub(super) fn parse_with(text: &'a str, list: &str) -> Result<ScannedObject<'a>, Fault> {
         let mut walk = Walk { text, at: 0 };
         let mut members = Vec::new();
         let mut elements = None;

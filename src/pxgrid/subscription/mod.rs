@@ -29,20 +29,20 @@
 //! | `row` | one session or row: what identifies it, words and messages of its events |
 //! | `catch_up` | which reads of a topic run, wait or are wanted |
 //! | `cache` | what was seen of each session |
-//! | `ways` | which topics can be read over REST, and how |
+//! | `catch_up_plan` | which topics can be read over REST, and how |
 //! | `members` | looking into JSON text |
 //! | `notice` | what is said and counted |
-//! | `repeats` | notices that come as often as messages do, summed up |
+//! | `notice_limit` | notices that come as often as messages do, summed up |
 
 mod cache;
 mod catch_up;
+mod catch_up_plan;
 mod machine;
 mod members;
 mod notice;
-mod repeats;
+mod notice_limit;
 mod row;
 mod topic;
-mod ways;
 
 #[cfg(test)]
 mod model;
@@ -58,9 +58,9 @@ use super::stomp::Frame;
 use crate::error::Error;
 use crate::event::{Event, Memory, Told};
 
+pub use catch_up_plan::Read;
 pub use machine::Subscription;
 pub use notice::{Notice, Why};
-pub use ways::Read;
 
 /// The deployment where none is named.
 pub const DEPLOYMENT: &str = "ise";
@@ -125,7 +125,7 @@ pub struct Moment {
 
 /// A pubsub node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub struct PubsubNode {
     /// Its pxGrid name: whom the secret is for, and the STOMP host.
     pub name: String,
     /// Its `wsUrl`.
@@ -142,7 +142,7 @@ pub enum Input {
         /// The paths of the wanted topics, in the order the user gave them, each once.
         destinations: Vec<String>,
         /// The pubsub nodes, each of which carries every topic.
-        nodes: Vec<Node>,
+        nodes: Vec<PubsubNode>,
     },
     /// The lookup failed.
     LookupFailed(Error),
@@ -213,7 +213,7 @@ pub enum Timer {
     /// When a list that is doubted is read again, by the topic's place among the destinations.
     Confirm(usize),
     /// When notices that are alike are summed up.
-    Repeats,
+    NoticeLimit,
 }
 
 /// What to do.
@@ -224,14 +224,14 @@ pub enum Action {
     /// Get the secret for a node.
     FetchSecret {
         /// The node.
-        node: Node,
+        node: PubsubNode,
         /// Whether a remembered secret must not be used.
         fresh: bool,
     },
     /// Open the WebSocket.
     Connect {
         /// The node.
-        node: Node,
+        node: PubsubNode,
     },
     /// Send a frame.
     Send(Frame),

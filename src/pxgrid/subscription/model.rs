@@ -25,7 +25,7 @@ const SESSIONS: usize = 6;
 const NODES: usize = 2;
 
 #[derive(Debug, Clone)]
-enum Step {
+enum HistoryStep {
     Change(usize),
     End(usize),
     Lose(u8),
@@ -240,42 +240,42 @@ impl World {
         }
     }
 
-    fn step(&mut self, step: &Step) {
+    fn step(&mut self, step: &HistoryStep) {
         match *step {
-            Step::Change(session) => self.change(session, false),
-            Step::End(session) => self.change(session, true),
-            Step::Lose(count) => self.lose = count,
-            Step::Duplicate => {
+            HistoryStep::Change(session) => self.change(session, false),
+            HistoryStep::End(session) => self.change(session, true),
+            HistoryStep::Lose(count) => self.lose = count,
+            HistoryStep::Duplicate => {
                 if let Some(body) = self.last_message.clone() {
                     self.publish(body);
                 }
             }
-            Step::Restart => {
+            HistoryStep::Restart => {
                 self.blurred = self.blurred.max(self.number);
                 self.number = 0;
             }
-            Step::Drop => self.drop_connection(),
-            Step::HalfOpen => self.half_open = self.subscribed,
-            Step::Error => {
+            HistoryStep::Drop => self.drop_connection(),
+            HistoryStep::HalfOpen => self.half_open = self.subscribed,
+            HistoryStep::Error => {
                 if self.subscribed {
                     self.soon(5, true, Input::Frame(Frame::error("no", "")));
                 }
             }
-            Step::NodeDown(node, down) => {
+            HistoryStep::NodeDown(node, down) => {
                 self.down[node] = down;
                 if down && self.trying == node {
                     self.drop_connection();
                 }
             }
-            Step::RefuseSecrets(count) => {
+            HistoryStep::RefuseSecrets(count) => {
                 if self.let_in {
                     self.refuse = count;
                 }
             }
-            Step::FailSecrets(count) => self.fail_secrets = count,
-            Step::FailLookups(count) => self.fail_lookups = count,
-            Step::FailReads(count) => self.fail_reads = count,
-            Step::Empty(time) => {
+            HistoryStep::FailSecrets(count) => self.fail_secrets = count,
+            HistoryStep::FailLookups(count) => self.fail_lookups = count,
+            HistoryStep::FailReads(count) => self.fail_reads = count,
+            HistoryStep::Empty(time) => {
                 // A process that knows of nothing that was seen live cannot know what an answer
                 // lacks.
                 let before = self.before.last().filter(|_| self.kept.is_none());
@@ -285,8 +285,8 @@ impl World {
                     self.empty_until = self.now + u64::from(time);
                 }
             }
-            Step::Crash => self.crash(),
-            Step::Wait(time) => self.run(u64::from(time)),
+            HistoryStep::Crash => self.crash(),
+            HistoryStep::Wait(time) => self.run(u64::from(time)),
         }
     }
 

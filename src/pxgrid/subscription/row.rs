@@ -7,9 +7,9 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::quality::FixedState;
 use jiff::Timestamp;
 
-use super::cache::{Sight, Verdict};
+use super::cache::{Observation, Verdict};
+use super::catch_up_plan::{CatchUpPlan, MessageShape};
 use super::members::{Members, text_of};
-use super::ways::{Shape, Way};
 use crate::event::id::compact_value;
 use crate::event::{Message, Text};
 
@@ -40,8 +40,8 @@ const STATES: [&str; 5] = [
 
 /// One row, looked at.
 pub(super) struct Row<'a> {
-    pub(super) sight: Sight,
-    /// The identity as text, where the sight holds only a digest of it, or of the whole row.
+    pub(super) observation: Observation,
+    /// The identity as text, where the observation holds only a digest of it, or of the whole row.
     long_identity: Option<String>,
     pub(super) mac: Option<Cow<'a, str>>,
     /// The calling station, else the audit session, of a row without MAC address.
@@ -51,7 +51,7 @@ pub(super) struct Row<'a> {
 
 /// A look at the members of a row as they are read: those that matter in any row, each the text of
 /// its value, and a digest of all.
-pub(super) struct Glance<'a, 'h> {
+pub(super) struct RowScan<'a, 'h> {
     mac: Option<&'a str>,
     asset_mac: Option<&'a str>,
     calling: Option<&'a str>,
@@ -66,7 +66,7 @@ pub(super) struct Glance<'a, 'h> {
     hasher: &'h FixedState,
 }
 
-impl<'a, 'h> Glance<'a, 'h> {
+impl<'a, 'h> RowScan<'a, 'h> {
     /// Nothing was seen yet.
     pub(super) fn new(hasher: &'h FixedState) -> Self {
         Self {
@@ -116,31 +116,31 @@ impl<'a, 'h> Glance<'a, 'h> {
 }
 
 impl<'a> Row<'a> {
-    /// Looks at a row of a topic that is caught up by `way`, if by any. `deleted`: it comes from a
+    /// Looks at a row of a topic that is caught up by `plan`, if by any. `deleted`: it comes from a
     /// list of deleted rows, or the message says so.
     pub(super) fn read(
         members: &Members<'a>,
-        way: Option<&Way>,
+        plan: Option<&CatchUpPlan>,
         deleted: bool,
         hasher: &FixedState,
     ) -> Self {
-        let glance = Glance::of(members, hasher);
-        let Some(way) = way.filter(|way| way.shape != Shape::Sessions) else {
+        let glance = RowScan::of(members, hasher);
+        let Some(plan) = plan.filter(|plan| plan.shape != MessageShape::Sessions) else {
             return Self::session(&glance, deleted);
         };
-        let digest = if way.comparable {
+        let digest = if plan.comparable {
             glance.digest
         } else {
             hasher.hash_one((glance.timestamp, deleted || glance.deleted))
         };
-        let key = key(way.key.iter().map(|name| members.get(name)));
+        let key = key(plan.key.iter().map(|name| members.get(name)));
         let mut row = Self::new(&glance, key, digest, deleted);
-        row.sight.whole = way.comparable;
+        row.observation.whole = plan.comparable;
         row
     }
 
     /// A session, or whatever a topic tells of that is not known here.
-    pub(super) fn session(glance: &Glance<'a, '_>, deleted: bool) -> Self {
+    pub(super) fn session(glance: &RowScan<'a, '_>, deleted: bool) -> Self {
         let once = glance.audit.and_then(text_of).is_some();
         let key = if glance.mac.and_then(text_of).is_some() {
             key([glance.mac, None, None, glance.audit])
@@ -153,12 +153,12 @@ impl<'a> Row<'a> {
         let state = glance.state.and_then(text_of);
         let ended = deleted || state.as_deref() == Some("DISCONNECTED");
         let mut row = Self::new(glance, key, glance.digest, ended);
-        row.sight.once = once;
+        row.observation.once = once;
         row.state = state.map(kept);
         row
     }
 
-    fn new(glance: &Glance<'a, '_>, key: Option<String>, digest: u64, ended: bool) -> Self {
+    fn new(glance: &RowScan<'a, '_>, key: Option<String>, digest: u64, ended: bool) -> Self {
         let text = |value: Option<&'a str>| value.and_then(text_of);
         let mac = text(glance.mac).or_else(|| text(glance.asset_mac));
         let station = || text(glance.calling).or_else(|| text(glance.audit));
@@ -172,7 +172,7 @@ impl<'a> Row<'a> {
         };
         Self {
             long_identity,
-            sight: Sight {
+            observation: Observation {
                 key,
                 timestamp: glance.timestamp.and_then(time),
                 ended: ended || glance.deleted,
@@ -188,7 +188,9 @@ impl<'a> Row<'a> {
 
     /// The values that identify it, as the ids of its events hold them.
     pub(super) fn identity(&self) -> &str {
-        self.long_identity.as_deref().unwrap_or(&self.sight.key)
+        self.long_identity
+            .as_deref()
+            .unwrap_or(&self.observation.key)
     }
 }
 
@@ -208,14 +210,14 @@ fn key<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> 
 }
 
 /// An identity as the members of a JSON object without its brackets, as far as it is known as text.
-pub(super) fn identity(key: &str, way: &Way) -> Option<String> {
+pub(super) fn identity(key: &str, plan: &CatchUpPlan) -> Option<String> {
     if key.starts_with(DIGESTED) {
         return None;
     }
-    let names = if way.shape == Shape::Sessions {
+    let names = if plan.shape == MessageShape::Sessions {
         SESSION_KEY.as_slice()
     } else {
-        way.key
+        plan.key
     };
     let known = names
         .iter()
@@ -270,7 +272,7 @@ pub(super) fn message_word(message: &Members<'_>) -> Cow<'static, str> {
 
 /// The word and message of a row that REST brought, shaped like those of the topic.
 pub(super) fn recovered_message(
-    shape: Shape,
+    shape: MessageShape,
     verdict: Verdict,
     text: &str,
 ) -> Option<(&'static str, Message)> {
@@ -281,25 +283,25 @@ pub(super) fn recovered_message(
         _ => "UPDATE",
     };
     Some(match shape {
-        Shape::Sessions => (session, Message::session(text)),
-        Shape::List(name) => ("MESSAGE", whole(format!(r#"{{"{name}":[{text}]}}"#))),
-        Shape::Operation(name) => (operation, operation_message(operation, name, text)),
-        Shape::Flat => (operation, Message::whole(text)),
+        MessageShape::Sessions => (session, Message::session(text)),
+        MessageShape::List(name) => ("MESSAGE", whole(format!(r#"{{"{name}":[{text}]}}"#))),
+        MessageShape::Operation(name) => (operation, operation_message(operation, name, text)),
+        MessageShape::Flat => (operation, Message::whole(text)),
     })
 }
 
 /// A row that ended unseen: of it only remains what identified it.
-pub(super) fn gone_message(shape: Shape, identity: &str) -> (&'static str, Message) {
+pub(super) fn gone_message(shape: MessageShape, identity: &str) -> (&'static str, Message) {
     match shape {
-        Shape::Sessions => (
+        MessageShape::Sessions => (
             "sessionDeleted",
             Message::session(format!(r#"{{{identity},"state":"DISCONNECTED"}}"#)),
         ),
-        Shape::Operation(name) => (
+        MessageShape::Operation(name) => (
             "DELETE",
             operation_message("DELETE", name, &format!("{{{identity}}}")),
         ),
-        Shape::List(_) | Shape::Flat => ("DELETE", whole(format!("{{{identity}}}"))),
+        MessageShape::List(_) | MessageShape::Flat => ("DELETE", whole(format!("{{{identity}}}"))),
     }
 }
 
@@ -318,7 +320,7 @@ mod tests {
     #[test]
     fn a_digest_ignores_the_order_of_members() {
         let hasher = FixedState::default();
-        let digest = |text: &str| Glance::of(&Members::parse(text).unwrap(), &hasher).digest;
+        let digest = |text: &str| RowScan::of(&Members::parse(text).unwrap(), &hasher).digest;
         assert_eq!(
             digest(r#"{"a":1,"b":[2]}"#),
             digest(r#"{"b":[ 2 ], "a":1}"#)
@@ -330,10 +332,10 @@ mod tests {
     #[test]
     fn an_identity_can_be_told_from_its_key() {
         let hasher = FixedState::default();
-        let way = Way::of("/topic/com.cisco.ise.session").unwrap();
+        let plan = CatchUpPlan::of("/topic/com.cisco.ise.session").unwrap();
         let told = |text: &str| {
-            let row = Row::read(&Members::parse(text).unwrap(), Some(way), false, &hasher);
-            identity(&row.sight.key, way)
+            let row = Row::read(&Members::parse(text).unwrap(), Some(plan), false, &hasher);
+            identity(&row.observation.key, plan)
         };
         assert_eq!(
             told(r#"{"auditSessionId":"0A","ipAddresses":["192.0.2.1"],"macAddress":"M","x":1}"#),

@@ -23,12 +23,12 @@ use bytes::Bytes;
 use foldhash::quality::{FixedState, RandomState};
 use jiff::{SignedDuration, Timestamp};
 
-use super::cache::{Cache, Source, Verdict};
+use super::cache::{Cache, ObservationSource, Verdict};
 use super::catch_up::{CatchUp, Purpose, Since};
+use super::catch_up_plan::{CatchUpPlan, MessageShape};
 use super::members::{Element, Members};
 use super::notice::{LossCause, Notice};
 use super::row::{Row, message_word, session_word};
-use super::ways::{Shape, Way};
 use super::{Action, Options};
 use crate::event::{Event, Figures, IdMaker, Mark, Message, Text};
 use crate::pxgrid::catalogue::Occurrence;
@@ -46,7 +46,7 @@ const ENOUGH_TIMES: u32 = 3;
 const SETTLED: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a topic needs to know of its surroundings to emit an event.
-pub(super) struct Here<'a> {
+pub(super) struct EmitContext<'a> {
     pub(super) node: &'a Arc<str>,
     /// Our clock.
     pub(super) at: Timestamp,
@@ -58,7 +58,7 @@ pub(super) struct Here<'a> {
     pub(super) out: &'a mut Vec<Action>,
 }
 
-impl Here<'_> {
+impl EmitContext<'_> {
     /// The node's clock; ours, where it is not known.
     fn server(&self) -> Timestamp {
         later(self.at, self.ahead.unwrap_or_default())
@@ -78,7 +78,7 @@ pub(super) struct Topic {
     index: usize,
     /// The same as the destination, for its events.
     path: Arc<str>,
-    way: Option<&'static Way>,
+    plan: Option<&'static CatchUpPlan>,
     cache: Cache,
     hasher: FixedState,
     ids: IdMaker,
@@ -125,9 +125,9 @@ impl Topic {
         options: &Options,
         mark: Option<&Mark>,
     ) -> Self {
-        let way = Way::of(&destination);
+        let plan = CatchUpPlan::of(&destination);
         // Of what cannot be read back nothing could come again.
-        let memory = options.memory.as_ref().filter(|_| way.is_some()).cloned();
+        let memory = options.memory.as_ref().filter(|_| plan.is_some()).cloned();
         let by_chance = || RandomState::default().hash_one(0_u8);
         let seed = memory
             .as_ref()
@@ -136,13 +136,13 @@ impl Topic {
         Self {
             ids: IdMaker::new(&options.deployment, &destination, numbered),
             path: destination.as_str().into(),
-            way,
+            plan,
             cache: Cache::new(
                 options.remembered,
                 memory
                     .clone()
                     .map(|memory| (memory, destination.as_str().into())),
-                way.is_some_and(|way| matches!(way.shape, Shape::List(_))),
+                plan.is_some_and(|plan| matches!(plan.shape, MessageShape::List(_))),
             ),
             compared: memory.is_some() && mark.is_some_and(|mark| mark.compared),
             hasher: FixedState::with_seed(seed),
@@ -168,38 +168,38 @@ impl Topic {
     }
 
     /// The topic is being subscribed: from now on messages may come.
-    pub(super) fn subscribing(&mut self, here: &Here<'_>) {
-        let (at, ahead) = self.followed.unwrap_or((here.at, here.ahead));
-        let least = ahead.into_iter().chain(here.ahead).min();
+    pub(super) fn subscribing(&mut self, context: &EmitContext<'_>) {
+        let (at, ahead) = self.followed.unwrap_or((context.at, context.ahead));
+        let least = ahead.into_iter().chain(context.ahead).min();
         self.followed = Some((at, least));
-        let latest = earlier(here.server(), OVERLAP);
+        let latest = earlier(context.server(), OVERLAP);
         // A mark of a run whose clock was ahead would hide everything until then.
         self.resumed = self.resumed.map(|resumed| resumed.min(latest));
-        self.newest = self.newest.map(|newest| newest.min(here.server()));
+        self.newest = self.newest.map(|newest| newest.min(context.server()));
         self.away = self.away.map(|away| away.min(Since::Time(latest)));
     }
 
     /// The topic is subscribed, for the first time or again.
-    pub(super) fn subscribed(&mut self, snapshot: bool, here: &mut Here<'_>) {
+    pub(super) fn subscribed(&mut self, snapshot: bool, context: &mut EmitContext<'_>) {
         let first = !std::mem::replace(&mut self.begun, true);
         let away = self.away.take();
-        match self.way {
-            Some(way) if first && way.compares() => {
+        match self.plan {
+            Some(plan) if first && plan.compares() => {
                 if away.is_some() && self.compared {
                     return self.reads.want(Purpose::Missed(Since::Everything));
                 }
                 if away.is_some() {
-                    self.lost(LossCause::NothingToCompare, here);
+                    self.lost(LossCause::NothingToCompare, context);
                 }
                 return self.reads.want(Purpose::Baseline);
             }
-            Some(way) if first && snapshot && way.shape == Shape::Sessions => {
+            Some(plan) if first && snapshot && plan.shape == MessageShape::Sessions => {
                 self.reads.want(Purpose::Snapshot);
             }
             _ => {}
         }
         if let Some(since) = away {
-            self.want_missed(since, here);
+            self.want_missed(since, context);
         }
     }
 
@@ -239,7 +239,7 @@ impl Topic {
     pub(super) fn is_unread(&self, resumed: bool) -> bool {
         let unread = self.away.is_some() || self.reads.open_since().is_some();
         let open = unread || self.doubt.is_some();
-        open && !(resumed && self.way.is_some())
+        open && !(resumed && self.plan.is_some())
     }
 
     /// Changes after this are ours to tell, by the clock of the events.
@@ -276,72 +276,74 @@ impl Topic {
     }
 
     /// Gives out what was told since, to be kept with the events before it.
-    fn remember(&mut self, here: &mut Here<'_>) {
+    fn remember(&mut self, context: &mut EmitContext<'_>) {
         let told = self.cache.take_changes();
-        here.out.extend(told.into_iter().map(Action::Remember));
+        context.out.extend(told.into_iter().map(Action::Remember));
     }
 
-    fn want_missed(&mut self, since: Since, here: &mut Here<'_>) {
-        if self.way.is_some() {
+    fn want_missed(&mut self, since: Since, context: &mut EmitContext<'_>) {
+        if self.plan.is_some() {
             self.reads.want(Purpose::Missed(since));
         } else {
-            self.lost(LossCause::NoWay, here);
+            self.lost(LossCause::NoWay, context);
         }
     }
 
-    fn lost(&self, why: LossCause, here: &mut Here<'_>) {
-        here.figures.possibly_lost += 1;
-        here.say(Notice::PossiblyLost {
+    fn lost(&self, why: LossCause, context: &mut EmitContext<'_>) {
+        context.figures.possibly_lost += 1;
+        context.say(Notice::PossiblyLost {
             topic: self.destination.clone(),
             why,
         });
     }
 
     /// A message's body came.
-    pub(super) fn live(&mut self, body: &Bytes, here: &mut Here<'_>) {
-        here.figures.messages += 1;
-        self.cache.set_clock(wholeness::seconds(here.elapsed));
-        if let Some((_, round)) = self.settles.take_if(|(when, _)| *when <= here.at) {
+    pub(super) fn live(&mut self, body: &Bytes, context: &mut EmitContext<'_>) {
+        context.figures.messages += 1;
+        self.cache.set_clock(wholeness::seconds(context.elapsed));
+        if let Some((_, round)) = self.settles.take_if(|(when, _)| *when <= context.at) {
             self.cache.settle(round);
         }
         let text = std::str::from_utf8(body).unwrap_or_default();
-        match self.way.map(|way| way.shape) {
-            Some(Shape::Sessions) => self.live_sessions(body, text, here),
-            Some(Shape::List(name)) => self.live_rows(body, text, name, here),
-            Some(Shape::Operation(_) | Shape::Flat) | None => self.live_rows(body, text, "", here),
+        match self.plan.map(|plan| plan.shape) {
+            Some(MessageShape::Sessions) => self.live_sessions(body, text, context),
+            Some(MessageShape::List(name)) => self.live_rows(body, text, name, context),
+            Some(MessageShape::Operation(_) | MessageShape::Flat) | None => {
+                self.live_rows(body, text, "", context);
+            }
         }
     }
 
-    fn live_sessions(&mut self, body: &Bytes, text: &str, here: &mut Here<'_>) {
+    fn live_sessions(&mut self, body: &Bytes, text: &str, context: &mut EmitContext<'_>) {
         match Members::parse_with(text, "sessions") {
             Ok((message, Some(sessions))) => {
                 let sequence = sequence(&message);
-                if self.is_duplicate(sequence, body, here) {
+                if self.is_duplicate(sequence, body, context) {
                     return;
                 }
                 for session in sessions {
-                    self.live_session(body, &session, sequence, here);
+                    self.live_session(body, &session, sequence, context);
                 }
             }
-            Ok((message, None)) => self.live_message(body, &message, Vec::new(), here),
-            Err(_) => self.unreadable(here),
+            Ok((message, None)) => self.live_message(body, &message, Vec::new(), context),
+            Err(_) => self.unreadable(context),
         }
     }
 
-    fn live_rows(&mut self, body: &Bytes, text: &str, list: &str, here: &mut Here<'_>) {
+    fn live_rows(&mut self, body: &Bytes, text: &str, list: &str, context: &mut EmitContext<'_>) {
         match Members::parse_with(text, list) {
             Ok((message, listed)) => {
                 let listed = listed.into_iter().flatten();
                 let rows = listed.filter_map(|(_, row)| row).collect();
-                self.live_message(body, &message, rows, here);
+                self.live_message(body, &message, rows, context);
             }
-            Err(_) => self.unreadable(here),
+            Err(_) => self.unreadable(context),
         }
     }
 
-    fn unreadable(&self, here: &mut Here<'_>) {
-        here.figures.unreadable += 1;
-        here.say(Notice::Unreadable {
+    fn unreadable(&self, context: &mut EmitContext<'_>) {
+        context.figures.unreadable += 1;
+        context.say(Notice::Unreadable {
             topic: self.destination.clone(),
         });
     }
@@ -351,22 +353,24 @@ impl Topic {
         body: &Bytes,
         (text, members): &Element<'_>,
         sequence: Option<i64>,
-        here: &mut Here<'_>,
+        context: &mut EmitContext<'_>,
     ) {
         let Some(members) = members else {
-            self.unreadable(here);
+            self.unreadable(context);
             return;
         };
         let row = self.row(members, false);
-        self.note_live_time(row.sight.timestamp, here);
-        let verdict = self.cache.sight(&row.sight, Source::Live);
+        self.note_live_time(row.observation.timestamp, context);
+        let verdict = self
+            .cache
+            .observe(&row.observation, ObservationSource::Live);
         if let Some(word) = session_word(verdict) {
             let message = Message::session(Text::part_of(body, text));
-            self.emit(word.into(), sequence, row, (members, message), here);
+            self.emit(word.into(), sequence, row, (members, message), context);
         } else {
-            here.figures.repeated += 1;
+            context.figures.repeated += 1;
         }
-        self.remember(here);
+        self.remember(context);
     }
 
     /// A message that is one event. `listed`: its rows, where it lists them.
@@ -375,36 +379,38 @@ impl Topic {
         body: &Bytes,
         message: &Members<'_>,
         listed: Vec<Members<'_>>,
-        here: &mut Here<'_>,
+        context: &mut EmitContext<'_>,
     ) {
         let sequence = sequence(message);
-        if self.is_duplicate(sequence, body, here) {
+        if self.is_duplicate(sequence, body, context) {
             return;
         }
         let word = message_word(message);
         let ended = word == "DELETE";
         let object = |name| message.get(name).and_then(|text| Members::parse(text).ok());
-        let parts = match self.way.map(|way| way.shape) {
-            Some(Shape::Operation(name)) => object(name).into_iter().collect(),
+        let parts = match self.plan.map(|plan| plan.shape) {
+            Some(MessageShape::Operation(name)) => object(name).into_iter().collect(),
             _ => listed,
         };
-        let flat = self.way.is_some_and(|way| way.shape == Shape::Flat);
+        let flat = self
+            .plan
+            .is_some_and(|plan| plan.shape == MessageShape::Flat);
         let rows = if flat {
             std::slice::from_ref(message)
         } else {
             parts.as_slice()
         };
-        self.note_live_time(message.timestamp(), here);
+        self.note_live_time(message.timestamp(), context);
         let mut known = 0;
         for members in rows {
-            let sight = self.row(members, ended).sight;
-            self.note_live_time(sight.timestamp, here);
-            let verdict = self.cache.sight(&sight, Source::Live);
+            let observation = self.row(members, ended).observation;
+            self.note_live_time(observation.timestamp, context);
+            let verdict = self.cache.observe(&observation, ObservationSource::Live);
             known += usize::from(matches!(verdict, Verdict::Known | Verdict::Outdated));
         }
         if !rows.is_empty() && known == rows.len() {
-            here.figures.repeated += 1;
-            return self.remember(here);
+            context.figures.repeated += 1;
+            return self.remember(context);
         }
         let asset = object("asset");
         let subject = match rows {
@@ -413,17 +419,17 @@ impl Topic {
         };
         let row = self.row(subject, ended);
         let text = Message::whole(Text::from(body));
-        self.emit(word, sequence, row, (message, text), here);
-        self.remember(here);
+        self.emit(word, sequence, row, (message, text), context);
+        self.remember(context);
     }
 
     /// A message's time tells the clock of the events: ours may be wrong, and the node's too.
-    fn note_live_time(&mut self, timestamp: Option<Timestamp>, here: &Here<'_>) {
+    fn note_live_time(&mut self, timestamp: Option<Timestamp>, context: &EmitContext<'_>) {
         if let Some(time) = timestamp {
-            self.events_ahead = self.events_ahead.max(Some(time.duration_since(here.at)));
+            self.events_ahead = self.events_ahead.max(Some(time.duration_since(context.at)));
             self.timed = self.timed.saturating_add(1);
         }
-        self.note_time(timestamp, here.server());
+        self.note_time(timestamp, context.server());
     }
 
     /// A time ahead of the server's clock counts as its clock's: else one wrong time would make
@@ -439,11 +445,11 @@ impl Topic {
         sequence: Option<i64>,
         row: Row<'_>,
         told: (&Members<'_>, Message),
-        here: &mut Here<'_>,
+        context: &mut EmitContext<'_>,
     ) {
-        here.figures.emitted_live += 1;
-        let event = self.event(word, sequence, row, told, here);
-        here.out.push(Action::Emit(event));
+        context.figures.emitted_live += 1;
+        let event = self.event(word, sequence, row, told, context);
+        context.out.push(Action::Emit(event));
     }
 
     fn event(
@@ -452,7 +458,7 @@ impl Topic {
         sequence: Option<i64>,
         row: Row<'_>,
         (members, message): (&Members<'_>, Message),
-        here: &Here<'_>,
+        context: &EmitContext<'_>,
     ) -> Event {
         // Of what the event shows: so it is the same for what is recovered.
         let id = if message.is_session() {
@@ -466,8 +472,8 @@ impl Topic {
             event: word,
             sequence,
             topic: Arc::clone(&self.path),
-            node: Arc::clone(here.node),
-            received_at: here.at,
+            node: Arc::clone(context.node),
+            received_at: context.at,
             recovered: false,
             mac: row.mac.map(Cow::into_owned),
             station: row.station.map(Cow::into_owned),
@@ -477,7 +483,7 @@ impl Topic {
     }
 
     fn row<'a>(&self, members: &Members<'a>, deleted: bool) -> Row<'a> {
-        Row::read(members, self.way, deleted, &self.hasher)
+        Row::read(members, self.plan, deleted, &self.hasher)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::pxgrid::control::require_enabled;
 use crate::pxgrid::socket::{Incoming, Socket};
 use crate::pxgrid::stomp::{Command, Frame};
 use crate::pxgrid::subscriber::lookup::{ISE_PUBSUB, carriers};
-use crate::pxgrid::subscription::Node;
+use crate::pxgrid::subscription::PubsubNode;
 use crate::pxgrid::{Account, ServiceClient, ServiceNode};
 use crate::settings::PxgridSettings;
 use crate::transport::Client;
@@ -272,7 +272,7 @@ async fn events(services: &ServiceClient, steps: &mut Steps<'_>) -> Result<()> {
     failed.iter().try_for_each(|step| steps.done(step))
 }
 
-async fn open(services: &ServiceClient, node: &Node) -> Result<Socket> {
+async fn open(services: &ServiceClient, node: &PubsubNode) -> Result<Socket> {
     let secret = services.secret(&node.name, true).await?;
     let control = services.control();
     let basic = control.account().basic_with(secret);

@@ -1,9 +1,9 @@
-//! What follows for each sight, from what was seen before.
+//! What follows for each observation, from what was seen before.
 
 use super::*;
 
-fn sight(key: &str, second: i64, ended: bool, digest: u64) -> Sight {
-    Sight {
+fn observation(key: &str, second: i64, ended: bool, digest: u64) -> Observation {
+    Observation {
         key: key.into(),
         timestamp: Some(Timestamp::from_second(second).unwrap()),
         ended,
@@ -17,23 +17,23 @@ fn sight(key: &str, second: i64, ended: bool, digest: u64) -> Sight {
 fn created_updated_ended_and_created_again() {
     let mut cache = Cache::new(9, None, false);
     assert_eq!(
-        cache.sight(&sight("a", 1, false, 1), Source::Live),
+        cache.observe(&observation("a", 1, false, 1), ObservationSource::Live),
         Verdict::Created
     );
     assert_eq!(
-        cache.sight(&sight("a", 1, false, 2), Source::Live),
+        cache.observe(&observation("a", 1, false, 2), ObservationSource::Live),
         Verdict::Updated
     );
     assert_eq!(
-        cache.sight(&sight("a", 1, false, 1), Source::Live),
+        cache.observe(&observation("a", 1, false, 1), ObservationSource::Live),
         Verdict::Known
     );
     assert_eq!(
-        cache.sight(&sight("a", 2, true, 3), Source::Live),
+        cache.observe(&observation("a", 2, true, 3), ObservationSource::Live),
         Verdict::Ended
     );
     assert_eq!(
-        cache.sight(&sight("a", 3, false, 4), Source::Live),
+        cache.observe(&observation("a", 3, false, 4), ObservationSource::Live),
         Verdict::Created
     );
 }
@@ -42,43 +42,43 @@ fn created_updated_ended_and_created_again() {
 fn a_recovery_brings_only_news_and_is_not_taken_back() {
     let mut cache = Cache::new(9, None, false);
     let start = Timestamp::from_second(5).ok();
-    cache.sight(&sight("a", 10, false, 1), Source::Live);
-    let recovered = Source::Recovered(start);
+    cache.observe(&observation("a", 10, false, 1), ObservationSource::Live);
+    let recovered = ObservationSource::Recovered(start);
     cache.begin_round();
     assert_eq!(
-        cache.sight(&sight("a", 10, false, 1), recovered),
+        cache.observe(&observation("a", 10, false, 1), recovered),
         Verdict::Known
     );
     assert_eq!(
-        cache.sight(&sight("a", 9, false, 2), recovered),
+        cache.observe(&observation("a", 9, false, 2), recovered),
         Verdict::Outdated
     );
     assert_eq!(
-        cache.sight(&sight("a", 10, false, 3), recovered),
+        cache.observe(&observation("a", 10, false, 3), recovered),
         Verdict::Updated
     );
     assert_eq!(
-        cache.sight(&sight("a", 12, true, 4), recovered),
+        cache.observe(&observation("a", 12, true, 4), recovered),
         Verdict::Ended
     );
     assert_eq!(
-        cache.sight(&sight("a", 11, false, 5), Source::Live),
+        cache.observe(&observation("a", 11, false, 5), ObservationSource::Live),
         Verdict::Outdated
     );
     assert_eq!(
-        cache.sight(&sight("b", 4, false, 6), recovered),
+        cache.observe(&observation("b", 4, false, 6), recovered),
         Verdict::Known
     );
     assert_eq!(
-        cache.sight(&sight("c", 6, false, 7), recovered),
+        cache.observe(&observation("c", 6, false, 7), recovered),
         Verdict::Created
     );
     assert_eq!(
-        cache.sight(&sight("d", 4, false, 8), Source::Snapshot),
+        cache.observe(&observation("d", 4, false, 8), ObservationSource::Snapshot),
         Verdict::Created
     );
     assert_eq!(
-        cache.sight(&sight("e", 4, false, 9), Source::Baseline),
+        cache.observe(&observation("e", 4, false, 9), ObservationSource::Baseline),
         Verdict::Known
     );
 }
@@ -87,26 +87,32 @@ fn a_recovery_brings_only_news_and_is_not_taken_back() {
 fn what_a_full_read_does_not_show_is_gone_once() {
     let mut cache = Cache::new(9, None, false);
     for key in ["a", "b", "c"] {
-        cache.sight(&sight(key, 1, false, 1), Source::Live);
+        cache.observe(&observation(key, 1, false, 1), ObservationSource::Live);
     }
     cache.begin_round();
-    cache.sight(&sight("a", 1, false, 1), Source::Recovered(None));
-    cache.sight(&sight("d", 2, false, 1), Source::Live);
+    cache.observe(
+        &observation("a", 1, false, 1),
+        ObservationSource::Recovered(None),
+    );
+    cache.observe(&observation("d", 2, false, 1), ObservationSource::Live);
     assert_eq!(cache.gone(), ["b", "c"]);
     assert_eq!(cache.gone(), [""; 0]);
     // The server's own word comes late and is no news; that it goes on after all is.
-    let verdict = cache.sight(&sight("b", 3, true, 2), Source::Live);
+    let verdict = cache.observe(&observation("b", 3, true, 2), ObservationSource::Live);
     assert_eq!(verdict, Verdict::Known);
-    let verdict = cache.sight(&sight("c", 1, false, 1), Source::Recovered(None));
+    let verdict = cache.observe(
+        &observation("c", 1, false, 1),
+        ObservationSource::Recovered(None),
+    );
     assert_eq!(verdict, Verdict::Created);
 }
 
 #[test]
 fn a_new_session_takes_the_place_of_the_older_one_of_its_endpoint() {
     let mut cache = Cache::new(9, None, false);
-    cache.sight(&sight("m 1", 5, false, 1), Source::Live);
-    cache.sight(&sight("m 2", 9, false, 1), Source::Live);
-    cache.sight(&sight("n 1", 1, false, 1), Source::Live);
+    cache.observe(&observation("m 1", 5, false, 1), ObservationSource::Live);
+    cache.observe(&observation("m 2", 9, false, 1), ObservationSource::Live);
+    cache.observe(&observation("n 1", 1, false, 1), ObservationSource::Live);
     let arriving = |key: &str| {
         let time = Timestamp::from_second(7).ok();
         key.starts_with("m ").then_some(time)
@@ -119,52 +125,79 @@ fn a_new_session_takes_the_place_of_the_older_one_of_its_endpoint() {
 fn what_rest_told_is_taken_back_when_nothing_can_be_on_its_way_any_more() {
     let mut cache = Cache::new(9, None, false);
     cache.begin_round();
-    cache.sight(&sight("a", 10, false, 1), Source::Snapshot);
-    let late = sight("a", 8, true, 2);
-    assert_eq!(cache.sight(&late, Source::Live), Verdict::Outdated);
+    cache.observe(&observation("a", 10, false, 1), ObservationSource::Snapshot);
+    let late = observation("a", 8, true, 2);
+    assert_eq!(
+        cache.observe(&late, ObservationSource::Live),
+        Verdict::Outdated
+    );
     cache.settle(cache.round());
-    assert_eq!(cache.sight(&late, Source::Live), Verdict::Ended);
+    assert_eq!(
+        cache.observe(&late, ObservationSource::Live),
+        Verdict::Ended
+    );
     // What ends only once has ended, whatever the clocks say.
     cache.begin_round();
-    cache.sight(&sight("b", 10, false, 1), Source::Snapshot);
-    let late = Sight {
+    cache.observe(&observation("b", 10, false, 1), ObservationSource::Snapshot);
+    let late = Observation {
         once: true,
-        ..sight("b", 8, true, 2)
+        ..observation("b", 8, true, 2)
     };
-    assert_eq!(cache.sight(&late, Source::Live), Verdict::Ended);
+    assert_eq!(
+        cache.observe(&late, ObservationSource::Live),
+        Verdict::Ended
+    );
 }
 
 #[test]
 fn where_only_times_are_compared_one_time_may_have_several_changes() {
     let mut cache = Cache::new(9, None, false);
-    let timed = |digest| Sight {
+    let timed = |digest| Observation {
         whole: false,
-        ..sight("a", 1, false, digest)
+        ..observation("a", 1, false, digest)
     };
-    assert_eq!(cache.sight(&timed(1), Source::Live), Verdict::Created);
-    assert_eq!(cache.sight(&timed(1), Source::Live), Verdict::Updated);
-    let told = Source::Recovered(None);
-    assert_eq!(cache.sight(&timed(1), told), Verdict::Known);
-    assert_eq!(cache.sight(&timed(2), told), Verdict::Updated);
+    assert_eq!(
+        cache.observe(&timed(1), ObservationSource::Live),
+        Verdict::Created
+    );
+    assert_eq!(
+        cache.observe(&timed(1), ObservationSource::Live),
+        Verdict::Updated
+    );
+    let told = ObservationSource::Recovered(None);
+    assert_eq!(cache.observe(&timed(1), told), Verdict::Known);
+    assert_eq!(cache.observe(&timed(2), told), Verdict::Updated);
     // This was on its way when REST told it.
-    assert_eq!(cache.sight(&timed(2), Source::Live), Verdict::Known);
+    assert_eq!(
+        cache.observe(&timed(2), ObservationSource::Live),
+        Verdict::Known
+    );
 }
 
 #[test]
 fn memory_is_bounded_and_keeps_the_latest() {
     let mut cache = Cache::new(100, None, false);
     for number in 0..1000 {
-        cache.sight(&sight(&number.to_string(), 1, false, number), Source::Live);
-        cache.sight(&sight("steady", 1, false, number + 5000), Source::Live);
+        cache.observe(
+            &observation(&number.to_string(), 1, false, number),
+            ObservationSource::Live,
+        );
+        cache.observe(
+            &observation("steady", 1, false, number + 5000),
+            ObservationSource::Live,
+        );
         assert!(cache.len() <= 200);
     }
     assert!(!cache.is_whole());
     for number in 910..1000 {
-        let verdict = cache.sight(&sight(&number.to_string(), 1, false, number), Source::Live);
+        let verdict = cache.observe(
+            &observation(&number.to_string(), 1, false, number),
+            ObservationSource::Live,
+        );
         assert_eq!(verdict, Verdict::Known, "{number}");
     }
     assert_eq!(
-        cache.sight(&sight("steady", 2, false, 1), Source::Live),
+        cache.observe(&observation("steady", 2, false, 1), ObservationSource::Live),
         Verdict::Updated
     );
 }

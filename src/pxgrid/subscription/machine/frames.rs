@@ -57,7 +57,7 @@ impl Subscription {
             subscribed: false,
         });
         for index in 0..self.topics.len() {
-            self.with_topic(now, index, out, |topic, here| topic.subscribing(here));
+            self.with_topic(now, index, out, |topic, context| topic.subscribing(context));
         }
         for (index, topic) in self.topics.iter().enumerate() {
             let filter = self.options.filter.as_deref();
@@ -90,8 +90,8 @@ impl Subscription {
         }));
         let snapshot = self.options.snapshot;
         for index in 0..self.topics.len() {
-            self.with_topic(now, index, out, |topic, here| {
-                topic.subscribed(snapshot, here);
+            self.with_topic(now, index, out, |topic, context| {
+                topic.subscribed(snapshot, context);
             });
             self.begin_read(now, index, out);
         }
@@ -116,9 +116,9 @@ impl Subscription {
             }));
             return;
         };
-        let ahead = self.with_topic(now, index, out, |topic, here| {
-            topic.live(&frame.body, here);
-            topic.clock_ahead_of_events(here.ahead)
+        let ahead = self.with_topic(now, index, out, |topic, context| {
+            topic.live(&frame.body, context);
+            topic.clock_ahead_of_events(context.ahead)
         });
         if let Some(Some(ahead)) = ahead {
             self.compare_clocks(ahead, ClockOf::Events, out);

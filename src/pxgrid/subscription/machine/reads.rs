@@ -5,7 +5,7 @@ use super::nodes::growing_pause;
 use super::{Phase, Subscription};
 use crate::error::{Error, Kind};
 use crate::pxgrid::subscription::catch_up::Purpose;
-use crate::pxgrid::subscription::topic::{Here, Topic};
+use crate::pxgrid::subscription::topic::{EmitContext, Topic};
 use crate::pxgrid::subscription::{Action, Moment, Notice, Timer};
 
 impl Subscription {
@@ -15,9 +15,9 @@ impl Subscription {
         now: Moment,
         index: usize,
         out: &mut Vec<Action>,
-        call: impl FnOnce(&mut Topic, &mut Here<'_>) -> T,
+        call: impl FnOnce(&mut Topic, &mut EmitContext<'_>) -> T,
     ) -> Option<T> {
-        let mut here = Here {
+        let mut context = EmitContext {
             node: &self.node,
             at: now.wall,
             elapsed: now.elapsed,
@@ -26,7 +26,7 @@ impl Subscription {
             out,
         };
         let topic = self.topics.get_mut(index)?;
-        Some(call(topic, &mut here))
+        Some(call(topic, &mut context))
     }
 
     /// Makes the topic's next read if there is one; only while subscribed, for what is published
@@ -37,8 +37,8 @@ impl Subscription {
         }
         let id = self.reads;
         let filter = self.options.filter.clone();
-        let read = self.with_topic(now, index, out, |topic, here| {
-            topic.begin_read(id, filter.as_deref(), here)
+        let read = self.with_topic(now, index, out, |topic, context| {
+            topic.begin_read(id, filter.as_deref(), context)
         });
         if let Some(Some(read)) = read {
             self.reads += 1;
@@ -62,16 +62,16 @@ impl Subscription {
         out: &mut Vec<Action>,
     ) {
         if let (Some((index, purpose)), false) = (self.reading(id), self.phase == Phase::Stopping) {
-            self.with_topic(now, index, out, |topic, here| {
-                topic.rows(purpose, rows, deleted, here);
+            self.with_topic(now, index, out, |topic, context| {
+                topic.rows(purpose, rows, deleted, context);
             });
         }
     }
 
     pub(super) fn read_done(&mut self, now: Moment, id: u64, out: &mut Vec<Action>) {
         if let (Some((index, purpose)), false) = (self.reading(id), self.phase == Phase::Stopping) {
-            let done = self.with_topic(now, index, out, |topic, here| {
-                topic.read_done(purpose, here)
+            let done = self.with_topic(now, index, out, |topic, context| {
+                topic.read_done(purpose, context)
             });
             if let Some(Some(before)) = done {
                 out.push(Action::SetTimer {
@@ -94,21 +94,21 @@ impl Subscription {
             return;
         };
         let options = self.options.clone();
-        self.with_topic(now, index, out, |topic, here| {
+        self.with_topic(now, index, out, |topic, context| {
             if error.http_status() == Some(404) && topic.fall_back(purpose) {
                 return;
             }
             if error.kind() == Kind::Refused {
-                topic.read_refused(error, here);
+                topic.read_refused(error, context);
                 return;
             }
             let pause = growing_pause(&options, topic.reads.failed(), now.random);
-            here.out.push(Action::Say(Notice::CatchUpFailed {
+            context.out.push(Action::Say(Notice::CatchUpFailed {
                 topic: topic.destination.clone(),
                 error,
                 pause,
             }));
-            here.out.push(Action::SetTimer {
+            context.out.push(Action::SetTimer {
                 timer: Timer::CatchUp(index),
                 after: pause,
             });

@@ -17,7 +17,7 @@ impl World {
                 let input = if Self::fails(&mut self.fail_lookups) {
                     Input::LookupFailed(Error::new(Kind::Connect, "refused"))
                 } else {
-                    let node = |number| Node {
+                    let node = |number| PubsubNode {
                         name: format!("node-{number}"),
                         url: format!("wss://node-{number}:8910/pxgrid/ise/pubsub"),
                     };

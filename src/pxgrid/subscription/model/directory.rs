@@ -105,7 +105,7 @@ proptest! {
         all.give(Input::Started);
         all.give(Input::LookedUp {
             destinations: vec![TOPIC.to_owned()],
-            nodes: vec![Node { name: "n".to_owned(), url: String::new() }],
+            nodes: vec![PubsubNode { name: "n".to_owned(), url: String::new() }],
         });
         all.give(Input::SecretGot);
         all.give(Input::Connected { date: None });

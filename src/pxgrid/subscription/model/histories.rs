@@ -6,24 +6,24 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<HistoryStep>> {
     let step = prop_oneof![
-        8 => (0..SESSIONS).prop_map(Step::Change),
-        4 => (0..SESSIONS).prop_map(Step::End),
-        2 => (1_u8..4).prop_map(Step::Lose),
-        1 => Just(Step::Duplicate),
-        1 => Just(Step::Restart),
-        1 => Just(Step::Drop),
-        1 => Just(Step::HalfOpen),
-        1 => Just(Step::Error),
-        1 => (0..NODES, any::<bool>()).prop_map(|(node, down)| Step::NodeDown(node, down)),
-        1 => (1_u8..4).prop_map(Step::RefuseSecrets),
-        1 => (1_u8..4).prop_map(Step::FailSecrets),
-        1 => (1_u8..3).prop_map(Step::FailLookups),
-        1 => (1_u8..5).prop_map(Step::FailReads),
-        1 => (1_000_u32..170_000).prop_map(Step::Empty),
-        1 => Just(Step::Crash),
-        8 => prop_oneof![1_u32..10, 10_u32..4000, 4000_u32..100_000].prop_map(Step::Wait),
+        8 => (0..SESSIONS).prop_map(HistoryStep::Change),
+        4 => (0..SESSIONS).prop_map(HistoryStep::End),
+        2 => (1_u8..4).prop_map(HistoryStep::Lose),
+        1 => Just(HistoryStep::Duplicate),
+        1 => Just(HistoryStep::Restart),
+        1 => Just(HistoryStep::Drop),
+        1 => Just(HistoryStep::HalfOpen),
+        1 => Just(HistoryStep::Error),
+        1 => (0..NODES, any::<bool>()).prop_map(|(node, down)| HistoryStep::NodeDown(node, down)),
+        1 => (1_u8..4).prop_map(HistoryStep::RefuseSecrets),
+        1 => (1_u8..4).prop_map(HistoryStep::FailSecrets),
+        1 => (1_u8..3).prop_map(HistoryStep::FailLookups),
+        1 => (1_u8..5).prop_map(HistoryStep::FailReads),
+        1 => (1_000_u32..170_000).prop_map(HistoryStep::Empty),
+        1 => Just(HistoryStep::Crash),
+        8 => prop_oneof![1_u32..10, 10_u32..4000, 4000_u32..100_000].prop_map(HistoryStep::Wait),
     ];
     proptest::collection::vec(step, 0..60)
 }

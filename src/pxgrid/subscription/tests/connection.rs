@@ -230,7 +230,7 @@ fn a_flood_of_faulty_messages_is_said_once_a_second() {
     for number in 0..20_000 {
         if number % 9000 == 8999 {
             run.now += Duration::from_secs(1);
-            run.give(Input::Fired(Timer::Repeats));
+            run.give(Input::Fired(Timer::NoticeLimit));
             said.extend(run.said());
         }
         run.message(0, "nonsense");

@@ -50,7 +50,7 @@ impl Run {
             destinations: destinations.iter().map(ToString::to_string).collect(),
             nodes: nodes
                 .iter()
-                .map(|name| Node {
+                .map(|name| PubsubNode {
                     name: (*name).to_owned(),
                     url: format!("wss://{name}.example.com:8910/pxgrid/ise/pubsub"),
                 })

@@ -3,15 +3,15 @@
 
 use bytes::Bytes;
 
-use super::{Here, Topic};
+use super::{EmitContext, Topic};
 use crate::pxgrid::subscription::catch_up::{Purpose, Since};
+use crate::pxgrid::subscription::catch_up_plan::CatchUpPlan;
 use crate::pxgrid::subscription::members::Members;
 use crate::pxgrid::subscription::notice::Notice;
-use crate::pxgrid::subscription::ways::Way;
 
 /// What a message's number says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
+enum SequenceCheck {
     Expected,
     Duplicate,
     Restarted,
@@ -25,25 +25,27 @@ impl Topic {
         &mut self,
         sequence: Option<i64>,
         body: &Bytes,
-        here: &mut Here<'_>,
+        context: &mut EmitContext<'_>,
     ) -> bool {
         let Some(number) = sequence else { return false };
-        let order = self.order(number, body);
-        if order == Order::Duplicate {
-            here.figures.duplicates += 1;
+        let order = self.check_sequence(number, body);
+        if order == SequenceCheck::Duplicate {
+            context.figures.duplicates += 1;
             return true;
         }
-        self.missed(order, here);
+        self.missed(order, context);
         false
     }
 
-    fn order(&mut self, number: i64, body: &Bytes) -> Order {
+    fn check_sequence(&mut self, number: i64, body: &Bytes) -> SequenceCheck {
         let order = match self.last {
-            None => Order::Expected,
-            Some(last) if number == last && *body == self.last_body => Order::Duplicate,
-            Some(last) if last.checked_add(1) == Some(number) => Order::Expected,
-            Some(last) if number > last => Order::Gap(number.abs_diff(last).saturating_sub(1)),
-            Some(_) => Order::Restarted,
+            None => SequenceCheck::Expected,
+            Some(last) if number == last && *body == self.last_body => SequenceCheck::Duplicate,
+            Some(last) if last.checked_add(1) == Some(number) => SequenceCheck::Expected,
+            Some(last) if number > last => {
+                SequenceCheck::Gap(number.abs_diff(last).saturating_sub(1))
+            }
+            Some(_) => SequenceCheck::Restarted,
         };
         self.last = Some(number);
         self.last_body = body.clone();
@@ -52,28 +54,28 @@ impl Topic {
 
     /// Says and counts what a number told, and wants what was missed. To be called before the
     /// message's own times are noted.
-    fn missed(&mut self, order: Order, here: &mut Here<'_>) {
+    fn missed(&mut self, order: SequenceCheck, context: &mut EmitContext<'_>) {
         let topic = self.destination.clone();
         match order {
-            Order::Expected | Order::Duplicate => {}
-            Order::Gap(_) if self.filtered => {
+            SequenceCheck::Expected | SequenceCheck::Duplicate => {}
+            SequenceCheck::Gap(_) if self.filtered => {
                 if !std::mem::replace(&mut self.holes_said, true) {
-                    here.say(Notice::FilteredNumbers { topic });
+                    context.say(Notice::FilteredNumbers { topic });
                 }
             }
-            Order::Gap(missed) => {
-                here.figures.gaps += 1;
-                here.figures.missed = here.figures.missed.saturating_add(missed);
-                here.say(Notice::Gap { topic, missed });
-                self.want_missed(self.since(), here);
+            SequenceCheck::Gap(missed) => {
+                context.figures.gaps += 1;
+                context.figures.missed = context.figures.missed.saturating_add(missed);
+                context.say(Notice::Gap { topic, missed });
+                self.want_missed(self.since(), context);
             }
-            Order::Restarted => {
-                here.figures.restarts += 1;
-                here.say(Notice::PublisherRestarted { topic });
+            SequenceCheck::Restarted => {
+                context.figures.restarts += 1;
+                context.say(Notice::PublisherRestarted { topic });
                 // What changed, ends among it, and then what goes on unchanged.
-                self.want_missed(self.since(), here);
-                let also = |way: &Way| way.full.is_some() && !way.compares();
-                if self.way.is_some_and(also) {
+                self.want_missed(self.since(), context);
+                let also = |plan: &CatchUpPlan| plan.full.is_some() && !plan.compares();
+                if self.plan.is_some_and(also) {
                     self.reads.want(Purpose::Missed(Since::Everything));
                 }
             }

@@ -4,16 +4,16 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::{Here, SETTLED, Topic, later};
+use super::{EmitContext, SETTLED, Topic, later};
 use crate::error::Error;
 use crate::event::{Event, Message};
 use crate::pxgrid::subscription::Action;
-use crate::pxgrid::subscription::cache::{Source, Verdict};
+use crate::pxgrid::subscription::cache::{ObservationSource, Verdict};
 use crate::pxgrid::subscription::catch_up::{Purpose, Since};
+use crate::pxgrid::subscription::catch_up_plan::{CatchUpPlan, MessageShape, Read};
 use crate::pxgrid::subscription::members::Members;
 use crate::pxgrid::subscription::notice::{LossCause, Notice};
 use crate::pxgrid::subscription::row::{Row, gone_message, identity, mac_of, recovered_message};
-use crate::pxgrid::subscription::ways::{Read, Shape, Way};
 
 impl Topic {
     /// The read to make now, if one is wanted and none runs.
@@ -21,15 +21,15 @@ impl Topic {
         &mut self,
         id: u64,
         filter: Option<&str>,
-        here: &mut Here<'_>,
+        context: &mut EmitContext<'_>,
     ) -> Option<Read> {
-        let way = self.way?;
+        let plan = self.plan?;
         let purpose = self.reads.begin(id)?;
         let since = match purpose {
             Purpose::Missed(Since::Time(since)) => Some(since),
             Purpose::Missed(Since::Everything) | Purpose::Baseline | Purpose::Snapshot => None,
         };
-        let Some(mut read) = way.read(since, self.reads.fallback) else {
+        let Some(mut read) = plan.read(since, self.reads.fallback) else {
             self.reads.skip();
             return None;
         };
@@ -37,7 +37,7 @@ impl Topic {
         self.read_events = 0;
         self.read_rows = 0;
         read.filter = filter.map(str::to_owned);
-        here.say(Notice::CatchingUp {
+        context.say(Notice::CatchingUp {
             topic: self.destination.clone(),
             operation: read.operation,
         });
@@ -50,35 +50,35 @@ impl Topic {
         purpose: Purpose,
         rows: &[String],
         deleted: bool,
-        here: &mut Here<'_>,
+        context: &mut EmitContext<'_>,
     ) {
-        let Some(way) = self.way else { return };
+        let Some(plan) = self.plan else { return };
         let source = match purpose {
-            Purpose::Baseline => Source::Baseline,
-            Purpose::Snapshot => Source::Snapshot,
-            Purpose::Missed(_) => Source::Recovered(self.start()),
+            Purpose::Baseline => ObservationSource::Baseline,
+            Purpose::Snapshot => ObservationSource::Snapshot,
+            Purpose::Missed(_) => ObservationSource::Recovered(self.start()),
         };
         self.read_rows += rows.len() as u64;
         let mut read = Vec::with_capacity(rows.len());
         for text in rows {
             match Members::parse(text) {
                 Ok(members) => read.push((text, self.row(&members, deleted))),
-                Err(_) => self.unreadable(here),
+                Err(_) => self.unreadable(context),
             }
         }
-        if let (Shape::Sessions, Purpose::Missed(since)) = (way.shape, purpose) {
-            self.end_replaced(way, &read, since == Since::Everything, here);
+        if let (MessageShape::Sessions, Purpose::Missed(since)) = (plan.shape, purpose) {
+            self.end_replaced(plan, &read, since == Since::Everything, context);
         }
         for (text, row) in read {
-            self.note_time(row.sight.timestamp, here.server());
-            let verdict = self.cache.sight(&row.sight, source);
+            self.note_time(row.observation.timestamp, context.server());
+            let verdict = self.cache.observe(&row.observation, source);
             // It may have been there before; that not all could be compared is said at the end.
-            let unsure = verdict == Verdict::Created && way.compares() && !self.cache.is_whole();
-            let told = recovered_message(way.shape, verdict, text).filter(|_| !unsure);
+            let unsure = verdict == Verdict::Created && plan.compares() && !self.cache.is_whole();
+            let told = recovered_message(plan.shape, verdict, text).filter(|_| !unsure);
             if let Some((word, message)) = told {
-                self.emit_recovered(word, row, message, here);
+                self.emit_recovered(word, row, message, context);
             }
-            self.remember(here);
+            self.remember(context);
         }
     }
 
@@ -88,33 +88,40 @@ impl Topic {
     /// end.
     fn end_replaced(
         &mut self,
-        way: &Way,
+        plan: &CatchUpPlan,
         rows: &[(&String, Row<'_>)],
         whole: bool,
-        here: &mut Here<'_>,
+        context: &mut EmitContext<'_>,
     ) {
         let start = self.start();
         let mut arriving = HashMap::new();
         for (_, row) in rows {
-            let sight = &row.sight;
-            let news = || sight.timestamp >= start && !self.cache.knows(&sight.key);
+            let observation = &row.observation;
+            let news = || observation.timestamp >= start && !self.cache.knows(&observation.key);
             // An end that comes late is no sign of a newer session, unless it is one that we never
             // saw.
-            let newest = if whole || sight.ended { news() } else { true };
-            if let (true, Some(mac)) = (newest, mac_of(&sight.key)) {
-                arriving.insert(mac, sight.timestamp);
+            let newest = if whole || observation.ended {
+                news()
+            } else {
+                true
+            };
+            if let (true, Some(mac)) = (newest, mac_of(&observation.key)) {
+                arriving.insert(mac, observation.timestamp);
             }
         }
         if arriving.is_empty() {
             return;
         }
-        let shown: HashSet<&str> = rows.iter().map(|(_, row)| row.sight.key.as_str()).collect();
+        let shown: HashSet<&str> = rows
+            .iter()
+            .map(|(_, row)| row.observation.key.as_str())
+            .collect();
         let replaced = self.cache.replaced(arriving.keys().copied(), |key| {
             let mac = mac_of(key).filter(|_| !shown.contains(key))?;
             arriving.get(mac).copied()
         });
         for key in replaced {
-            self.gone(way, &key, here);
+            self.gone(plan, &key, context);
         }
     }
 
@@ -123,18 +130,18 @@ impl Topic {
     pub(in crate::pxgrid::subscription) fn read_done(
         &mut self,
         purpose: Purpose,
-        here: &mut Here<'_>,
+        context: &mut EmitContext<'_>,
     ) -> Option<u32> {
-        if let (Some(way), Purpose::Missed(since)) = (self.way, purpose) {
-            self.tell_ends(way, since, here);
+        if let (Some(plan), Purpose::Missed(since)) = (self.plan, purpose) {
+            self.tell_ends(plan, since, context);
         }
         let everything = matches!(
             purpose,
             Purpose::Baseline | Purpose::Missed(Since::Everything)
         );
         self.compared |= everything && self.cache.is_whole();
-        self.settles = Some((later(here.at, SETTLED), self.cache.round()));
-        here.say(Notice::CaughtUp {
+        self.settles = Some((later(context.at, SETTLED), self.cache.round()));
+        context.say(Notice::CaughtUp {
             topic: self.destination.clone(),
             events: self.read_events,
         });
@@ -143,59 +150,64 @@ impl Topic {
 
     /// What was not in the answer has ended, if the answer was of everything; says where that
     /// cannot be told.
-    fn tell_ends(&mut self, way: &Way, since: Since, here: &mut Here<'_>) {
-        let whole = since == Since::Everything || way.compares();
-        if way.compares() && !self.cache.is_whole() {
-            return self.lost(LossCause::TooMany, here);
+    fn tell_ends(&mut self, plan: &CatchUpPlan, since: Since, context: &mut EmitContext<'_>) {
+        let whole = since == Since::Everything || plan.compares();
+        if plan.compares() && !self.cache.is_whole() {
+            return self.lost(LossCause::TooMany, context);
         }
         // A filter hides what goes on but fits no longer: that is no end.
-        if whole && !self.filtered && self.believes_list(here) {
+        if whole && !self.filtered && self.believes_list(context) {
             for key in self.cache.gone() {
-                self.gone(way, &key, here);
+                self.gone(plan, &key, context);
             }
         }
         if !whole && !self.filtered {
-            self.doubt_changes(way, since, here);
+            self.doubt_changes(plan, since, context);
         }
-        if way.shape == Shape::Sessions && !whole && self.reads.fallback > 0 && self.remembers() {
+        if plan.shape == MessageShape::Sessions
+            && !whole
+            && self.reads.fallback > 0
+            && self.remembers()
+        {
             // What was told over restarts tells by a list of all which of them have ended.
             self.reads.want(Purpose::Missed(Since::Everything));
         }
         // What names ended sessions, or is told by everything that follows.
         let told = self.reads.fallback == 0 || self.reads.whole_follows();
         if whole && self.filtered {
-            self.lost(LossCause::Filtered, here);
-        } else if way.shape == Shape::Sessions && !told && !(whole && self.cache.is_whole()) {
-            self.lost(LossCause::EndsUnknown, here);
+            self.lost(LossCause::Filtered, context);
+        } else if plan.shape == MessageShape::Sessions && !told && !(whole && self.cache.is_whole())
+        {
+            self.lost(LossCause::EndsUnknown, context);
         }
     }
 
     /// A session that ended unseen.
-    fn gone(&mut self, way: &Way, key: &str, here: &mut Here<'_>) {
+    fn gone(&mut self, plan: &CatchUpPlan, key: &str, context: &mut EmitContext<'_>) {
         self.cache.end_away(key);
         self.cache.note_gone(key);
-        let Some(identity) = identity(key, way) else {
-            return self.remember(here);
+        let Some(identity) = identity(key, plan) else {
+            return self.remember(context);
         };
         let object = format!("{{{identity}}}");
         let Ok(members) = Members::parse(&object) else {
-            return self.remember(here);
+            return self.remember(context);
         };
         let mut row = self.row(&members, true);
-        if way.shape == Shape::Sessions {
+        if plan.shape == MessageShape::Sessions {
             row.state = Some(Cow::Borrowed("DISCONNECTED"));
         }
-        let (word, message) = gone_message(way.shape, &identity);
-        self.emit_recovered(word, row, message, here);
-        self.remember(here);
+        let (word, message) = gone_message(plan.shape, &identity);
+        self.emit_recovered(word, row, message, context);
+        self.remember(context);
     }
 
     /// The server knows no such operation: whether there is another one to try.
     pub(in crate::pxgrid::subscription) fn fall_back(&mut self, purpose: Purpose) -> bool {
         let more = matches!(purpose, Purpose::Missed(Since::Time(_)))
             && self
-                .way
-                .is_some_and(|way| self.reads.fallback + 1 < way.since.len());
+                .plan
+                .is_some_and(|plan| self.reads.fallback + 1 < plan.since.len());
         if more {
             self.reads.fallback += 1;
             self.reads.again();
@@ -207,11 +219,11 @@ impl Topic {
     pub(in crate::pxgrid::subscription) fn read_refused(
         &mut self,
         error: Error,
-        here: &mut Here<'_>,
+        context: &mut EmitContext<'_>,
     ) {
         self.reads.give_up();
         self.doubt = None;
-        self.lost(LossCause::Refused(error), here);
+        self.lost(LossCause::Refused(error), context);
     }
 
     fn emit_recovered(
@@ -219,15 +231,15 @@ impl Topic {
         word: &'static str,
         row: Row<'_>,
         message: Message,
-        here: &mut Here<'_>,
+        context: &mut EmitContext<'_>,
     ) {
         self.read_events += 1;
-        here.figures.emitted_read += 1;
+        context.figures.emitted_read += 1;
         let text = message.clone();
         // It was read before, or written by us.
         let members = Members::parse(text.object()).unwrap_or_default();
-        let event = self.event(word.into(), None, row, (&members, message), here);
-        here.out.push(Action::Emit(Event {
+        let event = self.event(word.into(), None, row, (&members, message), context);
+        context.out.push(Action::Emit(Event {
             recovered: true,
             ..event
         }));

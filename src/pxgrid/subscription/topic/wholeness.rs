@@ -21,12 +21,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Here, OVERLAP, Topic, later};
+use super::{EmitContext, OVERLAP, Topic, later};
 use crate::backoff::Backoff;
 use crate::pxgrid::subscription::cache::Lacking;
 use crate::pxgrid::subscription::catch_up::{Purpose, Since};
+use crate::pxgrid::subscription::catch_up_plan::{CatchUpPlan, MessageShape};
 use crate::pxgrid::subscription::notice::Notice;
-use crate::pxgrid::subscription::ways::{Shape, Way};
 use crate::pxgrid::subscription::{Action, Timer};
 
 /// What was seen live within this time must be in a list.
@@ -66,10 +66,10 @@ fn is_plausible(lacking: &Lacking, rows: u64) -> bool {
 
 impl Topic {
     /// A list of everything came to its end: whether what it lacks has ended.
-    pub(super) fn believes_list(&mut self, here: &mut Here<'_>) -> bool {
+    pub(super) fn believes_list(&mut self, context: &mut EmitContext<'_>) -> bool {
         let lacking = self
             .cache
-            .lacking(seconds(here.elapsed.saturating_sub(MOMENT)));
+            .lacking(seconds(context.elapsed.saturating_sub(MOMENT)));
         if lacking.missing == 0 {
             self.doubt = None;
             return false;
@@ -79,13 +79,13 @@ impl Topic {
                 return true;
             }
             self.cache.doubt();
-            self.begin_doubt(1, None, lacking.missing, here);
+            self.begin_doubt(1, None, lacking.missing, context);
             return false;
         };
-        let age = here.elapsed.saturating_sub(doubt.at);
+        let age = context.elapsed.saturating_sub(doubt.at);
         if age < TOGETHER {
             self.cache.doubt();
-            self.begin_doubt(doubt.readings.max(1), doubt.from, lacking.missing, here);
+            self.begin_doubt(doubt.readings.max(1), doubt.from, lacking.missing, context);
             return false;
         }
         if age < doubt.pause() {
@@ -103,13 +103,19 @@ impl Topic {
             return true;
         }
         self.cache.doubt();
-        self.begin_doubt(doubt.readings + 1, doubt.from, lacking.missing, here);
+        self.begin_doubt(doubt.readings + 1, doubt.from, lacking.missing, context);
         false
     }
 
     /// The answer of what changed since a time came to its end.
-    pub(super) fn doubt_changes(&mut self, way: &Way, since: Since, here: &mut Here<'_>) {
-        let (Since::Time(from), Shape::Sessions, None) = (since, way.shape, self.doubt) else {
+    pub(super) fn doubt_changes(
+        &mut self,
+        plan: &CatchUpPlan,
+        since: Since,
+        context: &mut EmitContext<'_>,
+    ) {
+        let (Since::Time(from), MessageShape::Sessions, None) = (since, plan.shape, self.doubt)
+        else {
             return;
         };
         // Of those near its beginning the server may have an older time than the newest that we
@@ -121,7 +127,7 @@ impl Topic {
         let away = self.reads.fallback == 0;
         let missing = self.cache.lacks_since(surely, ended, away);
         if missing > 0 {
-            self.begin_doubt(0, Some(from), missing, here);
+            self.begin_doubt(0, Some(from), missing, context);
         }
     }
 
@@ -130,20 +136,20 @@ impl Topic {
         readings: u32,
         from: Option<Timestamp>,
         missing: usize,
-        here: &mut Here<'_>,
+        context: &mut EmitContext<'_>,
     ) {
         let doubt = Doubt {
-            at: here.elapsed,
+            at: context.elapsed,
             readings,
             from,
         };
         self.doubt = Some(doubt);
-        here.say(Notice::NotWhole {
+        context.say(Notice::NotWhole {
             topic: self.destination.clone(),
             missing,
             pause: doubt.pause(),
         });
-        here.out.push(Action::SetTimer {
+        context.out.push(Action::SetTimer {
             timer: Timer::Confirm(self.index),
             after: doubt.pause(),
         });
@@ -155,7 +161,7 @@ impl Topic {
         if let Some(from) = doubt.from {
             self.reads.want(Purpose::Missed(Since::Time(from)));
         }
-        if self.way.is_some_and(|way| way.full.is_some()) {
+        if self.plan.is_some_and(|plan| plan.full.is_some()) {
             self.reads.want(Purpose::Missed(Since::Everything));
         }
     }

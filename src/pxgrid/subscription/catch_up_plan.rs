@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 /// How messages of a topic hold their rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum MessageShape {
     /// `{"sessions":[…]}`, cut to one session an event.
     Sessions,
     /// A list under this name, one event a message.
@@ -23,13 +23,13 @@ pub(super) enum Shape {
 
 /// How one topic is caught up.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(super) struct CatchUpPlan {
     pub(super) destination: &'static str,
     service: &'static str,
     /// What the answers call their list, and their list of deleted rows.
     list: &'static str,
     deleted: Option<&'static str>,
-    pub(super) shape: Shape,
+    pub(super) shape: MessageShape,
     /// Members that identify a row; for sessions see `topic`.
     pub(super) key: &'static [&'static str],
     /// Whether REST and topic spell a row alike, so that contents can be compared; otherwise only
@@ -80,94 +80,94 @@ impl Read {
     }
 }
 
-const SESSIONS: Way = Way {
+const SESSIONS: CatchUpPlan = CatchUpPlan {
     destination: "/topic/com.cisco.ise.session",
     service: "com.cisco.ise.session",
     list: "sessions",
     deleted: None,
-    shape: Shape::Sessions,
+    shape: MessageShape::Sessions,
     key: &[],
     comparable: true,
     since: &["getSessionsForRecovery", "getSessions"],
     full: Some("getSessions"),
 };
 
-const TRUSTSEC: Way = Way {
+const TRUSTSEC: CatchUpPlan = CatchUpPlan {
     destination: "/topic/com.cisco.ise.config.trustsec.security.group",
     service: "com.cisco.ise.config.trustsec",
     list: "securityGroups",
     deleted: Some("deletedSecurityGroups"),
-    shape: Shape::Operation("securityGroup"),
+    shape: MessageShape::Operation("securityGroup"),
     key: &["id"],
     comparable: true,
     since: &["getSecurityGroups"],
     full: None,
 };
 
-static WAYS: [Way; 9] = [
+static PLANS: [CatchUpPlan; 9] = [
     SESSIONS,
-    Way {
+    CatchUpPlan {
         destination: "/topic/com.cisco.ise.session.all",
         ..SESSIONS
     },
-    Way {
+    CatchUpPlan {
         destination: "/topic/com.cisco.ise.radius.failure",
         service: "com.cisco.ise.radius",
         list: "failures",
         deleted: None,
-        shape: Shape::List("failures"),
+        shape: MessageShape::List("failures"),
         key: &["id"],
         comparable: true,
         since: &["getFailures"],
         full: None,
     },
     TRUSTSEC,
-    Way {
+    CatchUpPlan {
         destination: "/topic/com.cisco.ise.config.trustsec.security.group.acl",
         list: "securityGroupAcls",
         deleted: Some("deletedSecurityGroupAcls"),
-        shape: Shape::Flat,
+        shape: MessageShape::Flat,
         comparable: false,
         since: &["getSecurityGroupAcls"],
         ..TRUSTSEC
     },
-    Way {
+    CatchUpPlan {
         destination: "/topic/com.cisco.ise.config.trustsec.egress.policy",
         list: "egressPolicies",
         deleted: Some("deletedEgressPolicies"),
-        shape: Shape::Flat,
+        shape: MessageShape::Flat,
         comparable: false,
         since: &["getEgressPolicies"],
         ..TRUSTSEC
     },
-    Way {
+    CatchUpPlan {
         destination: "/topic/com.cisco.ise.sxp.binding",
         service: "com.cisco.ise.sxp",
         list: "bindings",
         deleted: None,
-        shape: Shape::Operation("binding"),
+        shape: MessageShape::Operation("binding"),
         key: &["ipPrefix", "vpn", "source", "peerSequence"],
         comparable: true,
         since: &[],
         full: Some("getBindings"),
     },
-    Way {
+    CatchUpPlan {
         destination: "/topic/com.cisco.ise.config.profiler",
         service: "com.cisco.ise.config.profiler",
         list: "profiles",
         deleted: None,
-        shape: Shape::Operation("profile"),
+        shape: MessageShape::Operation("profile"),
         key: &["id"],
         comparable: true,
         since: &[],
         full: Some("getProfiles"),
     },
-    Way {
+    CatchUpPlan {
         destination: "/topic/com.cisco.ise.mdm.endpoint",
         service: "com.cisco.ise.mdm",
         list: "endpoints",
         deleted: None,
-        shape: Shape::Flat,
+        shape: MessageShape::Flat,
         key: &["macAddress"],
         comparable: true,
         since: &[],
@@ -175,10 +175,10 @@ static WAYS: [Way; 9] = [
     },
 ];
 
-impl Way {
-    /// The way for a topic's path.
+impl CatchUpPlan {
+    /// The plan for a topic's path.
     pub(super) fn of(destination: &str) -> Option<&'static Self> {
-        WAYS.iter().find(|way| way.destination == destination)
+        PLANS.iter().find(|plan| plan.destination == destination)
     }
 
     /// The read that catches up from `since` (or reads everything), with the `fallback`-th
@@ -212,24 +212,24 @@ mod tests {
 
     #[test]
     fn sessions_are_caught_up_from_a_time_or_whole() {
-        let way = Way::of("/topic/com.cisco.ise.session").unwrap();
+        let plan = CatchUpPlan::of("/topic/com.cisco.ise.session").unwrap();
         let since = Timestamp::from_millisecond(1_700_000_000_120).ok();
-        let read = way.read(since, 0).unwrap();
+        let read = plan.read(since, 0).unwrap();
         assert_eq!(read.operation, "getSessionsForRecovery");
         assert_eq!(
             read.body(),
             r#"{"startTimestamp":"2023-11-14T22:13:20.120Z"}"#
         );
-        assert_eq!(way.read(since, 1).unwrap().operation, "getSessions");
-        let mut whole = way.read(None, 0).unwrap();
+        assert_eq!(plan.read(since, 1).unwrap().operation, "getSessions");
+        let mut whole = plan.read(None, 0).unwrap();
         assert_eq!(
             (whole.operation, whole.body().as_str()),
             ("getSessions", "{}")
         );
         whole.filter = Some("userName=='a'".to_owned());
         assert_eq!(whole.body(), r#"{"filter":"userName=='a'"}"#);
-        assert!(Way::of("/topic/com.cisco.ise.config.anc.status").is_none());
-        let bindings = Way::of("/topic/com.cisco.ise.sxp.binding").unwrap();
+        assert!(CatchUpPlan::of("/topic/com.cisco.ise.config.anc.status").is_none());
+        let bindings = CatchUpPlan::of("/topic/com.cisco.ise.sxp.binding").unwrap();
         assert_eq!(bindings.read(since, 0).unwrap().since, None);
     }
 }

@@ -1,4 +1,4 @@
-//! One remembered session: what is known of it, and what the next sight of it is.
+//! One remembered session: what is known of it, and what the next observation of it is.
 
 use jiff::Timestamp;
 
@@ -23,9 +23,9 @@ pub(super) fn present(digest: u64) -> u64 {
     digest.max(1)
 }
 
-/// One sight of a session.
+/// One observation of a session.
 #[derive(Debug, Clone)]
-pub(in crate::pxgrid::subscription) struct Sight {
+pub(in crate::pxgrid::subscription) struct Observation {
     /// The identity, see `row`.
     pub(in crate::pxgrid::subscription) key: String,
     /// The server's time of it.
@@ -43,7 +43,7 @@ pub(in crate::pxgrid::subscription) struct Sight {
 
 /// How it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::pxgrid::subscription) enum Source {
+pub(in crate::pxgrid::subscription) enum ObservationSource {
     /// On the topic.
     Live,
     /// Over REST; what is unknown here and older than this is no change, it was there before we
@@ -55,7 +55,7 @@ pub(in crate::pxgrid::subscription) enum Source {
     Baseline,
 }
 
-/// What a sight is.
+/// What an observation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::pxgrid::subscription) enum Verdict {
     /// Not seen before, or only ended.
@@ -71,7 +71,7 @@ pub(in crate::pxgrid::subscription) enum Verdict {
 }
 
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct KnownRow {
     /// In microseconds, or [`NO_TIME`].
     pub(super) newest: i64,
     /// The latest first; [`NO_DIGEST`] where there are fewer.
@@ -85,57 +85,63 @@ pub(super) struct Seen {
     pub(super) doubted: bool,
 }
 
-impl Seen {
-    /// Whether it goes on and was not sighted in this round.
+impl KnownRow {
+    /// Whether it goes on and was not observed in this round.
     pub(super) fn is_missing(&self, round: u32) -> bool {
         !self.ended && self.round < round
     }
 
     /// What the memory holds of it.
-    pub(super) fn told(&self) -> (i64, [u64; DIGESTS], bool, bool) {
+    pub(super) fn told_state(&self) -> (i64, [u64; DIGESTS], bool, bool) {
         (self.newest, self.digests, self.ended, self.recovered)
     }
 
     /// `settled`: what REST told of it is long ago.
-    pub(super) fn again(&mut self, sight: &Sight, source: Source, settled: bool) -> Verdict {
-        let live = source == Source::Live;
+    pub(super) fn again(
+        &mut self,
+        observation: &Observation,
+        source: ObservationSource,
+        settled: bool,
+    ) -> Verdict {
+        let live = source == ObservationSource::Live;
         // A topic does not repeat itself, REST does: where not all of the content can be compared,
         // the same may well have happened twice.
-        let repeatable = live && (sight.timestamp.is_none() || !(sight.whole || self.recovered));
-        if !repeatable && self.digests.contains(&present(sight.digest)) {
+        let repeatable =
+            live && (observation.timestamp.is_none() || !(observation.whole || self.recovered));
+        if !repeatable && self.digests.contains(&present(observation.digest)) {
             return Verdict::Known;
         }
         // The message about an end that was told when it was found.
-        if sight.ended && self.ended && self.digests == UNSEEN_END {
-            self.accept(sight, source);
+        if observation.ended && self.ended && self.digests == UNSEEN_END {
+            self.accept(observation, source);
             return Verdict::Known;
         }
         // Within a topic the order of arrival counts, clocks of the nodes differ. REST answers tell
         // a moment, and what a recovery has told is not taken back by a message that was on its
         // way.
-        if sight.timestamp.is_some()
-            && microseconds(sight.timestamp) < self.newest
-            && !(live && (settled || !self.recovered || (sight.ended && sight.once)))
+        if observation.timestamp.is_some()
+            && microseconds(observation.timestamp) < self.newest
+            && !(live && (settled || !self.recovered || (observation.ended && observation.once)))
         {
             return Verdict::Outdated;
         }
         let was_ended = self.ended;
-        self.accept(sight, source);
-        match (source, sight.ended, was_ended) {
-            (Source::Baseline, _, _) => Verdict::Known,
+        self.accept(observation, source);
+        match (source, observation.ended, was_ended) {
+            (ObservationSource::Baseline, _, _) => Verdict::Known,
             (_, true, _) => Verdict::Ended,
             (_, false, true) => Verdict::Created,
             (_, false, false) => Verdict::Updated,
         }
     }
 
-    pub(super) fn accept(&mut self, sight: &Sight, source: Source) {
-        self.newest = self.newest.max(microseconds(sight.timestamp));
+    pub(super) fn accept(&mut self, observation: &Observation, source: ObservationSource) {
+        self.newest = self.newest.max(microseconds(observation.timestamp));
         self.digests.rotate_right(1);
         if let Some(first) = self.digests.first_mut() {
-            *first = present(sight.digest);
+            *first = present(observation.digest);
         }
-        self.ended = sight.ended;
-        self.recovered = source != Source::Live;
+        self.ended = observation.ended;
+        self.recovered = source != ObservationSource::Live;
     }
 }

@@ -22,20 +22,20 @@ type Alike = (u8, String);
 
 /// The notices of the last moments.
 #[derive(Debug, Default)]
-pub(super) struct Repeats {
-    seen: BTreeMap<Alike, Seen>,
+pub(super) struct NoticeLimit {
+    seen: BTreeMap<Alike, AlikeNotices>,
 }
 
 /// Notices that are alike.
 #[derive(Debug)]
-struct Seen {
+struct AlikeNotices {
     /// The last one.
     last: Notice,
     /// How many came within this second.
     times: u64,
 }
 
-impl Seen {
+impl AlikeNotices {
     /// The number of those that were not said, if there are any.
     fn summed_up(self) -> Option<Action> {
         let times = self.times.checked_sub(FEW).filter(|times| *times > 0)?;
@@ -44,7 +44,7 @@ impl Seen {
     }
 }
 
-impl Repeats {
+impl NoticeLimit {
     /// Takes out of `out`, from `begin` on, the notices that are like one that was just said.
     pub(super) fn sum_up(&mut self, begin: usize, out: &mut Vec<Action>) {
         let idle = self.seen.is_empty();
@@ -58,7 +58,7 @@ impl Repeats {
         });
         if idle && !self.seen.is_empty() {
             out.push(Action::SetTimer {
-                timer: Timer::Repeats,
+                timer: Timer::NoticeLimit,
                 after: WINDOW,
             });
         }
@@ -72,7 +72,7 @@ impl Repeats {
         if self.seen.len() >= MOST_APART && !self.seen.contains_key(&alike) {
             alike.1.clear();
         }
-        let seen = self.seen.entry(alike).or_insert_with(|| Seen {
+        let seen = self.seen.entry(alike).or_insert_with(|| AlikeNotices {
             last: notice.clone(),
             times: 0,
         });
@@ -84,6 +84,6 @@ impl Repeats {
     /// The second, or the whole, is over: says the numbers.
     pub(super) fn say(&mut self, out: &mut Vec<Action>) {
         let seen = std::mem::take(&mut self.seen).into_values();
-        out.extend(seen.filter_map(Seen::summed_up));
+        out.extend(seen.filter_map(AlikeNotices::summed_up));
     }
 }
