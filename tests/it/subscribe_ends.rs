@@ -13,9 +13,9 @@ use netapi::testing::lab::LabOptions;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, test_kill_process};
 
 use crate::support::account::adds_up;
-use crate::support::callback::{lines, script};
 use crate::support::lab::{self, TestLab};
 use crate::support::sessions::{SESSIONS, publish, session};
+use crate::support::subscription::{Subscription, assert_said};
 use crate::support::wait_for;
 
 /// So many current sessions that delivery ends while there is more to come.
@@ -28,58 +28,27 @@ fn crowd() -> TestLab {
 
 #[test]
 fn a_reader_that_is_gone_is_success_also_while_events_go_into_the_spool() {
-    let dir = tempfile::tempdir().unwrap();
-    let spool = dir.path().join("spool");
-    let fifo = dir.path().join("fifo");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.unwrap().success());
+    let subscription = Subscription::new(&["--snapshot", "--json"]).spool();
+    let fifo = subscription.fifo();
     let lab = crowd();
-    let running = lab.start_after(
-        &format!("exec > '{}'", fifo.display()),
-        &[
-            "subscribe",
-            "--topic",
-            "session",
-            "--snapshot",
-            "--json",
-            "--spool",
-            spool.to_str().unwrap(),
-        ],
-    );
+    let running = subscription.start_after(&format!("exec > '{}'", fifo.display()), &lab);
     let mut line = String::new();
     BufReader::new(File::open(&fifo).unwrap())
         .read_line(&mut line)
         .unwrap();
     let (code, _, err) = running.end();
     assert_eq!(code, 0, "{err:?}");
-    assert!(
-        err.iter()
-            .any(|line| line.contains("undelivered events in the spool")),
-        "{err:?}"
-    );
+    assert_said(&err, "undelivered events in the spool");
 }
 
 #[test]
 fn what_ended_delivery_is_the_error_not_that_it_takes_no_more() {
-    let dir = tempfile::tempdir().unwrap();
-    let spool = dir.path().join("spool");
-    let callback = script(dir.path(), "#!/bin/sh\nexit 1\n");
+    let subscription = Subscription::new(&["--snapshot", "--retries", "0"])
+        .with(&["--dead-letters", "/dev/full"])
+        .spool()
+        .callback("#!/bin/sh\nexit 1\n");
     let lab = crowd();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
-        "session",
-        "--snapshot",
-        "--retries",
-        "0",
-        "--dead-letters",
-        "/dev/full",
-        "--spool",
-        spool.to_str().unwrap(),
-        "--callback",
-        callback.to_str().unwrap(),
-    ]);
-    let (code, _, err) = running.end();
+    let (code, _, err) = subscription.start(&lab).end();
     assert_eq!(code, 1, "{err:?}");
     let errors: Vec<_> = err
         .iter()
@@ -90,67 +59,40 @@ fn what_ended_delivery_is_the_error_not_that_it_takes_no_more() {
         errors[0].starts_with("netapi: cannot write the dead letter to /dev/full: "),
         "{err:?}"
     );
-    assert!(
-        err.iter()
-            .any(|line| line.contains("hint: the event stays in the spool")),
-        "{err:?}"
-    );
-    assert!(
-        err.iter()
-            .any(|line| line.contains("undelivered events in the spool")),
-        "{err:?}"
-    );
+    assert_said(&err, "hint: the event stays in the spool");
+    assert_said(&err, "undelivered events in the spool");
 }
 
 #[test]
 fn what_a_count_left_out_is_no_event_that_the_next_run_takes_as_seen() {
-    let dir = tempfile::tempdir().unwrap();
-    let spool = dir.path().join("spool");
+    let subscription = Subscription::new(&["--count", "2", "--json"]).spool();
     let lab = lab::lab();
-    let running = lab.subscribed(
-        "session",
-        &["--count", "2", "--json", "--spool", spool.to_str().unwrap()],
-    );
+    let running = subscription.subscribed(&lab);
     publish(&lab, &[session("00:00:5E:00:53:01", "pat", "STARTED")]);
     running.prints(1);
     let more = |number| session(&format!("00:00:5E:00:53:0{number}"), "kim", "STARTED");
     publish(&lab, &[more(2), more(3), more(4)]);
     let (code, out, err) = running.end();
     assert_eq!((code, out.len()), (0, 2), "{err:?}");
-    let marks = Spool::open(&spool).unwrap().marks().unwrap();
+    let marks = Spool::open(&subscription.path("spool"))
+        .unwrap()
+        .marks()
+        .unwrap();
     let sequences: Vec<_> = marks.iter().map(|mark| mark.sequence).collect();
     assert_eq!(sequences, [Some(0)]);
 }
 
 #[test]
 fn what_a_long_lived_child_never_read_was_not_delivered() {
-    let dir = tempfile::tempdir().unwrap();
-    let spool = dir.path().join("spool");
-    let callback = script(dir.path(), "#!/bin/sh\nexit 4\n");
+    let subscription = Subscription::new(&["--count", "5", "--snapshot"])
+        .with(&["--keep-running", "--retries", "1"])
+        .spool()
+        .callback("#!/bin/sh\nexit 4\n");
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
-        "session",
-        "--count",
-        "5",
-        "--snapshot",
-        "--keep-running",
-        "--retries",
-        "1",
-        "--spool",
-        spool.to_str().unwrap(),
-        "--callback",
-        callback.to_str().unwrap(),
-    ]);
-    let (code, _, err) = running.end();
+    let (code, _, err) = subscription.start(&lab).end();
     assert_eq!(code, 1, "{err:?}");
-    assert!(
-        err.iter()
-            .any(|line| line.starts_with("received 5, delivered 0, failed 5,")),
-        "{err:?}"
-    );
-    let letters = lines(&spool.join("dead-letters.jsonl"));
+    assert_said(&err, "received 5, delivered 0, failed 5,");
+    let letters = subscription.lines("spool/dead-letters.jsonl");
     assert_eq!(letters.len(), 5);
     assert!(
         letters
@@ -162,56 +104,27 @@ fn what_a_long_lived_child_never_read_was_not_delivered() {
 
 #[test]
 fn what_a_long_lived_child_has_not_read_when_it_is_stopped_stays_in_the_spool() {
-    let dir = tempfile::tempdir().unwrap();
-    let spool = dir.path().join("spool");
-    let callback = script(
-        dir.path(),
-        "#!/bin/sh\nread -r line\necho begun\nexec sleep 600\n",
-    );
+    let subscription = Subscription::new(&["--snapshot", "--keep-running"])
+        .with(&["--callback-timeout", "500ms"])
+        .spool()
+        .callback("#!/bin/sh\nread -r line\necho begun\nexec sleep 600\n");
     let lab = lab::lab();
-    let running = lab.start(&[
-        "subscribe",
-        "--topic",
-        "session",
-        "--snapshot",
-        "--keep-running",
-        "--callback-timeout",
-        "500ms",
-        "--spool",
-        spool.to_str().unwrap(),
-        "--callback",
-        callback.to_str().unwrap(),
-    ]);
+    let running = subscription.start(&lab);
     running.says("begun");
     running.signal(Signal::TERM);
     let (code, _, err) = running.end();
     assert_eq!(code, 143, "{err:?}");
-    let left = "49 undelivered events in the spool";
-    assert!(err.iter().any(|line| line.starts_with(left)), "{err:?}");
+    assert_said(&err, "49 undelivered events in the spool");
     adds_up(&err).unwrap();
 }
 
 #[test]
 fn where_few_files_may_be_open_fewer_callbacks_run() {
-    let dir = tempfile::tempdir().unwrap();
-    let callback = script(dir.path(), "#!/bin/sh\nexec sleep 0.1\n");
+    let subscription = Subscription::new(&["--snapshot", "--count", "50"])
+        .with(&["--jobs", "150", "--retries", "0"])
+        .callback("#!/bin/sh\nexec sleep 0.1\n");
     let lab = lab::lab();
-    let arguments = [
-        "subscribe",
-        "--topic",
-        "session",
-        "--snapshot",
-        "--count",
-        "50",
-        "--jobs",
-        "150",
-        "--retries",
-        "0",
-        "--callback",
-        callback.to_str().unwrap(),
-    ];
-    let running = lab.start_after("ulimit -n 200", &arguments);
-    let (code, _, err) = running.end();
+    let (code, _, err) = subscription.start_after("ulimit -n 200", &lab).end();
     assert_eq!(code, 0, "{err:?}");
     let word = "only 200 files may be open (ulimit -n): 20 callbacks at a time, not 150";
     assert!(err.iter().any(|line| line == word), "{err:?}");
@@ -219,31 +132,16 @@ fn where_few_files_may_be_open_fewer_callbacks_run() {
 
 #[test]
 fn a_callback_that_there_is_no_room_for_waits_and_has_not_failed() {
-    let dir = tempfile::tempdir().unwrap();
-    let place = |name: &str| dir.path().join(name);
-    let callback = script(
-        dir.path(),
-        "#!/bin/sh\necho $PPID > \"$1/draft\"\nmv \"$1/draft\" \"$1/parent\"\nuntil [ -e \"$1/gate\" ]; do sleep 0.02; done\n",
-    );
+    let subscription = Subscription::new(&["--count", "21", "--jobs", "30", "--retries", "0"])
+        .callback_with(
+            "#!/bin/sh\necho $PPID > \"$1/draft\"\nmv \"$1/draft\" \"$1/parent\"\nuntil [ -e \"$1/gate\" ]; do sleep 0.02; done\n",
+            "",
+        );
     let lab = lab::lab();
-    let running = lab.subscribed(
-        "session",
-        &[
-            "--count",
-            "21",
-            "--jobs",
-            "30",
-            "--retries",
-            "0",
-            "--callback",
-            callback.to_str().unwrap(),
-            "--",
-            dir.path().to_str().unwrap(),
-        ],
-    );
+    let running = subscription.subscribed(&lab);
     publish(&lab, &[session("00:00:5E:00:53:00", "pat", "STARTED")]);
-    running.until("a callback", || place("parent").exists());
-    let parent = lines(&place("parent"))[0].parse().unwrap();
+    running.until("a callback", || subscription.path("parent").exists());
+    let parent = subscription.lines("parent")[0].parse().unwrap();
     // No more files than it has open now, but for a few.
     let files = std::fs::read_dir(format!("/proc/{parent}/fd"));
     let limit = Rlimit {
@@ -254,7 +152,7 @@ fn a_callback_that_there_is_no_room_for_waits_and_has_not_failed() {
     let more = |number| session(&format!("00:00:5E:00:53:{number}"), "kim", "STARTED");
     publish(&lab, &(10..30).map(more).collect::<Vec<_>>());
     running.says("the system has no room for another callback (Too many open files");
-    std::fs::write(place("gate"), "").unwrap();
+    std::fs::write(subscription.path("gate"), "").unwrap();
     let (code, _, err) = running.end();
     assert_eq!(code, 0, "{err:?}");
     let said = err.iter().filter(|line| line.contains("no room")).count();
@@ -264,34 +162,17 @@ fn a_callback_that_there_is_no_room_for_waits_and_has_not_failed() {
 
 #[test]
 fn the_second_signal_ends_it_also_when_nobody_reads_standard_error() {
-    let dir = tempfile::tempdir().unwrap();
-    let fifo = dir.path().join("fifo");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.unwrap().success());
-    let log = dir.path().join("log");
-    let callback = script(
-        dir.path(),
+    let subscription = Subscription::new(&["--snapshot", "--jobs", "30"]).callback_with(
         "#!/bin/sh\necho $$ >> \"$1\"\nhead -c 60000 /dev/zero | tr '\\0' x\nexec sleep 600\n",
+        "log",
     );
+    let fifo = subscription.fifo();
     let lab = lab::lab();
-    let running = lab.start_after(
-        &format!("exec 2> '{}'", fifo.display()),
-        &[
-            "subscribe",
-            "--topic",
-            "session",
-            "--snapshot",
-            "--jobs",
-            "30",
-            "--callback",
-            callback.to_str().unwrap(),
-            "--",
-            log.to_str().unwrap(),
-        ],
-    );
+    let running = subscription.start_after(&format!("exec 2> '{}'", fifo.display()), &lab);
     let unread = File::open(&fifo).unwrap();
     running.until("a full pipe", || {
-        rustix::io::ioctl_fionread(&unread).unwrap() >= 20_000 && lines(&log).len() >= 4
+        rustix::io::ioctl_fionread(&unread).unwrap() >= 20_000
+            && subscription.lines("log").len() >= 4
     });
     // Words of the main task, while there is no room for them.
     running.signal(Signal::USR1);
@@ -301,7 +182,7 @@ fn the_second_signal_ends_it_also_when_nobody_reads_standard_error() {
     let (code, _, _) = running.end();
     assert!(code == 130 || code == 143, "{code}");
     assert!(begun.elapsed() < Duration::from_secs(5));
-    for number in lines(&log) {
+    for number in subscription.lines("log") {
         let pid = Pid::from_raw(number.parse().unwrap()).unwrap();
         wait_for("the end of a callback", || test_kill_process(pid).is_err());
     }
@@ -310,24 +191,13 @@ fn the_second_signal_ends_it_also_when_nobody_reads_standard_error() {
 /// When the terminal is closed the callbacks must not run on alone; under nohup nothing happens.
 #[test]
 fn a_closed_terminal_ends_it_in_good_order_unless_that_is_to_be_ignored() {
-    let dir = tempfile::tempdir().unwrap();
-    let gate = dir.path().join("gate");
-    let callback = script(
-        dir.path(),
+    let subscription = Subscription::new(&[]).callback_with(
         "#!/bin/sh\necho begun\nuntil [ -e \"$1\" ]; do sleep 0.02; done\necho finished\n",
+        "gate",
     );
     let lab = lab::lab();
-    let arguments = [
-        "subscribe",
-        "--topic",
-        "session",
-        "--callback",
-        callback.to_str().unwrap(),
-        "--",
-        gate.to_str().unwrap(),
-    ];
-    let nohup = lab.start_after("trap '' HUP", &arguments);
-    let running = lab.start(&arguments);
+    let nohup = subscription.start_after("trap '' HUP", &lab);
+    let running = subscription.start(&lab);
     for running in [&nohup, &running] {
         running.says("subscribed");
     }
@@ -338,7 +208,7 @@ fn a_closed_terminal_ends_it_in_good_order_unless_that_is_to_be_ignored() {
         running.signal(Signal::HUP);
     }
     running.says("leaving");
-    std::fs::write(&gate, "").unwrap();
+    std::fs::write(subscription.path("gate"), "").unwrap();
     let (code, _, err) = running.end();
     assert_eq!(code, 129, "{err:?}");
     assert!(err.iter().any(|line| line == "finished"), "{err:?}");
@@ -351,35 +221,21 @@ fn a_closed_terminal_ends_it_in_good_order_unless_that_is_to_be_ignored() {
 #[test]
 fn a_dead_letter_that_was_written_in_part_is_taken_back() {
     const LENGTH: u64 = (20 << 20) - 100;
-    let dir = tempfile::tempdir().unwrap();
-    let letters = dir.path().join("letters");
-    let file = File::create(&letters).unwrap();
+    let subscription = Subscription::new(&["--snapshot", "--retries", "0"])
+        .with_file("--dead-letters", "letters")
+        .callback("#!/bin/sh\nexit 1\n");
+    let file = File::create(subscription.path("letters")).unwrap();
     file.write_all_at(b"\n", LENGTH - 1).unwrap();
-    let callback = script(dir.path(), "#!/bin/sh\nexit 1\n");
     let lab = lab::lab();
     // Files may be a hundred bytes longer, and to want more is no reason to be ended.
-    let running = lab.start_after(
-        &format!("trap '' XFSZ; ulimit -f {}", (20 << 20) / 512),
-        &[
-            "subscribe",
-            "--topic",
-            "session",
-            "--snapshot",
-            "--retries",
-            "0",
-            "--dead-letters",
-            letters.to_str().unwrap(),
-            "--callback",
-            callback.to_str().unwrap(),
-        ],
-    );
-    let (code, _, err) = running.end();
+    let limit = format!("trap '' XFSZ; ulimit -f {}", (20 << 20) / 512);
+    let (code, _, err) = subscription.start_after(&limit, &lab).end();
     assert_eq!(code, 1, "{err:?}");
     for word in [
         "netapi: cannot write the dead letter to",
         "undelivered events discarded",
     ] {
-        assert!(err.iter().any(|line| line.contains(word)), "{err:?}");
+        assert_said(&err, word);
     }
     assert_eq!(file.metadata().unwrap().len(), LENGTH);
 }
@@ -388,8 +244,8 @@ fn a_dead_letter_that_was_written_in_part_is_taken_back() {
 fn a_damaged_spool_is_named_with_what_to_do() {
     let lab = lab::lab();
     for (what, damage) in [("is damaged", true), ("cannot open the spool", false)] {
-        let dir = tempfile::tempdir().unwrap();
-        let spool = dir.path().join("spool");
+        let subscription = Subscription::new(&[]).spool();
+        let spool = subscription.path("spool");
         let file = spool.join("spool.redb");
         if damage {
             // One byte of an event that is no UTF-8.
@@ -402,9 +258,7 @@ fn a_damaged_spool_is_named_with_what_to_do() {
             std::fs::create_dir(&spool).unwrap();
             std::fs::write(&file, "not what was written").unwrap();
         }
-        let arguments = ["subscribe", "--topic", "session", "--spool"];
-        let running = lab.start(&[&arguments[..], &[spool.to_str().unwrap()]].concat());
-        let (code, _, err) = running.end();
+        let (code, _, err) = subscription.start(&lab).end();
         // The build that people get aborts where this one unwinds.
         assert_eq!(code, 1, "{err:?}");
         let named = err

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::callback::{lines, script, text};
 use crate::support::lab::{self, TestLab};
 use crate::support::sessions::{SESSIONS, publish, session};
+use crate::support::subscription::Subscription;
 
 fn started(lab: &TestLab, number: u8) {
     let mac = format!("00:00:5E:00:53:{number:02}");
@@ -44,24 +44,11 @@ fn a_callback_that_is_away_for_a_while_is_waited_for_and_nothing_is_a_dead_lette
     .into_iter()
     .enumerate()
     {
-        let dir = tempfile::tempdir().unwrap();
-        let (spool, log) = (dir.path().join("spool"), dir.path().join("log"));
-        let callback = script(dir.path(), "#!/bin/sh\necho $NETAPI_MAC >> \"$1\"\n");
-        let running = lab.subscribed(
-            "session",
-            &[
-                "--count",
-                "5",
-                "--retries",
-                "0",
-                "--spool",
-                spool.to_str().unwrap(),
-                "--callback",
-                callback.to_str().unwrap(),
-                "--",
-                log.to_str().unwrap(),
-            ],
-        );
+        let subscription = Subscription::new(&["--count", "5", "--retries", "0"])
+            .spool()
+            .callback_with("#!/bin/sh\necho $NETAPI_MAC >> \"$1\"\n", "log");
+        let callback = subscription.path("callback.sh");
+        let running = subscription.subscribed(&lab);
         lab.listened_to(SESSIONS, number + 1);
         shell(away, &callback);
         for number in 1..=5 {
@@ -73,8 +60,9 @@ fn a_callback_that_is_away_for_a_while_is_waited_for_and_nothing_is_a_dead_lette
         running.says("the callback can be started again, after ");
         let (code, _, err) = running.end();
         assert_eq!(code, 0, "{err:?}");
-        assert_eq!(lines(&log).len(), 5, "{err:?}");
-        assert_eq!(text(&spool.join("dead-letters.jsonl")), "");
+        assert_eq!(subscription.lines("log").len(), 5, "{err:?}");
+        let letters = subscription.lines("spool/dead-letters.jsonl");
+        assert_eq!(letters, [""; 0]);
         let said = err.iter().filter(|line| line.contains("tried again"));
         assert!(said.count() <= 6, "{err:?}");
     }
@@ -82,39 +70,19 @@ fn a_callback_that_is_away_for_a_while_is_waited_for_and_nothing_is_a_dead_lette
 
 #[test]
 fn an_unread_standard_error_stops_no_delivery_and_one_signal_ends_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let (fifo, log) = (dir.path().join("fifo"), dir.path().join("log"));
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.unwrap().success());
     // Loud, and half of them fail.
-    let callback = script(
-        dir.path(),
-        "#!/bin/sh\nhead -c 200000 /dev/zero | tr '\\0' '\\n' >&2\necho $NETAPI_MAC >> \"$1\"\n\
-         case $NETAPI_MAC in *[02468]) exit 1;; esac\n",
-    );
-    let letters = dir.path().join("letters");
+    let subscription = Subscription::new(&["--snapshot", "--jobs", "4", "--retries", "0"])
+        .with_file("--dead-letters", "letters")
+        .callback_with(
+            "#!/bin/sh\nhead -c 200000 /dev/zero | tr '\\0' '\\n' >&2\necho $NETAPI_MAC >> \"$1\"\n\
+             case $NETAPI_MAC in *[02468]) exit 1;; esac\n",
+            "log",
+        );
+    let fifo = subscription.fifo();
     let lab = lab::lab();
-    let running = lab.start_after(
-        &format!("exec 2> '{}'", fifo.display()),
-        &[
-            "subscribe",
-            "--topic",
-            "session",
-            "--snapshot",
-            "--jobs",
-            "4",
-            "--retries",
-            "0",
-            "--dead-letters",
-            letters.to_str().unwrap(),
-            "--callback",
-            callback.to_str().unwrap(),
-            "--",
-            log.to_str().unwrap(),
-        ],
-    );
+    let running = subscription.start_after(&format!("exec 2> '{}'", fifo.display()), &lab);
     let unread = File::open(&fifo).unwrap();
-    running.until("all callbacks", || lines(&log).len() >= 50);
+    running.until("all callbacks", || subscription.lines("log").len() >= 50);
     running.signal(Signal::TERM);
     let begun = Instant::now();
     let (code, _, _) = running.end();
@@ -129,32 +97,15 @@ fn an_unread_standard_error_stops_no_delivery_and_one_signal_ends_it() {
 
 #[test]
 fn what_nobody_read_is_counted_and_said_when_somebody_reads_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let (fifo, log) = (dir.path().join("fifo"), dir.path().join("log"));
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.unwrap().success());
-    let callback = script(
-        dir.path(),
+    let subscription = Subscription::new(&["--snapshot", "--count", "50"]).callback_with(
         "#!/bin/sh\nhead -c 60000 /dev/zero | tr '\\0' '\\n' >&2\necho >> \"$1\"\n",
+        "log",
     );
+    let fifo = subscription.fifo();
     let lab = lab::lab();
-    let running = lab.start_after(
-        &format!("exec 2> '{}'", fifo.display()),
-        &[
-            "subscribe",
-            "--topic",
-            "session",
-            "--snapshot",
-            "--count",
-            "50",
-            "--callback",
-            callback.to_str().unwrap(),
-            "--",
-            log.to_str().unwrap(),
-        ],
-    );
+    let running = subscription.start_after(&format!("exec 2> '{}'", fifo.display()), &lab);
     let unread = File::open(&fifo).unwrap();
-    running.until("all callbacks", || lines(&log).len() >= 50);
+    running.until("all callbacks", || subscription.lines("log").len() >= 50);
     let said = std::io::read_to_string(unread).unwrap();
     let (code, _, _) = running.end();
     assert_eq!(code, 0);

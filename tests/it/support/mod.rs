@@ -12,6 +12,7 @@ pub(crate) mod pubsub;
 pub(crate) mod running;
 pub(crate) mod scripted;
 pub(crate) mod sessions;
+pub(crate) mod subscription;
 pub(crate) mod terminal;
 
 use std::time::Duration;
