@@ -437,6 +437,8 @@ fn style(global: &Global) -> Result<Style> {
         fields: global.fields.clone(),
         sort: global.sort.clone(),
         limit: global.limit,
+        by: global.by.clone(),
+        top: global.top,
         header: !global.no_header && global.format != Some(Layout::Name),
         name_only: global.format == Some(Layout::Name),
         jq: global.jq.as_deref().map(JqFilter::compile).transpose()?,

@@ -81,6 +81,21 @@ pub(crate) struct Global {
     )]
     pub limit: Option<u64>,
 
+    /// Count rows by the values of fields instead of listing them, most first
+    #[arg(
+        long,
+        global = true,
+        value_name = "A[,B]",
+        value_delimiter = ',',
+        value_parser = super::input::field,
+        help_heading = "Output"
+    )]
+    pub by: Vec<String>,
+
+    /// With --by: only the N largest groups
+    #[arg(long, global = true, value_name = "N", help_heading = "Output")]
+    pub top: Option<u64>,
+
     /// No header line in table, tsv and csv
     #[arg(long, global = true, help_heading = "Output")]
     pub no_header: bool,
@@ -288,6 +303,7 @@ impl Global {
             || self.jq.is_some()
             || self.sort.is_some()
             || self.limit.is_some()
+            || !self.by.is_empty()
             || self.no_header
             || !self.fields.is_empty()
     }

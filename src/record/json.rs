@@ -9,6 +9,7 @@ use std::cell::OnceCell;
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::MAX_DEPTH;
 use super::scan::{Nesting, TOO_DEEP};
@@ -172,6 +173,34 @@ impl JsonText {
         cell(self.member(name)?)
     }
 
+    /// The same as [`text`](Self::text), for one look: the object is walked and only this member
+    /// read.
+    pub(crate) fn peek(&self, name: &str) -> Option<Cow<'_, str>> {
+        if self.parsed.get().is_some() {
+            return self.text(name);
+        }
+        let mut found = None;
+        let member = Member {
+            name,
+            found: &mut found,
+        };
+        let mut reader = serde_json::Deserializer::from_str(&self.text);
+        let walked = serde::de::Deserializer::deserialize_map(&mut reader, member).is_ok();
+        match found {
+            Some(raw) if walked => match plain_string(raw.get()) {
+                Some("") => None,
+                Some(text) => Some(Cow::Borrowed(text)),
+                None => {
+                    let value: Value = read(raw.get()).ok()?;
+                    cell(&value).map(|text| Cow::Owned(text.into_owned()))
+                }
+            },
+            None if walked && !name.contains('.') => None,
+            // A name that steps into members, or something that only a whole reading mends.
+            _ => self.text(name),
+        }
+    }
+
     /// Appends the JSON of a member, see [`Record::write_member`](super::Record::write_member).
     pub(super) fn write_member(&self, name: &str, out: &mut Vec<u8>) -> bool {
         self.member(name)
@@ -195,6 +224,62 @@ impl JsonText {
             return;
         }
         squeeze(bytes, out);
+    }
+}
+
+/// The text between the quotes of a JSON string that has no escapes.
+fn plain_string(raw: &str) -> Option<&str> {
+    let text = raw.strip_prefix('"')?.strip_suffix('"')?;
+    memchr::memchr(b'\\', text.as_bytes())
+        .is_none()
+        .then_some(text)
+}
+
+/// Walks an object and keeps the last member of this name, as reading it whole does.
+struct Member<'n, 'f, 'de> {
+    name: &'n str,
+    found: &'f mut Option<&'de RawValue>,
+}
+
+impl<'de> serde::de::Visitor<'de> for Member<'_, '_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(wanted) = map.next_key_seed(IsName(self.name))? {
+            if wanted {
+                *self.found = Some(map.next_value()?);
+            } else {
+                map.next_value::<serde::de::IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a member's name is this one.
+struct IsName<'n>(&'n str);
+
+impl<'de> serde::de::DeserializeSeed<'de> for IsName<'_> {
+    type Value = bool;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl serde::de::Visitor<'_> for IsName<'_> {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
+        Ok(name == self.0)
     }
 }
 
@@ -233,6 +318,26 @@ mod tests {
             r#"{"v":1.10,"s":"a \" b\n"}"#
         );
         assert_eq!(text.text("v").as_deref(), Some("1.10"));
+    }
+
+    #[test]
+    fn one_look_finds_what_a_whole_reading_does() {
+        for json in [
+            r#"{"a":"x","b":1.10,"ips":["p","q"],"n":null,"e":"","o":{"id":7},"t":true}"#,
+            r#"{"a":"x\ud83d","b":"\u0061\n","ips":[],"o":{"id":"\ud83d"}}"#,
+            r#"{"a":"first","a":"last","b":{"a":"inner"},"o.id":"dotted"}"#,
+            r#"{"\u0061":"escaped name","x\ud83d":1}"#,
+            "{}",
+        ] {
+            let read = JsonText::of_ours(json.to_owned());
+            let _ = read.value();
+            for name in [
+                "a", "b", "ips", "n", "e", "o", "o.id", "t", "b.a", "missing",
+            ] {
+                let peeked = JsonText::of_ours(json.to_owned());
+                assert_eq!(peeked.peek(name), read.text(name), "{name} of {json}");
+            }
+        }
     }
 
     #[test]

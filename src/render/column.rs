@@ -205,6 +205,20 @@ impl Chosen {
         }
     }
 
+    /// The cell for a program, of a record of which nothing else is looked at: JSON is not read
+    /// whole for it.
+    pub(super) fn peek<'r>(&self, record: &'r Record) -> Option<Cow<'r, str>> {
+        let Record::Json(json) = record else {
+            return self.plain(record);
+        };
+        let text = match &self.from {
+            Origin::Column(CellSource::With(value)) => value(record),
+            Origin::Column(source) => source.members().iter().find_map(|name| json.peek(name)),
+            Origin::Member(name) => json.peek(name),
+        };
+        text.map(|text| plain(text, self.kind))
+    }
+
     /// The cell for a program: times in RFC 3339, MAC addresses in one spelling.
     pub(super) fn plain<'r>(&self, record: &'r Record) -> Option<Cow<'r, str>> {
         self.text(record).map(|text| plain(text, self.kind))

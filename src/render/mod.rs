@@ -14,9 +14,12 @@
 //! | `table`, `widths`, `single`, `sections`, [`wrap`], `paint`, `interface_name` | what a person looks at |
 //! | `raw` | xml |
 //! | `sort`, `jq` | what holds a list |
+//! | `counts`, `bars` | rows counted by their values, and how a terminal shows that |
 //! | [`time`], [`progress`] | times for people, and a sign of life |
 
+mod bars;
 mod column;
+mod counts;
 mod format;
 mod interface_name;
 #[cfg_attr(not(feature = "jq"), path = "jq_unsupported.rs")]
@@ -80,6 +83,10 @@ pub struct Style {
     pub sort: Option<String>,
     /// `--limit`: at most so many rows, after sorting.
     pub limit: Option<u64>,
+    /// `--by`: fields to count rows by instead of listing them; empty for a list.
+    pub by: Vec<String>,
+    /// `--top`: at most so many groups.
+    pub top: Option<u64>,
     /// Whether tables, explicit tsv and csv have a header.
     pub header: bool,
     /// Only what a row is known by: its MAC address, else its first column.
@@ -111,8 +118,13 @@ pub enum Shape {
     Bare,
 }
 
-/// What `--fields` and `--sort` come to.
-type Settled = (Option<Vec<Chosen>>, Option<sort::Sorter>, Vec<Unseen>);
+/// What `--fields`, `--sort` and `--by` come to.
+type Settled = (
+    Option<Vec<Chosen>>,
+    Option<sort::Sorter>,
+    Option<counts::Counter>,
+    Vec<Unseen>,
+);
 
 /// Writes records in a format.
 ///
@@ -129,6 +141,7 @@ pub struct Renderer<W> {
     body: Option<Box<dyn Body>>,
     settled: Option<Settled>,
     sorter: Option<sort::Sorter>,
+    counter: Option<counts::Counter>,
     rows: u64,
 }
 
@@ -137,6 +150,11 @@ impl<W: Write + Send + 'static> Renderer<W> {
     /// options that the format has no use for.
     pub fn new(style: Style, columns: impl Into<Columns>, shape: Shape, out: W) -> Result<Self> {
         check(&style)?;
+        if !style.by.is_empty() && shape != Shape::List {
+            return Err(Error::usage(
+                "--by counts the rows of a list, and this is one thing",
+            ));
+        }
         let columns = columns.into();
         Ok(Self {
             style,
@@ -149,6 +167,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
             body: None,
             settled: None,
             sorter: None,
+            counter: None,
             rows: 0,
         })
     }
@@ -200,12 +219,17 @@ impl<W: Write + Send + 'static> Renderer<W> {
     }
 
     fn end(&mut self, whole: bool) -> Result<u64> {
-        if self.body.is_none() {
+        if self.body.is_none() && self.counter.is_none() {
             if whole && self.out.is_some() {
                 self.start(None)?;
             }
-            // What broke off before anything came leaves nothing, not half of an empty list.
-            self.out = None;
+            if self.counter.is_none() {
+                // What broke off before anything came leaves nothing, not half of an empty list.
+                self.out = None;
+            }
+        }
+        if let Some(counter) = self.counter.take() {
+            self.write_counts(counter.finish(self.style.top))?;
         }
         if let Some(sorter) = self.sorter.take() {
             for record in sorter.finish() {
@@ -238,12 +262,17 @@ impl<W: Write + Send + 'static> Renderer<W> {
     /// Settles fields and sorting by the first record (`None`: there is none) and starts the
     /// format.
     fn start(&mut self, first: Option<&Record>) -> Result<()> {
-        let (chosen, sorter, unseen) = match self.settled.take() {
+        let (chosen, sorter, counter, unseen) = match self.settled.take() {
             Some(settled) => settled,
             None => self.settle(self.members, first, false)?,
         };
         self.sorter = sorter;
+        self.counter = counter;
         self.unseen = unseen;
+        if self.counter.is_some() {
+            // What is written is known at the end.
+            return Ok(());
+        }
         let Some(out) = self.out.take() else {
             return Ok(());
         };
@@ -288,7 +317,40 @@ impl<W: Write + Send + 'static> Renderer<W> {
             }
             None => None,
         };
-        Ok((chosen, sorter, unseen))
+        let by = self.style.by.iter();
+        let by: Result<Vec<Chosen>> = by.map(|name| known.find(name, &mut unseen)).collect();
+        let counter = Some(by?).filter(|by| !by.is_empty());
+        if counter.is_some() && self.live {
+            return Err(Error::usage("--by counts a list, and this one has no end"));
+        }
+        Ok((chosen, sorter, counter.map(counts::Counter::new), unseen))
+    }
+
+    /// Writes groups: as bars on a terminal, else as the records that they are.
+    fn write_counts(&mut self, counted: counts::Counted) -> Result<()> {
+        let Some(out) = self.out.take() else {
+            return Ok(());
+        };
+        let names = std::mem::take(&mut self.style.by);
+        let format = self.style.format.unwrap_or(Format::Table);
+        if format == Format::Table && self.style.screen.terminal && self.style.jq.is_none() {
+            let mut output = BufferedOutput::new(out, false);
+            let text = bars::draw(&counted, &names, self.style.screen, self.style.header);
+            output.buffer.extend_from_slice(text.as_bytes());
+            self.rows = counted.groups.len() as u64;
+            return output.flush();
+        }
+        let columns = matches!(format, Format::Table | Format::Tsv | Format::Csv);
+        let fields = names.iter().map(String::as_str).chain([counts::COUNT]);
+        let columns = (columns && self.style.jq.is_none())
+            .then(|| fields.map(|name| Chosen::of_member(name, &[])).collect());
+        self.body = Some(self.body(format, columns, None, out)?);
+        for group in counted.groups {
+            if self.emit(&group.record(&names))?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn body(
@@ -397,7 +459,12 @@ pub fn check(style: &Style) -> Result<()> {
         ("--fields", !style.fields.is_empty()),
         ("--sort", style.sort.is_some()),
         ("--limit", style.limit.is_some()),
+        ("--by", !style.by.is_empty()),
     ];
+    if style.by.is_empty() && style.top.is_some() {
+        return Err(Error::usage("--top is of --by").hint("--limit N is for lists"));
+    }
+    counted_alone(style, &used)?;
     match used.into_iter().find(|(_, used)| *used) {
         Some((option, _)) if format == Format::Xml => Err(Error::usage(format!(
             "{option} does not go with --format xml, which is the document as it came"
@@ -407,17 +474,39 @@ pub fn check(style: &Style) -> Result<()> {
     }
 }
 
+/// Groups have their own order, columns and number.
+fn counted_alone(style: &Style, used: &[(&str, bool)]) -> Result<()> {
+    if style.by.is_empty() {
+        return Ok(());
+    }
+    let other = used
+        .iter()
+        .find(|(option, used)| *used && *option != "--by");
+    let other = other.map(|(option, _)| *option);
+    let Some(option) = other.or(style.name_only.then_some("-o name")) else {
+        return Ok(());
+    };
+    Err(Error::usage(format!(
+        "{option} does not go with --by, which counts the whole list"
+    ))
+    .hint("--top N shows the N largest groups"))
+}
+
 impl<W: Write + Send + 'static> RecordSink for Renderer<W> {
     fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
         Ok(())
     }
 
     fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
-        if self.body.is_none() {
+        if self.body.is_none() && self.counter.is_none() {
             self.start(Some(record))?;
         }
         if !self.unseen.is_empty() {
             self.unseen.retain(|name| !name.is_in(record));
+        }
+        if let Some(counter) = &mut self.counter {
+            counter.add(record)?;
+            return Ok(ControlFlow::Continue(()));
         }
         if let Some(sorter) = &mut self.sorter {
             sorter.push(record)?;

@@ -81,7 +81,7 @@ impl Key {
 }
 
 /// Texts as people order them: runs of digits by value, letters without case.
-fn natural(a: &str, b: &str) -> Ordering {
+pub(super) fn natural(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a, b);
     loop {
         let (x, y) = (digits(left), digits(right));

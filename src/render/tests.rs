@@ -51,6 +51,8 @@ pub(super) fn style() -> Style {
         fields: Vec::new(),
         sort: None,
         limit: None,
+        by: Vec::new(),
+        top: None,
         header: true,
         name_only: false,
         jq: None,

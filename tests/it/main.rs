@@ -21,6 +21,7 @@ mod citations;
 mod cli_surface;
 mod cli_tree;
 mod completion;
+mod counts;
 mod dead_letters;
 mod filters;
 mod fixtures_lab;

@@ -91,6 +91,28 @@ fn records_and_answers() {
     }
 }
 
+/// Values and counts; bars and shares are a terminal's.
+#[test]
+fn rows_counted_by_a_field() {
+    let command = "netapi ise pxgrid sessions --by SGT";
+    let text = comes(&lab(), command);
+    let come: Vec<String> = text
+        .lines()
+        .map(|line| line.replace('\t', " ").trim().to_owned())
+        .collect();
+    let shown = shown(command).into_iter().skip(1);
+    let shown: Vec<String> = shown
+        .map(|line| {
+            let mut cells = line.split_whitespace().take(2);
+            let value = cells.next().unwrap().replace('-', "");
+            format!("{value} {}", cells.next().unwrap())
+                .trim()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(shown, come);
+}
+
 /// Addresses and servers of each row; names and ports are shortened on a terminal.
 #[test]
 fn sessions_with_their_details() {

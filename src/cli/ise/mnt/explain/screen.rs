@@ -274,6 +274,8 @@ mod tests {
             fields: Vec::new(),
             sort: None,
             limit: None,
+            by: Vec::new(),
+            top: None,
             header: true,
             name_only: false,
             jq: None,
