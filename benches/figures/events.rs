@@ -1,6 +1,7 @@
 //! The figures of `pxgrid subscribe`: events printed, callbacks started, and what both take of
 //! memory.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -267,4 +268,52 @@ fn memory_waiting(figures: &mut Figures) {
         64.0,
         "MiB",
     );
+}
+
+/// Two million sessions that are remembered over a restart: on disk, at the next start, in memory.
+pub(crate) fn memory_of_sessions(figures: &mut Figures) {
+    const SESSIONS: u64 = 2_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("spool").display().to_string();
+    let node = |events| {
+        Node::start(Plan {
+            events,
+            sessions: SESSIONS,
+            per_second: None,
+        })
+    };
+    let many = node(SESSIONS);
+    let run = subscribe(&many, SESSIONS, &["--json", "--spool", &spool]);
+    let first = run.peak_mebibytes();
+    figures.line(
+        "2,000,000 sessions with --spool: peak memory",
+        first,
+        64.0,
+        "MiB",
+    );
+    let disk = on_disk(Path::new(&spool));
+    figures.line("the same: the spool on disk", disk, 500.0, "MB");
+    // It finds an empty directory, which it compares with all that is remembered.
+    let one = node(1);
+    let again = subscribe(&one, 2, &["--json", "--spool", &spool, "--for", "5s"]);
+    let seconds = again.seconds() - one.since_subscribed();
+    figures.line(
+        "the same: the next start, until it is subscribed",
+        seconds,
+        10.0,
+        "s",
+    );
+    let second = again.peak_mebibytes();
+    figures.line("the same: peak memory of the next run", second, 64.0, "MiB");
+}
+
+/// What the files in a directory take, in megabytes.
+fn on_disk(dir: &Path) -> f64 {
+    let files = std::fs::read_dir(dir).unwrap();
+    let blocks: u64 = files
+        .map(|file| file.unwrap().metadata().unwrap().blocks())
+        .sum();
+    #[allow(clippy::cast_precision_loss, reason = "some hundred megabytes")]
+    let bytes = (blocks * 512) as f64;
+    bytes / 1e6
 }

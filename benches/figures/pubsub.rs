@@ -82,7 +82,8 @@ fn serve(connection: &mut Connection, plan: Plan, seen: &Mutex<Seen>) -> std::io
             connection.get_mut().flush()?;
             return pubsub(connection, plan, seen);
         }
-        let text = control(&path, port).unwrap_or_else(|| "{}".to_owned());
+        // Over REST nobody is there.
+        let text = control(&path, port).unwrap_or_else(|| r#"{"sessions":[]}"#.to_owned());
         write!(
             connection.get_mut(),
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}",

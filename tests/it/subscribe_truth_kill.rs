@@ -125,5 +125,6 @@ fn a_hundred_kills_lose_nothing() {
     stop(running);
     assert!(account.unmarked.is_empty(), "{:?}", account.unmarked);
     // Otherwise the kills hit nothing.
-    assert!(left_over > 10 && account.again > 0 && wanted.len() > 100);
+    let hit = (left_over, account.again, wanted.len());
+    assert!(hit.0 > 10 && hit.1 > 0 && hit.2 > 100, "{hit:?}");
 }

@@ -101,7 +101,7 @@ fn topic(text: &str) -> Result<TopicName, String> {
 }
 
 /// How many sessions of a topic are in memory at least where all are in the spool.
-const REMEMBERED: usize = 50_000;
+const REMEMBERED: usize = 25_000;
 
 /// For clap: a name that fits into ids and subjects as it is.
 fn deployment(text: &str) -> Result<String, String> {
