@@ -60,7 +60,7 @@ impl std::str::FromStr for Station {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        match text.trim().parse() {
+        match ip(text) {
             Ok(address) => Ok(Self::Address(address)),
             Err(_) => text.parse().map(Self::Mac),
         }
@@ -104,7 +104,7 @@ pub(crate) fn mac_or_list(text: &str) -> Result<MacOrList, String> {
 
 /// For clap: a MAC address or the beginning of one, or a whole IP address.
 pub(crate) fn stations(text: &str) -> Result<Stations, String> {
-    if let Ok(address) = text.trim().parse() {
+    if let Ok(address) = ip(text) {
         return Ok(Stations::Address(address));
     }
     let prefix = text.parse().map(Stations::Prefix);
@@ -125,16 +125,25 @@ pub(crate) fn field(text: &str) -> Result<String, String> {
     }
 }
 
-/// For clap: an IP address, v4 or v6, without zone.
+/// For clap: an IP address, v4 or v6, without zone. A v4 address written as v6 is the v4 one.
 pub(crate) fn ip(text: &str) -> Result<IpAddr, String> {
     text.trim()
         .parse()
+        .map(|ip: IpAddr| ip.to_canonical())
         .map_err(|_| format!("'{text}' is not an IP address"))
 }
 
 /// For clap: a duration such as `90s` or `1h30m`.
 pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     crate::settings::duration::parse(text).map_err(with_hint)
+}
+
+/// For clap: a duration of more than nothing.
+pub(crate) fn some_time(text: &str) -> Result<std::time::Duration, String> {
+    match duration(text)? {
+        std::time::Duration::ZERO => Err(format!("'{text}' is no time at all")),
+        some => Ok(some),
+    }
 }
 
 /// The shortest pause between two requests of the same kind that a user may ask for: less would
@@ -282,6 +291,7 @@ mod tests {
             Ok(Stations::Address(_))
         ));
         assert!(stations("2001:DB8::0:7").unwrap().contain("2001:db8::7"));
+        assert_eq!(ip("::ffff:10.0.0.1"), ip("10.0.0.1"));
         let begun = stations("10.50.").unwrap_err();
         assert!(begun.ends_with("an IP address is given whole"), "{begun}");
         assert!(stations("xyz").is_err() && stations("").is_err());

@@ -68,7 +68,10 @@ impl Stations {
     pub fn contain(self, station: &str) -> bool {
         match self {
             Self::Prefix(prefix) => station.parse().is_ok_and(|mac| prefix.matches(mac)),
-            Self::Address(address) => station.trim().parse() == Ok(address),
+            Self::Address(address) => {
+                let station = station.trim().parse::<IpAddr>();
+                station.is_ok_and(|station| station.to_canonical() == address)
+            }
         }
     }
 }

@@ -43,12 +43,15 @@ impl Record {
 
     /// Whether the member `name` is this address, or a list that holds it, in whatever spelling.
     pub fn has_address(&self, name: &str, wanted: IpAddr) -> bool {
-        self.addresses(name).contains(&wanted)
+        self.addresses(name).contains(&wanted.to_canonical())
     }
 
     /// The addresses that the member `name` is, or holds as a list.
     pub fn addresses(&self, name: &str) -> Vec<IpAddr> {
-        let address = |text: &str| text.trim().parse().ok();
+        let address = |text: &str| {
+            let address: IpAddr = text.trim().parse().ok()?;
+            Some(address.to_canonical())
+        };
         match self {
             Self::Fields(fields) => match fields.get(name) {
                 Some(Value::Text(text)) => address(text).into_iter().collect(),

@@ -139,6 +139,9 @@ fn pauses_that_would_hammer_a_server_are_refused() {
             assert!(stderr(&run).contains("at least 1s"), "{}", stderr(&run));
         }
     }
+    let nothing = ["subscribe", "--topic", "session", "--for", "0s"];
+    let run = lab.pxgrid(&nothing).assert().code(2);
+    assert!(stderr(&run).contains("no time at all"), "{}", stderr(&run));
     let run = lab.mnt(&["watch", "--interval", "0s"]).assert().code(2);
     assert!(stderr(&run).contains("at least 1s"), "{}", stderr(&run));
     assert_eq!(lab.requests(), [""; 0]);

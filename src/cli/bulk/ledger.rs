@@ -125,7 +125,12 @@ impl Ledger {
             .read(true)
             .open(path)
             .map_err(cannot)?;
-        let length = file.metadata().map_err(cannot)?.len();
+        let facts = file.metadata().map_err(cannot)?;
+        if !facts.is_file() {
+            return Err(Error::usage(format!("the report {name} is no file"))
+                .hint("a report is read again by --resume: name a file"));
+        }
+        let length = facts.len();
         if length > 0 && !resumed {
             return Err(
                 Error::usage(format!("the report {name} has rows already")).hint(format!(

@@ -4,16 +4,20 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::hash::Hash;
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
 use std::str::FromStr;
 
 use crate::cli::input::list_lines;
 use crate::cli::report::Reporter;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Lines with something on them that a list may have: far more than a deployment has endpoints, and
 /// bounded in memory.
 const MOST: usize = 2_000_000;
+
+/// Bytes of a list in UTF-16, which is decoded whole.
+const MOST_UTF16: u64 = 128 << 20;
 
 /// Invalid lines that are named one by one.
 const NAMED: usize = 20;
@@ -60,7 +64,21 @@ impl<A: Address> List<A> {
         Self::read(std::io::stdin().lock())
     }
 
-    pub(super) fn read(input: impl BufRead) -> Result<Self> {
+    /// The same of any input: UTF-8, or UTF-16 with its mark, as PowerShell writes it.
+    pub(super) fn read(mut input: impl BufRead) -> Result<Self> {
+        if !input.fill_buf().is_ok_and(files::is_utf16) {
+            return Self::read_lines(input);
+        }
+        let mut bytes = Vec::new();
+        let read = input.take(MOST_UTF16).read_to_end(&mut bytes);
+        match read.ok().and_then(|_| files::utf16(&bytes)) {
+            Some(Ok(text)) => Self::read_lines(text.as_bytes()),
+            _ => Err(Error::usage("standard input is damaged UTF-16 text")
+                .hint("write the list as UTF-8 (in PowerShell: Out-File -Encoding utf8)")),
+        }
+    }
+
+    fn read_lines(input: impl BufRead) -> Result<Self> {
         let mut entries: Vec<Entry<A>> = Vec::new();
         let mut seen: HashMap<A, usize> = HashMap::new();
         let mut first = true;
@@ -74,12 +92,12 @@ impl<A: Address> List<A> {
                 continue;
             }
             let index = entries.len();
-            let kind = match line.text.parse::<A>() {
+            let kind = match unquoted(&line.text).parse::<A>() {
                 Ok(address) => match *seen.entry(address).or_insert(index) {
                     first if first < index => EntryKind::Repeat(first),
                     _ => EntryKind::First(address),
                 },
-                Err(error) => EntryKind::Invalid(error),
+                Err(error) => EntryKind::Invalid(one_column::<A>(&line.text, error)),
             };
             entries.push(Entry {
                 number: line.number,
@@ -168,10 +186,31 @@ const HEADERS: [&str; 10] = [
 ];
 
 fn is_header(text: &str) -> bool {
-    let name = text.trim_matches('"');
+    let name = unquoted(text);
     HEADERS
         .iter()
         .any(|header| header.eq_ignore_ascii_case(name))
+}
+
+/// The text of a cell that a spreadsheet put in quotes.
+fn unquoted(text: &str) -> &str {
+    let inside = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    inside.unwrap_or(text)
+}
+
+/// Whoever gives a whole row is told how to give its column.
+fn one_column<A: Address>(text: &str, error: Error) -> Error {
+    let mut cells = text.split(['\t', ',', ';']);
+    let is_address = |cell: &str| unquoted(cell.trim()).parse::<A>().is_ok();
+    match (cells.any(is_address), text.contains('\t')) {
+        (false, _) => error,
+        (true, true) => error.hint(
+            "a list has one column: `cut -f1` takes the first, and --fields MAC shows no other",
+        ),
+        (true, false) => error.hint("a list has one column: `cut -d, -f1` takes the first"),
+    }
 }
 
 /// Why a line is no address.
@@ -221,6 +260,36 @@ mod tests {
         let twice = list("MAC\nMAC\nC8:5B:76:C6:59:62\n");
         assert_eq!(twice.summary(), "1 address, 1 invalid: line 2");
         assert_eq!(list("USER\n").summary(), "0 addresses, 1 invalid: line 1");
+    }
+
+    #[test]
+    fn lists_of_spreadsheets_and_of_powershell_are_read() {
+        let text = "\"MAC\"\r\n\"C8:5B:76:C6:59:62\"\r\nc85b.76c6.5963\r\n";
+        assert_eq!(list(text).summary(), "2 addresses");
+        for big in [false, true] {
+            let unit = |unit: u16| {
+                if big {
+                    unit.to_be_bytes()
+                } else {
+                    unit.to_le_bytes()
+                }
+            };
+            let marked = format!("\u{feff}{text}");
+            let bytes: Vec<u8> = marked.encode_utf16().flat_map(unit).collect();
+            let read = List::<Mac>::read(bytes.as_slice()).unwrap();
+            assert_eq!(read.summary(), "2 addresses");
+            let cut = List::<Mac>::read(&bytes[..bytes.len() - 1]).unwrap_err();
+            assert!(cut.message().contains("damaged UTF-16"), "{cut}");
+        }
+        for (row, advice) in [
+            ("C8:5B:76:C6:59:62\t10.0.0.1", "cut -f1"),
+            ("desk 4,C8:5B:76:C6:59:62", "cut -d, -f1"),
+            ("desk 4, floor 2", "write it as"),
+        ] {
+            let list = list(row);
+            let (_, error) = list.invalid().next().unwrap();
+            assert!(error.hint_text().unwrap().contains(advice), "{error}");
+        }
     }
 
     #[test]

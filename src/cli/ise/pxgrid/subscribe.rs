@@ -63,7 +63,7 @@ pub(crate) struct Subscribe {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// End after this time; exit status 6 or 7 if no connection stood in it
-    #[arg(long = "for", value_name = "DURATION", value_parser = input::duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = input::some_time)]
     time: Option<Duration>,
     /// The current sessions first, marked "recovered"
     #[arg(long)]
