@@ -14,10 +14,16 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Histories name the endpoint around their rows too, which then need not.
     pub(super) fn endpoint(mac: Mac) -> Self {
         Self {
             subject: Subject::Mac(mac),
-            names: &["calling_station_id", "orig_calling_station_id"],
+            names: &[
+                "calling_station_id",
+                "orig_calling_station_id",
+                "key",
+                "macAddress",
+            ],
         }
     }
 

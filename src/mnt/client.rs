@@ -148,6 +148,11 @@ impl MntClient {
             Ok(response) => response,
             Err(error) => return (sink, Err(error)),
         };
+        if response.status == 204 {
+            let mut sink = sink;
+            let begun = sink.begin(Some(0));
+            return (sink, begun.map(|()| XmlSummary::default()));
+        }
         let charset = response.charset();
         let reader = response.into_reader().telling_pauses();
         let parsing = tokio::task::spawn_blocking(move || {

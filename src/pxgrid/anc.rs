@@ -16,6 +16,7 @@ use super::rest::ServiceClient;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::record::{JsonText, Mac};
+use crate::transport::show::quote;
 
 /// The service.
 pub const SERVICE: &str = "com.cisco.ise.config.anc";
@@ -162,7 +163,8 @@ pub fn outcome(order: &PolicyChange, status: &Status) -> Result<()> {
             let error = Error::new(Kind::Pending, "the ANC operation is still running");
             Err(match &status.operation_id {
                 Some(id) => error.hint(format!(
-                    "look again with `netapi ise pxgrid anc status {id}`"
+                    "look again with `netapi ise pxgrid anc status {}`",
+                    quote(id)
                 )),
                 None => error,
             })

@@ -101,7 +101,7 @@ impl Layers {
             Source::Flag("--profile"),
         )
         .or_else(|| self.variable("NETAPI_PROFILE"));
-        let wanted = given.as_ref().map(RawValue::text).transpose()?;
+        let wanted = given.as_ref().map(RawValue::name).transpose()?;
         match &self.config {
             Ok(path) => profile::read(path, self.flags.config.is_some(), wanted),
             // Without a home there is no file; that matters only to who asked for something in it.

@@ -103,6 +103,9 @@ impl RawValue {
     /// in it.
     pub(crate) fn name(&self) -> Result<&str> {
         let text = self.text()?;
+        if text.contains("-----BEGIN") {
+            return Err(self.wrong("holds the content of a file (-----BEGIN …), and no name"));
+        }
         match control_character(text) {
             None => Ok(text),
             Some((what, hint)) => Err(self

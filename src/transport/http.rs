@@ -330,6 +330,13 @@ impl Client {
                 }
             )
         });
+        // What was asked for is unpacked by now, and its header gone.
+        if let Some(packed) = text(header::CONTENT_ENCODING)
+            && (200..300).contains(&status)
+            && !packed.eq_ignore_ascii_case("identity")
+        {
+            return Err(packed_otherwise(&origin.host, &packed));
+        }
         if (300..400).contains(&status) {
             return Err(redirected(&origin.host, status, location.as_deref()));
         }
@@ -429,6 +436,15 @@ fn form(request: &Request, url: &Url) -> Result<hyper::Request<Full<Bytes>>> {
         wrong(format!("cannot form a request from the URL {url}"))
             .hint("a URL of ISE's APIs is https://HOST:PORT/PATH")
     })
+}
+
+fn packed_otherwise(host: &str, packed: &str) -> Error {
+    Error::new(
+        Kind::Malformed,
+        format!("{host} packed its answer as '{packed}'; gzip or nothing was asked for"),
+    )
+    .hint("a cache or a proxy between here and the node may pack it; --no-proxy goes round one that is set here")
+    .host(host)
 }
 
 fn redirected(host: &str, status: u16, location: Option<&str>) -> Error {

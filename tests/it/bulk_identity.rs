@@ -54,6 +54,33 @@ fn a_change_is_never_of_the_session_that_came() {
     assert_eq!(sent, [format!("CoA/Reauth/psn-a/{OTHER}/0")]);
 }
 
+/// A history says whose it is around its rows, too.
+#[test]
+fn a_history_of_somebody_else_is_known_by_its_wrapper() {
+    let node = node(|path| {
+        if path.starts_with("AuthStatus") {
+            return Reply::xml(&format!(
+                "<authStatusOutputList><authStatusList key='{OTHER}'><authStatusElements>\
+                 <passed>true</passed></authStatusElements></authStatusList></authStatusOutputList>"
+            ));
+        }
+        Reply::xml(&format!(
+            "<acctStatusOutputList><acctStatusList macAddress='{OTHER}'><acctStatusElements>\
+             <acct_session_id>1</acct_session_id></acctStatusElements></acctStatusList></acctStatusOutputList>"
+        ))
+    });
+    for command in ["auth-status", "acct-status"] {
+        let run = node.mnt(&[command, MAC]).assert().code(5);
+        assert!(stderr(&run).contains(OTHER), "{}", stderr(&run));
+        assert_eq!(
+            stdout(&node.mnt(&[command, OTHER]).assert().success())
+                .lines()
+                .count(),
+            1
+        );
+    }
+}
+
 /// Each answer is followed by the one before it, unasked: no row is somebody else's, and none is
 /// missing.
 #[test]
@@ -138,6 +165,8 @@ fn a_password_that_is_rotated_in_the_middle_is_refused_at_most_twice() {
         );
         let seen = refused.clone();
         let node = node(move |path| {
+            // So that as many wait as the client lets wait.
+            std::thread::sleep(std::time::Duration::from_millis(20));
             if asked.fetch_add(1, Ordering::SeqCst) >= 20 {
                 seen.fetch_add(1, Ordering::SeqCst);
                 return Reply::status(401);

@@ -409,6 +409,10 @@ fn an_answer_of_a_cache_and_a_head_without_end_have_words_of_their_own() {
     use crate::support::hostile::{Reply, node};
     for (answer, words) in [
         (
+            "HTTP/1.1 200 OK\r\ncontent-encoding: br\r\ncontent-length: 1\r\n\r\nx".to_owned(),
+            "packed its answer as 'br'",
+        ),
+        (
             "HTTP/1.1 304 Not Modified\r\n\r\n".to_owned(),
             "'not modified' (HTTP 304)",
         ),
@@ -432,4 +436,16 @@ fn an_answer_of_a_cache_and_a_head_without_end_have_words_of_their_own() {
         assert!(message.contains(words), "{message}");
         assert!(hint.contains("between"), "{hint}");
     }
+}
+
+/// Nothing in an answer to a list is an empty list (contract, section 8).
+#[test]
+fn a_list_without_content_is_empty() {
+    use crate::support::hostile::{Reply, node};
+    let node = node(|_| Reply::Bytes("HTTP/1.1 204 No Content\r\n\r\n".to_owned()));
+    for command in [&["sessions", "--json"][..], &["auth-list", "--json"]] {
+        assert_eq!(stdout(&node.mnt(command).assert().success()), "[]\n");
+    }
+    // Of one thing it is none.
+    node.mnt(&["version"]).assert().code(5);
 }

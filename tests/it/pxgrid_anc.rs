@@ -277,3 +277,38 @@ fn an_answer_without_a_body_says_that_the_change_was_sent() {
         .code(3);
     assert!(stderr(&run).contains("hint: "), "{}", stderr(&run));
 }
+
+/// A command in a hint is one that may be pasted, whatever the server calls an operation.
+#[test]
+fn what_a_server_names_stands_quoted_in_the_command_of_a_hint() {
+    const ID: &str = "1'; touch harm #";
+    let status = json!({"operationId": ID, "status": "RUNNING"}).to_string();
+    let deployment = plan()
+        .answering("applyEndpointByMacAddress", 200, &status)
+        .start();
+    let apply = [
+        "anc",
+        "apply",
+        "--mac",
+        "C8:5B:76:00:00:01",
+        "--policy",
+        "quarantine",
+    ];
+    let quoted = r"`netapi ise pxgrid anc status '1'\''; touch harm #'`";
+    let run = deployment.pxgrid(&apply).args(["--wait", "1s"]).assert();
+    assert!(stderr(&run).contains(quoted), "{}", stderr(&run));
+    let list = [
+        "anc",
+        "apply",
+        "--mac",
+        "-",
+        "--policy",
+        "quarantine",
+        "--no-wait",
+    ];
+    let run = deployment
+        .pxgrid(&list)
+        .write_stdin("C8:5B:76:00:00:01")
+        .assert();
+    assert!(stdout(&run).contains(quoted), "{}", stdout(&run));
+}

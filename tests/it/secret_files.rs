@@ -208,6 +208,42 @@ fn a_key_in_the_place_of_its_path_is_not_shown() {
     assert_eq!(lab.requests(), [""; 0]);
 }
 
+/// Nor is one that was given in the place of a name, of a profile, a host or a client.
+#[test]
+fn a_key_in_the_place_of_a_name_is_not_shown() {
+    let lab = lab();
+    let key = fs::read_to_string(lab.variable("PXGRID_KEY")).unwrap();
+    let contents = [key.clone(), key.replace('\n', " "), key.replace('\n', "")];
+    for content in &contents {
+        for name in [
+            "NETAPI_PROFILE",
+            "ISE_MNT_FQDN",
+            "ISE_MNT_PORT",
+            "ISE_MNT_USER",
+            "ISE_PXGRID_HOST",
+            "ISE_PXGRID_CLIENT_NAME",
+        ] {
+            for command in [["mnt", "count"], ["pxgrid", "services"]] {
+                let mut run = lab.netapi();
+                run.arg("ise").args(command).env(name, content);
+                let run = run.assert();
+                let said = format!("{}{}", stdout(&run), stderr(&run));
+                assert!(!leaks(&said, &secrets(&key)), "{name}: {said}");
+            }
+        }
+        for flag in ["--profile", "--client-name"] {
+            let mut run = lab.netapi();
+            run.args(["ise", "pxgrid", "services", flag, content]);
+            let run = run.assert().code(2);
+            assert!(
+                !leaks(&stderr(&run), &secrets(&key)),
+                "{flag}: {}",
+                stderr(&run)
+            );
+        }
+    }
+}
+
 fn warns(run: &mut Command, words: &str) {
     let run = run.assert().success();
     let said = stderr(&run);

@@ -11,6 +11,7 @@ use super::signature::signature_kind;
 use super::{Facts, hexadecimal};
 use crate::authority;
 use crate::error::Error;
+use crate::transport::show::quote;
 use crate::transport::tls::PinMismatch;
 use crate::transport::tls::server_key::{ServerKey, UnusableKey, key_kind};
 
@@ -336,7 +337,8 @@ impl Facts<'_> {
             .filter(|name| name.text.parse::<std::net::IpAddr>().is_err());
         let hint = match usable {
             Some(Name { text, .. }) => format!(
-                "use that name as the host, with --resolve {text}:{port}:ADDRESS if it does not resolve; or skip the name check: --no-verify-hostname"
+                "use that name as the host, with --resolve {}:{port}:ADDRESS if it does not resolve; or skip the name check: --no-verify-hostname",
+                quote(text)
             ),
             None => format!(
                 "skip the name check: --no-verify-hostname; or {}",

@@ -18,6 +18,7 @@ use crate::error::{Kind, Result};
 use crate::pxgrid::{ServiceClient, anc};
 use crate::record::{JsonText, Mac, Record};
 use crate::render::{Shape, column};
+use crate::transport::show::quote;
 
 const SERVICE: &str = "anc";
 const NO_OPERATION: &str = "an id is what apply and clear print, and ISE keeps it for a while only; `netapi ise pxgrid anc endpoints` lists the endpoints that have a policy";
@@ -246,7 +247,8 @@ async fn sent(
     let attempt = Attempt::default();
     attempt.sending()?;
     let look = |_: Option<&Value>| {
-        format!("look with `netapi ise pxgrid anc policy '{policy}'` before you repeat it")
+        let policy = quote(policy);
+        format!("look with `netapi ise pxgrid anc policy {policy}` before you repeat it")
     };
     network_change::alone(&attempt, what, look, client.query(SERVICE, operation, body)).await
 }

@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::anc::{self, OperationState, PolicyChange, Status, Target};
 use crate::record::{JsonText, Mac, Record};
+use crate::transport::show::quote;
 
 use super::SERVICE;
 
@@ -227,7 +228,7 @@ impl Orders<'_> {
         } else if self.wait.is_none() {
             attempt.settled();
             let id = status.operation_id.as_deref().unwrap_or_default();
-            let reason = format!("running: `netapi ise pxgrid anc status {id}`");
+            let reason = format!("running: `netapi ise pxgrid anc status {}`", quote(id));
             return Ok(carried(status.json, false, Some(reason)));
         }
         match anc::outcome(&self.order, &status) {
@@ -302,7 +303,10 @@ fn carried(answer: JsonText, already: bool, reason: Option<String>) -> Carried {
 fn look_for(target: &Target, answer: Option<&Value>) -> String {
     let id = answer.and_then(|answer| answer.get("operationId")?.as_str());
     match (id, target) {
-        (Some(id), _) => format!("look again with `netapi ise pxgrid anc status {id}`"),
+        (Some(id), _) => format!(
+            "look again with `netapi ise pxgrid anc status {}`",
+            quote(id)
+        ),
         (None, Target::Mac(mac)) => {
             format!("look with `netapi ise pxgrid anc endpoint {mac}` before you repeat it")
         }
