@@ -28,7 +28,7 @@ pub struct State {
 
 /// A state that was told, and of what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct Remembered {
     /// The topic's path.
     pub topic: Arc<str>,
     /// The identity of the session or row.
@@ -43,14 +43,14 @@ pub struct Progress {
     /// How far each topic was followed.
     pub marks: Vec<Mark>,
     /// What was told, oldest first; each with the number of events of its batch that it follows.
-    pub told: Vec<(usize, Told)>,
+    pub remembered: Vec<(usize, Remembered)>,
 }
 
 impl From<Vec<Mark>> for Progress {
     fn from(marks: Vec<Mark>) -> Self {
         Self {
             marks,
-            told: Vec::new(),
+            remembered: Vec::new(),
         }
     }
 }

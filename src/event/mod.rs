@@ -30,7 +30,7 @@ use crate::record::Mac;
 
 pub use figures::Figures;
 pub use id::{EventId, IdMaker};
-pub use memory::{Memory, Progress, Told};
+pub use memory::{Memory, Progress, Remembered};
 pub use message::{Message, Text};
 
 /// One event.

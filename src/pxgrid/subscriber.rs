@@ -204,8 +204,8 @@ impl Subscriber {
             progress,
             ended,
         } = &self.update;
-        let told = !events.is_empty() || !progress.told.is_empty();
-        told || !notices.is_empty() || ended.is_some()
+        let news = !events.is_empty() || !progress.remembered.is_empty();
+        news || !notices.is_empty() || ended.is_some()
     }
 
     /// Takes what the link has, up to a portion.
@@ -350,9 +350,9 @@ impl Subscriber {
                 tokio::spawn(reading::read(services, id, read, filter, parts));
             }
             Action::Emit(event) => self.update.events.push(event),
-            Action::Remember(told) => {
+            Action::Remember(state) => {
                 let after = self.update.events.len();
-                self.update.progress.told.push((after, told));
+                self.update.progress.remembered.push((after, state));
             }
             Action::Say(notice) => self.update.notices.push(notice),
             Action::Finished(error) => {

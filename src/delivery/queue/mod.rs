@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`spool`] | the queue, and the marks of how far each topic was followed |
 //! | `tables` | what stands in its file, and how an event is written there |
-//! | `told` | what was told of each session: the subscriber's memory |
+//! | `memory_tables` | what was told of each session: the subscriber's memory |
 //! | `journal` | which deliveries were begun, and which succeeded, since the file was written |
 //! | `conversion` | files of earlier versions |
 //! | `recent` | the events that are in memory as well |
@@ -16,7 +16,7 @@
 mod backend;
 mod conversion;
 mod journal;
+mod memory_tables;
 mod recent;
 pub mod spool;
 mod tables;
-mod told;

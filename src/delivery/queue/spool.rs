@@ -23,22 +23,23 @@
 
 mod memory;
 mod place;
+mod reading;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 
 use super::backend::NeverSynced;
 use super::journal::Journal;
+use super::memory_tables::{self, MemoryTables};
 use super::recent::Recent;
 use super::tables::{self, Before, EVENTS};
-use super::told::{self, ToldTables};
 use crate::delivery::identity::{self, Identity};
 use crate::delivery::lock::DirectoryLock;
 use crate::error::{Error, Kind, Result};
@@ -53,12 +54,6 @@ const CACHE_BYTES: usize = 8 << 20;
 
 /// How many bytes of events are kept in memory.
 const RECENT_BYTES: usize = 8 << 20;
-
-/// How many bytes of events are gone through at most to find out whose turn it is.
-const GLANCE_BYTES: usize = 8 << 20;
-
-/// How many events are given at once.
-const MOST_AT_ONCE: usize = 1000;
 
 /// A file without events that is larger than what was told takes by this is made small again when
 /// it is opened.
@@ -96,7 +91,7 @@ struct Durable {
     lock: DirectoryLock,
     database: Identity,
     journal: Mutex<Journal>,
-    told: Mutex<ToldTables>,
+    memory: Mutex<MemoryTables>,
     /// Why what was told could not be read; the next write says so.
     unreadable: OnceLock<Error>,
 }
@@ -129,13 +124,13 @@ impl Spool {
         let before = tables::take_over(&database_file, &left).map_err(cannot)?;
         // Some of what was there may have been delivered.
         let (next, _) = tables::after_last(&database_file).map_err(cannot)?;
-        let told = ToldTables::open(&database_file).map_err(cannot)?;
+        let memory = MemoryTables::open(&database_file).map_err(cannot)?;
         journal.reset().map_err(failed_to_open)?;
         let durable = Durable {
             lock,
             database,
             journal: Mutex::new(journal),
-            told: Mutex::new(told),
+            memory: Mutex::new(memory),
             unreadable: OnceLock::new(),
         };
         let next = next.max(prepared);
@@ -175,10 +170,11 @@ impl Spool {
             .create_with_backend(backend)
             .map_err(|error| failed(place, "open", error))?;
         let (next, empty) = prepare(&database, place)?;
-        let told = told::length(&database).map_err(|error| failed(place, "open", error))?;
+        let memory =
+            memory_tables::length(&database).map_err(|error| failed(place, "open", error))?;
         // What is told stays: only the room of events that are gone is worth the time.
-        let wanted = told
-            .saturating_mul(told::ROOM)
+        let wanted = memory
+            .saturating_mul(memory_tables::ROOM)
             .saturating_add(COMPACT_ABOVE);
         if empty && length > wanted {
             database
@@ -287,7 +283,7 @@ impl Spool {
         tables::write_marks(&transaction, &progress.marks)?;
         if let Some(durable) = &self.durable {
             let now = jiff::Timestamp::now().as_second();
-            lock(&durable.told).write(&transaction, &progress.told, now)?;
+            lock(&durable.memory).write(&transaction, &progress.remembered, now)?;
         }
         transaction.commit()?;
         if let Some(durable) = &self.durable {
@@ -377,95 +373,6 @@ impl Spool {
         let tail = lock(&self.next);
         self.write(self.file()?, *tail, &[], &Progress::default())
             .map_err(|error| failed(&self.place, "write to", error))
-    }
-
-    /// The waiting events from number `from` on, in order, at most `limit`; perhaps fewer, but
-    /// always one if there is one.
-    pub fn waiting(&self, from: u64, limit: usize) -> Result<Vec<Waiting>> {
-        let kept = lock(&self.recent).waiting(from, limit);
-        if !kept.is_empty() {
-            return Ok(kept);
-        }
-        let mut listed = self
-            .list(from, limit)
-            .map_err(|error| failed(&self.place, "read", error))?;
-        // Asked after the file was read: whatever came before the last event listed is in one of
-        // the two.
-        let recent = lock(&self.recent);
-        let Some(first) = recent.first(from) else {
-            return Ok(listed);
-        };
-        listed.retain(|event| event.id < first);
-        if listed.is_empty() {
-            return Ok(recent.waiting(first, limit));
-        }
-        Ok(listed)
-    }
-
-    /// The events from number `from` on, in order, of about `bytes` bytes; perhaps fewer, but
-    /// always one if there is one.
-    pub fn events(&self, from: u64, bytes: usize) -> Result<Vec<(u64, Arc<Event>)>> {
-        let mut events = self.events_in_memory(from, bytes);
-        if !events.is_empty() {
-            return Ok(events);
-        }
-        let mut taken = 0;
-        for Waiting { id, .. } in self.waiting(from, MOST_AT_ONCE)? {
-            if taken >= bytes {
-                break;
-            }
-            if let Some(event) = self.get(id)? {
-                taken += event.message.written_length();
-                events.push((id, event));
-            }
-        }
-        Ok(events)
-    }
-
-    /// The same, up to the first event that is not in memory.
-    pub fn events_in_memory(&self, from: u64, bytes: usize) -> Vec<(u64, Arc<Event>)> {
-        lock(&self.recent).run(from, MOST_AT_ONCE, bytes)
-    }
-
-    fn list(&self, from: u64, limit: usize) -> Result<Vec<Waiting>, redb::Error> {
-        let mut waiting = Vec::new();
-        let Some(database) = self.database.get() else {
-            return Ok(waiting);
-        };
-        let events = database.begin_read()?.open_table(EVENTS)?;
-        let mut bytes = 0;
-        for entry in events.range(from..)?.take(limit) {
-            if bytes > GLANCE_BYTES {
-                break;
-            }
-            let (id, row) = entry?;
-            let (key, received, length) = tables::glance(row.value());
-            bytes += length;
-            waiting.push(Waiting {
-                id: id.value(),
-                key,
-                received,
-            });
-        }
-        Ok(waiting)
-    }
-
-    /// One event; `None` when it is not (or no longer) there.
-    pub fn get(&self, id: u64) -> Result<Option<Arc<Event>>> {
-        if let Some(event) = lock(&self.recent).get(id) {
-            return Ok(Some(event));
-        }
-        self.find(id)
-            .map(|event| event.map(Arc::new))
-            .map_err(|error| failed(&self.place, "read", error))
-    }
-
-    fn find(&self, id: u64) -> Result<Option<Event>, redb::Error> {
-        let Some(database) = self.database.get() else {
-            return Ok(None);
-        };
-        let events = database.begin_read()?.open_table(EVENTS)?;
-        Ok(events.get(id)?.map(|row| tables::read(row.value())))
     }
 
     /// The delivery of an event that is the `attempt`th of this run.

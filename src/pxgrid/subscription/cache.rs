@@ -28,7 +28,7 @@ use std::sync::Arc;
 use foldhash::quality::RandomState;
 use jiff::Timestamp;
 
-use crate::event::memory::{DIGESTS, Memory, State, Told};
+use crate::event::memory::{DIGESTS, Memory, Remembered, State};
 use known_row::{KnownRow, NO_DIGEST, NO_TIME, UNSEEN_END, microseconds};
 pub(super) use known_row::{Observation, ObservationSource, Verdict};
 
@@ -72,7 +72,7 @@ pub(super) struct Cache {
     /// Of what was told last some may be in the memory only.
     recent_away: bool,
     /// What changed and is to be written to the memory.
-    changes: Vec<Told>,
+    changes: Vec<Remembered>,
     /// Hashes of those that were observed in this round and pushed out; sorted when they are used.
     sighted_away: Vec<u64>,
     /// Hashes of those in the memory only that a list lacked; sorted.
@@ -123,7 +123,7 @@ impl Cache {
     }
 
     /// What changed since it was last asked, for the memory.
-    pub(super) fn take_changes(&mut self) -> Vec<Told> {
+    pub(super) fn take_changes(&mut self) -> Vec<Remembered> {
         std::mem::take(&mut self.changes)
     }
 
@@ -178,7 +178,7 @@ impl Cache {
         let Some(seen) = self.young.get(key).or_else(|| self.old.get(key)) else {
             return;
         };
-        self.changes.push(Told {
+        self.changes.push(Remembered {
             topic: Arc::clone(topic),
             key: key.into(),
             state: State {

@@ -56,7 +56,7 @@ use jiff::Timestamp;
 
 use super::stomp::Frame;
 use crate::error::Error;
-use crate::event::{Event, Memory, Told};
+use crate::event::{Event, Memory, Remembered};
 
 pub use catch_up_plan::Read;
 pub use machine::Subscription;
@@ -256,7 +256,7 @@ pub enum Action {
     /// Hand an event on.
     Emit(Event),
     /// Keep what was told, with the events before it; only with a memory.
-    Remember(Told),
+    Remember(Remembered),
     /// Say something.
     Say(Notice),
     /// It is over.

@@ -438,7 +438,7 @@ impl Topic {
         self.newest = self.newest.max(timestamp.map(|time| time.min(server)));
     }
 
-    /// Emits what came live. `told`: the members that the message shows, and the message.
+    /// Emits what came live. `memory_tables`: the members that the message shows, and the message.
     fn emit(
         &mut self,
         word: Cow<'static, str>,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use super::place::failed;
 use super::{Spool, lock};
-use crate::delivery::queue::told::{self, Place, ToldTables};
+use crate::delivery::queue::memory_tables::{self, MemoryTables, Place};
 use crate::event::Memory;
 use crate::event::memory::State;
 
@@ -20,7 +20,7 @@ impl SpoolMemory {
     /// That of a spool; `None` for a temporary one, which remembers nothing.
     pub fn of(spool: &Arc<Spool>) -> Option<Self> {
         let durable = spool.durable.as_ref()?;
-        let seed = lock(&durable.told).seed();
+        let seed = lock(&durable.memory).seed();
         Some(Self {
             spool: Arc::downgrade(spool),
             seed,
@@ -29,7 +29,7 @@ impl SpoolMemory {
 
     fn read(
         &self,
-        place: impl FnOnce(&ToldTables) -> Option<Place>,
+        place: impl FnOnce(&MemoryTables) -> Option<Place>,
         found: impl FnMut(&str, State),
     ) {
         let Some(spool) = self.spool.upgrade() else {
@@ -38,13 +38,13 @@ impl SpoolMemory {
         let Some(durable) = &spool.durable else {
             return;
         };
-        let Some(place) = place(&lock(&durable.told)) else {
+        let Some(place) = place(&lock(&durable.memory)) else {
             return;
         };
         let Some(database) = spool.database.get() else {
             return;
         };
-        if let Err(error) = told::read(database, place, found) {
+        if let Err(error) = memory_tables::read(database, place, found) {
             let _first = durable.unreadable.set(failed(&spool.place, "read", error));
         }
     }
@@ -58,7 +58,7 @@ impl Memory for SpoolMemory {
     fn find(&self, topic: &str, key: &str) -> Option<State> {
         let mut found = None;
         self.read(
-            |told| told.place(topic, key),
+            |memory| memory.place(topic, key),
             |other, state| {
                 if other == key {
                     found = Some(state);
@@ -69,16 +69,16 @@ impl Memory for SpoolMemory {
     }
 
     fn find_endpoint(&self, topic: &str, endpoint: &str, found: &mut dyn FnMut(&str, State)) {
-        self.read(|told| told.endpoint_place(topic, endpoint), found);
+        self.read(|memory| memory.endpoint_place(topic, endpoint), found);
     }
 
     fn walk(&self, topic: &str, found: &mut dyn FnMut(&str, State)) {
-        self.read(|told| told.topic_place(topic), found);
+        self.read(|memory| memory.topic_place(topic), found);
     }
 
     fn is_whole(&self, topic: &str) -> bool {
         let spool = self.spool.upgrade();
         let durable = spool.as_ref().and_then(|spool| spool.durable.as_ref());
-        durable.is_none_or(|durable| lock(&durable.told).is_whole(topic))
+        durable.is_none_or(|durable| lock(&durable.memory).is_whole(topic))
     }
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::delivery::testing::event;
 use crate::event::memory::State;
-use crate::event::{Memory, Message, Told};
+use crate::event::{Memory, Message, Remembered};
 
 fn ids(spool: &Spool) -> Vec<u64> {
     let mut ids: Vec<u64> = Vec::new();
@@ -126,7 +126,7 @@ fn attempts_are_counted_over_restarts_and_after_a_power_cut_nobody_knows() {
 }
 
 /// A session that was told.
-fn told(mac: &str, audit: &str, ended: bool) -> (usize, Told) {
+fn remembered(mac: &str, audit: &str, ended: bool) -> (usize, Remembered) {
     let state = State {
         newest: 1_900_000_000_000_000,
         digests: [1, 2, 3, u64::MAX],
@@ -134,12 +134,12 @@ fn told(mac: &str, audit: &str, ended: bool) -> (usize, Told) {
         recovered: true,
         passing: ended,
     };
-    let told = Told {
+    let remembered = Remembered {
         topic: "/topic/com.cisco.ise.session".into(),
         key: format!("\"{mac}\"\0\0\0\"{audit}\"").into(),
         state,
     };
-    (0, told)
+    (0, remembered)
 }
 
 #[test]
@@ -147,13 +147,13 @@ fn what_was_told_is_written_with_the_events_and_found_after_a_crash() {
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::open(dir.path()).unwrap();
     let all = vec![
-        told("M", "1", true),
-        told("M", "2", false),
-        told("N", "3", false),
+        remembered("M", "1", true),
+        remembered("M", "2", false),
+        remembered("N", "3", false),
     ];
     let progress = Progress {
         marks: vec![mark(1)],
-        told: all.clone(),
+        remembered: all.clone(),
     };
     spool.append_with(vec![event("M", 1)], &progress).unwrap();
     let copy = crash_copy(dir.path());
@@ -216,7 +216,7 @@ fn large_events_are_looked_at_a_few_at_a_time() {
     let spool = Spool::temporary();
     for n in 0..4 {
         let mut large = event("a", n);
-        large.message = Message::whole("x".repeat(GLANCE_BYTES / 2 + 1));
+        large.message = Message::whole("x".repeat(reading::SCAN_BYTES / 2 + 1));
         spool.append(vec![large], &[]).unwrap();
     }
     // Only the first is kept in memory.
@@ -463,14 +463,15 @@ fn the_memory_of_many_sessions_is_bounded() {
         )
     };
     let one = |n: u64| {
-        let (after, mut told) = told(&mac(n), &format!("0A3201BF{n:08X}DE9DC88F"), false);
-        told.state.digests = [n, n + 1, 0, 0];
-        (after, told)
+        let (after, mut remembered) =
+            remembered(&mac(n), &format!("0A3201BF{n:08X}DE9DC88F"), false);
+        remembered.state.digests = [n, n + 1, 0, 0];
+        (after, remembered)
     };
     for first in (0..sessions).step_by(1000) {
         let progress = Progress {
             marks: vec![mark(1)],
-            told: (first..(first + 1000).min(sessions)).map(one).collect(),
+            remembered: (first..(first + 1000).min(sessions)).map(one).collect(),
         };
         spool.append_with(Vec::new(), &progress).unwrap();
     }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::event::Memory;
-use crate::event::memory::{State, Told, endpoint};
+use crate::event::memory::{Remembered, State, endpoint};
 
 /// What was told, by topic and identity.
 #[derive(Debug, Default)]
 pub(super) struct Kept(Mutex<BTreeMap<(String, String), State>>);
 
 impl Kept {
-    pub(super) fn keep(&self, told: &Told) {
+    pub(super) fn keep(&self, told: &Remembered) {
         let key = (told.topic.to_string(), told.key.to_string());
         self.0.lock().unwrap().insert(key, told.state);
     }

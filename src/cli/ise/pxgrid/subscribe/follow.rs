@@ -125,7 +125,7 @@ impl Follower {
                         running.ready();
                     }
                     let moved = progress.marks != kept && !progress.marks.is_empty();
-                    let news = deliverer.is_durable() && (moved || !progress.told.is_empty());
+                    let news = deliverer.is_durable() && (moved || !progress.remembered.is_empty());
                     if outcome.untaken.is_none() && (!events.is_empty() || news) {
                         kept.clone_from(&progress.marks);
                         offering = Some(Box::pin(deliverer.offer_batch(events, progress)));
@@ -230,7 +230,7 @@ impl Follower {
             self.reporter.warn(&warning);
         }
         if outcome.cut {
-            progress.told.clear();
+            progress.remembered.clear();
         }
         if let Some(left) = &mut self.left {
             let most = usize::try_from(*left).unwrap_or(usize::MAX);
@@ -240,7 +240,7 @@ impl Follower {
                 // What follows the last one that is taken will be told by another run.
                 let last = most.checked_sub(1).and_then(|last| places.get(last));
                 progress
-                    .told
+                    .remembered
                     .retain(|(after, _)| last.is_some_and(|last| after <= last));
             }
             let before = *left;

@@ -13,14 +13,14 @@ use foldhash::quality::FixedState;
 use redb::{Database, TableError, WriteTransaction};
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
-use crate::event::memory::{DIGESTS, State, Told, endpoint};
+use crate::event::memory::{DIGESTS, Remembered, State, endpoint};
 
 /// Topic, endpoint, identity.
 type Key = (u16, u64, u64);
 /// newest, digests, flags, when it was written (s since the epoch), identity.
 type Row = (i64, &'static [u8; 32], u8, u32, &'static str);
 
-const TOLD: TableDefinition<'static, Key, Row> = TableDefinition::new("told");
+const REMEMBERED: TableDefinition<'static, Key, Row> = TableDefinition::new("told");
 /// The numbers of topics.
 const TOPICS: TableDefinition<'static, &str, u16> = TableDefinition::new("topics");
 /// The seed, and which topics forgot something.
@@ -44,7 +44,7 @@ const PASSING: u8 = 4;
 
 /// What is known of the tables without reading them.
 #[derive(Debug)]
-pub(super) struct ToldTables {
+pub(super) struct MemoryTables {
     hasher: FixedState,
     seed: u64,
     topics: HashMap<String, u16>,
@@ -54,7 +54,7 @@ pub(super) struct ToldTables {
     cursor: Key,
 }
 
-impl ToldTables {
+impl MemoryTables {
     /// Reads what an earlier run left, or makes the tables.
     pub(super) fn open(database: &Database) -> Result<Self, redb::Error> {
         let transaction = database.begin_write()?;
@@ -63,11 +63,11 @@ impl ToldTables {
         let seed;
         if !is_same_hash(&transaction)? {
             // What was written by another version of the hash cannot be found.
-            transaction.delete_table(TOLD)?;
+            transaction.delete_table(REMEMBERED)?;
             transaction.delete_table(SEEDS)?;
         }
         {
-            transaction.open_table(TOLD)?;
+            transaction.open_table(REMEMBERED)?;
             for entry in transaction.open_table(TOPICS)?.iter()? {
                 let (topic, number) = entry?;
                 topics.insert(topic.value().to_owned(), number.value());
@@ -136,15 +136,15 @@ impl ToldTables {
     pub(super) fn write(
         &mut self,
         transaction: &WriteTransaction,
-        told: &[(usize, Told)],
+        remembered: &[(usize, Remembered)],
         now: i64,
     ) -> Result<(), redb::Error> {
-        if told.is_empty() {
+        if remembered.is_empty() {
             return Ok(());
         }
-        let mut table = transaction.open_table(TOLD)?;
+        let mut table = transaction.open_table(REMEMBERED)?;
         let noted = u32::try_from(now).unwrap_or(u32::MAX);
-        for (_, one) in told {
+        for (_, one) in remembered {
             let topic = self.number(transaction, &one.topic)?;
             let State {
                 newest, digests, ..
@@ -161,7 +161,7 @@ impl ToldTables {
         let crowd = usize::try_from(crowd).unwrap_or(usize::MAX);
         let (mut gone, mut forgotten) = (Vec::new(), Vec::new());
         let mut looked = 0;
-        let looks = told.len().saturating_mul(LOOKED_AT);
+        let looks = remembered.len().saturating_mul(LOOKED_AT);
         let old = now.saturating_sub(KEPT);
         for entry in table.range(self.cursor..)?.take(looks) {
             let (key, row) = entry?;
@@ -238,7 +238,7 @@ fn is_same_hash(transaction: &WriteTransaction) -> Result<bool, redb::Error> {
 
 /// How many states are kept.
 pub(super) fn length(database: &Database) -> Result<u64, redb::Error> {
-    match database.begin_read()?.open_table(TOLD) {
+    match database.begin_read()?.open_table(REMEMBERED) {
         Ok(table) => Ok(table.len()?),
         Err(TableError::TableDoesNotExist(_)) => Ok(0),
         Err(error) => Err(error.into()),
@@ -255,7 +255,7 @@ pub(super) fn read(
     place: Place,
     mut found: impl FnMut(&str, State),
 ) -> Result<(), redb::Error> {
-    let table = database.begin_read()?.open_table(TOLD)?;
+    let table = database.begin_read()?.open_table(REMEMBERED)?;
     let Place(first, last) = place;
     if first == last {
         if let Some(row) = table.get(first)? {
