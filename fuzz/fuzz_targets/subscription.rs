@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use netapi::testing::pxgrid::stomp::Frame;
-use netapi::testing::pxgrid::subscription::{Action, Input, Moment, PubsubNode, Options, Subscription};
+use netapi::testing::pxgrid::subscription::{
+    Action, Input, Moment, Options, PubsubNode, Subscription,
+};
 use serde_json::value::RawValue;
 
 const TOPICS: [&str; 6] = [

@@ -5,7 +5,7 @@ mod account;
 mod anc;
 mod call;
 mod columns;
-mod connection;
+mod connection_state;
 mod dead_letters;
 mod endpoints;
 mod groups;

@@ -22,7 +22,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::connection::Connection;
+use super::connection_state::ConnectionState;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
@@ -216,7 +216,7 @@ impl Publish {
             uncounted: false,
             on_this_connection: 0,
             doubtful: 0,
-            connection: Connection::default(),
+            connection: ConnectionState::default(),
         };
         let failure = publication.follow(&mut messages, self.stay, running).await;
         publication.end(failure, running).await
@@ -256,7 +256,7 @@ struct Publication {
     on_this_connection: u64,
     /// Sent on connections that broke.
     doubtful: u64,
-    connection: Connection,
+    connection: ConnectionState,
 }
 
 impl Publication {

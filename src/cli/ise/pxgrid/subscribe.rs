@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::connection::Connection;
+use super::connection_state::ConnectionState;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::filters::{Filters, Window, kinds};
@@ -167,7 +167,7 @@ impl Subscribe {
                 .map(|time| (time, tokio::time::Instant::now() + time)),
             trouble: None,
             unread: 0,
-            connection: Connection::default(),
+            connection: ConnectionState::default(),
         };
         let result = follower.run(deliverer, &mut running).await;
         running.end(result).await

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::super::connection::Connection;
+use super::super::connection_state::ConnectionState;
 use super::metrics;
 use crate::cli::context::DONE;
 use crate::cli::long_running::{LongRunning, Reader, Request, Summary};
@@ -35,7 +35,7 @@ pub(super) struct Follower {
     pub(super) trouble: Option<Why>,
     /// How many topics were left with something that was missed and not fetched.
     pub(super) unread: u64,
-    pub(super) connection: Connection,
+    pub(super) connection: ConnectionState,
 }
 
 /// Events on their way into the spool.

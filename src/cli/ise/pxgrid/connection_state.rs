@@ -15,12 +15,12 @@ static RECONNECTS: Metric = Metric::counter(
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(super) struct Connection {
+pub(super) struct ConnectionState {
     node: Option<String>,
     stood: bool,
 }
 
-impl Connection {
+impl ConnectionState {
     /// Takes a notice.
     pub(super) fn hear(&mut self, notice: &Notice) {
         match notice {
