@@ -10,7 +10,7 @@
 //! | [`fault_commands`] | what a running lab is told |
 //! | [`log`] | what came over the wire |
 //! | `mnt` | the Monitoring node |
-//! | `pxgrid` | the pxGrid nodes: control API and services, and the [`Events`] that they publish |
+//! | `pxgrid` | the pxGrid nodes: control API and services, and the events that they publish |
 //! | `wire` | what the nodes share below their documents |
 //! | [`Lab`] | all of it, started and stopped |
 //!

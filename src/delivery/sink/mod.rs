@@ -3,7 +3,7 @@
 //!
 //! | part | holds |
 //! | --- | --- |
-//! | [`print`] | what is printed: batches, done with when they are written |
+//! | [`print`](mod@print) | what is printed: batches, done with when they are written |
 //! | [`callback`] | one run of the callback: its input, environment, time limit and outcome |
 //! | `callback_runner`, `spawn_pool` | one run an event, on threads of their own |
 //! | [`child`] | the long-lived child of `--keep-running` |

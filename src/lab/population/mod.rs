@@ -3,7 +3,7 @@
 //!
 //! Nothing is held per session, so that two million cost as much memory as ten. The same facts come
 //! out of every document because every document asks the same [`LabSession`]. What a user changed
-//! (a CoA, a deletion) is not here but in [`super::state`]; this room reads no clock.
+//! (a CoA, a deletion) is not here but in [`super::shared_changes`]; this room reads no clock.
 //!
 //! The first sessions are fixed, whatever the seed, so that examples can quote them:
 //!
