@@ -129,6 +129,11 @@ const RULES: &[Rule] = &[
     rule("ise pxgrid publish", NETWORK, JSON),
     rule("ise pxgrid call", Effect::ByOperation, JSON),
     rule(
+        "ise who",
+        Effect::Reads,
+        Xml::Refused("this command joins two interfaces"),
+    ),
+    rule(
         "ise doctor",
         Effect::Reads,
         Xml::Refused("doctor asks many things"),

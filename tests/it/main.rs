@@ -83,3 +83,4 @@ mod support;
 mod threads;
 mod tls;
 mod unread_stderr;
+mod who;

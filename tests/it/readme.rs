@@ -71,6 +71,7 @@ fn records_and_answers() {
             "netapi ise mnt sessions --fields calling_station_id,user_name --sort user --limit 2",
             1,
         ),
+        ("netapi ise who pat.kim --fields MAC,USER,NAS,SGT", 1),
         ("netapi ise mnt coa C8:5B:76:C6:59:62", 0),
         (
             "netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy Quarantine",

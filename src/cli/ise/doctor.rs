@@ -65,7 +65,7 @@ fn left_out(api: &'static str, why: &str, how: &str) -> Step {
 }
 
 /// Whether a setting has a value, right or wrong.
-fn is_set(context: &Context, setting: &str) -> bool {
+pub(super) fn is_set(context: &Context, setting: &str) -> bool {
     let rows = context.settings.rows();
     rows.iter()
         .any(|row| row.setting == setting && (!row.value.is_empty() || row.problem.is_some()))

@@ -7,6 +7,7 @@ mod mnt;
 pub(super) mod pxgrid;
 mod quiet_lab;
 mod steps;
+mod who;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ pub(crate) enum Ise {
     /// pxGrid: sessions, events, quarantine, TrustSec and more
     #[command(subcommand, arg_required_else_help = true)]
     Pxgrid(pxgrid::Pxgrid),
+    /// Find endpoints by anything that is known of them, in both interfaces
+    Who(who::Who),
     /// Walk the path to the Monitoring node and to pxGrid, and say what is wrong
     Doctor(doctor::Doctor),
     /// A simulated ISE on this machine, to learn, test and script against
@@ -54,6 +57,10 @@ impl Ise {
         match self {
             Self::Mnt(command) => command.run(context),
             Self::Pxgrid(command) => command.run(context),
+            Self::Who(command) => {
+                context.run(command.run(context))?;
+                Ok(crate::cli::context::DONE)
+            }
             Self::Doctor(command) => command.run(context),
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.run(context),
