@@ -300,9 +300,8 @@ mod tests {
                 let path = !matches!(hint, clap::ValueHint::Unknown | clap::ValueHint::Other);
                 let name = argument.get_value_names().unwrap_or_default();
                 let name = name.first().map(ToString::to_string).unwrap_or_default();
-                let wanted = ["FILE", "DIR", "SCRIPT"]
-                    .iter()
-                    .any(|one| name.contains(one));
+                let mut parts = name.split('|');
+                let wanted = parts.any(|part| ["FILE", "DIR", "SCRIPT"].contains(&part));
                 if takes_values && path != wanted {
                     files.push(format!("{} {}", command.get_name(), argument.get_id()));
                 }

@@ -66,11 +66,12 @@ fn page(command: Command) -> std::io::Result<Vec<u8>> {
     let command = command.mut_args(|argument| {
         let global = argument.is_global_set();
         let hidden = argument.is_hide_set();
-        argument.hide(global || hidden)
+        // A page is the long help: clap_mangen leaves the text out of what the short one hides.
+        argument.hide(global || hidden).hide_short_help(false)
     });
-    let page = Page::new(command).source(SOURCE).manual(MANUAL);
-    let mut text = Vec::new();
-    page.render_title(&mut text)?;
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    let mut text = title(name, 1)?;
+    let page = Page::new(command);
     page.render_name_section(&mut text)?;
     page.render_synopsis_section(&mut text)?;
     page.render_description_section(&mut text)?;
@@ -91,10 +92,26 @@ fn page(command: Command) -> std::io::Result<Vec<u8>> {
     Ok(text)
 }
 
+/// The title line. The library writes an empty argument as none at all, so that the foot would stand
+/// in the place of the date, which there is none of.
+fn title(name: &str, section: u8) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    writeln!(
+        text,
+        ".TH \"{name}\" \"{section}\" \"\" \"{SOURCE}\" \"{MANUAL}\""
+    )?;
+    Ok(text)
+}
+
 /// A section whose lines stay as they are.
 fn as_written(text: &mut Vec<u8>, title: &str, lines: &str) -> std::io::Result<()> {
     let mut roff = Roff::default();
-    roff.control("SH", [title]).control("nf", []);
+    roff.control("SH", [title]);
+    // What is wider than a section's indented line begins at the margin.
+    if lines.lines().any(|line| line.chars().count() > 73) {
+        roff.control("in", ["0"]);
+    }
+    roff.control("nf", []);
     for line in lines.lines() {
         if line.is_empty() {
             roff.control("sp", []);
@@ -125,9 +142,8 @@ fn see_also(text: &mut Vec<u8>) -> std::io::Result<()> {
 /// The page of a help topic, as `netapi help` prints it.
 fn topic_page(topic: &Topic) -> std::io::Result<Vec<u8>> {
     let name = format!("netapi-{}", topic.name);
-    let mut text = Vec::new();
+    let mut text = title(&name, 7)?;
     let mut roff = Roff::default();
-    roff.control("TH", [name.as_str(), "7", "", SOURCE, MANUAL]);
     roff.control("SH", ["NAME"]);
     roff.text([roman(format!("{name} - {}", topic.about))]);
     roff.to_writer(&mut text)?;

@@ -5,6 +5,7 @@
 //! This is the only room that knows all the others, and the only one that writes to standard output
 //! and standard error.
 
+mod alias;
 mod bulk;
 mod completion;
 mod config;
@@ -20,6 +21,7 @@ mod ise;
 mod licenses;
 mod long_running;
 mod man;
+mod outside;
 mod pxgrid_context;
 mod report;
 mod rules;
@@ -27,6 +29,7 @@ mod stderr;
 mod suggestions;
 mod version;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -35,6 +38,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::error::{Error, Kind, Result};
 pub(crate) use context::Context;
 use global::Global;
+use outside::Outside;
 use stderr::Stderr;
 
 /// Cisco ISE from the command line: who is on the network, why not, quarantine it
@@ -69,6 +73,9 @@ enum Command {
     /// The settings: what is in force and where each value came from
     #[command(subcommand)]
     Config(config::Config),
+    /// Short names for command lines
+    #[command(subcommand)]
+    Alias(alias::Alias),
     /// Print or install the completion script of a shell
     Completion(completion::Completion),
     /// Print the man page, or write all pages into a directory
@@ -91,13 +98,28 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
     if let Some(code) = completion::answer(args) {
         return code;
     }
-    let mut tree = command_tree();
-    let parsed = tree
-        .try_get_matches_from_mut(args)
-        .and_then(|matches| Ok((rules::path(&matches), Cli::from_arg_matches(&matches)?)));
-    let (path, cli) = match parsed {
-        Ok(parsed) => parsed,
-        Err(error) => return report::usage(error, &tree, args),
+    let mut line = Cow::Borrowed(args);
+    let mut used = Vec::new();
+    let (path, cli) = loop {
+        let error = match parse(&mut Cli::command(), &line) {
+            Ok(parsed) => break parsed,
+            Err(error) => error,
+        };
+        let found = match error.kind() {
+            clap::error::ErrorKind::InvalidSubcommand => outside::find(&line, &used),
+            _ => Ok(None),
+        };
+        let ended = match found {
+            Ok(Some(Outside::Alias(name, expanded))) => {
+                used.push(name);
+                line = Cow::Owned(expanded);
+                continue;
+            }
+            Ok(Some(Outside::Program(program))) => program.run(),
+            Ok(None) => return refuse(error, &line),
+            Err(error) => Err(error),
+        };
+        return ended.unwrap_or_else(|error| report::refused(&error, &line));
     };
     let stderr = Stderr::default();
     stderr.keep_panics_in_order();
@@ -117,6 +139,23 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
             code
         }
     }
+}
+
+/// Parses a command line: the words of the command, and what was given.
+fn parse(tree: &mut clap::Command, line: &[OsString]) -> clap::error::Result<(String, Cli)> {
+    let matches = tree.try_get_matches_from_mut(line)?;
+    Ok((rules::path(&matches), Cli::from_arg_matches(&matches)?))
+}
+
+/// Help, the version, or what is wrong with a command line. Help is laid out only here, because
+/// that takes as long as all else that a start needs.
+fn refuse(error: clap::Error, line: &[OsString]) -> ExitCode {
+    if error.kind() == clap::error::ErrorKind::DisplayVersion {
+        return report::usage(error, &clap::Command::new("netapi"), line);
+    }
+    let mut tree = command_tree();
+    let error = parse(&mut tree, line).err().unwrap_or(error);
+    report::usage(error, &tree, line)
 }
 
 /// Runs the command where `--jq` has room: its evaluator calls itself for each level of a value.
@@ -145,6 +184,7 @@ fn dispatch(path: &str, cli: Cli, stderr: Stderr) -> Result<ExitCode> {
             command.run(&context)
         }
         Command::Config(command) => command.run(&global, stderr),
+        Command::Alias(command) => command.run(&global, stderr),
         Command::Completion(command) => command.run(&global, stderr),
         Command::Man(command) => command.run(),
         Command::Version(_) => {

@@ -239,6 +239,11 @@ pub(crate) fn usage(mut error: clap::Error, tree: &Command, args: &[OsString]) -
     ExitCode::from(Kind::Usage.exit_status())
 }
 
+/// An error before there is a command.
+pub(super) fn refused(error: &Error, args: &[OsString]) -> ExitCode {
+    early(wants_json(args)).end(error)
+}
+
 /// For a command line that was not understood, so that there is no context yet.
 fn early(json: bool) -> Reporter {
     Reporter {

@@ -210,7 +210,6 @@ mod tests {
                 "netapi ise mnt anc policies",
                 "did you mean `netapi ise pxgrid anc policies`?",
             ),
-            ("netapi version", "did you mean `netapi ise mnt version`?"),
             ("netapi explian", "did you mean `netapi ise mnt explain`?"),
         ] {
             assert_eq!(tip(words).as_deref(), Some(wanted), "{words}");

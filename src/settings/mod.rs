@@ -27,6 +27,7 @@ pub mod duration;
 
 mod credentials;
 mod echo_off;
+mod edit;
 mod env_file;
 mod environment;
 mod flags;
@@ -42,12 +43,14 @@ mod template;
 mod value;
 mod variables;
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 pub use echo_off::leave_signals;
+pub use edit::ConfigFile;
 pub use environment::Environment;
 pub use flags::Flags;
 pub use template::init;
@@ -200,6 +203,45 @@ impl Settings {
     /// The names of the profiles in the config file; none where there is no file.
     pub fn profiles(&self) -> Result<Vec<String>> {
         profile::names(&self.config_path()?)
+    }
+
+    /// The settings in force as variables, for a program that goes on with them: what a flag, a
+    /// variable or a profile set, and no secret.
+    pub fn exported(&self) -> Result<Vec<(&'static str, OsString)>> {
+        self.usable()?;
+        let mut found: Vec<(&'static str, OsString)> = Vec::new();
+        if let Some(profile) = self.profile() {
+            found.push(("NETAPI_PROFILE", profile.into()));
+        }
+        for (name, spec) in [
+            ("ISE_MNT_FQDN", &table::MNT_HOST),
+            ("ISE_MNT_PORT", &table::MNT_PORT),
+            ("ISE_PXGRID_HOST", &table::PXGRID_HOSTS),
+            ("ISE_PXGRID_PORT", &table::PXGRID_PORT),
+            ("ISE_PXGRID_CLIENT_NAME", &table::CLIENT_NAME),
+            ("NETAPI_RESOLVE", &table::RESOLVE),
+            ("NETAPI_INSECURE", &table::INSECURE),
+            ("NETAPI_READ_ONLY", &table::READ_ONLY),
+        ] {
+            let set = self.layers.find(spec);
+            if let Some(set) = set.filter(|set| set.source != Source::Default) {
+                found.push((name, set.values.join(OsStr::new(","))));
+            }
+        }
+        for (name, spec) in [
+            ("ISE_CA_CERT", &table::MNT_CA),
+            ("PXGRID_CA", &table::PXGRID_CA),
+        ] {
+            if let Some(set) = self.layers.find(spec) {
+                found.push((name, set.path(&self.layers.environment)?.into()));
+            }
+        }
+        let pair = credentials::certificate(&self.layers)?;
+        if let Some(certificate) = pair.certificate {
+            found.push(("PXGRID_CERT", certificate.value.into()));
+            found.extend(pair.key.map(|key| ("PXGRID_KEY", key.value.into())));
+        }
+        Ok(found)
     }
 
     /// Whether a secret that pxGrid needs is printed by a command, which may ask somebody.
@@ -395,6 +437,11 @@ fn missing(what: &str, flag: &str, variables: &str, example: &str) -> Error {
     Error::usage(what).hint(format!(
         "give `{flag}`, set {variables}, or write a profile with `netapi config init`; to try it without an ISE: `netapi ise lab run -- netapi {example}`"
     ))
+}
+
+/// Every key that a profile can have.
+pub fn profile_keys() -> impl Iterator<Item = &'static str> {
+    profile::keys()
 }
 
 #[cfg(test)]

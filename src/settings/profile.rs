@@ -18,7 +18,7 @@ use crate::files;
 
 /// What a key's value must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ValueKind {
+pub(super) enum ValueKind {
     Text,
     Path,
     Port,
@@ -107,6 +107,22 @@ pub(crate) fn read(path: &Path, explicit: bool, wanted: Option<&str>) -> Result<
     Ok(profile)
 }
 
+/// Every key that a profile can have.
+pub(crate) fn keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(key, _)| *key)
+}
+
+/// What the value of a key must look like; `None` for what is no key.
+pub(super) fn kind_of(key: &str) -> Option<ValueKind> {
+    let known = KEYS.iter().find(|(known, _)| *known == key);
+    known.map(|(_, kind)| *kind)
+}
+
+/// Whether the whole of a config file's text is right.
+pub(super) fn check(path: &Path, text: &str) -> Result<()> {
+    File { path, text }.profile(None).map(drop)
+}
+
 /// The names of the profiles in the file, in alphabetical order; none where there is no file.
 pub(crate) fn names(path: &Path) -> Result<Vec<String>> {
     if !path.exists() {
@@ -168,6 +184,14 @@ impl<'a> File<'a> {
                 ("profiles", _) => {
                     return Err(self.wrong(&value.span(), "profiles are tables: `[profiles.NAME]`"));
                 }
+                ("aliases", DeValue::Table(entries)) => {
+                    for (name, value) in entries {
+                        self.alias(name.get_ref(), value)?;
+                    }
+                }
+                ("aliases", _) => {
+                    return Err(self.wrong(&value.span(), "aliases are a table: `[aliases]`"));
+                }
                 (other, _) => {
                     let known = KEYS.iter().find(|(known, _)| *known == other);
                     let name = known.map_or("", |(known, _)| known);
@@ -200,6 +224,30 @@ impl<'a> File<'a> {
             }
             error.hint(format!("it has: {}", known.join(", ")))
         })
+    }
+
+    fn alias(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<()> {
+        let is_text = |one: &Spanned<DeValue<'_>>| one.get_ref().as_str().is_some();
+        let right = match value.get_ref() {
+            DeValue::String(line) => shlex::split(line).is_some_and(|words| !words.is_empty()),
+            DeValue::Array(words) => !words.is_empty() && words.iter().all(is_text),
+            _ => false,
+        };
+        if right {
+            return Ok(());
+        }
+        // A name that looks like no name is not quoted.
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let what = if name.len() <= 32 && name.chars().all(plain) {
+            format!("the alias {name}")
+        } else {
+            "an alias".to_owned()
+        };
+        let error = self.wrong(
+            &value.span(),
+            &format!("{what} wants the words of a command"),
+        );
+        Err(error.hint("such as q = \"ise pxgrid anc apply --policy Quarantine --mac\""))
     }
 
     fn table(&self, name: &str, table: &Spanned<DeValue<'_>>) -> Result<Profile> {

@@ -112,7 +112,7 @@ fn completion_and_man_pages_know_every_command() {
             std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{page:?}: {error}"));
         assert!(text.contains(".SH EXIT STATUS"), "{}", node.name());
         let foot = concat!(
-            "\"netapi ",
+            "\"1\" \"\" \"netapi ",
             env!("CARGO_PKG_VERSION"),
             "\" \"netapi manual\"\n"
         );
@@ -120,6 +120,9 @@ fn completion_and_man_pages_know_every_command() {
         let examples = text.contains(".SH EXAMPLES");
         assert!(examples || !node.is_leaf(), "{}", node.name());
         assert!(!text.contains("mnt\\-host"), "{}", node.name());
+        // What only the long help shows has its text too.
+        let jobs = text.contains("\\-\\-jobs") && node.name().contains("mnt");
+        assert!(!jobs || text.contains("at most 10"), "{}", node.name());
         let mut words = node.path.clone();
         words.push(String::new());
         let mut completion = netapi();

@@ -13,6 +13,7 @@
     clippy::indexing_slicing
 )]
 
+mod aliases;
 mod arrows;
 mod bulk_changes;
 mod bulk_identity;

@@ -39,6 +39,12 @@ pub(super) fn completed(argument: Arg, path: &str, line: &Line) -> Arg {
         (_, "server" | "node") => list(argument, move || plain(server::nodes(&line))),
         #[cfg(feature = "lab")]
         (_, "faults") => list(argument, faults),
+        ("config use", "name") => list(argument, move || {
+            described(super::settings(&line).profiles().unwrap_or_default(), "")
+        }),
+        ("config set", "setting") => list(argument, || {
+            plain(crate::settings::profile_keys().collect())
+        }),
         ("help", "words") => list(argument, move || helps(&line)),
         _ => argument,
     }

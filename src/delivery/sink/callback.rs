@@ -347,7 +347,7 @@ fn in_memory() -> io::Result<File> {
 
 /// Whether the inherited variable `name` holds a secret: the passwords of the contract's section 3,
 /// and whatever under our prefixes is named like one.
-fn is_secret(name: &OsStr) -> bool {
+pub(crate) fn is_secret(name: &OsStr) -> bool {
     let name = name.to_string_lossy().to_ascii_uppercase();
     let ours = ["ISE_", "PXGRID_", "NETAPI_"]
         .iter()
