@@ -114,7 +114,7 @@ impl Filter {
     }
 
     /// Whether `object` satisfies it.
-    #[cfg(any(test, feature = "lab"))]
+    #[cfg(feature = "lab")]
     pub fn matches(&self, object: Value) -> bool {
         self.evaluate(object).unwrap_or(false)
     }
