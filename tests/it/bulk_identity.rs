@@ -165,8 +165,6 @@ fn a_password_that_is_rotated_in_the_middle_is_refused_at_most_twice() {
         );
         let seen = refused.clone();
         let node = node(move |path| {
-            // So that as many wait as the client lets wait.
-            std::thread::sleep(std::time::Duration::from_millis(20));
             if asked.fetch_add(1, Ordering::SeqCst) >= 20 {
                 seen.fetch_add(1, Ordering::SeqCst);
                 return Reply::status(401);
