@@ -40,6 +40,7 @@ pub(super) const EXIT_STATUS: [(&str, &str); 11] = [
 ];
 
 const ENVIRONMENT: &str = include_str!("help/environment.txt");
+const FILES: &str = include_str!("help/files.txt");
 const FORMATS: &str = include_str!("help/formats.txt");
 const CALLBACKS: &str = include_str!("help/callbacks.txt");
 const FILTERS: &str = include_str!("help/filters.txt");
@@ -48,8 +49,8 @@ const FILTERS: &str = include_str!("help/filters.txt");
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  netapi help ise mnt sessions\n  netapi help exit-codes")]
 pub(crate) struct Help {
-    /// A command (ise mnt sessions), or: options, environment, exit-codes, formats, filters,
-    /// callbacks
+    /// A command (ise mnt sessions), or: options, environment, files, exit-codes, formats,
+    /// filters, callbacks
     #[arg(value_name = "COMMAND|TOPIC")]
     words: Vec<String>,
 }
@@ -72,6 +73,11 @@ pub(super) const TOPICS: &[Topic] = &[
         name: "environment",
         about: "settings: flags, environment variables, profiles",
         text: || ENVIRONMENT.to_owned(),
+    },
+    Topic {
+        name: "files",
+        about: "files that netapi reads and writes",
+        text: || FILES.to_owned(),
     },
     Topic {
         name: "exit-codes",

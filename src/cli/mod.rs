@@ -55,7 +55,7 @@ Examples:
   netapi ise lab run -- netapi ise mnt sessions   # without an ISE
   netapi ise mnt explain C8:5B:76:C6:59:62        # why was it refused?
   netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy Quarantine",
-    after_help = "Help topics: netapi help environment | exit-codes | formats |
+    after_help = "Help topics: netapi help environment | files | exit-codes | formats |
              filters | callbacks"
 )]
 pub(crate) struct Cli {

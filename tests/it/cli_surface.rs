@@ -10,6 +10,7 @@ fn help_topics() {
         ("exit-codes", "130"),
         ("formats", "--jq"),
         ("callbacks", "NETAPI_ID"),
+        ("files", "spool.redb"),
         ("options", "--connect-timeout"),
     ] {
         let run = netapi().args(["help", topic]).assert().success();
