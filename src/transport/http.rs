@@ -23,12 +23,13 @@ use tower_http::decompression::Decompression;
 use tower_service::Service;
 use url::Url;
 
-use super::body::{Answer, Body, BodyReader};
+use super::body::{Answer, Body};
 use super::connection::Connection;
 use super::connector::Connector;
 use super::proxy::{Proxy, ProxyOptions};
 use super::request::{is_basic_user, refused_by_read_only};
 use super::resolve::{Dialer, Override};
+use super::response::Response;
 use super::show::{self, CurlOptions};
 use super::tls::{HandshakeNotes, Tls, TlsOptions};
 use super::tls_stream::connect_tls;
@@ -470,46 +471,4 @@ fn redirected(host: &str, status: u16, location: Option<&str>) -> Error {
     .hint("a login page means that the API is not enabled on this node; else name the host that answers itself")
     .status(status)
     .host(host)
-}
-
-/// Status and head of an answer, body still on the wire.
-pub struct Response {
-    /// HTTP status.
-    pub status: u16,
-    /// `Content-Type`, as sent.
-    pub content_type: Option<String>,
-    /// `Location`, as sent.
-    pub location: Option<String>,
-    /// The node that answered.
-    pub host: Authority,
-    body: Body,
-}
-
-impl Response {
-    /// The `charset` that the Content-Type names.
-    pub fn charset(&self) -> Option<String> {
-        charset(self.content_type.as_deref()?)
-    }
-
-    /// The whole body, at most `limit` bytes.
-    ///
-    /// Errors: [`Kind::Malformed`] above the limit, [`Kind::Truncated`], [`Kind::TimedOut`].
-    pub async fn bytes(self, limit: usize) -> Result<Vec<u8>> {
-        self.body.bytes(limit).await
-    }
-
-    /// The body for a parser on a blocking thread (must be called inside the runtime: it starts the
-    /// task that feeds the reader).
-    pub fn into_reader(self) -> BodyReader {
-        self.body.into_reader()
-    }
-}
-
-/// The `charset` among the parameters of a media type (RFC 9110, section 8.3.1).
-fn charset(content_type: &str) -> Option<String> {
-    content_type.split(';').skip(1).find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        let value = value.trim().trim_matches('"');
-        (name.trim().eq_ignore_ascii_case("charset") && !value.is_empty()).then(|| value.to_owned())
-    })
 }
