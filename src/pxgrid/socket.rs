@@ -165,7 +165,7 @@ impl Socket {
                             Kind::Malformed,
                             format!("{} sent a malformed STOMP frame: {error}", self.host),
                         )
-                        .hint("is that ISE's pubsub service? `netapi ise pxgrid services com.cisco.ise.pubsub` shows which address is announced")
+                        .hint(ANNOUNCED)
                         .host(&self.host),
                     );
                     break;
@@ -197,6 +197,7 @@ impl Socket {
                             Kind::Malformed,
                             format!("{} sends pieces of a message that never ends", self.host),
                         )
+                        .hint(ANNOUNCED)
                         .host(&self.host),
                     );
                 }
