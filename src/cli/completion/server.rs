@@ -109,12 +109,14 @@ fn ask(line: &Line, words: &[&str]) -> Option<String> {
     reader.ok()?.join().ok()?
 }
 
-/// Where answers are kept: a directory for each server that can be meant.
+/// Where answers are kept: a directory for each server that can be meant. None is kept for a
+/// service user, whose home does not exist and is not ours to make.
 fn cache(line: &Line) -> Option<PathBuf> {
-    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
     let caches = match std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from) {
         Some(caches) if caches.is_absolute() => caches,
-        _ => home?.join(".cache"),
+        _ => std::env::home_dir()
+            .filter(|home| home.is_dir())?
+            .join(".cache"),
     };
     let mut digest = Sha256::new();
     let options = ["--profile", "--config", "--env-file", "--pxgrid-host"];
