@@ -66,7 +66,7 @@ fn a_spool_that_cannot_be_opened_is_named_before_anything_is_taken() {
     let cases = [
         ("file", 2, "file"),
         ("garbage", 1, "garbage/spool.redb"),
-        ("taken", 1, "taken/spool.redb"),
+        ("taken", 2, "taken/spool.redb"),
         ("letters", 2, "letters/dead-letters.jsonl"),
     ];
     for (name, wanted, word) in cases {

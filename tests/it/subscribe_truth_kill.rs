@@ -62,7 +62,8 @@ fn a_hundred_kills_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let spool = dir.join("spool");
-    let callback = script(dir, "#!/bin/sh\nexec cat >> \"$1\"\n");
+    // It takes as long as an event to come, so that a kill finds one at work.
+    let callback = script(dir, "#!/bin/sh\nsleep 0.04\nexec cat >> \"$1\"\n");
     // Each start fetches the last 30 seconds again, so that the rate counts a thousandfold.
     let lab = lab::with(LabOptions {
         sessions: 1500,
