@@ -1,27 +1,28 @@
-//! `netapi`: Cisco ISE from the command line. This page is the map of the house.
+//! `netapi`: Cisco ISE from the command line. This page is the map of the house, whose rooms are
+//! the modules below.
 //!
 //! Bytes come in from ISE (XML over HTTPS, JSON over HTTPS, STOMP over WebSocket), become
 //! **records** that keep every field the server sent, and leave through one renderer (tables, JSON,
-//! …) or through one deliverer (callbacks).
+//! …) or, as events, through one deliverer (callbacks, lines).
 //!
 //! | room | holds | knows |
 //! | --- | --- | --- |
-//! | `authority` | host and port, and what a host name is made of | |
+//! | `authority` | host and port, and which characters a host name may have | |
 //! | `backoff` | pauses that grow from failure to failure | |
 //! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `lab`, `mnt`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `threads`, `transport` |
-//! | `delivery` | what happens to an event: spool, order per endpoint, sinks (print, callback, long-lived child), dead letters | `backoff`, `error`, `event`, `process`, `record`, `threads` |
+//! | `delivery` | what happens to an event: a queue (memory, then the spool), order per endpoint, sinks (print, callback, long-lived child), dead letters | `backoff`, `error`, `event`, `process`, `record`, `threads` |
 //! | `error` | the closed set of error kinds and their exit statuses | |
-//! | `event` | what travels from a subscription to whoever is told: event, id, marks, figures; no I/O | `error`, `record` |
-//! | `files` | small files that a user names: bounded reading, byte order marks, who else can read them | `error` |
+//! | `event` | what travels from a subscription to whoever is told: event, id, marks, counters of a run (figures); no I/O | `error`, `record` |
+//! | `files` | small files that a user names: bounded reading, byte order marks, permissions | `error` |
 //! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `pxgrid`, `record` |
 //! | `mnt` | the Monitoring node's client: paths, documents, error envelope | `authority`, `error`, `record`, `transport` |
-//! | `process` | which process group and session a process belongs to, and where this program's file is | |
+//! | `process` | which process group and POSIX session a process belongs to, and where this program's file is | |
 //! | `pxgrid` | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription | `authority`, `backoff`, `error`, `event`, `record`, `threads`, `transport` |
 //! | `record` | the record, MAC addresses, XML and JSON streams, filters | `error` |
 //! | `render` | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress | `error`, `record`, `sanitize` |
-//! | `sanitize` | the one list of characters that no terminal and no log line gets raw, and how each is written | |
+//! | `sanitize` | the one list of characters that are escaped for terminals and logs, and their escapes | |
 //! | `settings` | flag, environment, profile, default: each value with its source; secrets | `authority`, `error`, `files`, `threads`, `transport` |
-//! | `threads` | threads and runtimes that are an error, not a panic, where there is no room | `error` |
+//! | `threads` | starting threads and runtimes; where the system has none left, that is an error, not a panic | `error` |
 //! | `transport` | TLS, HTTP, name overrides, proxies, the retry rule, the trace | `authority`, `backoff`, `error`, `files`, `sanitize` |
 //!
 //! The last column is all that a room may know, and there is no circle in it; `tests/it/arrows.rs`
@@ -54,7 +55,7 @@
 //! # Where a new thing goes
 //!
 //! - A command: a file in `cli/` at its path, a variant in the `mod.rs` above, a row in
-//!   `cli/rules.rs` (a test asks for it), its section of `tests/golden/help.txt`.
+//!   `cli/command_effects.rs` (a test asks for it), its section of `tests/golden/help.txt`.
 //! - An operation or a topic of pxGrid: a row in `pxgrid/catalogue`, its columns in
 //!   `cli/ise/pxgrid/columns.rs`.
 //! - A call of the Monitoring node: `mnt/paths.rs`, its document in `mnt/documents.rs`, a method of
@@ -85,19 +86,21 @@
 //! | ANC | Adaptive Network Control: a policy put on an endpoint (quarantine), until it is cleared |
 //! | SGT | security group tag: the number of a group, by which switches filter |
 //! | SXP | the protocol that tells which IP address has which SGT |
-//! | access secret | the password between two pxGrid accounts, had from control for each pair of them |
+//! | access secret | the password between two pxGrid accounts, which control gives to each pair of them |
+//! | control | the pxGrid service that accounts, look-ups and access secrets are asked of |
 //! | service, topic | what a pxGrid node offers; the path that a service's events are published on |
 //! | frame | one message of STOMP, the protocol inside the WebSocket |
 //! | subscription | which topics are followed and how far each came: a state machine without I/O |
-//! | subscriber | what drives a subscription: sockets, requests, timers; the lab's is a client at its broker |
+//! | subscriber | what drives a subscription: sockets, requests, timers; in the lab, a client that is connected |
 //! | subscribe | STOMP's frame for one topic, and the command that runs a subscriber |
 //! | event | what a message tells of one endpoint or object, as it is printed and handed to callbacks |
 //! | mark | how far a topic was followed, by the server's clock and count |
-//! | recovered | missed while it happened, and fetched over REST afterwards |
+//! | recovered | of an event: it was missed live and was fetched over REST afterwards |
 //! | callback | a user's script that is run for an event |
 //! | spool | the directory in which events wait on disk until a callback took them |
+//! | remembered | of a session: its last state that was told, kept beside the spool's events |
 //! | dead letter | an event that no callback took, in a file for a person to look at |
-//! | envelope | the document around an answer: of a Monitoring node's error, of a pxGrid list |
+//! | envelope | the outer document of an answer, around a Monitoring node's error or a pxGrid list |
 //! | record | one object of an answer with every field as it was sent, whatever the format |
 //! | lab | the simulated deployment in this program; faults are injected into it by name |
 
@@ -188,7 +191,7 @@ pub mod testing {
     }
 
     pub mod record {
-        pub use crate::record::{Collect, Record, RecordSink, stream, xml};
+        pub use crate::record::{Collect, Record, RecordSink, json_list, xml};
     }
 
     pub mod transport {

@@ -8,11 +8,11 @@
 use std::io::BufReader;
 
 use libfuzzer_sys::fuzz_target;
-use netapi::testing::record::{Collect, Record, stream};
+use netapi::testing::record::{Collect, Record, json_list};
 
 fn read(bytes: &[u8], cut: usize) -> (Vec<String>, bool) {
     let reader = BufReader::with_capacity(cut.max(1), bytes);
-    let (collected, outcome) = stream::stream(reader, "sessions", Collect::default());
+    let (collected, outcome) = json_list::stream(reader, "sessions", Collect::default());
     let text = |record: &Record| {
         let mut out = Vec::new();
         record.write_json(&mut out);

@@ -14,7 +14,7 @@ use super::Context;
 use super::input;
 use crate::error::{Error, Result};
 use crate::record::conditions::{Conditions, Fact, Nas, Pattern, Stations, UserName};
-use crate::record::filter::Filter;
+use crate::record::jmespath::Filter;
 use crate::record::selection::Selection;
 use crate::settings::duration::parse_when;
 use kinds::Kind;

@@ -7,13 +7,15 @@
 
 mod alias;
 mod bulk;
+mod change_under_way;
 mod completion;
 mod config;
 mod context;
-mod network_change;
 #[doc = include_str!("contract.md")]
 mod contract {}
+mod command_effects;
 mod filters;
+mod foreign_command;
 mod global;
 mod help;
 mod input;
@@ -21,10 +23,8 @@ mod ise;
 mod licenses;
 mod long_running;
 mod man;
-mod outside;
 mod pxgrid_context;
 mod report;
-mod rules;
 mod stderr;
 mod suggestions;
 mod version;
@@ -37,8 +37,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Kind, Result};
 pub(crate) use context::Context;
+use foreign_command::Outside;
 use global::Global;
-use outside::Outside;
 use stderr::Stderr;
 
 /// Cisco ISE from the command line: who is on the network, why not, quarantine it
@@ -106,7 +106,7 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
             Err(error) => error,
         };
         let found = match error.kind() {
-            clap::error::ErrorKind::InvalidSubcommand => outside::find(&line, &used),
+            clap::error::ErrorKind::InvalidSubcommand => foreign_command::find(&line, &used),
             _ => Ok(None),
         };
         let ended = match found {
@@ -144,7 +144,10 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
 /// Parses a command line: the words of the command, and what was given.
 fn parse(tree: &mut clap::Command, line: &[OsString]) -> clap::error::Result<(String, Cli)> {
     let matches = tree.try_get_matches_from_mut(line)?;
-    Ok((rules::path(&matches), Cli::from_arg_matches(&matches)?))
+    Ok((
+        command_effects::path(&matches),
+        Cli::from_arg_matches(&matches)?,
+    ))
 }
 
 /// Help, the version, or what is wrong with a command line. Help is laid out only here, because
@@ -180,7 +183,7 @@ fn dispatch(path: &str, cli: Cli, stderr: Stderr) -> Result<ExitCode> {
     match command {
         Command::Ise(command) => {
             let context = Context::new(global, stderr)?;
-            rules::check(path, &context)?;
+            command_effects::check(path, &context)?;
             command.run(&context)
         }
         Command::Config(command) => command.run(&global, stderr),

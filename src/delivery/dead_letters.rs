@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Listener;
-use super::identity::{self, Identity};
+use super::file_identity::{self, Identity};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Delivery, Event};
 
@@ -166,7 +166,7 @@ impl Letters {
 
 /// Opens for appending; what stands at the end is a whole line then.
 fn open(path: &Path) -> io::Result<(File, Identity)> {
-    let file = identity::open(File::options().append(true).create(true), path)?;
+    let file = file_identity::open(File::options().append(true).create(true), path)?;
     end_line(&file, path)?;
     let identity = Identity::of(&file, path)?;
     Ok((file, identity))

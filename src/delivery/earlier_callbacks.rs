@@ -21,7 +21,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::watch;
 
 use super::Listener;
-use super::identity;
+use super::file_identity;
 use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::process::Membership;
@@ -61,7 +61,7 @@ impl EarlierCallbacks {
             Error::usage(format!("cannot open {}: {error}", path.display()))
                 .hint("remove that file, or name another directory: --spool DIR")
         };
-        let mut file = identity::open_file(
+        let mut file = file_identity::open_file(
             File::options()
                 .read(true)
                 .write(true)

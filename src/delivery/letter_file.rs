@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::dead_letters::{FILE, Locked};
-use super::identity::{self, Identity};
+use super::file_identity::{self, Identity};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 
@@ -100,7 +100,7 @@ impl LetterFile {
             Some(dir) if dir != Path::new("") => dir,
             _ => Path::new("."),
         };
-        let opened = identity::open(File::options().read(true), &path);
+        let opened = file_identity::open(File::options().read(true), &path);
         let file = opened.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::new(
                 Kind::NotFound,

@@ -11,7 +11,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::identity::{self, Identity};
+use super::file_identity::{self, Identity};
 use crate::error::{Error, Kind, Result};
 
 /// The lock; dropping it lets go.
@@ -47,9 +47,9 @@ impl DirectoryLock {
             .map_err(|error| cannot("make the spool directory", &error))?;
         let unwritable = |error: std::io::Error| cannot("write to the spool directory", &error);
         let opened = File::open(dir).map_err(unwritable)?;
-        identity::check_private(dir, &opened.metadata().map_err(unwritable)?)?;
+        file_identity::check_private(dir, &opened.metadata().map_err(unwritable)?)?;
         let path = dir.join("lock");
-        let mut file = identity::open_file(
+        let mut file = file_identity::open_file(
             File::options()
                 .read(true)
                 .write(true)
@@ -59,7 +59,7 @@ impl DirectoryLock {
         )
         .map_err(|error| {
             Error::usage(format!("cannot open {}: {error}", path.display()))
-                .hint(identity::hint_of(&error))
+                .hint(file_identity::hint_of(&error))
         })?;
         let identities = [Identity::of(&opened, dir), Identity::of(&file, &path)];
         let [Ok(of_directory), Ok(of_file)] = identities else {

@@ -8,14 +8,14 @@
 //! | --- | --- |
 //! | [`queue`] | where events wait: memory, then a file; the marks of how far topics were followed |
 //! | [`lock`] | who holds a spool's directory |
-//! | `identity` | whether a path still names what was opened |
+//! | `file_identity` | whether a path still names what was opened |
 //! | `earlier_callbacks` | callbacks that outlived a killed run |
 //! | [`endpoint_order`] | which event is next, endpoint by endpoint: a state machine without I/O |
 //! | `scheduler` | what becomes of a delivery that ended, and which one follows it |
 //! | `delivery_loop` | from the spool to the sink, and out of the spool |
 //! | [`sink`] | where events go: printed, one process an event, one for all |
 //! | [`dead_letters`] | what could not be delivered |
-//! | [`letter_file`], [`retry`] | the same read back, rewritten, delivered again |
+//! | [`letter_file`], [`redelivery`] | the same read back, rewritten, delivered again |
 //! | [`counters`] | what delivery counts of the figures said at the end |
 //! | `stop` | how urgently to end |
 //!
@@ -28,11 +28,11 @@ mod deliverer;
 mod delivery_loop;
 mod earlier_callbacks;
 pub mod endpoint_order;
-mod identity;
+mod file_identity;
 pub mod letter_file;
 pub mod lock;
 pub mod queue;
-pub mod retry;
+pub mod redelivery;
 mod scheduler;
 pub mod sink;
 mod stop;

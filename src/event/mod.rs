@@ -11,14 +11,14 @@
 //! | [`message`] | what the server said, one JSON object on one line |
 //! | [`id`] | the same text for the same occurrence, wherever it is seen |
 //! | `parse` | an event read back from its JSON |
-//! | [`memory`] | what was told of each session, over restarts |
+//! | [`remembered`] | what was told of each session, over restarts |
 //! | [`figures`] | what was counted in a run |
 
 pub mod figures;
 pub mod id;
-pub mod memory;
 pub mod message;
 mod parse;
+pub mod remembered;
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -30,8 +30,8 @@ use crate::record::Mac;
 
 pub use figures::Figures;
 pub use id::{EventId, IdMaker};
-pub use memory::{Memory, Progress, Remembered};
 pub use message::{Message, Text};
+pub use remembered::{Memory, Progress, Remembered};
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,9 +15,9 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::active_list_search::Expected;
 use super::answer_subject::{Asked, foreign};
 use super::change_outcome::{coa_outcome, delete_outcome};
-use super::lookup::Expected;
 use super::paths::{self, Count};
 use super::requests::Requests;
 use super::{documents, envelope};

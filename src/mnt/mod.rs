@@ -5,12 +5,12 @@
 //! [`MntClient`] is the only part that sends, through [`transport`](crate::transport), and lists go
 //! to a [`RecordSink`](crate::record::RecordSink) while they arrive.
 
+mod active_list_search;
 mod answer_subject;
 mod change_outcome;
 mod client;
 pub mod documents;
 pub mod envelope;
-mod lookup;
 pub mod members;
 pub mod paths;
 #[doc = include_str!("reference.md")]

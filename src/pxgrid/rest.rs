@@ -25,7 +25,7 @@ use super::failover::{joined, may_try_next};
 use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
 use crate::record::encoding::{Format, Utf8};
-use crate::record::stream::{ListSummary, MAX_ELEMENT, stream};
+use crate::record::json_list::{ListSummary, MAX_ELEMENT, stream};
 use crate::record::{JsonText, RecordSink};
 use crate::transport::{Effect, Response};
 use attempts::{AttemptOutcome, Attempts, NextStep};

@@ -38,7 +38,7 @@ use super::subscription::{
 };
 use crate::error::{Error, Result};
 use crate::event::{Event, Figures, Mark, Progress};
-use crate::record::filter::Filter;
+use crate::record::jmespath::Filter;
 use reading::Part;
 use socket_thread::{ConnectionEvent, ConnectionHandle, Sockets};
 

@@ -10,27 +10,27 @@ mod answer_subject;
 pub mod conditions;
 pub mod embedded_documents;
 pub(crate) mod encoding;
-mod fields;
-pub mod filter;
-mod json;
+pub mod jmespath;
+pub mod json_list;
+pub(crate) mod json_scan;
+mod json_text;
 mod mac;
 mod mnt_facts;
-pub(crate) mod scan;
 pub mod selection;
-pub mod stream;
 pub mod time;
 pub mod xml;
+mod xml_fields;
 
 pub use answer_subject::Subject;
-pub(crate) use fields::write_json_string;
-pub use fields::{Fields, Value};
-pub use json::JsonText;
-pub(crate) use json::compact as compact_json;
-pub(crate) use json::read as read_json;
-pub(crate) use json::read_bounded as read_bounded_json;
+pub use json_text::JsonText;
+pub(crate) use json_text::compact as compact_json;
+pub(crate) use json_text::read as read_json;
+pub(crate) use json_text::read_bounded as read_bounded_json;
 #[cfg(feature = "jq")]
-pub(crate) use json::without_halves;
+pub(crate) use json_text::without_halves;
 pub use mac::{Mac, MacPrefix};
+pub(crate) use xml_fields::write_json_string;
+pub use xml_fields::{Fields, Value};
 
 use std::borrow::Cow;
 

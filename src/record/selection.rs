@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::conditions::Tests;
-use super::filter::Filter;
+use super::jmespath::Filter;
 use super::{JsonText, Record, RecordSink};
 use crate::error::Result;
 

@@ -30,7 +30,7 @@ use super::column::Chosen;
 use super::json::{Frame, write_members};
 use super::output::{Body, BufferedOutput};
 use crate::error::{Error, Kind, Result};
-use crate::record::scan::Nesting;
+use crate::record::json_scan::Nesting;
 use crate::record::{MAX_DEPTH, Record, without_halves};
 use values::print;
 

@@ -7,6 +7,7 @@ mod properties;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use jiff::tz::TimeZone;
 use serde_json::{Value as Json, json};
 use unicode_width::UnicodeWidthStr;
 

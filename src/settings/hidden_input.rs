@@ -2,7 +2,7 @@
 //!
 //! While it is typed Ctrl-C is no signal but one more end of the line: the terminal shows again
 //! what is typed before the signal is raised, and so never stays mute behind a program that has
-//! gone. Signals that others send are `echo_off`'s affair.
+//! gone. Signals that others send are `echo_signals`'s affair.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result, Write};
@@ -14,7 +14,7 @@ use rustix::termios::{
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::echo_off;
+use super::echo_signals;
 
 /// A terminal hands over no longer line (`MAX_CANON`, 4096 on Linux).
 const LONGEST: usize = 4096;
@@ -87,7 +87,7 @@ impl<'t> Hidden<'t> {
             .local_modes
             .insert(LocalModes::ECHONL | LocalModes::ICANON);
         modes.special_codes[SpecialCodeIndex::VEOL] = before.special_codes[SpecialCodeIndex::VINTR];
-        echo_off::begin(echo_off::Changed {
+        echo_signals::begin(echo_signals::Changed {
             terminal: terminal.try_clone()?,
             before: before.clone(),
             now: modes.clone(),
@@ -107,7 +107,7 @@ impl<'t> Hidden<'t> {
 
 impl Drop for Hidden<'_> {
     fn drop(&mut self) {
-        echo_off::end();
+        echo_signals::end();
         // A terminal that has gone needs nothing.
         let _gone = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
     }

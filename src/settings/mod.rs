@@ -26,7 +26,7 @@
 pub mod duration;
 
 mod credentials;
-mod echo_off;
+mod echo_signals;
 mod edit;
 mod env_file;
 mod environment;
@@ -49,7 +49,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-pub use echo_off::leave_signals;
+pub use echo_signals::leave_signals;
 pub use edit::ConfigFile;
 pub use environment::Environment;
 pub use flags::Flags;

@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use super::connection::Connection;
-use super::resolve::Dialer;
+use super::dial::Dialer;
 use super::tls::HandshakeNotes;
 use super::tls_stream::shake_hands;
 use super::wire::Watch;

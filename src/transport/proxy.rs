@@ -1,7 +1,7 @@
 //! Which proxy stands between us and a host, and the way through it: HTTP CONNECT (plain or in TLS)
 //! and SOCKS 5.
 //!
-//! One way for HTTP and WebSocket: [`super::resolve::connect`] asks here and hands on a connection
+//! One way for HTTP and WebSocket: [`super::dial::connect`] asks here and hands on a connection
 //! to the host, whoever made it. Nothing of a request is sent before that connection stands, so
 //! every error of this room is one after which nothing was done. It reads no environment and no
 //! file: `settings` does. A password is in no text that comes out of here.

@@ -6,9 +6,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::dial::Override;
 use super::proxy::Proxy;
 use super::request::{Method, Request};
-use super::resolve::Override;
 use crate::sanitize::{json_safe, terminal_safe};
 
 /// What of the client's options a curl command needs.

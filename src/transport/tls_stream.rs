@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::connection::Connection;
-use super::resolve::{Dialer, cannot_connect, connect, connect_timed_out};
+use super::dial::{Dialer, cannot_connect, connect, connect_timed_out};
 use super::tls::{HandshakeNotes, Tls};
 use super::tls_error::{self, rustls_error};
 use crate::authority::Authority;

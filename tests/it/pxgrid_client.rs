@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use netapi::testing::authority::Authority;
 use netapi::testing::error::{Kind, Result};
 use netapi::testing::pxgrid::{Account, Control, ServiceClient};
-use netapi::testing::record::stream::ListSummary;
+use netapi::testing::record::json_list::ListSummary;
 use netapi::testing::record::{Collect, Record, RecordSink};
 use netapi::testing::transport::{Client, ClientOptions, TlsOptions};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};

@@ -17,9 +17,9 @@ use super::{
     Bulk, Earlier, Ledger, Left, ListOptions, Screen, about, next_or_pause, was_held_back,
 };
 use crate::cli::Context;
+use crate::cli::change_under_way::{Attempt, Carried, Change, stopped};
 use crate::cli::input;
 use crate::cli::long_running::Signals;
-use crate::cli::network_change::{Attempt, Carried, Change, stopped};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Mac, RecordSink};
 

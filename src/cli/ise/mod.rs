@@ -1,11 +1,11 @@
 //! `netapi ise`: the Monitoring node, pxGrid, the doctor that looks at both, and the lab.
 
 mod doctor;
+mod idle_lab_hint;
 #[cfg(feature = "lab")]
 mod lab;
 mod mnt;
 pub(super) mod pxgrid;
-mod quiet_lab;
 mod steps;
 mod who;
 

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::delivery::identity;
+use crate::delivery::file_identity;
 
 /// The file's name inside a spool's directory.
 const FILE: &str = "deliveries";
@@ -143,7 +143,7 @@ impl Journal {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    identity::open_file(
+    file_identity::open_file(
         File::options()
             .read(true)
             .write(true)

@@ -5,18 +5,18 @@
 //! | --- | --- |
 //! | [`spool`] | the queue, and the marks of how far each topic was followed |
 //! | `tables` | what stands in its file, and how an event is written there |
-//! | `memory_tables` | what was told of each session: the subscriber's memory |
+//! | `remembered_tables` | what was told of each session: the subscriber's memory |
 //! | `journal` | which deliveries were begun, and which succeeded, since the file was written |
 //! | `conversion` | files of earlier versions |
 //! | `recent` | the events that are in memory as well |
-//! | `backend` | the file under a temporary spool |
+//! | `temporary_file` | the file under a temporary spool |
 //!
 //! It delivers nothing and decides no order.
 
-mod backend;
 mod conversion;
 mod journal;
-mod memory_tables;
 mod recent;
+mod remembered_tables;
 pub mod spool;
 mod tables;
+mod temporary_file;

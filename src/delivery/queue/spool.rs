@@ -21,9 +21,9 @@
 //! It calls no callback and decides no order. Every function blocks on the disk: async callers use
 //! a blocking thread.
 
-mod memory;
 mod place;
 mod reading;
+mod remembered;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -35,19 +35,19 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 
-use super::backend::NeverSynced;
 use super::journal::Journal;
-use super::memory_tables::{self, MemoryTables};
 use super::recent::Recent;
+use super::remembered_tables::{self, MemoryTables};
 use super::tables::{self, Before, EVENTS};
-use crate::delivery::identity::{self, Identity};
+use super::temporary_file::NeverSynced;
+use crate::delivery::file_identity::{self, Identity};
 use crate::delivery::lock::DirectoryLock;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Delivery, Event, Mark, Progress};
-pub use memory::SpoolMemory;
 pub(super) use place::FILE;
 pub use place::{LIBRARY, damaged};
 use place::{Place, failed};
+pub use remembered::SpoolMemory;
 
 /// Pages that redb keeps in memory. The default would be a gigabyte.
 const CACHE_BYTES: usize = 8 << 20;
@@ -103,7 +103,7 @@ impl Spool {
         let place = Place::Directory(dir.to_path_buf());
         let path = dir.join(FILE);
         let failed_to_open = |error| failed(&place, "open", redb::Error::Io(error));
-        let file = identity::open_file(
+        let file = file_identity::open_file(
             File::options()
                 .read(true)
                 .write(true)
@@ -113,7 +113,7 @@ impl Spool {
         )
         .map_err(|error| {
             Error::usage(format!("cannot open the spool {}: {error}", path.display()))
-                .hint(identity::hint_of(&error))
+                .hint(file_identity::hint_of(&error))
         })?;
         let database = Identity::of(&file, &path).map_err(failed_to_open)?;
         let backend = FileBackend::new(file).map_err(|error| failed(&place, "open", error))?;
@@ -171,10 +171,10 @@ impl Spool {
             .map_err(|error| failed(place, "open", error))?;
         let (next, empty) = prepare(&database, place)?;
         let memory =
-            memory_tables::length(&database).map_err(|error| failed(place, "open", error))?;
+            remembered_tables::length(&database).map_err(|error| failed(place, "open", error))?;
         // What is told stays: only the room of events that are gone is worth the time.
         let wanted = memory
-            .saturating_mul(memory_tables::ROOM)
+            .saturating_mul(remembered_tables::ROOM)
             .saturating_add(COMPACT_ABOVE);
         if empty && length > wanted {
             database

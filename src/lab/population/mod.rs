@@ -23,18 +23,18 @@
 //! The first endpoint that only failed is `00:00:5E:00:53:F0`, user `robin`, with a wrong password.
 
 mod attempts;
+mod granted_profile;
 mod nas;
 mod numbering;
 mod reasons;
 mod roles;
 mod session;
-mod verdict;
 
 pub use attempts::Attempt;
+pub use granted_profile::{QUARANTINE_GROUP, QUARANTINE_TAG};
 pub use reasons::{CATALOGUE, Reason};
 pub use roles::Role;
 pub use session::LabSession;
-pub use verdict::{QUARANTINE_GROUP, QUARANTINE_TAG};
 
 use std::net::Ipv4Addr;
 

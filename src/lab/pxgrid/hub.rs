@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-use super::event_log;
+use super::published_log;
 use crate::lab::faults::{FaultKind, Faults};
 use crate::lab::log::RequestLog;
 use crate::pxgrid::catalogue::SERVICES;
@@ -108,7 +108,7 @@ impl Events {
         };
         *inner.published.entry(topic.to_owned()).or_default() += 1;
         self.log
-            .published(|| event_log::entry(Timestamp::now(), &event));
+            .published(|| published_log::entry(Timestamp::now(), &event));
         inner.remembered += event.body.len();
         inner.event_log.push_back(event.clone());
         while inner.remembered > KEPT

@@ -7,7 +7,7 @@ use crate::lab::population::LabSession;
 use crate::lab::session_directory::Directory;
 use crate::lab::shared_changes::Changes;
 use crate::lab::wire::Pieces;
-use crate::record::filter::Filter;
+use crate::record::jmespath::Filter;
 
 /// As in the MnT lists: four TLS records.
 const PIECE: usize = 64 * 1024;

@@ -19,7 +19,7 @@ use crate::pxgrid::catalogue::{
     FieldKind, PUBSUB_SERVICE, REST_BASE_URL, SERVICES, Service, WS_URL,
 };
 use crate::record::Mac;
-use crate::record::filter::Filter;
+use crate::record::jmespath::Filter;
 
 /// The service that carries topics.
 pub(super) const PUBSUB: &str = "com.cisco.ise.pubsub";

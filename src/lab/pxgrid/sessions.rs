@@ -14,7 +14,7 @@ use super::reply::Reply;
 use super::services::Question;
 use crate::lab::population::LabSession;
 use crate::lab::shared_changes::Changes;
-use crate::record::filter::Filter;
+use crate::record::jmespath::Filter;
 
 /// The topic of session changes.
 pub(super) const TOPIC: &str = "/topic/com.cisco.ise.session";

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::{Answer, MntClient};
 use crate::error::{Error, Kind, Result};
+use crate::mnt::active_list_search::{Find, Wanted, is_awkward, is_same_session};
 use crate::mnt::answer_subject::Asked;
-use crate::mnt::lookup::{Find, Wanted, is_awkward, is_same_session};
 use crate::mnt::paths;
 use crate::record::{Mac, Record};
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::Paging;
-use crate::record::stream::ListSummary;
+use crate::record::json_list::ListSummary;
 use crate::record::{Record, RecordSink};
 
 /// The pages of one list.
@@ -130,7 +130,7 @@ impl<S: RecordSink> RecordSink for PageSink<S> {
 mod tests {
     use super::*;
     use crate::record::Collect;
-    use crate::record::stream::stream;
+    use crate::record::json_list::stream;
 
     const PAGING: Paging = Paging {
         start: "startIndex",

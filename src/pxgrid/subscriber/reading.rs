@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::error::{Error, Result};
 use crate::pxgrid::rest::ServiceClient;
 use crate::pxgrid::subscription::Read;
-use crate::record::filter::Filter;
+use crate::record::jmespath::Filter;
 use crate::record::{Record, RecordSink};
 
 /// A portion is at most so many rows, and not much more than so many bytes.

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use foldhash::quality::RandomState;
 use jiff::Timestamp;
 
-use crate::event::memory::{DIGESTS, Memory, Remembered, State};
+use crate::event::remembered::{DIGESTS, Memory, Remembered, State};
 use known_row::{KnownRow, NO_DIGEST, NO_TIME, UNSEEN_END, microseconds};
 pub(super) use known_row::{Observation, ObservationSource, Verdict};
 

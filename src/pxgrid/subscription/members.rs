@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use crate::record::json_scan::{Fault, skip_space, string_end, value_end};
 use crate::record::read_json;
-use crate::record::scan::{Fault, skip_space, string_end, value_end};
 
 /// Room for so many members is made at once; a session has some forty.
 const ROOM: usize = 48;

@@ -45,7 +45,7 @@ mod row;
 mod topic;
 
 #[cfg(test)]
-mod model;
+mod simulation;
 #[cfg(test)]
 mod tests;
 

@@ -10,9 +10,9 @@
 //! Times that are asked for are the server's, never ours: our clock may be off by more than the
 //! overlap of two reads.
 
+mod list_trust;
 mod numbers;
 mod recovery;
-mod wholeness;
 
 use std::borrow::Cow;
 use std::hash::BuildHasher;
@@ -32,10 +32,10 @@ use super::row::{Row, message_word, session_word};
 use super::{Action, Options};
 use crate::event::{Event, Figures, IdMaker, Mark, Message, Text};
 use crate::pxgrid::catalogue::Occurrence;
-use numbers::{SEQUENCE, sequence};
 #[cfg(test)]
-pub(super) use wholeness::CONFIRM;
-use wholeness::Doubt;
+pub(super) use list_trust::CONFIRM;
+use list_trust::Doubt;
+use numbers::{SEQUENCE, sequence};
 
 /// How far before the newest time seen a read begins: nodes' clocks differ, and a lost message may
 /// be older than the last that came.
@@ -245,7 +245,7 @@ impl Topic {
     /// Changes after this are ours to tell, by the clock of the events.
     fn start(&self) -> Option<Timestamp> {
         let begun = self.followed.map(|(at, ahead)| {
-            let there = later(at, wholeness::lead(self.events_ahead, ahead));
+            let there = later(at, list_trust::lead(self.events_ahead, ahead));
             earlier(there, OVERLAP)
         });
         self.resumed.into_iter().chain(begun).min()
@@ -300,7 +300,7 @@ impl Topic {
     /// A message's body came.
     pub(super) fn live(&mut self, body: &Bytes, context: &mut EmitContext<'_>) {
         context.figures.messages += 1;
-        self.cache.set_clock(wholeness::seconds(context.elapsed));
+        self.cache.set_clock(list_trust::seconds(context.elapsed));
         if let Some((_, round)) = self.settles.take_if(|(when, _)| *when <= context.at) {
             self.cache.settle(round);
         }
@@ -438,17 +438,18 @@ impl Topic {
         self.newest = self.newest.max(timestamp.map(|time| time.min(server)));
     }
 
-    /// Emits what came live. `memory_tables`: the members that the message shows, and the message.
+    /// Emits what came live. `content`: the members that the
+    /// message shows, and the message.
     fn emit(
         &mut self,
         word: Cow<'static, str>,
         sequence: Option<i64>,
         row: Row<'_>,
-        told: (&Members<'_>, Message),
+        content: (&Members<'_>, Message),
         context: &mut EmitContext<'_>,
     ) {
         context.figures.emitted_live += 1;
-        let event = self.event(word, sequence, row, told, context);
+        let event = self.event(word, sequence, row, content, context);
         context.out.push(Action::Emit(event));
     }
 

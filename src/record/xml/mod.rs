@@ -4,7 +4,7 @@
 //! Anything else that can come instead (an error envelope, a login page, an answer that broke off,
 //! an attack) is told apart here, and bounded. The reader is tolerant where a NAS chooses the bytes
 //! (invalid UTF-8 becomes the replacement character, a bare `&` is text) and strict where only the
-//! server does (structure, entities, document types). Field mapping: `record/fields.rs`. What a
+//! server does (structure, entities, document types). Field mapping: `record/xml_fields.rs`. What a
 //! foreign root means is the caller's knowledge, given as [`Document::foreign`]; this module knows
 //! no HTTP.
 

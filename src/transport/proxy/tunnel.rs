@@ -28,7 +28,7 @@ use super::{Proxy, ProxyLogin, Scheme};
 use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
 use crate::transport::connection::Connection;
-use crate::transport::resolve::{Address, Dialer, connect_directly};
+use crate::transport::dial::{Address, Dialer, connect_directly};
 use crate::transport::tls_error;
 
 /// A connection to `to` through `proxy`, made before `end`.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::cli::Context;
 use crate::cli::bulk::{Changing, ListOptions, Yes};
+use crate::cli::change_under_way::{self, Attempt, Carried, Change};
 use crate::cli::input::{self, MacOrList};
-use crate::cli::network_change::{self, Attempt, Carried, Change};
 use crate::error::{Error, Kind, Result};
 use crate::mnt::{Coa as Kinds, MntClient, psn_of};
 use crate::record::{Mac, Record};
@@ -107,7 +107,7 @@ impl Coa {
         let attempt = Attempt::default();
         let look = |answer: Option<&Value>| coa.look(mac, answer);
         let carrying = coa.carry_out(mac, &attempt);
-        let carried = network_change::alone(&attempt, &coa.what(mac), look, carrying).await?;
+        let carried = change_under_way::alone(&attempt, &coa.what(mac), look, carrying).await?;
         context.print_change(output, &carried.record)
     }
 }

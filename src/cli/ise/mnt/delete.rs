@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::cli::Context;
 use crate::cli::bulk::{Changing, ListOptions, Yes};
+use crate::cli::change_under_way::{self, Attempt, Carried, Change};
 use crate::cli::input::{self, MacOrList};
-use crate::cli::network_change::{self, Attempt, Carried, Change};
 use crate::error::Result;
 use crate::mnt::{DeleteTarget, MntClient};
 use crate::record::{Mac, Record};
@@ -83,7 +83,7 @@ impl Delete {
         attempt.sending()?;
         let what = format!("the deletion of {what}");
         let deleting = client.delete(request);
-        let answer = network_change::alone(&attempt, &what, |_| look(), deleting).await?;
+        let answer = change_under_way::alone(&attempt, &what, |_| look(), deleting).await?;
         if context.print_xml(&answer.raw, COLUMNS)? {
             return Ok(());
         }

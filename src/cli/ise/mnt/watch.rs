@@ -22,7 +22,7 @@ use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::filters::{Filters, Window, kinds};
 use crate::cli::input;
-use crate::cli::ise::quiet_lab;
+use crate::cli::ise::idle_lab_hint;
 use crate::cli::long_running::{
     LongRunning, Metric, Reader, Request, Service, ServiceArgs, Summary,
 };
@@ -166,7 +166,7 @@ impl Watch {
                             now.len(),
                             self.interval
                         ));
-                        if let Some(notice) = quiet_lab::notice(context, "mnt-host") {
+                        if let Some(notice) = idle_lab_hint::notice(context, "mnt-host") {
                             context.reporter.note(notice);
                         }
                     }

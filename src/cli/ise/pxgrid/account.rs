@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::cli::Context;
+use crate::cli::change_under_way::{self, Attempt};
 use crate::cli::input;
-use crate::cli::network_change::{self, Attempt};
 use crate::cli::pxgrid_context;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::control::{Activation, Call, require_enabled};
@@ -117,7 +117,7 @@ impl Create {
             }
             Ok(answer)
         };
-        let answer = network_change::alone(&attempt, &what, look, creating).await?;
+        let answer = change_under_way::alone(&attempt, &what, look, creating).await?;
         let printed = context.print_change(output, &Record::from_value(answer));
         // A filter's own words hold the value that it failed on, which is the password.
         printed.map_err(|error| match error.kind() {

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::read_operation::{Ask, ready};
 use crate::cli::Context;
 use crate::cli::bulk::{ListOptions, Reading};
+use crate::cli::change_under_way::{self, Attempt};
 use crate::cli::filters::{Filters, kinds};
 use crate::cli::input::{self, MacOrList};
-use crate::cli::network_change::{self, Attempt};
 use crate::error::{Kind, Result};
 use crate::pxgrid::{ServiceClient, anc};
 use crate::record::{JsonText, Mac, Record};
@@ -250,7 +250,7 @@ async fn sent(
         let policy = quote(policy);
         format!("look with `netapi ise pxgrid anc policy {policy}` before you repeat it")
     };
-    network_change::alone(&attempt, what, look, client.query(SERVICE, operation, body)).await
+    change_under_way::alone(&attempt, what, look, client.query(SERVICE, operation, body)).await
 }
 
 async fn delete(name: &str, context: &Context) -> Result<()> {

@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use super::read_operation::ready;
 use crate::cli::Context;
-use crate::cli::network_change::{self, Attempt};
+use crate::cli::change_under_way::{self, Attempt};
 use crate::error::{Error, Kind, Result, from_output};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::catalogue::{self, Operation, Reply};
 use crate::record::encoding::{Format as Encoded, Utf8};
-use crate::record::scan::{Nesting, TOO_DEEP};
+use crate::record::json_scan::{Nesting, TOO_DEEP};
 use crate::record::{MAX_DEPTH, Record, read_bounded_json};
 use crate::render::{Column, Format, Renderer, Shape};
 use crate::sanitize::{Content, SafeStream};
@@ -71,7 +71,7 @@ impl Call {
         attempt.sending()?;
         let what = format!("{} of {}", self.operation, self.service);
         let look = |_: Option<&Value>| "look what became of it before you repeat it".to_owned();
-        network_change::alone(&attempt, &what, look, self.ask(context, &client, &body)).await
+        change_under_way::alone(&attempt, &what, look, self.ask(context, &client, &body)).await
     }
 
     async fn ask(&self, context: &Context, client: &ServiceClient, body: &Value) -> Result<()> {

@@ -14,14 +14,14 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::stderr_listener::StderrListener;
+use super::delivery_listener::StderrListener;
 use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::long_running::{LongRunning, Reader, Request, ServiceArgs, Summary};
 use crate::delivery::endpoint_order::Rules;
 use crate::delivery::letter_file::{Letter, LetterFile, Place};
-use crate::delivery::retry::{Retried, Retry};
+use crate::delivery::redelivery::{Retried, Retry};
 use crate::delivery::sink::callback::Callback;
 use crate::delivery::{RETRY_PAUSES, Stop};
 use crate::error::{Error, Kind, Result};

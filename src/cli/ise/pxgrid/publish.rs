@@ -24,12 +24,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection_state::ConnectionState;
 use crate::cli::Context;
+use crate::cli::change_under_way::Attempt;
 use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::long_running::{
     LongRunning, Metric, Reader, Request, Service, ServiceArgs, Summary,
 };
-use crate::cli::network_change::Attempt;
 use crate::cli::report::Reporter;
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};

@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 
 use super::columns;
 use crate::cli::Context;
+use crate::cli::command_effects;
 use crate::cli::filters::say_of_expression;
-use crate::cli::rules;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::{self, Operation};
 use crate::pxgrid::{ServiceClient, rest};
 use crate::record::Record;
-use crate::record::filter::Filter;
+use crate::record::jmespath::Filter;
 use crate::record::selection::{Selected, Selection};
 use crate::render::{Columns, Renderer, Shape};
 use crate::transport::Effect;
@@ -176,7 +176,7 @@ pub(super) async fn ready(
 fn require_change_allowed(context: &Context, service: &str, operation: &str) -> Result<()> {
     match catalogue::effect(service, operation) {
         Effect::Read => Ok(()),
-        Effect::Change => rules::require_change_allowed(context, || {
+        Effect::Change => command_effects::require_change_allowed(context, || {
             format!("{operation} of {service} changes the network")
         }),
     }

@@ -24,7 +24,7 @@ use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::filters::{Filters, Window, kinds};
 use crate::cli::input;
-use crate::cli::ise::quiet_lab;
+use crate::cli::ise::idle_lab_hint;
 use crate::cli::long_running::{LongRunning, ServiceArgs};
 use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
@@ -149,7 +149,7 @@ impl Subscribe {
         if self.topics.iter().any(of_endpoints) {
             context.reporter.step(ENDPOINTS);
         }
-        if let Some(notice) = quiet_lab::notice(context, "pxgrid-host") {
+        if let Some(notice) = idle_lab_hint::notice(context, "pxgrid-host") {
             context.reporter.step(notice);
         }
         options.memory = deliverer.memory();

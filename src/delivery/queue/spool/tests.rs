@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::delivery::testing::event;
-use crate::event::memory::State;
+use crate::event::remembered::State;
 use crate::event::{Memory, Message, Remembered};
 
 fn ids(spool: &Spool) -> Vec<u64> {

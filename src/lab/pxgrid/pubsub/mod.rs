@@ -5,20 +5,20 @@
 //! | --- | --- |
 //! | `handshake` | what makes a request a WebSocket upgrade |
 //! | `subscriber` | what a client's frames do, which messages it gets; no I/O |
-//! | `flood` | session events as fast as they are taken |
+//! | `full_speed` | session events as fast as they are taken |
 //! | `message` | how a `MESSAGE` is written |
 //! | `socket` | one connection: frames in, messages out, pings, time limits |
 //!
 //! Whoever has an enabled account may subscribe to everything. Nothing is replayed: who was away
 //! has missed it.
 
-mod flood;
+mod full_speed;
 pub(super) mod handshake;
 mod message;
 mod socket;
 mod subscriber;
 
-pub(in crate::lab) use flood::Bodies;
+pub(in crate::lab) use full_speed::Bodies;
 pub(super) use socket::{Accepted, serve};
 
 use std::time::Duration;

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
 use super::PubsubTimes;
-use super::flood::{self, Flood};
+use super::full_speed::{self, Flood};
 use super::subscriber::{Fate, Reaction, Subscriber, refuse};
 use crate::lab::faults::FaultKind;
 use crate::lab::log::RequestEntry;
@@ -288,12 +288,12 @@ impl Socket {
 
     /// The subscription that is flooded: its id and topic.
     fn flooded(&self) -> Option<(&str, &str)> {
-        self.subscriber.subscription_to(flood::TOPICS)
+        self.subscriber.subscription_to(full_speed::TOPICS)
     }
 
     /// Sends one block of the flood.
     async fn flood(&mut self) -> Flow {
-        let target = self.subscriber.subscription_to(flood::TOPICS);
+        let target = self.subscriber.subscription_to(full_speed::TOPICS);
         let (Some(bodies), Some((id, topic))) = (&self.node.flood, target) else {
             return Flow::Continue(());
         };

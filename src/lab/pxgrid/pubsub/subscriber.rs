@@ -12,7 +12,7 @@ use super::message::message;
 use crate::lab::pxgrid::hub::Event;
 use crate::pxgrid::catalogue::SERVICES;
 use crate::pxgrid::stomp::{Command, Frame};
-use crate::record::filter::Filter;
+use crate::record::jmespath::Filter;
 
 /// More subscriptions on one connection than there are topics are no use to anybody.
 const MOST_SUBSCRIPTIONS: usize = 100;

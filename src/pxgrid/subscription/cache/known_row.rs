@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::event::memory::DIGESTS;
+use crate::event::remembered::DIGESTS;
 
 /// No digest: an option of one would take twice the room, a hundred thousand times over.
 pub(super) const NO_DIGEST: u64 = 0;

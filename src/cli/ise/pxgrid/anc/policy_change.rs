@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use crate::cli::Context;
 use crate::cli::bulk::{Changing, ListOptions, Yes};
+use crate::cli::change_under_way::{self, Attempt, Carried, Change};
 use crate::cli::input::{self, MacOrList};
 use crate::cli::ise::pxgrid::read_operation::{Ask, show_instead};
-use crate::cli::network_change::{self, Attempt, Carried, Change};
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::anc::{self, OperationState, PolicyChange, Status, Target};
@@ -142,7 +142,7 @@ async fn run(context: &Context, order: PolicyChange, whom: Whom, patience: Patie
     let what = orders.what_for(&target);
     let look = |answer: Option<&Value>| look_for(&target, answer);
     let giving = orders.give(&target, &attempt);
-    match network_change::alone(&attempt, &what, look, giving).await {
+    match change_under_way::alone(&attempt, &what, look, giving).await {
         Ok(carried) => {
             if carried.already {
                 context.reporter.note(&orders.had_it(&target));

@@ -15,8 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
 use crate::error::{Error, Kind, Result};
+use crate::record::json_scan::TOO_DEEP;
 use crate::record::read_bounded_json;
-use crate::record::scan::TOO_DEEP;
 
 /// The largest message; the server's own limit (reference pxgrid-api, section 4).
 const LARGEST: usize = 300 * 1000;

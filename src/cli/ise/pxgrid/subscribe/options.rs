@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::super::stderr_listener::StderrListener;
+use super::super::delivery_listener::StderrListener;
 use super::stdout_writer::{self, StdoutWriter};
 use crate::cli::Context;
 use crate::cli::input;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::event::Memory;
-use crate::event::memory::{Remembered, State, endpoint};
+use crate::event::remembered::{Remembered, State, endpoint};
 
 /// What was told, by topic and identity.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::MAX_DEPTH;
-use super::scan::{Nesting, TOO_DEEP};
+use super::json_scan::{Nesting, TOO_DEEP};
 
 /// Reads JSON as serde_json does, but takes half of a surrogate pair for U+FFFD: a server that cuts
 /// texts to a length, as Java counts it, leaves such halves behind (RFC 8259, section 8.2).

@@ -5,9 +5,9 @@ use std::sync::{Arc, Weak};
 
 use super::place::failed;
 use super::{Spool, lock};
-use crate::delivery::queue::memory_tables::{self, MemoryTables, Place};
+use crate::delivery::queue::remembered_tables::{self, MemoryTables, Place};
 use crate::event::Memory;
-use crate::event::memory::State;
+use crate::event::remembered::State;
 
 /// What a durable spool remembers, for as long as it is open.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl SpoolMemory {
         let Some(database) = spool.database.get() else {
             return;
         };
-        if let Err(error) = memory_tables::read(database, place, found) {
+        if let Err(error) = remembered_tables::read(database, place, found) {
             let _first = durable.unreadable.set(failed(&spool.place, "read", error));
         }
     }

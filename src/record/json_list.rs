@@ -11,7 +11,7 @@
 use std::io::BufRead;
 use std::ops::ControlFlow;
 
-use super::scan::{Scanner, skip_space};
+use super::json_scan::{Scanner, skip_space};
 use super::{JsonText, Record, RecordSink, read_json};
 use crate::error::{Error, Kind, Result};
 

@@ -13,7 +13,7 @@ use foldhash::quality::FixedState;
 use redb::{Database, TableError, WriteTransaction};
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
-use crate::event::memory::{DIGESTS, Remembered, State, endpoint};
+use crate::event::remembered::{DIGESTS, Remembered, State, endpoint};
 
 /// Topic, endpoint, identity.
 type Key = (u16, u64, u64);
