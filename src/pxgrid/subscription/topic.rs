@@ -438,18 +438,18 @@ impl Topic {
         self.newest = self.newest.max(timestamp.map(|time| time.min(server)));
     }
 
-    /// Emits what came live. `content`: the members that the
+    /// Emits what came live. `wire`: the members that the
     /// message shows, and the message.
     fn emit(
         &mut self,
         word: Cow<'static, str>,
         sequence: Option<i64>,
         row: Row<'_>,
-        content: (&Members<'_>, Message),
+        wire: (&Members<'_>, Message),
         context: &mut EmitContext<'_>,
     ) {
         context.figures.emitted_live += 1;
-        let event = self.event(word, sequence, row, content, context);
+        let event = self.event(word, sequence, row, wire, context);
         context.out.push(Action::Emit(event));
     }
 
