@@ -26,7 +26,7 @@ impl Response {
 
     /// The whole body, at most `limit` bytes.
     ///
-    /// Errors: [`Kind::Malformed`] above the limit, [`Kind::Truncated`], [`Kind::TimedOut`].
+    /// Errors: `Malformed` above the limit, `Truncated`, `TimedOut`.
     pub async fn bytes(self, limit: usize) -> Result<Vec<u8>> {
         self.body.bytes(limit).await
     }
