@@ -63,12 +63,27 @@ pub(crate) struct ListOptions {
 }
 
 impl ListOptions {
+    fn kept(&self) -> Option<&'static str> {
+        match (&self.report, &self.resume) {
+            (Some(_), _) => Some("--report"),
+            (_, Some(_)) => Some("--resume"),
+            _ => None,
+        }
+    }
+
+    /// Refuses what several deployments would write into one file.
+    fn of_one_deployment(&self) -> Result<()> {
+        match self.kept() {
+            Some(option) => Err(Error::usage(format!("{option} is for one deployment"))
+                .hint("run it for each profile, each with a file of its own")),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses what only a list has.
     pub(crate) fn for_one(&self) -> Result<()> {
-        let option = match (&self.report, &self.resume) {
-            (Some(_), _) => "--report",
-            (_, Some(_)) => "--resume",
-            _ => return Ok(()),
+        let Some(option) = self.kept() else {
+            return Ok(());
         };
         Err(Error::usage(format!("{option} is for a list of addresses"))
             .hint("give '-' in place of the address, and the list on standard input"))

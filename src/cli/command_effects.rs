@@ -169,6 +169,40 @@ pub(super) fn path(matches: &clap::ArgMatches) -> String {
     words.join(" ")
 }
 
+/// Whether several deployments can be asked with one command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Across {
+    /// They can.
+    All,
+    /// One at a time; why, after the command's name.
+    One(&'static str),
+}
+
+/// Commands that read, and all the same are one deployment's.
+const OF_ONE_DEPLOYMENT: [(&str, &str); 3] = [
+    ("ise mnt watch", "goes on until it is stopped"),
+    ("ise pxgrid subscribe", "goes on until it is stopped"),
+    ("ise pxgrid account activate", "activates one account"),
+];
+
+/// Whether `path` can ask several deployments.
+pub(super) fn across(path: &str) -> Across {
+    let here = ["ise lab ", "ise pxgrid dead-letters "];
+    if !path.starts_with("ise ") || here.iter().any(|branch| path.starts_with(branch)) {
+        return Across::One("asks no deployment");
+    }
+    let found = OF_ONE_DEPLOYMENT.iter().find(|(one, _)| *one == path);
+    if let Some((_, why)) = found {
+        return Across::One(why);
+    }
+    match RULES.iter().find(|rule| rule.path == path) {
+        Some(rule) if matches!(rule.effect, Effect::Changes(_)) => {
+            Across::One("changes a deployment")
+        }
+        _ => Across::All,
+    }
+}
+
 /// Refuses a command that `--read-only` or `--format xml` does not go with.
 pub(super) fn check(path: &str, context: &Context) -> Result<()> {
     let rule = RULES.iter().find(|rule| rule.path == path).ok_or_else(|| {
@@ -193,6 +227,9 @@ pub(super) fn require_change_allowed(
     context: &Context,
     change: impl FnOnce() -> String,
 ) -> Result<()> {
+    if context.is_one_of_several() {
+        return Err(super::deployments::one_for(&change()));
+    }
     if context.settings.read_only()? {
         return Err(refused_by_read_only(&change()));
     }
@@ -229,6 +266,14 @@ mod tests {
         let rules: BTreeSet<String> = RULES.iter().map(|rule| rule.path.to_owned()).collect();
         assert_eq!(rules, commands);
         assert_eq!(RULES.len(), rules.len(), "a command has two rules");
+    }
+
+    #[test]
+    fn what_is_of_one_deployment_is_a_command_that_reads() {
+        for (path, _) in OF_ONE_DEPLOYMENT {
+            let rule = RULES.iter().find(|rule| rule.path == path);
+            assert_eq!(rule.map(|rule| rule.effect), Some(Effect::Reads), "{path}");
+        }
     }
 
     /// A command whose operation the catalogue calls a change cannot be called a reading one here.

@@ -4,16 +4,19 @@
 //! Commands that need no server (help, lab, completion) never ask, so nothing they do not need can
 //! stop them.
 
+mod record_output;
+
 use std::collections::HashSet;
-use std::io::{IsTerminal, Stdout, Write};
+use std::io::{BufRead, IsTerminal, Stdout, Write};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::bulk::Screen;
 use rustix::termios::tcgetwinsize;
 
+pub(crate) use self::record_output::RecordOutput;
+use super::deployments::Deployment;
 use super::global::{Color, Global, Layout};
 use super::report::Reporter;
 use super::stderr::Stderr;
@@ -39,86 +42,32 @@ pub(crate) struct Context {
     style: Style,
     /// Warnings said so far.
     said: Mutex<HashSet<String>>,
-}
-
-/// A renderer on standard output, behind a progress line where a person waits for a pipe or a file
-/// to fill.
-pub(crate) enum RecordOutput {
-    /// Nobody to show progress to.
-    Plain(Renderer<Stdout>),
-    /// With a line on standard error.
-    Watched(Progress<Renderer<Stdout>, std::io::Stderr>),
-}
-
-impl RecordOutput {
-    /// The same for who shows progress in another way.
-    pub(crate) fn without_progress(self) -> Self {
-        Self::Plain(self.into_renderer())
-    }
-
-    /// The renderer, the progress line erased.
-    fn into_renderer(self) -> Renderer<Stdout> {
-        match self {
-            Self::Plain(renderer) => renderer,
-            Self::Watched(progress) => progress.finish(),
-        }
-    }
-}
-
-impl Screen for RecordOutput {
-    fn clear(&mut self) {
-        if let Self::Watched(progress) = self {
-            progress.erase();
-        }
-    }
-}
-
-impl RecordSink for RecordOutput {
-    fn begin(&mut self, announced: Option<u64>) -> Result<()> {
-        match self {
-            Self::Plain(sink) => sink.begin(announced),
-            Self::Watched(sink) => sink.begin(announced),
-        }
-    }
-
-    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
-        match self {
-            Self::Plain(sink) => sink.record(record),
-            Self::Watched(sink) => sink.record(record),
-        }
-    }
-
-    fn pause(&mut self) -> Result<()> {
-        match self {
-            Self::Plain(sink) => sink.pause(),
-            Self::Watched(sink) => sink.pause(),
-        }
-    }
-
-    fn raw(&mut self, bytes: &[u8]) -> Result<()> {
-        match self {
-            Self::Plain(sink) => sink.raw(bytes),
-            Self::Watched(sink) => sink.raw(bytes),
-        }
-    }
-
-    fn wants_raw(&self) -> bool {
-        match self {
-            Self::Plain(sink) => sink.wants_raw(),
-            Self::Watched(sink) => sink.wants_raw(),
-        }
-    }
+    /// Which of several deployments this one asks.
+    deployment: Option<Deployment>,
 }
 
 impl Context {
     /// Captures the environment and resolves the settings, without asking for any of them. How to
     /// print is checked here, for every command before it sends anything.
     pub(crate) fn new(global: Global, stderr: Stderr) -> Result<Self> {
+        let style = style(&global)?;
+        Self::with_style(global, style, stderr)
+    }
+
+    /// The same for one of several deployments, whose profile is named in `global`.
+    pub(super) fn of(global: Global, stderr: Stderr, deployment: Deployment) -> Result<Self> {
+        let style = deployment.style();
+        let mut context = Self::with_style(global, style, stderr)?;
+        context.reporter = context.reporter.of(deployment.name());
+        context.deployment = Some(deployment);
+        Ok(context)
+    }
+
+    fn with_style(global: Global, style: Style, stderr: Stderr) -> Result<Self> {
         let settings = Settings::resolve(global.flags(), Environment::capture());
         if global.trace {
             super::report::start_trace(stderr.clone());
         }
-        let style = style(&global)?;
         crate::render::check(&style)?;
         Ok(Self {
             settings,
@@ -126,6 +75,7 @@ impl Context {
             global,
             style,
             said: Mutex::default(),
+            deployment: None,
         })
     }
 
@@ -225,6 +175,19 @@ impl Context {
         }
     }
 
+    /// Whether several deployments are asked.
+    pub(crate) fn is_one_of_several(&self) -> bool {
+        self.deployment.is_some()
+    }
+
+    /// Standard input, to its end; each of several deployments has the whole of it.
+    pub(crate) fn stdin(&self) -> Result<Box<dyn BufRead>> {
+        match &self.deployment {
+            Some(deployment) => deployment.stdin(),
+            None => Ok(Box::new(std::io::stdin().lock())),
+        }
+    }
+
     /// Whether a person looks at standard output.
     pub(crate) fn on_terminal() -> bool {
         std::io::stdout().is_terminal()
@@ -248,6 +211,11 @@ impl Context {
         columns: impl Into<Columns>,
         shape: Shape,
     ) -> Result<RecordOutput> {
+        if let Some(deployment) = &self.deployment {
+            return deployment
+                .output(columns.into(), shape)
+                .map(RecordOutput::Merged);
+        }
         let renderer = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
         Ok(self.behind_progress(renderer, what))
     }
@@ -280,7 +248,17 @@ impl Context {
         outcome: Result<T>,
         nothing: &str,
     ) -> Result<T> {
-        let mut renderer = output.into_renderer();
+        let mut renderer = match output {
+            RecordOutput::Plain(renderer) => renderer,
+            RecordOutput::Watched(progress) => progress.finish(),
+            RecordOutput::Merged(output) => {
+                let rows = output.end(outcome.is_ok());
+                if outcome.is_ok() && rows == 0 && std::io::stderr().is_terminal() {
+                    self.reporter.note(nothing);
+                }
+                return outcome;
+            }
+        };
         match outcome {
             Ok(end) => {
                 let rows = renderer.finish()?;
@@ -307,6 +285,15 @@ impl Context {
     ) -> Result<()> {
         self.refuse_xml("this one answers with no document")?;
         let columns = columns.into();
+        if let Some(deployment) = &self.deployment {
+            let mut output = deployment.output(columns, shape)?;
+            for record in records {
+                if let ControlFlow::Break(()) = output.record(record)? {
+                    break;
+                }
+            }
+            return self.end_list(RecordOutput::Merged(output), Ok(()), nothing);
+        }
         let known = !columns.members.is_empty() || records.is_empty();
         let mut output = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
         if !known {
@@ -425,7 +412,7 @@ fn mnt_over(client: Client, mnt: MntSettings) -> MntClient {
 }
 
 /// How to print, with the facts of this terminal.
-fn style(global: &Global) -> Result<Style> {
+pub(super) fn style(global: &Global) -> Result<Style> {
     let terminal = Context::on_terminal();
     let color = match global.color {
         Color::Always => true,

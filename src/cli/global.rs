@@ -119,9 +119,23 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, help_heading = "Output")]
     pub quiet: bool,
 
-    /// Profile in the configuration file
+    /// Profile in the configuration file; with A,B what only reads asks several deployments, side
+    /// by side
     #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
     pub profile: Option<String>,
+
+    /// Ask the deployments of all profiles
+    #[arg(
+        long,
+        global = true,
+        conflicts_with = "profile",
+        help_heading = "Settings"
+    )]
+    pub all_profiles: bool,
+
+    /// One of several deployments is asked, and the profile is its.
+    #[arg(skip)]
+    pub profile_alone: bool,
 
     /// Configuration file instead of the usual one
     #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
@@ -325,6 +339,7 @@ impl Global {
     pub(crate) fn flags(&self) -> Flags {
         Flags {
             profile: self.profile.clone(),
+            profile_alone: self.profile_alone,
             config: self.config.clone(),
             env_file: self.env_file.clone(),
             no_input: self.no_input,

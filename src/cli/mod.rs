@@ -11,6 +11,7 @@ mod change_under_way;
 mod completion;
 mod config;
 mod context;
+mod deployments;
 #[doc = include_str!("contract.md")]
 mod contract {}
 mod command_effects;
@@ -124,10 +125,15 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
     let stderr = Stderr::default();
     stderr.keep_panics_in_order();
     let reporter = report::Reporter::new(&cli.global, stderr.clone());
-    let outcome = if cli.global.jq.is_some() {
-        on_a_large_stack(|| dispatch(&path, cli, stderr))
+    let jq = cli.global.jq.is_some();
+    let command = || match deployments::named(&path, &cli.global)? {
+        Some(names) => deployments::ask(&path, &names, &cli.global, &line, &stderr),
+        None => dispatch(&path, cli, stderr),
+    };
+    let outcome = if jq {
+        on_a_large_stack(command)
     } else {
-        dispatch(&path, cli, stderr)
+        command()
     };
     match outcome {
         Ok(code) => code,

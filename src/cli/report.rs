@@ -11,6 +11,7 @@ use clap::Command;
 use serde_json::json;
 
 use super::context::environment_allows_color;
+use super::deployments::DEPLOYMENT;
 use super::global::Global;
 use super::stderr::{Line, Stderr, StderrQueue};
 use super::suggestions;
@@ -23,6 +24,8 @@ pub(crate) struct Reporter {
     json: bool,
     quiet: bool,
     stderr: Stderr,
+    /// The deployment that all of it is about, where several are asked.
+    deployment: Option<String>,
 }
 
 impl Reporter {
@@ -32,7 +35,31 @@ impl Reporter {
             json: global.errors_as_json(),
             quiet: global.quiet,
             stderr,
+            deployment: None,
         }
+    }
+
+    /// The same for what is said of one deployment of several.
+    #[must_use]
+    pub(crate) fn of(mut self, deployment: &str) -> Self {
+        self.deployment = Some(deployment.to_owned());
+        self
+    }
+
+    /// `campus: `, where several deployments are asked.
+    fn place(&self) -> String {
+        let name = self.deployment.as_ref();
+        name.map(|name| format!("{name}: ")).unwrap_or_default()
+    }
+
+    /// An object with the deployment in front, where several are asked.
+    fn placed(&self, name: &str, value: serde_json::Value) -> serde_json::Value {
+        let mut object = serde_json::Map::new();
+        if let Some(deployment) = &self.deployment {
+            object.insert(DEPLOYMENT.to_owned(), json!(deployment));
+        }
+        object.insert(name.to_owned(), value);
+        serde_json::Value::Object(object)
     }
 
     /// Reports the error that ends the command, and gives the exit status.
@@ -66,10 +93,10 @@ impl Reporter {
                 }
             }
             object.insert("exitCode".into(), json!(error.kind().exit_status()));
-            self.json_line(&json!({ "error": object }));
+            self.json_line(&self.placed("error", serde_json::Value::Object(object)));
             return;
         }
-        self.line(&format!("netapi: {}", error.message()));
+        self.line(&format!("netapi: {}{}", self.place(), error.message()));
         if let Some(hint) = error.hint_text() {
             self.line(&format!("hint: {hint}"));
         }
@@ -97,16 +124,16 @@ impl Reporter {
     /// Says something that is no error: a warning, an empty list, a step taken.
     pub(crate) fn note(&self, text: &str) {
         if !self.json && !self.quiet {
-            self.line(text);
+            self.line(&format!("{}{text}", self.place()));
         }
     }
 
     /// Says a warning, also where errors are JSON.
     pub(crate) fn warn(&self, text: &str) {
         if self.json {
-            self.json_line(&json!({ "warning": text }));
+            self.json_line(&self.placed("warning", json!(text)));
         } else {
-            self.line(&format!("warning: {text}"));
+            self.line(&format!("warning: {}{text}", self.place()));
         }
     }
 
@@ -250,6 +277,7 @@ fn early(json: bool) -> Reporter {
         json,
         quiet: false,
         stderr: Stderr::default(),
+        deployment: None,
     }
 }
 

@@ -160,6 +160,37 @@ impl JsonText {
             .get_or_init(|| read(&self.text).unwrap_or(Value::Null))
     }
 
+    /// The same object with a text in front, in place of what stands under that name.
+    pub(super) fn led_by(&self, name: &str, text: &str) -> Self {
+        let mut led = Vec::with_capacity(self.text.len() + name.len() + text.len() + 8);
+        led.push(b'{');
+        super::write_json_string(name, &mut led);
+        led.push(b':');
+        super::write_json_string(text, &mut led);
+        // An escape may hide the name; then the object is read.
+        let plain = !self.text.contains(name) && !self.text.contains("\\u");
+        let object = self.text.trim_start().strip_prefix('{');
+        if let Some(rest) = object.filter(|_| plain) {
+            if !rest.trim_start().starts_with('}') {
+                led.push(b',');
+            }
+            led.extend_from_slice(rest.as_bytes());
+        } else {
+            let members = self.value().as_object();
+            for (key, value) in members.into_iter().flatten() {
+                if key != name {
+                    led.push(b',');
+                    super::write_json_string(key, &mut led);
+                    led.push(b':');
+                    led.extend_from_slice(value.to_string().as_bytes());
+                }
+            }
+            led.push(b'}');
+        }
+        // It was text before.
+        Self::of_ours(String::from_utf8(led).unwrap_or_default())
+    }
+
     /// The member names in order.
     pub fn names(&self) -> Vec<&str> {
         self.value()
@@ -307,6 +338,21 @@ fn cell(value: &Value) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A server must not pass for another deployment, whatever way it writes the name.
+    #[test]
+    fn what_leads_stands_alone_under_its_name() {
+        for (sent, led) in [
+            (r#"{"a": 1.10}"#, r#"{"d":"us","a": 1.10}"#),
+            ("{}", r#"{"d":"us"}"#),
+            (" { }", r#"{"d":"us" }"#),
+            (r#"{"d":"x","b":1.10}"#, r#"{"d":"us","b":1.10}"#),
+            (r#"{"\u0064":"x","b":"\u00e9"}"#, r#"{"d":"us","b":"é"}"#),
+        ] {
+            let record = JsonText::parse(sent.to_owned()).unwrap();
+            assert_eq!(record.led_by("d", "us").as_str(), led);
+        }
+    }
 
     #[test]
     fn numbers_and_unknown_members_keep_their_spelling() {

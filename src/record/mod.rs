@@ -101,6 +101,16 @@ impl Record {
         }
     }
 
+    /// The same with a text of ours in front, under `name`; what was sent under that name gives
+    /// way, so that nobody who answers can pass for another.
+    #[must_use]
+    pub fn led_by(&self, name: &str, text: &str) -> Self {
+        match self {
+            Self::Fields(fields) => Self::Fields(fields.led_by(name, text)),
+            Self::Json(json) => Self::Json(json.led_by(name, text)),
+        }
+    }
+
     /// The record as a JSON value (numbers keep their spelling).
     pub fn to_value(&self) -> serde_json::Value {
         match self {

@@ -70,6 +70,16 @@ impl Fields {
         self.index = None;
     }
 
+    /// The same with a text in front, in place of what stands under that name.
+    pub(super) fn led_by(&self, name: &str, text: &str) -> Self {
+        let mut led = Self::new();
+        led.push_text(name, text);
+        for (key, value) in self.iter().filter(|(key, _)| *key != name) {
+            led.push(key, value.clone());
+        }
+        led
+    }
+
     /// How many fields there are.
     pub fn len(&self) -> usize {
         self.used

@@ -117,7 +117,7 @@ fn profile_pair(layers: &Layers) -> Result<Option<Credentials>> {
         (Some(user), Some(password)) => complete(&user, password).map(Some),
         (Some(user), None) => {
             let user = user_of(&user)?;
-            let password = Secret::asked(&user.value);
+            let password = Secret::asked(&layers.of_profile(&user.value));
             Ok(Some(Credentials { user, password }))
         }
         (None, Some(password)) => Err(Error::usage(format!(

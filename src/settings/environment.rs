@@ -23,6 +23,14 @@ const COMMON: [&str; 6] = [
     "NO_PROXY",
 ];
 
+/// Variables that say nothing of one deployment: they hold for all.
+const OF_ALL_DEPLOYMENTS: [&str; 4] = [
+    "NETAPI_READ_ONLY",
+    "NETAPI_RESOLVE",
+    "NETAPI_PROXY_CA",
+    "NETAPI_PROXY_CREDENTIALS_FILE",
+];
+
 /// How the names of variables with passwords end.
 const SECRETS: [&str; 2] = ["_PASS", "_PASSWORD"];
 
@@ -89,6 +97,20 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// Without what is of one deployment: its hosts, accounts, certificates and trust.
+    pub(super) fn of_all_deployments(mut self) -> Self {
+        self.variables.retain(|name, _| is_of_all(name));
+        self
+    }
+
+    /// The names of what [`of_all_deployments`](Self::of_all_deployments) leaves out.
+    pub fn of_one_deployment(&self) -> impl Iterator<Item = &str> {
+        let one = |name: &str| !is_of_all(name) && name != "NETAPI_PROFILE";
+        let set = self.variables.iter().filter(|(_, value)| !value.is_empty());
+        set.map(|(name, _)| name.as_str())
+            .filter(move |name| one(name))
+    }
+
     /// Whether a password is among the variables.
     pub(crate) fn hold_secrets(&self) -> bool {
         self.variables.iter().any(|(name, value)| {
@@ -151,6 +173,10 @@ impl Environment {
             })?;
         Ok(directory.join("netapi").join("config.toml"))
     }
+}
+
+fn is_of_all(name: &str) -> bool {
+    COMMON.contains(&name) || OF_ALL_DEPLOYMENTS.contains(&name)
 }
 
 impl fmt::Debug for Environment {

@@ -14,6 +14,9 @@ use std::path::PathBuf;
 pub struct Flags {
     /// `--profile NAME`.
     pub profile: Option<String>,
+    /// What belongs to one deployment (hosts, accounts, certificates, trust) comes from the profile
+    /// alone: several deployments are asked, and what the environment has is for one of them.
+    pub profile_alone: bool,
     /// `--config FILE`.
     pub config: Option<PathBuf>,
     /// `--env-file FILE`.

@@ -37,8 +37,12 @@ impl Layers {
                 Some(path) => environment.expand(path),
                 None => environment.config_path(),
             },
+            environment: if flags.profile_alone {
+                environment.of_all_deployments()
+            } else {
+                environment
+            },
             flags,
-            environment,
             env_file: None,
             profile: Profile::default(),
             broken: Vec::new(),
@@ -48,6 +52,11 @@ impl Layers {
             Ok(None) => {}
             Ok(Some((path, variables, access))) => {
                 layers.warnings.extend(warning(&path, &variables, access));
+                let variables = if layers.flags.profile_alone {
+                    variables.of_all_deployments()
+                } else {
+                    variables
+                };
                 layers.env_file = Some((path, variables));
             }
             Err(error) => layers.broken.push(error),
@@ -143,6 +152,15 @@ impl Layers {
             file: Some(path),
         });
         std::iter::once(process).chain(file)
+    }
+
+    /// `what` a question is about, with the profile where several are in use.
+    pub(crate) fn of_profile(&self, what: &str) -> String {
+        if self.flags.profile_alone {
+            format!("{what} (profile {})", self.profile.name)
+        } else {
+            what.to_owned()
+        }
     }
 
     /// A key of the profile in use.

@@ -53,6 +53,7 @@ pub use echo_signals::leave_signals;
 pub use edit::ConfigFile;
 pub use environment::Environment;
 pub use flags::Flags;
+pub use secret::while_nobody_is_asked;
 pub use template::init;
 
 use crate::authority::Authority;
@@ -187,7 +188,8 @@ impl Settings {
     /// Asks on the terminal for a secret that turned out to be needed (the passphrase of a key).
     /// `what` begins the question.
     pub fn ask(&self, what: &str) -> Result<SecretString> {
-        secret::ask(what, &self.layers.environment, self.layers.flags.no_input)
+        let what = self.layers.of_profile(what);
+        secret::ask(&what, &self.layers.environment, self.layers.flags.no_input)
     }
 
     /// Where the config file is, or would be.
@@ -265,8 +267,9 @@ impl Settings {
     fn mnt_node(&self) -> Result<Authority> {
         self.usable()?;
         let found = self.layers.find(&table::MNT_HOST).ok_or_else(|| {
-            missing(
+            self.missing(
                 "no MnT host is set",
+                "mnt_host",
                 "--mnt-host HOST",
                 "ISE_MNT_FQDN",
                 "ise mnt count",
@@ -282,8 +285,9 @@ impl Settings {
     fn pxgrid_nodes(&self) -> Result<Vec<Authority>> {
         self.usable()?;
         let found = self.layers.find(&table::PXGRID_HOSTS).ok_or_else(|| {
-            missing(
+            self.missing(
                 "no pxGrid host is set",
+                "pxgrid_hosts",
                 "--pxgrid-host HOST",
                 "ISE_PXGRID_HOST",
                 "ise pxgrid test",
@@ -292,10 +296,25 @@ impl Settings {
         self.nodes(&found, &table::PXGRID_PORT)
     }
 
+    fn missing(&self, what: &str, key: &str, flag: &str, variables: &str, example: &str) -> Error {
+        let hint = if self.layers.flags.profile_alone {
+            format!(
+                "`netapi config set {key} VALUE --profile {}`: where several deployments are asked, each has what its profile says and nothing else",
+                self.layers.profile.name
+            )
+        } else {
+            format!(
+                "give `{flag}`, set {variables}, or write a profile with `netapi config init`; to try it without an ISE: `netapi ise lab run -- netapi {example}`"
+            )
+        };
+        Error::usage(what).hint(hint)
+    }
+
     fn mnt_credentials(&self) -> Result<Credentials> {
         credentials::mnt_credentials(&self.layers)?.ok_or_else(|| {
-            missing(
+            self.missing(
                 "no MnT user is set",
+                "mnt_user",
                 "--mnt-user NAME",
                 "ISE_MNT_USER and ISE_MNT_PASS",
                 "ise mnt count",
@@ -431,12 +450,6 @@ fn unchecked(
         }
     }
     Ok(true)
-}
-
-fn missing(what: &str, flag: &str, variables: &str, example: &str) -> Error {
-    Error::usage(what).hint(format!(
-        "give `{flag}`, set {variables}, or write a profile with `netapi config init`; to try it without an ISE: `netapi ise lab run -- netapi {example}`"
-    ))
 }
 
 /// Every key that a profile can have.

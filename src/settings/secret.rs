@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
@@ -140,6 +140,8 @@ impl Secret {
         environment: &Environment,
         patience: Duration,
     ) -> Result<SecretString> {
+        // It may ask on the terminal itself.
+        let _one = while_nobody_is_asked();
         let deadline = Instant::now() + patience;
         let mut words = command.iter();
         let program = words.next().map_or(OsStr::new(""), OsString::as_os_str);
@@ -278,6 +280,14 @@ fn first_line(input: &mut impl BufRead) -> Line {
     Ok(line)
 }
 
+/// One question at a time, also of several threads: a person answers them.
+static ASKING: Mutex<()> = Mutex::new(());
+
+/// Waits until no question is on the terminal; none is asked while the guard is there.
+pub fn while_nobody_is_asked() -> MutexGuard<'static, ()> {
+    ASKING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Asks on the terminal, hidden, or says why not and what to do instead.
 pub(crate) fn ask(what: &str, environment: &Environment, no_input: bool) -> Result<SecretString> {
     if no_input || !environment.terminal() {
@@ -292,6 +302,7 @@ pub(crate) fn ask(what: &str, environment: &Environment, no_input: bool) -> Resu
             ),
         );
     }
+    let _one = while_nobody_is_asked();
     super::hidden_input::ask(&format!("{what}: "))
         .map_err(|error| Error::usage(format!("{what} could not be asked for: {error}")))
 }

@@ -24,6 +24,7 @@ mod cli_tree;
 mod completion;
 mod counts;
 mod dead_letters;
+mod deployments;
 mod documented;
 mod filters;
 mod fixtures_lab;

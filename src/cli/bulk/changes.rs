@@ -57,7 +57,7 @@ impl<C: Change> Changing<'_, C> {
     /// Errors: [`Kind::Partial`] when an input failed or is invalid, a refusal, [`Kind::Stopped`].
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let output = context.output_of_changes("rows", COLUMNS, MEMBERS)?;
-        let list = List::from_stdin()?;
+        let list = List::from_stdin(context)?;
         let shows_only = context.global.shows_only();
         let (left, ledger) = if shows_only {
             (Left::default(), None)

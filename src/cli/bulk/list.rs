@@ -7,6 +7,7 @@ use std::hash::Hash;
 use std::io::{BufRead, Read as _};
 use std::str::FromStr;
 
+use crate::cli::Context;
 use crate::cli::input::list_lines;
 use crate::cli::report::Reporter;
 use crate::error::{Error, Result};
@@ -60,8 +61,8 @@ impl<A: Address> List<A> {
     /// Reads standard input to its end.
     ///
     /// Errors: what cannot be read, or is too long, as [`Kind::Usage`](crate::error::Kind::Usage).
-    pub(super) fn from_stdin() -> Result<Self> {
-        Self::read(std::io::stdin().lock())
+    pub(super) fn from_stdin(context: &Context) -> Result<Self> {
+        Self::read(context.stdin()?)
     }
 
     /// The same of any input: UTF-8, or UTF-16 with its mark, as PowerShell writes it.

@@ -40,7 +40,10 @@ impl Reading<'_> {
         output: RecordOutput,
         call: impl AsyncFn(A) -> Result<Vec<Record>>,
     ) -> Result<()> {
-        let list = List::<A>::from_stdin()?;
+        if context.is_one_of_several() {
+            self.options.of_one_deployment()?;
+        }
+        let list = List::<A>::from_stdin(context)?;
         let (left, ledger) = if context.global.shows_only() {
             (Left::default(), None)
         } else {
@@ -91,7 +94,9 @@ impl Reading<'_> {
         };
         let items = list.entries.iter().enumerate();
         let items = stream::iter(items.map(|(index, entry)| ask(index, entry)));
-        let mut output = Watched::new(output, list.entries.len(), context.global.quiet);
+        // Several lists at once have no one line.
+        let quiet = context.global.quiet || context.is_one_of_several();
+        let mut output = Watched::new(output, list.entries.len(), quiet);
         let report = |error: &Error| context.reporter.error(error);
         let drained = bulk.drain(items, &mut output, report).await;
         output.line.clear();

@@ -129,6 +129,7 @@ impl<'c> Steps<'c> {
     pub(super) fn new(context: &'c Context) -> Result<Self> {
         let global = &context.global;
         let person = Context::on_terminal()
+            && !context.is_one_of_several()
             && matches!(global.chosen_format(), None | Some(Format::Table))
             && global.jq.is_none()
             && global.fields.is_empty()
@@ -137,7 +138,8 @@ impl<'c> Steps<'c> {
         let output = if person {
             None
         } else {
-            Some(context.output_of("steps", COLUMNS, Shape::List)?)
+            let output = context.output_of("steps", COLUMNS, Shape::List)?;
+            Some(output.by_deployment())
         };
         Ok(Self {
             context,

@@ -157,7 +157,9 @@ impl Who {
         let table = global
             .chosen_format()
             .is_none_or(|format| format == Format::Table);
-        let plain = global.jq.is_none() && global.fields.is_empty() && global.by.is_empty();
+        let alone = !context.is_one_of_several();
+        let plain =
+            alone && global.jq.is_none() && global.fields.is_empty() && global.by.is_empty();
         if let ([one], true, true) = (
             endpoints.0.as_slice(),
             table && plain,

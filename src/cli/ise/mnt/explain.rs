@@ -79,6 +79,10 @@ impl Explain {
         self.list.for_one()?;
         let explanation = self.explain(station, &client, &catalogue).await?;
         let global = &context.global;
+        if context.is_one_of_several() {
+            let record = [Record::from_value(explanation)];
+            return context.print(&record, LISTED, Shape::Single, "");
+        }
         if global
             .chosen_format()
             .is_none_or(|format| format == crate::render::Format::Table)

@@ -37,6 +37,12 @@ impl Get {
         let path = mnt::checked(&self.path)?;
         let as_it_came = matches!(context.global.chosen_format(), None | Some(Format::Xml));
         let as_it_came = as_it_came && context.global.jq.is_none();
+        if as_it_came && context.is_one_of_several() {
+            return Err(Error::usage(
+                "the document as it came is one deployment's, and several are asked",
+            )
+            .hint("add --json, which decodes the documents and says whose each is"));
+        }
         if as_it_came {
             for_records_only(&context.global)?;
         }

@@ -62,7 +62,7 @@ impl Call {
             )
             .hint("cut it with --jq, such as --jq '.sessions[:10]'"));
         }
-        let body = request(&self.request)?;
+        let body = request(&self.request, context)?;
         let client = ready(context, &self.service, &self.operation, &body).await?;
         if catalogue::effect(&self.service, &self.operation) != Effect::Change {
             return self.ask(context, &client, &body).await;
@@ -79,7 +79,8 @@ impl Call {
         let as_it_came = matches!(global.chosen_format(), None | Some(Format::Json))
             && global.jq.is_none()
             && global.fields.is_empty()
-            && global.sort.is_none();
+            && global.sort.is_none()
+            && !context.is_one_of_several();
         if !as_it_came {
             let answer = client
                 .query_any(&self.service, &self.operation, body)
@@ -139,11 +140,11 @@ impl Call {
 }
 
 /// The request's body: an argument, or standard input.
-fn request(text: &str) -> Result<Value> {
+fn request(text: &str, context: &Context) -> Result<Value> {
     let mut read = String::new();
     let text = if text == "-" {
-        io::stdin()
-            .lock()
+        context
+            .stdin()?
             .take(MAX_REQUEST + 1)
             .read_to_string(&mut read)
             .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
