@@ -198,6 +198,12 @@ impl Context {
         self.style.clone()
     }
 
+    /// How wide the terminal is at any time; `None` where the user said how wide it is.
+    pub(crate) fn width_now(&self) -> Option<fn() -> u16> {
+        let fixed = self.global.format == Some(Layout::Wide) || width_told().is_some();
+        (!fixed).then_some(terminal_width)
+    }
+
     /// A renderer on standard output, behind a progress line where a person waits for a long list
     /// of sessions.
     pub(crate) fn output(&self, columns: impl Into<Columns>, shape: Shape) -> Result<RecordOutput> {
@@ -217,7 +223,7 @@ impl Context {
                 .map(RecordOutput::Merged);
         }
         let renderer = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
-        Ok(self.behind_progress(renderer, what))
+        Ok(self.behind_progress(renderer.following(self.width_now()), what))
     }
 
     /// The same before something is changed: `--fields` and `--sort` are checked by the columns and
@@ -463,11 +469,16 @@ pub(super) fn environment_allows_color() -> bool {
     !no_color && !dumb
 }
 
-/// The terminal's width: `COLUMNS` where it is set, else what the terminal says.
-fn terminal_width() -> u16 {
+/// The width that `COLUMNS` sets.
+fn width_told() -> Option<u16> {
     std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.parse().ok())
+}
+
+/// The terminal's width: `COLUMNS` where it is set, else what the terminal says.
+fn terminal_width() -> u16 {
+    width_told()
         .or_else(|| width_of(std::io::stdout()))
         .or_else(|| width_of(std::io::stderr()))
         .or_else(|| width_of(std::io::stdin()))

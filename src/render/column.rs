@@ -83,8 +83,22 @@ pub enum CellKind {
     Time,
     /// Right-aligned on a terminal.
     Number,
+    /// A number that is worth a look from `high` on and alarming from `critical`: right-aligned and
+    /// coloured on a terminal.
+    Threshold {
+        /// Yellow from here on.
+        high: u16,
+        /// Red from here on.
+        critical: u16,
+    },
     /// Pass or fail, coloured on a terminal.
     Verdict,
+    /// One of a few words, never cut and coloured by what it means on a terminal. Its longest known
+    /// word has so many letters; 0 where they are not known.
+    Enumeration(usize),
+    /// What a row is about, in words: gets room before names do. In a live table it is not shown
+    /// until a row has one.
+    Sentence,
     /// Addresses, often several: on a terminal the first, and how many more (`10.50.10.101 +2`).
     Addresses,
     /// What happened: on a terminal `created` for `sessionCreated`, so that a narrow column shows

@@ -9,8 +9,8 @@
 //!
 //! What goes out is JSON: not a number is `null` and infinity the largest number, as in jq. A value
 //! nested deeper than the filter may be given is an error. The library calls itself for each level
-//! of a value; its thread has [`JQ_STACK`](super::JQ_STACK) for that. A definition that calls itself
-//! without end is an error too (`recursion`).
+//! of a value; its thread has [`JQ_STACK`](super::JQ_STACK) for that. A definition that calls
+//! itself without end is an error too (`recursion`).
 
 mod recursion;
 mod values;

@@ -11,7 +11,7 @@
 //! | `column`, `names` | columns, and what the names of `--fields` and `--sort` stand for |
 //! | `tsv_csv` | tsv and csv |
 //! | `json`, `pretty`, `yaml` | JSON, JSON for a terminal, YAML |
-//! | `table`, `widths`, `single`, `sections`, [`wrap`], `paint`, `interface_name` | what a person looks at |
+//! | `table`, `measures`, `widths`, `single`, `sections`, [`wrap`], `paint`, `interface_name` | what a person looks at |
 //! | `raw` | xml |
 //! | `sort`, `jq` | what holds a list |
 //! | `counts`, `bars` | rows counted by their values, and how a terminal shows that |
@@ -25,6 +25,7 @@ mod interface_name;
 #[cfg_attr(not(feature = "jq"), path = "jq_unsupported.rs")]
 mod jq;
 mod json;
+mod measures;
 mod names;
 mod output;
 mod paint;
@@ -94,6 +95,7 @@ pub struct Renderer<W> {
     columns: Vec<Column>,
     shape: Shape,
     live: bool,
+    width_now: Option<fn() -> u16>,
     members: &'static [&'static str],
     unseen: Vec<Unseen>,
     out: Option<W>,
@@ -120,6 +122,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
             columns: columns.list.into_owned(),
             shape,
             live: false,
+            width_now: None,
             members: columns.members,
             unseen: Vec::new(),
             out: Some(out),
@@ -138,6 +141,13 @@ impl<W: Write + Send + 'static> Renderer<W> {
     #[must_use]
     pub fn live(mut self) -> Self {
         self.live = true;
+        self
+    }
+
+    /// A terminal's table follows its width, which `width_now` tells; `None` where it is fixed.
+    #[must_use]
+    pub fn following(mut self, width_now: Option<fn() -> u16>) -> Self {
+        self.width_now = width_now;
         self
     }
 
@@ -395,6 +405,7 @@ impl<W: Write + Send + 'static> Renderer<W> {
         }
         let look = table::Look {
             screen,
+            width_now: self.width_now,
             header: self.style.header,
             may_drop,
             live,

@@ -225,10 +225,10 @@ impl<W: Write> OnTerminal<W> {
             if screen.color {
                 // Measured first, painted then: a colour takes no room.
                 text = text.replacen(name, &paint::bold(name, true), 1);
-                if kind == CellKind::Verdict
+                if let Some(code) = paint::meaning(kind, value)
                     && let Some(start) = text.strip_suffix(&format!("{value}\n"))
                 {
-                    text = format!("{start}{}\n", paint::verdict(value, true));
+                    text = format!("{start}{}\n", paint::painted(code, value, true));
                 }
             }
             out.push_str(&text);

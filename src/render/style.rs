@@ -1,5 +1,5 @@
-//! How a user wants the output, and what of it contradicts itself. It prints nothing and looks at no
-//! record.
+//! How a user wants the output, and what of it contradicts itself. It prints nothing and looks at
+//! no record.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

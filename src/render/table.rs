@@ -1,11 +1,12 @@
-//! The table on a terminal: header, fitted to the width, in blocks, the first of which fixes the
-//! widths for all.
+//! The table on a terminal: header, fitted to the width, in blocks, the first of which decides the
+//! layout (`widths`), so that a list of any length takes the memory of a block.
 //!
-//! Columns that do not fit even when the words are cut short are left out from the right, and
-//! counted at the end of the header (`+2`): part of an address is of no use to anybody. comfy-table
-//! draws, and never sees more than a block, since it holds kilobytes a row. A list that comes
-//! slowly shows its first rows after a moment. Values are cut with an ellipsis; whoever wants them
-//! whole pipes the output or asks for another format.
+//! Columns that are left out for want of room are counted at the end of the header (`+2`). Later
+//! rows may widen a column where there is room. Where the terminal is resized, a column that nobody
+//! filled before gets a value, or an address no longer fits, the layout is made anew under a header
+//! of its own. comfy-table draws, and never sees more than a block, since it holds kilobytes a row.
+//! A list that comes slowly shows its first rows after a moment. Words are cut with an ellipsis;
+//! whoever wants them whole pipes the output or asks for another format.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -19,8 +20,9 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Screen;
 use super::column::{self, CellKind, Chosen};
+use super::measures::Gathered;
 use super::output::{Body, BufferedOutput};
-use super::widths::{GAP, MARK, Wish, cut, fit, how_many, spread};
+use super::widths::{GAP, Layout, cut, layout, spread};
 use super::{interface_name, paint, time};
 use crate::error::Result;
 use crate::record::Record;
@@ -31,12 +33,14 @@ const BLOCK_ROWS: usize = 1000;
 /// How long a row waits for company.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// What stands for an unknown value.
-const EMPTY: &str = "-";
+pub(super) const EMPTY: &str = "-";
 
 /// How a table is drawn.
 pub(super) struct Look {
     /// The terminal.
     pub(super) screen: Screen,
+    /// How wide it is now; `None` where it stays as it was.
+    pub(super) width_now: Option<fn() -> u16>,
     /// Whether there is a header.
     pub(super) header: bool,
     /// Columns that do not fit are left out from the right (those that the user chose never are).
@@ -57,24 +61,30 @@ pub(super) struct Table<W> {
     look: Look,
     rows: Vec<Vec<String>>,
     since: Option<Instant>,
-    widths: Option<Vec<usize>>,
+    gathered: Vec<Gathered>,
+    layout: Option<Layout>,
 }
 
 impl<W: Write> Table<W> {
     /// A table of these columns.
     pub(super) fn new(output: BufferedOutput<W>, columns: Vec<Chosen>, look: Look) -> Self {
-        let titles = columns
+        let titles: Vec<String> = columns
             .iter()
             .map(|column| terminal_safe(&column.title).into_owned())
             .collect();
+        let gathered = columns.iter().zip(&titles).map(|(column, title)| {
+            let title = if look.header { title.width() } else { 1 };
+            Gathered::new(column.kind, title, look.live)
+        });
         Self {
+            gathered: gathered.collect(),
             output,
             columns,
             titles,
             look,
             rows: Vec::new(),
             since: None,
-            widths: None,
+            layout: None,
         }
     }
 
@@ -129,81 +139,115 @@ impl<W: Write> Table<W> {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let with_header = self.look.header && self.widths.is_none();
-        let screen = usize::from(self.look.screen.width);
-        let widths = self.widths.take().unwrap_or_else(|| {
-            let mut wishes = wishes(&self.columns, &self.titles, &self.rows, self.look.header);
-            if self.look.live {
-                for (wish, column) in wishes.iter_mut().zip(&self.columns) {
-                    wish.width = wish.width.max(room_to_come(column.kind));
-                }
-            }
-            let mut screen = screen;
-            if self.look.may_drop {
-                wishes.truncate(how_many(&wishes, screen));
-            }
-            if wishes.len() < self.columns.len() {
-                screen = screen.saturating_sub(MARK);
-            }
-            let mut widths = fit(&wishes, screen);
-            if more {
-                spread(&mut widths, screen);
-            }
-            widths
-        });
-        let dropped = self.titles.len().saturating_sub(widths.len());
-        let mut head = self.titles.clone();
-        head.truncate(widths.len());
-        for cells in &mut self.rows {
-            cells.truncate(widths.len());
-        }
-        for cells in self.rows.iter_mut().chain([&mut head]) {
-            for (cell, width) in cells.iter_mut().zip(widths.iter()) {
-                cut(cell, *width);
-            }
-        }
+        let (layout, is_new) = self.layout(more);
+        let pick = |cells: &[String]| -> Vec<String> {
+            let picked = layout.shown.iter();
+            let picked = picked.map(|(column, width)| {
+                let mut cell = cells.get(*column).cloned().unwrap_or_default();
+                cut(&mut cell, *width);
+                cell
+            });
+            picked.collect()
+        };
+        let rows: Vec<Vec<String>> = self.rows.iter().map(|cells| pick(cells)).collect();
+        let with_header = self.look.header && is_new;
         let mut drawing = Drawing::new();
-        drawing.add_rows(&self.rows);
+        drawing.add_rows(&rows);
         if with_header {
-            drawing.set_header(&head);
+            drawing.set_header(pick(&self.titles));
         }
-        arrange(&mut drawing, &self.columns, &widths);
+        arrange(&mut drawing, &self.columns, &layout);
         let mut lines = drawing.lines();
         if with_header && let Some(line) = lines.next() {
             let line = paint::bold(line.trim_end(), self.look.screen.color);
             self.output.buffer.extend_from_slice(line.as_bytes());
-            if dropped > 0 {
-                self.output
-                    .buffer
-                    .extend_from_slice(format!("  +{dropped}").as_bytes());
+            if layout.left_out > 0 {
+                let mark = format!("  +{}", layout.left_out);
+                self.output.buffer.extend_from_slice(mark.as_bytes());
             }
             self.output.buffer.push(b'\n');
         }
-        for (line, cells) in lines.zip(&self.rows) {
-            let line = self.painted(&line, cells, &widths);
+        for (line, cells) in lines.zip(&rows) {
+            let line = self.painted(&line, cells, &layout);
             self.output
                 .buffer
                 .extend_from_slice(line.trim_end().as_bytes());
             self.output.buffer.push(b'\n');
         }
         self.rows.clear();
-        self.widths = Some(widths);
+        self.layout = Some(layout);
         self.output.flush()
     }
 
-    /// The drawn line with its verdicts coloured. comfy-table measures colour sequences as text, so
-    /// they are put in afterwards.
-    fn painted(&self, line: &str, cells: &[String], widths: &[usize]) -> String {
+    /// The layout for the rows held, and whether the header must be shown for it.
+    fn layout(&mut self, more: bool) -> (Layout, bool) {
+        let before: Vec<bool> = self.gathered.iter().map(Gathered::is_filled).collect();
+        for (index, gathered) in self.gathered.iter_mut().enumerate() {
+            gathered.take(self.rows.iter().filter_map(|row| row.get(index)));
+        }
+        let resized = self.look.width_now.is_some_and(|width_now| {
+            let before = std::mem::replace(&mut self.look.screen.width, width_now());
+            before != self.look.screen.width
+        });
+        let screen = usize::from(self.look.screen.width);
+        if let Some(mut known) = self.layout.take() {
+            let appeared =
+                self.look.may_drop && self.gathered.iter().map(Gathered::is_filled).ne(before);
+            if !resized && !appeared && self.widen(&mut known, screen) {
+                return (known, false);
+            }
+            let anew = self.make_layout(more, screen);
+            let same_columns = anew.shown.iter().map(|(column, _)| column);
+            let same_columns = same_columns.eq(known.shown.iter().map(|(column, _)| column));
+            let is_new = resized || !same_columns || anew.left_out != known.left_out;
+            return (anew, is_new);
+        }
+        (self.make_layout(more, screen), true)
+    }
+
+    fn make_layout(&self, more: bool, screen: usize) -> Layout {
+        let measures = self.gathered.iter().map(Gathered::measure);
+        let measures: Vec<_> = measures.collect();
+        let mut layout = layout(&measures, screen, self.look.may_drop);
+        if more {
+            spread(&mut layout, &measures, screen);
+        }
+        layout
+    }
+
+    /// Widens columns for the rows held while there is room. Whether what must not be cut fits.
+    fn widen(&self, layout: &mut Layout, screen: usize) -> bool {
+        let mut spare = layout.spare(screen);
+        let mut fits = true;
+        for (column, width) in &mut layout.shown {
+            let Some(gathered) = self.gathered.get(*column) else {
+                continue;
+            };
+            let missing = gathered.widest().saturating_sub(*width);
+            let more = missing.min(spare);
+            *width += more;
+            spare -= more;
+            fits &= more == missing || !gathered.must_be_whole();
+        }
+        fits
+    }
+
+    /// The drawn line with what has a meaning coloured. comfy-table measures colour sequences as
+    /// text, so they are put in afterwards.
+    fn painted(&self, line: &str, cells: &[String], layout: &Layout) -> String {
         let mut out = String::with_capacity(line.len() + 16);
         let mut rest = line;
-        for ((cell, width), column) in cells.iter().zip(widths).zip(&self.columns) {
+        for (cell, (column, width)) in cells.iter().zip(&layout.shown) {
             let bytes = cell.len() + width.saturating_sub(cell.width()) + GAP;
             let (part, after) = rest.split_at_checked(bytes).unwrap_or((rest, ""));
             rest = after;
-            match part.strip_prefix(cell.as_str()) {
-                Some(padding) if column.kind == CellKind::Verdict => {
-                    out.push_str(&paint::verdict(cell, self.look.screen.color));
-                    out.push_str(padding);
+            let kind = self.columns.get(*column).map(|column| column.kind);
+            let code = kind.and_then(|kind| paint::meaning(kind, cell));
+            match (code, part.split_once(cell.as_str())) {
+                (Some(code), Some((before, behind))) if !cell.is_empty() => {
+                    out.push_str(before);
+                    out.push_str(&paint::painted(code, cell, self.look.screen.color));
+                    out.push_str(behind);
                 }
                 _ => out.push_str(part),
             }
@@ -230,19 +274,6 @@ impl<W: Write + Send> Body for Table<W> {
     }
 }
 
-/// What the block's columns would like.
-fn wishes(columns: &[Chosen], titles: &[String], rows: &[Vec<String>], header: bool) -> Vec<Wish> {
-    let column = |(index, (column, title)): (usize, (&Chosen, &String))| {
-        let cells = || rows.iter().filter_map(|row| row.get(index));
-        let least = if header { title.width() } else { 1 };
-        Wish {
-            width: cells().map(|cell| cell.width()).fold(least, usize::max),
-            firm: column.kind != CellKind::Text || cells().all(|cell| is_address(cell)),
-        }
-    };
-    columns.iter().zip(titles).enumerate().map(column).collect()
-}
-
 /// The first of a joined list, and how many more there are.
 fn first_of_many(text: &str) -> Cow<'_, str> {
     match text.split_once(", ") {
@@ -261,35 +292,18 @@ fn event_word(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What a column of a live table wants whatever its first row holds: the rows that fix the widths
-/// of others are still to come.
-fn room_to_come(kind: CellKind) -> usize {
-    match kind {
-        CellKind::Addresses => "255.255.255.255".len(),
-        CellKind::Text => "recovered".len(),
-        CellKind::Mac => "C8:5B:76:C6:59:62".len(),
-        CellKind::Event => "created".len(),
-        CellKind::Time | CellKind::Number | CellKind::Verdict | CellKind::Port => 0,
-    }
-}
-
-/// MAC and IP addresses, and the mark of an unknown one.
-fn is_address(cell: &str) -> bool {
-    cell.bytes()
-        .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.' | b'-'))
-}
-
 /// Sets style and widths; comfy-table knows its columns only once it has rows.
-fn arrange(drawing: &mut Drawing, columns: &[Chosen], widths: &[usize]) {
+fn arrange(drawing: &mut Drawing, columns: &[Chosen], layout: &Layout) {
     let gap = u16::try_from(GAP).unwrap_or_default();
     drawing.load_style(NOTHING);
-    for ((drawn, column), width) in drawing.column_iter_mut().zip(columns).zip(widths) {
+    for (drawn, (column, width)) in drawing.column_iter_mut().zip(&layout.shown) {
         let width = u16::try_from(*width)
             .unwrap_or(u16::MAX)
             .saturating_add(gap);
         drawn.set_padding((0, gap));
         drawn.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
-        if column.kind == CellKind::Number {
+        let kind = columns.get(*column).map(|column| column.kind);
+        if matches!(kind, Some(CellKind::Number | CellKind::Threshold { .. })) {
             drawn.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -319,6 +333,7 @@ mod tests {
         let shared = Shared::default();
         let style = style();
         let look = Look {
+            width_now: None,
             may_drop: false,
             screen: style.screen,
             header: true,

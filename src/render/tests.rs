@@ -213,8 +213,8 @@ fn a_terminal_gets_a_fitted_table() {
     let text = list(on_terminal(style(), 80), &nasty()[..1]);
     assert_eq!(
         text,
-        "MAC                IP        USER       NAS  TIME               LATENCY  VERDICT\n\
-         C8:5B:76:C6:59:62  10.1.2.3  CORP\\ali…  -    07:14:55 (3h ago)       12  true\n"
+        "MAC                IP        USER        TIME               LATENCY  VERDICT\n\
+         C8:5B:76:C6:59:62  10.1.2.3  CORP\\alice  07:14:55 (3h ago)       12  true\n"
     );
     assert_eq!(list(on_terminal(style(), 80), &[]), "");
 }

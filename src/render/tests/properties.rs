@@ -65,6 +65,6 @@ proptest! {
         }
         let table = list(on_terminal(style(), width), &records);
         prop_assert_eq!(table.lines().count(), records.len() + 1);
-        prop_assert!(table.lines().all(|line| line.width() <= usize::from(width)));
+        prop_assert!(table.lines().all(|line| line.width() <= usize::from(width)), "{:?}", table.lines().map(|line| (line.width(), line)).collect::<Vec<_>>());
     }
 }

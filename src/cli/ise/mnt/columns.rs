@@ -25,7 +25,7 @@ const DETAIL: &[Column] = &[
     first_of("NAS", &["nas_ip_address", "nas_ipv6_address"]),
     first_of("SERVER", &["acs_server", "server"]),
     column("PORT", "nas_port_id").kind(CellKind::Port),
-    first_of("METHOD", &["authentication_method", "auth_method"]),
+    first_of("METHOD", &["authentication_method", "auth_method"]).kind(CellKind::Enumeration(0)),
     column("PROFILE", "endpoint_policy"),
     first_of("SGT", &["cts_security_group", "security_group"]),
 ];
@@ -36,11 +36,11 @@ pub(crate) const ATTEMPT: Columns = Columns::of(ATTEMPTS, members::ATTEMPT);
 const ATTEMPTS: &[Column] = &[
     first_of("TIME", &["acs_timestamp", "auth_acs_timestamp"]).kind(CellKind::Time),
     with("RESULT", verdict).kind(CellKind::Verdict),
-    column("REASON", "failure_reason"),
+    column("REASON", "failure_reason").kind(CellKind::Sentence),
     first_of("USER", &["user_name"]),
     column("NAS", "nas_ip_address"),
     column("PORT", "nas_port_id").kind(CellKind::Port),
-    column("METHOD", "authentication_method"),
+    column("METHOD", "authentication_method").kind(CellKind::Enumeration(0)),
     column("SERVER", "acs_server"),
     column("MAC", "calling_station_id"),
 ];

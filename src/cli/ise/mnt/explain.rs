@@ -25,7 +25,7 @@ const COLUMNS: &[Column] = &[];
 const LISTED: &[Column] = &[
     column("MAC", "mac"),
     column("VERDICT", "verdict"),
-    column("FAILURE", "why.failure"),
+    column("FAILURE", "why.failure").kind(CellKind::Sentence),
     column("NAS", "why.nas"),
     column("PORT", "why.port").kind(CellKind::Port),
 ];

@@ -6,15 +6,15 @@ use crate::cli::Context;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::members;
 use crate::record::Record;
-use crate::render::{Column, Columns, Shape, column};
+use crate::render::{CellKind, Column, Columns, Shape, column};
 
 pub(super) const ALL: Columns = Columns::of(COLUMNS, members::FAILURE_REASON);
 
 const COLUMNS: &[Column] = &[
     column("CODE", "id"),
-    column("REASON", "code"),
-    column("CAUSE", "cause"),
-    column("RESOLUTION", "resolution"),
+    column("REASON", "code").kind(CellKind::Sentence),
+    column("CAUSE", "cause").kind(CellKind::Sentence),
+    column("RESOLUTION", "resolution").kind(CellKind::Sentence),
 ];
 
 /// Arguments.

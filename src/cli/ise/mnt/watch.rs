@@ -31,10 +31,10 @@ use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
 use crate::record::selection::{Selected, Selection};
 use crate::record::{JsonText, Record, RecordSink};
-use crate::render::{Column, Format, Renderer, Shape, column};
+use crate::render::{CellKind, Column, Format, Renderer, Shape, column};
 
 const COLUMNS: &[Column] = &[
-    column("CHANGE", "change"),
+    column("CHANGE", "change").kind(CellKind::Enumeration("changed".len())),
     column("MAC", "session.calling_station_id"),
     column("IP", "session.framed_ip_address"),
     column("USER", "session.user_name"),
@@ -79,6 +79,7 @@ impl Watch {
         }
         let output = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?
             .live()
+            .following(context.width_now())
             .settled(&["change", "session"])?;
         let service = || {
             Ok(Service {

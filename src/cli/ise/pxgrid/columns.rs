@@ -7,6 +7,12 @@ use crate::pxgrid::catalogue::Operation;
 use crate::record::Record;
 use crate::render::{CellKind, Column, Columns, column, first_of, with};
 
+/// Of a node's resources, in percent.
+const PERCENT: CellKind = CellKind::Threshold {
+    high: 80,
+    critical: 90,
+};
+
 /// The members that need more than their own name as a heading.
 const KNOWN: &[(&str, Column)] = &[
     // VPN sessions have a calling station that is no MAC address, and no macAddress.
@@ -29,7 +35,10 @@ const KNOWN: &[(&str, Column)] = &[
         "nasIpAddress",
         first_of("NAS", &["nasIpAddress", "nasIdentifier", "nasName"]),
     ),
-    ("authMethod", column("METHOD", "authMethod")),
+    (
+        "authMethod",
+        column("METHOD", "authMethod").kind(CellKind::Enumeration(0)),
+    ),
     ("ctsSecurityGroup", column("SGT", "ctsSecurityGroup")),
     ("endpointProfile", column("PROFILE", "endpointProfile")),
     (
@@ -40,7 +49,10 @@ const KNOWN: &[(&str, Column)] = &[
     ("policyName", column("POLICY", "policyName")),
     ("operationId", column("OPERATION", "operationId")),
     ("status", column("STATUS", "status").kind(CellKind::Verdict)),
-    ("failureReason", column("REASON", "failureReason")),
+    (
+        "failureReason",
+        column("REASON", "failureReason").kind(CellKind::Sentence),
+    ),
     ("serverName", column("SERVER", "serverName")),
     ("osVersion", column("OS", "osVersion")),
     ("deviceManager", column("MANAGER", "deviceManager")),
@@ -49,7 +61,10 @@ const KNOWN: &[(&str, Column)] = &[
         column("SYNCED", "lastSyncTime").kind(CellKind::Time),
     ),
     ("tag", column("TAG", "tag").kind(CellKind::Number)),
-    ("ipVersion", column("IPVERSION", "ipVersion")),
+    (
+        "ipVersion",
+        column("IPVERSION", "ipVersion").kind(CellKind::Enumeration(0)),
+    ),
     ("generationId", column("GENERATION", "generationId")),
     (
         "sourceSecurityGroupId",
@@ -61,15 +76,15 @@ const KNOWN: &[(&str, Column)] = &[
     ),
     ("sgaclIds", column("ACLS", "sgaclIds")),
     ("matrixId", column("MATRIX", "matrixId")),
-    ("monitorAll", column("MONITOR", "monitorAll")),
+    (
+        "monitorAll",
+        column("MONITOR", "monitorAll").kind(CellKind::Enumeration(0)),
+    ),
     ("fullName", column("FULLNAME", "fullName")),
     ("ipPrefix", column("PREFIX", "ipPrefix")),
     ("peerSequence", column("PEERS", "peerSequence")),
-    ("cpuUsage", column("CPU", "cpuUsage").kind(CellKind::Number)),
-    (
-        "memoryUsage",
-        column("MEMORY", "memoryUsage").kind(CellKind::Number),
-    ),
+    ("cpuUsage", column("CPU", "cpuUsage").kind(PERCENT)),
+    ("memoryUsage", column("MEMORY", "memoryUsage").kind(PERCENT)),
     (
         "loadAverage",
         column("LOAD", "loadAverage").kind(CellKind::Number),
@@ -77,12 +92,9 @@ const KNOWN: &[(&str, Column)] = &[
     ("ioWait", column("IOWAIT", "ioWait").kind(CellKind::Number)),
     (
         "diskUsageRoot",
-        column("ROOT", "diskUsageRoot").kind(CellKind::Number),
+        column("ROOT", "diskUsageRoot").kind(PERCENT),
     ),
-    (
-        "diskUsageOpt",
-        column("OPT", "diskUsageOpt").kind(CellKind::Number),
-    ),
+    ("diskUsageOpt", column("OPT", "diskUsageOpt").kind(PERCENT)),
     (
         "radiusRate",
         column("RATE", "radiusRate").kind(CellKind::Number),
@@ -96,16 +108,28 @@ const KNOWN: &[(&str, Column)] = &[
         column("LATENCY", "radiusLatency").kind(CellKind::Number),
     ),
     ("name", column("NAME", "name")),
-    ("type", column("TYPE", "type")),
-    ("state", column("STATE", "state")),
+    (
+        "type",
+        column("TYPE", "type").kind(CellKind::Enumeration(0)),
+    ),
+    (
+        "state",
+        column("STATE", "state").kind(CellKind::Enumeration(0)),
+    ),
     ("actions", column("ACTIONS", "actions")),
     ("description", column("DESCRIPTION", "description")),
     ("id", column("ID", "id")),
-    ("registered", column("REGISTERED", "registered")),
-    ("compliant", column("COMPLIANT", "compliant")),
+    (
+        "registered",
+        column("REGISTERED", "registered").kind(CellKind::Enumeration(0)),
+    ),
+    (
+        "compliant",
+        column("COMPLIANT", "compliant").kind(CellKind::Enumeration(0)),
+    ),
     ("model", column("MODEL", "model")),
     ("source", column("SOURCE", "source")),
-    ("vpn", column("VPN", "vpn")),
+    ("vpn", column("VPN", "vpn").kind(CellKind::Enumeration(0))),
 ];
 
 /// For rows whose members are not published (reference pxgrid-api, section 3.11): the names that

@@ -30,7 +30,8 @@ const COLUMNS: &[Column] = &[
     })
     .kind(CellKind::Addresses),
     with("USER", |record| first(record, &["userName"])),
-    with("STATE", |record| first(record, &["state", "status"])),
+    with("STATE", |record| first(record, &["state", "status"]))
+        .kind(CellKind::Enumeration("AUTHENTICATED".len())),
     with("NAS", |record| {
         first(record, &["nasIpAddress", "nasIdentifier", "nasName"])
     }),
@@ -47,11 +48,13 @@ const COLUMNS: &[Column] = &[
                 "tag",
             ],
         )
-    }),
+    })
+    .kind(CellKind::Sentence),
     with("NOTE", |record| {
         let recovered = value(record)?.get("recovered")?.as_bool()?;
         recovered.then_some(Cow::Borrowed("recovered"))
-    }),
+    })
+    .kind(CellKind::Sentence),
 ];
 
 /// The members of an event (contract, section 4); what is in its message is its topic's own.
@@ -147,6 +150,7 @@ impl StdoutWriter {
         }
         let renderer = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?
             .live()
+            .following(context.width_now())
             .settled(&ENVELOPE)?;
         Ok(Self::Rendered(Box::new(renderer)))
     }
