@@ -9,7 +9,7 @@
 //! | --- | --- | --- |
 //! | `authority` | host and port, and which characters a host name may have | |
 //! | `backoff` | pauses that grow from failure to failure | |
-//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `lab`, `mnt`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `threads`, `transport` |
+//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `lab`, `mnt`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `snapshot`, `threads`, `transport` |
 //! | `delivery` | what happens to an event: a queue (memory, then the spool), order per endpoint, sinks (print, callback, long-lived child), dead letters | `backoff`, `error`, `event`, `process`, `record`, `threads` |
 //! | `error` | the closed set of error kinds and their exit statuses | |
 //! | `event` | what travels from a subscription to whoever is told: event, id, marks, counters of a run (figures); no I/O | `error`, `record` |
@@ -22,6 +22,7 @@
 //! | `render` | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress | `error`, `record`, `sanitize` |
 //! | `sanitize` | the one list of characters that are escaped for terminals and logs, and their escapes | |
 //! | `settings` | flag, environment, profile, default: each value with its source; secrets | `authority`, `error`, `files`, `threads`, `transport` |
+//! | `snapshot` | kept lists of sessions: their file, and what differs between two | `error`, `record`, `threads` |
 //! | `threads` | starting threads and runtimes; where the system has none left, that is an error, not a panic | `error` |
 //! | `transport` | TLS, HTTP, name overrides, proxies, the retry rule, the trace | `authority`, `backoff`, `error`, `files`, `sanitize` |
 //!
@@ -130,6 +131,7 @@ mod record;
 mod render;
 mod sanitize;
 mod settings;
+mod snapshot;
 mod threads;
 mod transport;
 

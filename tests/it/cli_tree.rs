@@ -25,7 +25,7 @@ impl Node {
 
     /// Whether it does something itself.
     fn is_leaf(&self) -> bool {
-        !self.command.has_subcommands()
+        !self.command.is_arg_required_else_help_set()
     }
 }
 

@@ -68,6 +68,7 @@ mod readme;
 mod safety;
 mod secret_files;
 mod settings;
+mod snapshot;
 mod step_hints;
 mod subscribe_callbacks;
 mod subscribe_ends;

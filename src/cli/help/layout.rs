@@ -45,11 +45,13 @@ fn each(command: Command) -> Command {
         "" => command,
         examples => command.before_help(examples.to_owned()),
     };
-    if !command.has_subcommands() {
+    if !command.is_arg_required_else_help_set() {
+        // Others that it holds besides are among its arguments.
         return command
             .help_template(ORDER)
             .after_help(GLOBAL_OPTIONS)
-            .after_long_help(long);
+            .after_long_help(long)
+            .mut_subcommands(each);
     }
     let heading = Styles::styled();
     let heading = heading.get_header();

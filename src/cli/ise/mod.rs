@@ -1,11 +1,14 @@
 //! `netapi ise`: the Monitoring node, pxGrid, the doctor that looks at both, and the lab.
 
+mod diff;
 mod doctor;
 mod idle_lab_hint;
 #[cfg(feature = "lab")]
 mod lab;
 mod mnt;
 pub(super) mod pxgrid;
+mod session_source;
+mod snapshot;
 mod steps;
 mod who;
 
@@ -27,6 +30,10 @@ pub(crate) enum Ise {
     Pxgrid(pxgrid::Pxgrid),
     /// Find endpoints by anything that is known of them, in both interfaces
     Who(who::Who),
+    /// Keep the active sessions, to compare with later
+    Snapshot(snapshot::SnapshotArgs),
+    /// What came, went and changed since a snapshot
+    Diff(Box<diff::Diff>),
     /// Walk the path to the Monitoring node and to pxGrid, and say what is wrong
     Doctor(doctor::Doctor),
     /// A simulated ISE on this machine, to learn, test and script against
@@ -38,7 +45,13 @@ pub(crate) enum Ise {
 /// What `--fields` and `--sort` can name of a command's records, as far as it is known before they
 /// come: titles of columns, then members.
 pub(super) fn fields_of(path: &str) -> Vec<String> {
-    let Some(columns) = mnt::columns_of(path).or_else(|| pxgrid::columns_of(path)) else {
+    let own = || match path {
+        "ise diff" => Some(diff::ALL),
+        "ise snapshot" | "ise snapshot list" => Some(snapshot::COLUMNS.into()),
+        _ => None,
+    };
+    let columns = mnt::columns_of(path).or_else(|| pxgrid::columns_of(path));
+    let Some(columns) = columns.or_else(own) else {
         return Vec::new();
     };
     let titles = columns.list.iter().map(|column| column.title);
@@ -61,6 +74,11 @@ impl Ise {
                 context.run(command.run(context))?;
                 Ok(crate::cli::context::DONE)
             }
+            Self::Snapshot(command) => {
+                context.run(command.run(context))?;
+                Ok(crate::cli::context::DONE)
+            }
+            Self::Diff(command) => context.run(command.run(context)),
             Self::Doctor(command) => command.run(context),
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.run(context),

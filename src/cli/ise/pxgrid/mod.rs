@@ -15,7 +15,7 @@ mod posture;
 mod profiler;
 mod publish;
 mod radius;
-mod read_operation;
+pub(super) mod read_operation;
 mod services;
 mod session;
 mod sessions;

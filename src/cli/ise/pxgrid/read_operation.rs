@@ -160,7 +160,7 @@ impl Ask {
 
 /// The client for one operation, when it may be sent: `--read-only` refuses a change before
 /// anything is connected, `--dry-run` and `--curl` show the request and end in [`Kind::NotSent`].
-pub(super) async fn ready(
+pub(in crate::cli::ise) async fn ready(
     context: &Context,
     service: &str,
     operation: &str,
