@@ -18,6 +18,7 @@ use rustix::termios::tcgetwinsize;
 pub(crate) use self::record_output::RecordOutput;
 use super::deployments::Deployment;
 use super::global::{Color, Global, Layout};
+use super::pager::PagedOutput;
 use super::report::Reporter;
 use super::stderr::Stderr;
 use crate::error::{Error, Kind, Result, from_output};
@@ -222,7 +223,7 @@ impl Context {
                 .output(columns.into(), shape)
                 .map(RecordOutput::Merged);
         }
-        let renderer = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
+        let renderer = Renderer::new(self.style(), columns, shape, self.paged())?;
         Ok(self.behind_progress(renderer.following(self.width_now()), what))
     }
 
@@ -234,11 +235,30 @@ impl Context {
         columns: impl Into<Columns>,
         members: &[&str],
     ) -> Result<RecordOutput> {
-        let renderer = Renderer::new(self.style(), columns, Shape::List, std::io::stdout())?;
+        let output = PagedOutput::direct();
+        let renderer = Renderer::new(self.style(), columns, Shape::List, output)?;
         Ok(self.behind_progress(renderer.settled(members)?, what))
     }
 
-    fn behind_progress(&self, renderer: Renderer<Stdout>, what: &'static str) -> RecordOutput {
+    /// Whether what is printed is laid out by us for a person's eyes: neither a pipe nor a format
+    /// or fields of the user's choice.
+    pub(crate) fn shows_a_person(&self) -> bool {
+        let style = &self.style;
+        style.screen.terminal
+            && matches!(style.format, None | Some(Format::Table))
+            && style.jq.is_none()
+            && style.fields.is_empty()
+            && style.by.is_empty()
+            && !style.name_only
+            && !self.is_one_of_several()
+    }
+
+    /// Standard output, behind a pager where a person reads it.
+    pub(crate) fn paged(&self) -> PagedOutput {
+        PagedOutput::new(self.global.no_pager)
+    }
+
+    fn behind_progress(&self, renderer: Renderer<PagedOutput>, what: &'static str) -> RecordOutput {
         if !self.global.quiet && std::io::stderr().is_terminal() && !Self::on_terminal() {
             let progress = Progress::new(renderer, what, std::io::stderr());
             return RecordOutput::Watched(progress);
@@ -269,6 +289,7 @@ impl Context {
             Ok(end) => {
                 let rows = renderer.finish()?;
                 self.say_unknown(&renderer);
+                self.say_limited(&renderer, rows);
                 if rows == 0 && std::io::stderr().is_terminal() {
                     self.reporter.note(nothing);
                 }
@@ -301,7 +322,7 @@ impl Context {
             return self.end_list(RecordOutput::Merged(output), Ok(()), nothing);
         }
         let known = !columns.members.is_empty() || records.is_empty();
-        let mut output = Renderer::new(self.style(), columns, shape, std::io::stdout())?;
+        let mut output = Renderer::new(self.style(), columns, shape, self.paged())?;
         if !known {
             // Nobody knows more of them than they are, and they are all here.
             let mut names: Vec<&str> = Vec::new();
@@ -318,16 +339,28 @@ impl Context {
                 break;
             }
         }
-        if output.finish()? == 0 && std::io::stderr().is_terminal() {
+        let rows = output.finish()?;
+        if rows == 0 && std::io::stderr().is_terminal() {
             self.reporter.note(nothing);
         }
         self.say_unknown(&output);
+        self.say_limited(&output, rows);
         Ok(())
+    }
+
+    /// To a person: of how many rows `--limit` showed the first, where that is known.
+    fn say_limited(&self, output: &Renderer<PagedOutput>, rows: u64) {
+        if let Some(all) = output.beyond_limit()
+            && Self::on_terminal()
+        {
+            self.reporter
+                .note(&format!("{rows} of {all} rows (--limit)"));
+        }
     }
 
     /// Names of `--fields` and `--sort` that stood in no record: what was printed is true, so it is
     /// a warning.
-    fn say_unknown(&self, output: &Renderer<Stdout>) {
+    fn say_unknown(&self, output: &Renderer<PagedOutput>) {
         for words in output.unknown_fields() {
             self.reporter.warn(&words);
         }
@@ -391,7 +424,7 @@ impl Context {
         if self.global.chosen_format() != Some(Format::Xml) {
             return Ok(false);
         }
-        let mut output = Renderer::new(self.style(), columns, Shape::Single, std::io::stdout())?;
+        let mut output = Renderer::new(self.style(), columns, Shape::Single, self.paged())?;
         output.raw(raw)?;
         output.finish()?;
         Ok(true)

@@ -115,6 +115,10 @@ pub(crate) struct Global {
     )]
     pub color: Color,
 
+    /// Print long lists and help without a pager (NETAPI_PAGER, else PAGER, else less)
+    #[arg(long, global = true, help_heading = "Output")]
+    pub no_pager: bool,
+
     /// Only warnings and errors on standard error: no progress, no notices
     #[arg(short, long, global = true, help_heading = "Output")]
     pub quiet: bool,

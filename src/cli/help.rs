@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::context::{DONE, write_out};
-use crate::error::{Error, Result};
+use super::context::DONE;
+use super::pager;
+use crate::error::{Error, Result, from_output};
 
 /// The exit statuses (contract, section 6), for the help topic and the man pages.
 pub(super) const EXIT_STATUS: [(&str, &str); 11] = [
@@ -103,7 +104,7 @@ pub(super) const TOPICS: &[Topic] = &[
 
 impl Help {
     /// Prints it.
-    pub(crate) fn run(self) -> Result<ExitCode> {
+    pub(crate) fn run(self, no_pager: bool) -> Result<ExitCode> {
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         let topic = match words.as_slice() {
             [word] => TOPICS.iter().find(|topic| topic.name == *word),
@@ -113,7 +114,7 @@ impl Help {
             Some(topic) => (topic.text)(),
             None => command_help(&words)?,
         };
-        write_out(&text)?;
+        pager::write_out(&text, no_pager).map_err(|error| from_output(&error))?;
         Ok(DONE)
     }
 }

@@ -24,6 +24,7 @@ mod ise;
 mod licenses;
 mod long_running;
 mod man;
+mod pager;
 mod pxgrid_context;
 mod report;
 mod stderr;
@@ -204,7 +205,7 @@ fn dispatch(path: &str, cli: Cli, stderr: Stderr) -> Result<ExitCode> {
             licenses::Licenses::run(&Context::new(global, stderr)?)?;
             Ok(context::DONE)
         }
-        Command::Help(command) => command.run(),
+        Command::Help(command) => command.run(global.no_pager),
     }
 }
 

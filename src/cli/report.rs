@@ -227,10 +227,9 @@ pub(crate) fn usage(mut error: clap::Error, tree: &Command, args: &[OsString]) -
         DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
     };
     if matches!(error.kind(), DisplayHelp | DisplayVersion) {
-        let mut stdout = std::io::stdout();
-        let text = styled(&error, args, stdout.is_terminal());
-        let written = stdout.write_all(text.as_bytes());
-        return match written.and_then(|()| stdout.flush()) {
+        let text = styled(&error, args, std::io::stdout().is_terminal());
+        let no_pager = ours(args).iter().any(|word| *word == "--no-pager");
+        return match super::pager::write_out(&text, no_pager) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 let json = wants_json(args);

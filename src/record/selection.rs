@@ -146,7 +146,9 @@ pub struct Selected<S> {
 
 impl<S: RecordSink> RecordSink for Selected<S> {
     fn begin(&mut self, announced: Option<u64>) -> Result<()> {
-        self.inner.begin(announced)
+        // How many of them are wanted nobody knows.
+        self.inner
+            .begin(announced.filter(|_| self.selection.is_empty()))
     }
 
     fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {

@@ -128,7 +128,7 @@ impl Gathered {
 /// layout of others are still to come.
 fn room_to_come(kind: CellKind) -> usize {
     match kind {
-        CellKind::Addresses => "10.200.100.100".len(),
+        CellKind::Addresses => "10.200.10.10".len(),
         CellKind::Text => "host/ws-0042.x".len(),
         CellKind::Mac => "C8:5B:76:C6:59:62".len(),
         CellKind::Event => "created".len(),

@@ -61,6 +61,11 @@ use names::{Known, Unseen};
 use output::{Body, BufferedOutput};
 use tsv_csv::{Dialect, SeparatedRows};
 
+/// Appends well-formed JSON for a terminal: indented, coloured where `color` says so, safe.
+pub fn pretty_json(text: &str, color: bool, out: &mut Vec<u8>) {
+    pretty::write(text, 0, color, out);
+}
+
 /// The stack of a thread that evaluates `--jq`: its library calls itself for each level of a value,
 /// also to drop it. Only what is used of it costs memory.
 pub const JQ_STACK: usize = 256 << 20;
@@ -104,6 +109,8 @@ pub struct Renderer<W> {
     sorter: Option<sort::Sorter>,
     counter: Option<counts::Counter>,
     rows: u64,
+    announced: Option<u64>,
+    came: u64,
 }
 
 impl<W: Write + Send + 'static> Renderer<W> {
@@ -131,6 +138,8 @@ impl<W: Write + Send + 'static> Renderer<W> {
             sorter: None,
             counter: None,
             rows: 0,
+            announced: None,
+            came: 0,
         })
     }
 
@@ -172,6 +181,14 @@ impl<W: Write + Send + 'static> Renderer<W> {
     /// What to say at the end of names that stood in no record (`names`).
     pub fn unknown_fields(&self) -> Vec<String> {
         self.unseen.iter().filter_map(Unseen::words).collect()
+    }
+
+    /// How many rows there are where `--limit` kept some back and their number is known: by who
+    /// announced it, or because all came to be sorted.
+    pub fn beyond_limit(&self) -> Option<u64> {
+        let all = self.announced.unwrap_or(0).max(self.came);
+        let is_cut = self.style.limit == Some(self.rows) && all > self.rows;
+        is_cut.then_some(all)
     }
 
     /// Ends well: writes what is held, closes what is open. The number of records written; for xml,
@@ -418,11 +435,13 @@ impl<W: Write + Send + 'static> Renderer<W> {
 }
 
 impl<W: Write + Send + 'static> RecordSink for Renderer<W> {
-    fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
+    fn begin(&mut self, announced: Option<u64>) -> Result<()> {
+        self.announced = announced;
         Ok(())
     }
 
     fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        self.came += 1;
         if self.body.is_none() && self.counter.is_none() {
             self.start(Some(record))?;
         }

@@ -32,6 +32,8 @@ use crate::sanitize::terminal_safe;
 const BLOCK_ROWS: usize = 1000;
 /// How long a row waits for company.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A terminal that is narrower shows of what happens now the time of day alone.
+const ROOM_FOR_THE_DAY: u16 = 100;
 /// What stands for an unknown value.
 pub(super) const EMPTY: &str = "-";
 
@@ -118,7 +120,8 @@ impl<W: Write> Table<W> {
             None => EMPTY.to_owned(),
             Some(text) if text.is_empty() => EMPTY.to_owned(),
             Some(text) if column.kind == CellKind::Time => {
-                time::brief(&text, self.look.now, &self.look.zone)
+                let with_day = self.look.screen.width >= ROOM_FOR_THE_DAY;
+                time::brief(&text, self.look.now, &self.look.zone, with_day)
             }
             Some(text) if column.kind == CellKind::Addresses => {
                 terminal_safe(&first_of_many(&text)).into_owned()

@@ -58,14 +58,15 @@ pub fn show(text: &str, style: &Style) -> String {
 }
 
 /// Local and relative for a table's cell: of today the time of day, of other days date and minutes.
-/// Without `now` day and time of day, for what comes as it happens.
-pub(super) fn brief(text: &str, now: Option<Timestamp>, zone: &TimeZone) -> String {
+/// Without `now` day (`with_day`) and time of day, for what comes as it happens.
+pub(super) fn brief(text: &str, now: Option<Timestamp>, zone: &TimeZone, with_day: bool) -> String {
     let Some(time) = parse(text) else {
         return terminal_safe(text).into_owned();
     };
     let local = time.to_zoned(zone.clone());
     match now {
-        None => local.strftime("%m-%d %H:%M:%S").to_string(),
+        None if with_day => local.strftime("%m-%d %H:%M:%S").to_string(),
+        None => local.strftime("%H:%M:%S").to_string(),
         Some(now) if now.to_zoned(zone.clone()).date() == local.date() => {
             format!("{} ({})", local.strftime("%H:%M:%S"), relative(time, now))
         }
@@ -109,11 +110,11 @@ mod tests {
         let text = "2026-03-09T08:14:55.207+01:00";
         assert_eq!(show(text, &style), "2026-03-09 08:14:55 (3h ago)");
         assert_eq!(
-            brief(text, Some(style.now), &style.zone),
+            brief(text, Some(style.now), &style.zone, true),
             "08:14:55 (3h ago)"
         );
         assert_eq!(
-            brief("2026-03-01T08:14:55Z", Some(style.now), &style.zone),
+            brief("2026-03-01T08:14:55Z", Some(style.now), &style.zone, true),
             "2026-03-01 09:14 (8d ago)"
         );
         assert_eq!(show("1773043330", &style), "2026-03-09 09:02:10 (2h ago)");

@@ -16,7 +16,7 @@ pub(super) const GAP: usize = 2;
 const KEPT: usize = 8;
 /// What a column of words that vary keeps while others are left out for it: as much as tells its
 /// words apart, within these bounds.
-const TOLD_APART: (usize, usize) = (12, 24);
+const TOLD_APART: (usize, usize) = (10, 24);
 /// What no column needs more than, however long its words are.
 const COMFORTABLE: usize = 40;
 /// What the header's count of columns left out takes: a gap, a plus, two digits.
@@ -161,6 +161,9 @@ fn fit(measures: &[Measure], screen: usize) -> Vec<usize> {
     let needs = measures.iter().map(|measure| measure.need(screen));
     let mut widths: Vec<usize> = needs.collect();
     if widths.iter().sum::<usize>() <= room {
+        // The first column names the row.
+        let half: Vec<usize> = wishes.iter().map(|wish| (*wish).min(room / 2)).collect();
+        raise(&mut widths, &half, room, |column| column == 0);
         let varies = |column: usize| measures.get(column).is_some_and(Measure::varies);
         raise(&mut widths, &wishes, room, varies);
         raise(&mut widths, &wishes, room, |_| true);

@@ -51,6 +51,7 @@ mod output;
 mod output_arrival;
 mod output_hostile;
 mod packaged_units;
+mod pager;
 mod print_unit;
 mod prompt_signals;
 mod proxies;

@@ -1,10 +1,10 @@
 //! Where a command's records go: a renderer on standard output, with what stands around it.
 
-use std::io::Stdout;
 use std::ops::ControlFlow;
 
 use crate::cli::bulk::Screen;
 use crate::cli::deployments::merged_output::MergedOutput;
+use crate::cli::pager::PagedOutput;
 use crate::error::Result;
 use crate::record::{Record, RecordSink};
 use crate::render::{Progress, Renderer};
@@ -13,9 +13,9 @@ use crate::render::{Progress, Renderer};
 /// to fill.
 pub(crate) enum RecordOutput {
     /// Nobody to show progress to.
-    Plain(Renderer<Stdout>),
+    Plain(Renderer<PagedOutput>),
     /// With a line on standard error.
-    Watched(Progress<Renderer<Stdout>, std::io::Stderr>),
+    Watched(Progress<Renderer<PagedOutput>, std::io::Stderr>),
     /// One output for several deployments.
     Merged(MergedOutput),
 }

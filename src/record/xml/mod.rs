@@ -8,6 +8,7 @@
 //! foreign root means is the caller's knowledge, given as [`Document::foreign`]; this module knows
 //! no HTTP.
 
+mod indent;
 mod parser;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::io::BufRead;
 
 use super::{Collect, Fields, MAX_DEPTH, Record, RecordSink};
 use crate::error::{Error, Kind, Result};
+pub use indent::indented;
 pub(crate) use parser::NOT_THE_API;
 use parser::Parser;
 use window::Window;

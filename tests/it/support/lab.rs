@@ -114,6 +114,29 @@ impl TestLab {
         self.start_command(command)
     }
 
+    /// The program on a terminal of its own, with these variables as well. `None` where there is no
+    /// way to have one.
+    pub(crate) fn on_terminal(
+        &self,
+        arguments: &[&str],
+        variables: &[(&str, std::ffi::OsString)],
+    ) -> Option<super::terminal::Terminal> {
+        let program = super::process();
+        let ours = program.get_envs();
+        let ours = ours.filter_map(|(name, value)| {
+            Some((name.to_string_lossy().into_owned(), value?.to_owned()))
+        });
+        let lab = self.lab.environment().into_iter();
+        let lab = lab.map(|(name, value)| (name.to_owned(), value.into()));
+        let path = std::env::var_os("PATH").map(|path| ("PATH".to_owned(), path));
+        let more = variables.iter();
+        let more = more.map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let terminal = ("TERM".to_owned(), "xterm".into());
+        let environment = ours.chain(path).chain([terminal]).chain(lab).chain(more);
+        let program = program.get_program().to_string_lossy().into_owned();
+        super::terminal::Terminal::start(&program, arguments, environment)
+    }
+
     /// An order to the running lab, as `lab up` takes them.
     pub(crate) fn order(&self, line: &str) {
         self.lab.order(line).expect("an order");

@@ -5,8 +5,8 @@ use clap::Args;
 use crate::cli::Context;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::members;
-use crate::record::Record;
-use crate::render::{CellKind, Column, Columns, Shape, column};
+use crate::record::{Record, RecordSink};
+use crate::render::{CellKind, Column, Columns, Renderer, Shape, Style, column};
 
 pub(super) const ALL: Columns = Columns::of(COLUMNS, members::FAILURE_REASON);
 
@@ -57,7 +57,9 @@ impl FailureReasons {
                 None => missing.push(code.to_string()),
             }
         }
-        if !found.is_empty() {
+        if !found.is_empty() && context.shows_a_person() && context.global.sort.is_none() {
+            in_full(&found, context)?;
+        } else if !found.is_empty() {
             context.print(&found, ALL, Shape::List, "")?;
         }
         if missing.is_empty() {
@@ -72,6 +74,23 @@ impl FailureReasons {
         )
         .hint("`netapi ise mnt failure-reasons` lists them all"))
     }
+}
+
+/// For a person, who asked for these: cause and resolution are what it is about, and are not cut.
+fn in_full(found: &[Record], context: &Context) -> Result<()> {
+    let style = Style {
+        fields: ["REASON", "CAUSE", "RESOLUTION"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..context.style()
+    };
+    let mut output = Renderer::new(style, ALL, Shape::Single, context.paged())?;
+    for record in found {
+        if output.record(record)?.is_break() {
+            break;
+        }
+    }
+    output.finish().map(drop)
 }
 
 fn is_code(record: &Record, code: u32) -> bool {

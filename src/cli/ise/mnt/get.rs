@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::cli::Context;
 use crate::cli::global::Global;
+use crate::cli::pager::PagedOutput;
 use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::{self, documents};
 use crate::record::xml;
@@ -15,6 +16,9 @@ use crate::sanitize::{Content, SafeStream};
 use crate::transport::BodyReader;
 
 const COLUMNS: &[Column] = &[];
+
+/// A longer document goes to a terminal as it came: nobody looks at all of it.
+const LARGEST_INDENTED: usize = 16 << 20;
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -49,7 +53,8 @@ impl Get {
         let client = context.mnt()?;
         if as_it_came {
             let reader = client.get(&path).await?.into_reader().telling_pauses();
-            return tokio::task::spawn_blocking(move || copy(reader))
+            let output = context.paged();
+            return tokio::task::spawn_blocking(move || copy(reader, output))
                 .await
                 .map_err(|error| Error::new(Kind::Failed, format!("the copy ended: {error}")))?;
         }
@@ -81,17 +86,17 @@ fn for_records_only(global: &Global) -> Result<()> {
 }
 
 /// Bytes of the body to standard output: whole lines of a document may be megabytes long, so by
-/// pieces.
-fn copy(mut reader: BodyReader) -> Result<()> {
+/// pieces. On a terminal it is made safe, and indented where it is short enough to be looked at.
+fn copy(mut reader: BodyReader, mut output: PagedOutput) -> Result<()> {
     let mut safe = Context::on_terminal().then(|| SafeStream::new(Content::Text));
+    let mut held = safe.is_some().then(Vec::new);
     let mut shown = Vec::new();
-    let mut stdout = std::io::stdout().lock();
     loop {
         let piece = match reader.fill_buf() {
             Ok(piece) => piece,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 // The server pauses: what it has sent is not held back.
-                stdout.flush().map_err(|error| from_output(&error))?;
+                output.flush().map_err(|error| from_output(&error))?;
                 continue;
             }
             Err(error) => {
@@ -101,22 +106,36 @@ fn copy(mut reader: BodyReader) -> Result<()> {
             }
         };
         if piece.is_empty() {
-            shown.clear();
-            if let Some(safe) = &mut safe {
-                safe.end(&mut shown);
-            }
-            let written = stdout.write_all(&shown).and_then(|()| stdout.flush());
-            return written.map_err(|error| from_output(&error));
+            break;
         }
         let length = piece.len();
-        let written = if let Some(safe) = &mut safe {
-            shown.clear();
-            safe.push(piece, &mut shown);
-            stdout.write_all(&shown)
-        } else {
-            stdout.write_all(piece)
+        let written = match (&mut held, &mut safe) {
+            (Some(document), _) if document.len() + length <= LARGEST_INDENTED => {
+                document.extend_from_slice(piece);
+                Ok(())
+            }
+            (_, Some(safe)) => {
+                shown.clear();
+                safe.push(&held.take().unwrap_or_default(), &mut shown);
+                safe.push(piece, &mut shown);
+                output.write_all(&shown)
+            }
+            (_, None) => output.write_all(piece),
         };
         written.map_err(|error| from_output(&error))?;
         reader.consume(length);
     }
+    shown.clear();
+    if let Some(safe) = &mut safe {
+        let document = held.unwrap_or_default();
+        let indented = xml::indented(&document);
+        safe.push(&indented.unwrap_or(document), &mut shown);
+        safe.end(&mut shown);
+        if !shown.ends_with(b"\n") {
+            // The prompt belongs on its own line.
+            shown.push(b'\n');
+        }
+    }
+    let written = output.write_all(&shown).and_then(|()| output.flush());
+    written.map_err(|error| from_output(&error))
 }

@@ -6,6 +6,7 @@
 //! overloaded or cannot be reached. A refusal ends it at once, and so do, at the first poll,
 //! answers that waiting does not mend.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::Stdout;
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
 use crate::backoff::Backoff;
@@ -31,16 +34,21 @@ use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
 use crate::record::selection::{Selected, Selection};
 use crate::record::{JsonText, Record, RecordSink};
-use crate::render::{CellKind, Column, Format, Renderer, Shape, column};
+use crate::render::{CellKind, Column, Format, Renderer, Shape, column, with};
 
-const COLUMNS: &[Column] = &[
-    column("CHANGE", "change").kind(CellKind::Enumeration("changed".len())),
-    column("MAC", "session.calling_station_id"),
-    column("IP", "session.framed_ip_address"),
-    column("USER", "session.user_name"),
-    column("NAS", "session.nas_ip_address"),
-    column("SERVER", "session.server"),
-];
+const TIME: Column = column("TIME", "at").kind(CellKind::Time);
+const CHANGE: Column = column("CHANGE", "change").kind(CellKind::Enumeration("changed".len()));
+const MAC: Column = column("MAC", "session.calling_station_id");
+const IP: Column = column("IP", "session.framed_ip_address");
+const USER: Column = column("USER", "session.user_name");
+const NAS: Column = column("NAS", "session.nas_ip_address");
+const SERVER: Column = column("SERVER", "session.server");
+const WHAT: Column = with("WHAT", what_changed).kind(CellKind::Sentence);
+
+/// For scripts that know the columns by their places.
+const ON_PIPE: &[Column] = &[CHANGE, MAC, IP, USER, NAS, SERVER];
+/// For a person.
+const ON_TERMINAL: &[Column] = &[TIME, CHANGE, MAC, IP, USER, NAS, SERVER, WHAT];
 
 /// The longest pause after failed polls.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -54,7 +62,8 @@ Examples:
 
 Each poll reads the whole active list; on a large deployment choose a long
 interval, or use pxGrid. With --json one object a line:
-{\"change\":\"came\",\"session\":{…}}")]
+{\"change\":\"came\",\"session\":{…},\"at\":\"…\"}; what changed is in
+\"changed\":{\"user_name\":{\"from\":…,\"to\":…}}")]
 pub(crate) struct Watch {
     /// Pause between polls, at least 1s
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = input::pause)]
@@ -77,10 +86,15 @@ impl Watch {
                 "watch prints as things happen: --sort and --format yaml do not go with it",
             ));
         }
-        let output = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?
+        let columns = if style.screen.terminal {
+            ON_TERMINAL
+        } else {
+            ON_PIPE
+        };
+        let output = Renderer::new(style, columns, Shape::List, std::io::stdout())?
             .live()
             .following(context.width_now())
-            .settled(&["change", "session"])?;
+            .settled(&["change", "session", "at", "changed"])?;
         let service = || {
             Ok(Service {
                 name: "watch",
@@ -223,7 +237,7 @@ struct Counts {
 impl Counts {
     /// The changes between two lists, counted.
     fn compare(&mut self, before: &Snapshot, after: &Snapshot) -> Vec<Record> {
-        let changes = changes(before, after);
+        let changes = changes(before, after, Timestamp::now());
         let of = |word| changes.iter().filter(|(had, _)| *had == word).count() as u64;
         self.came += of("came");
         self.changed += of("changed");
@@ -254,7 +268,7 @@ impl Counts {
         Summary {
             state: format!("watching {sessions} sessions"),
             text,
-            json: serde_json::json!({
+            json: json!({
                 "polls": polls, "failed": failed, "sessions": sessions,
                 "came": came, "changed": changed, "went": went, "notPrinted": unprinted,
             }),
@@ -403,27 +417,64 @@ fn key(record: &Record) -> String {
     )
 }
 
-/// What happened between two snapshots: first what went, then what came and changed.
-fn changes(before: &Snapshot, after: &Snapshot) -> Vec<(&'static str, Record)> {
+/// What happened between two snapshots, seen `at` this time: first what went, then what came and
+/// changed.
+fn changes(before: &Snapshot, after: &Snapshot, at: Timestamp) -> Vec<(&'static str, Record)> {
     let mut list = Vec::new();
     for (key, text) in before {
         if !after.contains_key(key) {
-            list.push(change("went", text));
+            list.push(change("went", text, at, ""));
         }
     }
     for (key, text) in after {
         match before.get(key) {
-            None => list.push(change("came", text)),
-            Some(old) if old != text => list.push(change("changed", text)),
+            None => list.push(change("came", text, at, "")),
+            Some(old) if old != text => {
+                let members = format!(",\"changed\":{}", differences(old, text));
+                list.push(change("changed", text, at, &members));
+            }
             Some(_) => {}
         }
     }
     list
 }
 
-fn change(word: &'static str, session: &str) -> (&'static str, Record) {
-    let text = format!("{{\"change\":\"{word}\",\"session\":{session}}}");
+/// A change as JSON; `more` are members with their comma.
+fn change(word: &'static str, session: &str, at: Timestamp, more: &str) -> (&'static str, Record) {
+    let text = format!("{{\"change\":\"{word}\",\"session\":{session},\"at\":\"{at}\"{more}}}");
     (word, Record::Json(JsonText::of_ours(text)))
+}
+
+/// The members that differ: `{"user_name":{"from":"a","to":"b"}}`.
+fn differences(old: &str, new: &str) -> Value {
+    let members = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
+    let (old, new) = (members(old), members(new));
+    let value = |members: &Map<String, Value>, name: &str| {
+        members.get(name).cloned().unwrap_or(Value::Null)
+    };
+    let gone = old.keys().filter(|name| !new.contains_key(*name));
+    let names = new.keys().chain(gone);
+    let changed = names.filter_map(|name| {
+        let (from, to) = (value(&old, name), value(&new, name));
+        (from != to).then(|| (name.clone(), json!({"from": from, "to": to})))
+    });
+    Value::Object(changed.collect())
+}
+
+/// What differs, in words: `user_name pat → kim, server psn-a → psn-b`.
+fn what_changed(record: &Record) -> Option<Cow<'_, str>> {
+    let record = record.to_value();
+    let changed = record.get("changed")?.as_object()?;
+    let text = |value: Option<&Value>| match value {
+        Some(Value::String(text)) if !text.is_empty() => text.clone(),
+        None | Some(Value::Null | Value::String(_)) => "-".to_owned(),
+        Some(other) => other.to_string(),
+    };
+    let each = changed.iter().map(|(name, values)| {
+        let (from, to) = (text(values.get("from")), text(values.get("to")));
+        format!("{name} {from} → {to}")
+    });
+    Some(Cow::Owned(each.collect::<Vec<_>>().join(", ")))
 }
 
 #[cfg(test)]
@@ -459,20 +510,22 @@ mod tests {
         ]);
         let after = snapshot(&[
             ("a", r#"{"x":"1"}"#),
-            ("b", r#"{"x":"9"}"#),
+            ("b", r#"{"x":"9","y":"1"}"#),
             ("d", r#"{"x":"4"}"#),
         ]);
-        let mut words: Vec<String> = changes(&before, &after)
+        let mut words: Vec<String> = changes(&before, &after, Timestamp::UNIX_EPOCH)
             .iter()
             .map(|(_, record)| record.to_value().to_string())
             .collect();
         words.sort();
+        let changed = Record::from_value(serde_json::from_str(&words[1]).unwrap());
+        assert_eq!(what_changed(&changed).as_deref(), Some("x 2 → 9, y - → 1"));
         assert_eq!(
             words,
             [
-                r#"{"change":"came","session":{"x":"4"}}"#,
-                r#"{"change":"changed","session":{"x":"9"}}"#,
-                r#"{"change":"went","session":{"x":"3"}}"#
+                r#"{"change":"came","session":{"x":"4"},"at":"1970-01-01T00:00:00Z"}"#,
+                r#"{"change":"changed","session":{"x":"9","y":"1"},"at":"1970-01-01T00:00:00Z","changed":{"x":{"from":"2","to":"9"},"y":{"from":null,"to":"1"}}}"#,
+                r#"{"change":"went","session":{"x":"3"},"at":"1970-01-01T00:00:00Z"}"#
             ]
         );
     }

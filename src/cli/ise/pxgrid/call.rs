@@ -11,13 +11,14 @@ use serde_json::Value;
 use super::read_operation::ready;
 use crate::cli::Context;
 use crate::cli::change_under_way::{self, Attempt};
+use crate::cli::pager::PagedOutput;
 use crate::error::{Error, Kind, Result, from_output};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::catalogue::{self, Operation, Reply};
 use crate::record::encoding::{Format as Encoded, Utf8};
 use crate::record::json_scan::{Nesting, TOO_DEEP};
 use crate::record::{MAX_DEPTH, Record, read_bounded_json};
-use crate::render::{Column, Format, Renderer, Shape};
+use crate::render::{Column, Format, Renderer, Shape, pretty_json};
 use crate::sanitize::{Content, SafeStream};
 use crate::transport::{BodyReader, Effect};
 
@@ -25,6 +26,9 @@ const COLUMNS: &[Column] = &[];
 
 /// Largest request that is read from standard input.
 const MAX_REQUEST: u64 = 16 * 1024 * 1024;
+
+/// A longer answer goes to a terminal as it came: nobody looks at all of it.
+const LARGEST_INDENTED: usize = 16 << 20;
 
 /// What is copied at once.
 const PIECE: usize = 64 * 1024;
@@ -102,7 +106,18 @@ impl Call {
         let charset = response.charset();
         let body = response.into_reader().telling_pauses();
         let reader = Utf8::new(body, Encoded::Json, charset.as_deref());
-        let outcome = tokio::task::spawn_blocking(move || copy(reader))
+        let changes = catalogue::effect(&self.service, &self.operation) == Effect::Change;
+        let terminal = Context::on_terminal().then(|| OnTerminal {
+            safe: SafeStream::new(Content::Json),
+            held: Some(Vec::new()),
+            color: context.style().screen.color,
+        });
+        let output = if changes {
+            PagedOutput::direct()
+        } else {
+            context.paged()
+        };
+        let outcome = tokio::task::spawn_blocking(move || copy(reader, output, terminal))
             .await
             .map_err(|error| Error::new(Kind::Failed, format!("the copy ended: {error}")))?;
         outcome.map_err(|error| match error.kind() {
@@ -168,11 +183,12 @@ fn request(text: &str, context: &Context) -> Result<Value> {
 }
 
 /// Copies an answer to standard output, checking on the way that it is one whole JSON value.
-fn copy(reader: Utf8<BodyReader>) -> Result<()> {
+fn copy(reader: Utf8<BodyReader>, output: PagedOutput, terminal: Option<OnTerminal>) -> Result<()> {
     let mut tee = Tee {
         reader,
+        output,
+        terminal,
         nesting: Nesting::default(),
-        safe: Context::on_terminal().then(|| SafeStream::new(Content::Json)),
         failed: None,
         last: b'\n',
     };
@@ -190,7 +206,7 @@ fn copy(reader: Utf8<BodyReader>) -> Result<()> {
     if let Some(error) = tee.failed.take() {
         return Err(error);
     }
-    tee.finish()?;
+    tee.finish(whole.is_ok())?;
     match whole {
         Ok(()) => Ok(()),
         Err(error) if error.is_eof() => Err(Error::new(
@@ -201,11 +217,51 @@ fn copy(reader: Utf8<BodyReader>) -> Result<()> {
     }
 }
 
+/// What a terminal gets: JSON that cannot steer it, indented where it is short enough to be looked
+/// at.
+struct OnTerminal {
+    safe: SafeStream,
+    /// What came so far, while it is short.
+    held: Option<Vec<u8>>,
+    color: bool,
+}
+
+impl OnTerminal {
+    /// What is to be written now, of what came.
+    fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut shown = Vec::new();
+        match &mut self.held {
+            Some(held) if held.len() + bytes.len() <= LARGEST_INDENTED => {
+                held.extend_from_slice(bytes);
+                return shown;
+            }
+            _ => {}
+        }
+        let held = self.held.take().unwrap_or_default();
+        self.safe.push(&held, &mut shown);
+        self.safe.push(bytes, &mut shown);
+        shown
+    }
+
+    /// The rest; `whole`: it was one JSON value.
+    fn end(&mut self, whole: bool) -> Vec<u8> {
+        let mut shown = Vec::new();
+        let held = self.held.take().unwrap_or_default();
+        match std::str::from_utf8(&held) {
+            Ok(text) if whole && !text.is_empty() => pretty_json(text, self.color, &mut shown),
+            _ => self.safe.push(&held, &mut shown),
+        }
+        self.safe.end(&mut shown);
+        shown
+    }
+}
+
 /// A reader that writes to standard output what it reads.
 struct Tee {
     reader: Utf8<BodyReader>,
+    output: PagedOutput,
+    terminal: Option<OnTerminal>,
     nesting: Nesting,
-    safe: Option<SafeStream>,
     failed: Option<Error>,
     last: u8,
 }
@@ -231,13 +287,9 @@ impl Tee {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        if let Some(safe) = &mut self.safe {
-            let mut shown = Vec::with_capacity(bytes.len());
-            safe.push(bytes, &mut shown);
-            stdout.write_all(&shown)?;
-        } else {
-            stdout.write_all(bytes)?;
+        match &mut self.terminal {
+            Some(terminal) => self.output.write_all(&terminal.push(bytes))?,
+            None => self.output.write_all(bytes)?,
         }
         if let Some(last) = bytes.last() {
             self.last = *last;
@@ -246,7 +298,7 @@ impl Tee {
     }
 
     /// The rest after what the parser took, and a line end.
-    fn finish(&mut self) -> Result<()> {
+    fn finish(&mut self, whole: bool) -> Result<()> {
         let mut rest = vec![0; PIECE];
         loop {
             match self.read(&mut rest) {
@@ -257,17 +309,14 @@ impl Tee {
                 }
             }
         }
-        let mut stdout = io::stdout().lock();
-        let mut end = Vec::new();
-        if let Some(safe) = &mut self.safe {
-            safe.end(&mut end);
-        }
+        let terminal = self.terminal.as_mut();
+        let mut end = terminal.map_or_else(Vec::new, |terminal| terminal.end(whole));
         if self.last != b'\n' {
             end.push(b'\n');
         }
-        stdout
+        self.output
             .write_all(&end)
-            .and_then(|()| stdout.flush())
+            .and_then(|()| self.output.flush())
             .map_err(|error| from_output(&error))
     }
 }
@@ -279,7 +328,7 @@ impl Read for Tee {
                 Ok(read) => break read,
                 // The server pauses: what it has sent is not held back.
                 Err(error) if is_pause(&error) => {
-                    if let Err(error) = io::stdout().flush() {
+                    if let Err(error) = self.output.flush() {
                         self.failed = Some(from_output(&error));
                         return Err(error);
                     }

@@ -373,7 +373,8 @@ impl Publication {
         self.uncounted = timeout(COUNTING, counting).await.is_err();
     }
 
-    /// What a signal left unsent: all the rest of a file, and of an input that goes on what had come.
+    /// What a signal left unsent: all the rest of a file, and of an input that goes on what had
+    /// come.
     async fn count_left(&mut self, message: Option<String>, messages: &mut Messages) {
         if messages.is_finite() {
             self.count_unsent(message, messages).await;

@@ -85,6 +85,21 @@ impl Ask {
         context.before_change(columns::of(row), row.members)
     }
 
+    /// What is said of an empty list.
+    pub(super) fn nothing(&self) -> &'static str {
+        self.nothing
+    }
+
+    /// The client when it may be sent, the operation, and the request.
+    pub(super) async fn ready(
+        self,
+        context: &Context,
+    ) -> Result<(ServiceClient, &'static str, Value)> {
+        let body = Value::Object(self.body);
+        let client = ready(context, self.service, self.operation, &body).await?;
+        Ok((client, self.operation, body))
+    }
+
     /// Streams a list to standard output, page by page where the service pages.
     pub(super) async fn list(self, context: &Context) -> Result<()> {
         self.list_of(context, Selection::default()).await

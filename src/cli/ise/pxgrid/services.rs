@@ -14,11 +14,21 @@ use crate::pxgrid::{ServiceClient, ServiceNode};
 use crate::record::Record;
 use crate::render::{Column, Shape, column, first_of, with};
 
+/// How the path of every topic begins.
+const TOPIC: &str = "/topic/";
+
 const COLUMNS: &[Column] = &[
     column("SERVICE", "name"),
     column("NODE", "nodeName"),
     first_of("URL", &["properties.restBaseUrl", "properties.wsUrl"]),
     with("TOPICS", topics),
+];
+
+/// For a person: one row a service.
+const BY_SERVICE: &[Column] = &[
+    column("SERVICE", "name"),
+    column("NODES", "nodes"),
+    column("TOPICS", "topics"),
 ];
 
 /// Arguments.
@@ -50,6 +60,10 @@ impl Services {
             Some(name) => client.lookup(name, true).await?,
             None => every(&client, context).await?,
         };
+        if context.shows_a_person() {
+            let records = by_service(&nodes);
+            return context.print(&records, BY_SERVICE, Shape::List, "no services");
+        }
         let records: Vec<Record> = nodes.iter().map(record).collect();
         context.print(&records, COLUMNS, Shape::List, "no services")
     }
@@ -87,6 +101,32 @@ fn record(node: &ServiceNode) -> Record {
     )
 }
 
+/// The services with the nodes that provide them, and the topics of all.
+fn by_service(nodes: &[ServiceNode]) -> Vec<Record> {
+    let mut services: Vec<(&str, Vec<&str>, Vec<&str>)> = Vec::new();
+    for node in nodes {
+        let known = services.iter().position(|(name, ..)| *name == node.name);
+        let place = known.unwrap_or_else(|| {
+            services.push((&node.name, Vec::new(), Vec::new()));
+            services.len() - 1
+        });
+        let Some((_, names, topics)) = services.get_mut(place) else {
+            continue;
+        };
+        names.push(&node.node_name);
+        names.sort_unstable();
+        for (_, value) in &node.properties {
+            if value.starts_with(TOPIC) && !topics.contains(&value.as_str()) {
+                topics.push(value);
+            }
+        }
+    }
+    let record = |(name, nodes, topics)| {
+        Record::from_value(json!({ "name": name, "nodes": nodes, "topics": topics }))
+    };
+    services.into_iter().map(record).collect()
+}
+
 /// The paths among a service's properties; other values are none of these.
 fn topics(record: &Record) -> Option<Cow<'_, str>> {
     let value = record.to_value();
@@ -95,7 +135,7 @@ fn topics(record: &Record) -> Option<Cow<'_, str>> {
         .as_object()?
         .values()
         .filter_map(Value::as_str)
-        .filter(|value| value.starts_with("/topic/"))
+        .filter(|value| value.starts_with(TOPIC))
         .collect();
     (!paths.is_empty()).then(|| Cow::Owned(paths.join(", ")))
 }
@@ -103,6 +143,27 @@ fn topics(record: &Record) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_of_several_nodes_is_one_row() {
+        let node = |name: &str, node: &str, topic: &str| ServiceNode {
+            name: name.into(),
+            node_name: node.into(),
+            properties: vec![("t".into(), topic.into()), ("u".into(), "https://x".into())],
+        };
+        let nodes = [
+            node("s", "b", "/topic/1"),
+            node("r", "a", "/topic/3"),
+            node("s", "a", "/topic/2"),
+        ];
+        let rows = by_service(&nodes);
+        let shown = |row: &Record| {
+            ["name", "nodes", "topics"].map(|name| row.text(name).unwrap_or_default().into_owned())
+        };
+        assert_eq!(rows.len(), 2);
+        assert_eq!(shown(&rows[0]), ["s", "a, b", "/topic/1, /topic/2"]);
+        assert_eq!(shown(&rows[1]), ["r", "a", "/topic/3"]);
+    }
 
     #[test]
     fn a_provider_is_shown_with_its_properties_and_topics() {
