@@ -1,7 +1,9 @@
 //! The authentication attempts of an endpoint, newest first: what `AuthStatus` answers, and what
 //! RADIUS failures are made of.
 //!
-//! One endpoint in ten failed three times before it came in; those without a session failed only.
+//! One endpoint in ten failed three times before it came in; those without a session failed only,
+//! each at its own pace. In the last half an hour many of them stand at one switch, whose uplink
+//! was changed: what a network looks like when somebody asks what is broken now.
 
 use super::reasons::{self, Reason};
 use super::{LabSession, Population};
@@ -24,7 +26,29 @@ pub struct Attempt {
     pub id: u64,
 }
 
+/// What endpoints at the switch with the new uplink fail with.
+const OF_THE_UPLINK: u32 = 5411;
+
 impl LabSession {
+    /// Whether it stands at the switch with the new uplink, and has failed since it is new.
+    fn suffers_from_the_uplink(&self) -> bool {
+        let after_the_first = self.index() > super::session::FIRST_FAILED;
+        after_the_first && self.nas().is_some_and(|nas| nas.number() == 1)
+    }
+
+    /// When it failed last, before the lab's start, and how far apart its failures are.
+    fn rhythm(&self) -> (i64, i64) {
+        if self.suffers_from_the_uplink() {
+            let apart = MINUTE * i64::try_from(2 + self.hash() % 5).unwrap_or(2);
+            return (MINUTE / 2 + apart / 2, apart);
+        }
+        let apart = MINUTE * i64::try_from(5 + self.hash() % 50).unwrap_or(5);
+        let first = self.index() == super::session::FIRST_FAILED;
+        let late = i64::try_from(self.hash() >> 24).unwrap_or(0);
+        let late = if first { 0 } else { late % apart };
+        (2 * MINUTE + late, apart)
+    }
+
     /// The record number of the session's authentication.
     pub fn auth_id(&self) -> u64 {
         FIRST_ID + self.index() * 1000
@@ -41,6 +65,7 @@ impl LabSession {
             _ if matches!(self.index(), 2 | super::session::FIRST_FAILED) => {
                 return &reasons::WRONG_PASSWORD;
             }
+            _ if self.suffers_from_the_uplink() => return reasons::of_code(OF_THE_UPLINK),
             "EAP-TLS" => reasons::OF_CERTIFICATES,
             "Lookup" => reasons::OF_MAB,
             _ => reasons::OF_PASSWORDS,
@@ -92,10 +117,15 @@ impl Population {
             attempts.push(Attempt { at, failure, id });
         };
         if endpoint.is_failed_only() {
-            let pause = MINUTE * i64::try_from(5 + endpoint.hash() % 50).unwrap_or(5);
-            for number in 0..20 {
+            let (newest, apart) = endpoint.rhythm();
+            let times = if endpoint.suffers_from_the_uplink() {
+                30 * MINUTE / apart
+            } else {
+                20
+            };
+            for number in 0..times {
                 next(
-                    self.started_at() - 2 * MINUTE - number * pause,
+                    self.started_at() - newest - number * apart,
                     Some(endpoint.usual_failure()),
                 );
             }
