@@ -305,6 +305,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Whether there was something, and all of it failed.
+    pub(crate) fn all_failed(self) -> bool {
+        self.total > 0 && self.failed == self.total
+    }
+
     /// The end of the command.
     ///
     /// Errors: [`Kind::Partial`] when something failed.

@@ -139,6 +139,16 @@ const RULES: &[Rule] = &[
     rule("ise snapshot list", Effect::Reads, SNAPSHOT),
     rule("ise diff", Effect::Reads, SNAPSHOT),
     rule(
+        "ise failures",
+        Effect::Reads,
+        Xml::Refused("this command counts failures"),
+    ),
+    rule(
+        "ise nodes",
+        Effect::Reads,
+        Xml::Refused("this command joins two interfaces"),
+    ),
+    rule(
         "ise doctor",
         Effect::Reads,
         Xml::Refused("doctor asks many things"),

@@ -126,6 +126,11 @@ impl Window {
         Self { since: None, until }
     }
 
+    /// Whether an end was given.
+    pub(crate) fn has_end(&self) -> bool {
+        self.until.is_some()
+    }
+
     /// Beginning and end.
     ///
     /// Errors: [`crate::error::Kind::Usage`] for what is no time, and for a window with nothing in

@@ -151,10 +151,11 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
 /// Parses a command line: the words of the command, and what was given.
 fn parse(tree: &mut clap::Command, line: &[OsString]) -> clap::error::Result<(String, Cli)> {
     let matches = tree.try_get_matches_from_mut(line)?;
-    Ok((
-        command_effects::path(&matches),
-        Cli::from_arg_matches(&matches)?,
-    ))
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    if let Command::Ise(command) = &mut cli.command {
+        command.take_own(&mut cli.global);
+    }
+    Ok((command_effects::path(&matches), cli))
 }
 
 /// Help, the version, or what is wrong with a command line. Help is laid out only here, because

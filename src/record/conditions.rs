@@ -110,7 +110,7 @@ impl Pattern {
     }
 
     /// The same of a host: a name without a dot is also the first label of a longer one.
-    fn matches_host(&self, text: &str) -> bool {
+    pub fn matches_host(&self, text: &str) -> bool {
         let name = text.to_lowercase();
         let label = || name.split('.').next().unwrap_or_default();
         self.matches_lower(&name) || (!self.0.contains('.') && self.matches_lower(label()))

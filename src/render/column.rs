@@ -107,6 +107,10 @@ pub enum CellKind {
     /// A MAC address, or several: in one spelling wherever it stands in a column. What a member or
     /// a title says of itself need not be given.
     Mac,
+    /// How long ago: on a terminal `5m ago`, RFC 3339 elsewhere.
+    Age,
+    /// Numbers over time, separated by commas: on a terminal as small bars.
+    Trend,
     /// A switch port: on a terminal `Gi1/0/5` for `GigabitEthernet1/0/5`, as switches print it.
     Port,
 }
@@ -294,7 +298,7 @@ impl Chosen {
 /// A value for a program, see [`Chosen::plain`].
 pub(super) fn plain(text: Cow<'_, str>, kind: CellKind) -> Cow<'_, str> {
     match kind {
-        CellKind::Time => time::plain(text),
+        CellKind::Time | CellKind::Age => time::plain(text),
         CellKind::Mac => canonical_macs(text),
         _ => text,
     }

@@ -133,11 +133,13 @@ fn room_to_come(kind: CellKind) -> usize {
         CellKind::Mac => "C8:5B:76:C6:59:62".len(),
         CellKind::Event => "created".len(),
         CellKind::Enumeration(longest) => longest,
+        CellKind::Age => "59m ago".len(),
         CellKind::Time
         | CellKind::Number
         | CellKind::Threshold { .. }
         | CellKind::Verdict
         | CellKind::Port
+        | CellKind::Trend
         | CellKind::Sentence => 0,
     }
 }

@@ -15,6 +15,7 @@
 //! | `raw` | xml |
 //! | `sort`, `jq` | what holds a list |
 //! | `counts`, `bars` | rows counted by their values, and how a terminal shows that |
+//! | `sparkline` | numbers over time as small bars |
 //! | [`time`], [`progress`] | times for people, and a sign of life |
 
 mod bars;
@@ -35,6 +36,7 @@ mod raw;
 mod sections;
 mod single;
 mod sort;
+mod sparkline;
 mod style;
 mod table;
 pub mod time;

@@ -153,7 +153,7 @@ impl<W: Write> OnTerminal<W> {
     fn cell_text(&self, value: &str, kind: CellKind) -> String {
         match kind {
             _ if value.is_empty() => "-".to_owned(),
-            CellKind::Time => time::show(value, &self.style),
+            CellKind::Time | CellKind::Age => time::show(value, &self.style),
             _ => {
                 let value = column::plain(Cow::Borrowed(value), kind);
                 terminal_safe(&value).into_owned()

@@ -36,7 +36,7 @@ impl Key {
         let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
             return Self::Missing;
         };
-        if kind == CellKind::Time
+        if matches!(kind, CellKind::Time | CellKind::Age)
             && let Some(time) = time::parse(text)
         {
             return Self::Time(time);

@@ -22,6 +22,7 @@ use super::Screen;
 use super::column::{self, CellKind, Chosen};
 use super::measures::Gathered;
 use super::output::{Body, BufferedOutput};
+use super::sparkline::sparkline;
 use super::widths::{GAP, Layout, cut, layout, spread};
 use super::{interface_name, paint, time};
 use crate::error::Result;
@@ -122,6 +123,10 @@ impl<W: Write> Table<W> {
             Some(text) if column.kind == CellKind::Time => {
                 let with_day = self.look.screen.width >= ROOM_FOR_THE_DAY;
                 time::brief(&text, self.look.now, &self.look.zone, with_day)
+            }
+            Some(text) if column.kind == CellKind::Age => time::ago(&text, self.look.now),
+            Some(text) if column.kind == CellKind::Trend => {
+                sparkline(&text).unwrap_or_else(|| terminal_safe(&text).into_owned())
             }
             Some(text) if column.kind == CellKind::Addresses => {
                 terminal_safe(&first_of_many(&text)).into_owned()

@@ -78,6 +78,14 @@ pub(super) fn brief(text: &str, now: Option<Timestamp>, zone: &TimeZone, with_da
     }
 }
 
+/// How long ago for a table's cell; without `now` the time itself.
+pub(super) fn ago(text: &str, now: Option<Timestamp>) -> String {
+    match (parse(text), now) {
+        (Some(time), Some(now)) => relative(time, now),
+        _ => terminal_safe(text).into_owned(),
+    }
+}
+
 /// `12s ago`, `5m ago`, `3h ago`, `4d ago`, `2y ago`, `in 5m`, `now`.
 #[must_use]
 pub fn relative(time: Timestamp, now: Timestamp) -> String {

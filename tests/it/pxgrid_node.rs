@@ -212,6 +212,20 @@ impl Deployment {
         command
     }
 
+    /// `netapi ise …`, the same; the Monitoring node is not set up.
+    pub(crate) fn ise(&self, arguments: &[&str]) -> Command {
+        let mut command = super::support::netapi();
+        let hosts: Vec<String> = (0..self.ports.len()).map(|node| self.host(node)).collect();
+        command
+            .env("ISE_PXGRID_HOST", hosts.join(","))
+            .env("PXGRID_CA", self.file("ca.pem"))
+            .env("PXGRID_CERT", self.file("client.pem"))
+            .env("PXGRID_KEY", self.file("client.key"))
+            .arg("ise")
+            .args(arguments);
+        command
+    }
+
     /// The same, running beside the test, with this file as standard input.
     pub(crate) fn start(&self, arguments: &[&str], input: std::fs::File) -> Running {
         let hosts: Vec<String> = (0..self.ports.len()).map(|node| self.host(node)).collect();

@@ -1,8 +1,9 @@
 //! `netapi ise who`: one search over both interfaces, joined by endpoint.
 
 use netapi::testing::lab::LabOptions;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::pxgrid_node::plan;
 use crate::support::lab::{TestLab, faulty, lab, with};
 use crate::support::{stderr, stdout};
 
@@ -109,6 +110,68 @@ fn what_could_not_be_asked_is_named() {
         .assert();
     neither.code(6).stdout("");
     lab.netapi().args(["ise", "who", " "]).assert().code(2);
+}
+
+/// The Monitoring node's list has no names of switches: that nobody was found says nothing then.
+#[test]
+fn a_switch_by_name_that_could_not_be_looked_for_is_said() {
+    let lab = lab();
+    let mut command = lab.netapi();
+    for variable in ["ISE_PXGRID_HOST", "ISE_PAN_FQDN", "ISE_PAN_IP"] {
+        command.env_remove(variable);
+    }
+    let run = command.args(["ise", "who", "sw-lab-02"]).assert().code(3);
+    assert!(
+        stderr(&run).contains("list has switches by address only"),
+        "{}",
+        stderr(&run)
+    );
+    let refused = faulty(&["policy-refused"]);
+    let run = refused.netapi().args(["ise", "who", "sw-lab-02"]).assert();
+    assert!(stderr(&run.code(4)).contains("list has switches by address only"));
+    let by_address = refused.netapi().args(["ise", "who", "10.50.1.11"]).assert();
+    let words = stderr(&by_address.code(1));
+    assert!(!words.contains("switches by address only"), "{words}");
+}
+
+/// Of an endpoint's failures the newest is kept, so that many of one hide no other's; endpoints
+/// beyond the bound are said.
+#[test]
+fn failures_beyond_the_bound_are_said() {
+    let failures = |endpoints: u32, times: u32| {
+        let rows = (0..times).flat_map(|time| {
+            (0..endpoints).map(move |number| {
+                let [_, a, b, c] = number.to_be_bytes();
+                json!({
+                    "macAddress": format!("02:00:00:{a:02X}:{b:02X}:{c:02X}"),
+                    "userName": "robin", "failureReason": format!("22040 {time}"),
+                    "timestamp": format!("2026-03-01T10:{time:02}:00Z"),
+                })
+            })
+        });
+        let body = json!({ "failures": rows.collect::<Vec<_>>() });
+        plan()
+            .answering("getFailures", 200, &body.to_string())
+            .start()
+    };
+    let repeated = failures(700, 20);
+    let run = repeated
+        .ise(&["who", "robin", "--fields", "MAC,WHY"])
+        .assert();
+    let text = stdout(&run.success());
+    assert_eq!(text.lines().count(), 700);
+    assert!(
+        text.lines().all(|line| line.ends_with("\t22040 19")),
+        "{text}"
+    );
+    let many = failures(10_050, 1);
+    let run = many.ise(&["who", "robin", "-o", "name"]).assert().code(1);
+    assert_eq!(stdout(&run).lines().count(), 10_000);
+    let words = stderr(&run);
+    assert!(
+        words.contains("over 10000 endpoints that failed are meant"),
+        "{words}"
+    );
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 mod diff;
 mod doctor;
+mod failures;
 mod idle_lab_hint;
+mod interfaces;
 #[cfg(feature = "lab")]
 mod lab;
 mod mnt;
+mod nodes;
 pub(super) mod pxgrid;
 mod session_source;
 mod snapshot;
@@ -17,6 +20,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::Context;
+use super::global::Global;
 use crate::error::Result;
 
 /// `netapi ise …`
@@ -30,6 +34,10 @@ pub(crate) enum Ise {
     Pxgrid(pxgrid::Pxgrid),
     /// Find endpoints by anything that is known of them, in both interfaces
     Who(who::Who),
+    /// What is broken now: failed authentications in groups, with their endpoints
+    Failures(Box<failures::Failures>),
+    /// Which node is in trouble: sessions, load and latency of each; a check
+    Nodes(nodes::Nodes),
     /// Keep the active sessions, to compare with later
     Snapshot(snapshot::SnapshotArgs),
     /// What came, went and changed since a snapshot
@@ -45,6 +53,9 @@ pub(crate) enum Ise {
 /// What `--fields` and `--sort` can name of a command's records, as far as it is known before they
 /// come: titles of columns, then members.
 pub(super) fn fields_of(path: &str) -> Vec<String> {
+    if path == "ise failures" {
+        return failures::groups();
+    }
     let own = || match path {
         "ise diff" => Some(diff::ALL),
         "ise snapshot" | "ise snapshot list" => Some(snapshot::COLUMNS.into()),
@@ -64,20 +75,27 @@ pub(super) fn fields_of(path: &str) -> Vec<String> {
     names
 }
 
+fn done(outcome: Result<()>) -> Result<ExitCode> {
+    outcome.map(|()| crate::cli::context::DONE)
+}
+
 impl Ise {
+    /// Takes global options that mean something of its own in this command.
+    pub(crate) fn take_own(&mut self, global: &mut Global) {
+        if let Self::Failures(command) = self {
+            command.take_groups(global);
+        }
+    }
+
     /// Runs the command.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         match self {
             Self::Mnt(command) => command.run(context),
             Self::Pxgrid(command) => command.run(context),
-            Self::Who(command) => {
-                context.run(command.run(context))?;
-                Ok(crate::cli::context::DONE)
-            }
-            Self::Snapshot(command) => {
-                context.run(command.run(context))?;
-                Ok(crate::cli::context::DONE)
-            }
+            Self::Who(command) => done(context.run(command.run(context))),
+            Self::Failures(command) => done(context.run(command.run(context))),
+            Self::Nodes(command) => done(context.run(command.run(context))),
+            Self::Snapshot(command) => done(context.run(command.run(context))),
             Self::Diff(command) => context.run(command.run(context)),
             Self::Doctor(command) => command.run(context),
             #[cfg(feature = "lab")]

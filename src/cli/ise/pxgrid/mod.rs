@@ -150,7 +150,7 @@ fn timestamp(since: Option<&str>) -> Result<Option<String>> {
 
 /// A time as requests have it: RFC 3339 to the millisecond, which is as fine as ISE's own times
 /// are.
-fn wire_time(time: Timestamp) -> String {
+pub(super) fn wire_time(time: Timestamp) -> String {
     let whole = Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time);
     whole.to_string()
 }

@@ -1,17 +1,20 @@
 //! What `who` was asked for, told apart by its form, and the rows that it finds. Nothing is sent
 //! from here.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use ipnet::IpNet;
 
 use crate::cli::filters::kinds::Kind as RowKind;
 use crate::error::{Error, Kind, Result};
+use crate::joins::endpoints::key;
 use crate::record::conditions::{Conditions, Nas, Pattern, Stations, Tests, UserName};
 use crate::record::{Mac, Record, RecordSink};
 
-/// Rows of one source that are kept.
+/// Rows of one source that are kept, and their bytes.
 const MOST: usize = 10_000;
+const MOST_BYTES: usize = 128 << 20;
 
 /// See the module's documentation.
 #[derive(Debug, Clone)]
@@ -97,6 +100,12 @@ impl Query {
         self.mac
     }
 
+    /// Whether a switch may be meant by its name.
+    pub(super) fn may_name_a_switch(&self) -> bool {
+        let by_name = |wanted: &Conditions| matches!(wanted.nas, Some(Nas::Name(_)));
+        self.alternatives.iter().any(by_name)
+    }
+
     /// A sink for rows of this kind that keeps those that are meant; `session_id` is the member
     /// with the audit session id.
     pub(super) fn over(&self, kind: &RowKind, session_id: &'static str) -> Found {
@@ -106,42 +115,71 @@ impl Query {
             .map(|wanted| wanted.on(kind.carried));
         let alternatives = alternatives.filter(|(_, missing)| missing.is_empty());
         Found {
-            tests: Some(alternatives.map(|(tests, _)| tests).collect()),
             session_id: Some((session_id, self.text.clone())),
-            records: Vec::new(),
-            more: false,
+            ..Found::new(Wanted::AnyOf(
+                alternatives.map(|(tests, _)| tests).collect(),
+            ))
         }
     }
 }
 
+/// Which rows are kept.
+enum Wanted {
+    /// Those that pass one of these.
+    AnyOf(Vec<Tests>),
+    /// Those of these endpoints.
+    Endpoints(HashSet<String>),
+}
+
 /// Keeps rows that are meant.
 pub(super) struct Found {
-    /// One of these is to pass; `None`: every row is kept.
-    tests: Option<Vec<Tests>>,
+    wanted: Wanted,
     session_id: Option<(&'static str, String)>,
-    /// The rows.
-    pub(super) records: Vec<Record>,
+    records: Vec<Record>,
+    /// Of rows of which only the newest of an endpoint is kept: where each endpoint's is.
+    places: Option<HashMap<String, usize>>,
+    bytes: usize,
     /// There are more than are kept.
     more: bool,
 }
 
 impl Found {
-    /// Every row.
-    pub(super) fn all() -> Self {
+    fn new(wanted: Wanted) -> Self {
         Self {
-            tests: None,
+            wanted,
             session_id: None,
             records: Vec::new(),
+            places: None,
+            bytes: 0,
             more: false,
         }
     }
 
-    /// An error where rows were left out.
-    pub(super) fn not_too_many(&self) -> Result<()> {
+    /// A sink for rows of these endpoints.
+    pub(super) fn of(endpoints: HashSet<String>) -> Self {
+        Self::new(Wanted::Endpoints(endpoints))
+    }
+
+    /// Of each endpoint only the newest row is kept.
+    pub(super) fn newest_of_each(self) -> Self {
+        Self {
+            places: Some(HashMap::new()),
+            ..self
+        }
+    }
+
+    /// What was found.
+    pub(super) fn into_records(self) -> Vec<Record> {
+        self.records
+    }
+
+    /// An error where rows were left out; `what` they are of.
+    pub(super) fn not_too_many(&self, what: &str) -> Result<()> {
         if !self.more {
             return Ok(());
         }
-        let error = Error::new(Kind::Failed, format!("over {MOST} sessions are meant"));
+        let kept = self.records.len();
+        let error = Error::new(Kind::Failed, format!("over {kept} {what} are meant"));
         Err(error.hint("ask for something narrower, or list them: `netapi ise mnt sessions`"))
     }
 
@@ -153,11 +191,36 @@ impl Found {
                     .is_some_and(|text| text.eq_ignore_ascii_case(id))
             })
         };
-        match &self.tests {
-            None => true,
-            Some(tests) => tests.iter().any(|tests| tests.pass(record)) || by_id(),
+        match &self.wanted {
+            Wanted::AnyOf(tests) => tests.iter().any(|tests| tests.pass(record)) || by_id(),
+            Wanted::Endpoints(known) => known.contains(&key(record)),
         }
     }
+
+    /// Replaces the endpoint's row where this one is newer. Whether there is one.
+    fn replaced(&mut self, key: &str, record: &Record) -> bool {
+        let place = self.places.as_ref().and_then(|places| places.get(key));
+        let Some(known) = place.and_then(|place| self.records.get_mut(*place)) else {
+            return false;
+        };
+        if record.text("timestamp") > known.text("timestamp") {
+            let length = length(record);
+            if self.bytes + length > MOST_BYTES {
+                self.more = true;
+                return true;
+            }
+            self.bytes += length;
+            *known = record.clone();
+        }
+        true
+    }
+}
+
+/// How much room a record takes, about.
+fn length(record: &Record) -> usize {
+    let mut text = Vec::new();
+    record.write_json(&mut text);
+    text.len()
 }
 
 impl RecordSink for Found {
@@ -166,13 +229,25 @@ impl RecordSink for Found {
     }
 
     fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
-        if self.means(record) {
-            if self.records.len() >= MOST && self.tests.is_some() {
-                self.more = true;
-                return Ok(ControlFlow::Break(()));
-            }
-            self.records.push(record.clone());
+        if !self.means(record) {
+            return Ok(ControlFlow::Continue(()));
         }
+        let key = self.places.is_some().then(|| key(record));
+        if let Some(key) = &key
+            && self.replaced(key, record)
+        {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let length = length(record);
+        if self.records.len() >= MOST || self.bytes + length > MOST_BYTES {
+            self.more = true;
+            return Ok(ControlFlow::Break(()));
+        }
+        self.bytes += length;
+        if let (Some(key), Some(places)) = (key, &mut self.places) {
+            places.insert(key, self.records.len());
+        }
+        self.records.push(record.clone());
         Ok(ControlFlow::Continue(()))
     }
 }

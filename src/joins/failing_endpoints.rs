@@ -1,0 +1,215 @@
+//! The endpoints of a group of failures: how often each failed, when last, and its newest failure
+//! as it was sent.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::failure_facts::{self, By};
+use super::limits::Limits;
+use super::trend::{Counts, Window};
+use crate::record::Record;
+
+/// See the module's documentation.
+pub struct FailingEndpoints {
+    window: Window,
+    limits: Limits,
+    endpoints: HashMap<String, Endpoint>,
+    bytes: usize,
+    totals: Totals,
+}
+
+/// What is said beside the endpoints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Failed attempts, those left out too.
+    pub attempts: u64,
+    /// Attempts of endpoints that there was no room for.
+    pub beyond: u64,
+}
+
+struct Endpoint {
+    attempts: u64,
+    newest: Option<Timestamp>,
+    failure: Record,
+    bytes: usize,
+    trend: Counts,
+}
+
+impl FailingEndpoints {
+    /// None yet.
+    pub fn new(window: Window, limits: Limits) -> Self {
+        Self {
+            window,
+            limits,
+            endpoints: HashMap::new(),
+            bytes: 0,
+            totals: Totals::default(),
+        }
+    }
+
+    /// Adds a failure.
+    pub fn add(&mut self, failure: &Record) {
+        self.totals.attempts += 1;
+        let key = failure_facts::endpoint(failure).unwrap_or_default();
+        let at = failure_facts::moment(failure).map(|(at, _)| at);
+        let known = self.endpoints.get_mut(&key);
+        let is_newest = known.as_ref().is_none_or(|known| at > known.newest);
+        let mut bytes = 0;
+        if is_newest {
+            let mut text = Vec::new();
+            failure.write_json(&mut text);
+            bytes = text.len();
+        }
+        let held = known.as_ref().map_or(0, |known| known.bytes);
+        let fits = self.bytes + bytes <= self.limits.bytes + held;
+        if let Some(known) = known {
+            known.attempts += 1;
+            if let Some(at) = at {
+                known.trend.add(&self.window, at);
+            }
+            if is_newest && fits {
+                known.newest = at;
+                known.failure = failure.clone();
+                known.bytes = bytes;
+                self.bytes = self.bytes + bytes - held;
+            }
+            return;
+        }
+        if !fits || self.endpoints.len() >= self.limits.rows {
+            self.totals.beyond += 1;
+            return;
+        }
+        let mut trend = Counts::default();
+        if let Some(at) = at {
+            trend.add(&self.window, at);
+        }
+        self.bytes += bytes;
+        let endpoint = Endpoint {
+            attempts: 1,
+            newest: at,
+            failure: failure.clone(),
+            bytes,
+            trend,
+        };
+        self.endpoints.insert(key, endpoint);
+    }
+
+    /// The endpoints as records, those that failed most often first; and the totals.
+    pub fn finish(self) -> (Vec<Record>, Totals) {
+        let mut endpoints: Vec<(String, Endpoint)> = self.endpoints.into_iter().collect();
+        let rank = |endpoint: &Endpoint| Reverse((endpoint.attempts, endpoint.newest));
+        endpoints.sort_unstable_by(|(a_key, a), (b_key, b)| {
+            rank(a).cmp(&rank(b)).then_with(|| a_key.cmp(b_key))
+        });
+        let window = self.window;
+        let records = endpoints.into_iter();
+        let records = records.map(|(key, endpoint)| endpoint.record(key, &window));
+        (records.collect(), self.totals)
+    }
+}
+
+impl Endpoint {
+    fn record(self, key: String, window: &Window) -> Record {
+        let failure = &self.failure;
+        let text = |value: Option<std::borrow::Cow<'_, str>>| -> Value {
+            value.map_or(Value::Null, |text| text.into_owned().into())
+        };
+        let mut members = Map::new();
+        let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
+        put("endpoint", Some(key).filter(|key| !key.is_empty()).into());
+        put("user", text(By::User.value(failure)));
+        put("nas", text(By::Nas.value(failure)));
+        put("port", text(failure.first(&["nasPortId", "nas_port_id"])));
+        put("server", text(By::Server.value(failure)));
+        put("reason", text(By::Reason.value(failure)));
+        put("code", failure_facts::code(failure).into());
+        put("attempts", self.attempts.into());
+        put(
+            "newest",
+            text(failure_facts::moment(failure).map(|(_, text)| text)),
+        );
+        put("trend", self.trend.value(window));
+        put("failure", failure.to_value());
+        Record::from_value(Value::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn listed(failures: &[Value], limits: Limits) -> (Vec<Value>, Totals) {
+        let window = Window {
+            since: "2026-03-01T10:00:00Z".parse().unwrap(),
+            until: "2026-03-01T11:00:00Z".parse().unwrap(),
+            parts: 2,
+        };
+        let mut endpoints = FailingEndpoints::new(window, limits);
+        for failure in failures {
+            endpoints.add(&Record::from_value(failure.clone()));
+        }
+        let (records, totals) = endpoints.finish();
+        (records.iter().map(Record::to_value).collect(), totals)
+    }
+
+    fn failure(mac: u8, minute: u32) -> Value {
+        json!({"macAddress": format!("00:00:5E:00:53:{mac:02X}"), "nasPortId": "Gi1/0/5",
+            "failureReason": "22040 x", "userName": "robin", "nasIpAddress": "10.50.1.10",
+            "serverName": "psn-a", "timestamp": format!("2026-03-01T10:{minute:02}:00Z")})
+    }
+
+    #[test]
+    fn each_endpoint_once_with_its_newest_failure_as_sent() {
+        let failures = [
+            failure(1, 5),
+            failure(2, 10),
+            failure(1, 40),
+            failure(1, 20),
+        ];
+        let (rows, totals) = listed(&failures, Limits::ENDPOINTS);
+        assert_eq!(
+            rows[0],
+            json!({"endpoint": "00:00:5E:00:53:01", "user": "robin", "nas": "10.50.1.10",
+                "port": "Gi1/0/5", "server": "psn-a", "reason": "22040 x", "code": "22040",
+                "attempts": 3, "newest": "2026-03-01T10:40:00Z", "trend": [2, 1],
+                "failure": failure(1, 40)})
+        );
+        assert_eq!((rows.len(), rows[1]["attempts"].as_u64()), (2, Some(1)));
+        assert_eq!(
+            totals,
+            Totals {
+                attempts: 4,
+                beyond: 0
+            }
+        );
+    }
+
+    #[test]
+    fn what_has_no_room_is_counted() {
+        let few = Limits {
+            rows: 2,
+            ..Limits::ENDPOINTS
+        };
+        let failures = [
+            failure(1, 5),
+            failure(2, 10),
+            failure(3, 11),
+            failure(1, 20),
+        ];
+        let (rows, totals) = listed(&failures, few);
+        assert_eq!((rows.len(), totals.attempts, totals.beyond), (2, 4, 1));
+        let small = Limits {
+            bytes: failure(1, 5).to_string().len() + 10,
+            ..Limits::ENDPOINTS
+        };
+        let (rows, totals) = listed(&failures, small);
+        assert_eq!((rows.len(), totals.beyond), (1, 2));
+        assert_eq!(rows[0]["attempts"], 2);
+        assert_eq!(rows[0]["newest"], "2026-03-01T10:20:00Z");
+    }
+}

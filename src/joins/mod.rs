@@ -1,0 +1,11 @@
+//! What the Monitoring node and pxGrid say, joined: endpoints with all that is known of them,
+//! failures in groups, nodes with their load. Records in, records out: nothing is asked for or
+//! printed here, and everything that is held is bounded.
+
+pub mod endpoints;
+pub mod failing_endpoints;
+pub mod failure_facts;
+pub mod failure_groups;
+pub mod limits;
+pub mod nodes;
+pub mod trend;
