@@ -13,6 +13,14 @@ use super::column::{Chosen, Column};
 use crate::error::{Error, Result};
 use crate::record::Record;
 
+/// What filters call a fact and no document does, and the members that tell it: what `--posture`
+/// chooses by is counted `--by posture`.
+const FACTS: &[(&str, &[&str])] = &[
+    ("posture", &["postureStatus", "posture_status"]),
+    ("port", &["nasPortId", "nas_port_id"]),
+    ("anc", &["ancPolicy"]),
+];
+
 /// What is known of the records before all have come.
 pub(super) struct Known<'a> {
     /// The command's columns.
@@ -48,6 +56,9 @@ impl Known<'_> {
             return Ok(Chosen::of_column(column));
         }
         if !(sent || known) {
+            if let Some(member) = self.of_fact(name) {
+                return Ok(Chosen::of_member(member, self.columns));
+            }
             if self.closed && !self.is_inside(name) {
                 return Err(Error::usage(format!("unknown field '{name}'"))
                     .hint(offer(name, &self.names())));
@@ -57,6 +68,15 @@ impl Known<'_> {
             }
         }
         Ok(Chosen::of_member(name, self.columns))
+    }
+
+    /// The member that tells a fact, where the records are known to have one.
+    fn of_fact(&self, name: &str) -> Option<&'static str> {
+        let is = |(fact, _): &&(&str, _)| fact.eq_ignore_ascii_case(name);
+        let (_, members) = FACTS.iter().find(is)?;
+        let sent = |member: &str| self.first.is_some_and(|record| record.has(member));
+        let has = |member: &&&str| self.members.contains(*member) || sent(member);
+        members.iter().find(has).copied()
     }
 
     /// Whether the name steps into a member that is known: what is in there is the server's own.
@@ -176,6 +196,8 @@ mod tests {
             ("nested.id", false, "nested.id", Some("1")),
             ("at", true, "at", None),
             ("posture_status", false, "posture_status", None),
+            ("Posture", false, "posture_status", None),
+            ("posture", true, "posture_status", None),
         ] {
             let mut unseen = Vec::new();
             let chosen = known(Some(&record), members_first)

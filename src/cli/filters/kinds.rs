@@ -96,7 +96,10 @@ pub(crate) const SESSION: Kind = Kind {
 /// A RADIUS failure of pxGrid.
 pub(crate) const FAILURE: Kind = Kind {
     lacks: "a RADIUS failure has",
-    commands: &["`netapi ise pxgrid radius failures`"],
+    commands: &[
+        "`netapi ise pxgrid radius failures`",
+        "`netapi ise failures`",
+    ],
     carried: Carried(&[
         (Fact::Mac, &["macAddress", "callingStationId"]),
         (Fact::Ip, &["ipAddresses"]),

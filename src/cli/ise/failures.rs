@@ -305,10 +305,6 @@ fn group_columns(by: By) -> Columns {
         By::Profile => ("PROFILE", &["profile"]),
     };
     let value = column(title, by.member());
-    let value = match by {
-        By::Reason => value.kind(CellKind::Sentence),
-        _ => value,
-    };
     let columns = [
         value,
         column("ENDPOINTS", "endpoints").kind(CellKind::Number),
@@ -332,13 +328,13 @@ fn mostly(group: &Record) -> Option<std::borrow::Cow<'_, str>> {
 
 /// The columns of endpoints: what all of a group share comes last.
 fn endpoint_columns(share_a_reason: bool) -> Columns {
-    let reason = column("REASON", "reason").kind(CellKind::Sentence);
+    let reason = column("REASON", "reason");
     let nas = column("NAS", "nas");
     let port = column("PORT", "port").kind(CellKind::Port);
     let [first, second, last] = if share_a_reason {
         [nas, port, reason]
     } else {
-        [reason, port, nas]
+        [reason.kind(CellKind::Sentence), port, nas]
     };
     let columns = [
         column("MAC", "endpoint"),

@@ -56,7 +56,7 @@ const COLUMNS: &[Column] = &[
             "pxgrid.failure.nasIpAddress",
         ],
     ),
-    with("WHY", why).kind(CellKind::Sentence),
+    with("WHY", why),
     first_of(
         "SGT",
         &[
