@@ -365,6 +365,7 @@ impl Settings {
             None => Vec::new(),
         };
         let mut warnings = layers.warnings.clone();
+        warnings.extend(self.proxy_warnings());
         warnings.extend(off.then(|| {
             format!(
                 "certificates are not checked ({}): anyone on the way to ISE can read passwords and change answers",

@@ -40,11 +40,26 @@ impl Settings {
         }))
     }
 
+    /// What is to be said of exceptions that can never match. A variable stands for all programs, so
+    /// one that others read in another way stops nothing here.
+    pub(crate) fn proxy_warnings(&self) -> Vec<String> {
+        let set = self.layers.find(&PROXY).is_some();
+        let found = self.layers.find(&NO_PROXY).filter(|_| set);
+        let wrong = found.and_then(|found| exceptions(&found).err());
+        wrong
+            .map(|error| error.message().to_owned())
+            .into_iter()
+            .collect()
+    }
+
     fn except(&self) -> Result<Option<Setting<Vec<String>>>> {
         let Some(found) = self.layers.find(&NO_PROXY) else {
             return Ok(None);
         };
-        let texts = found.texts()?;
+        let texts = match &found.source {
+            Source::Profile(..) => exceptions(&found)?,
+            _ => found.texts()?,
+        };
         Ok(Some(Setting {
             value: texts.into_iter().map(str::to_owned).collect(),
             source: found.source,
@@ -155,6 +170,25 @@ impl Settings {
             source,
             problem: None,
         }
+    }
+}
+
+/// The hosts without proxy.
+///
+/// Errors: [`Kind::Usage`](crate::error::Kind::Usage) for an entry that can never match, so that its
+/// host would be reached through the proxy.
+pub(crate) fn exceptions(found: &RawValue) -> Result<Vec<&str>> {
+    let texts = found.texts()?;
+    let parts = texts.iter().flat_map(|text| text.split(','));
+    let mut wrong = parts.filter(|part| Exceptions::is_no_rule(part));
+    match wrong.next() {
+        Some(entry) => Err(found
+            .wrong(&format!(
+                "has an entry that matches no host: {}",
+                entry.trim()
+            ))
+            .hint("write names (with all below them), addresses, networks such as 10.0.0.0/8, or *; no port, no URL")),
+        None => Ok(texts),
     }
 }
 

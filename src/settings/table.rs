@@ -140,7 +140,7 @@ pub(crate) const NO_PROXY: Spec = Spec {
     key: "no_proxy",
     default: None,
     list: true,
-    check: |found| found.texts().map(drop),
+    check: |found| proxy::exceptions(found).map(drop),
 };
 
 pub(crate) const PROXY_CA: Spec = Spec {

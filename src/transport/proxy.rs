@@ -17,11 +17,13 @@ mod fault;
 mod tunnel;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
+use ipnet::IpNet;
 
 pub use address::{ProxyAddress, ProxyLogin, Scheme};
 pub(super) use tunnel::through;
@@ -148,6 +150,26 @@ impl Exceptions {
         }
     }
 
+    /// Whether an entry can never match: neither a name, an address, a network nor `*`. Such an
+    /// entry is passed over, and its host reached through the proxy.
+    pub fn is_no_rule(entry: &str) -> bool {
+        let parts = entry.split(|c: char| c == ',' || c.is_whitespace());
+        let mut parts = parts.filter(|part| !part.is_empty());
+        parts.any(|part| {
+            let bare = part.trim_start_matches('[').trim_end_matches(']');
+            let address = bare.parse::<IpAddr>().is_ok() || bare.parse::<IpNet>().is_ok();
+            let name = bare.trim_start_matches("*.").trim_start_matches('.');
+            let name = name.trim_end_matches('.');
+            let labels = name.split('.').all(|label| {
+                let known = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+                !label.is_empty() && label.chars().all(known)
+            });
+            // Digits and dots alone are meant as an address.
+            let digits = name.chars().all(|c| c.is_ascii_digit() || c == '.');
+            !(part == "*" || address || labels && !digits)
+        })
+    }
+
     /// Whether `host` is one of them. A host that can stand in no URL is none.
     pub fn contain(&self, host: &str) -> bool {
         let bare = host.trim_end_matches('.');
@@ -192,6 +214,39 @@ mod tests {
             ("localhost", "127.0.0.1", false),
         ] {
             assert_eq!(list(entries).contain(host), exempt, "{entries:?} {host}");
+        }
+    }
+
+    #[test]
+    fn what_can_never_match_is_no_rule() {
+        for entry in [
+            "10.0.0.0/33",
+            "2001:db8::/129",
+            "ise.example.com:443",
+            "http://ise.example.com",
+            "10.0.0.300",
+            "10.0.0.0/8, 10.1.0.0/40",
+            "10.1.*",
+            "ise..example.com",
+        ] {
+            assert!(Exceptions::is_no_rule(entry), "{entry}");
+        }
+        for entry in [
+            "",
+            "*",
+            "ise",
+            ".example.com",
+            "*.example.com",
+            "example.com.",
+            "10.1.2.3",
+            "[::1]",
+            "::1",
+            "10.0.0.0/8",
+            "2001:db8::/32",
+            "a.test, b_c.test d-e.test",
+            "3com.example",
+        ] {
+            assert!(!Exceptions::is_no_rule(entry), "{entry}");
         }
     }
 }

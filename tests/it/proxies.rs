@@ -169,6 +169,39 @@ fn no_proxy_exempts_and_switches_off() {
     assert_eq!(proxy.asked().len(), 2, "a read is tried once more");
 }
 
+/// An entry that can match nothing would send its host through the proxy, unseen.
+#[test]
+fn an_exception_that_can_never_match_is_said() {
+    let lab = lab();
+    let proxy = start(Way::Http, Does::Relay);
+    let url = proxy_url("http", &proxy);
+    for entry in ["10.0.0.0/33", "localhost:443", "a.test,10.1.*"] {
+        let mut run = proxied(&lab, &["mnt", "count"]);
+        let run = run.env("HTTPS_PROXY", &url).env("NO_PROXY", entry).assert();
+        let text = stderr(&run);
+        let wrong = entry.rsplit(',').next().unwrap();
+        let wanted = format!("warning: NO_PROXY has an entry that matches no host: {wrong}\n");
+        assert_eq!(text, wanted);
+        assert_eq!(stdout(&run.success()), "50\n");
+    }
+    // In a profile it is there for this program alone; what shows settings shows it.
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("config.toml");
+    let profile = format!("[profiles.a]\nproxy = '{url}'\nno_proxy = ['10.0.0.0/33']\n");
+    std::fs::write(&config, profile).unwrap();
+    let count = ["mnt", "count", "--profile", "a", "--config"];
+    let run = proxied(&lab, &count).arg(&config).assert().code(2);
+    let wanted =
+        "no_proxy of profile a has an entry that matches no host: 10.0.0.0/33\nhint: write names";
+    assert!(stderr(&run).contains(wanted), "{}", stderr(&run));
+    let mut show = crate::support::netapi();
+    let run = show
+        .env("NO_PROXY", "10.0.0.0/33")
+        .args(["config", "show"])
+        .assert();
+    assert!(stderr(&run.code(2)).contains("matches no host: 10.0.0.0/33"));
+}
+
 #[test]
 fn the_lab_goes_without_the_developers_proxy() {
     let proxy = start(Way::Http, Does::Wait);
