@@ -56,7 +56,7 @@ impl DeadLetters {
                 "cannot open the dead letters {}: {error}",
                 path.display()
             ))
-            .hint("name a file that you may write to: --dead-letters FILE")
+            .hint("name a file that you may write to: --dead-letters FILE; a pipe needs its reader first")
         })?;
         Ok(Self::File(Letters {
             file,

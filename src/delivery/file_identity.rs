@@ -18,7 +18,8 @@ use crate::error::{Error, Result};
 /// Opens the file that the path itself names; a new one is its owner's only. It never waits for a
 /// writer or reader at the other end.
 ///
-/// A symbolic link is an error with the text of [`LINK`].
+/// A symbolic link is an error with the text of [`LINK`], a pipe without a reader one with that of
+/// [`UNREAD`].
 pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let mut flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     flags.set(OFlags::NOFOLLOW, !is_descriptor(path));
@@ -28,6 +29,7 @@ pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
         .open(path);
     opened.map_err(|error| match Errno::from_io_error(&error) {
         Some(Errno::LOOP) => io::Error::other(LINK),
+        Some(Errno::NXIO) => io::Error::other(UNREAD),
         _ => error,
     })
 }
@@ -72,6 +74,9 @@ fn is_descriptor(path: &Path) -> bool {
 
 /// Why a symbolic link is not opened.
 const LINK: &str = "it is a symbolic link, which is not followed";
+
+/// Why a pipe is not opened to be written.
+const UNREAD: &str = "it is a pipe that nobody reads, or a device that is not there";
 
 /// What became of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

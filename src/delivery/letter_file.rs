@@ -100,7 +100,7 @@ impl LetterFile {
             Some(dir) if dir != Path::new("") => dir,
             _ => Path::new("."),
         };
-        let opened = file_identity::open(File::options().read(true), &path);
+        let opened = file_identity::open_file(File::options().read(true), &path);
         let file = opened.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::new(
                 Kind::NotFound,

@@ -210,3 +210,26 @@ fn one_that_takes_longer_than_it_may_is_ended_and_a_daemon_is_left_alone() {
     next.signal(Signal::TERM);
     assert_eq!(next.end().0, 143);
 }
+
+/// A pipe may take dead letters while somebody reads it; else it is called what it is.
+#[test]
+fn a_pipe_in_the_place_of_the_dead_letters_is_called_one() {
+    let lab = lab::lab();
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("letters");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let path = pipe.to_str().unwrap();
+    let words = ["subscribe", "--topic", "session", "--callback", "/bin/true"];
+    let run = lab
+        .pxgrid(&words)
+        .args(["--dead-letters", path])
+        .assert()
+        .code(2);
+    let text = crate::support::stderr(&run);
+    assert!(text.contains("it is a pipe that nobody reads"), "{text}");
+    assert!(text.contains("hint: "), "{text}");
+    let run = lab.pxgrid(&["dead-letters", "list", path]).assert().code(1);
+    let text = crate::support::stderr(&run);
+    assert!(text.contains("it is no file"), "{text}");
+}
