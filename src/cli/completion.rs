@@ -18,7 +18,7 @@ use super::global::Global;
 use super::report::Reporter;
 use super::stderr::Stderr;
 use crate::error::{Error, Kind, Result};
-use crate::settings::{Environment, Flags, Settings};
+use crate::settings::{ConfigFile, Environment, Flags, Settings};
 
 /// The variable by which a shell's script asks.
 const ASKED: &str = "COMPLETE";
@@ -111,10 +111,13 @@ pub(super) fn answer(args: &[OsString]) -> Option<ExitCode> {
 struct Line {
     /// What the shell's script passed on: the program, `--`, the words.
     given: Vec<OsString>,
-    /// The words before the one that is typed, the program's name first.
+    /// The words before the one that is typed, the program's name first, those of an alias in its
+    /// place.
     before: Vec<OsString>,
     /// The one that is typed.
     word: OsString,
+    /// The aliases, each with the words that it stands for in the end.
+    aliases: Vec<(String, Vec<String>)>,
 }
 
 impl Line {
@@ -131,13 +134,25 @@ impl Line {
         let words = given.get_mut(start..).unwrap_or_default();
         leave_out_lab_run(words);
         let index = index.unwrap_or(words.len().saturating_sub(1));
-        let before = words.iter().take(index).cloned().collect();
+        let before: Vec<OsString> = words.iter().take(index).cloned().collect();
         let word = words.get(index).cloned().unwrap_or_default();
-        Self {
+        let mut line = Self {
             given,
             before,
             word,
+            aliases: Vec::new(),
+        };
+        line.aliases = aliases(&line);
+        let first = line.before.get(1).and_then(|word| word.to_str());
+        let alias = line
+            .aliases
+            .iter()
+            .find(|(name, _)| Some(name.as_str()) == first);
+        if let Some((_, words)) = alias {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            line.before.splice(1..2, words);
         }
+        line
     }
 
     /// Whether an option is being typed.
@@ -187,12 +202,64 @@ fn leave_out_lab_run(words: &mut [OsString]) {
 /// or where nothing else can come.
 fn tree(line: &Line) -> Command {
     let hides = !line.is_option();
-    each(
+    let tree = each(
         super::command_tree().disable_version_flag(hides),
         "",
         line,
         hides,
-    )
+    );
+    let with_aliases = |tree: Command, (name, words): &(String, Vec<String>)| {
+        let known = tree.find_subcommand(name).is_some();
+        match aliased(&tree, name, words) {
+            Some(alias) if !known => tree.subcommand(alias),
+            _ => tree,
+        }
+    };
+    line.aliases.iter().fold(tree, with_aliases)
+}
+
+/// The command that an alias stands for, under the alias's name: the engine counts words, so that
+/// its own cannot be put in its place.
+fn aliased(tree: &Command, name: &str, words: &[String]) -> Option<Command> {
+    let mut words = words
+        .iter()
+        .skip_while(|word| tree.find_subcommand(word).is_none());
+    let mut command = tree.find_subcommand(words.next()?)?;
+    for word in words {
+        match command.find_subcommand(word) {
+            Some(inner) => command = inner,
+            None => break,
+        }
+    }
+    // Names live as long as the program, which ends with its answer.
+    let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
+    let about = format!("{} (alias)", command.get_about().map(ToString::to_string)?);
+    Some(command.clone().name(name).about(about))
+}
+
+/// The aliases of the configuration; one that leads to another has its words.
+fn aliases(line: &Line) -> Vec<(String, Vec<String>)> {
+    let file = settings(line)
+        .config_path()
+        .and_then(|path| ConfigFile::open(&path));
+    let all = file.map(|file| file.aliases()).unwrap_or_default();
+    let whole = |(name, words): &(String, Vec<String>)| {
+        let mut words = words.clone();
+        // A longer way leads in a circle.
+        for _ in 0..all.len() {
+            let next = words
+                .first()
+                .and_then(|first| all.iter().find(|(name, _)| name == first));
+            match next {
+                Some((_, further)) => {
+                    words.splice(0..1, further.iter().cloned());
+                }
+                None => break,
+            }
+        }
+        (name.clone(), words)
+    };
+    all.iter().map(whole).collect()
 }
 
 fn each(command: Command, path: &str, line: &Line, hides: bool) -> Command {

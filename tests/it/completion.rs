@@ -74,6 +74,16 @@ fn bash_completes_commands_options_and_values() {
         &["radius-failure"],
     );
     bash.shows("netapi ise lab run -- netapi ise mnt cou\t", &["count"]);
+    // Aliases, as commands and as what they stand for.
+    let alias = "netapi alias set quar ise pxgrid anc apply --policy Quarantine; \
+                 netapi alias set grid ise pxgrid; netapi alias set act grid anc; echo do''ne\n";
+    bash.terminal.types(alias);
+    bash.terminal.until("done");
+    bash.shows("netapi qu\t", &["quar "]);
+    bash.shows("netapi quar --no-w\t", &["--no-wait"]);
+    bash.shows("netapi grid serv\t", &["services "]);
+    bash.shows("netapi act cle\t", &["clear "]);
+    bash.shows("netapi grid sessions --fields macA\t", &["macAddress"]);
     bash.terminal.types("exit\n");
     let (status, _) = bash.terminal.end();
     assert!(status.success(), "{status}");
