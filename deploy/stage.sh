@@ -20,7 +20,7 @@ strip "$dist/bin/netapi" 2>/dev/null || true
 "$dist/bin/netapi" completion bash >"$dist/completions/netapi"
 "$dist/bin/netapi" completion zsh >"$dist/completions/_netapi"
 "$dist/bin/netapi" completion fish >"$dist/completions/netapi.fish"
-"$dist/bin/netapi" --config "$dist/config.toml" config init 2>/dev/null
+"$dist/bin/netapi" --config "$dist/config.toml" config init --template 2>/dev/null
 chmod 644 "$dist/config.toml"
 "$dist/bin/netapi" licenses >"$dist/THIRD-PARTY-NOTICES"
 

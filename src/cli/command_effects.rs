@@ -194,7 +194,9 @@ pub(super) enum Across {
 }
 
 /// Commands that read, and all the same are one deployment's.
-const OF_ONE_DEPLOYMENT: [(&str, &str); 3] = [
+const OF_ONE_DEPLOYMENT: [(&str, &str); 5] = [
+    ("ise snapshot", "writes the list of one deployment"),
+    ("ise diff", "compares lists of one deployment"),
     ("ise mnt watch", "goes on until it is stopped"),
     ("ise pxgrid subscribe", "goes on until it is stopped"),
     ("ise pxgrid account activate", "activates one account"),
@@ -202,7 +204,7 @@ const OF_ONE_DEPLOYMENT: [(&str, &str); 3] = [
 
 /// Whether `path` can ask several deployments.
 pub(super) fn across(path: &str) -> Across {
-    let here = ["ise lab ", "ise pxgrid dead-letters "];
+    let here = ["ise lab ", "ise pxgrid dead-letters ", "ise snapshot list"];
     if !path.starts_with("ise ") || here.iter().any(|branch| path.starts_with(branch)) {
         return Across::One("asks no deployment");
     }

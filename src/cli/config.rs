@@ -1,5 +1,7 @@
 //! `netapi config`: what is set, where each value came from, and a file to start with.
 
+mod init;
+
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -12,7 +14,7 @@ use super::stderr::Stderr;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::render::{Column, Shape, column};
-use crate::settings::{self, ConfigFile, Environment, Settings};
+use crate::settings::{ConfigFile, Environment, Settings};
 
 const COLUMNS: &[Column] = &[
     column("SETTING", "setting"),
@@ -46,11 +48,8 @@ pub(crate) enum Config {
     Use(Use),
     /// Set a key of a profile
     Set(Set),
-    /// Write a commented configuration file to start with; never overwrites
-    #[command(
-        after_help = "Examples:\n  netapi config init\n  netapi --config ./ise.toml config init"
-    )]
-    Init,
+    /// Set up a deployment: a few questions, each answer tried, and a profile
+    Init(init::Init),
 }
 
 /// Arguments of `use`.
@@ -100,12 +99,7 @@ impl Config {
                 file.set(&profile, &setting, &value)?;
                 file.write()?;
             }
-            Self::Init => {
-                let path = path(global)?;
-                settings::init(&path)?;
-                super::report::Reporter::new(global, stderr)
-                    .note(&format!("wrote {}; now fill it in", path.display()));
-            }
+            Self::Init(init) => return init.run(global, stderr),
         }
         Ok(DONE)
     }

@@ -160,6 +160,7 @@ impl Context {
         ClientOptions {
             tls: TlsOptions {
                 ca: connection.ca.clone(),
+                roots: Vec::new(),
                 insecure: connection.insecure,
                 verify_hostname: connection.verify_hostname,
                 pin_sha256: connection.pin_sha256,
@@ -442,7 +443,7 @@ impl Context {
     }
 }
 
-fn mnt_over(client: Client, mnt: MntSettings) -> MntClient {
+pub(super) fn mnt_over(client: Client, mnt: MntSettings) -> MntClient {
     let basic = Basic {
         user: mnt.user,
         password: mnt.password,

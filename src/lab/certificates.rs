@@ -49,6 +49,8 @@ pub enum Flavour {
 /// A certificate as PEM and its private key.
 pub struct Identity {
     certificate: CertificateDer<'static>,
+    /// What is sent along: the CA, as ISE does it.
+    chain: Vec<CertificateDer<'static>>,
     key: PrivatePkcs8KeyDer<'static>,
     /// The certificate, PEM.
     pub certificate_pem: String,
@@ -205,7 +207,11 @@ impl Certificates {
             _ => params.signed_by(&key, &self.issuer),
         }
         .map_err(|error| cannot_issue(&error))?;
+        let own = matches!(flavour, Flavour::SelfSigned | Flavour::UnknownIssuer);
+        let chain = CertificateDer::pem_slice_iter(self.ca_pem.as_bytes());
+        let chain: Vec<_> = chain.filter_map(std::result::Result::ok).collect();
         Ok(Identity {
+            chain: if own { Vec::new() } else { chain },
             certificate: certificate.der().clone(),
             certificate_pem: certificate.pem(),
             key_pem: SecretString::from(key.serialize_pem()),
@@ -245,7 +251,9 @@ impl Identity {
             .map_err(|error| cannot_serve(&error))?
             .with_client_cert_verifier(verifier)
             .with_single_cert(
-                vec![self.certificate.clone()],
+                std::iter::once(self.certificate.clone())
+                    .chain(self.chain.iter().cloned())
+                    .collect(),
                 PrivateKeyDer::Pkcs8(self.key.clone_key()),
             )
             .map_err(|error| cannot_serve(&error))?;

@@ -121,6 +121,23 @@ impl ConfigFile {
         Ok(())
     }
 
+    /// A key of a profile as it stands, a list parted by commas.
+    pub fn get(&self, profile: &str, key: &str) -> Option<String> {
+        let profiles = self.document.get("profiles")?.as_table_like()?;
+        let found = texts(profiles.get(profile)?.as_table_like()?.get(key));
+        (!found.is_empty()).then(|| found.join(","))
+    }
+
+    /// Takes a key out of a profile.
+    pub fn unset(&mut self, profile: &str, key: &str) {
+        let profiles = self.document.get_mut("profiles");
+        let profiles = profiles.and_then(Item::as_table_like_mut);
+        let table = profiles.and_then(|all| all.get_mut(profile));
+        if let Some(table) = table.and_then(Item::as_table_like_mut) {
+            table.remove(key);
+        }
+    }
+
     /// The aliases with their words, in the file's order.
     pub fn aliases(&self) -> Vec<(String, Vec<String>)> {
         let table = self.document.get("aliases").and_then(Item::as_table_like);

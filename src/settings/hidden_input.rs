@@ -23,7 +23,7 @@ const LONGEST: usize = 4096;
 ///
 /// Errors: there is no terminal, the input ended, or it is no text. After Ctrl-C the process is
 /// gone, unless somebody handles the signal; then it is [`ErrorKind::Interrupted`].
-pub(super) fn ask(prompt: &str) -> Result<SecretString> {
+pub fn ask(prompt: &str) -> Result<SecretString> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     let Some(line) = typed(&terminal, prompt)? else {
         // As the terminal would have done: to everyone in the foreground, also the script that we

@@ -53,6 +53,7 @@ pub use echo_signals::leave_signals;
 pub use edit::ConfigFile;
 pub use environment::Environment;
 pub use flags::Flags;
+pub use hidden_input::ask as ask_hidden;
 pub use secret::while_nobody_is_asked;
 pub use template::init;
 
@@ -179,6 +180,19 @@ impl Settings {
         })
     }
 
+    /// How to connect, for who has not settled yet whom to trust: name overrides, proxy, time limits.
+    pub fn way(&self) -> Result<Connection> {
+        let mut connection = self.connection(&table::MNT_CA)?;
+        self.log_in_at_proxy(&mut connection)?;
+        Ok(Connection {
+            ca: None,
+            insecure: false,
+            pin_sha256: None,
+            warnings: Vec::new(),
+            ..connection
+        })
+    }
+
     /// Whether changing commands are refused.
     pub fn read_only(&self) -> Result<bool> {
         self.usable()?;
@@ -190,6 +204,18 @@ impl Settings {
     pub fn ask(&self, what: &str) -> Result<SecretString> {
         let what = self.layers.of_profile(what);
         secret::ask(&what, &self.layers.environment, self.layers.flags.no_input)
+    }
+
+    /// The first line that a command prints, which is to be named in a profile.
+    pub fn secret_of_command(&self, words: &[String]) -> Result<SecretString> {
+        secret::Secret::of_command(words, &self.layers.environment)
+    }
+
+    /// `path` with a leading `~` replaced by the home directory, and from here.
+    pub fn absolute(&self, path: &str) -> Result<PathBuf> {
+        let path = self.layers.environment.expand(path.as_ref())?;
+        std::path::absolute(&path)
+            .map_err(|error| Error::usage(format!("{}: {error}", path.display())))
     }
 
     /// Where the config file is, or would be.

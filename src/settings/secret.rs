@@ -132,6 +132,16 @@ impl Secret {
         Ok(SecretString::from(text))
     }
 
+    /// What a command prints, for who is about to name it in a profile.
+    pub(crate) fn of_command(words: &[String], environment: &Environment) -> Result<SecretString> {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        let secret = Self {
+            place: SecretPlace::Command(words),
+            source: Source::Derived("the command"),
+        };
+        secret.fetch(environment, true, &mut Vec::new())
+    }
+
     /// Runs the program directly, no shell, nothing on its standard input; its standard error stays
     /// the user's.
     fn run(

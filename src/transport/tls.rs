@@ -39,6 +39,8 @@ pub struct TlsOptions {
     /// A file of CA certificates (PEM, DER, PKCS#7): trusted alone, the system's are not. `None`:
     /// the system's.
     pub ca: Option<PathBuf>,
+    /// CA certificates (DER) that are no file yet: trusted alone where there are some, and no `ca`.
+    pub roots: Vec<Vec<u8>>,
     /// Accept any certificate (`--insecure`).
     pub insecure: bool,
     /// Whether the certificate must be for the host that was asked for (`--no-verify-hostname`
@@ -55,6 +57,7 @@ impl Default for TlsOptions {
     fn default() -> Self {
         Self {
             ca: None,
+            roots: Vec::new(),
             insecure: false,
             verify_hostname: true,
             pin_sha256: None,
@@ -140,6 +143,8 @@ impl Tls {
             let (verifier, said) = trusted(path)?;
             notes = said;
             Trust::Bundle(verifier)
+        } else if !options.roots.is_empty() {
+            Trust::Bundle(rooted(&options.roots)?)
         } else {
             Trust::System
         };
@@ -253,6 +258,18 @@ fn trusted(path: &Path) -> Result<(Arc<dyn ServerCertVerifier>, Vec<String>)> {
             ))
         })?;
     Ok((verifier, notes))
+}
+
+/// The verifier over certificates that a server showed.
+fn rooted(list: &[Vec<u8>]) -> Result<Arc<dyn ServerCertVerifier>> {
+    let unusable = || Error::usage("the certificate cannot serve as a CA here");
+    let mut roots = RootCertStore::empty();
+    for der in list {
+        let certificate = CertificateDer::from(der.clone());
+        roots.add(certificate).map_err(|_| unusable())?;
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+    Ok(verifier.map_err(|_| unusable())?)
 }
 
 fn certified(identity: &Identity) -> Result<Arc<CertifiedKey>> {

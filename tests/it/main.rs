@@ -22,6 +22,7 @@ mod citations;
 mod cli_surface;
 mod cli_tree;
 mod completion;
+mod config_init;
 mod counts;
 mod dead_letters;
 mod deployments;

@@ -298,6 +298,9 @@ fn config_init_writes_once_where_config_path_says() {
         command
             .env("XDG_CONFIG_HOME", home.path())
             .args(["config", word]);
+        if word == "init" {
+            command.arg("--template");
+        }
         command
     };
     let path = home.path().join("netapi/config.toml");

@@ -87,6 +87,11 @@ impl Ise {
         }
     }
 
+    /// Runs the doctor.
+    pub(in crate::cli) fn doctor(context: &Context) -> Result<ExitCode> {
+        doctor::Doctor {}.run(context)
+    }
+
     /// Runs the command.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         match self {

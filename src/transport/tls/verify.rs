@@ -46,7 +46,7 @@ impl HandshakeNotes {
     }
 
     /// The certificates that the server sent, its own first, DER.
-    pub(in crate::transport) fn chain(&self) -> Vec<Vec<u8>> {
+    pub fn chain(&self) -> Vec<Vec<u8>> {
         let chain = self.0.chain.lock().unwrap_or_else(PoisonError::into_inner);
         chain.clone()
     }
