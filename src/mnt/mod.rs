@@ -12,6 +12,7 @@ mod client;
 pub mod documents;
 pub mod envelope;
 pub mod members;
+mod message_codes;
 pub mod paths;
 #[doc = include_str!("reference.md")]
 pub mod reference {}
@@ -23,5 +24,6 @@ mod tests;
 
 pub use answer_subject::psn_of;
 pub use client::MntClient;
+pub use message_codes::message_name;
 pub use paths::{Coa, Count, DeleteTarget, checked};
 pub use requests::Requests;

@@ -80,7 +80,7 @@ fn bars(counted: &Counted, names: &[String], width: usize) -> Vec<String> {
         let cells = group.values.iter().map(|value| cell(value.as_deref()));
         let line = row(cells.collect(), &group.count.to_string());
         let share = share(group.count, rows);
-        let (bar, blank) = bar(group.count, most);
+        let (bar, blank) = bar_and_blanks(group.count, most);
         let line = format!("{line}  {bar}{blank}  {share:>4}");
         lines.push(line);
     }
@@ -97,15 +97,23 @@ fn share(count: u64, of: u64) -> String {
 }
 
 /// A bar, and the blanks behind it.
-fn bar(count: u64, most: u64) -> (String, String) {
-    let eighths = u128::from(count) * (BAR as u128) * 8 / u128::from(most.max(1));
+fn bar_and_blanks(count: u64, most: u64) -> (String, String) {
+    let bar = bar(count, most, BAR);
+    let blanks = BAR.saturating_sub(bar.width());
+    (bar, " ".repeat(blanks))
+}
+
+/// A bar of at most `cells` columns, which `most` fills; what is there is never nothing.
+#[must_use]
+pub fn bar(count: u64, most: u64, cells: usize) -> String {
+    let eighths = u128::from(count) * (cells as u128) * 8 / u128::from(most.max(1));
     let eighths = usize::try_from(eighths)
         .unwrap_or(0)
+        .min(cells.saturating_mul(8))
         .max(usize::from(count > 0));
     let mut bar = "█".repeat(eighths / 8);
     bar.push_str(EIGHTHS.get(eighths % 8).copied().unwrap_or_default());
-    let blanks = BAR.saturating_sub(bar.width());
-    (bar, " ".repeat(blanks))
+    bar
 }
 
 /// Values with their totals, most first.

@@ -46,6 +46,7 @@ pub mod wrap;
 mod yaml;
 
 pub use crate::sanitize::terminal_safe;
+pub use bars::bar;
 pub use column::{CellKind, CellSource, Column, Columns, column, first_of, with};
 pub use format::Format;
 pub use jq::JqFilter;

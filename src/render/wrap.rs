@@ -3,6 +3,7 @@
 
 use textwrap::core::Word;
 use textwrap::{Options, WordSeparator, WordSplitter};
+use unicode_width::UnicodeWidthStr;
 
 /// Less room than this is taken to be this much: a wide character needs two columns.
 const LEAST: usize = 4;
@@ -50,6 +51,17 @@ pub fn hang(out: &mut String, head: &str, text: &str, indent: usize, width: usiz
     out.push('\n');
 }
 
+/// How many columns a text takes.
+#[must_use]
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// Cuts the text to `width` columns, the last of them an ellipsis.
+pub fn cut(text: &mut String, width: usize) {
+    super::widths::cut(text, width);
+}
+
 /// Where a line may end.
 fn pieces(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     let ends = line.char_indices().filter_map(|(at, c)| {
@@ -68,7 +80,6 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use unicode_width::UnicodeWidthStr;
 
     use super::*;
 

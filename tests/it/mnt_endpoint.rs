@@ -239,7 +239,8 @@ fn explain_an_endpoint_that_is_on_the_network() {
         "Linux-EAP-TLS-Access",
         "Linux_Workstations",
         "25 ms",
-        "11001 11017 15049",
+        "  11001  RADIUS Access-Request received\n",
+        "  22070  name taken from the certificate",
         "last attempts",
     ] {
         assert!(text.contains(part), "{part} in {text}");

@@ -1,7 +1,9 @@
 //! `netapi ise mnt explain`: why an endpoint is, or is not, on the network. Joins its session, its
 //! last attempts and the failure catalogue into one screen.
 
+mod others;
 mod screen;
+mod steps;
 
 use std::time::Duration;
 
@@ -12,9 +14,9 @@ use tokio::sync::OnceCell;
 use super::auth_status::{LONGEST, look_back, seconds};
 use crate::cli::Context;
 use crate::cli::bulk::{ListOptions, Reading};
-use crate::cli::context::write_out;
 use crate::cli::input::{self, Station, StationOrList};
-use crate::error::{Error, Kind, Result};
+use crate::cli::pager;
+use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::MntClient;
 use crate::record::{Mac, Record};
 use crate::render::{CellKind, Column, Shape, column};
@@ -41,7 +43,10 @@ Examples:
   netapi ise mnt explain C8:5B:76:C6:59:62 --since 5d --json
   netapi ise mnt explain - < macs.txt
 
-Of a list there is one line for each endpoint; --json has the whole of each.")]
+The steps are in words, their times by position: ISE does not document which
+time is whose. Where pxGrid is set up, a failure says who else fails at that
+switch for the same reason, in the last hour. Of a list there is one line for
+each endpoint; --json has the whole of each.")]
 pub(crate) struct Explain {
     /// The endpoint's MAC address, or the IP address of its session; '-' for a list on standard
     /// input
@@ -77,7 +82,11 @@ impl Explain {
             return reading.run(context, output, explain).await;
         };
         self.list.for_one()?;
-        let explanation = self.explain(station, &client, &catalogue).await?;
+        let mut explanation = self.explain(station, &client, &catalogue).await?;
+        let others = others::count(context, &explanation).await;
+        if let Value::Object(members) = &mut explanation {
+            members.insert("others".to_owned(), others);
+        }
         let global = &context.global;
         if context.is_one_of_several() {
             let record = [Record::from_value(explanation)];
@@ -89,7 +98,8 @@ impl Explain {
             && global.jq.is_none()
             && global.fields.is_empty()
         {
-            return write_out(&screen::draw(&explanation, &context.style()));
+            let screen = screen::draw(&explanation, &context.style());
+            return pager::write_out(&screen, global.no_pager).map_err(|error| from_output(&error));
         }
         context.print(
             &[Record::from_value(explanation)],
@@ -239,12 +249,23 @@ fn explanation(
         "mac": endpoint,
         "verdict": verdict,
         "quarantine": quarantine,
-        "why": latest.map_or(Value::Null, |record| facts(record, catalogue)),
+        "why": latest.map_or(Value::Null, |record| why(record, catalogue)),
         "session": session.map_or(Value::Null, Record::to_value),
         "attempts": attempts.iter().map(|record| facts(record, catalogue)).collect::<Vec<_>>(),
         "attemptsMayContinue": history.cut,
         "attemptsMissing": history.missing,
     })
+}
+
+/// The facts of the attempt that is explained, with its steps one by one.
+fn why(record: &Record, catalogue: &[Record]) -> Value {
+    let mut facts = facts(record, catalogue);
+    let latency = record.text("other_attr_string.StepLatency");
+    let steps = steps::list(record, latency.as_deref(), catalogue);
+    if let (Value::Object(members), false) = (&mut facts, steps.is_empty()) {
+        members.insert("stepDetails".to_owned(), Value::Array(steps));
+    }
+    facts
 }
 
 /// The facts of one attempt that explain it, under our names; absent ones are left out.

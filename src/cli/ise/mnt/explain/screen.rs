@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::steps;
 use crate::render::{Style, terminal_safe, time, wrap};
 
 /// Facts in the order a person asks for them: JSON member, label.
@@ -64,11 +65,10 @@ pub(super) fn draw(explanation: &Value, style: &Style) -> String {
         };
         line(&mut out, label, &value, style);
     }
-    if let Some(steps) = member(why, "steps") {
-        line(&mut out, "steps", &steps.replace(',', " "), style);
-    }
-    if let Some(latency) = member(why, "stepLatency") {
-        line(&mut out, "slowest step", &slowest(latency), style);
+    line(&mut out, "others", &others(explanation), style);
+    if let Some(list) = why.get("stepDetails").and_then(Value::as_array) {
+        let failed = member(why, "failure").and_then(|reason| reason.split_whitespace().next());
+        steps::draw(list, failed, style, &mut out);
     }
     attempts(&mut out, explanation, style);
     out
@@ -173,18 +173,26 @@ fn place(why: &Value) -> String {
         .join(" ")
 }
 
-/// The longest of `1=0;2=14;…`, by position: which step code it belongs to is not settled
-/// (reference mnt-api, section 2.3, quirk 5).
-fn slowest(latency: &str) -> String {
-    latency
-        .split(';')
-        .filter_map(|pair| {
-            let (position, milliseconds) = pair.split_once('=')?;
-            Some((milliseconds.trim().parse::<u64>().ok()?, position.trim()))
-        })
-        .max_by_key(|(milliseconds, _)| *milliseconds)
-        .map(|(milliseconds, position)| format!("position {position}, {milliseconds} ms"))
-        .unwrap_or_default()
+/// Who else fails at the same switch for the same reason; empty where nobody was asked.
+fn others(explanation: &Value) -> String {
+    let Some(others) = explanation
+        .get("others")
+        .filter(|others| others.is_object())
+    else {
+        return String::new();
+    };
+    let number = |name: &str| others.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let code = text(others, "code");
+    match number("endpoints") {
+        0 => format!("no other endpoint failed with {code} at this switch in the last hour"),
+        endpoints => {
+            let plural = if endpoints == 1 { "" } else { "s" };
+            let times = number("attempts");
+            format!(
+                "{endpoints} more endpoint{plural} failed with {code} at this switch in the last hour ({times} attempts)"
+            )
+        }
+    }
 }
 
 fn line(out: &mut String, label: &str, value: &str, style: &Style) {
@@ -299,19 +307,29 @@ mod tests {
                 "failure": failure,
                 "cause": failure,
                 "device": "sw-lab-07",
-                "steps": "11001,11017,15049,15008,11507,12500,12301,24430,22037,15036,11002,11001",
+                "stepDetails": [
+                    {"code": "11001", "name": "RADIUS Access-Request received", "ms": 0},
+                    {"code": "24408", "name": failure, "ms": 1_234_567},
+                    {"code": "99999"},
+                ],
             },
+            "others": {"endpoints": 4, "attempts": 20, "code": "24408"},
             "attempts": [
                 {"result": "fail", "failure": failure, "time": "2026-03-09T08:14:55Z"},
                 {"result": "fail", "failure": failure, "time": "2026-03-09T08:12:55Z"},
             ],
         });
-        for width in [24, 40, 80, 200] {
+        for width in [50, 80, 200] {
             let screen = draw(&explanation, &style(width, true, false));
             let widest = screen.lines().map(|line| line.chars().count()).max();
             assert!(widest.unwrap() <= usize::from(width), "{screen}");
             let words = |text: &str| text.split_whitespace().collect::<String>();
             assert!(words(&screen).contains(&words(failure)), "{screen}");
+            assert!(
+                screen.contains("4 more endpoints failed with 24408"),
+                "{screen}"
+            );
+            assert!(screen.contains("████████████████\n"), "{screen}");
         }
         let coloured = draw(&explanation, &style(80, true, true));
         let head = "C8:5B:76:C6:59:62  \u{1b}[1;31mrefused\u{1b}[0m: 24408 User";
@@ -338,11 +356,5 @@ mod tests {
         let missing = draw(false, Some("HTTP 404"));
         assert!(missing.contains("not known, the above is from the session alone: HTTP 404"));
         assert!(!missing.contains("22040"));
-    }
-
-    #[test]
-    fn the_slowest_step_is_named_by_position() {
-        assert_eq!(slowest("1=0;2=4;3=14;4=x"), "position 3, 14 ms");
-        assert_eq!(slowest("nonsense"), "");
     }
 }
