@@ -190,7 +190,7 @@ pub(super) fn ask(
         let context = Context::of(global, stderr.clone(), deployment)?;
         command_effects::check(path, &context)?;
         match cli.command {
-            super::Command::Ise(command) => command.run(&context).map(|_| ()),
+            super::Command::Ise(super::Deferred(command)) => command.run(&context).map(|_| ()),
             _ => Err(one_for(&format!("{path} asks no deployment"))),
         }
     };

@@ -15,6 +15,7 @@ mod deployments;
 #[doc = include_str!("contract.md")]
 mod contract {}
 mod command_effects;
+mod deferred;
 mod filters;
 mod foreign_command;
 mod global;
@@ -39,6 +40,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Kind, Result};
 pub(crate) use context::Context;
+pub(crate) use deferred::Deferred;
 use foreign_command::Outside;
 use global::Global;
 use stderr::Stderr;
@@ -71,28 +73,28 @@ pub(crate) struct Cli {
 enum Command {
     /// Cisco ISE: the Monitoring node, pxGrid, a lab to try it with
     #[command(subcommand)]
-    Ise(ise::Ise),
+    Ise(Deferred<ise::Ise>),
     /// The settings: what is in force and where each value came from
     #[command(subcommand)]
-    Config(config::Config),
+    Config(Deferred<config::Config>),
     /// Short names for command lines
     #[command(subcommand)]
-    Alias(alias::Alias),
+    Alias(Deferred<alias::Alias>),
     /// Print or install the completion script of a shell
-    Completion(completion::Completion),
+    Completion(Deferred<completion::Completion>),
     /// Print the man page, or write all pages into a directory
-    Man(man::Man),
+    Man(Deferred<man::Man>),
     /// What this program was built from and with
-    Version(version::Version),
+    Version(Deferred<version::Version>),
     /// The licences of everything in this program
-    Licenses(licenses::Licenses),
+    Licenses(Deferred<licenses::Licenses>),
     /// Help on a command or a topic
-    Help(help::Help),
+    Help(Deferred<help::Help>),
 }
 
 /// Every command with its arguments and its help, as the program parses with it.
 pub fn command_tree() -> clap::Command {
-    help::layout::laid_out(Cli::command())
+    help::layout::laid_out(deferred::whole(Cli::command))
 }
 
 /// Parses `args`, runs the command, reports what went wrong and gives the exit status.
@@ -153,7 +155,7 @@ fn parse(tree: &mut clap::Command, line: &[OsString]) -> clap::error::Result<(St
     let matches = tree.try_get_matches_from_mut(line)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     if let Command::Ise(command) = &mut cli.command {
-        command.take_own(&mut cli.global);
+        command.0.take_own(&mut cli.global);
     }
     Ok((command_effects::path(&matches), cli))
 }
@@ -189,15 +191,15 @@ fn on_a_large_stack(command: impl FnOnce() -> Result<ExitCode> + Send) -> Result
 fn dispatch(path: &str, cli: Cli, stderr: Stderr) -> Result<ExitCode> {
     let Cli { global, command } = cli;
     match command {
-        Command::Ise(command) => {
+        Command::Ise(Deferred(command)) => {
             let context = Context::new(global, stderr)?;
             command_effects::check(path, &context)?;
             command.run(&context)
         }
-        Command::Config(command) => command.run(&global, stderr),
-        Command::Alias(command) => command.run(&global, stderr),
-        Command::Completion(command) => command.run(&global, stderr),
-        Command::Man(command) => command.run(),
+        Command::Config(Deferred(command)) => command.run(&global, stderr),
+        Command::Alias(Deferred(command)) => command.run(&global, stderr),
+        Command::Completion(Deferred(command)) => command.run(&global, stderr),
+        Command::Man(Deferred(command)) => command.run(),
         Command::Version(_) => {
             version::Version::run(&Context::new(global, stderr)?)?;
             Ok(context::DONE)
@@ -206,7 +208,7 @@ fn dispatch(path: &str, cli: Cli, stderr: Stderr) -> Result<ExitCode> {
             licenses::Licenses::run(&Context::new(global, stderr)?)?;
             Ok(context::DONE)
         }
-        Command::Help(command) => command.run(global.no_pager),
+        Command::Help(Deferred(command)) => command.run(global.no_pager),
     }
 }
 
@@ -216,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_command_tree_is_sound() {
-        super::Cli::command().debug_assert();
+        super::deferred::whole(super::Cli::command).debug_assert();
     }
 
     /// clap would wrap a longer line at the terminal's width, and a wrapped example breaks when it
@@ -253,7 +255,7 @@ mod tests {
                 walk(inner, globals);
             }
         }
-        let root = super::Cli::command();
+        let root = super::deferred::whole(super::Cli::command);
         let globals: Vec<String> = root
             .get_arguments()
             .map(|argument| argument.get_id().to_string())

@@ -19,8 +19,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::Context;
 use super::global::Global;
+use super::{Context, Deferred};
 use crate::error::Result;
 
 /// `netapi ise …`
@@ -28,26 +28,26 @@ use crate::error::Result;
 pub(crate) enum Ise {
     /// The Monitoring node: sessions, authentications, change of authorization
     #[command(subcommand, arg_required_else_help = true)]
-    Mnt(mnt::Mnt),
+    Mnt(Deferred<mnt::Mnt>),
     /// pxGrid: sessions, events, quarantine, TrustSec and more
     #[command(subcommand, arg_required_else_help = true)]
-    Pxgrid(pxgrid::Pxgrid),
+    Pxgrid(Deferred<pxgrid::Pxgrid>),
     /// Find endpoints by anything that is known of them, in both interfaces
-    Who(who::Who),
+    Who(Deferred<who::Who>),
     /// What is broken now: failed authentications in groups, with their endpoints
-    Failures(Box<failures::Failures>),
+    Failures(Deferred<Box<failures::Failures>>),
     /// Which node is in trouble: sessions, load and latency of each; a check
-    Nodes(nodes::Nodes),
+    Nodes(Deferred<nodes::Nodes>),
     /// Keep the active sessions, to compare with later
-    Snapshot(snapshot::SnapshotArgs),
+    Snapshot(Deferred<snapshot::SnapshotArgs>),
     /// What came, went and changed since a snapshot
-    Diff(Box<diff::Diff>),
+    Diff(Deferred<Box<diff::Diff>>),
     /// Walk the path to the Monitoring node and to pxGrid, and say what is wrong
-    Doctor(doctor::Doctor),
+    Doctor(Deferred<doctor::Doctor>),
     /// A simulated ISE on this machine, to learn, test and script against
     #[cfg(feature = "lab")]
     #[command(subcommand, arg_required_else_help = true)]
-    Lab(lab::Lab),
+    Lab(Deferred<lab::Lab>),
 }
 
 /// What `--fields` and `--sort` can name of a command's records, as far as it is known before they
@@ -83,7 +83,7 @@ impl Ise {
     /// Takes global options that mean something of its own in this command.
     pub(crate) fn take_own(&mut self, global: &mut Global) {
         if let Self::Failures(command) = self {
-            command.take_groups(global);
+            command.0.take_groups(global);
         }
     }
 
@@ -95,16 +95,16 @@ impl Ise {
     /// Runs the command.
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         match self {
-            Self::Mnt(command) => command.run(context),
-            Self::Pxgrid(command) => command.run(context),
-            Self::Who(command) => done(context.run(command.run(context))),
-            Self::Failures(command) => done(context.run(command.run(context))),
-            Self::Nodes(command) => done(context.run(command.run(context))),
-            Self::Snapshot(command) => done(context.run(command.run(context))),
-            Self::Diff(command) => context.run(command.run(context)),
-            Self::Doctor(command) => command.run(context),
+            Self::Mnt(Deferred(command)) => command.run(context),
+            Self::Pxgrid(Deferred(command)) => command.run(context),
+            Self::Who(Deferred(command)) => done(context.run(command.run(context))),
+            Self::Failures(Deferred(command)) => done(context.run(command.run(context))),
+            Self::Nodes(Deferred(command)) => done(context.run(command.run(context))),
+            Self::Snapshot(Deferred(command)) => done(context.run(command.run(context))),
+            Self::Diff(Deferred(command)) => context.run(command.run(context)),
+            Self::Doctor(Deferred(command)) => command.run(context),
             #[cfg(feature = "lab")]
-            Self::Lab(command) => command.run(context),
+            Self::Lab(Deferred(command)) => command.run(context),
         }
     }
 }
