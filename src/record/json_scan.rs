@@ -218,8 +218,28 @@ impl Nesting {
 /// Where the string ends whose opening quote stands at `at`, and whether it holds escapes; `None`
 /// when it is cut.
 pub(crate) fn string_end(bytes: &[u8], at: usize) -> Result<Option<(usize, bool)>, Fault> {
+    if let Some(end) = plain_string_end(bytes, at) {
+        return Ok(Some((end, false)));
+    }
     let rest = string_rest(bytes, at + 1)?;
     Ok(rest.closed.then_some((rest.at, rest.escapes)))
+}
+
+/// The same of a string without escapes, as most are; `None` also where the bytes end soon after
+/// it.
+fn plain_string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut at = at + 1;
+    let mut rest = bytes.get(at..)?;
+    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+        let hits = special(u64::from_le_bytes(*eight));
+        if hits != 0 {
+            at += (hits.trailing_zeros() / 8) as usize;
+            return (bytes.get(at) == Some(&b'"')).then_some(at + 1);
+        }
+        at += 8;
+        rest = after;
+    }
+    None
 }
 
 /// Where the whole value that begins at `at` ends; `None` when it is cut. For text that is there in
@@ -340,13 +360,12 @@ fn escape(bytes: &[u8], at: usize) -> Result<Option<usize>, Fault> {
 /// The end of a number or literal; `None` when the bytes end before it is sure.
 fn plain(bytes: &[u8], at: usize) -> Result<Option<usize>, Fault> {
     let rest = bytes.get(at..).unwrap_or_default();
-    let length = rest
-        .iter()
-        .take(MAX_NUMBER + 1)
-        .take_while(
-            |byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.'),
-        )
-        .count();
+    let mut length = 0;
+    while let Some(b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.') = rest.get(length)
+        && length <= MAX_NUMBER
+    {
+        length += 1;
+    }
     let word = rest.get(..length).unwrap_or_default();
     let fault = |what| Err(Fault { at, what });
     if length > MAX_NUMBER {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use super::member_names::{MemberNames, NameId};
 use crate::record::json_scan::{Fault, skip_space, string_end, value_end};
 use crate::record::read_json;
 
@@ -21,8 +22,17 @@ pub(super) type Element<'a> = (&'a str, Option<Members<'a>>);
 type ScannedObject<'a> = (Members<'a>, Option<Vec<Element<'a>>>);
 
 /// Names and the text of their values, in order.
-#[derive(Debug, Default)]
-pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
+#[derive(Debug, Clone, Default)]
+pub(super) struct Members<'a>(Vec<Member<'a>>);
+
+/// A name and the text of its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member<'a> {
+    pub(super) name: Cow<'a, str>,
+    /// Of the name, if it was read as one of [`MemberNames`].
+    pub(super) id: NameId,
+    pub(super) value: &'a str,
+}
 
 /// A place in JSON text.
 struct Walk<'a> {
@@ -91,9 +101,7 @@ impl<'a> Walk<'a> {
         self.list((b'{', b'}'), |walk| {
             walk.space();
             let name = walk.name()?;
-            if !walk.passes(b':') {
-                return Err(walk.fault("a colon is missing"));
-            }
+            walk.colon()?;
             walk.space();
             member(walk, name)
         })
@@ -115,19 +123,59 @@ impl<'a> Walk<'a> {
     }
 
     /// Steps over one element of a list.
-    fn element(&mut self) -> Result<Element<'a>, Fault> {
+    fn element(&mut self, names: &mut MemberNames) -> Result<Element<'a>, Fault> {
         self.space();
         if self.byte() != Some(b'{') {
             return Ok((self.value()?, None));
         }
         let start = self.at;
+        let members = self.row(names)?;
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        Ok((text, Some(members)))
+    }
+
+    /// Steps over an object that is a row.
+    fn row(&mut self, names: &mut MemberNames) -> Result<Members<'a>, Fault> {
         let mut members = Vec::with_capacity(ROOM);
-        self.object(|walk, name| {
-            members.push((name, walk.value()?));
+        let mut before = None;
+        self.list((b'{', b'}'), |walk| {
+            walk.space();
+            let (name, id) = walk.known_name(names, before)?;
+            before = Some(id);
+            walk.space();
+            let value = walk.value()?;
+            members.push(Member { name, id, value });
             Ok(())
         })?;
-        let text = self.text.get(start..self.at).unwrap_or_default();
-        Ok((text, Some(Members(members))))
+        Ok(Members(members))
+    }
+
+    /// Steps over a name and its colon; fast where it comes after the same one again.
+    fn known_name(
+        &mut self,
+        names: &mut MemberNames,
+        before: Option<NameId>,
+    ) -> Result<(Cow<'a, str>, NameId), Fault> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if let Some((id, quoted)) = names.next(before)
+            && rest.as_bytes().starts_with(quoted.as_bytes())
+            && let Some(name) = rest.get(1..quoted.len() - 2)
+        {
+            self.at += quoted.len();
+            return Ok((Cow::Borrowed(name), id));
+        }
+        let name = self.name()?;
+        self.colon()?;
+        let id = names.learn(&name, before);
+        Ok((name, id))
+    }
+
+    fn colon(&mut self) -> Result<(), Fault> {
+        if self.passes(b':') {
+            Ok(())
+        } else {
+            Err(self.fault("a colon is missing"))
+        }
     }
 
     /// Nothing may follow.
@@ -157,41 +205,67 @@ fn string(raw: &str) -> Option<Cow<'_, str>> {
 impl<'a> Members<'a> {
     /// Reads the text of one object.
     pub(super) fn parse(text: &'a str) -> Result<Self, Fault> {
-        Self::parse_with(text, "").map(|(members, _)| members)
+        Self::walk(text, |walk, _| walk.value().map(|_| ()))
+    }
+
+    /// Reads the text of one object that is a row.
+    pub(super) fn parse_row(text: &'a str, names: &mut MemberNames) -> Result<Self, Fault> {
+        let mut walk = Walk { text, at: 0 };
+        let members = walk.row(names)?;
+        walk.end()?;
+        Ok(members)
     }
 
     /// Reads the text of one object, and in the same pass the elements of its first member called
-    /// `list`, if that is an array.
-    pub(super) fn parse_with(text: &'a str, list: &str) -> Result<ScannedObject<'a>, Fault> {
+    /// `list`, if that is an array; those that are objects are rows.
+    pub(super) fn parse_with(
+        text: &'a str,
+        list: &str,
+        names: &mut MemberNames,
+    ) -> Result<ScannedObject<'a>, Fault> {
+        let mut elements = None;
+        let members = Self::walk(text, |walk, name| {
+            if name != list || elements.is_some() || walk.byte() != Some(b'[') {
+                return walk.value().map(|_| ());
+            }
+            let found = elements.insert(Vec::with_capacity(1));
+            walk.list((b'[', b']'), |walk| {
+                found.push(walk.element(names)?);
+                Ok(())
+            })
+        })?;
+        Ok((members, elements))
+    }
+
+    /// Reads the text of one object; each value is stepped over by `value`, which is told its name.
+    fn walk(
+        text: &'a str,
+        mut value: impl FnMut(&mut Walk<'a>, &str) -> Result<(), Fault>,
+    ) -> Result<Self, Fault> {
         let mut walk = Walk { text, at: 0 };
         let mut members = Vec::new();
-        let mut elements = None;
         walk.object(|walk, name| {
             let start = walk.at;
-            if name == list && elements.is_none() && walk.byte() == Some(b'[') {
-                let found = elements.insert(Vec::with_capacity(1));
-                walk.list((b'[', b']'), |walk| {
-                    found.push(walk.element()?);
-                    Ok(())
-                })?;
-            } else {
-                walk.value()?;
-            }
-            members.push((name, walk.text.get(start..walk.at).unwrap_or_default()));
+            value(walk, &name)?;
+            members.push(Member {
+                name,
+                id: NameId::default(),
+                value: walk.text.get(start..walk.at).unwrap_or_default(),
+            });
             Ok(())
         })?;
         walk.end()?;
-        Ok((Self(members), elements))
+        Ok(Self(members))
     }
 
     /// Those that are called otherwise.
     pub(super) fn without(&self, names: &[&str]) -> Self {
-        let kept = |(name, _): &&(Cow<'_, str>, _)| !names.contains(&name.as_ref());
+        let kept = |member: &&Member<'_>| !names.contains(&member.name.as_ref());
         Self(self.0.iter().filter(kept).cloned().collect())
     }
 
-    /// Names and the text of their values, in order.
-    pub(super) fn as_slice(&self) -> &[(Cow<'a, str>, &'a str)] {
+    /// All of them, in order.
+    pub(super) fn as_slice(&self) -> &[Member<'a>] {
         &self.0
     }
 
@@ -204,7 +278,9 @@ impl<'a> Members<'a> {
 
     /// Names and the text of their values, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.0.iter().map(|(name, value)| (name.as_ref(), *value))
+        self.0
+            .iter()
+            .map(|member| (member.name.as_ref(), member.value))
     }
 
     /// A member that is a string and not empty.
@@ -230,6 +306,7 @@ pub(super) fn text_of(value: &str) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
+    use foldhash::quality::FixedState;
     use proptest::prelude::*;
     use serde_json::value::RawValue;
 
@@ -269,7 +346,8 @@ mod tests {
     #[test]
     fn texts_and_elements_are_found_whatever_the_spaces() {
         let text = "{ \"l\" : [ {\"x\":1} , 2,\"]\", [{}] ]\n,\"e\":[], \"t\":\"a\\u0062\\\"\",\"n\":\"\", \"l\":[] }";
-        let (members, elements) = Members::parse_with(text, "l").unwrap();
+        let mut names = MemberNames::new(FixedState::default());
+        let (members, elements) = Members::parse_with(text, "l", &mut names).unwrap();
         let elements = elements.unwrap();
         let texts: Vec<&str> = elements.iter().map(|(text, _)| *text).collect();
         assert_eq!(texts, [r#"{"x":1}"#, "2", r#""]""#, "[{}]"]);
@@ -280,9 +358,10 @@ mod tests {
         assert_eq!(objects, [true, false, false, false]);
         assert_eq!(elements[0].1.as_ref().unwrap().integer("x"), Some(1));
         assert_eq!(members.get("l"), Some("[ {\"x\":1} , 2,\"]\", [{}] ]"));
-        let empty = Members::parse_with(text, "e").unwrap().1;
+        let empty = Members::parse_with(text, "e", &mut names).unwrap().1;
         assert!(empty.unwrap().is_empty());
-        assert!(Members::parse_with(text, "t").unwrap().1.is_none());
+        let text_member = Members::parse_with(text, "t", &mut names).unwrap().1;
+        assert!(text_member.is_none());
         assert_eq!(members.text("t").unwrap(), "ab\"");
         assert_eq!(members.text("n"), None);
         assert_eq!(members.text("e"), None);
@@ -296,15 +375,24 @@ mod tests {
             let ours = Members::parse(&text);
             prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{}", text);
             // Looking into a list on the way changes nothing.
-            let within = Members::parse_with(&text, "a").map(|(members, _)| members.0);
+            let mut names = MemberNames::new(FixedState::default());
+            let within = Members::parse_with(&text, "a", &mut names).map(|(members, _)| members.0);
             prop_assert_eq!(within.ok(), ours.as_ref().ok().map(|members| members.0.clone()));
+            // Nor does what is known of names, the first time and again.
+            for _ in 0..2 {
+                let row = Members::parse_row(&text, &mut names).ok();
+                prop_assert_eq!(
+                    row.as_ref().map(|row| row.iter().collect::<Vec<_>>()),
+                    ours.as_ref().ok().map(|ours| ours.iter().collect())
+                );
+            }
             if let (Ok(ours), Ok(theirs)) = (ours, theirs) {
-                for (name, _) in &ours.0 {
-                    prop_assert!(theirs.contains_key(name.as_ref()));
+                for (name, _) in ours.iter() {
+                    prop_assert!(theirs.contains_key(name));
                 }
                 for (name, value) in &theirs {
                     // Of repeated names serde_json keeps the last.
-                    let last = ours.0.iter().rfind(|(key, _)| key == name).unwrap().1;
+                    let last = ours.iter().filter(|(key, _)| key == name).last().unwrap().1;
                     prop_assert_eq!(last, value.get());
                 }
             }

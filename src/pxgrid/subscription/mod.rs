@@ -38,6 +38,7 @@ mod cache;
 mod catch_up;
 mod catch_up_plan;
 mod machine;
+mod member_names;
 mod members;
 mod notice;
 mod notice_limit;

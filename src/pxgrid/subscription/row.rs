@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::cache::{Observation, Verdict};
 use super::catch_up_plan::{CatchUpPlan, MessageShape};
+use super::member_names::{Meaning, MemberNames};
 use super::members::{Members, text_of};
 use crate::event::id::compact_value;
 use crate::event::{Message, Text};
@@ -51,7 +52,7 @@ pub(super) struct Row<'a> {
 
 /// A look at the members of a row as they are read: those that matter in any row, each the text of
 /// its value, and a digest of all.
-pub(super) struct RowScan<'a, 'h> {
+pub(super) struct RowScan<'a, 'n> {
     mac: Option<&'a str>,
     asset_mac: Option<&'a str>,
     calling: Option<&'a str>,
@@ -63,12 +64,11 @@ pub(super) struct RowScan<'a, 'h> {
     /// Of names and values. It does not depend on their order: REST and topic need not agree on
     /// that.
     digest: u64,
-    hasher: &'h FixedState,
+    hasher: &'n FixedState,
 }
 
-impl<'a, 'h> RowScan<'a, 'h> {
-    /// Nothing was seen yet.
-    pub(super) fn new(hasher: &'h FixedState) -> Self {
+impl<'a, 'n> RowScan<'a, 'n> {
+    fn new(hasher: &'n FixedState) -> Self {
         Self {
             mac: None,
             asset_mac: None,
@@ -83,32 +83,32 @@ impl<'a, 'h> RowScan<'a, 'h> {
         }
     }
 
-    fn of(members: &Members<'a>, hasher: &'h FixedState) -> Self {
-        let mut glance = Self::new(hasher);
-        for (name, value) in members.iter() {
-            glance.note(name, value);
+    fn of(members: &Members<'a>, names: &'n MemberNames) -> Self {
+        let mut glance = Self::new(names.hasher());
+        for member in members.as_slice() {
+            let (meaning, digest) = names.look(member.id, &member.name);
+            glance.note(meaning, digest, member.value);
         }
         glance
     }
 
-    fn note(&mut self, name: &str, value: &'a str) {
-        let mut member = self.hasher.build_hasher();
-        member.write(name.as_bytes());
-        member.write(compact_value(value).as_bytes());
-        self.digest = self.digest.wrapping_add(member.finish());
-        let place = match name {
-            "macAddress" => &mut self.mac,
-            "assetMacAddress" => &mut self.asset_mac,
-            "callingStationId" => &mut self.calling,
-            "ipAddresses" => &mut self.addresses,
-            "auditSessionId" => &mut self.audit,
-            "state" => &mut self.state,
-            "timestamp" => &mut self.timestamp,
-            "deleted" | "isDeleted" => {
+    /// Takes in one member; `digest` has got as far as its name.
+    fn note(&mut self, meaning: Meaning, mut digest: impl Hasher, value: &'a str) {
+        digest.write(compact_value(value).as_bytes());
+        self.digest = self.digest.wrapping_add(digest.finish());
+        let place = match meaning {
+            Meaning::Mac => &mut self.mac,
+            Meaning::AssetMac => &mut self.asset_mac,
+            Meaning::Calling => &mut self.calling,
+            Meaning::Addresses => &mut self.addresses,
+            Meaning::AuditSession => &mut self.audit,
+            Meaning::State => &mut self.state,
+            Meaning::Timestamp => &mut self.timestamp,
+            Meaning::Deleted => {
                 self.deleted |= value == "true";
                 return;
             }
-            _ => return,
+            Meaning::Other => return,
         };
         // Of repeated names the first counts.
         place.get_or_insert(value);
@@ -122,16 +122,18 @@ impl<'a> Row<'a> {
         members: &Members<'a>,
         plan: Option<&CatchUpPlan>,
         deleted: bool,
-        hasher: &FixedState,
+        names: &MemberNames,
     ) -> Self {
-        let glance = RowScan::of(members, hasher);
+        let glance = RowScan::of(members, names);
         let Some(plan) = plan.filter(|plan| plan.shape != MessageShape::Sessions) else {
             return Self::session(&glance, deleted);
         };
         let digest = if plan.comparable {
             glance.digest
         } else {
-            hasher.hash_one((glance.timestamp, deleted || glance.deleted))
+            names
+                .hasher()
+                .hash_one((glance.timestamp, deleted || glance.deleted))
         };
         let key = key(plan.key.iter().map(|name| members.get(name)));
         let mut row = Self::new(&glance, key, digest, deleted);
@@ -319,8 +321,8 @@ mod tests {
 
     #[test]
     fn a_digest_ignores_the_order_of_members() {
-        let hasher = FixedState::default();
-        let digest = |text: &str| RowScan::of(&Members::parse(text).unwrap(), &hasher).digest;
+        let names = MemberNames::new(FixedState::default());
+        let digest = |text: &str| RowScan::of(&Members::parse(text).unwrap(), &names).digest;
         assert_eq!(
             digest(r#"{"a":1,"b":[2]}"#),
             digest(r#"{"b":[ 2 ], "a":1}"#)
@@ -331,10 +333,10 @@ mod tests {
 
     #[test]
     fn an_identity_can_be_told_from_its_key() {
-        let hasher = FixedState::default();
+        let names = MemberNames::new(FixedState::default());
         let plan = CatchUpPlan::of("/topic/com.cisco.ise.session").unwrap();
         let told = |text: &str| {
-            let row = Row::read(&Members::parse(text).unwrap(), Some(plan), false, &hasher);
+            let row = Row::read(&Members::parse(text).unwrap(), Some(plan), false, &names);
             identity(&row.observation.key, plan)
         };
         assert_eq!(

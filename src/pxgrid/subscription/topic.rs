@@ -26,6 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::cache::{Cache, ObservationSource, Verdict};
 use super::catch_up::{CatchUp, Purpose, Since};
 use super::catch_up_plan::{CatchUpPlan, MessageShape};
+use super::member_names::MemberNames;
 use super::members::{Element, Members};
 use super::notice::{LossCause, Notice};
 use super::row::{Row, message_word, session_word};
@@ -80,7 +81,7 @@ pub(super) struct Topic {
     path: Arc<str>,
     plan: Option<&'static CatchUpPlan>,
     cache: Cache,
-    hasher: FixedState,
+    names: MemberNames,
     ids: IdMaker,
     last: Option<i64>,
     /// The last numbered message, to tell a duplicate from a restarted publisher that has come to
@@ -145,7 +146,7 @@ impl Topic {
                 plan.is_some_and(|plan| matches!(plan.shape, MessageShape::List(_))),
             ),
             compared: memory.is_some() && mark.is_some_and(|mark| mark.compared),
-            hasher: FixedState::with_seed(seed),
+            names: MemberNames::new(FixedState::with_seed(seed)),
             last: mark.and_then(|mark| mark.sequence),
             last_body: Bytes::new(),
             newest: mark.map(|mark| mark.newest),
@@ -315,7 +316,7 @@ impl Topic {
     }
 
     fn live_sessions(&mut self, body: &Bytes, text: &str, context: &mut EmitContext<'_>) {
-        match Members::parse_with(text, "sessions") {
+        match Members::parse_with(text, "sessions", &mut self.names) {
             Ok((message, Some(sessions))) => {
                 let sequence = sequence(&message);
                 if self.is_duplicate(sequence, body, context) {
@@ -331,7 +332,7 @@ impl Topic {
     }
 
     fn live_rows(&mut self, body: &Bytes, text: &str, list: &str, context: &mut EmitContext<'_>) {
-        match Members::parse_with(text, list) {
+        match Members::parse_with(text, list, &mut self.names) {
             Ok((message, listed)) => {
                 let listed = listed.into_iter().flatten();
                 let rows = listed.filter_map(|(_, row)| row).collect();
@@ -462,12 +463,15 @@ impl Topic {
         context: &EmitContext<'_>,
     ) -> Event {
         // Of what the event shows: so it is the same for what is recovered.
-        let id = if message.is_session() {
-            self.ids.id(row.identity(), members.as_slice(), sequence)
+        let shown = if message.is_session() {
+            Cow::Borrowed(members)
         } else {
-            let members = members.without(&SEQUENCE);
-            self.ids.id(row.identity(), members.as_slice(), sequence)
+            Cow::Owned(members.without(&SEQUENCE))
         };
+        let sorted = self.names.sort(&shown).iter();
+        let sorted = sorted.filter_map(|at| shown.as_slice().get(*at));
+        let sorted = sorted.map(|member| (&*member.name, member.value));
+        let id = self.ids.id(row.identity(), sorted, sequence);
         Event {
             id,
             event: word,
@@ -484,7 +488,7 @@ impl Topic {
     }
 
     fn row<'a>(&self, members: &Members<'a>, deleted: bool) -> Row<'a> {
-        Row::read(members, self.plan, deleted, &self.hasher)
+        Row::read(members, self.plan, deleted, &self.names)
     }
 }
 

@@ -61,7 +61,7 @@ impl Topic {
         self.read_rows += rows.len() as u64;
         let mut read = Vec::with_capacity(rows.len());
         for text in rows {
-            match Members::parse(text) {
+            match Members::parse_row(text, &mut self.names) {
                 Ok(members) => read.push((text, self.row(&members, deleted))),
                 Err(_) => self.unreadable(context),
             }
@@ -237,7 +237,7 @@ impl Topic {
         context.figures.emitted_read += 1;
         let text = message.clone();
         // It was read before, or written by us.
-        let members = Members::parse(text.object()).unwrap_or_default();
+        let members = Members::parse_row(text.object(), &mut self.names).unwrap_or_default();
         let event = self.event(word.into(), None, row, (&members, message), context);
         context.out.push(Action::Emit(Event {
             recovered: true,

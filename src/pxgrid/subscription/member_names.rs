@@ -1,0 +1,243 @@
+//! The names of the members that a topic's rows have, each looked at once: its rows nearly always
+//! have the same ones in the same order. What is known of a name need not be found out again for
+//! each of some forty members of an event.
+//!
+//! Names are the server's, so that only a bounded number of short ones is known; any other is read
+//! and sorted by its text, which is only slower.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::{FixedState, FoldHasher, RandomState};
+
+use super::members::Members;
+
+/// So many names are known at most; ISE's sessions have some sixty.
+const MOST: usize = 256;
+
+/// The longest name that is known, in bytes.
+const LONGEST: usize = 64;
+
+/// A known name's place, or that it is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct NameId(Option<u16>);
+
+/// See the module's documentation.
+pub(super) struct MemberNames {
+    known: Vec<KnownName>,
+    places: HashMap<Box<str>, u16, RandomState>,
+    /// The name that rows begin with.
+    first: NameId,
+    hasher: FixedState,
+    /// The places of the last row's members, sorted by name; kept for its room.
+    order: Vec<usize>,
+    /// Of each known name, in order, the place of its member; kept for its room.
+    taken: Vec<Option<usize>>,
+}
+
+struct KnownName {
+    /// With its quotes and colon, as compact JSON has it.
+    quoted: Box<str>,
+    /// How many known names are before it.
+    rank: usize,
+    /// The one that came after it last.
+    next: NameId,
+    meaning: Meaning,
+    /// A digest of a member that has got as far as the name.
+    digest: FoldHasher<'static>,
+}
+
+/// Which members matter in any row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    Mac,
+    AssetMac,
+    Calling,
+    Addresses,
+    AuditSession,
+    State,
+    Timestamp,
+    Deleted,
+    Other,
+}
+
+impl Meaning {
+    fn of(name: &str) -> Self {
+        match name {
+            "macAddress" => Self::Mac,
+            "assetMacAddress" => Self::AssetMac,
+            "callingStationId" => Self::Calling,
+            "ipAddresses" => Self::Addresses,
+            "auditSessionId" => Self::AuditSession,
+            "state" => Self::State,
+            "timestamp" => Self::Timestamp,
+            "deleted" | "isDeleted" => Self::Deleted,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl std::fmt::Debug for MemberNames {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemberNames({})", self.known.len())
+    }
+}
+
+impl MemberNames {
+    /// No name is known yet. Digests are made with `hasher`.
+    pub(super) fn new(hasher: FixedState) -> Self {
+        Self {
+            known: Vec::new(),
+            places: HashMap::default(),
+            first: NameId::default(),
+            hasher,
+            order: Vec::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    /// What digests are made with.
+    pub(super) fn hasher(&self) -> &FixedState {
+        &self.hasher
+    }
+
+    fn get(&self, id: NameId) -> Option<&KnownName> {
+        self.known.get(usize::from(id.0?))
+    }
+
+    /// The name that came last after `before`, with its quotes and colon; `None`: at a row's
+    /// beginning.
+    pub(super) fn next(&self, before: Option<NameId>) -> Option<(NameId, &str)> {
+        let next = match before {
+            None => self.first,
+            Some(before) => self.get(before)?.next,
+        };
+        Some((next, &self.get(next)?.quoted))
+    }
+
+    /// Takes in that `name` came after `before`, or begins a row.
+    pub(super) fn learn(&mut self, name: &str, before: Option<NameId>) -> NameId {
+        let place = self.places.get(name).copied();
+        let id = NameId(place.or_else(|| self.add(name)));
+        let next = match before {
+            None => Some(&mut self.first),
+            Some(NameId(place)) => place
+                .and_then(|place| self.known.get_mut(usize::from(place)))
+                .map(|known| &mut known.next),
+        };
+        if let Some(next) = next {
+            *next = id;
+        }
+        id
+    }
+
+    fn add(&mut self, name: &str) -> Option<u16> {
+        // Escapes are needed where a name holds what JSON cannot have as it is.
+        let plain = |byte: u8| byte >= b' ' && !matches!(byte, b'"' | b'\\');
+        if self.known.len() == MOST || name.len() > LONGEST || !name.bytes().all(plain) {
+            return None;
+        }
+        let place = u16::try_from(self.known.len()).ok()?;
+        let mut rank = 0;
+        for (other, at) in &self.places {
+            match self.known.get_mut(usize::from(*at)) {
+                Some(known) if other.as_ref() > name => known.rank += 1,
+                _ => rank += 1,
+            }
+        }
+        let mut digest = self.hasher.build_hasher();
+        digest.write(name.as_bytes());
+        self.known.push(KnownName {
+            quoted: format!("\"{name}\":").into(),
+            rank,
+            next: NameId::default(),
+            meaning: Meaning::of(name),
+            digest,
+        });
+        self.places.insert(name.into(), place);
+        Some(place)
+    }
+
+    /// What a member means, and a digest that has got as far as its name.
+    pub(super) fn look(&self, id: NameId, name: &str) -> (Meaning, FoldHasher<'static>) {
+        if let Some(known) = self.get(id) {
+            return (known.meaning, known.digest.clone());
+        }
+        let mut digest = self.hasher.build_hasher();
+        digest.write(name.as_bytes());
+        (Meaning::of(name), digest)
+    }
+
+    /// The places of `members`, sorted by name. Repeated names keep theirs.
+    pub(super) fn sort(&mut self, members: &Members<'_>) -> &[usize] {
+        self.order.clear();
+        if self.take_places(members) {
+            self.order.extend(self.taken.iter().flatten());
+        } else {
+            self.order.extend(0..members.as_slice().len());
+            let name = |at: &usize| members.as_slice().get(*at).map(|member| &member.name);
+            self.order.sort_by(|one, next| name(one).cmp(&name(next)));
+        }
+        &self.order
+    }
+
+    /// Puts each member at the place of its name; false where one has none, or not for itself.
+    fn take_places(&mut self, members: &Members<'_>) -> bool {
+        self.taken.clear();
+        self.taken.resize(self.known.len(), None);
+        members.as_slice().iter().enumerate().all(|(at, member)| {
+            let known = member.id.0.and_then(|id| self.known.get(usize::from(id)));
+            let taken = known.and_then(|known| self.taken.get_mut(known.rank));
+            taken.is_some_and(|taken| taken.replace(at).is_none())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_bounded_number_of_short_names_is_known() {
+        let mut names = MemberNames::new(FixedState::default());
+        for number in 0..2 * MOST {
+            names.learn(&format!("n{number}"), None);
+        }
+        assert_eq!(names.known.len(), MOST);
+        assert_eq!(names.learn("new", None), NameId(None));
+        assert_ne!(names.learn("n7", None), NameId(None));
+        let mut names = MemberNames::new(FixedState::default());
+        for odd in ["a\"b", "a\\b", "a\nb", &"x".repeat(LONGEST + 1)] {
+            assert_eq!(names.learn(odd, None), NameId(None), "{odd}");
+        }
+    }
+
+    proptest! {
+        /// Whatever rows came before, a row is read, digested and sorted as if it were the first.
+        #[test]
+        fn what_is_known_changes_nothing(
+            rows in prop::collection::vec(prop::collection::vec(("[a-e]{1,2}|\\\\u0061|é", 0_u8..3), 0..6), 1..6),
+            space in "[ \n]?",
+        ) {
+            let mut names = MemberNames::new(FixedState::default());
+            for row in rows {
+                let members: Vec<String> =
+                    row.iter().map(|(name, value)| format!("\"{name}\"{space}:{space}{value}")).collect();
+                let text = format!("{{{}}}", members.join(","));
+                let ours = Members::parse_row(&text, &mut names).unwrap();
+                let fresh = Members::parse(&text).unwrap();
+                prop_assert!(ours.iter().eq(fresh.iter()), "{}", text);
+                let mut expected: Vec<usize> = (0..row.len()).collect();
+                expected.sort_by_key(|at| fresh.iter().nth(*at).unwrap().0.to_owned());
+                prop_assert_eq!(names.sort(&ours), expected, "{}", text);
+                for member in ours.as_slice() {
+                    let (meaning, digest) = names.look(member.id, &member.name);
+                    let (unknown, anew) = names.look(NameId::default(), &member.name);
+                    prop_assert_eq!((meaning, digest.finish()), (unknown, anew.finish()));
+                }
+            }
+        }
+    }
+}
