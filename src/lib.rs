@@ -9,14 +9,15 @@
 //! | --- | --- | --- |
 //! | `authority` | host and port, and which characters a host name may have | |
 //! | `backoff` | pauses that grow from failure to failure | |
-//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `snapshot`, `threads`, `transport` |
-//! | `delivery` | what happens to an event: a queue (memory, then the spool), order per endpoint, sinks (print, callback, long-lived child), dead letters | `backoff`, `error`, `event`, `process`, `record`, `threads` |
+//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `nats`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `snapshot`, `threads`, `transport` |
+//! | `delivery` | what happens to an event: a queue (memory, then the spool), order per endpoint, sinks (print, callback, long-lived child, stream), dead letters | `backoff`, `error`, `event`, `nats`, `process`, `record`, `threads` |
 //! | `error` | the closed set of error kinds and their exit statuses | |
 //! | `event` | what travels from a subscription to whoever is told: event, id, marks, counters of a run (figures); no I/O | `error`, `record` |
 //! | `files` | small files that a user names: bounded reading, byte order marks, permissions | `error` |
 //! | `joins` | what both interfaces say, joined: endpoints, failures in groups, nodes; it asks nobody | `record` |
 //! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `pxgrid`, `record` |
 //! | `mnt` | the Monitoring node's client: paths, documents, error envelope | `authority`, `error`, `record`, `transport` |
+//! | `nats` | the client of a NATS JetStream stream: address, login, the stream's checks, what is stored and whether it is (feature `nats`) | `authority`, `backoff`, `error`, `event`, `record`, `transport` |
 //! | `process` | which process group and POSIX session a process belongs to, and where this program's file is | |
 //! | `pxgrid` | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription | `authority`, `backoff`, `error`, `event`, `record`, `threads`, `transport` |
 //! | `record` | the record, MAC addresses, XML and JSON streams, filters | `error` |
@@ -99,6 +100,7 @@
 //! | mark | how far a topic was followed, by the server's clock and count |
 //! | recovered | of an event: it was missed live and was fetched over REST afterwards |
 //! | callback | a user's script that is run for an event |
+//! | stream | of NATS JetStream: where events of several subscribers are kept once, in partitions by endpoint |
 //! | spool | the directory in which events wait on disk until a callback took them |
 //! | remembered | of a session: its last state that was told, kept beside the spool's events |
 //! | dead letter | an event that no callback took, in a file for a person to look at |
@@ -127,6 +129,8 @@ mod joins;
 #[cfg(feature = "lab")]
 mod lab;
 mod mnt;
+#[cfg(feature = "nats")]
+mod nats;
 mod process;
 mod pxgrid;
 mod record;

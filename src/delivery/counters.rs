@@ -15,6 +15,7 @@ pub struct Counters {
     delivered: AtomicU64,
     failed: AtomicU64,
     recovered: AtomicU64,
+    had_already: AtomicU64,
     /// When the oldest undelivered event was received, in milliseconds; [`NONE`] when there is
     /// none.
     oldest: AtomicI64,
@@ -31,6 +32,7 @@ impl Default for Counters {
             delivered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             recovered: AtomicU64::new(0),
+            had_already: AtomicU64::new(0),
             oldest: AtomicI64::new(NONE),
             max_lag: AtomicU64::new(0),
         }
@@ -61,6 +63,12 @@ impl Counters {
         self.failed.fetch_add(1, Relaxed);
     }
 
+    /// An event that was delivered was in the stream before.
+    #[cfg(feature = "nats")]
+    pub fn had_already(&self) {
+        self.had_already.fetch_add(1, Relaxed);
+    }
+
     /// When the oldest undelivered event was received, in milliseconds since the epoch.
     pub fn oldest(&self, received: Option<i64>) {
         self.oldest.store(received.unwrap_or(NONE), Relaxed);
@@ -79,6 +87,7 @@ impl Counters {
             delivered: self.delivered.load(Relaxed),
             failed: self.failed.load(Relaxed),
             recovered: self.recovered.load(Relaxed),
+            had_already: self.had_already.load(Relaxed),
             lag: now,
             max_lag: now.max(Duration::from_millis(self.max_lag.load(Relaxed))),
             ..Figures::default()

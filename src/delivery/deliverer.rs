@@ -18,7 +18,7 @@ use super::earlier_callbacks::EarlierCallbacks;
 use super::endpoint_order::{EndpointOrder, Rules};
 use super::queue::spool::{Spool, SpoolMemory};
 use super::scheduler::Scheduler;
-use super::sink::{Feed, OpenSink, Sink};
+use super::sink::{OpenSink, Sink};
 use super::stop::Stop;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
@@ -397,13 +397,8 @@ fn run(sink: Sink, options: Options, parts: Parts) -> Result<()> {
             .map_or_else(std::env::temp_dir, Path::to_path_buf);
         let sink = OpenSink::open(sink, &options, scratch)?;
         let order = EndpointOrder::new(Rules {
-            jobs: match sink.feed() {
-                Feed::PerEndpoint(jobs) => jobs,
-                Feed::InOrder => 1,
-            },
-            retries: options.retries,
-            backoff: options.backoff,
             capacity: WINDOW,
+            ..sink.rules(&options)
         });
         let scheduler = Scheduler::new(
             Arc::clone(&spool),
@@ -414,6 +409,7 @@ fn run(sink: Sink, options: Options, parts: Parts) -> Result<()> {
             stop.clone(),
             room,
         );
+        let scheduler = scheduler.saying(sink.outage());
         let delivery = DeliveryLoop {
             spool,
             scheduler: Arc::new(scheduler),

@@ -20,6 +20,9 @@ pub struct Rules {
     pub retries: u32,
     /// The pauses before retries.
     pub backoff: Backoff,
+    /// Whether, after nothing could be started, one is tried alone, and then one more for each
+    /// that ends well, up to `jobs`.
+    pub probes: bool,
     /// How many events are held at most; [`EndpointOrder::offer`] refuses what goes beyond.
     pub capacity: usize,
 }
@@ -64,11 +67,16 @@ pub struct EndpointOrder {
     lines: HashMap<Arc<str>, Line>,
     ready: VecDeque<Arc<str>>,
     waiting: BTreeMap<(Instant, u64), Arc<str>>,
-    running: HashMap<u64, Arc<str>>,
+    /// Each with the outage before which it began.
+    running: HashMap<u64, (Arc<str>, u32)>,
     held: usize,
     hold: Option<Hold>,
     /// How often in a row nothing could be started.
     not_started: u32,
+    /// How many deliveries may run just now.
+    allowed: usize,
+    /// How often something could not be started, with [`Rules::probes`].
+    outages: u32,
 }
 
 /// Nothing starts before this moment.
@@ -91,6 +99,8 @@ impl EndpointOrder {
             held: 0,
             hold: None,
             not_started: 0,
+            allowed: rules.jobs.max(1),
+            outages: 0,
         }
     }
 
@@ -127,7 +137,7 @@ impl EndpointOrder {
             return None;
         }
         self.hold = None;
-        if self.running.len() >= self.rules.jobs.max(1) {
+        if self.running.len() >= self.allowed {
             return None;
         }
         let key = self.ready.pop_front()?;
@@ -136,16 +146,22 @@ impl EndpointOrder {
             id: *line.ids.front()?,
             attempt: line.failed + 1,
         };
-        self.running.insert(start.id, key);
+        self.running.insert(start.id, (key, self.outages));
         Some(start)
     }
 
     /// The delivery of `id` ended at `now`.
     pub fn done(&mut self, id: u64, delivered: bool, now: Instant) -> After {
-        let Some(key) = self.running.remove(&id) else {
+        let proves = self.proves_recovery(id);
+        let Some((key, _)) = self.running.remove(&id) else {
             return After::Unknown;
         };
-        self.not_started = 0;
+        if proves && self.is_probing() {
+            self.allowed += 1;
+        }
+        if !self.is_probing() {
+            self.not_started = 0;
+        }
         self.hold.take_if(|hold| hold.or_an_end);
         let Some(line) = self.lines.get_mut(&key) else {
             return After::Unknown;
@@ -179,8 +195,12 @@ impl EndpointOrder {
     /// next, after a pause for everything, which is returned and grows while nothing can be
     /// started. Where another delivery's end makes room (`or_an_end`), it comes then.
     pub fn not_started(&mut self, id: u64, or_an_end: bool, now: Instant) -> Duration {
-        if let Some(key) = self.running.remove(&id) {
+        if let Some((key, _)) = self.running.remove(&id) {
             self.ready.push_front(key);
+        }
+        if self.rules.probes {
+            self.allowed = 1;
+            self.outages = self.outages.wrapping_add(1);
         }
         // Several that were begun together count once.
         if self.hold.as_ref().is_none_or(|hold| hold.until <= now) {
@@ -190,6 +210,18 @@ impl EndpointOrder {
         let until = now + pause;
         self.hold = Some(Hold { until, or_an_end });
         pause
+    }
+
+    /// Whether the good end of this delivery shows that there is no outage any more: one that began
+    /// before it does not.
+    pub fn proves_recovery(&self, id: u64) -> bool {
+        let running = self.running.get(&id);
+        running.is_some_and(|(_, before)| *before == self.outages)
+    }
+
+    /// Whether fewer run than may, until enough of them ended well.
+    pub fn is_probing(&self) -> bool {
+        self.allowed < self.rules.jobs
     }
 
     /// Nothing starts for so long.
@@ -243,6 +275,7 @@ mod tests {
             jobs,
             retries,
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(3)),
+            probes: false,
             capacity: 1000,
         }
     }
@@ -348,6 +381,57 @@ mod tests {
         order.done(start.id, false, now);
         order.hold(Duration::from_millis(1), now);
         assert_eq!(order.wake_at(), Some(now + Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn after_an_outage_one_is_tried_alone_and_then_ever_more() {
+        let mut order = EndpointOrder::new(Rules {
+            probes: true,
+            ..rules(4, 0)
+        });
+        let mut now = Instant::now();
+        for id in 0..12_u64 {
+            assert!(order.offer(id, &id.to_string()));
+        }
+        let mut all: Vec<Start> = std::iter::from_fn(|| order.next(now)).collect();
+        assert_eq!(all.len(), 4);
+        // What began before, and ends well after, says nothing of now.
+        let before = all.pop().unwrap();
+        let pause = order.not_started(all[0].id, false, now);
+        assert_eq!(pause, Duration::from_secs(1));
+        assert!(!order.proves_recovery(before.id));
+        assert_eq!(order.done(before.id, true, now), After::Delivered);
+        assert!(order.is_probing());
+        for start in all.drain(1..) {
+            assert_eq!(
+                order.not_started(start.id, false, now),
+                Duration::from_secs(1)
+            );
+        }
+        // A probe that fails makes the pause longer; one that ends well does not make it short.
+        for pause in [2, 3] {
+            now = order.wake_at().unwrap();
+            let probe = order.next(now).unwrap();
+            assert_eq!(order.next(now), None);
+            let pause = Duration::from_secs(pause);
+            assert_eq!(order.not_started(probe.id, false, now), pause);
+        }
+        now = order.wake_at().unwrap();
+        let probe = order.next(now).unwrap();
+        assert_eq!(order.done(probe.id, true, now), After::Delivered);
+        let two: Vec<Start> = std::iter::from_fn(|| order.next(now)).collect();
+        assert_eq!(two.len(), 2);
+        let pause = order.not_started(two[0].id, false, now);
+        assert_eq!(pause, Duration::from_secs(3));
+        assert_eq!(order.done(two[1].id, true, now), After::Delivered);
+        now = order.wake_at().unwrap();
+        let mut running: Vec<Start> = Vec::new();
+        while !order.is_empty() {
+            running.extend(std::iter::from_fn(|| order.next(now)));
+            let start = running.remove(0);
+            assert_eq!(order.done(start.id, true, now), After::Delivered);
+        }
+        assert!(!order.is_probing() && !order.is_stuck());
     }
 
     #[test]

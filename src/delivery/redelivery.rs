@@ -175,7 +175,7 @@ impl Work {
                 self.order.not_started(start.id, true, now);
                 return Ok(());
             }
-            Outcome::NotStarted(why) => {
+            Outcome::NotStarted(why) | Outcome::Unavailable(why) => {
                 self.order.not_started(start.id, false, now);
                 return Err(Error::new(Kind::Failed, why)
                     .hint("what was not delivered stays in the file; mend that and try again"));

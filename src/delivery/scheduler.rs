@@ -4,9 +4,10 @@
 //! detour over the loop's thread; the loop is called only for what is its own: more numbers from
 //! the spool, retries, taking out what was delivered, failures.
 //!
-//! It starts nothing. Nothing slow happens while the state is held, but for dead letters. It holds at most as many numbers as [`EndpointOrder`] has room for; no more are read from the
-//! spool then. While dead letters have no room ([`Listener::has_room`]) nothing begins. A callback
-//! that cannot be started holds everything, with growing pauses.
+//! It starts nothing. Nothing slow happens while the state is held, but for dead letters. It holds
+//! at most as many numbers as [`EndpointOrder`] has room for; no more are read from the spool then.
+//! While dead letters have no room ([`Listener::has_room`]) nothing begins. A callback that cannot
+//! be started holds everything, with growing pauses.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,7 @@ use super::counters::Counters;
 use super::dead_letters::DeadLetters;
 use super::endpoint_order::{After, EndpointOrder, Start};
 use super::queue::spool::{Spool, Waiting};
+use super::sink::Outage;
 use super::sink::callback::Outcome;
 use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
@@ -43,6 +45,8 @@ pub(super) struct Scheduler {
     call: Notify,
     /// Notified when there may be room in memory for more events.
     room: Arc<Notify>,
+    /// What is said when the sink takes nothing.
+    outage: Outage,
     state: Mutex<State>,
 }
 
@@ -90,11 +94,18 @@ impl State {
 
     /// What is said when the callback cannot be started: at first, with each longer pause, and now
     /// and then.
-    fn say_held(&mut self, why: &str, pause: Duration, now: Instant) -> Option<String> {
+    fn say_held(
+        &mut self,
+        why: &str,
+        pause: Duration,
+        outage: Outage,
+        now: Instant,
+    ) -> Option<String> {
         let since = match &self.held {
             None => now,
             Some(held) => {
-                let again = held.why != why || pause > held.pause;
+                let other = held.why != why || pause > held.pause;
+                let again = other && outage.each_pause;
                 if !again && now < held.said + SAY_AGAIN {
                     return None;
                 }
@@ -107,10 +118,17 @@ impl State {
             said: now,
             pause,
         });
-        Some(format!(
-            "{why}; events wait, and it is tried again in {:.1}s",
-            pause.as_secs_f64()
-        ))
+        let waiting = self.outstanding.len();
+        Some(if outage.each_pause {
+            format!(
+                "{why}; events wait, and it is tried again in {:.1}s",
+                pause.as_secs_f64()
+            )
+        } else {
+            format!(
+                "{why}; events wait ({waiting} or more) and are received meanwhile; it is tried until it takes them"
+            )
+        })
     }
 }
 
@@ -145,6 +163,7 @@ impl Scheduler {
             stop,
             call: Notify::new(),
             room,
+            outage: Outage::OF_CALLBACKS,
             state: Mutex::new(State {
                 order,
                 letters,
@@ -156,6 +175,11 @@ impl Scheduler {
                 gone_said: false,
             }),
         }
+    }
+
+    /// The same for a sink that has other words for not taking anything.
+    pub(super) fn saying(self, outage: Outage) -> Self {
+        Self { outage, ..self }
     }
 
     /// Waits until there is something for the loop to do. A call that nobody waited for is
@@ -270,7 +294,8 @@ impl Scheduler {
             // It stays in the spool.
             return Ok(());
         }
-        if let Outcome::NoRoom(why) | Outcome::NotStarted(why) = outcome {
+        if let Outcome::NoRoom(why) | Outcome::NotStarted(why) | Outcome::Unavailable(why) = outcome
+        {
             let no_room = matches!(outcome, Outcome::NoRoom(_));
             self.spool.not_begun(start.id)?;
             let pause = state.order.not_started(start.id, no_room, Instant::now());
@@ -278,20 +303,27 @@ impl Scheduler {
             let notice = if no_room {
                 state.say_crowded(why, pause)
             } else {
-                state.say_held(why, pause, Instant::now())
+                state.say_held(why, pause, self.outage, Instant::now())
             };
             if let Some(notice) = notice {
                 self.listener.notice(&notice);
             }
             return Ok(());
         }
-        if let Some(held) = state.held.take() {
+        let recovered = state.order.proves_recovery(start.id);
+        if let Some(held) = state.held.take_if(|_| recovered) {
             self.listener.notice(&format!(
-                "the callback can be started again, after {:.1}s",
+                "{}, after {:.1}s",
+                self.outage.over,
                 held.since.elapsed().as_secs_f64()
             ));
         }
-        match state.order.done(start.id, delivered, Instant::now()) {
+        let after = state.order.done(start.id, delivered, Instant::now());
+        if state.order.is_probing() {
+            // One more may begin than has ended.
+            self.call.notify_one();
+        }
+        match after {
             After::Delivered => {
                 self.counters.delivered(event.received_at);
                 self.leave(&mut state, start.id);
@@ -310,15 +342,19 @@ impl Scheduler {
                 let attempts = delivery.attempt;
                 state.letters.write(event, attempts, outcome)?;
                 self.counters.failed();
+                let (what, whose) = (&event.event, event.order_key());
                 let attempts = match attempts {
                     1 => "an attempt".to_owned(),
                     attempts => format!("{attempts} attempts"),
                 };
-                self.listener.notice(&format!(
-                    "callback for {} of {} failed ({outcome}) after {attempts}; it is a dead letter",
-                    event.event,
-                    event.order_key()
-                ));
+                self.listener.notice(&match outcome {
+                    Outcome::Refused(why) => format!(
+                        "{what} of {whose} will never be taken ({why}); it is a dead letter"
+                    ),
+                    _ => format!(
+                        "callback for {what} of {whose} failed ({outcome}) after {attempts}; it is a dead letter"
+                    ),
+                });
                 self.leave(&mut state, start.id);
             }
             After::Unknown => {}

@@ -18,6 +18,8 @@ pub struct Figures {
     pub failed: u64,
     /// Of those received, the ones that were fetched after a gap.
     pub recovered: u64,
+    /// Of those delivered, the ones that the stream had already.
+    pub had_already: u64,
     /// Messages dropped because their number had come before.
     pub duplicates: u64,
     /// Times that numbers were missing.
@@ -59,6 +61,7 @@ impl Add for Figures {
             delivered: self.delivered + other.delivered,
             failed: self.failed + other.failed,
             recovered: self.recovered + other.recovered,
+            had_already: self.had_already + other.had_already,
             duplicates: self.duplicates + other.duplicates,
             gaps: self.gaps + other.gaps,
             missed: self.missed.saturating_add(other.missed),
@@ -85,6 +88,7 @@ impl Figures {
             "delivered": self.delivered,
             "failed": self.failed,
             "recovered": self.recovered,
+            "inStreamAlready": self.had_already,
             "duplicates": self.duplicates,
             "gaps": self.gaps,
             "missed": self.missed,
@@ -106,6 +110,7 @@ impl fmt::Display for Figures {
             self.received, self.delivered, self.failed, self.recovered, self.duplicates, self.gaps,
         )?;
         for (name, figure) in [
+            ("in the stream already", self.had_already),
             ("missed", self.missed),
             ("repeated", self.repeated),
             ("unreadable", self.unreadable),

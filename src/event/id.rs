@@ -42,8 +42,9 @@ impl EventId {
         &self.0
     }
 
-    /// For the text of an event that was written before there were ids.
-    pub(super) fn of_text(text: &str) -> Self {
+    /// Made of a text: of an event that was written before there were ids, or of what tells a copy
+    /// of an event from another's.
+    pub(crate) fn of_text(text: &str) -> Self {
         Self::cut(&Sha256::digest(text))
     }
 

@@ -1,7 +1,7 @@
 //! The process's surroundings, captured once, so that everything after it is a function of data.
 //!
 //! Only variables whose names begin with `ISE_`, `PXGRID_` or `NETAPI_` are kept, and those that
-//! name a proxy: nothing else in the environment can be a setting.
+//! name a proxy or NATS: nothing else in the environment can be a setting.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -14,13 +14,19 @@ use crate::error::{Error, Result};
 const PREFIXES: [&str; 3] = ["ISE_", "PXGRID_", "NETAPI_"];
 
 /// Variables that every program understands alike.
-const COMMON: [&str; 6] = [
+const COMMON: [&str; 12] = [
     "https_proxy",
     "HTTPS_PROXY",
     "all_proxy",
     "ALL_PROXY",
     "no_proxy",
     "NO_PROXY",
+    "NATS_URL",
+    "NATS_CREDS",
+    "NATS_NKEY",
+    "NATS_CA",
+    "NATS_CERT",
+    "NATS_KEY",
 ];
 
 /// Variables that say nothing of one deployment: they hold for all.

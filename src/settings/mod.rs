@@ -33,6 +33,8 @@ mod environment;
 mod flags;
 mod hidden_input;
 mod layers;
+#[cfg(feature = "nats")]
+mod nats;
 mod profile;
 mod proxy;
 mod secret;
@@ -54,6 +56,8 @@ pub use edit::ConfigFile;
 pub use environment::Environment;
 pub use flags::Flags;
 pub use hidden_input::ask as ask_hidden;
+#[cfg(feature = "nats")]
+pub use nats::{NatsFlags, NatsLogin};
 pub use secret::while_nobody_is_asked;
 pub use template::init;
 

@@ -7,7 +7,16 @@ use super::{Settings, show, table};
 const SECRETS: [&str; 2] = ["ISE_PXGRID_PASSWORD", "PXGRID_KEY_PASSWORD"];
 
 /// Variables that no table has.
-const OTHERS: [&str; 2] = ["NETAPI_PROFILE", "NETAPI_PROXY_CREDENTIALS_FILE"];
+const OTHERS: [&str; 8] = [
+    "NETAPI_PROFILE",
+    "NETAPI_PROXY_CREDENTIALS_FILE",
+    "NATS_URL",
+    "NATS_CREDS",
+    "NATS_NKEY",
+    "NATS_CA",
+    "NATS_CERT",
+    "NATS_KEY",
+];
 
 impl Settings {
     /// The settings' variables that are set in this process's environment, by name. `None` for the

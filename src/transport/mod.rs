@@ -37,4 +37,6 @@ pub use dial::{Override, connect};
 pub use http::{Client, ClientOptions, Sending};
 pub use request::{Basic, Effect, Method, Request, is_basic_user, refused_by_read_only};
 pub use response::Response;
+#[cfg(feature = "nats")]
+pub use tls::Tls;
 pub use tls::{HandshakeNotes, Identity, PROVIDER_NAME, TlsOptions, provider};

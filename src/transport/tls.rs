@@ -183,6 +183,12 @@ impl Tls {
         Ok((config, seen))
     }
 
+    /// Notes of a handshake that nothing is written into.
+    #[cfg(feature = "nats")]
+    pub fn no_handshake(&self) -> HandshakeNotes {
+        HandshakeNotes::new(self.identity.clone())
+    }
+
     fn rule(&self) -> Result<Rule> {
         let chain = match &self.trust {
             Trust::Anything => return Ok(Rule::Anything),

@@ -123,7 +123,7 @@ fn every_variable_stands_in_a_help_topic() {
     let mut seen = BTreeSet::new();
     for (path, code) in sources() {
         for word in code.split('"').skip(1).step_by(2) {
-            let prefixed = ["ISE_", "PXGRID_", "NETAPI_", "XDG_"]
+            let prefixed = ["ISE_", "PXGRID_", "NETAPI_", "NATS_", "XDG_"]
                 .iter()
                 .any(|prefix| word.starts_with(prefix) && word.len() > prefix.len());
             let plain = word

@@ -74,6 +74,12 @@ mod secret_files;
 mod settings;
 mod snapshot;
 mod step_hints;
+#[cfg(feature = "nats")]
+mod stream_faults;
+#[cfg(feature = "nats")]
+mod stream_outages;
+#[cfg(feature = "nats")]
+mod stream_publish;
 mod subscribe_callbacks;
 mod subscribe_ends;
 mod subscribe_events;

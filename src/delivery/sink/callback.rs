@@ -72,6 +72,12 @@ pub enum Outcome {
     /// The same because the system has no room for it now (files, processes, memory): the end of
     /// another one may make some.
     NoRoom(String),
+    /// What takes the events takes nothing now: why. No fault of the event's, and no attempt.
+    #[cfg_attr(not(feature = "nats"), allow(dead_code, reason = "of a stream"))]
+    Unavailable(String),
+    /// It will never take this event: why.
+    #[cfg_attr(not(feature = "nats"), allow(dead_code, reason = "of a stream"))]
+    Refused(String),
     /// We are stopping at once, and ended it.
     Stopped,
 }
@@ -85,6 +91,8 @@ impl fmt::Display for Outcome {
             Self::TimedOut => f.write_str("timed out"),
             Self::Unknown(why) => write!(f, "its end is unknown: {why}"),
             Self::NotStarted(why) | Self::NoRoom(why) => write!(f, "not started: {why}"),
+            Self::Unavailable(why) => write!(f, "not taken: {why}"),
+            Self::Refused(why) => write!(f, "refused: {why}"),
             Self::Stopped => f.write_str("stopped"),
         }
     }

@@ -6,6 +6,7 @@
 //! | [`print`](mod@print) | what is printed: batches, done with when they are written |
 //! | [`callback`] | one run of the callback: its input, environment, time limit and outcome |
 //! | `callback_runner`, `spawn_pool` | one run an event, on threads of their own |
+//! | `stream` | a NATS JetStream stream (feature `nats`) |
 //! | [`child`] | the long-lived child of `--keep-running` |
 //! | [`output`] | what callbacks and children print, cut into bounded lines |
 //!
@@ -18,6 +19,8 @@ pub mod child;
 pub mod output;
 pub mod print;
 mod spawn_pool;
+#[cfg(feature = "nats")]
+pub mod stream;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,6 +29,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use super::deliverer::Options;
+use super::endpoint_order::Rules;
 use super::scheduler::{Attempt, Scheduler};
 use super::stop::Stop;
 use crate::error::Result;
@@ -43,6 +47,9 @@ pub enum Sink {
     KeepRunning(Callback),
     /// Printed; having written an event is having delivered it.
     Print(Box<dyn EventWriter>),
+    /// Stored in a stream; its acknowledgement is having delivered it.
+    #[cfg(feature = "nats")]
+    Stream(Arc<crate::nats::Publisher>),
 }
 
 impl Sink {
@@ -51,6 +58,8 @@ impl Sink {
         match self {
             Self::Callback(callback) | Self::KeepRunning(callback) => Some(callback),
             Self::Print(_) => None,
+            #[cfg(feature = "nats")]
+            Self::Stream(_) => None,
         }
     }
 
@@ -58,7 +67,7 @@ impl Sink {
     pub(super) fn stack_size(&self) -> Option<usize> {
         match self {
             Self::Print(writer) => writer.stack_size(),
-            Self::Callback(_) | Self::KeepRunning(_) => None,
+            _ => None,
         }
     }
 
@@ -71,9 +80,26 @@ impl Sink {
     pub(super) fn lagging(&self) -> Option<&'static str> {
         match self {
             Self::Print(_) => Some("the reader does not keep up; events wait on disk"),
-            Self::Callback(_) | Self::KeepRunning(_) => None,
+            _ => None,
         }
     }
+}
+
+/// What is said when a sink takes nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outage {
+    /// That it is over.
+    pub(super) over: &'static str,
+    /// Whether each longer pause and each other reason is worth a word.
+    pub(super) each_pause: bool,
+}
+
+impl Outage {
+    /// Of callbacks and children that cannot be started.
+    pub(super) const OF_CALLBACKS: Self = Self {
+        over: "the callback can be started again",
+        each_pause: true,
+    };
 }
 
 /// How a sink wants its events.
@@ -99,6 +125,8 @@ enum Kind {
     Callbacks(Arc<CallbackRunner>, SpawnPool),
     Child(LongLivedChild),
     Print(Box<dyn EventWriter>),
+    #[cfg(feature = "nats")]
+    Stream(Arc<stream::StreamSink>),
 }
 
 impl OpenSink {
@@ -127,6 +155,18 @@ impl OpenSink {
                 (Kind::Child(child), Feed::PerEndpoint(child::WINDOW))
             }
             Sink::Print(writer) => (Kind::Print(writer), Feed::InOrder),
+            #[cfg(feature = "nats")]
+            Sink::Stream(publisher) => {
+                let sink = stream::StreamSink {
+                    publisher,
+                    counters: Arc::clone(&options.counters),
+                    stop: stop.subscribe(),
+                };
+                (
+                    Kind::Stream(Arc::new(sink)),
+                    Feed::PerEndpoint(stream::WINDOW),
+                )
+            }
         };
         Ok(Self {
             kind,
@@ -139,6 +179,35 @@ impl OpenSink {
     /// How it wants its events.
     pub(super) fn feed(&self) -> Feed {
         self.feed
+    }
+
+    /// How its deliveries follow each other; how many events are held is not its affair.
+    pub(super) fn rules(&self, options: &Options) -> Rules {
+        let jobs = match self.feed {
+            Feed::PerEndpoint(jobs) => jobs,
+            Feed::InOrder => 1,
+        };
+        let rules = Rules {
+            jobs,
+            retries: options.retries,
+            backoff: options.backoff,
+            probes: false,
+            capacity: 0,
+        };
+        match &self.kind {
+            #[cfg(feature = "nats")]
+            Kind::Stream(_) => stream::rules(rules),
+            _ => rules,
+        }
+    }
+
+    /// What is said when it takes nothing.
+    pub(super) fn outage(&self) -> Outage {
+        match &self.kind {
+            #[cfg(feature = "nats")]
+            Kind::Stream(_) => stream::OUTAGE,
+            _ => Outage::OF_CALLBACKS,
+        }
     }
 
     /// These are its own: it settles each with the scheduler. An error ends the delivery, and what
@@ -155,6 +224,13 @@ impl OpenSink {
                     let runner = Arc::clone(runner);
                     let run = runner.run_on(Arc::clone(scheduler), attempt);
                     pool.spawn(&mut self.tasks, run);
+                }
+            }
+            #[cfg(feature = "nats")]
+            Kind::Stream(sink) => {
+                for attempt in attempts {
+                    let store = Arc::clone(sink).store_on(Arc::clone(scheduler), attempt);
+                    self.tasks.spawn(store);
                 }
             }
             Kind::Child(child) => {

@@ -7,6 +7,8 @@ pub(crate) mod hostile;
 pub(crate) mod lab;
 pub(crate) mod leak;
 pub(crate) mod mnt;
+#[cfg(feature = "nats")]
+pub(crate) mod nats;
 pub(crate) mod proxy;
 pub(crate) mod pubsub;
 pub(crate) mod running;

@@ -312,6 +312,7 @@ impl RetryArgs {
                 jobs: self.jobs.map_or_else(cores, usize::from),
                 retries: self.retries,
                 backoff: RETRY_PAUSES,
+                probes: false,
                 capacity: chosen.places.len(),
             },
             listener: Arc::new(StderrListener::new(context.reporter.clone(), false)),

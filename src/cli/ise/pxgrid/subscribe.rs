@@ -1,4 +1,5 @@
-//! `netapi ise pxgrid subscribe`: events as they happen, printed or handed to a callback.
+//! `netapi ise pxgrid subscribe`: events as they happen, printed, handed to a callback or stored
+//! in a stream.
 //!
 //! | part | holds |
 //! | --- | --- |
@@ -6,11 +7,14 @@
 //! | `metrics` | the summary's figures for Prometheus |
 //! | `options` | options in groups: delivery, reconnecting |
 //! | `stdout_writer` | what is printed, and how |
+//! | `stream` | `--to`: a NATS JetStream stream (feature `nats`) |
 
 mod follow;
 mod metrics;
 mod options;
 mod stdout_writer;
+#[cfg(feature = "nats")]
+mod stream;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -31,7 +35,7 @@ use crate::pxgrid::catalogue::TopicName;
 use crate::pxgrid::subscriber::Subscriber;
 use crate::pxgrid::subscription::{DEPLOYMENT, Options};
 use follow::Follower;
-use options::{DeliveryArgs, Reconnecting};
+use options::{DeliveryArgs, Destination, Reconnecting};
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -46,6 +50,8 @@ Examples:
     --spool /var/spool/netapi -- --dry-run
   netapi ise pxgrid subscribe --topic radius-failure --count 1 \\
     --where \"failures[?userName=='pat']\"
+  netapi ise pxgrid subscribe --topic session --spool /var/spool/netapi \\
+    --to nats://n1.example.com,n2.example.com/EVENTS
 
 What a callback gets and what becomes of it: netapi help callbacks
 Ctrl-C (TERM, HUP) once: running callbacks finish, the rest stays in the spool.
@@ -123,7 +129,9 @@ impl Subscribe {
         };
         let selection = self.filters.over(&kinds::EVENT, &self.window)?;
         self.state_has_sessions()?;
-        let sink = self.delivery.sink(context, &self.arguments)?;
+        let destination =
+            self.delivery
+                .destination(context, &self.arguments, &self.topics, &self.deployment)?;
         if self
             .service
             .prints_unit(context, || Ok(self.delivery.as_service()))?
@@ -144,6 +152,19 @@ impl Subscribe {
         if let Some(certificate) = certificate {
             running.certificate_until(certificate.not_after);
         }
+        let sink = match destination {
+            Destination::Sink(sink) => sink,
+            #[cfg(feature = "nats")]
+            Destination::Stream(target) => {
+                let target = target.of_member(services.control().account().name.as_str());
+                let opening = Box::pin(target.open(context));
+                match running.wait_for(Duration::ZERO, opening).await {
+                    Some(Ok(sink)) => sink,
+                    Some(Err(error)) => return running.end(Err(error)).await,
+                    None => return running.end(Ok(DONE)).await,
+                }
+            }
+        };
         let deliverer = self.delivery.start(sink, &context.reporter)?;
         let of_endpoints = |topic: &TopicName| matches!(topic, TopicName::Known(_, topic) if topic.alias == "endpoint");
         if self.topics.iter().any(of_endpoints) {

@@ -16,6 +16,10 @@ static RECOVERED: Metric = Metric::counter(
     "netapi_events_recovered_total",
     "Events fetched over REST, not seen live.",
 );
+static HAD_ALREADY: Metric = Metric::counter(
+    "netapi_events_in_stream_already_total",
+    "Events that the stream had, from another subscriber or an earlier try.",
+);
 static MESSAGES: Metric = Metric::counter(
     "netapi_messages_received_total",
     "Messages received, duplicates and unreadable ones among them.",
@@ -73,6 +77,7 @@ pub(super) fn samples(figures: &Figures, left_over: u64) -> Vec<Sample> {
         DELIVERED.counts(figures.delivered),
         FAILED.counts(figures.failed),
         RECOVERED.counts(figures.recovered),
+        HAD_ALREADY.counts(figures.had_already),
         MESSAGES.counts(figures.messages),
         RESTARTS.counts(figures.restarts),
         DUPLICATES.counts(figures.duplicates),

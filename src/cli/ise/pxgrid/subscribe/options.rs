@@ -11,6 +11,8 @@ use clap::Args;
 
 use super::super::delivery_listener::StderrListener;
 use super::stdout_writer::{self, StdoutWriter};
+#[cfg(feature = "nats")]
+use super::stream::{StreamArgs, StreamTarget};
 use crate::cli::Context;
 use crate::cli::input;
 use crate::cli::long_running::Service;
@@ -19,6 +21,7 @@ use crate::delivery::counters::Counters;
 use crate::delivery::sink::callback::Callback;
 use crate::delivery::{self, Deliverer, RETRY_PAUSES, Sink, spool};
 use crate::error::{Error, Result};
+use crate::pxgrid::catalogue::TopicName;
 use crate::pxgrid::subscription::Options;
 
 /// What happens to an event.
@@ -26,7 +29,7 @@ use crate::pxgrid::subscription::Options;
 #[command(next_help_heading = "Delivery")]
 pub(super) struct DeliveryArgs {
     /// Run this program for each event, with the event on its standard input
-    #[arg(long, value_name = "SCRIPT")]
+    #[arg(long, value_name = "SCRIPT", group = "handler")]
     pub(super) callback: Option<PathBuf>,
     /// How many callbacks run at a time; events of one endpoint stay in order [default: the cores]
     #[arg(long, value_name = "N", requires = "callback", conflicts_with = "keep_running",
@@ -50,13 +53,43 @@ pub(super) struct DeliveryArgs {
     pub(super) spool: Option<PathBuf>,
     /// Append events that could not be delivered [default: DIR/dead-letters.jsonl, else standard
     /// error]
-    #[arg(long, value_name = "FILE", requires = "callback")]
+    #[arg(long, value_name = "FILE", requires = "handler")]
     pub(super) dead_letters: Option<PathBuf>,
+    #[cfg(feature = "nats")]
+    #[command(flatten)]
+    stream: StreamArgs,
+}
+
+/// Where events go, before anything is connected to.
+pub(super) enum Destination {
+    /// It is there.
+    Sink(Sink),
+    /// A stream, to be opened.
+    #[cfg(feature = "nats")]
+    Stream(Box<StreamTarget>),
 }
 
 impl DeliveryArgs {
-    /// Where events go; what is printed is as the context says. Starts nothing.
-    pub(super) fn sink(&self, context: &Context, arguments: &[OsString]) -> Result<Sink> {
+    /// Where events go; what is printed is as the context says. Starts nothing, and connects to
+    /// nothing.
+    #[cfg_attr(not(feature = "nats"), allow(unused_variables, reason = "of a stream"))]
+    pub(super) fn destination(
+        &self,
+        context: &Context,
+        arguments: &[OsString],
+        topics: &[TopicName],
+        deployment: &str,
+    ) -> Result<Destination> {
+        #[cfg(feature = "nats")]
+        if let Some(target) = self.stream.target(context, topics, deployment)? {
+            stdout_writer::refuse_formats(context)?;
+            return Ok(Destination::Stream(Box::new(target)));
+        }
+        self.sink(context, arguments).map(Destination::Sink)
+    }
+
+    /// The sink that is no stream.
+    fn sink(&self, context: &Context, arguments: &[OsString]) -> Result<Sink> {
         let Some(program) = &self.callback else {
             return Ok(Sink::Print(Box::new(StdoutWriter::new(context)?)));
         };

@@ -207,7 +207,8 @@ fn rendered(renderer: &mut Renderer<Stdout>, json: String) -> Result<()> {
     Ok(())
 }
 
-/// With a callback nothing is printed: options for printing would be read and ignored.
+/// With a callback, and into a stream, nothing is printed: options for printing would be read and
+/// ignored.
 pub(super) fn refuse_formats(context: &Context) -> Result<()> {
     let global = &context.global;
     // --json alone still says how errors are written.
@@ -221,9 +222,9 @@ pub(super) fn refuse_formats(context: &Context) -> Result<()> {
         || global.no_header
     {
         return Err(Error::usage(
-            "with --callback nothing is printed: --format, --fields, --sort, --jq and --no-header do not go with it",
+            "with --callback or --to nothing is printed: --format, --fields, --sort, --jq and --no-header do not go with it",
         )
-        .hint("the callback gets the event as JSON on its standard input"));
+        .hint("the callback gets the event as JSON on its standard input, the stream as its body"));
     }
     Ok(())
 }

@@ -1,0 +1,297 @@
+//! `--to`: events into a NATS JetStream stream. Options, and what they come to; what is stored and
+//! how is [`crate::nats`]'s affair.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::Context;
+use crate::cli::input;
+use crate::delivery::Sink;
+use crate::error::{Error, Kind, Result};
+use crate::nats::connection::Proof;
+use crate::nats::message::{MOST_PARTITIONS, MessageMaker, TopicFacts};
+use crate::nats::open::Wanted;
+use crate::nats::{Connection, CreateOptions, Login, OpenStream, Publisher, StreamAddress};
+use crate::pxgrid::catalogue::{Occurrence, SERVICES, Topic, TopicName};
+use crate::settings::{NatsFlags, NatsLogin};
+use crate::transport::identity::read_identity;
+use crate::transport::{Tls, TlsOptions, provider};
+
+/// Where events go, and how to get there.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Into a stream")]
+pub(super) struct StreamArgs {
+    /// Store events in this NATS JetStream stream; a stream's name alone is one at NATS_URL
+    #[arg(
+        long,
+        value_name = "nats://HOST[,HOST…]/STREAM",
+        group = "handler",
+        conflicts_with = "callback"
+    )]
+    pub(super) to: Option<String>,
+    /// Make the stream if it is not there
+    #[arg(long, requires = "to", requires = "max_bytes", hide_short_help = true)]
+    create_stream: bool,
+    /// Most bytes of the new stream, as in 500M or 10G; a full one makes events wait in the spool
+    #[arg(long, value_name = "SIZE", requires = "create_stream", value_parser = size, hide_short_help = true)]
+    max_bytes: Option<i64>,
+    /// How long the new stream keeps an event
+    #[arg(long, value_name = "DURATION", default_value = "72h", requires = "create_stream", value_parser = input::some_time, hide_short_help = true)]
+    max_age: Duration,
+    /// On how many servers the new stream lies; one server alone can lose its last seconds with
+    /// the power
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "create_stream", value_parser = clap::value_parser!(u8).range(1..=5), hide_short_help = true)]
+    replicas: u8,
+    /// How long the new stream knows the ids of events by itself
+    #[arg(long, value_name = "DURATION", default_value = "2m", requires = "create_stream", value_parser = input::pause, hide_short_help = true)]
+    dedupe_window: Duration,
+    /// How many partitions the stream has [default: what it says; 32 for a new one]
+    #[arg(long, value_name = "N", requires = "to", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_PARTITIONS)), hide_short_help = true)]
+    partitions: Option<u32>,
+    /// Log in to NATS with this credentials file [env: NATS_CREDS]
+    #[arg(long, value_name = "FILE", requires = "to", conflicts_with_all = ["nats_nkey", "nats_user"], hide_short_help = true)]
+    nats_creds: Option<PathBuf>,
+    /// Log in to NATS with the seed in this file [env: NATS_NKEY]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "to",
+        conflicts_with = "nats_user",
+        hide_short_help = true
+    )]
+    nats_nkey: Option<PathBuf>,
+    /// Log in to NATS as this user
+    #[arg(long, value_name = "NAME", requires = "to", hide_short_help = true)]
+    nats_user: Option<String>,
+    /// The user's password is the first line of this file; - for standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "nats_user",
+        hide_short_help = true
+    )]
+    nats_password_file: Option<PathBuf>,
+    /// The CA of NATS servers that speak TLS [env: NATS_CA]
+    #[arg(long, value_name = "FILE", requires = "to", hide_short_help = true)]
+    nats_cacert: Option<PathBuf>,
+    /// A client certificate for NATS servers that want one [env: NATS_CERT]
+    #[arg(long, value_name = "FILE", requires = "to", hide_short_help = true)]
+    nats_cert: Option<PathBuf>,
+    /// Its private key [env: NATS_KEY]
+    #[arg(long, value_name = "FILE", requires = "to", hide_short_help = true)]
+    nats_key: Option<PathBuf>,
+}
+
+/// For clap: a number of bytes; K, M, G and T are powers of 1024.
+fn size(text: &str) -> Result<i64, String> {
+    let wrong = || format!("'{text}' is no size; write 500M or 10G");
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit = unit.trim_end_matches('B').trim_end_matches('i');
+    let shift = match unit {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return Err(wrong()),
+    };
+    let number: i64 = number.parse().map_err(|_| wrong())?;
+    number
+        .checked_mul(1 << shift)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(wrong)
+}
+
+/// A stream that was named, before anything is asked of it.
+pub(super) struct StreamTarget {
+    address: StreamAddress,
+    login: Login,
+    create: Option<CreateOptions>,
+    partitions: Option<u32>,
+    deployment: String,
+    member: String,
+    /// The names of the topics in subjects.
+    aliases: Vec<String>,
+    /// Topics on which the copies of several subscribers cannot be told apart.
+    untold: Vec<&'static str>,
+}
+
+impl StreamArgs {
+    /// The stream that `--to` names, if it does. Reads files; connects to nothing.
+    pub(super) fn target(
+        &self,
+        context: &Context,
+        topics: &[TopicName],
+        deployment: &str,
+    ) -> Result<Option<StreamTarget>> {
+        let Some(to) = &self.to else {
+            return Ok(None);
+        };
+        let address = StreamAddress::parse(to, context.settings.nats_url()?.as_deref())?;
+        let known = topics.iter().filter_map(|topic| match topic {
+            TopicName::Known(_, topic) => Some(topic),
+            _ => None,
+        });
+        let untold = known
+            .clone()
+            .filter(|topic| topic.occurrence == Occurrence::Number);
+        Ok(Some(StreamTarget {
+            address,
+            login: self.login(context)?,
+            create: self.max_bytes.map(|max_bytes| CreateOptions {
+                max_bytes,
+                max_age: self.max_age,
+                replicas: self.replicas.into(),
+                dedupe_window: self.dedupe_window,
+            }),
+            partitions: self.partitions,
+            deployment: deployment.to_owned(),
+            member: String::new(),
+            untold: untold.map(|topic| topic.alias).collect(),
+            aliases: known.map(|topic| topic.alias.to_owned()).collect(),
+        }))
+    }
+
+    fn login(&self, context: &Context) -> Result<Login> {
+        let settings = context.settings.nats(&NatsFlags {
+            creds: self.nats_creds.clone(),
+            nkey: self.nats_nkey.clone(),
+            user: self.nats_user.clone(),
+            password_file: self.nats_password_file.clone(),
+            ca: self.nats_cacert.clone(),
+            cert: self.nats_cert.clone(),
+            key: self.nats_key.clone(),
+        })?;
+        for warning in &settings.warnings {
+            context.reporter.warn(warning);
+        }
+        let mut options = TlsOptions {
+            ca: settings.ca,
+            ..TlsOptions::default()
+        };
+        if let Some((certificate, key)) = &settings.certificate {
+            let files = read_identity(certificate, key.as_deref())?;
+            let password = if files.needs_password() {
+                let file = key.as_deref().unwrap_or(certificate);
+                let asked = format!("Passphrase of {}", file.display());
+                Some(context.settings.ask(&asked)?)
+            } else {
+                None
+            };
+            options.identity = Some(files.open(password.as_ref())?.0);
+        }
+        let tls = Tls::new(&options)?;
+        for note in tls.notes() {
+            context.reporter.warn(note);
+        }
+        let (mut config, handshake) = match tls.config() {
+            // Only servers that speak TLS need it, and then it is said what lacks.
+            Err(error) if error.kind() == Kind::Tls => (trusts_nobody()?, tls.no_handshake()),
+            other => other?,
+        };
+        config.alpn_protocols.clear();
+        Ok(Login {
+            name: "netapi subscribe".to_owned(),
+            proof: match settings.login {
+                NatsLogin::None => Proof::None,
+                NatsLogin::Credentials(text) => Proof::Credentials(text),
+                NatsLogin::Nkey(seed) => Proof::Nkey(seed),
+                NatsLogin::Password(user, password) => Proof::Password(user, password),
+            },
+            tls: config,
+            seen: handshake,
+        })
+    }
+}
+
+/// For a system without any trusted certificates.
+fn trusts_nobody() -> Result<rustls::ClientConfig> {
+    let builder = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|_| Error::new(Kind::Failed, "cannot set up TLS"))?;
+    Ok(builder
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth())
+}
+
+impl StreamTarget {
+    /// The same for the pxGrid client of this name.
+    pub(super) fn of_member(mut self, member: &str) -> Self {
+        member.clone_into(&mut self.member);
+        self.login.name = format!("netapi subscribe {member}");
+        self
+    }
+
+    /// Connects, finds or makes the stream, and checks that it takes what will come.
+    pub(super) async fn open(self, context: &Context) -> Result<Sink> {
+        let connection = Connection::open(&self.address, self.login).await?;
+        let wanted = Wanted {
+            deployment: &self.deployment,
+            aliases: &self.aliases,
+            partitions: self.partitions,
+            create: self.create.as_ref(),
+        };
+        let stream = OpenStream::open(&connection, &self.address, wanted).await?;
+        for notice in &stream.notices {
+            context.reporter.step(notice);
+        }
+        let known = SERVICES.iter().flat_map(|service| service.topics);
+        let facts = |topic: &Topic| TopicFacts {
+            alias: topic.alias.to_owned(),
+            exact: topic.occurrence != Occurrence::Number,
+        };
+        let topics: HashMap<_, _> = known
+            .map(|topic| (topic.path.to_owned(), facts(topic)))
+            .collect();
+        let maker = MessageMaker {
+            deployment: self.deployment,
+            member: self.member,
+            partitions: stream.partitions,
+            topics: Arc::new(topics),
+        };
+        let name = self.address.stream.clone();
+        let publisher = Publisher::new(connection, name, &stream, maker);
+        if let Some(alias) = self.aliases.first() {
+            publisher.check_permission(alias).await?;
+        }
+        context.reporter.step(&format!(
+            "events go to the {}, in {} partitions",
+            self.address, stream.partitions
+        ));
+        if !self.untold.is_empty() {
+            context.reporter.step(&format!(
+                "events of {} carry no time: where they have no number either, each of several subscribers stores its own copy",
+                self.untold.join(", ")
+            ));
+        }
+        Ok(Sink::Stream(Arc::new(publisher)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, bytes) in [
+            ("1", Ok(1)),
+            ("500M", Ok(500 << 20)),
+            ("10G", Ok(10 << 30)),
+            ("10GiB", Ok(10 << 30)),
+            ("2TB", Ok(2 << 40)),
+        ] {
+            assert_eq!(size(text), bytes, "{text}");
+        }
+        for text in ["", "0", "G", "-1", "1.5G", "10g", "9999999999T", "1GG"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! What a stored event looks like (contract, section 10): its subject with the partition, its
+//! headers (CloudEvents, binary mode), its body.
+//!
+//! Nothing in subject or headers was chosen freely by somebody on the network: what the server says
+//! there is cut down to letters, digits, `.`, `-` and `_`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_nats::HeaderMap;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::event::{Event, EventId};
+use crate::record::Mac;
+
+/// How many partitions a stream has, unless its metadata says another number.
+pub const PARTITIONS: u32 = 32;
+
+/// More partitions than this are refused: each is a consumer of every group.
+pub const MOST_PARTITIONS: u32 = 1024;
+
+/// The longest name or word in a subject or header.
+const LONGEST_WORD: usize = 128;
+
+/// What the messages of one subscriber have in common.
+#[derive(Debug, Clone)]
+pub struct MessageMaker {
+    /// The deployment's name.
+    pub deployment: String,
+    /// The subscriber's pxGrid client name.
+    pub member: String,
+    /// How many partitions there are.
+    pub partitions: u32,
+    /// What is known of topics, by path.
+    pub topics: Arc<HashMap<String, TopicFacts>>,
+}
+
+/// What is known of a topic.
+#[derive(Debug, Clone)]
+pub struct TopicFacts {
+    /// Its name in subjects.
+    pub alias: String,
+    /// Whether an event's id is that of one occurrence also without a number: its content has a
+    /// time, or an operation's number.
+    pub exact: bool,
+}
+
+impl MessageMaker {
+    /// The subject of an event.
+    pub fn subject(&self, event: &Event) -> String {
+        let partition = partition(&event.order_key(), self.partitions);
+        subject(&self.deployment, &self.alias(&event.topic), partition)
+    }
+
+    /// The topic's name in subjects.
+    fn alias(&self, topic: &str) -> String {
+        match self.topics.get(topic) {
+            Some(facts) => facts.alias.clone(),
+            None => token(topic.strip_prefix("/topic/").unwrap_or(topic)),
+        }
+    }
+
+    /// What the stream keeps an event's first copy by: its id. Where that is the same for two
+    /// occurrences (of CREATE, DELETE, CREATE of one row the first and the third), each
+    /// subscriber's copy has its own, which stays the same when it is sent again: `number` is the
+    /// event's in the subscriber's spool.
+    pub fn message_id(&self, event: &Event, number: u64) -> EventId {
+        let exact = self
+            .topics
+            .get(&*event.topic)
+            .is_some_and(|facts| facts.exact);
+        if exact || event.sequence.is_some() {
+            return event.id;
+        }
+        let (id, member, received) = (event.id, &self.member, event.received_at);
+        EventId::of_text(&format!("{id} {member} {received} {number}"))
+    }
+
+    /// The headers of an event that is stored by this id, but for those of JetStream.
+    pub fn headers(&self, event: &Event, id: EventId) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let topic = event.topic.strip_prefix("/topic/").unwrap_or(&event.topic);
+        headers.insert("ce-specversion", "1.0");
+        headers.insert("ce-id", id.to_string());
+        headers.insert("ce-type", word(topic));
+        headers.insert(
+            "ce-source",
+            format!("urn:netapi:pxgrid:{}", self.deployment),
+        );
+        if let Some(mac) = endpoint(event) {
+            headers.insert("ce-subject", mac.to_string());
+        }
+        if let Some(time) = server_time(event) {
+            headers.insert("ce-time", time.to_string());
+        }
+        headers.insert("content-type", "application/json");
+        headers.insert("Netapi-Event", word(&event.event));
+        headers.insert("Netapi-Member", word(&self.member));
+        headers.insert("Netapi-Recovered", event.recovered.to_string());
+        headers
+    }
+}
+
+/// The subject of a topic's partition.
+pub fn subject(deployment: &str, alias: &str, partition: u32) -> String {
+    format!("netapi.{deployment}.{alias}.{partition}")
+}
+
+/// The partition of an order key: FNV-1a of 32 bits, modulo their number.
+pub fn partition(key: &str, partitions: u32) -> u32 {
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    let hash = key.bytes().fold(0x811c_9dc5, step);
+    hash % partitions.max(1)
+}
+
+/// The MAC address of the endpoint, where it is known by one.
+fn endpoint(event: &Event) -> Option<Mac> {
+    event
+        .mac
+        .as_deref()
+        .or(event.station.as_deref())?
+        .parse()
+        .ok()
+}
+
+/// The members of a message that tell when it happened.
+#[derive(Deserialize)]
+struct Times {
+    timestamp: Option<String>,
+    #[serde(default)]
+    failures: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    timestamp: Option<String>,
+}
+
+/// When it happened by the server's clock, where it says so.
+pub fn server_time(event: &Event) -> Option<Timestamp> {
+    let times: Times = serde_json::from_str(event.message.object()).ok()?;
+    let row = || times.failures.into_iter().find_map(|row| row.timestamp);
+    times.timestamp.or_else(row)?.parse().ok()
+}
+
+/// A text as one token of a subject.
+fn token(text: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    cut(text, fits)
+}
+
+/// A text as a word in a header.
+fn word(text: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    cut(text, fits)
+}
+
+fn cut(text: &str, fits: impl Fn(char) -> bool) -> String {
+    let text = text.chars().take(LONGEST_WORD);
+    let text: String = text.map(|c| if fits(c) { c } else { '-' }).collect();
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{EventId, Message};
+
+    fn event(topic: &str, mac: Option<&str>, message: Message) -> Event {
+        Event {
+            id: EventId::default(),
+            event: "sessionCreated".into(),
+            sequence: None,
+            topic: topic.into(),
+            node: Arc::default(),
+            received_at: Timestamp::UNIX_EPOCH,
+            recovered: false,
+            mac: mac.map(str::to_owned),
+            station: None,
+            state: None,
+            message,
+        }
+    }
+
+    fn maker() -> MessageMaker {
+        let session = TopicFacts {
+            alias: "session".to_owned(),
+            exact: true,
+        };
+        let topics = [("/topic/com.cisco.ise.session".to_owned(), session)];
+        MessageMaker {
+            deployment: "ise".to_owned(),
+            member: "one".to_owned(),
+            partitions: PARTITIONS,
+            topics: Arc::new(topics.into()),
+        }
+    }
+
+    /// The published values of the hash.
+    #[test]
+    fn partitions_are_those_of_fnv_1a() {
+        let whole = |text| partition(text, u32::MAX);
+        assert_eq!(whole(""), 0x811c_9dc5);
+        assert_eq!(whole("a"), 0xe40c_292c);
+        assert_eq!(whole("foobar"), 0xbf9c_f968);
+        assert_eq!(partition("foobar", 32), 0xbf9c_f968 % 32);
+    }
+
+    #[test]
+    fn subject_and_headers_are_the_contracts() {
+        let text = r#"{"timestamp":"2026-11-22T03:00:00.120+01:00","userName":"pat"}"#;
+        let session = Message::session(text);
+        let event = event(
+            "/topic/com.cisco.ise.session",
+            Some("c8-5b-76-c6-59-62"),
+            session,
+        );
+        let maker = maker();
+        let subject = maker.subject(&event);
+        let partition = partition("C8:5B:76:C6:59:62", 32);
+        assert_eq!(subject, format!("netapi.ise.session.{partition}"));
+        let headers = maker.headers(&event, maker.message_id(&event, 7));
+        let value = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
+        for (name, wanted) in [
+            ("ce-specversion", "1.0"),
+            ("ce-id", "AAAAAAAAAAAAAAAAAAAAAA"),
+            ("ce-type", "com.cisco.ise.session"),
+            ("ce-source", "urn:netapi:pxgrid:ise"),
+            ("ce-subject", "C8:5B:76:C6:59:62"),
+            ("ce-time", "2026-11-22T02:00:00.12Z"),
+            ("content-type", "application/json"),
+            ("Netapi-Event", "sessionCreated"),
+            ("Netapi-Member", "one"),
+            ("Netapi-Recovered", "false"),
+        ] {
+            assert_eq!(value(name).as_deref(), Some(wanted), "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_stranger_chose_gets_into_subject_or_headers() {
+        let mut hostile = event("/topic/a b.*.>\r\nX: y", None, Message::whole("[]"));
+        hostile.event = "x\r\nNats-Rollup: all".into();
+        hostile.station = Some("LAB\\pat.kim".to_owned());
+        let maker = maker();
+        assert!(
+            maker
+                .subject(&hostile)
+                .starts_with("netapi.ise.a-b------X--y.")
+        );
+        let headers = maker.headers(&hostile, hostile.id);
+        let value = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
+        assert_eq!(
+            value("Netapi-Event").as_deref(),
+            Some("x--Nats-Rollup--all")
+        );
+        assert!(value("ce-subject").is_none() && value("ce-time").is_none());
+        assert!(!format!("{headers:?}").contains("pat"));
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_has_an_id_for_each_copy() {
+        let timed = event("/topic/com.cisco.ise.session", None, Message::session("{}"));
+        assert_eq!(maker().message_id(&timed, 1), timed.id);
+        let mut binding = event(
+            "/topic/com.cisco.ise.sxp.binding",
+            None,
+            Message::whole("{}"),
+        );
+        let first = maker().message_id(&binding, 1);
+        assert_eq!(maker().message_id(&binding, 1), first);
+        assert_ne!(maker().message_id(&binding, 2), first);
+        let mut other = maker();
+        other.member = "two".to_owned();
+        assert_ne!(other.message_id(&binding, 1), first);
+        binding.received_at += jiff::SignedDuration::from_millis(1);
+        assert_ne!(maker().message_id(&binding, 1), first);
+        binding.sequence = Some(7);
+        assert_eq!(maker().message_id(&binding, 1), binding.id);
+    }
+
+    #[test]
+    fn the_time_is_the_servers() {
+        let rows = r#"{"failures":[{"id":"1","timestamp":"2026-11-22T03:00:00Z"}]}"#;
+        for (message, wanted) in [
+            (Message::whole(rows), Some("2026-11-22T03:00:00Z")),
+            (Message::whole(r#"{"timestamp":7}"#), None),
+            (Message::whole(r#"{"timestamp":"today"}"#), None),
+            (Message::whole("{}"), None),
+        ] {
+            let time = server_time(&event("/topic/t", None, message));
+            assert_eq!(time.map(|time| time.to_string()).as_deref(), wanted);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The client of a NATS JetStream stream that keeps events: which servers and which stream, how we
+//! log in, what the stream must be like, and what a stored event looks like.
+//!
+//! | part | holds |
+//! | --- | --- |
+//! | [`address`] | `nats://HOST[,HOST…]/STREAM` as a user writes it |
+//! | [`connection`] | logging in, and what a refused connection means |
+//! | [`open`] | the stream: found or created, and checked before anything is sent |
+//! | [`message`] | subject, partition, headers and body of a stored event |
+//! | [`publisher`] | stores one event, and says what became of it |
+//! | `known` | which events the stream holds already, where its own memory does not reach |
+//!
+//! When an event is sent, and again, is decided in `delivery`; nothing here prints.
+
+pub mod address;
+pub mod connection;
+mod known;
+pub mod message;
+pub mod open;
+pub mod publisher;
+
+pub use address::StreamAddress;
+pub use connection::{Connection, Login};
+pub use open::{CreateOptions, OpenStream};
+pub use publisher::{Published, Publisher};

@@ -1,0 +1,259 @@
+//! A real nats-server beside a test, and what its stream holds. Where none is on PATH, a test says
+//! so and ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::{self, consumer, stream};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Builder;
+
+use super::account::{Account, Changes};
+use super::{PATIENCE, wait_for};
+
+/// A running server with JetStream; ended when it is dropped.
+pub(crate) struct NatsServer {
+    dir: TempDir,
+    settings: String,
+    child: Option<Child>,
+    /// The port it has kept since its first start.
+    port: Option<u16>,
+}
+
+/// One stored message.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) subject: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Stored {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(async_nats::HeaderValue::as_str)
+    }
+}
+
+/// Starts one, with these lines in its configuration (`JETSTREAM` for the usual ones); `None` where
+/// there is no nats-server, which is said.
+pub(crate) fn server(settings: &str) -> Option<NatsServer> {
+    let found = Command::new("nats-server").arg("--version").output();
+    if found.is_err() {
+        super::skipped("there is no nats-server on PATH");
+        return None;
+    }
+    let mut server = NatsServer {
+        dir: tempfile::tempdir().unwrap(),
+        settings: settings.to_owned(),
+        child: None,
+        port: None,
+    };
+    server.start();
+    Some(server)
+}
+
+/// JetStream with a store of its own.
+pub(crate) const JETSTREAM: &str = "jetstream { store_dir: STORE, max_mem: 16M, max_file: 256M }\n";
+
+impl NatsServer {
+    /// Starts it, at the port of the last start.
+    pub(crate) fn start(&mut self) {
+        assert!(self.child.is_none());
+        let store = self.path("store");
+        let settings = self.settings.replace("STORE", store.to_str().unwrap());
+        let port = self.port.map_or("-1".to_owned(), |port| port.to_string());
+        let ports = self.path("ports");
+        let _gone = fs::remove_dir_all(&ports);
+        fs::create_dir_all(&ports).unwrap();
+        let config = self.path("nats.conf");
+        let text = format!(
+            "listen: \"127.0.0.1:{port}\"\nports_file_dir: \"{}\"\n{settings}",
+            ports.display()
+        );
+        fs::write(&config, text).unwrap();
+        let log = fs::File::create(self.path("log")).unwrap();
+        let child = Command::new("nats-server")
+            .arg("-c")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let file = ports.join(format!("nats-server_{}.ports", child.id()));
+        self.child = Some(child);
+        wait_for("the server's port", || {
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            let ports: Value = serde_json::from_str(&text).unwrap_or_default();
+            let url = ports["nats"][0].as_str().unwrap_or_default();
+            let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
+            self.port = port.or(self.port);
+            port.is_some()
+        });
+        wait_for("the server", || {
+            fs::read_to_string(self.path("log"))
+                .unwrap()
+                .contains("Server is ready")
+        });
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = self.child.as_ref().unwrap().id();
+        let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port.unwrap())
+    }
+
+    /// What `--to` takes.
+    pub(crate) fn to(&self) -> String {
+        format!("nats://{}/EVENTS", self.host())
+    }
+
+    /// Does something with JetStream.
+    pub(crate) fn ask<T>(&self, work: impl AsyncFnOnce(jetstream::Context) -> T) -> T {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = async_nats::connect(self.host()).await.unwrap();
+            work(jetstream::new(client)).await
+        })
+    }
+
+    /// Makes the stream `EVENTS`, as changed.
+    pub(crate) fn make_stream(&self, change: impl FnOnce(&mut stream::Config)) {
+        let mut config = stream::Config {
+            name: "EVENTS".to_owned(),
+            subjects: vec!["netapi.ise.>".to_owned()],
+            discard: stream::DiscardPolicy::New,
+            ..stream::Config::default()
+        };
+        change(&mut config);
+        self.ask(async |jetstream| {
+            jetstream.create_stream(config).await.unwrap();
+        });
+    }
+
+    /// How many messages the stream has.
+    pub(crate) fn count(&self) -> u64 {
+        self.ask(async |jetstream| {
+            let mut stream = jetstream.get_stream("EVENTS").await.unwrap();
+            stream.info().await.unwrap().state.messages
+        })
+    }
+
+    /// All that the stream has, in its order.
+    pub(crate) fn stored(&self) -> Vec<Stored> {
+        self.ask(async |jetstream| {
+            let mut stream = jetstream.get_stream("EVENTS").await.unwrap();
+            let state = stream.info().await.unwrap().state.clone();
+            let settings = consumer::pull::Config {
+                ack_policy: consumer::AckPolicy::None,
+                ..consumer::pull::Config::default()
+            };
+            let consumer = stream.create_consumer(settings).await.unwrap();
+            let mut found = Vec::new();
+            while (found.len() as u64) < state.messages {
+                let mut batch = consumer.fetch().max_messages(500).messages().await.unwrap();
+                while let Some(message) = batch.next().await {
+                    let message = message.unwrap();
+                    found.push(Stored {
+                        subject: message.subject.to_string(),
+                        headers: message.headers.clone().unwrap_or_default(),
+                        body: serde_json::from_slice(&message.payload).unwrap(),
+                    });
+                }
+            }
+            found
+        })
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ended = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+}
+
+/// Waits until nothing of what the lab published of sessions lacks, and checks that nothing is
+/// there twice and each endpoint's changes are in their order.
+pub(crate) fn holds(server: &NatsServer, published: &Changes) -> Vec<Stored> {
+    let began = Instant::now();
+    let mut found = server.stored();
+    let mut lacks = lacking(&found, published);
+    while !lacks.is_empty() {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{} stored, never came: {lacks:?}",
+            found.len()
+        );
+        std::thread::sleep(Duration::from_millis(100));
+        found = server.stored();
+        lacks = lacking(&found, published);
+    }
+    let mut ids = BTreeSet::new();
+    let mut last: BTreeMap<[&str; 3], Timestamp> = BTreeMap::new();
+    for message in &found {
+        let id = message.header("Nats-Msg-Id").unwrap();
+        assert!(ids.insert(id), "twice: {message:?}");
+        let session = &message.body["message"]["sessions"][0];
+        let who = endpoint(session);
+        let member = message.header("Netapi-Member").unwrap();
+        let audit = session["auditSessionId"].as_str().unwrap();
+        for (key, time) in [
+            (["received", member, who], &message.body["receivedAt"]),
+            (["changed", who, audit], &session["timestamp"]),
+        ] {
+            let Some(time) = time.as_str() else { continue };
+            let time = time.parse().unwrap();
+            let before = last.insert(key, time);
+            let in_order = before.is_none_or(|before| before <= time);
+            assert!(in_order, "{key:?}: {before:?} before {time}");
+        }
+    }
+    found
+}
+
+/// What stands for a session's endpoint.
+pub(crate) fn endpoint(session: &Value) -> &str {
+    let names = ["macAddress", "callingStationId", "auditSessionId"];
+    names
+        .iter()
+        .find_map(|name| session[*name].as_str())
+        .unwrap()
+}
+
+/// What of the published is not there. A change that another followed while nobody listened is made
+/// good by that one.
+fn lacking(stored: &[Stored], published: &Changes) -> Vec<String> {
+    let mut account = Account::default();
+    for message in stored {
+        account.note(&message.body.to_string());
+    }
+    account.lacks(published)
+}
