@@ -97,8 +97,9 @@ impl FailingEndpoints {
         self.endpoints.insert(key, endpoint);
     }
 
-    /// The endpoints as records, those that failed most often first; and the totals.
-    pub fn finish(self) -> (Vec<Record>, Totals) {
+    /// The endpoints as records, those that failed most often first; and the totals. A record is
+    /// made when it is asked for.
+    pub fn finish(self) -> (impl Iterator<Item = Record>, Totals) {
         let mut endpoints: Vec<(String, Endpoint)> = self.endpoints.into_iter().collect();
         let rank = |endpoint: &Endpoint| Reverse((endpoint.attempts, endpoint.newest));
         endpoints.sort_unstable_by(|(a_key, a), (b_key, b)| {
@@ -106,8 +107,8 @@ impl FailingEndpoints {
         });
         let window = self.window;
         let records = endpoints.into_iter();
-        let records = records.map(|(key, endpoint)| endpoint.record(key, &window));
-        (records.collect(), self.totals)
+        let records = records.map(move |(key, endpoint)| endpoint.record(key, &window));
+        (records, self.totals)
     }
 }
 
@@ -154,7 +155,7 @@ mod tests {
             endpoints.add(&Record::from_value(failure.clone()));
         }
         let (records, totals) = endpoints.finish();
-        (records.iter().map(Record::to_value).collect(), totals)
+        (records.map(|record| record.to_value()).collect(), totals)
     }
 
     fn failure(mac: u8, minute: u32) -> Value {

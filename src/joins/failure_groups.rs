@@ -130,8 +130,9 @@ impl FailureGroups {
         }
     }
 
-    /// The groups as records, those with most endpoints first, at most `top`; and the totals.
-    pub fn finish(self, top: Option<usize>) -> (Vec<Record>, Totals) {
+    /// The groups as records, those with most endpoints first, at most `top`; and the totals. A
+    /// record is made when it is asked for: it takes several times the room of its group.
+    pub fn finish(self, top: Option<usize>) -> (impl Iterator<Item = Record>, Totals) {
         let (by, other, window) = (self.by, self.other(), self.window);
         let totals = Totals {
             endpoints: self.endpoints.len(),
@@ -146,8 +147,8 @@ impl FailureGroups {
         });
         groups.truncate(top.unwrap_or(usize::MAX));
         let groups = groups.into_iter();
-        let records = groups.map(|(value, group)| group.record((by, value), other, &window));
-        (records.collect(), totals)
+        let records = groups.map(move |(value, group)| group.record((by, value), other, &window));
+        (records, totals)
     }
 }
 
@@ -212,8 +213,8 @@ mod tests {
         ]
     }
 
-    fn values(records: &[Record]) -> Value {
-        records.iter().map(Record::to_value).collect()
+    fn values(records: impl Iterator<Item = Record>) -> Value {
+        records.map(|record| record.to_value()).collect()
     }
 
     #[test]
@@ -224,7 +225,7 @@ mod tests {
         }
         let (records, totals) = by_reason.finish(None);
         assert_eq!(
-            values(&records),
+            values(records),
             json!([
                 {"reason": "22040 Wrong password", "code": "22040", "endpoints": 2, "attempts": 4,
                  "newest": "2026-03-01T10:50:00Z", "mostly": {"nas": "sw-2", "endpoints": 2},
@@ -252,7 +253,7 @@ mod tests {
         by_nas.add(&Record::from_value(json!({"failureReason": "5440 x"})));
         let (records, totals) = by_nas.finish(Some(2));
         assert_eq!(
-            values(&records),
+            values(records),
             json!([
                 {"nas": "sw-1", "endpoints": 2, "attempts": 6, "newest": "2026-03-01T10:20:00Z",
                  "mostly": {"reason": "12514 Unknown CA", "endpoints": 1}, "trend": [5, 1, 0, 0]},
@@ -280,6 +281,7 @@ mod tests {
             by_reason.add(&failure("22040 Wrong password", mac, "sw-1", 1));
         }
         let (records, totals) = by_reason.finish(None);
+        let records: Vec<Record> = records.collect();
         assert_eq!(records.len(), 1);
         assert_eq!(
             (totals.attempts, totals.beyond, totals.at_least),

@@ -195,6 +195,12 @@ fn filters_times_and_formats_work_as_on_lists() {
         csv.starts_with("REASON,ENDPOINTS,ATTEMPTS,TREND,NEWEST,MOSTLY\n"),
         "{csv}"
     );
+    let unknown = lab
+        .netapi()
+        .args(["ise", "failures", "--fields", "resaon"])
+        .assert();
+    let words = stderr(&unknown.success());
+    assert!(words.contains("did you mean REASON?"), "{words}");
     let sorted = lab
         .netapi()
         .args(["ise", "failures", "--by", "nas", "--sort", "-attempts"])
@@ -314,6 +320,14 @@ fn one_that_is_away_is_named_and_both_are_an_error() {
         .assert();
     let both = both.code(4).stdout("");
     assert!(stderr(&both).contains("localhost:1"), "{}", stderr(&both));
+    let unreachable = lab
+        .netapi()
+        .env("ISE_PXGRID_HOST", "localhost")
+        .env("ISE_PXGRID_PORT", "1")
+        .env("ISE_MNT_PORT", "1")
+        .args(["ise", "failures", "--json"])
+        .assert();
+    unreachable.code(6).stdout("");
     // A wrong password is tried once.
     let locked = faulty(&["unauthorized:/admin/"]);
     let mut command = locked.netapi();

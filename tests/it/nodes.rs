@@ -183,6 +183,13 @@ fn one_that_is_away_is_named_and_both_are_an_error() {
         .args(["ise", "nodes"])
         .assert();
     both.code(4).stdout("");
+    let mut unreachable = lab.netapi();
+    unreachable
+        .env("ISE_PXGRID_HOST", "localhost")
+        .env("ISE_PXGRID_PORT", "1")
+        .env("ISE_MNT_PORT", "1")
+        .args(["ise", "nodes", "--fail-over", "cpu=90"]);
+    unreachable.assert().code(6).stdout("");
     let pending = faulty(&["account-pending"]);
     let mut command = pending.netapi();
     for variable in MNT {
@@ -230,12 +237,17 @@ fn old_samples_hostile_names_and_empty_lists() {
         words.contains("old: the newest sample is 40 minutes old"),
         "{words}"
     );
-    assert!(words.contains("1 rows were left out"), "{words}");
+    assert!(words.contains("1 row was left out"), "{words}");
     let nobody = deployment(&json!([]));
     let run = nobody.ise(&["nodes", "--json"]).assert().success();
     assert_eq!(stdout(&run).split_whitespace().collect::<String>(), "[]");
     let run = nobody.ise(&["nodes", "--fail-over", "cpu=90"]).assert();
     assert!(stderr(&run.code(1)).contains("nothing is known"));
+    let both = plan().when(|arrived| {
+        let wanted = ["getHealths", "getPerformances"].contains(&arrived.operation.as_str());
+        wanted.then(|| Answer::Text(500, String::new()))
+    });
+    both.start().ise(&["nodes"]).assert().code(5).stdout("");
     let broken = plan().answering("getHealths", 500, "").start();
     let run = broken
         .ise(&["nodes", "--fail-over", "cpu=90"])

@@ -223,14 +223,18 @@ impl Plan {
         match sink.counted {
             Counted::Groups(groups) => {
                 let (records, totals) = groups.finish(self.top);
-                let columns = group_columns(self.by);
-                context.print(&records, columns, Shape::List, "no failures in that time")?;
-                let more = if totals.at_least { "or more " } else { "" };
+                let nothing = "no failures in that time";
+                print(context, records, group_columns(self.by), nothing)?;
                 if looked_at && totals.attempts > 0 {
+                    let more = if totals.at_least { "at least " } else { "" };
+                    let s = |count| if count == 1 { "" } else { "s" };
+                    let endpoints = totals.endpoints;
                     reporter.note(&format!(
-                        "{} endpoints {more}and {} attempts; `netapi ise failures CODE` lists one \
-                         group",
-                        totals.endpoints, totals.attempts
+                        "{more}{endpoints} endpoint{}, {} attempt{}; `netapi ise failures CODE` \
+                         lists one group",
+                        s(endpoints as u64),
+                        totals.attempts,
+                        s(totals.attempts)
                     ));
                 }
                 if totals.beyond > 0 {
@@ -250,12 +254,12 @@ impl Plan {
                 }
             }
             Counted::Endpoints(endpoints) => {
-                let (mut records, totals) = endpoints.finish();
-                records.truncate(self.top.unwrap_or(usize::MAX));
+                let (records, totals) = endpoints.finish();
+                let records = records.take(self.top.unwrap_or(usize::MAX));
                 let nothing =
                     "nothing failed so in that time; `netapi ise failures` has the groups";
                 let columns = endpoint_columns(matches!(self.named, Some(Named::Code(_))));
-                context.print(&records, columns, Shape::List, nothing)?;
+                print(context, records, columns, nothing)?;
                 if totals.beyond > 0 {
                     reporter.warn(&format!(
                         "{} of {} attempts are of endpoints that are not listed: there are over \
@@ -269,6 +273,24 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Prints records as they are made.
+fn print(
+    context: &Context,
+    records: impl Iterator<Item = Record>,
+    columns: Columns,
+    nothing: &str,
+) -> Result<()> {
+    let output = context.output_of("groups", columns, Shape::List)?;
+    let mut output = output.without_progress();
+    output.begin(None)?;
+    for record in records {
+        if output.record(&record)?.is_break() {
+            break;
+        }
+    }
+    context.end_list(output, Ok(()), nothing)
 }
 
 impl FailureSink {
@@ -297,12 +319,12 @@ impl RecordSink for FailureSink {
 /// The columns of groups; what names the group comes first.
 fn group_columns(by: By) -> Columns {
     let (title, members): (_, &[&str]) = match by {
-        By::Reason => ("REASON", &["reason", "code"]),
-        By::Nas => ("NAS", &["nas"]),
-        By::User => ("USER", &["user"]),
-        By::Server => ("SERVER", &["server"]),
-        By::PolicySet => ("POLICY-SET", &["policySet"]),
-        By::Profile => ("PROFILE", &["profile"]),
+        By::Reason => ("REASON", &["code", "mostly"]),
+        By::Nas => ("NAS", &["mostly"]),
+        By::User => ("USER", &["mostly"]),
+        By::Server => ("SERVER", &["mostly"]),
+        By::PolicySet => ("POLICY-SET", &["mostly"]),
+        By::Profile => ("PROFILE", &["mostly"]),
     };
     let value = column(title, by.member());
     let columns = [
@@ -347,5 +369,8 @@ fn endpoint_columns(share_a_reason: bool) -> Columns {
         column("SERVER", "server"),
         last,
     ];
-    columns.into()
+    Columns {
+        list: columns.to_vec().into(),
+        members: &["code", "failure"],
+    }
 }

@@ -60,7 +60,7 @@ nobody knows, and the message names them. 3: no such node; 4 to 7: not asked.")]
 pub(crate) struct Nodes {
     /// Only these nodes
     #[arg(value_name = "NODE")]
-    names: Vec<String>,
+    node: Vec<String>,
     /// Fail where a node is over a limit or not measured: cpu=90,memory=90,latency=500
     #[arg(long, value_name = "METRIC=LIMIT", value_delimiter = ',', value_parser = limit)]
     fail_over: Vec<Limit>,
@@ -163,7 +163,7 @@ impl Nodes {
         let is = |state: &NodeState, name: &str| {
             same_host(&state.name.to_lowercase(), &name.trim().to_lowercase())
         };
-        for name in &self.names {
+        for name in &self.node {
             if !states.iter().any(|state| is(state, name)) {
                 let known: Vec<&str> = states.iter().map(|state| state.name.as_str()).collect();
                 let known = known.get(..NAMED).unwrap_or(&known).join(", ");
@@ -171,8 +171,8 @@ impl Nodes {
                 return Err(error.hint(format!("known: {known}")));
             }
         }
-        if !self.names.is_empty() {
-            states.retain(|state| self.names.iter().any(|name| is(state, name)));
+        if !self.node.is_empty() {
+            states.retain(|state| self.node.iter().any(|name| is(state, name)));
         }
         Ok(())
     }
@@ -225,8 +225,9 @@ fn say_beside(context: &Context, states: &[NodeState], beyond: u64) {
         ));
     }
     if beyond > 0 {
+        let rows = if beyond == 1 { "row was" } else { "rows were" };
         context.reporter.warn(&format!(
-            "{beyond} rows were left out: without a node's name or a time, too large, or of more \
+            "{beyond} {rows} left out: without a node's name or a time, too large, or of more \
              nodes than are told apart"
         ));
     }

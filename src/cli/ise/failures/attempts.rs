@@ -17,8 +17,10 @@ use crate::mnt::MntClient;
 use crate::record::selection::{Selected, Selection};
 use crate::record::{Mac, Record, RecordSink};
 
-/// Endpoints that are asked for: at the pace of bulk runs, 20 s.
+/// Endpoints that are asked for.
 const MOST_ENDPOINTS: usize = 1_000;
+/// How many calls a bulk run makes in a second, at most.
+const CALLS_A_SECOND: usize = 50;
 /// How far the node looks back (reference mnt-api, section 1, row 16).
 const LONGEST: u32 = 432_000;
 /// Failed calls that are told one by one.
@@ -59,6 +61,13 @@ pub(super) async fn count(
             .warn("the Monitoring node keeps attempts for five days: older ones are missing");
     }
     let seconds = seconds.min(LONGEST);
+    let wait = endpoints.macs.len() / CALLS_A_SECOND;
+    if wait > 1 {
+        let count = endpoints.macs.len();
+        context.reporter.step(&format!(
+            "asking the Monitoring node for the attempts of {count} endpoints: {wait} s or more"
+        ));
+    }
     let bulk = Bulk::of_reads(plan.jobs);
     let calls = endpoints.macs.into_iter().map(|mac| {
         let bulk = &bulk;
