@@ -255,6 +255,15 @@ impl Error {
         self.status
     }
 
+    /// Whether it is of the kind that passes: the server is overloaded, restarting or away.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Overloaded | Kind::TimedOut | Kind::Connect | Kind::Truncated
+        ) || self.status.is_some_and(|status| status >= 500)
+    }
+
     /// Whether it is certain that nothing of the request reached the server: only then may a change
     /// go to the next replica (contract, section 8).
     pub fn was_nothing_sent(&self) -> bool {

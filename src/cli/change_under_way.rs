@@ -63,6 +63,7 @@ pub(crate) struct Attempt<'a> {
     sent: Cell<bool>,
     settled: Cell<bool>,
     answer: RefCell<Option<Value>>,
+    waits: Cell<bool>,
     note: Option<Note<'a>>,
 }
 
@@ -102,6 +103,13 @@ impl<'a> Attempt<'a> {
         self.answer.replace(Some(answer));
     }
 
+    /// It was carried out, and what it was for is waited for; `answer` is what another run can go
+    /// on with.
+    pub(crate) fn waits(&self, answer: Value) {
+        self.answered(answer);
+        self.waits.set(true);
+    }
+
     /// The outcome is known, whatever it is.
     pub(crate) fn settled(&self) {
         self.settled.set(true);
@@ -133,6 +141,7 @@ impl<'a> Attempt<'a> {
         let message = match error.kind() {
             // It is known: it runs.
             Kind::Pending => error.message().to_owned(),
+            _ if self.waits.get() => format!("{what} was sent, but {}", error.message()),
             _ => format!(
                 "{what} was sent, and what became of it is not known: {}",
                 error.message()

@@ -149,6 +149,11 @@ const RULES: &[Rule] = &[
         Xml::Refused("this command joins two interfaces"),
     ),
     rule(
+        "ise wait",
+        Effect::Reads,
+        Xml::Refused("this command asks many times"),
+    ),
+    rule(
         "ise doctor",
         Effect::Reads,
         Xml::Refused("doctor asks many things"),

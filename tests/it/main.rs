@@ -71,6 +71,7 @@ mod pxgrid_services;
 mod readme;
 mod safety;
 mod secret_files;
+mod session_wait;
 mod settings;
 mod snapshot;
 mod step_hints;

@@ -39,6 +39,18 @@ fn watch_prints_what_came_changed_and_went() {
     assert_eq!(change["session"]["audit_session_id"], ID);
 }
 
+/// As of any list that nothing is wanted of.
+#[test]
+fn a_limit_of_nothing_ends_at_once_and_asks_for_nothing() {
+    let lab = lab();
+    let watch = lab.mnt(&["watch", "--limit", "0"]).assert();
+    watch.success().stdout("").stderr("");
+    let subscribe = ["subscribe", "--topic", "session", "--limit", "0"];
+    let subscribe = lab.pxgrid(&subscribe).assert();
+    subscribe.success().stdout("").stderr("");
+    assert_eq!(lab.requests(), Vec::<String>::new());
+}
+
 #[test]
 fn watch_sees_a_disconnected_endpoint_go() {
     let lab = lab();

@@ -11,8 +11,10 @@ mod mnt;
 mod nodes;
 pub(super) mod pxgrid;
 mod session_source;
+mod session_wait;
 mod snapshot;
 mod steps;
+mod wait;
 mod who;
 
 use std::process::ExitCode;
@@ -42,6 +44,8 @@ pub(crate) enum Ise {
     Snapshot(Deferred<snapshot::SnapshotArgs>),
     /// What came, went and changed since a snapshot
     Diff(Deferred<Box<diff::Diff>>),
+    /// Wait until an endpoint's session is as it is wanted
+    Wait(Deferred<wait::Wait>),
     /// Walk the path to the Monitoring node and to pxGrid, and say what is wrong
     Doctor(Deferred<doctor::Doctor>),
     /// A simulated ISE on this machine, to learn, test and script against
@@ -102,6 +106,7 @@ impl Ise {
             Self::Nodes(Deferred(command)) => done(context.run(command.run(context))),
             Self::Snapshot(Deferred(command)) => done(context.run(command.run(context))),
             Self::Diff(Deferred(command)) => context.run(command.run(context)),
+            Self::Wait(Deferred(command)) => done(context.run(command.run(context))),
             Self::Doctor(Deferred(command)) => command.run(context),
             #[cfg(feature = "lab")]
             Self::Lab(Deferred(command)) => command.run(context),

@@ -1,6 +1,8 @@
 //! `netapi ise mnt coa`: change of authorization, of one endpoint or of a list. The policy service
 //! node is found from the session; the request is sent exactly once.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -8,6 +10,7 @@ use crate::cli::Context;
 use crate::cli::bulk::{Changing, ListOptions, Yes};
 use crate::cli::change_under_way::{self, Attempt, Carried, Change};
 use crate::cli::input::{self, MacOrList};
+use crate::cli::ise::session_wait::{BEFORE, Counts, Sessions, Stamp, WaitFor, Waiting};
 use crate::error::{Error, Kind, Result};
 use crate::mnt::{Coa as Kinds, MntClient, psn_of};
 use crate::record::{Mac, Record};
@@ -48,10 +51,15 @@ Examples:
   netapi ise mnt coa --mac C8:5B:76:C6:59:62 --action reauth
   netapi ise mnt coa C8:5B:76:C6:59:62 -t disconnect --dry-run
   netapi ise mnt coa - -t reauth --report done.jsonl < macs.txt
+  netapi ise mnt coa C8:5B:76:C6:59:62 --wait-for \"posture_status=='Compliant'\"
 
 The request is never repeated. 'sent' means that the node sent it, not that the
-endpoint came back: look with `netapi ise mnt session`. A list has one row for
-each input: done, already, failed, invalid or not-sent, and why."
+endpoint came back: --wait-for wants its session, as `netapi ise mnt session`
+shows it, to satisfy a JMESPath expression (null without a session: '!@'). The
+session of before does not count, only one with another id or authenticated
+anew. Where none does within --wait, the exit status is 7, and in a list the
+row failed. A list has one row for each input: done, already, failed, invalid
+or not-sent, and why."
 )]
 pub(crate) struct Coa {
     /// The endpoint's MAC address, or '-' for one a line on standard input
@@ -74,6 +82,11 @@ pub(crate) struct Coa {
     #[arg(long, value_name = "PSN")]
     server: Option<String>,
     #[command(flatten)]
+    back: WaitFor,
+    /// With --wait-for: how long
+    #[arg(long, value_name = "DURATION", default_value = "60s", requires = "wait_for", value_parser = input::some_time, hide_short_help = true)]
+    wait: Duration,
+    #[command(flatten)]
     list: ListOptions,
     #[command(flatten)]
     yes: Yes,
@@ -85,11 +98,14 @@ impl Coa {
         let Some(endpoint) = self.mac.or(self.mac_option) else {
             return Err(Error::usage("no MAC address given"));
         };
+        let client = context.mnt_that_reads()?;
+        let sessions = Sessions::Mnt(client.clone());
         let coa = Authorization {
             action: self.action,
             server: self.server,
             look_up: !context.global.curl,
-            client: context.mnt_that_reads()?,
+            back: self.back.waiting(sessions, self.wait),
+            client,
         };
         let mac = match endpoint {
             MacOrList::One(mac) => mac,
@@ -119,6 +135,8 @@ struct Authorization {
     server: Option<String>,
     /// Whether the session may be asked for its node.
     look_up: bool,
+    /// What its session is to be afterwards.
+    back: Option<Waiting<'static>>,
 }
 
 impl Authorization {
@@ -127,17 +145,43 @@ impl Authorization {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// The node that holds the session.
-    async fn node(&self, mac: Mac) -> Result<String> {
-        match &self.server {
-            Some(server) => Ok(server.clone()),
-            // Only a lookup could tell (contract, section 8).
-            None if !self.look_up => Ok("PSN-OF-THE-SESSION".to_owned()),
-            None => {
-                let answer = self.client.session_by_mac(mac).await;
-                let session = answer.map_err(|error| no_session(error, mac))?.record;
-                psn_of(&session, mac)
-            }
+    /// The session as it is, and the node that holds it.
+    async fn node(&self, mac: Mac) -> Result<(Option<Record>, String)> {
+        // Only a lookup could tell (contract, section 8).
+        if !self.look_up {
+            let unknown = || "PSN-OF-THE-SESSION".to_owned();
+            return Ok((None, self.server.clone().unwrap_or_else(unknown)));
+        }
+        let Some(server) = &self.server else {
+            let answer = self.client.session_by_mac(mac).await;
+            let session = answer.map_err(|error| no_session(error, mac))?.record;
+            let server = psn_of(&session, mac)?;
+            return Ok((Some(session), server));
+        };
+        let session = match &self.back {
+            Some(back) => back.sessions.of(mac).await?,
+            None => None,
+        };
+        Ok((session, server.clone()))
+    }
+
+    fn carried(&self, mac: Mac, server: &str, answer: Value, seen: Option<Value>) -> Carried {
+        let mut record = json!({
+            "mac": mac.to_string(),
+            "action": self.name(),
+            "server": server,
+            "result": if seen.is_some() { "satisfied" } else { "sent" },
+        });
+        let mut reason = format!("sent by {server}");
+        if let (Some(seen), Some(members)) = (seen, record.as_object_mut()) {
+            reason.push_str(", and its session is as wanted");
+            members.insert("seen".to_owned(), seen);
+        }
+        Carried {
+            already: false,
+            reason: Some(reason),
+            answer: Some(answer),
+            record: Record::from_value(record),
         }
     }
 }
@@ -155,7 +199,11 @@ impl Change for Authorization {
         format!("the change of authorization ({}) of {mac}", self.name())
     }
 
-    fn look(&self, mac: Mac, _answer: Option<&Value>) -> String {
+    fn look(&self, mac: Mac, answer: Option<&Value>) -> String {
+        if let (Some(back), Some(answer)) = (&self.back, answer) {
+            let counts = Counts::read(answer.get(BEFORE));
+            return format!("ask again with `{}`", back.command(mac, &counts));
+        }
         format!(
             "look with `netapi ise mnt session {mac}` and `netapi ise mnt auth-status {mac}` before you send it again"
         )
@@ -168,26 +216,36 @@ impl Change for Authorization {
             Action::PortBounce => Kinds::PortBounce,
             Action::PortShutdown => Kinds::PortShutdown,
         };
-        let server = self.node(mac).await?;
+        let (session, server) = self.node(mac).await?;
         let request = self.client.requests().coa(mac, kind, &server)?;
         attempt.sending()?;
         let answer = self.client.coa(request).await.map_err(|error| {
             let message = format!("{} (PSN {server})", error.message());
             error.reworded(message)
         })?;
+        let answer = answer.record.to_value();
+        let Some(back) = &self.back else {
+            attempt.settled();
+            return Ok(self.carried(mac, &server, answer, None));
+        };
+        let counts = Counts::Unlike(session.as_ref().map(Stamp::of));
+        attempt.waits(json!({ BEFORE: counts.json(), "server": server, "answer": answer }));
+        let session = back.until(mac, &counts).await?;
         attempt.settled();
-        let record = json!({
-            "mac": mac.to_string(),
-            "action": self.name(),
-            "server": server,
-            "result": "sent",
-        });
-        Ok(Carried {
-            already: false,
-            reason: Some(format!("sent by {server}")),
-            answer: Some(answer.record.to_value()),
-            record: Record::from_value(record),
-        })
+        let seen = back.condition.facts(session.as_ref());
+        Ok(self.carried(mac, &server, answer, Some(seen)))
+    }
+
+    async fn ask_again(&self, mac: Mac, answer: &Value) -> Option<Result<Carried>> {
+        let back = self.back.as_ref()?;
+        let counts = Counts::read(Some(answer.get(BEFORE)?));
+        let server = answer.get("server").and_then(Value::as_str)?;
+        let sent = answer.get("answer").cloned().unwrap_or_default();
+        let found = back.until(mac, &counts).await;
+        Some(found.map(|session| {
+            let seen = back.condition.facts(session.as_ref());
+            self.carried(mac, server, sent, Some(seen))
+        }))
     }
 }
 

@@ -106,6 +106,10 @@ impl Watch {
         if self.service.prints_unit(context, service)? {
             return Ok(DONE);
         }
+        if context.global.limit == Some(0) {
+            // As of any list: nothing is wanted, so nothing is asked for.
+            return Ok(DONE);
+        }
         let client = context.mnt()?;
         let mut running = LongRunning::begin(context, &self.service)?;
         let counts = Cell::default();
@@ -189,7 +193,7 @@ impl Watch {
                     listed.notify_one();
                     known = Some(now);
                 }
-                Err(error) if ends(&error) || known.is_none() && !passes(&error) => {
+                Err(error) if ends(&error) || known.is_none() && !error.passes() => {
                     return Err(error);
                 }
                 Err(error) => {
@@ -353,14 +357,6 @@ fn ends(error: &Error) -> bool {
     )
 }
 
-/// Whether it is of the kind that passes: the node is overloaded, restarting or away.
-fn passes(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        Kind::Overloaded | Kind::TimedOut | Kind::Connect | Kind::Truncated
-    ) || error.http_status().is_some_and(|status| status >= 500)
-}
-
 fn all_printed(failed: u64) -> Result<()> {
     if failed == 0 {
         return Ok(());
@@ -491,13 +487,13 @@ mod tests {
     fn trouble_passes_and_a_wrong_address_does_not() {
         for kind in [Kind::Overloaded, Kind::TimedOut, Kind::Connect] {
             let error = Error::new(kind, "");
-            assert!(passes(&error) && !ends(&error), "{kind:?}");
+            assert!(error.passes() && !ends(&error), "{kind:?}");
         }
-        assert!(passes(&Error::new(Kind::Server, "").status(500)));
+        assert!(Error::new(Kind::Server, "").status(500).passes());
         for kind in [Kind::Resolve, Kind::Tls, Kind::Malformed, Kind::Refused] {
-            assert!(!passes(&Error::new(kind, "")), "{kind:?}");
+            assert!(!Error::new(kind, "").passes(), "{kind:?}");
         }
-        assert!(!passes(&Error::new(Kind::Server, "").status(404)));
+        assert!(!Error::new(Kind::Server, "").status(404).passes());
         assert!(ends(&Error::new(Kind::Refused, "").status(401)));
     }
 

@@ -138,6 +138,9 @@ impl Subscribe {
         {
             return Ok(DONE);
         }
+        if context.global.limit == Some(0) {
+            return Ok(DONE);
+        }
         let (services, certificate) = context.pxgrid_as()?;
         let services = Arc::new(services);
         if context.global.shows_only() {

@@ -2,6 +2,7 @@
 //! once each, and waiting for the outcome.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,6 +13,7 @@ use crate::cli::bulk::{Changing, ListOptions, Yes};
 use crate::cli::change_under_way::{self, Attempt, Carried, Change};
 use crate::cli::input::{self, MacOrList};
 use crate::cli::ise::pxgrid::read_operation::{Ask, show_instead};
+use crate::cli::ise::session_wait::{BEFORE, Counts, Sessions, WaitFor, Waiting};
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::anc::{self, OperationState, PolicyChange, Status, Target};
@@ -19,6 +21,9 @@ use crate::record::{JsonText, Mac, Record};
 use crate::transport::show::quote;
 
 use super::SERVICE;
+
+/// What is said of a session that was waited for.
+const AS_WANTED: &str = "its session is as wanted";
 
 /// Which endpoints.
 #[derive(Args, Debug)]
@@ -42,8 +47,10 @@ struct Patience {
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = input::duration)]
     wait: Duration,
     /// Print the operation at once, with its id for `anc status`
-    #[arg(long, conflicts_with = "wait")]
+    #[arg(long, conflicts_with_all = ["wait", "wait_for"])]
     no_wait: bool,
+    #[command(flatten)]
+    back: WaitFor,
     #[command(flatten)]
     list: ListOptions,
     #[command(flatten)]
@@ -61,7 +68,12 @@ Examples:
   netapi ise pxgrid anc apply --ip 10.50.10.100 --policy Quarantine --no-wait
   netapi ise pxgrid anc apply --mac - --policy Quarantine < macs.txt
   netapi ise pxgrid anc apply --mac - --policy Quarantine --report r.jsonl < m
+  netapi ise pxgrid anc apply --mac C8:5B:76:C6:59:62 --policy Quarantine \\
+    --wait-for \"ctsSecurityGroup=='Quarantined_Systems'\"
 
+--wait-for wants the endpoint's session (`netapi ise pxgrid session MAC`) to
+satisfy a JMESPath expression within another --wait; without a session that is
+null. The session of before does not count, only a later state. None does: 7.
 An endpoint that has the policy already counts as done. An order is never
 repeated; one that still runs when the waiting is over ends with exit status 8.
 A list has one row for each input: done, already, failed, invalid or not-sent."
@@ -84,7 +96,11 @@ pub(crate) struct Apply {
 Examples:
   netapi ise pxgrid anc clear --mac C8:5B:76:C6:59:62
   netapi ise pxgrid anc clear --mac - < macs.txt
+  netapi ise pxgrid anc clear --mac C8:5B:76:C6:59:62 --wait-for '!ancPolicy'
 
+--wait-for wants the endpoint's session (`netapi ise pxgrid session MAC`) to
+satisfy a JMESPath expression within another --wait; without a session that is
+null. The session of before does not count, only a later state. None does: 7.
 An endpoint without a policy is an error, in ISE's words. An order is never
 repeated; one that still runs when the waiting is over ends with exit status 8.
 A list has one row for each input: done, already, failed, invalid or not-sent."
@@ -117,12 +133,22 @@ async fn run(context: &Context, order: PolicyChange, whom: Whom, patience: Patie
         PolicyChange::Clear => "clearEndpointByMacAddress",
     };
     let output = Ask::new(SERVICE, operation, "").before_change(context)?;
+    if whom.ip.is_some() && patience.back.is_given() {
+        return Err(
+            Error::usage("--wait-for is for an endpoint that is named by --mac")
+                .hint("`netapi ise pxgrid session --ip IP` shows its MAC address"),
+        );
+    }
+    let client = Rc::new(context.pxgrid()?);
+    let sessions = Sessions::Pxgrid(Rc::clone(&client));
+    let back = patience.back.waiting(sessions, patience.wait);
     let orders = Orders {
         context,
-        client: context.pxgrid()?,
+        client,
         order,
         nas: whom.nas,
         wait: (!patience.no_wait).then_some(patience.wait),
+        back,
     };
     let target = match (whom.mac, whom.ip) {
         (Some(MacOrList::One(mac)), _) => orders.target(mac),
@@ -140,7 +166,7 @@ async fn run(context: &Context, order: PolicyChange, whom: Whom, patience: Patie
     patience.list.for_one()?;
     let attempt = Attempt::default();
     let what = orders.what_for(&target);
-    let look = |answer: Option<&Value>| look_for(&target, answer);
+    let look = |answer: Option<&Value>| orders.look_for(&target, answer);
     let giving = orders.give(&target, &attempt);
     match change_under_way::alone(&attempt, &what, look, giving).await {
         Ok(carried) => {
@@ -152,8 +178,11 @@ async fn run(context: &Context, order: PolicyChange, whom: Whom, patience: Patie
         Err(error) => {
             // A failure's own words are in the error; what was taken has an id that is needed.
             if attempt.is_lost(&error)
-                && let Some(answer) = attempt.answer()
+                && let Some(mut answer) = attempt.answer()
             {
+                if let Some(members) = answer.as_object_mut() {
+                    members.shift_remove(BEFORE);
+                }
                 context.print_change(output, &Record::from_value(answer))?;
             }
             Err(error)
@@ -164,11 +193,13 @@ async fn run(context: &Context, order: PolicyChange, whom: Whom, patience: Patie
 /// One order and how it is given.
 struct Orders<'a> {
     context: &'a Context,
-    client: ServiceClient,
+    client: Rc<ServiceClient>,
     order: PolicyChange,
     nas: Option<IpAddr>,
     /// How long its outcome is waited for; not at all.
     wait: Option<Duration>,
+    /// What the endpoint's session is to be afterwards.
+    back: Option<Waiting<'static>>,
 }
 
 impl Orders<'_> {
@@ -199,6 +230,10 @@ impl Orders<'_> {
     async fn give(&self, target: &Target, attempt: &Attempt<'_>) -> Result<Carried> {
         let (operation, body) = anc::operation(&self.order, target);
         show_instead(self.context, &self.client, SERVICE, operation, &body).await?;
+        let counts = match (&self.back, mac_of(target)) {
+            (Some(back), Some(mac)) => back.before_change(mac).await?,
+            _ => Counts::Any,
+        };
         attempt.sending()?;
         let answer = anc::start(&self.client, &self.order, target).await?;
         let first = anc::read_status(answer.clone()).inspect_err(|_| {
@@ -207,24 +242,28 @@ impl Orders<'_> {
                 attempt.answered(answer.value().clone());
             }
         })?;
-        self.settle(target, first, attempt).await
+        self.settle(target, first, counts, attempt).await
     }
 
     async fn settle(
         &self,
         target: &Target,
         first: Status,
+        counts: Counts,
         attempt: &Attempt<'_>,
     ) -> Result<Carried> {
         if first.state == OperationState::Running {
-            attempt.answered(first.json.value().clone());
+            attempt.answered(self.noted(&first, &counts));
         }
         let status = match self.wait {
             Some(wait) => anc::wait(&self.client, first, wait).await?,
             None => first,
         };
         if status.state != OperationState::Running {
-            attempt.settled();
+            // What is waited for behind it settles it.
+            if self.back.is_none() || anc::outcome(&self.order, &status).is_err() {
+                attempt.settled();
+            }
         } else if self.wait.is_none() {
             attempt.settled();
             let id = status.operation_id.as_deref().unwrap_or_default();
@@ -234,7 +273,16 @@ impl Orders<'_> {
         match anc::outcome(&self.order, &status) {
             Ok(()) => {
                 let already = status.state == OperationState::Failure;
+                // Where there was nothing to do nothing is new.
+                let counts = if already { Counts::Any } else { counts };
+                let back = self.back_as_wanted(target, &status, &counts, attempt);
+                let back = back.await?;
                 let reason = status.failure_reason.filter(|_| already);
+                let reason = match (reason, back) {
+                    (reason, false) => reason,
+                    (Some(reason), true) => Some(format!("{reason}; {AS_WANTED}")),
+                    (None, true) => Some(AS_WANTED.to_owned()),
+                };
                 Ok(carried(status.json, already, reason))
             }
             Err(error) => {
@@ -247,6 +295,47 @@ impl Orders<'_> {
                     _ => told,
                 })
             }
+        }
+    }
+}
+
+impl Orders<'_> {
+    /// What a report keeps of an operation, so that another run can go on.
+    fn noted(&self, status: &Status, counts: &Counts) -> Value {
+        let mut answer = status.json.value().clone();
+        if let (Some(_), Some(members)) = (&self.back, answer.as_object_mut()) {
+            members.insert(BEFORE.to_owned(), counts.json());
+        }
+        answer
+    }
+
+    /// Waits for the session where that is wanted; whether it was.
+    async fn back_as_wanted(
+        &self,
+        target: &Target,
+        status: &Status,
+        counts: &Counts,
+        attempt: &Attempt<'_>,
+    ) -> Result<bool> {
+        let (Some(back), Some(mac)) = (&self.back, mac_of(target)) else {
+            return Ok(false);
+        };
+        attempt.waits(self.noted(status, counts));
+        back.until(mac, counts).await?;
+        attempt.settled();
+        Ok(true)
+    }
+
+    /// How to look what became of an order, given what the server answered until then.
+    fn look_for(&self, target: &Target, answer: Option<&Value>) -> String {
+        let counts = answer.and_then(|answer| answer.get(BEFORE));
+        match (&self.back, mac_of(target), counts) {
+            (Some(back), Some(mac), Some(counts)) => {
+                let counts = Counts::read(Some(counts));
+                let command = back.command(mac, &counts);
+                format!("{}; then `{command}`", look_for(target, answer))
+            }
+            _ => look_for(target, answer),
         }
     }
 }
@@ -272,7 +361,7 @@ impl Change for Orders<'_> {
     }
 
     fn look(&self, mac: Mac, answer: Option<&Value>) -> String {
-        look_for(&self.target(mac), answer)
+        self.look_for(&self.target(mac), answer)
     }
 
     async fn carry_out(&self, mac: Mac, attempt: &Attempt<'_>) -> Result<Carried> {
@@ -286,7 +375,11 @@ impl Change for Orders<'_> {
             Err(error) => return Some(Err(error)),
         };
         let attempt = Attempt::default();
-        Some(self.settle(&self.target(mac), status, &attempt).await)
+        let counts = Counts::read(answer.get(BEFORE));
+        Some(
+            self.settle(&self.target(mac), status, counts, &attempt)
+                .await,
+        )
     }
 }
 
@@ -316,6 +409,13 @@ fn look_for(target: &Target, answer: Option<&Value>) -> String {
         (None, Target::Ip(_)) => {
             "look with `netapi ise pxgrid anc endpoints` before you repeat it".to_owned()
         }
+    }
+}
+
+fn mac_of(target: &Target) -> Option<Mac> {
+    match target {
+        Target::Mac(mac) | Target::MacAtNas(mac, _) => Some(*mac),
+        Target::Ip(_) => None,
     }
 }
 
