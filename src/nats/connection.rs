@@ -2,13 +2,14 @@
 //! since. Connecting again is the library's affair; it pauses as we say.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::jetstream::context::RequestErrorKind;
 use async_nats::jetstream::response::Response;
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{ConnectErrorKind, ConnectOptions, Event, ServerError};
+use async_nats::{AuthError, ConnectErrorKind, ConnectOptions, Event, ServerError};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -88,14 +89,7 @@ impl Connection {
             .tls_client_config(login.tls);
         let options = match &login.proof {
             Proof::None => options,
-            Proof::Credentials(text) => {
-                // Its error may quote the text.
-                options.credentials(text.expose_secret()).map_err(|_| {
-                    Error::usage("the NATS credentials file holds no JWT with a seed").hint(
-                        "it is the file that nsc or the administrator made: a JWT block and a seed block",
-                    )
-                })?
-            }
+            Proof::Credentials(text) => with_credentials(options, text.expose_secret())?,
             Proof::Nkey(seed) => options.nkey(seed.expose_secret().to_owned()),
             Proof::Password(user, password) => {
                 options.user_and_password(user.clone(), password.expose_secret().to_owned())
@@ -207,6 +201,35 @@ impl Connection {
     }
 }
 
+/// Logs in with a credentials file's JWT and seed. The library reads such a file too, by a regular
+/// expression whose engine would be a megabyte of ours for this alone.
+fn with_credentials(options: ConnectOptions, text: &str) -> Result<ConnectOptions> {
+    // What is wrong with it may quote the text.
+    let (jwt, pair) = jwt_and_seed(text)
+        .and_then(|(jwt, seed)| Some((jwt, nkeys::KeyPair::from_seed(seed).ok()?)))
+        .ok_or_else(|| {
+            Error::usage("the NATS credentials file holds no JWT with a seed").hint(
+                "it is the file that nsc or the administrator made: a JWT block and a seed block",
+            )
+        })?;
+    let pair = Arc::new(pair);
+    Ok(options.jwt(jwt.to_owned(), move |nonce| {
+        let signed = pair.sign(&nonce).map_err(AuthError::new);
+        std::future::ready(signed)
+    }))
+}
+
+/// The lines between the rules of the first block, and of the second.
+fn jwt_and_seed(text: &str) -> Option<(&str, &str)> {
+    let mut blocks = text.split("-----BEGIN ").skip(1).filter_map(|block| {
+        let mut lines = block.lines().map(str::trim).skip(1);
+        lines
+            .find(|line| !line.is_empty())
+            .filter(|line| !line.starts_with('-'))
+    });
+    Some((blocks.next()?, blocks.next()?))
+}
+
 fn is_without_jetstream(code: ErrorCode) -> bool {
     code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
 }
@@ -295,4 +318,21 @@ fn inside<'e, T: std::error::Error + 'static>(
         link = within.or_else(|| error.source());
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credentials_file_has_two_blocks() {
+        let text = "-----BEGIN NATS USER JWT-----\r\neyJ0.eyJq.c2ln\r\n------END NATS USER JWT------\r\n\r\n\
+            ************************* IMPORTANT *************************\n\n\
+            -----BEGIN USER NKEY SEED-----\nSUABC\n------END USER NKEY SEED------\n";
+        assert_eq!(jwt_and_seed(text), Some(("eyJ0.eyJq.c2ln", "SUABC")));
+        let half = text.split("\n\n").next().unwrap();
+        for wrong in [half, "", "geheim", "-----BEGIN A-----\n------END A------\n"] {
+            assert_eq!(jwt_and_seed(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -155,6 +155,10 @@ impl Subscribe {
         if let Some(certificate) = certificate {
             running.certificate_until(certificate.not_after);
         }
+        #[cfg_attr(
+            not(feature = "nats"),
+            allow(clippy::infallible_destructuring_match, reason = "of a stream")
+        )]
         let sink = match destination {
             Destination::Sink(sink) => sink,
             #[cfg(feature = "nats")]
