@@ -104,6 +104,12 @@ const RULES: &[Rule] = &[
         Effect::Changes("the file"),
         JSON,
     ),
+    #[cfg(feature = "nats")]
+    rule(
+        "ise pxgrid fleet permissions",
+        Effect::Reads,
+        Xml::NoRecords,
+    ),
     rule("ise pxgrid anc policies", Effect::Reads, JSON),
     rule("ise pxgrid anc policy", Effect::Reads, JSON),
     rule("ise pxgrid anc create", NETWORK, JSON),

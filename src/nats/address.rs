@@ -103,11 +103,12 @@ impl fmt::Display for StreamAddress {
     }
 }
 
-fn stream_name(text: &str) -> Result<String> {
+/// The name of a stream, checked: it stands in subjects and in a server's configuration.
+pub fn stream_name(text: &str) -> Result<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if text.is_empty() || text.len() > LONGEST_NAME || !text.chars().all(fits) {
         return Err(Error::usage(
-            "a stream's name is letters, digits, - and _, at most 128, and stands behind the servers",
+            "a stream's name is letters, digits, - and _, at most 128; in --to it stands behind the servers",
         )
         .hint("for instance nats://n1.example.com/EVENTS"));
     }

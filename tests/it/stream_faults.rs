@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream;
 use netapi::testing::lab::certificates::Flavour;
+use netapi::testing::lab::{EventRate, LabOptions};
 
 use crate::support::lab::{self, TestLab};
 use crate::support::nats::{JETSTREAM, server};
@@ -344,4 +345,55 @@ fn a_unit_is_printed_without_asking_anybody() {
         .success();
     let text = stdout(&unit);
     assert!(text.contains("--to nats://n1.invalid/EVENTS"), "{text}");
+}
+
+#[test]
+fn the_permissions_that_are_printed_suffice_and_nothing_else_is_needed() {
+    let printed = stdout(
+        &crate::support::netapi()
+            .args(["ise", "pxgrid", "fleet", "permissions", "EVENTS"])
+            .assert()
+            .success(),
+    );
+    let users = r"users = [ { user: netapi, password: right, permissions: $NETAPI_SUBSCRIBER } ]";
+    let settings = format!("{JETSTREAM}authorization {{\n{printed}\n{users}\n}}\n");
+    let Some(server) = server(&settings) else {
+        return;
+    };
+    let lab = lab::with(LabOptions {
+        sessions: 50,
+        events_per_second: EventRate::PerSecond(0),
+        ..LabOptions::default()
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let (right, to) = (password(dir.path(), "right\n"), server.to());
+    let arguments = [
+        "subscribe",
+        "--topic",
+        "session",
+        "--snapshot",
+        "--count",
+        "50",
+        "--to",
+        &to,
+        "--nats-user",
+        "netapi",
+        "--nats-password-file",
+        &right,
+    ];
+    let create = [
+        "--create-stream",
+        "--max-bytes",
+        "10M",
+        "--dedupe-window",
+        "1s",
+    ];
+    let first = [&arguments[..], &create].concat();
+    lab.pxgrid(&first).assert().success();
+    // Beyond the window what is stored is read, which wants permissions of its own.
+    std::thread::sleep(Duration::from_millis(1200));
+    let again = stderr(&lab.pxgrid(&arguments).assert().success());
+    assert!(again.contains("in the stream already 50"), "{again}");
+    let hostile = ["ise", "pxgrid", "fleet", "permissions", "E\" ] x"];
+    crate::support::netapi().args(hostile).assert().code(2);
 }

@@ -9,6 +9,8 @@ mod connection_state;
 mod dead_letters;
 mod delivery_listener;
 mod endpoints;
+#[cfg(feature = "nats")]
+mod fleet;
 mod groups;
 mod mdm;
 mod posture;
@@ -80,6 +82,10 @@ pub(crate) enum Pxgrid {
     /// Events that no callback took: list, deliver again, drop
     #[command(subcommand, arg_required_else_help = true)]
     DeadLetters(dead_letters::DeadLetters),
+    /// Subscribers on several machines: what their account of a NATS server needs
+    #[cfg(feature = "nats")]
+    #[command(subcommand, arg_required_else_help = true)]
+    Fleet(fleet::Fleet),
     /// Adaptive Network Control: policies and their endpoints
     #[command(subcommand, arg_required_else_help = true)]
     Anc(anc::Anc),
@@ -119,6 +125,8 @@ impl Pxgrid {
             match self {
                 Self::Subscribe(command) => return command.run(context).await,
                 Self::DeadLetters(command) => return Box::pin(command.run(context)).await,
+                #[cfg(feature = "nats")]
+                Self::Fleet(command) => return command.run(),
                 Self::Publish(command) => return Box::pin(command.run(context)).await,
                 Self::Test(command) => command.run(context).await,
                 Self::Account(command) => command.run(context).await,

@@ -110,7 +110,7 @@ fn topic(text: &str) -> Result<TopicName, String> {
 const REMEMBERED: usize = 25_000;
 
 /// For clap: a name that fits into ids and subjects as it is.
-fn deployment(text: &str) -> Result<String, String> {
+pub(super) fn deployment(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if text.is_empty() || text.len() > 64 || !text.chars().all(fits) {
         return Err("a deployment's name is letters, digits, - and _, at most 64".to_owned());
