@@ -11,7 +11,7 @@
 //! | `column`, `names` | columns, and what the names of `--fields` and `--sort` stand for |
 //! | `tsv_csv` | tsv and csv |
 //! | `json`, `pretty`, `yaml` | JSON, JSON for a terminal, YAML |
-//! | `table`, `measures`, `widths`, `single`, `sections`, [`wrap`], `paint`, `interface_name` | what a person looks at |
+//! | `table`, `measures`, `widths`, `single`, `sections`, `tree`, [`wrap`], `paint`, `interface_name` | what a person looks at |
 //! | `raw` | xml |
 //! | `sort`, `jq` | what holds a list |
 //! | `counts`, `bars` | rows counted by their values, and how a terminal shows that |
@@ -40,6 +40,7 @@ mod sparkline;
 mod style;
 mod table;
 pub mod time;
+mod tree;
 mod tsv_csv;
 mod widths;
 pub mod wrap;
@@ -52,6 +53,7 @@ pub use format::Format;
 pub use jq::JqFilter;
 pub use progress::{Meter, Progress};
 pub use style::{Screen, Style, check};
+pub use tree::tree;
 
 use std::io::Write;
 use std::ops::ControlFlow;

@@ -95,6 +95,7 @@ mod subscribe_truth_callbacks;
 mod subscribe_truth_kill;
 mod subscribe_truth_outages;
 mod support;
+mod terminal_layout;
 mod threads;
 mod tls;
 mod unread_stderr;

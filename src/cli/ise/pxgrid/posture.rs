@@ -1,13 +1,14 @@
 //! `netapi ise pxgrid posture`: endpoints whose posture is known, and what was found on them. The
-//! answers' shapes are not published: they are printed as they come.
+//! answers' shapes are not published: they are printed as they come, on a terminal as a tree.
 
 use clap::{Args, Subcommand};
 
 use super::read_operation::Ask;
 use crate::cli::Context;
-use crate::cli::input;
-use crate::error::Result;
+use crate::cli::{input, pager};
+use crate::error::{Result, from_output};
 use crate::record::Mac;
+use crate::render::tree;
 
 /// `netapi ise pxgrid posture …`
 #[derive(Subcommand, Debug)]
@@ -37,6 +38,7 @@ impl Posture {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let nothing = "`netapi ise pxgrid posture macs` lists the endpoints with posture data; the service came with ISE 3.4";
+        let is_tree = matches!(self, Self::Data(_)) && context.shows_a_person();
         let ask = match self {
             Self::Macs => Ask::new("posture", "getPosturedMacs", nothing),
             Self::Data(Data { macs, category }) => {
@@ -46,6 +48,11 @@ impl Posture {
                     .with("category", category)
             }
         };
-        ask.one(context).await
+        if !is_tree {
+            return ask.one(context).await;
+        }
+        let (_, answer) = ask.answer(context).await?;
+        let shown = tree(&answer?.to_value(), context.style().screen);
+        pager::write_out(&shown, context.global.no_pager).map_err(|error| from_output(&error))
     }
 }
