@@ -329,7 +329,10 @@ fn holds_mac(name: &str) -> bool {
 /// takes for one.
 fn holds_time(name: &str) -> bool {
     let name = plain_name(name);
-    name.ends_with("timestamp") || name.ends_with("time")
+    name.ends_with("timestamp")
+        || name.ends_with("time")
+        || name == "notbefore"
+        || name == "notafter"
 }
 
 /// The last step of a dotted name without its separators, in lower case.

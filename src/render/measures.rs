@@ -89,7 +89,10 @@ impl Gathered {
 
     /// Whether a cell that is cut would be worth little.
     pub(super) fn must_be_whole(&self) -> bool {
-        matches!(self.nature(), Nature::Whole | Nature::Enumeration)
+        matches!(
+            self.nature(),
+            Nature::Whole | Nature::Enumeration | Nature::Station
+        )
     }
 
     /// What the layout is made of.
@@ -107,6 +110,7 @@ impl Gathered {
     fn nature(&self) -> Nature {
         match self.kind {
             CellKind::Sentence => Nature::Sentence,
+            CellKind::Mac if self.widest <= LONGEST_WORD => Nature::Station,
             CellKind::Verdict | CellKind::Event | CellKind::Enumeration(_) => {
                 if self.widest > LONGEST_WORD {
                     Nature::Words

@@ -31,6 +31,8 @@ pub(super) enum Nature {
     Whole,
     /// One of a few words, which must be seen whole.
     Enumeration,
+    /// Whom the row is about: a MAC address, or what stands in its place.
+    Station,
     /// What the row is about, in words.
     Sentence,
     /// A name: its beginning will do.
@@ -65,8 +67,10 @@ impl Measure {
     /// What it needs before others are left out for it.
     fn need(&self, screen: usize) -> usize {
         let least = match self.nature {
-            Nature::Whole | Nature::Enumeration | Nature::Identifier => usize::MAX,
-            Nature::Sentence => (screen / 2).max(32),
+            Nature::Whole | Nature::Enumeration | Nature::Station | Nature::Identifier => {
+                usize::MAX
+            }
+            Nature::Sentence => (screen * 2 / 5).max(28),
             Nature::Words if self.same => KEPT,
             Nature::Words => self.apart.clamp(TOLD_APART.0, TOLD_APART.1),
         };
@@ -77,15 +81,32 @@ impl Measure {
     fn rank(&self) -> u8 {
         match self.nature {
             Nature::Identifier => 0,
-            Nature::Sentence => 3,
+            Nature::Sentence => 4,
             _ if self.same => 1,
-            Nature::Enumeration => 3,
+            Nature::Enumeration | Nature::Station => 3,
             Nature::Whole | Nature::Words => 2,
         }
     }
 
+    /// What it needs before columns that tell less are left out for it: a sentence is what the rows
+    /// are about.
+    fn need_beside_less(&self, screen: usize) -> usize {
+        match self.nature {
+            Nature::Sentence => self.wish().min(COMFORTABLE * 3 / 2).max(self.need(screen)),
+            _ => self.need(screen),
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        matches!(
+            self.nature,
+            Nature::Whole | Nature::Enumeration | Nature::Station
+        )
+    }
+
+    /// Whether room makes it tell more.
     fn varies(&self) -> bool {
-        !self.same && matches!(self.nature, Nature::Words | Nature::Sentence)
+        self.nature == Nature::Sentence || !self.same && self.nature == Nature::Words
     }
 }
 
@@ -111,13 +132,16 @@ pub(super) fn layout(measures: &[Measure], screen: usize, may_drop: bool) -> Lay
         let behind_the_first = shown.iter().enumerate().skip(1);
         let weakest = behind_the_first
             .min_by_key(|(place, (_, measure))| (measure.rank(), Reverse(*place)))
-            .map(|(place, (_, measure))| (place, measure.nature));
-        let Some((place, nature)) = weakest else {
+            .map(|(place, (_, measure))| (place, measure.rank()));
+        let Some((place, rank)) = weakest else {
             break;
         };
-        let wanted = match nature {
-            // No name is cut for one.
-            Nature::Identifier => total(&shown, |measure| measure.wish().min(COMFORTABLE)),
+        let wanted = match rank {
+            // No name is cut for an identifier.
+            0 => total(&shown, |measure| {
+                measure.wish().min(COMFORTABLE).max(measure.need(screen))
+            }),
+            1 | 2 => total(&shown, |measure| measure.need_beside_less(screen)),
             _ => total(&shown, |measure| measure.need(screen)),
         };
         if wanted + mark(&shown, left_out) <= screen {
@@ -146,7 +170,7 @@ fn mark(shown: &[(usize, Measure)], left_out: usize) -> usize {
     }
     let above = shown.last().map_or(0, |(_, last)| match last.nature {
         // Never narrower than its widest word, and at the left of its column.
-        Nature::Enumeration => last.wish() - last.title,
+        Nature::Enumeration | Nature::Station => last.wish() - last.title,
         _ => 0,
     });
     MARK.saturating_sub(above)
@@ -169,10 +193,7 @@ fn fit(measures: &[Measure], screen: usize) -> Vec<usize> {
         raise(&mut widths, &wishes, room, |_| true);
         return widths;
     }
-    let whole = |column: usize| {
-        let nature = measures.get(column).map(|measure| measure.nature);
-        matches!(nature, Some(Nature::Whole | Nature::Enumeration))
-    };
+    let whole = |column: usize| measures.get(column).is_some_and(Measure::is_whole);
     let mut widths = under_a_cap(&wishes, room, KEPT, |column| !whole(column))
         .or_else(|| under_a_cap(&wishes, room, KEPT, |column| column > 0))
         .or_else(|| under_a_cap(&wishes, room, LEAST, |_| true))
@@ -313,7 +334,7 @@ mod tests {
         }
     }
 
-    use Nature::{Enumeration, Identifier, Sentence, Whole, Words};
+    use Nature::{Enumeration, Identifier, Sentence, Station, Whole, Words};
 
     #[test]
     fn what_fits_is_as_wide_as_it_is() {
@@ -377,6 +398,21 @@ mod tests {
     }
 
     #[test]
+    fn whom_a_row_is_about_stays_beside_what_happened() {
+        // TIME REASON MAC USER NAS
+        let columns = [
+            measure(Whole, "TIME", 19),
+            measure(Sentence, "REASON", 47),
+            measure(Station, "MAC", 17),
+            measure(Words, "USER", 28),
+            measure(Whole, "NAS", 10),
+        ];
+        let narrow = layout(&columns, 80, true);
+        assert_eq!(narrow.shown, [(0, 19), (1, 40), (2, 17)]);
+        assert_eq!(narrow.left_out, 2);
+    }
+
+    #[test]
     fn identifiers_go_first_and_enumerations_stay_whole() {
         let columns = [
             measure(Words, "NAME", 45),
@@ -427,7 +463,8 @@ mod tests {
     }
 
     fn any_measure() -> impl Strategy<Value = Measure> {
-        let natures = prop::sample::select(&[Whole, Enumeration, Sentence, Words, Identifier][..]);
+        let natures =
+            prop::sample::select(&[Whole, Enumeration, Station, Sentence, Words, Identifier][..]);
         (
             natures,
             1_usize..12,
