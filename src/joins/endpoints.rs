@@ -57,8 +57,8 @@ impl Endpoints {
     }
 
     /// Each as a record: `endpoint`, then an object for each source.
-    pub fn records(&self) -> Vec<Record> {
-        self.found.iter().map(Endpoint::record).collect()
+    pub fn into_records(self) -> Vec<Record> {
+        self.found.into_iter().map(Endpoint::record).collect()
     }
 }
 
@@ -83,10 +83,10 @@ fn put(members: &mut Map<String, Value>, member: &str, mut value: Value) {
 }
 
 impl Endpoint {
-    fn record(&self) -> Record {
+    fn record(self) -> Record {
         let mut members = Map::new();
-        members.insert("endpoint".to_owned(), self.key.clone().into());
-        members.extend(self.sources.clone());
+        members.insert("endpoint".to_owned(), self.key.into());
+        members.extend(self.sources);
         Record::from_value(Value::Object(members))
     }
 }
@@ -100,7 +100,11 @@ mod tests {
         for (source, member, value) in parts {
             endpoints.add((source, member), &Record::from_value(value.clone()));
         }
-        endpoints.records().iter().map(Record::to_value).collect()
+        endpoints
+            .into_records()
+            .iter()
+            .map(Record::to_value)
+            .collect()
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl Who {
             failed.instead_of_an_answer(context)?;
             return Err(self.nobody());
         }
-        Self::print(context, &endpoints.records())?;
+        Self::print(context, &endpoints.into_records())?;
         failed.beside_an_answer(context)
     }
 
