@@ -1,19 +1,22 @@
 #!/bin/sh
-# The packages of target/dist (deploy/stage.sh): the .deb is built, looked at, installed into a bare
+# The packages of target/stage (deploy/stage.sh): the .deb is built, looked at, installed into a bare
 # Debian, used, upgraded, removed and purged; the .rpm is built and looked at.
 #
-# Usage: .ci/packages.sh OUTPUT-DIRECTORY
+# Usage: .ci/packages.sh OUTPUT-DIRECTORY [PROGRAM]
 #
+# PROGRAM  is put into the .deb in place of the one in target/stage, which may then be a small one: tools that
+#          were built without optimisation take minutes for a large one.
 # DEBIAN   a directory with a bare Debian, which is copied; else one is made (root, mmdebstrap, apt).
 set -eu
 cd "$(dirname "$0")/.."
 
 output=$1
+program=${2:-target/stage/bin/netapi}
 skip() { echo "skipped: $1"; }
 fail() { echo "FAILED: $1"; exit 1; }
 
 if cargo generate-rpm --version >/dev/null 2>&1; then
-    cargo generate-rpm --payload-compress gzip --output "$output" >/dev/null
+    cargo generate-rpm --payload-compress none --output "$output" >/dev/null
     rpm=$(ls "$output"/*.rpm)
     if command -v rpm >/dev/null; then
         rpm -qlp "$rpm" >"$output/rpm.files" 2>/dev/null
@@ -31,13 +34,22 @@ cargo deb --version >/dev/null 2>&1 || {
     skip "there is no cargo-deb (cargo install --locked cargo-deb@3.8.0)"
     exit 0
 }
-# build REVISION: the package, without building the program.
-build() {
-    cargo deb --no-build --no-strip --compress-type gzip --quiet --deb-revision "$1" --output "$output/netapi-$1.deb"
-}
-build 1
-build 2
+# The package, without building the program.
+made=$output/made.deb
 deb=$output/netapi-1.deb
+cargo deb --no-build --no-strip --fast --compress-type gzip --compress-system --quiet --deb-revision 1 --output "$made"
+# pack REVISION: the same with that revision and the program, by Debian's own packer.
+pack() {
+    tree=$(mktemp -d)
+    dpkg-deb --raw-extract "$made" "$tree/package"
+    install -m 755 "$program" "$tree/package/usr/bin/netapi"
+    (cd "$tree/package" && find usr -type f -exec md5sum {} + >DEBIAN/md5sums)
+    sed -i "s/^\(Version: .*\)-1\$/\1-$1/" "$tree/package/DEBIAN/control"
+    dpkg-deb --root-owner-group -Zgzip -z1 --build "$tree/package" "$output/netapi-$1.deb" >/dev/null
+    rm -rf "$tree"
+}
+pack 1
+pack 2
 
 if command -v lintian >/dev/null; then
     # Of a program for one machine there is no source package, no bug to close and no translation.

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Packs target/dist (deploy/stage.sh) into netapi-VERSION-TARGET.tar.gz with its checksum beside it.
+# Packs target/stage (deploy/stage.sh) into netapi-VERSION-TARGET.tar.gz with its checksum beside it.
 # The same files give the same bytes.
+# LEVEL of compression: 9, unless it is only to be tried.
 #
 # Usage: deploy/archive.sh TARGET OUTPUT-DIRECTORY      (TARGET: x86_64-unknown-linux-musl, …)
 set -eu
@@ -15,7 +16,7 @@ output=$(cd "$output" && pwd)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cp -R target/dist "$work/$name"
+cp -R target/stage "$work/$name"
 # The time of the release's commit; of now where there is no repository.
 when=$(git log -1 --format=%ct 2>/dev/null || date +%s)
 if tar --version 2>/dev/null | grep -q 'GNU tar'; then
@@ -23,7 +24,7 @@ if tar --version 2>/dev/null | grep -q 'GNU tar'; then
 else
     tar -C "$work" -cf "$work/$name.tar" "$name"
 fi
-gzip -n -9 <"$work/$name.tar" >"$output/$name.tar.gz"
+gzip -n "-${LEVEL:-9}" <"$work/$name.tar" >"$output/$name.tar.gz"
 cd "$output"
 checksum() { if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi; }
 checksum "$name.tar.gz" >"$name.tar.gz.sha256"

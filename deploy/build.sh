@@ -14,7 +14,7 @@ case $target in
 # The system's call for random numbers, where there may be no /dev; musl has it anyway.
 *-linux-*) export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"" ;;
 esac
-cargo build --locked --profile "${PROFILE:-release}" --target "$target" >&2
-profile=${PROFILE:-release}
+profile=${PROFILE:-dist}
+cargo build --locked --profile "$profile" --target "$target" >&2
 [ "$profile" != dev ] || profile=debug
 echo "${CARGO_TARGET_DIR:-target}/$target/$profile/netapi"

@@ -25,7 +25,7 @@ pub(crate) struct Times {
 }
 
 impl Run {
-    /// The release build of netapi.
+    /// netapi, built as releases are (`profile.bench`).
     pub(crate) fn netapi(arguments: &[&str]) -> Self {
         Self::program(Path::new(env!("CARGO_BIN_EXE_netapi")), arguments)
     }
