@@ -18,12 +18,12 @@
 //! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `pxgrid`, `record` |
 //! | `mnt` | the Monitoring node's client: paths, documents, error envelope | `authority`, `error`, `record`, `transport` |
 //! | `nats` | the client of a NATS JetStream stream: address, login, the stream's checks, what is stored and whether it is (feature `nats`) | `authority`, `backoff`, `error`, `event`, `record`, `transport` |
-//! | `process` | which process group and POSIX session a process belongs to, and where this program's file is | |
+//! | `process` | processes and their groups: how they are begun and signalled, whose a process is; where this program's file is | |
 //! | `pxgrid` | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription | `authority`, `backoff`, `error`, `event`, `record`, `threads`, `transport` |
 //! | `record` | the record, MAC addresses, XML and JSON streams, filters | `error` |
 //! | `render` | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress | `error`, `record`, `sanitize` |
 //! | `sanitize` | the one list of characters that are escaped for terminals and logs, and their escapes | |
-//! | `settings` | flag, environment, profile, default: each value with its source; secrets | `authority`, `error`, `files`, `threads`, `transport` |
+//! | `settings` | flag, environment, profile, default: each value with its source; secrets | `authority`, `error`, `files`, `process`, `threads`, `transport` |
 //! | `snapshot` | kept lists of sessions: their file, and what differs between two | `error`, `record`, `threads` |
 //! | `threads` | starting threads and runtimes; where the system has none left, that is an error, not a panic | `error` |
 //! | `transport` | TLS, HTTP, name overrides, proxies, the retry rule, the trace | `authority`, `backoff`, `error`, `files`, `sanitize` |

@@ -1,8 +1,9 @@
-//! The group and the session of a process, as numbers that may be 0: a container's first process
-//! may have come from outside of its PID namespace, and so may the leader of its group or session.
+//! Processes and their groups: the one place that knows how they are begun and signalled, and whose
+//! a process is. Also where this program's own file is. It waits for nobody.
 //!
-//! `rustix` takes 0 for impossible, so on Linux the numbers are read from `/proc`. It signals
-//! nobody and waits for nobody. Also where this program's own file is.
+//! Whose a process is are numbers that may be 0: a container's first process may have come from
+//! outside of its PID namespace, and so may the leader of its group or session. `rustix` takes 0
+//! for impossible, so on Linux the numbers are read from `/proc`.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::fs;
@@ -11,7 +12,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::process::Pid;
+pub(crate) use rustix::process::{Pid, Signal};
 
 /// This program's file, to start it again. The system tells; in a bare tree, where `/proc` is not
 /// mounted, it is what we were called by, looked for as a shell does.
@@ -42,6 +43,49 @@ fn called_by(word: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
     std::path::absolute(found?)
         .ok()
         .filter(|file| file.is_file())
+}
+
+/// A process group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Group(Pid);
+
+impl Group {
+    /// That of a child which was begun in a group of its own; `None` for no number of a process.
+    pub(crate) fn led_by(child: u32) -> Option<Self> {
+        i32::try_from(child).ok().and_then(Self::of_number)
+    }
+
+    /// That of this number; `None` for one that is none here.
+    pub(crate) fn of_number(number: i32) -> Option<Self> {
+        Pid::from_raw(number).map(Self)
+    }
+
+    /// Signals all of it. It may have gone in this very moment, which is as good.
+    pub(crate) fn signal(self, signal: Signal) {
+        let _gone = rustix::process::kill_process_group(self.0, signal);
+    }
+
+    /// Whether a process of it is left.
+    pub(crate) fn is_there(self) -> bool {
+        rustix::process::test_kill_process_group(self.0).is_ok()
+    }
+}
+
+/// Signals our own group, as a terminal does: everyone in the foreground.
+pub(crate) fn signal_our_group(signal: Signal) -> io::Result<()> {
+    rustix::process::kill_current_process_group(signal).map_err(io::Error::from)
+}
+
+/// Asks a process to end (TERM).
+///
+/// Errors: the system's own; there may be no such process any more.
+pub(crate) fn terminate(process: Pid) -> io::Result<()> {
+    rustix::process::kill_process(process, Signal::TERM).map_err(io::Error::from)
+}
+
+/// Lets a command begin a process group of its own.
+pub(crate) fn in_a_group_of_its_own(command: &mut std::process::Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
 /// Whose a process is. 0 is a leader that has no number in our PID namespace.

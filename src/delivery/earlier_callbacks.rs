@@ -17,14 +17,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::io::FdFlags;
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::watch;
 
 use super::Listener;
 use super::file_identity;
 use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
-use crate::process::Membership;
+use crate::process::{Group, Membership, Pid, Signal};
 
 /// The file's name inside a spool's directory.
 const FILE: &str = "running";
@@ -198,10 +197,9 @@ fn signal(callbacks: &[Holder], signal: Signal) {
     for callback in callbacks {
         if let Some(theirs) = Membership::of(callback.pid)
             && theirs.group != ours.group
-            && let Some(group) = Pid::from_raw(theirs.group)
+            && let Some(group) = Group::of_number(theirs.group)
         {
-            // It has gone in this very moment, which is as good.
-            let _gone = kill_process_group(group, signal);
+            group.signal(signal);
         }
     }
 }

@@ -7,7 +7,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result, Write};
 
-use rustix::process::{Signal, kill_current_process_group};
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
@@ -15,6 +14,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::echo_signals;
+use crate::process::{Signal, signal_our_group};
 
 /// A terminal hands over no longer line (`MAX_CANON`, 4096 on Linux).
 const LONGEST: usize = 4096;
@@ -28,7 +28,7 @@ pub fn ask(prompt: &str) -> Result<SecretString> {
     let Some(line) = typed(&terminal, prompt)? else {
         // As the terminal would have done: to everyone in the foreground, also the script that we
         // stand in.
-        kill_current_process_group(Signal::INT)?;
+        signal_our_group(Signal::INT)?;
         return Err(ErrorKind::Interrupted.into());
     };
     let text = std::str::from_utf8(&line).map_err(|_| ErrorKind::InvalidData)?;

@@ -20,6 +20,7 @@ use super::source::Source;
 use super::value::{RawValue, control_character};
 use crate::error::{Error, Kind, Result};
 use crate::files;
+use crate::process::{Group, Signal};
 
 /// No password is longer; what is longer is the wrong file.
 const LONGEST: u64 = 64 * 1024;
@@ -204,29 +205,19 @@ impl Secret {
 
 /// Whether the program leads a group of its own, so that what it has started ends with it. On a
 /// terminal it does not: there only the group in front may ask for a passphrase.
-#[cfg(unix)]
 fn own_group(command: &mut Command) -> bool {
-    use std::os::unix::process::CommandExt;
     let alone = std::fs::File::open("/dev/tty").is_err();
     if alone {
-        command.process_group(0);
+        crate::process::in_a_group_of_its_own(command);
     }
     alone
-}
-
-#[cfg(not(unix))]
-fn own_group(_command: &mut Command) -> bool {
-    false
 }
 
 /// Ends a program. It may have ended in this very moment; then there is nothing to kill and nothing
 /// lost.
 fn end(child: &mut Child, group: bool) {
-    #[cfg(unix)]
-    if let (true, Ok(leader)) = (group, i32::try_from(child.id()))
-        && let Some(leader) = rustix::process::Pid::from_raw(leader)
-    {
-        let _gone = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+    if let (true, Some(group)) = (group, Group::led_by(child.id())) {
+        group.signal(Signal::KILL);
     }
     let _gone = child.kill();
     let _gone = child.wait();

@@ -22,7 +22,6 @@ use std::time::Duration;
 
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -32,6 +31,7 @@ use crate::delivery::Listener;
 use crate::delivery::stop::Stop;
 use crate::error::{Error, Result};
 use crate::event::{Delivery, Event};
+use crate::process::{Group, Signal, in_a_group_of_its_own};
 use crate::record::Mac;
 
 /// What we set for the callback; also taken out of what we inherited, so that a value is never an
@@ -261,8 +261,8 @@ impl Callback {
             .args(&self.args)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
-            .process_group(0)
             .kill_on_drop(true);
+        in_a_group_of_its_own(command.as_std_mut());
         command
     }
 
@@ -302,17 +302,13 @@ pub(super) async fn end_group(child: &mut Child, output: &mut Output) {
 }
 
 /// The child's process group; `None` once it was reaped, when the number may be somebody else's.
-fn group(child: &Child) -> Option<Pid> {
-    child
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .and_then(Pid::from_raw)
+fn group(child: &Child) -> Option<Group> {
+    child.id().and_then(Group::led_by)
 }
 
-/// Signals a group; that it has gone already is as good.
-fn signal(group: Option<Pid>, signal: Signal) {
+fn signal(group: Option<Group>, signal: Signal) {
     if let Some(group) = group {
-        let _gone = kill_process_group(group, signal);
+        group.signal(signal);
     }
 }
 

@@ -7,11 +7,11 @@ use std::io::{self, PipeWriter};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, test_kill_process_group};
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, timeout_at};
 
 use crate::delivery::Listener;
+use crate::process::Group;
 
 /// What one run may say, in bytes; the rest is counted and left out.
 const BUDGET: usize = 64 << 10;
@@ -93,7 +93,7 @@ pub struct Output {
     /// Ours, so that the pipe does not end with a callback.
     writer: PipeWriter,
     /// The process group that writes into it.
-    group: Option<Pid>,
+    group: Option<Group>,
     lines: Lines,
     buffer: Vec<u8>,
     reads: u32,
@@ -121,7 +121,7 @@ impl Output {
     }
 
     /// From now on this process group writes.
-    pub fn begin(&mut self, group: Option<Pid>) {
+    pub fn begin(&mut self, group: Option<Group>) {
         self.group = group;
     }
 
@@ -196,8 +196,7 @@ impl Output {
     /// may write for ever; it is listened to for a moment and then left alone, with the pipe.
     pub async fn rest(&mut self) {
         self.drain();
-        let left_behind = |group| test_kill_process_group(group).is_ok();
-        if self.group.take().is_some_and(left_behind) {
+        if self.group.take().is_some_and(Group::is_there) {
             let until = Instant::now() + AFTERMATH;
             while self.pipe.is_some()
                 && Instant::now() < until

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crate::cli::context::{DONE, write_out};
 use crate::cli::report::Reporter;
 use crate::error::{Error, Kind, Result};
+use crate::process::{Pid, terminate};
 
 /// What the lab's process is started with; it is no option for people.
 pub(super) const MEMBER: &str = "in-background";
@@ -182,7 +183,7 @@ pub(super) fn end() -> Result<Vec<String>> {
         );
     }
     let exports = fs::read_to_string(place.exports_path()).unwrap_or_default();
-    let process = pid(&mut lock).and_then(rustix::process::Pid::from_raw);
+    let process = pid(&mut lock).and_then(Pid::from_raw);
     let process = process.ok_or_else(|| {
         Error::new(
             Kind::Failed,
@@ -193,7 +194,7 @@ pub(super) fn end() -> Result<Vec<String>> {
         )
         .hint("it may be starting just now: try again")
     })?;
-    rustix::process::kill_process(process, rustix::process::Signal::TERM).map_err(|error| {
+    terminate(process).map_err(|error| {
         Error::new(
             Kind::Failed,
             format!(

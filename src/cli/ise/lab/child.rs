@@ -11,6 +11,7 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Error, Kind, Result};
+use crate::process::{Pid, terminate};
 
 /// Runs `command` to its end.
 pub(super) async fn run(
@@ -53,10 +54,10 @@ fn pass_on_terminate(child: &tokio::process::Child) {
     if let Some(pid) = child
         .id()
         .and_then(|pid| i32::try_from(pid).ok())
-        .and_then(rustix::process::Pid::from_raw)
+        .and_then(Pid::from_raw)
     {
         // The command may have ended in this moment; its status is about to be read either way.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = terminate(pid);
     }
 }
 

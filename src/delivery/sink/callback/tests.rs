@@ -6,6 +6,7 @@ use super::*;
 use crate::delivery::testing::{Heard, event, script};
 use crate::error::Kind;
 use crate::event::Message;
+use crate::process::Pid;
 
 struct Run {
     outcome: Outcome,
