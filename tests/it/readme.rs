@@ -94,6 +94,38 @@ fn records_and_answers() {
     }
 }
 
+/// Jobs of several steps, each with a lab of its own.
+#[test]
+fn a_list_from_a_spreadsheet_a_wait_and_a_comparison() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path().display();
+    let csv =
+        "owner,MAC\ndesk 4,00-00-5e-00-53-02\ndesk 6,C8:5B:76:C6:59:6\ndesk 7,C85B.76C6.5962\n";
+    std::fs::write(directory.path().join("stolen.csv"), csv).unwrap();
+    let quarantine =
+        "cut -d, -f2 stolen.csv | netapi ise pxgrid anc apply --mac - --policy Quarantine";
+    let wait = "netapi ise mnt coa C8:5B:76:C6:59:62 --wait-for \"cts_security_group=='Linux_Workstations'\"";
+    let diff = "netapi ise diff yesterday --members ctsSecurityGroup --fields CHANGE,MAC,WHAT";
+    let order = "netapi ise pxgrid anc apply --mac 00:00:5E:00:53:02 --policy Quarantine";
+    let gone = "netapi ise mnt coa C8:5B:76:C6:59:62 -t disconnect";
+    for (command, header, before, after) in [
+        (quarantine, 0, format!("cd {at}"), "; true"),
+        (wait, 0, "true".to_owned(), ""),
+        (
+            diff,
+            1,
+            format!(
+                "export XDG_STATE_HOME={at}; (netapi ise snapshot; {order}; {gone}) >/dev/null"
+            ),
+            "",
+        ),
+    ] {
+        let come = comes(&lab(), &format!("{before}; {command}{after}"));
+        let rows = &shown(command)[header..];
+        assert_eq!(bare(&rows.concat()), bare(&come), "{command}");
+    }
+}
+
 /// Values and counts, without bars and shares, which are a terminal's.
 fn counted(command: &str, lab: &TestLab) {
     let text = comes(lab, command);
