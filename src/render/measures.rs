@@ -39,13 +39,13 @@ enum Values {
 
 impl Gathered {
     /// A column of which nothing was seen. `title`: the width of its heading; `live`: what comes is
-    /// not known from what came.
-    pub(super) fn new(kind: CellKind, title: usize, live: bool) -> Self {
+    /// not known from what came; whether there is room for it.
+    pub(super) fn new(kind: CellKind, title: usize, live: Option<bool>) -> Self {
         Self {
             kind,
             title,
-            live,
-            widest: if live { room_to_come(kind) } else { 1 },
+            live: live.is_some(),
+            widest: live.map_or(1, |roomy| room_to_come(kind, roomy)),
             rows: 0,
             same: None,
             values: Values::None,
@@ -130,9 +130,11 @@ impl Gathered {
 
 /// What a column of a live table wants whatever its first row holds: the rows that decide the
 /// layout of others are still to come.
-fn room_to_come(kind: CellKind) -> usize {
+fn room_to_come(kind: CellKind, roomy: bool) -> usize {
     match kind {
+        CellKind::Addresses if roomy => "10.200.100.10 +2".len(),
         CellKind::Addresses => "10.200.10.10".len(),
+        CellKind::Text if roomy => "host/ws-0042.lab.example".len(),
         CellKind::Text => "host/ws-0042.x".len(),
         CellKind::Mac => "C8:5B:76:C6:59:62".len(),
         CellKind::Event => "created".len(),
@@ -182,7 +184,7 @@ mod tests {
 
     fn gathered(kind: CellKind, cells: &[&str]) -> Measure {
         let cells: Vec<String> = cells.iter().map(|cell| (*cell).to_owned()).collect();
-        let mut gathered = Gathered::new(kind, 3, false);
+        let mut gathered = Gathered::new(kind, 3, None);
         gathered.take(cells.iter());
         gathered.measure()
     }
@@ -222,9 +224,9 @@ mod tests {
 
     #[test]
     fn a_live_remark_waits_for_its_first_row() {
-        let mut remark = Gathered::new(CellKind::Sentence, 4, true);
+        let mut remark = Gathered::new(CellKind::Sentence, 4, Some(false));
         assert!(!remark.is_filled());
-        assert!(Gathered::new(CellKind::Text, 4, true).is_filled());
+        assert!(Gathered::new(CellKind::Text, 4, Some(false)).is_filled());
         remark.take(["-".to_owned()].iter());
         assert!(!remark.is_filled());
         remark.take(["recovered".to_owned()].iter());

@@ -66,6 +66,7 @@ pub(super) struct Table<W> {
     since: Option<Instant>,
     gathered: Vec<Gathered>,
     layout: Option<Layout>,
+    resized: bool,
 }
 
 impl<W: Write> Table<W> {
@@ -77,7 +78,8 @@ impl<W: Write> Table<W> {
             .collect();
         let gathered = columns.iter().zip(&titles).map(|(column, title)| {
             let title = if look.header { title.width() } else { 1 };
-            Gathered::new(column.kind, title, look.live)
+            let roomy = look.screen.width >= ROOM_FOR_THE_DAY;
+            Gathered::new(column.kind, title, look.live.then_some(roomy))
         });
         Self {
             gathered: gathered.collect(),
@@ -88,11 +90,16 @@ impl<W: Write> Table<W> {
             rows: Vec::new(),
             since: None,
             layout: None,
+            resized: false,
         }
     }
 
     /// Adds a row that came at `now`, and draws when it is time.
     fn push(&mut self, record: &Record, now: Instant) -> Result<()> {
+        if let (true, Some(width_now)) = (self.rows.is_empty(), self.look.width_now) {
+            let before = std::mem::replace(&mut self.look.screen.width, width_now());
+            self.resized |= before != self.look.screen.width;
+        }
         let widest = usize::from(self.look.screen.width);
         let row = self
             .columns
@@ -193,10 +200,7 @@ impl<W: Write> Table<W> {
         for (index, gathered) in self.gathered.iter_mut().enumerate() {
             gathered.take(self.rows.iter().filter_map(|row| row.get(index)));
         }
-        let resized = self.look.width_now.is_some_and(|width_now| {
-            let before = std::mem::replace(&mut self.look.screen.width, width_now());
-            before != self.look.screen.width
-        });
+        let resized = std::mem::take(&mut self.resized);
         let screen = usize::from(self.look.screen.width);
         if let Some(mut known) = self.layout.take() {
             let appeared =
@@ -319,6 +323,8 @@ fn arrange(drawing: &mut Drawing, columns: &[Chosen], layout: &Layout) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU16, Ordering};
+
     use super::super::column::column;
     use super::super::tests::{Shared, style};
     use super::*;
@@ -334,6 +340,52 @@ mod tests {
         ] {
             assert_eq!(event_word(event), shown);
         }
+    }
+
+    #[test]
+    fn a_live_table_follows_the_terminal_and_grows_into_free_room() {
+        static WIDTH: AtomicU16 = AtomicU16::new(60);
+        let shared = Shared::default();
+        let style = style();
+        let look = Look {
+            width_now: Some(|| WIDTH.load(Ordering::Relaxed)),
+            may_drop: true,
+            screen: style.screen,
+            header: true,
+            live: true,
+            now: None,
+            zone: style.zone,
+        };
+        let columns = column::all(&[
+            column("MAC", "mac"),
+            column("USER", "user"),
+            column("STATE", "state").kind(CellKind::Enumeration(13)),
+            column("NOTE", "note").kind(CellKind::Sentence),
+        ]);
+        let mut table = Table::new(BufferedOutput::new(shared.clone(), true), columns, look);
+        let mut shows = |user: &str, note: Option<&str>| {
+            let row = serde_json::json!({
+                "mac": "C8:5B:76:C6:59:62", "user": user, "state": "STARTED", "note": note,
+            });
+            let before = shared.text().len();
+            table
+                .push(&Record::from_value(row), Instant::now())
+                .unwrap();
+            shared.text()[before..].to_owned()
+        };
+        assert!(shows("pat", None).starts_with("MAC                USER"));
+        let long = shows("a.long.name@lab.example", None);
+        assert_eq!(long.lines().count(), 1, "{long}");
+        assert!(long.contains("a.long.name@lab.example  STARTED"), "{long}");
+        // A remark comes with a header of its own, once.
+        let noted = shows("pat", Some("recovered"));
+        assert!(noted.lines().next().unwrap().ends_with("NOTE"), "{noted}");
+        assert_eq!(shows("pat", Some("recovered")).lines().count(), 1);
+        WIDTH.store(36, Ordering::Relaxed);
+        let narrow = shows("pat", None);
+        assert!(narrow.lines().all(|line| line.width() <= 36), "{narrow}");
+        assert!(narrow.starts_with("MAC                STATE"), "{narrow}");
+        assert!(narrow.ends_with("STARTED\n"), "{narrow}");
     }
 
     #[test]

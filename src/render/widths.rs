@@ -81,7 +81,7 @@ impl Measure {
     fn rank(&self) -> u8 {
         match self.nature {
             Nature::Identifier => 0,
-            Nature::Sentence => 4,
+            Nature::Sentence => 3,
             _ if self.same => 1,
             Nature::Enumeration | Nature::Station => 3,
             Nature::Whole | Nature::Words => 2,
