@@ -6,6 +6,8 @@
 //! what is the same in all rows), then columns from the right; enumerations and sentences stay
 //! longest. Words are cut, addresses, times, numbers and enumerations are not.
 
+mod sharing;
+
 use std::cmp::Reverse;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -152,7 +154,7 @@ pub(super) fn layout(measures: &[Measure], screen: usize, may_drop: bool) -> Lay
     }
     let room = screen.saturating_sub(mark(&shown, left_out));
     let measures: Vec<Measure> = shown.iter().map(|(_, measure)| *measure).collect();
-    let widths = fit(&measures, room);
+    let widths = sharing::fit(&measures, room);
     let shown = shown.iter().map(|(index, _)| *index).zip(widths).collect();
     Layout { shown, left_out }
 }
@@ -174,80 +176,6 @@ fn mark(shown: &[(usize, Measure)], left_out: usize) -> usize {
         _ => 0,
     });
     MARK.saturating_sub(above)
-}
-
-/// The widths of columns. Each gets what it needs, and what is over goes first to those that vary,
-/// the narrowest of them first. Where even the needs do not fit, words give, then all but the first
-/// column, then all.
-fn fit(measures: &[Measure], screen: usize) -> Vec<usize> {
-    let room = screen.saturating_sub(GAP * measures.len().saturating_sub(1));
-    let wishes: Vec<usize> = measures.iter().map(Measure::wish).collect();
-    let needs = measures.iter().map(|measure| measure.need(screen));
-    let mut widths: Vec<usize> = needs.collect();
-    if widths.iter().sum::<usize>() <= room {
-        // The first column names the row.
-        let half: Vec<usize> = wishes.iter().map(|wish| (*wish).min(room / 2)).collect();
-        raise(&mut widths, &half, room, |column| column == 0);
-        let varies = |column: usize| measures.get(column).is_some_and(Measure::varies);
-        raise(&mut widths, &wishes, room, varies);
-        raise(&mut widths, &wishes, room, |_| true);
-        return widths;
-    }
-    let whole = |column: usize| measures.get(column).is_some_and(Measure::is_whole);
-    let mut widths = under_a_cap(&wishes, room, KEPT, |column| !whole(column))
-        .or_else(|| under_a_cap(&wishes, room, KEPT, |column| column > 0))
-        .or_else(|| under_a_cap(&wishes, room, LEAST, |_| true))
-        .unwrap_or_else(|| wishes.iter().map(|wish| LEAST.min(*wish)).collect());
-    raise(&mut widths, &wishes, room, |_| true);
-    widths
-}
-
-/// Raises the widths of the columns that `takes` names towards their wishes, the narrowest first,
-/// until the room is full.
-fn raise(widths: &mut [usize], wishes: &[usize], room: usize, takes: impl Fn(usize) -> bool) {
-    let raised = |column: usize, width: usize, cap: usize| {
-        let wish = wishes.get(column).copied().unwrap_or(0);
-        let most = if takes(column) { wish.min(cap) } else { 0 };
-        width.max(most)
-    };
-    let total = |widths: &[usize], cap: usize| {
-        let each = widths.iter().enumerate();
-        each.map(|(column, width)| raised(column, *width, cap))
-            .sum::<usize>()
-    };
-    let widest = wishes.iter().copied().max().unwrap_or(0);
-    let cap = (0..=widest).rev().find(|cap| total(widths, *cap) <= room);
-    let mut left = room;
-    for (column, width) in widths.iter_mut().enumerate() {
-        *width = raised(column, *width, cap.unwrap_or(0));
-        left = left.saturating_sub(*width);
-    }
-    // The cap's last step fits some of them.
-    for (column, width) in widths.iter_mut().enumerate() {
-        if left > 0 && raised(column, *width, widest) > *width {
-            *width += 1;
-            left -= 1;
-        }
-    }
-}
-
-/// The widths under the highest cap, not below `least`, laid on the columns that `gives` names,
-/// with which the row fits the room.
-fn under_a_cap(
-    wishes: &[usize],
-    room: usize,
-    least: usize,
-    gives: impl Fn(usize) -> bool,
-) -> Option<Vec<usize>> {
-    let widest = wishes.iter().copied().max().unwrap_or(0);
-    (least..=widest.max(least))
-        .rev()
-        .map(|cap| {
-            let each = wishes.iter().enumerate();
-            each.map(|(column, wish)| if gives(column) { cap.min(*wish) } else { *wish })
-                .collect::<Vec<usize>>()
-        })
-        .find(|widths| widths.iter().sum::<usize>() <= room)
 }
 
 /// How many columns tell nine of ten values apart from the one that is most like them.
