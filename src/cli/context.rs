@@ -4,32 +4,29 @@
 //! Commands that need no server (help, lab, completion) never ask, so nothing they do not need can
 //! stop them.
 
+mod output_style;
 mod record_output;
 
 use std::collections::HashSet;
 use std::io::{BufRead, IsTerminal, Stdout, Write};
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::termios::tcgetwinsize;
-
+pub(super) use self::output_style::{environment_allows_color, style};
+use self::output_style::{terminal_width, width_from_environment};
 pub(crate) use self::record_output::RecordOutput;
 use super::deployments::Deployment;
-use super::global::{Color, Global, Layout};
+use super::global::{Global, Layout};
 use super::pager::PagedOutput;
 use super::report::Reporter;
 use super::stderr::Stderr;
 use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::{MntClient, Requests};
 use crate::record::{Record, RecordSink};
-use crate::render::{self, Columns, Format, JqFilter, Progress, Renderer, Shape, Style};
+use crate::render::{Columns, Format, Progress, Renderer, Shape, Style};
 use crate::settings::{Connection, Environment, MntSettings, Settings};
 use crate::transport::{Basic, Client, ClientOptions, Sending, TlsOptions};
-
-/// Width of a terminal that does not tell its own.
-const DEFAULT_WIDTH: u16 = 80;
 
 /// See the module's documentation.
 pub(crate) struct Context {
@@ -202,7 +199,7 @@ impl Context {
 
     /// How wide the terminal is at any time; `None` where the user said how wide it is.
     pub(crate) fn width_now(&self) -> Option<fn() -> u16> {
-        let fixed = self.global.format == Some(Layout::Wide) || width_told().is_some();
+        let fixed = self.global.format == Some(Layout::Wide) || width_from_environment().is_some();
         (!fixed).then_some(terminal_width)
     }
 
@@ -451,37 +448,6 @@ pub(super) fn mnt_over(client: Client, mnt: MntSettings) -> MntClient {
     MntClient::new(client, Requests::new(mnt.node, basic))
 }
 
-/// How to print, with the facts of this terminal.
-pub(super) fn style(global: &Global) -> Result<Style> {
-    let terminal = Context::on_terminal();
-    let color = match global.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => terminal && environment_allows_color(),
-    };
-    Ok(Style {
-        format: global.chosen_format(),
-        fields: global.fields.clone(),
-        sort: global.sort.clone(),
-        limit: global.limit,
-        by: global.by.clone(),
-        top: global.top,
-        header: !global.no_header && global.format != Some(Layout::Name),
-        name_only: global.format == Some(Layout::Name),
-        jq: global.jq.as_deref().map(JqFilter::compile).transpose()?,
-        screen: render::Screen {
-            terminal,
-            width: match global.format {
-                Some(Layout::Wide) => u16::MAX,
-                _ => terminal_width(),
-            },
-            color,
-        },
-        now: jiff::Timestamp::now(),
-        zone: jiff::tz::TimeZone::system(),
-    })
-}
-
 /// Writes text to standard output.
 pub(crate) fn write_out(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout();
@@ -494,34 +460,6 @@ pub(crate) fn write_out(text: &str) -> Result<()> {
 /// Shows a request instead of sending it. A closed pipe ends the command through the next write.
 fn show(text: &str) {
     let _ = write_out(&format!("{}\n", text.trim_end()));
-}
-
-/// Whether neither `NO_COLOR` nor a dumb terminal forbids colour.
-pub(super) fn environment_allows_color() -> bool {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-    !no_color && !dumb
-}
-
-/// The width that `COLUMNS` sets.
-fn width_told() -> Option<u16> {
-    std::env::var("COLUMNS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-}
-
-/// The terminal's width: `COLUMNS` where it is set, else what the terminal says.
-fn terminal_width() -> u16 {
-    width_told()
-        .or_else(|| width_of(std::io::stdout()))
-        .or_else(|| width_of(std::io::stderr()))
-        .or_else(|| width_of(std::io::stdin()))
-        .filter(|width| *width > 0)
-        .unwrap_or(DEFAULT_WIDTH)
-}
-
-fn width_of(stream: impl AsFd) -> Option<u16> {
-    Some(tcgetwinsize(stream).ok()?.ws_col)
 }
 
 /// Success.
