@@ -1,12 +1,16 @@
 //! The nodes of a deployment: sessions of each, load and latency now and over a window, and which
 //! of them is in trouble. Samples are those of pxGrid (reference pxgrid-api, section 3.8).
 
+mod metric;
+
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use self::metric::USUAL;
+pub use self::metric::{Limit, Metric};
 use super::trend::{Means, Window};
 use crate::record::{Record, time};
 
@@ -16,107 +20,6 @@ const MOST_NODES: usize = 1_000;
 const LARGEST_SAMPLE: usize = 64 << 10;
 /// A newest sample that is older tells nothing of now: three samples did not come.
 pub const STALE: SignedDuration = SignedDuration::from_mins(15);
-
-/// What is measured of a node, or counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// Percent of the processor.
-    Cpu,
-    /// Percent of the memory.
-    Memory,
-    /// Load average.
-    Load,
-    /// RADIUS requests of the newest sample.
-    Authentications,
-    /// Milliseconds that a RADIUS request takes.
-    Latency,
-    /// Percent of the time that is spent waiting for disks.
-    IoWait,
-    /// Percent of the fuller one of the two disks that are measured.
-    Disk,
-    /// Active sessions.
-    Sessions,
-}
-
-/// What the worst node is found by, where the user gave no limits.
-const USUAL: &[(Metric, f64)] = &[
-    (Metric::Cpu, 90.0),
-    (Metric::Memory, 90.0),
-    (Metric::Latency, 500.0),
-    (Metric::Disk, 90.0),
-];
-
-impl Metric {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Cpu,
-        Self::Memory,
-        Self::Load,
-        Self::Authentications,
-        Self::Latency,
-        Self::IoWait,
-        Self::Disk,
-        Self::Sessions,
-    ];
-
-    /// As it is typed, and called in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Memory => "memory",
-            Self::Load => "load",
-            Self::Authentications => "authentications",
-            Self::Latency => "latency",
-            Self::IoWait => "iowait",
-            Self::Disk => "disk",
-            Self::Sessions => "sessions",
-        }
-    }
-
-    /// Whether only a node that answers endpoints has it.
-    fn is_of_answers(self) -> bool {
-        matches!(self, Self::Authentications | Self::Latency)
-    }
-
-    /// The members of samples that tell it.
-    fn members(self) -> &'static [&'static str] {
-        match self {
-            Self::Cpu => &["cpuUsage"],
-            Self::Memory => &["memoryUsage"],
-            Self::Load => &["loadAverage"],
-            Self::Authentications => &["radiusCount"],
-            Self::Latency => &["radiusLatency"],
-            Self::IoWait => &["ioWait"],
-            Self::Disk => &["diskUsageRoot", "diskUsageOpt"],
-            Self::Sessions => &[],
-        }
-    }
-
-    /// The value in a sample as it was sent, of several the highest.
-    fn of(self, sample: &Value) -> Option<(f64, &Value)> {
-        let sent = self.members().iter().filter_map(|name| sample.get(name));
-        let numbers = sent.filter_map(|value| Some((number(value)?, value)));
-        numbers.max_by(|(a, _), (b, _)| a.total_cmp(b))
-    }
-}
-
-/// A number, also one that was sent as a text.
-fn number(value: &Value) -> Option<f64> {
-    let number = match value {
-        Value::String(text) => text.trim().parse().ok(),
-        other => other.as_f64(),
-    };
-    number.filter(|number: &f64| number.is_finite())
-}
-
-/// A limit that a user set.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limit {
-    /// Of what.
-    pub metric: Metric,
-    /// What is over it is too much.
-    pub most: f64,
-}
 
 /// See the module's documentation.
 pub struct Nodes {
