@@ -242,7 +242,7 @@ impl Bulk {
         tokio::time::sleep(wait).await;
     }
 
-    /// Prints what comes, in order, and reports what failed as it fails.
+    /// Prints what comes, in order, and reports what failed as it fails, the same hint once.
     ///
     /// Errors: what ends a run at once (a refusal, a node that is the wrong one), and those of the
     /// output.
@@ -254,6 +254,7 @@ impl Bulk {
     ) -> Result<Tally> {
         output.begin(None)?;
         let mut tally = Tally::default();
+        let mut hints = SaidHints::default();
         let mut items = std::pin::pin!(items.buffered(self.jobs));
         while let Some(item) = next_or_pause(&mut items, output).await? {
             tally.total += 1;
@@ -267,7 +268,7 @@ impl Bulk {
                     }
                     tally.failed += 1;
                     output.clear();
-                    report(&error);
+                    report(&hints.once(error));
                 }
                 None => {}
             }
@@ -320,6 +321,29 @@ impl Tally {
         }
         let message = format!("{failed} of {total} failed");
         Err(Error::new(Kind::Partial, message))
+    }
+}
+
+/// The hints of a run that were said: fifty endpoints fail for the same reason.
+#[derive(Default)]
+struct SaidHints(Vec<String>);
+
+impl SaidHints {
+    /// More different ones are not remembered: most name an endpoint then.
+    const MOST: usize = 50;
+
+    /// The error, without its hint where that was said before.
+    fn once(&mut self, error: Error) -> Error {
+        let Some(hint) = error.hint_text() else {
+            return error;
+        };
+        if self.0.iter().any(|said| said == hint) {
+            return error.without_hint();
+        }
+        if self.0.len() < Self::MOST {
+            self.0.push(hint.to_owned());
+        }
+        error
     }
 }
 

@@ -83,9 +83,10 @@ fn each_input_has_one_row_in_its_own_spelling() {
 }
 
 #[test]
-fn a_list_is_checked_whole_with_one_hint_before_anything_is_sent() {
+fn a_list_is_checked_whole_with_each_hint_once_before_anything_is_sent() {
     let deployment = plan().start();
     let mut list: Vec<String> = (0..50).map(|number| format!("bad{number}")).collect();
+    list[3] = "desk 4,C8:5B:76:00:00:05".to_owned();
     list.push("C8:5B:76:00:00:05".to_owned());
     let run = deployment
         .pxgrid(&["anc", "clear", "--mac", "-"])
@@ -97,7 +98,10 @@ fn a_list_is_checked_whole_with_one_hint_before_anything_is_sent() {
         said.starts_with("1 address, 50 invalid: lines 1, 2, 3, "),
         "{said}"
     );
-    assert_eq!(said.matches("hint: ").count(), 1, "{said}");
+    for hint in ["hint: write it as ", "hint: a list has one column"] {
+        assert_eq!(said.matches(hint).count(), 1, "{said}");
+    }
+    assert_eq!(said.matches("hint: ").count(), 2, "{said}");
     assert_eq!(stdout(&run).lines().count(), 51);
     // A list that cannot be read to its end changes nothing.
     let long = format!("C8:5B:76:00:00:06\n{}\n", "A".repeat(5000));

@@ -14,7 +14,8 @@ use super::list::{Entry, EntryKind, List, reason};
 use super::progress::Watched;
 use super::row::{COLUMNS, Counts, MEMBERS, Row, RowOutcome};
 use super::{
-    Bulk, Earlier, Ledger, Left, ListOptions, Screen, about, next_or_pause, was_held_back,
+    Bulk, Earlier, Ledger, Left, ListOptions, SaidHints, Screen, about, next_or_pause,
+    was_held_back,
 };
 use crate::cli::Context;
 use crate::cli::change_under_way::{Attempt, Carried, Change, stopped};
@@ -125,7 +126,7 @@ impl<C: Change> Run<'_, C> {
 
     async fn print_all(&self, context: &Context, output: &mut Watched) -> Result<Counts> {
         let mut counts = Counts::default();
-        let mut hints: Vec<String> = Vec::new();
+        let mut hints = SaidHints::default();
         let mut wanted = true;
         let items = self.list.entries.iter().enumerate();
         let items = items.map(|(index, entry)| self.one(index, entry));
@@ -133,7 +134,7 @@ impl<C: Change> Run<'_, C> {
         while let Some((index, error)) = next_or_pause(&mut items, output).await? {
             if let Some(error) = error {
                 output.line.clear();
-                context.reporter.error(&with_hint_once(error, &mut hints));
+                context.reporter.error(&hints.once(error));
             }
             let Some(row) = self.row(index) else {
                 continue;
@@ -348,19 +349,4 @@ fn reason_of(error: &Error, lost: bool) -> String {
         Some(hint) => format!("{}; {hint}", error.message()),
         None => error.message().to_owned(),
     }
-}
-
-/// The same hint is said once.
-fn with_hint_once(error: Error, said: &mut Vec<String>) -> Error {
-    const REMEMBERED: usize = 50;
-    let Some(hint) = error.hint_text().map(str::to_owned) else {
-        return error;
-    };
-    if said.contains(&hint) {
-        return error.without_hint();
-    }
-    if said.len() < REMEMBERED {
-        said.push(hint);
-    }
-    error
 }

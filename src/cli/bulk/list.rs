@@ -7,6 +7,7 @@ use std::hash::Hash;
 use std::io::{BufRead, Read as _};
 use std::str::FromStr;
 
+use super::SaidHints;
 use crate::cli::Context;
 use crate::cli::input::list_lines;
 use crate::cli::report::Reporter;
@@ -153,19 +154,16 @@ impl<A: Address> List<A> {
     }
 
     /// Says what is wrong with the list, if anything is: what there is in it, and each line that is
-    /// no address, with one hint for all.
+    /// no address, the same hint once.
     pub(super) fn say_what_is_wrong(&self, reporter: &Reporter) {
         let mut invalid = self.invalid().peekable();
         if invalid.peek().is_none() {
             return;
         }
         reporter.note(&self.summary());
-        for (index, (entry, error)) in invalid.take(NAMED).enumerate() {
-            let error = if index == 0 {
-                error.clone()
-            } else {
-                error.clone().without_hint()
-            };
+        let mut hints = SaidHints::default();
+        for (entry, error) in invalid.take(NAMED) {
+            let error = hints.once(error.clone());
             reporter.error(&error.reworded(reason(entry)));
         }
     }

@@ -157,6 +157,26 @@ fn failures_are_reported_and_end_in_partial() {
 }
 
 #[test]
+fn the_same_hint_is_said_once() {
+    let hints = RefCell::new(Vec::new());
+    let items = ["a", "a", "b", "", "a", "b"].map(|hint| async move {
+        let error = Error::new(Kind::NotFound, "no");
+        Item::from(Err(match hint {
+            "" => error,
+            hint => error.hint(hint),
+        }))
+    });
+    let report = |error: &Error| {
+        let hint = error.hint_text().map(str::to_owned);
+        hints.borrow_mut().push(hint.unwrap_or_default());
+    };
+    let bulk = Bulk::of_reads(jobs(1));
+    let tally = run(bulk.drain(stream::iter(items), &mut Wanted::rows(9), report)).unwrap();
+    assert_eq!(*hints.borrow(), ["a", "", "b", "", "", ""]);
+    assert_eq!((tally.failed, tally.total), (6, 6));
+}
+
+#[test]
 fn a_failed_item_keeps_its_row() {
     let item = Item {
         records: vec![row(7)],
