@@ -1,5 +1,5 @@
-//! The filters that every list of sessions, attempts and events takes, and `watch` and `subscribe`
-//! with them: options here, what they mean in `record::conditions`, the members in [`kinds`].
+//! The filters that every list of sessions, attempts and events takes, and `watch`, `subscribe` and
+//! `diff` with them: options here, what they mean in `record::conditions`, the members in [`kinds`].
 //!
 //! Which of them a record can meet is checked before anything is sent. What a server can do itself
 //! (a list that begins at a time) is the command's to ask for.
@@ -220,7 +220,8 @@ impl Filters {
     fn not_told(&self, fact: Fact, kind: &Kind) -> Error {
         let (option, what) = self.called(fact);
         let what_it_has = format!("{option}: {} {what}", kind.lacks);
-        let places = kinds::that_tell(fact);
+        let of_window = fact == Fact::Time && self.older_than.is_none();
+        let places = kinds::that_tell(fact, of_window);
         Error::usage(what_it_has).hint(format!("it works with {}", places.join(", ")))
     }
 
@@ -292,7 +293,7 @@ mod tests {
             Fact::State,
             Fact::Time,
         ] {
-            assert!(!kinds::that_tell(fact).is_empty(), "{fact:?}");
+            assert!(!kinds::that_tell(fact, true).is_empty(), "{fact:?}");
         }
     }
 }

@@ -184,6 +184,16 @@ fn what_a_row_never_tells_is_refused_before_anything_is_sent_and_says_where_it_w
             "mnt sessions",
         ),
         (
+            "pxgrid sessions --server psn-a",
+            "no policy service node",
+            "ise diff --source mnt",
+        ),
+        (
+            "mnt sessions --older-than 3d",
+            "--older-than: ",
+            "ise diff --source pxgrid",
+        ),
+        (
             "pxgrid radius failures --state started",
             "no state",
             "pxgrid sessions",
@@ -203,6 +213,13 @@ fn what_a_row_never_tells_is_refused_before_anything_is_sent_and_says_where_it_w
             "{hint}"
         );
     }
+    // A comparison has no window.
+    let windowed = lab.netapi().args(ise("mnt watch --since 3d")).assert();
+    let hint = stderr(&windowed.code(2));
+    assert!(
+        hint.contains("it works with") && !hint.contains("diff"),
+        "{hint}"
+    );
     for (words, says) in [
         ("mnt sessions --mac 10.50.", "an IP address is given whole"),
         ("mnt sessions --nas 10.50.1.300", "nor a name"),

@@ -9,6 +9,8 @@ pub(crate) struct Kind {
     pub lacks: &'static str,
     /// The commands that list such rows.
     commands: &'static [&'static str],
+    /// Those that take no `--since` and `--until`.
+    without_window: &'static [&'static str],
     /// Its facts.
     pub carried: Carried,
 }
@@ -17,6 +19,7 @@ pub(crate) struct Kind {
 pub(crate) const ACTIVE: Kind = Kind {
     lacks: "the Monitoring node's list of sessions has",
     commands: &["`netapi ise mnt sessions`", "`netapi ise mnt watch`"],
+    without_window: &["`netapi ise diff --source mnt`"],
     carried: Carried(&[
         (Fact::Mac, &["calling_station_id"]),
         (Fact::Ip, &["framed_ip_address", "framed_ipv6_address"]),
@@ -30,6 +33,7 @@ pub(crate) const ACTIVE: Kind = Kind {
 pub(crate) const DETAIL: Kind = Kind {
     lacks: "a session's detail has",
     commands: &["`netapi ise mnt sessions --detail`"],
+    without_window: &[],
     carried: Carried(&[
         (Fact::Mac, &["calling_station_id"]),
         (Fact::Ip, &["framed_ip_address", "framed_ipv6_address"]),
@@ -49,6 +53,7 @@ pub(crate) const DETAIL: Kind = Kind {
 pub(crate) const ATTEMPT: Kind = Kind {
     lacks: "an attempt has",
     commands: &["`netapi ise mnt auth-status`"],
+    without_window: &[],
     carried: Carried(&[
         (Fact::Mac, &["calling_station_id"]),
         (Fact::Ip, &["framed_ip_address", "framed_ipv6_address"]),
@@ -68,6 +73,7 @@ pub(crate) const ATTEMPT: Kind = Kind {
 pub(crate) const SESSION: Kind = Kind {
     lacks: "a session of pxGrid has",
     commands: &["`netapi ise pxgrid sessions`"],
+    without_window: &["`netapi ise diff --source pxgrid`"],
     carried: Carried(&[
         (Fact::Mac, &["macAddress", "callingStationId"]),
         (Fact::Ip, &["ipAddresses"]),
@@ -100,6 +106,7 @@ pub(crate) const FAILURE: Kind = Kind {
         "`netapi ise pxgrid radius failures`",
         "`netapi ise failures`",
     ],
+    without_window: &[],
     carried: Carried(&[
         (Fact::Mac, &["macAddress", "callingStationId"]),
         (Fact::Ip, &["ipAddresses"]),
@@ -122,6 +129,7 @@ pub(crate) const FAILURE: Kind = Kind {
 pub(crate) const EVENT: Kind = Kind {
     lacks: "an event has",
     commands: &["`netapi ise pxgrid subscribe`"],
+    without_window: &[],
     carried: Carried(&[
         (Fact::Mac, &["macAddress", "callingStationId"]),
         (Fact::Ip, &["ipAddresses", "ipAddress"]),
@@ -161,6 +169,7 @@ pub(crate) const EVENT: Kind = Kind {
 pub(crate) const ANC_ENDPOINT: Kind = Kind {
     lacks: "an endpoint with a policy has",
     commands: &["`netapi ise pxgrid anc endpoints`"],
+    without_window: &[],
     carried: Carried(&[
         (Fact::Mac, &["macAddress"]),
         (Fact::NasAddress, &["nasIpAddress"]),
@@ -178,11 +187,14 @@ const ALL: &[&Kind] = &[
     &ANC_ENDPOINT,
 ];
 
-/// The commands whose rows tell a fact.
-pub(crate) fn that_tell(fact: Fact) -> Vec<&'static str> {
+/// The commands whose rows tell a fact; of a window, those that take one.
+pub(crate) fn that_tell(fact: Fact, of_window: bool) -> Vec<&'static str> {
     let tell = |kind: &&&Kind| !kind.carried.members(fact).is_empty();
-    let kinds = ALL.iter().filter(tell);
-    kinds.flat_map(|kind| kind.commands).copied().collect()
+    let commands = ALL.iter().filter(tell).flat_map(|kind| {
+        let others = if of_window { &[] } else { kind.without_window };
+        kind.commands.iter().chain(others)
+    });
+    commands.copied().collect()
 }
 
 #[cfg(test)]
