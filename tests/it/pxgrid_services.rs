@@ -1,9 +1,10 @@
 //! The commands that read one service each: their tables and JSON, what they send, and pages.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::pxgrid_commands::{decoded, table};
 use crate::pxgrid_node::plan;
+use crate::support::{stderr, stdout};
 
 #[test]
 fn the_other_services_have_a_table_and_json_each() {
@@ -69,6 +70,25 @@ fn the_other_services_have_a_table_and_json_each() {
         decoded(&deployment, &["mdm", "endpoints", "C8:5B:76:00:00:01"])["registered"],
         true
     );
+    let list = deployment
+        .pxgrid(&["mdm", "endpoints", "-", "--json"])
+        .write_stdin("c85b76000001\n02:00:00:00:00:98\n02:00:00:00:00:99\nC8:5B:76:00:00:01\n")
+        .assert()
+        .code(1);
+    let rows: Value = serde_json::from_str(&stdout(&list)).unwrap();
+    assert_eq!(rows.as_array().map(Vec::len), Some(1), "{rows}");
+    assert_eq!(rows[0]["macAddress"], "C8:5B:76:00:00:01");
+    let failed = stderr(&list);
+    assert!(failed.contains("2 of 4 failed"), "{failed}");
+    assert_eq!(
+        failed.matches("lists the managed ones").count(),
+        1,
+        "{failed}"
+    );
+    deployment
+        .pxgrid(&["mdm", "endpoints", "--os", "ios", "--report", "rows"])
+        .assert()
+        .code(2);
     assert_eq!(
         decoded(&deployment, &["posture", "macs"])["macAddresses"][0],
         "C8:5B:76:00:00:05"

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::read_operation::{Ask, ready};
 use crate::cli::Context;
-use crate::cli::bulk::{ListOptions, Reading};
+use crate::cli::bulk::ListOptions;
 use crate::cli::change_under_way::{self, Attempt};
 use crate::cli::filters::{Filters, kinds};
 use crate::cli::input::{self, MacOrList};
 use crate::error::{Kind, Result};
 use crate::pxgrid::{ServiceClient, anc};
-use crate::record::{JsonText, Mac, Record};
+use crate::record::{JsonText, Record};
 use crate::render::{Shape, column};
 use crate::transport::show::quote;
 
@@ -197,26 +197,13 @@ impl Endpoint {
         let nothing =
             "it has no policy; `netapi ise pxgrid anc endpoints` lists those that have one";
         let nas = self.nas.map(|nas| nas.to_string());
-        let ask = |mac: Mac| {
-            Ask::new(SERVICE, operation, nothing)
-                .with("macAddress", mac.to_string())
-                .with_some("nasIpAddress", nas.clone())
-        };
+        let ask = Ask::new(SERVICE, operation, nothing).with_some("nasIpAddress", nas);
         let MacOrList::One(mac) = self.mac else {
-            let columns = Ask::new(SERVICE, operation, nothing).columns()?;
-            let client = context.pxgrid()?;
-            let output = context.output_of("rows", columns, Shape::List)?;
-            let reading = Reading {
-                command: "anc endpoint".to_owned(),
-                options: &self.list,
-                nothing: "none has a policy",
-                expect: &|_| {},
-            };
-            let policy = async |mac: Mac| Ok(vec![ask(mac).answer_of(context, &client).await?]);
-            return reading.run(context, output, policy).await;
+            let none = "none has a policy";
+            return ask.of_each(context, &self.list, "anc endpoint", none).await;
         };
         self.list.for_one()?;
-        ask(mac).one(context).await
+        ask.of(mac).one(context).await
     }
 }
 

@@ -1,13 +1,13 @@
 //! `netapi ise pxgrid mdm`: endpoints under mobile device management: all, one, by compliance, by
-//! operating system.
+//! operating system, or each MAC address on standard input.
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::read_operation::Ask;
 use crate::cli::Context;
-use crate::cli::input;
+use crate::cli::bulk::ListOptions;
+use crate::cli::input::{self, MacOrList};
 use crate::error::Result;
-use crate::record::Mac;
 
 const NOTHING: &str = "no endpoints";
 
@@ -26,13 +26,14 @@ pub(crate) enum Mdm {
 Examples:
   netapi ise pxgrid mdm endpoints
   netapi ise pxgrid mdm endpoints C8:5B:76:C6:59:62
+  netapi ise pxgrid mdm endpoints - --format csv < macs.txt
   netapi ise pxgrid mdm endpoints --type non-compliant
   netapi ise pxgrid mdm endpoints --os ios --json"
 )]
 pub(crate) struct Endpoints {
-    /// One endpoint's MAC address
-    #[arg(value_name = "MAC", group = "which", value_parser = input::mac)]
-    mac: Option<Mac>,
+    /// One endpoint's MAC address, or '-' for one a line on standard input
+    #[arg(value_name = "MAC", group = "which", value_parser = input::mac_or_list)]
+    mac: Option<MacOrList>,
     /// Only endpoints in this state
     #[arg(
         long = "type",
@@ -44,6 +45,8 @@ pub(crate) struct Endpoints {
     /// Only endpoints with this operating system
     #[arg(long, value_name = "OS", group = "which", ignore_case = true)]
     os: Option<Os>,
+    #[command(flatten)]
+    list: ListOptions,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy)]
@@ -70,16 +73,25 @@ enum Os {
 impl Mdm {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        let Self::Endpoints(Endpoints { mac, kind, os }) = self;
-        if let Some(mac) = mac {
-            return Ask::new(
-                "mdm",
-                "getEndpointByMacAddress",
-                "`netapi ise pxgrid mdm endpoints` lists the managed ones",
-            )
-            .with("macAddress", mac.to_string())
-            .one(context)
-            .await;
+        let Self::Endpoints(Endpoints {
+            mac,
+            kind,
+            os,
+            list,
+        }) = self;
+        let by_mac = || {
+            let nothing = "`netapi ise pxgrid mdm endpoints` lists the managed ones";
+            Ask::new("mdm", "getEndpointByMacAddress", nothing)
+        };
+        if mac == Some(MacOrList::List) {
+            let ask = by_mac();
+            return ask
+                .of_each(context, &list, "mdm endpoints", "none is managed")
+                .await;
+        }
+        list.for_one()?;
+        if let Some(MacOrList::One(mac)) = mac {
+            return by_mac().of(mac).one(context).await;
         }
         let ask = if let Some(kind) = kind {
             Ask::new("mdm", "getEndpointsByType", NOTHING).with(

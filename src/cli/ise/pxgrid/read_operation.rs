@@ -8,18 +8,20 @@ use serde_json::{Map, Value, json};
 
 use super::columns;
 use crate::cli::Context;
+use crate::cli::bulk::{ListOptions, Reading};
 use crate::cli::command_effects;
 use crate::cli::filters::say_of_expression;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::catalogue::{self, Operation};
 use crate::pxgrid::{ServiceClient, rest};
-use crate::record::Record;
 use crate::record::jmespath::Filter;
 use crate::record::selection::{Selected, Selection};
+use crate::record::{Mac, Record};
 use crate::render::{Columns, Renderer, Shape};
 use crate::transport::Effect;
 
 /// An operation and its request.
+#[derive(Clone)]
 pub(super) struct Ask {
     service: &'static str,
     operation: &'static str,
@@ -143,6 +145,38 @@ impl Ask {
             _ => error,
         })?;
         Ok(Record::Json(answer))
+    }
+
+    /// The same of one endpoint.
+    pub(super) fn of(self, mac: Mac) -> Self {
+        self.with("macAddress", mac.to_string())
+    }
+
+    /// Asks for each MAC address on standard input. `command` tells reports apart; `none` is said
+    /// where nothing is known of any.
+    ///
+    /// Errors: as [`Reading::run`].
+    pub(super) async fn of_each(
+        self,
+        context: &Context,
+        options: &ListOptions,
+        command: &str,
+        none: &str,
+    ) -> Result<()> {
+        let columns = self.columns()?;
+        let client = context.pxgrid()?;
+        let output = context.output_of("rows", columns, Shape::List)?;
+        let reading = Reading {
+            command: command.to_owned(),
+            options,
+            nothing: none,
+            expect: &|_| {},
+        };
+        let answer = async |mac: Mac| {
+            let ask = self.clone().of(mac);
+            Ok(vec![ask.answer_of(context, &client).await?])
+        };
+        reading.run(context, output, answer).await
     }
 
     /// Prints one thing in full.
