@@ -220,9 +220,10 @@ impl Follower {
         } = update;
         // The places of those that are wanted, counted from 1.
         let (mut place, mut places) = (0, Vec::new());
+        let all = self.selection.is_empty();
         events.retain(|event| {
             place += 1;
-            let wanted = self.selection.wants_message(event.message.object());
+            let wanted = all || self.selection.wants_message(event.message.object());
             places.extend(wanted.then_some(place));
             wanted
         });
