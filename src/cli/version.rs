@@ -54,6 +54,7 @@ fn features() -> Vec<&'static str> {
         ("aws-lc", cfg!(feature = "aws-lc")),
         ("jq", cfg!(feature = "jq")),
         ("lab", cfg!(feature = "lab")),
+        ("nats", cfg!(feature = "nats")),
         ("pkcs12", cfg!(feature = "pkcs12")),
         ("ring", cfg!(feature = "ring")),
     ]
