@@ -85,6 +85,10 @@ impl PagedOutput {
         else {
             return Self::direct();
         };
+        // Some terminals do not tell their size: nothing is known of what fits.
+        if size.ws_row == 0 {
+            return Self::direct();
+        }
         let way = Way::Held(Held {
             pager,
             bytes: Vec::new(),

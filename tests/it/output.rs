@@ -190,7 +190,7 @@ fn a_terminal_gets_a_table_that_fits_and_nothing_that_steers_it() {
     let lab = faulty(&["hostile-names"]);
     let Some(wide) = on_a_terminal(
         &lab,
-        "sessions --limit 11",
+        "sessions --quiet --limit 11",
         &[("COLUMNS", "200"), ("NO_COLOR", "1")],
     ) else {
         // `script` is not installed here; render's own tests cover the same.
@@ -204,7 +204,7 @@ fn a_terminal_gets_a_table_that_fits_and_nothing_that_steers_it() {
     assert!(wide.contains("\\u{202e}"), "{wide}");
     let narrow = on_a_terminal(
         &lab,
-        "sessions --limit 11",
+        "sessions --quiet --limit 11",
         &[("COLUMNS", "60"), ("NO_COLOR", "1")],
     )
     .unwrap();
@@ -217,7 +217,7 @@ fn a_terminal_gets_a_table_that_fits_and_nothing_that_steers_it() {
     assert_eq!(narrow.lines().count(), 12);
     let all = on_a_terminal(
         &lab,
-        "sessions --limit 11 -o wide",
+        "sessions --quiet --limit 11 -o wide",
         &[("COLUMNS", "60"), ("NO_COLOR", "1")],
     );
     assert_eq!(all.unwrap(), wide);
