@@ -79,6 +79,7 @@ pub(crate) fn signal_our_group(signal: Signal) -> io::Result<()> {
 /// Asks a process to end (TERM).
 ///
 /// Errors: the system's own; there may be no such process any more.
+#[cfg(feature = "lab")]
 pub(crate) fn terminate(process: Pid) -> io::Result<()> {
     rustix::process::kill_process(process, Signal::TERM).map_err(io::Error::from)
 }
