@@ -65,6 +65,8 @@ pub(super) struct Cache {
     known: usize,
     /// How many of those that were doubted have been observed since.
     returned: usize,
+    /// The newest time, as it was when the read began, of those that were seen live since then.
+    overtaken: i64,
     /// What is told over restarts, and the topic's path.
     memory: Option<(Arc<dyn Memory>, Arc<str>)>,
     /// Whether what is here may be forgotten when it is old, also while it goes on.
@@ -107,6 +109,7 @@ impl Cache {
             now: 0,
             known: 0,
             returned: 0,
+            overtaken: NO_TIME,
         }
     }
 
@@ -119,6 +122,7 @@ impl Cache {
     pub(super) fn begin_round(&mut self) {
         self.round = self.round.saturating_add(1);
         self.sighted_away = Vec::new();
+        self.overtaken = NO_TIME;
         self.known = self.all().filter(|seen| !seen.ended).count();
     }
 
@@ -222,6 +226,12 @@ impl Cache {
         lacking.missing += missing;
         lacking.doubted += doubted;
         lacking
+    }
+
+    /// Whether one had been seen with that time or a later one before the read began, and was seen
+    /// live meanwhile: an answer without any row lacks it, though it is no longer missed.
+    pub(super) fn overtook_since(&self, time: Timestamp) -> bool {
+        self.overtaken >= microseconds(Some(time))
     }
 
     /// How many that were seen with that time or a later one are not in the answer that was just
@@ -395,6 +405,9 @@ impl Cache {
         };
         let mut compare = |seen: &mut KnownRow| {
             let told = std::mem::replace(&mut seen.round, round);
+            if source == ObservationSource::Live && told < round {
+                self.overtaken = self.overtaken.max(seen.newest);
+            }
             seen.heard = seen.heard.max(heard);
             let doubted = std::mem::take(&mut seen.doubted);
             self.returned += usize::from(doubted && !observation.ended);

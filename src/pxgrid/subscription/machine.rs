@@ -179,6 +179,12 @@ impl Subscription {
         self.topics.iter().all(at_rest)
     }
 
+    /// Whether a list is doubted.
+    #[cfg(test)]
+    pub(super) fn doubts(&self) -> bool {
+        self.topics.iter().any(Topic::doubts)
+    }
+
     /// Takes what happened and appends what to do to `out`, in order. Inputs that fit no longer (a
     /// late timer, an answer to a dropped read) do nothing.
     pub fn handle(&mut self, now: Moment, input: Input, out: &mut Vec<Action>) {

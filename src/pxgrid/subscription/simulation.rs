@@ -23,6 +23,11 @@ use kept::Kept;
 const TOPIC: &str = "/topic/com.cisco.ise.session";
 const SESSIONS: usize = 6;
 const NODES: usize = 2;
+/// The longest time of empty answers, in milliseconds: shorter than the pause before a list that is
+/// doubted is read again.
+const LONGEST_EMPTY: u32 = 170_000;
+/// After so many milliseconds an answer has come.
+const IN_FLIGHT: u64 = 10_000;
 
 #[derive(Debug, Clone)]
 enum HistoryStep {
@@ -112,6 +117,8 @@ struct World {
     fail_reads: u8,
     /// Until when the directory is empty.
     empty_until: u64,
+    /// When the first of the empty answers was given that may be doubted still.
+    empty_from: u64,
     knows_recovery: bool,
     emitted: Vec<Event>,
     finished: bool,
@@ -169,6 +176,7 @@ impl World {
             fail_lookups: 0,
             fail_reads: 0,
             empty_until: 0,
+            empty_from: 0,
             knows_recovery,
             emitted: Vec::new(),
             finished: false,
@@ -282,7 +290,12 @@ impl World {
                 let from = before.map_or(0, |(_, until)| *until);
                 let seen = |event: &Event| !event.recovered;
                 if self.knows_recovery && self.emitted[from..].iter().any(seen) {
-                    self.empty_until = self.now + u64::from(time);
+                    // Two wrong answers that agree, minutes apart, are believed: nobody could tell.
+                    if !self.machine.doubts() && self.now > self.empty_until + IN_FLIGHT {
+                        self.empty_from = self.now;
+                    }
+                    let until = self.now + u64::from(time);
+                    self.empty_until = until.min(self.empty_from + u64::from(LONGEST_EMPTY));
                 }
             }
             HistoryStep::Crash => self.crash(),

@@ -243,6 +243,12 @@ impl Topic {
         open && !(resumed && self.plan.is_some())
     }
 
+    /// Whether a list is not believed yet.
+    #[cfg(test)]
+    pub(super) fn doubts(&self) -> bool {
+        self.doubt.is_some()
+    }
+
     /// Changes after this are ours to tell, by the clock of the events.
     fn start(&self) -> Option<Timestamp> {
         let begun = self.followed.map(|(at, ahead)| {

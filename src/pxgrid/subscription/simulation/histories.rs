@@ -21,7 +21,7 @@ fn steps() -> impl Strategy<Value = Vec<HistoryStep>> {
         1 => (1_u8..4).prop_map(HistoryStep::FailSecrets),
         1 => (1_u8..3).prop_map(HistoryStep::FailLookups),
         1 => (1_u8..5).prop_map(HistoryStep::FailReads),
-        1 => (1_000_u32..170_000).prop_map(HistoryStep::Empty),
+        1 => (1_000..LONGEST_EMPTY).prop_map(HistoryStep::Empty),
         1 => Just(HistoryStep::Crash),
         8 => prop_oneof![1_u32..10, 10_u32..4000, 4000_u32..100_000].prop_map(HistoryStep::Wait),
     ];
@@ -127,4 +127,69 @@ proptest! {
         world.run(2_001);
         prop_assert!(world.finished && world.machine.is_finished());
     }
+}
+
+/// Times of empty answers that follow each other are one time: else the list of the second would
+/// agree with that of the first, which is believed.
+#[test]
+fn empty_answers_again_while_one_is_doubted_end_nobody() {
+    use HistoryStep::{Change, Empty, Error, FailLookups, Restart, Wait};
+    let mut world = World::new(
+        6_504_570_487_545_537_042,
+        (0, 0),
+        true,
+        false,
+        None,
+        Options::default().remembered,
+    );
+    world.run(5_000);
+    world.change(SESSIONS - 1, false);
+    world.run(100);
+    let steps = [
+        Restart,
+        Change(0),
+        Empty(4112),
+        Change(0),
+        Change(0),
+        Change(0),
+        Change(0),
+        Wait(41_229),
+        Restart,
+        FailLookups(1),
+        Restart,
+        Error,
+        Empty(143_317),
+        Wait(44_964),
+        Wait(98_352),
+    ];
+    for step in &steps {
+        world.step(step);
+    }
+    world.mend();
+    assert!(world.subscribed && world.machine.is_at_rest());
+}
+
+/// What is known was seen live while the answer came, so that nothing seemed to lack.
+#[test]
+fn an_empty_answer_is_doubted_though_all_that_is_known_came_live_meanwhile() {
+    use HistoryStep::{Change, Empty, Lose, Wait};
+    let remembered = Options::default().remembered;
+    let mut world = World::new(0, (0, 0), true, false, None, remembered);
+    world.run(5_000);
+    world.change(SESSIONS - 1, false);
+    world.run(100);
+    let steps = [
+        Empty(1000),
+        Lose(1),
+        Change(1),
+        Change(5),
+        Change(5),
+        Wait(10),
+    ];
+    for step in &steps {
+        world.step(step);
+    }
+    world.mend();
+    let lost = |event: &Event| event.message.object().contains(r#""s1a0""#);
+    assert!(world.emitted.iter().any(lost), "{:?}", world.machine);
 }

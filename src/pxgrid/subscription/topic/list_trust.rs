@@ -126,6 +126,8 @@ impl Topic {
         // Where not, all of them are read next, and compared with what earlier runs told.
         let away = self.reads.fallback == 0;
         let missing = self.cache.lacks_since(surely, ended, away);
+        let overtaken = self.read_rows == 0 && self.cache.overtook_since(surely);
+        let missing = missing.max(usize::from(overtaken));
         if missing > 0 {
             self.begin_doubt(0, Some(from), missing, context);
         }
