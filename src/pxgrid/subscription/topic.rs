@@ -243,12 +243,6 @@ impl Topic {
         open && !(resumed && self.plan.is_some())
     }
 
-    /// Whether a list is not believed yet.
-    #[cfg(test)]
-    pub(super) fn doubts(&self) -> bool {
-        self.doubt.is_some()
-    }
-
     /// Changes after this are ours to tell, by the clock of the events.
     fn start(&self) -> Option<Timestamp> {
         let begun = self.followed.map(|(at, ahead)| {
@@ -445,8 +439,7 @@ impl Topic {
         self.newest = self.newest.max(timestamp.map(|time| time.min(server)));
     }
 
-    /// Emits what came live. `wire`: the members that the
-    /// message shows, and the message.
+    /// Emits what came live. `wire`: the members that the message shows, and the message.
     fn emit(
         &mut self,
         word: Cow<'static, str>,

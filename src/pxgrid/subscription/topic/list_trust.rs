@@ -133,6 +133,12 @@ impl Topic {
         }
     }
 
+    /// Whether a list is not believed yet.
+    #[cfg(test)]
+    pub(in crate::pxgrid::subscription) fn doubts(&self) -> bool {
+        self.doubt.is_some()
+    }
+
     fn begin_doubt(
         &mut self,
         readings: u32,
