@@ -122,6 +122,7 @@ async fn node(handler: Arc<Handler>) -> Node {
                         text
                     };
                     tls.write_all(text.as_bytes()).await.unwrap();
+                    tls.flush().await.unwrap();
                 }
             });
         }

@@ -338,16 +338,13 @@ async fn more(tls: &mut Tls, buffer: &mut Vec<u8>) -> bool {
 /// Whether the connection goes on.
 async fn give(tls: &mut Tls, answer: Answer) -> bool {
     match answer {
-        Answer::Text(204, _) => tls
-            .write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
-            .await
-            .is_ok(),
+        Answer::Text(204, _) => written(tls, b"HTTP/1.1 204 No Content\r\n\r\n").await,
         Answer::Text(status, body) => {
             let text = format!(
                 "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()
             );
-            tls.write_all(text.as_bytes()).await.is_ok()
+            written(tls, text.as_bytes()).await
         }
         Answer::Raw(text) => {
             let _ = tls.write_all(text.as_bytes()).await;
@@ -372,6 +369,11 @@ async fn give(tls: &mut Tls, answer: Answer) -> bool {
         }
         Answer::Close => false,
     }
+}
+
+/// Written and flushed: what a full socket did not take stays in the TLS session otherwise.
+async fn written(tls: &mut Tls, bytes: &[u8]) -> bool {
+    tls.write_all(bytes).await.is_ok() && tls.flush().await.is_ok()
 }
 
 fn header(head: &str, name: &str) -> Option<String> {

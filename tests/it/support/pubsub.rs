@@ -78,6 +78,7 @@ pub(crate) async fn post(lab: &Lab, path: &str, secret: &str, body: &Value) -> (
         body.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
     let mut answer = Vec::new();
     // The node ends without close_notify, which is no matter here.
     let _ = stream.read_to_end(&mut answer).await;

@@ -201,6 +201,7 @@ pub(super) async fn serve(
             if let Some((status, _)) = refused.filter(|(status, _)| *status != 101) {
                 let text = format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n");
                 tls.write_all(text.as_bytes()).await.unwrap();
+                tls.flush().await.unwrap();
                 return;
             }
             let accept = derive_accept_key(key.as_bytes());
@@ -208,6 +209,7 @@ pub(super) async fn serve(
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
             );
             tls.write_all(text.as_bytes()).await.unwrap();
+            tls.flush().await.unwrap();
             let stream = WebSocketStream::from_raw_socket(tls, Role::Server, None).await;
             let authorization = header("authorization").unwrap();
             give.send(Peer {
@@ -234,6 +236,7 @@ pub(super) async fn serve(
             answer.len()
         );
         tls.write_all(text.as_bytes()).await.unwrap();
+        tls.flush().await.unwrap();
     }
 }
 
