@@ -21,7 +21,7 @@
 //! | `process` | processes and their groups: how they are begun and signalled, whose a process is; where this program's file is | |
 //! | `pxgrid` | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription | `authority`, `backoff`, `error`, `event`, `record`, `threads`, `transport` |
 //! | `record` | the record, MAC addresses, XML and JSON streams, filters | `error` |
-//! | `render` | records to table, tsv, csv, json, jsonl, yaml, xml; terminal safety; progress | `error`, `record`, `sanitize` |
+//! | `render` | records to table, tsv, csv, json, jsonl, yaml, xml, html, md; terminal safety; progress | `error`, `record`, `sanitize` |
 //! | `sanitize` | the one list of characters that are escaped for terminals and logs, and their escapes | |
 //! | `settings` | flag, environment, profile, default: each value with its source; secrets | `authority`, `error`, `files`, `process`, `threads`, `transport` |
 //! | `snapshot` | kept lists of sessions: their file, and what differs between two | `error`, `record`, `threads` |

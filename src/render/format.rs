@@ -22,11 +22,15 @@ pub enum Format {
     Yaml,
     /// The Monitoring node's document as it came.
     Xml,
+    /// A page with one table.
+    Html,
+    /// A table in Markdown.
+    Md,
 }
 
 impl Format {
     /// All formats, in the order that help shows them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Table,
         Self::Tsv,
         Self::Csv,
@@ -34,6 +38,8 @@ impl Format {
         Self::Jsonl,
         Self::Yaml,
         Self::Xml,
+        Self::Html,
+        Self::Md,
     ];
 
     /// The name on the command line.
@@ -47,7 +53,24 @@ impl Format {
             Self::Jsonl => "jsonl",
             Self::Yaml => "yaml",
             Self::Xml => "xml",
+            Self::Html => "html",
+            Self::Md => "md",
         }
+    }
+
+    /// Whether it shows columns, not objects with all that the server sent.
+    #[must_use]
+    pub const fn has_columns(self) -> bool {
+        matches!(
+            self,
+            Self::Table | Self::Tsv | Self::Csv | Self::Html | Self::Md
+        )
+    }
+
+    /// Whether it can be read while it has no end, as what is printed when it happens.
+    #[must_use]
+    pub const fn is_endless(self) -> bool {
+        !matches!(self, Self::Yaml | Self::Html)
     }
 }
 
@@ -82,7 +105,7 @@ mod tests {
         for format in Format::ALL {
             assert_eq!(format.to_string().parse::<Format>().unwrap(), format);
         }
-        let error = "html".parse::<Format>().unwrap_err();
+        let error = "pdf".parse::<Format>().unwrap_err();
         assert!(error.hint_text().unwrap().contains("jsonl"));
     }
 }

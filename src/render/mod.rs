@@ -1,5 +1,5 @@
-//! Records to output: table, tsv, csv, json, jsonl, yaml, and the Monitoring node's xml as it came.
-//! It fetches nothing and prints only to the writer it is given.
+//! Records to output: table, tsv, csv, json, jsonl, yaml, html, md, and the Monitoring node's xml as
+//! it came. It fetches nothing and prints only to the writer it is given.
 //!
 //! A [`Renderer`] is a [`RecordSink`]: records are pushed in one at a time, and leave in blocks
 //! while more are there and at once when the server pauses. What must see more says so: a terminal
@@ -11,6 +11,8 @@
 //! | `column`, `names` | columns, and what the names of `--fields` and `--sort` stand for |
 //! | `tsv_csv` | tsv and csv |
 //! | `json`, `pretty`, `yaml` | JSON, JSON for a terminal, YAML |
+//! | `document`, `html`, `markdown` | tables in documents |
+//! | [`page`] | what every HTML page has |
 //! | `table`, `measures`, `widths`, `single`, `sections`, `tree`, [`wrap`], `paint`, `interface_name` | what a person looks at |
 //! | `raw` | xml |
 //! | `sort`, `jq` | what holds a list |
@@ -21,14 +23,18 @@
 mod bars;
 mod column;
 mod counts;
+mod document;
 mod format;
+mod html;
 mod interface_name;
 #[cfg_attr(not(feature = "jq"), path = "jq_unsupported.rs")]
 mod jq;
 mod json;
+mod markdown;
 mod measures;
 mod names;
 mod output;
+pub mod page;
 mod paint;
 mod pretty;
 pub mod progress;
@@ -52,7 +58,7 @@ pub use column::{CellKind, CellSource, Column, Columns, column, first_of, with};
 pub use format::Format;
 pub use jq::JqFilter;
 pub use progress::{Meter, Progress};
-pub use style::{Screen, Style, check};
+pub use style::{Screen, Style, check, check_endless};
 pub use tree::tree;
 
 use std::io::Write;
@@ -61,6 +67,7 @@ use std::ops::ControlFlow;
 use crate::error::{Error, Result};
 use crate::record::{Record, RecordSink};
 use column::Chosen;
+use document::Content;
 use json::Frame;
 use names::{Known, Unseen};
 use output::{Body, BufferedOutput};
@@ -331,10 +338,16 @@ impl<W: Write + Send + 'static> Renderer<W> {
             self.rows = counted.groups.len() as u64;
             return output.flush();
         }
-        let columns = matches!(format, Format::Table | Format::Tsv | Format::Csv);
         let fields = names.iter().map(String::as_str).chain([counts::COUNT]);
-        let columns = (columns && self.style.jq.is_none())
-            .then(|| fields.map(|name| Chosen::of_member(name, &[])).collect());
+        let column = |name| {
+            let mut column = Chosen::of_member(name, &[]);
+            if name == counts::COUNT {
+                column.kind = CellKind::Number;
+            }
+            column
+        };
+        let columns =
+            (format.has_columns() && self.style.jq.is_none()).then(|| fields.map(column).collect());
         self.body = Some(self.body(format, columns, None, out)?);
         for group in counted.groups {
             if self.emit(&group.record(&names))?.is_break() {
@@ -390,6 +403,15 @@ impl<W: Write + Send + 'static> Renderer<W> {
                 BufferedOutput::new(out, live),
                 screen.terminal,
             )),
+            Format::Html | Format::Md => {
+                let output = BufferedOutput::new(out, live);
+                let (content, header) = (self.document(chosen), self.style.header);
+                if format == Format::Html {
+                    Box::new(html::Html::new(output, content, header, self.style.now)?)
+                } else {
+                    Box::new(markdown::Markdown::new(output, content, header)?)
+                }
+            }
         })
     }
 
@@ -403,6 +425,14 @@ impl<W: Write + Send + 'static> Renderer<W> {
                 .collect(),
             _ => column::all(&self.columns),
         }
+    }
+
+    /// The columns of a list, or the members of one thing.
+    fn document(&self, chosen: Option<Vec<Chosen>>) -> Content {
+        if self.shape == Shape::Single {
+            return Content::Single(single::Sheet::new(chosen, self.columns.clone()));
+        }
+        Content::List(chosen.unwrap_or_else(|| column::all(&self.columns)))
     }
 
     fn table(&mut self, chosen: Option<Vec<Chosen>>, out: W) -> Result<Box<dyn Body>> {

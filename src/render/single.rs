@@ -78,6 +78,17 @@ impl Sheet {
         lines
     }
 
+    /// Name and value of each line, as programs get them: MAC addresses in one spelling, the items
+    /// of a list between commas.
+    pub(super) fn pairs(&self, record: &Record) -> impl Iterator<Item = (String, String)> {
+        self.lines(record).into_iter().map(|line| {
+            let each = line.values.iter();
+            let each = each.map(|value| column::plain(Cow::Borrowed(value), line.kind));
+            let value = each.collect::<Vec<_>>().join(", ");
+            (line.name, value)
+        })
+    }
+
     fn kind(&self, name: &str) -> CellKind {
         Chosen::of_member(name, &self.columns).kind
     }
@@ -321,11 +332,9 @@ impl<W: Write> OnPipe<W> {
 
 impl<W: Write + Send> Body for OnPipe<W> {
     fn record(&mut self, record: &Record) -> Result<()> {
-        for line in self.sheet.lines(record) {
-            self.rows.cell(&line.name)?;
-            let each = line.values.iter();
-            let cell_text = each.map(|value| column::plain(Cow::Borrowed(value), line.kind));
-            self.rows.cell(&cell_text.collect::<Vec<_>>().join(", "))?;
+        for (name, value) in self.sheet.pairs(record) {
+            self.rows.cell(&name)?;
+            self.rows.cell(&value)?;
             self.rows.end_row()?;
         }
         Ok(())

@@ -74,6 +74,19 @@ pub fn check(style: &Style) -> Result<()> {
     }
 }
 
+/// The same for a command that prints as things happen.
+///
+/// Errors: [`Kind::Usage`](crate::error::Kind::Usage) for what only a list that ends can have.
+pub fn check_endless(style: &Style, command: &str) -> Result<()> {
+    let option = match style.format {
+        _ if style.sort.is_some() => "--sort does".to_owned(),
+        Some(format) if !format.is_endless() => format!("--format {format} does"),
+        _ => return Ok(()),
+    };
+    let error = format!("{command} prints as things happen: {option} not go with it");
+    Err(Error::usage(error).hint("--json gives one object a line, --format md a row"))
+}
+
 /// Groups have their own order, columns and number.
 fn counted_alone(style: &Style, used: &[(&str, bool)]) -> Result<()> {
     if style.by.is_empty() {

@@ -1,6 +1,7 @@
 //! The renderer as a whole: every format against records that strangers made; options and ends in
 //! `options`, invariants in `properties`.
 
+mod documents;
 mod options;
 mod properties;
 

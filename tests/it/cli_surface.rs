@@ -141,7 +141,9 @@ fn a_format_that_is_none_lists_the_formats() {
         "{text}"
     );
     assert!(
-        text.contains("[possible values: table, tsv, csv, json, jsonl, yaml, xml, wide, name]"),
+        text.contains(
+            "[possible values: table, tsv, csv, json, jsonl, yaml, xml, html, md, wide, name]"
+        ),
         "{text}"
     );
     for words in [&["config", "show"][..], &["ise", "lab", "faults"]] {

@@ -42,6 +42,58 @@ fn each_format_has_the_same_rows() {
     assert_eq!(yaml, list);
     let xml = out("xml");
     assert!(xml.starts_with("<?xml") && xml.trim_end().ends_with("</activeList>"));
+    let html = out("html");
+    assert!(html.starts_with("<!doctype html>\n") && html.ends_with("</html>\n"));
+    assert_eq!(html.matches("<tr><td>").count(), 50);
+    assert_eq!(out("md").lines().count(), 52);
+}
+
+/// The names that become markup in a page, and links or mentions in a ticket.
+#[test]
+fn hostile_names_are_text_in_documents() {
+    let lab = faulty(&["hostile-names"]);
+    let out = |format: &str| {
+        stdout(
+            &lab.mnt(&["sessions", "--format", format])
+                .assert()
+                .success(),
+        )
+    };
+    let names: Vec<String> = json(&lab.mnt(&["sessions", "--json"]).assert().success())
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|session| session["user_name"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert!(
+        names.iter().any(|name| name.contains("<script>")),
+        "{names:?}"
+    );
+    let page = out("html");
+    assert!(page.contains("Content-Security-Policy") && !page.contains("<script"));
+    assert!(page.contains("&#60;script&#62;"));
+    let table = out("md");
+    assert!(table.contains("`</td></style></script><script>"), "{table}");
+    for line in table.lines() {
+        assert_eq!(line.matches('|').count(), 6, "{line}");
+    }
+    for text in [page, table] {
+        assert!(!text.contains(['\u{9b}', '\u{1b}', '\u{202e}', '\u{200b}']));
+    }
+}
+
+/// What happens has no end, and a page has one.
+#[test]
+fn what_prints_as_things_happen_is_no_page() {
+    let lab = lab();
+    for format in ["html", "yaml"] {
+        let run = lab.mnt(&["watch", "--format", format]).assert().code(2);
+        let said = stderr(&run);
+        assert!(
+            said.contains(&format!("--format {format} does not go with it")),
+            "{said}"
+        );
+    }
 }
 
 #[test]
@@ -117,7 +169,7 @@ fn a_closed_pipe_is_success() {
         sessions: 100_000,
         ..LabOptions::default()
     });
-    for format in ["table", "csv", "json", "jsonl", "yaml", "xml"] {
+    for format in ["table", "csv", "json", "jsonl", "yaml", "xml", "html", "md"] {
         let mut child = lab
             .process(&["sessions", "--format", format])
             .stdout(Stdio::piped())

@@ -57,10 +57,7 @@ impl Output {
     pub(super) fn start(&self, columns: Columns, shape: Shape) -> Result<()> {
         let mut state = self.state();
         if state.renderer.is_none() {
-            let lines = matches!(
-                self.style.format,
-                None | Some(Format::Table | Format::Tsv | Format::Csv)
-            );
+            let lines = self.style.format.is_none_or(Format::has_columns);
             // Without columns of their own, things are shown one below the other.
             let single = shape == Shape::Single && columns.list.is_empty() && lines;
             let shape = if single && self.style.jq.is_none() {

@@ -70,7 +70,7 @@ kinds! {
     HugeField "huge-field" "sends a field of 100 MB";
     DeepNesting "deep-nesting" "nests 100,000 elements";
     InvalidUtf8 "invalid-utf8" "puts bytes that are no UTF-8 into the first field";
-    HostileNames "hostile-names" "gives some users names with control characters, bidi overrides and formulas";
+    HostileNames "hostile-names" "gives some users names with control characters, bidi overrides, formulas and markup";
     Slow "slow" "sends the body at a byte a second";
     Stalled "stalled" "sends the head and then nothing";
     CoaFalse "coa-false" "answers a change of authorization with results false, and does nothing";

@@ -99,7 +99,8 @@ impl LabSession {
             role,
             device: pick(role.devices, hash >> 40).unwrap_or(&roles::UNKNOWN_DEVICE),
             failed_number,
-            hostile: population.hostile_names && matches!(index, 4 | 9 | 10),
+            hostile: population.hostile_names
+                && (matches!(index, 4 | 9 | 10 | 14..=16) || failed_number == Some(3)),
             connected_at: authenticated_at,
             authenticated_at,
             accounted_at: authenticated_at + age / INTERIM * INTERIM,
@@ -248,6 +249,10 @@ impl LabSession {
             out.push_str(match self.index {
                 4 => "LAB\\mal\u{9b}31mlory\u{202e}nimda\u{200b}",
                 9 => "=HYPERLINK(\"http://203.0.113.66/\",\"pat\")",
+                14 => "</td></style></script><script>document.title='ran'</script>",
+                15 => "\"'><img src=\"http://203.0.113.66/\" onerror=\"document.title='ran'\">",
+                16 => "😀𝕏 `|` [pat](javascript:alert(1)) @all www.lab.example",
+                FIRST_FAILED.. => "<svg onload=document.title='ran'>{{7*7}}",
                 _ => "two\nlines\tand a tab",
             });
             return;

@@ -76,6 +76,8 @@ fn a_name_that_stood_in_no_row_is_said_at_the_end() {
         Format::Csv,
         Format::Json,
         Format::Yaml,
+        Format::Html,
+        Format::Md,
     ] {
         let style = Style {
             fields: vec![
@@ -319,7 +321,7 @@ fn jq_sees_the_document_or_each_object() {
     )
     .unwrap_err();
     assert_eq!(error.kind(), Kind::Expression);
-    for format in [Format::Csv, Format::Yaml] {
+    for format in [Format::Csv, Format::Yaml, Format::Html, Format::Md] {
         assert_eq!(
             try_render(jq(".", Some(format)), Shape::List, &[])
                 .unwrap_err()

@@ -35,7 +35,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
 use crate::record::selection::Selection;
 use crate::record::{Record, RecordSink};
-use crate::render::{CellKind, Column, Format, Renderer, Shape, column, with};
+use crate::render::{CellKind, Column, Renderer, Shape, check_endless, column, with};
 
 const TIME: Column = column("TIME", "at").kind(CellKind::Time);
 const CHANGE: Column = column("CHANGE", "change").kind(CellKind::Enumeration("changed".len()));
@@ -82,11 +82,7 @@ impl Watch {
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
         let selection = self.filters.over(&kinds::ACTIVE, &self.window)?;
         let style = context.style();
-        if style.sort.is_some() || matches!(style.format, Some(Format::Yaml)) {
-            return Err(Error::usage(
-                "watch prints as things happen: --sort and --format yaml do not go with it",
-            ));
-        }
+        check_endless(&style, "watch")?;
         let columns = if style.screen.terminal {
             ON_TERMINAL
         } else {

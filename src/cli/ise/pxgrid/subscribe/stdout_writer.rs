@@ -11,7 +11,7 @@ use crate::delivery::sink::print::{EventWriter, Printed};
 use crate::error::{Error, Kind, Result, from_output};
 use crate::event::Delivery;
 use crate::record::{JsonText, Record, RecordSink};
-use crate::render::{CellKind, Column, Format, Renderer, Shape, column, with};
+use crate::render::{CellKind, Column, Format, Renderer, Shape, check_endless, column, with};
 
 const COLUMNS: &[Column] = &[
     column("TIME", "receivedAt").kind(CellKind::Time),
@@ -135,12 +135,7 @@ impl StdoutWriter {
         let mut style = context.style();
         // The number of events is counted before they come here.
         style.limit = None;
-        if style.sort.is_some() || style.format == Some(Format::Yaml) {
-            return Err(Error::usage(
-                "subscribe prints as things happen: --sort and --format yaml do not go with it",
-            )
-            .hint("--json gives one object a line"));
-        }
+        check_endless(&style, "subscribe")?;
         let plain = matches!(style.format, Some(Format::Json | Format::Jsonl))
             && style.fields.is_empty()
             && style.jq.is_none()
