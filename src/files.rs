@@ -12,6 +12,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::process::effective_user;
+use crate::unix::files::{others_may_read, others_may_write, owner};
 
 /// The bound of everything but CA bundles: a chain with its key, or a list of settings, has a few
 /// kilobytes.
@@ -164,23 +166,15 @@ pub struct Access {
 }
 
 impl Access {
-    #[cfg(unix)]
     fn of(metadata: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
         if !metadata.is_file() {
             return Self::default();
         }
-        let (mode, owner) = (metadata.mode(), metadata.uid());
-        let us = rustix::process::geteuid().as_raw();
+        let trusted = [effective_user(), 0].contains(&owner(metadata));
         Self {
-            others_read: mode & 0o044 != 0,
-            others_write: mode & 0o022 != 0 || (owner != us && owner != 0),
+            others_read: others_may_read(metadata),
+            others_write: others_may_write(metadata) || !trusted,
         }
-    }
-
-    #[cfg(not(unix))]
-    fn of(_metadata: &Metadata) -> Self {
-        Self::default()
     }
 
     /// What to tell the user of a file with secrets that others can read.
@@ -192,34 +186,6 @@ impl Access {
             )
         })
     }
-}
-
-/// Makes a directory, and those above it, for us alone.
-#[cfg(unix)]
-pub(crate) fn make_private_directory(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-}
-
-/// Makes a directory and those above it.
-#[cfg(not(unix))]
-pub(crate) fn make_private_directory(path: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(path)
-}
-
-/// Makes a file that is not there yet, for us alone.
-pub(crate) fn create_private(path: &Path) -> std::io::Result<File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 #[cfg(test)]
@@ -269,7 +235,6 @@ mod tests {
         assert_eq!(error.message(), "--env-file: x.env:2: is no UTF-8 text");
     }
 
-    #[cfg(unix)]
     #[test]
     fn others_are_told_from_the_mode() {
         use std::os::unix::fs::PermissionsExt;

@@ -9,24 +9,25 @@
 //! | --- | --- | --- |
 //! | `authority` | host and port, and which characters a host name may have | |
 //! | `backoff` | pauses that grow from failure to failure | |
-//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `nats`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `snapshot`, `threads`, `transport` |
-//! | `delivery` | what happens to an event: a queue (memory, then the spool), order per endpoint, sinks (print, callback, long-lived child, stream), dead letters | `backoff`, `error`, `event`, `nats`, `process`, `record`, `threads` |
+//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `nats`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `snapshot`, `threads`, `transport`, `unix` |
+//! | `delivery` | what happens to an event: a queue (memory, then the spool), order per endpoint, sinks (print, callback, long-lived child, stream), dead letters | `backoff`, `error`, `event`, `nats`, `process`, `record`, `threads`, `unix` |
 //! | `error` | the closed set of error kinds and their exit statuses | |
 //! | `event` | what travels from a subscription to whoever is told: event, id, marks, counters of a run (figures); no I/O | `error`, `record` |
-//! | `files` | small files that a user names: bounded reading, byte order marks, permissions | `error` |
+//! | `files` | small files that a user names: bounded reading, byte order marks, permissions | `error`, `process`, `unix` |
 //! | `joins` | what both interfaces say, joined: endpoints, failures in groups, nodes; it asks nobody | `record` |
-//! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `pxgrid`, `record` |
+//! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `pxgrid`, `record`, `unix` |
 //! | `mnt` | the Monitoring node's client: paths, documents, error envelope | `authority`, `error`, `record`, `transport` |
 //! | `nats` | the client of a NATS JetStream stream: address, login, the stream's checks, what is stored and whether it is (feature `nats`) | `authority`, `backoff`, `error`, `event`, `record`, `transport` |
-//! | `process` | processes and their groups: how they are begun and signalled, whose a process is; where this program's file is | |
+//! | `process` | processes and their groups: how they are begun and signalled, whose a process is; where this program's file is, and who we are | |
 //! | `pxgrid` | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription | `authority`, `backoff`, `error`, `event`, `record`, `threads`, `transport` |
 //! | `record` | the record, MAC addresses, XML and JSON streams, filters | `error` |
 //! | `render` | records to table, tsv, csv, json, jsonl, yaml, xml, html, md; terminal safety; progress | `error`, `record`, `sanitize` |
 //! | `sanitize` | the one list of characters that are escaped for terminals and logs, and their escapes | |
-//! | `settings` | flag, environment, profile, default: each value with its source; secrets | `authority`, `error`, `files`, `process`, `threads`, `transport` |
+//! | `settings` | flag, environment, profile, default: each value with its source; secrets | `authority`, `error`, `files`, `process`, `threads`, `transport`, `unix` |
 //! | `snapshot` | kept lists of sessions: their file, and what differs between two | `error`, `record`, `threads` |
 //! | `threads` | starting threads and runtimes; where the system has none left, that is an error, not a panic | `error` |
 //! | `transport` | TLS, HTTP, name overrides, proxies, the retry rule, the trace | `authority`, `backoff`, `error`, `files`, `sanitize` |
+//! | `unix` | what only Unix has, a module each: files' modes and owners, pipes, signals, terminals | |
 //!
 //! The last column is all that a room may know, and there is no circle in it; `tests/it/arrows.rs`
 //! reads it and the sources. `mnt` and `pxgrid` print nothing and know no clap, `render` fetches
@@ -140,6 +141,7 @@ mod settings;
 mod snapshot;
 mod threads;
 mod transport;
+mod unix;
 
 /// Runs the program: `args` as the operating system gave them, the exit status back (contract,
 /// section 6).

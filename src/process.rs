@@ -1,5 +1,6 @@
 //! Processes and their groups: the one place that knows how they are begun and signalled, and whose
-//! a process is. Also where this program's own file is. It waits for nobody.
+//! a process is. Also where this program's own file is, and who and where we are for the system. It
+//! waits for nobody.
 //!
 //! Whose a process is are numbers that may be 0: a container's first process may have come from
 //! outside of its PID namespace, and so may the leader of its group or session. `rustix` takes 0
@@ -10,7 +11,11 @@ use std::fs;
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::io::Errno;
 
 pub(crate) use rustix::process::{Pid, Signal};
 
@@ -85,8 +90,58 @@ pub(crate) fn terminate(process: Pid) -> io::Result<()> {
 }
 
 /// Lets a command begin a process group of its own.
-pub(crate) fn in_a_group_of_its_own(command: &mut std::process::Command) {
-    std::os::unix::process::CommandExt::process_group(command, 0);
+pub(crate) fn in_a_group_of_its_own(command: &mut Command) {
+    command.process_group(0);
+}
+
+/// Becomes another program. It returns only where that fails.
+pub(crate) fn become_program(command: &mut Command) -> io::Error {
+    command.exec()
+}
+
+/// Leaves the terminal and begins a session. It fails only for a leader of a group.
+#[cfg(feature = "lab")]
+pub(crate) fn leave_session() {
+    let _already_leads = rustix::process::setsid();
+}
+
+/// Whether a program was not started because the system has no room for it now: no process, no open
+/// file, no memory.
+pub(crate) fn lacks_room(error: &io::Error) -> bool {
+    let full = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| full.contains(&errno))
+}
+
+/// Whether a program was not started because of its file: it is not there, or not as it must be.
+pub(crate) fn is_fault_of_file(error: &io::Error) -> bool {
+    let file = [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::NOTDIR];
+    Errno::from_io_error(error).is_some_and(|errno| file.contains(&errno))
+}
+
+/// Our own process.
+pub(crate) fn ours() -> Pid {
+    rustix::process::getpid()
+}
+
+/// The user that started us, by number. 0 is root.
+pub(crate) fn user() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
+/// The user whose rights we have, by number.
+pub(crate) fn effective_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// How many files we may have open; `None` for any number.
+pub(crate) fn most_open_files() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
+/// This host's name, as it calls itself.
+pub(crate) fn host_name() -> String {
+    let names = rustix::system::uname();
+    names.nodename().to_string_lossy().into_owned()
 }
 
 /// Whose a process is. 0 is a leader that has no number in our PID namespace.
@@ -115,7 +170,7 @@ impl Membership {
     /// Our own; `None` where the system does not say.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(crate) fn ours() -> Option<Self> {
-        Self::of(rustix::process::getpid())
+        Self::of(ours())
     }
 
     /// That of another process; `None` where it is gone or the system does not say.
@@ -186,6 +241,6 @@ mod tests {
     #[test]
     fn our_own_is_that_of_our_number() {
         let ours = Membership::ours().unwrap();
-        assert_eq!(Membership::of(rustix::process::getpid()), Some(ours));
+        assert_eq!(Membership::of(super::ours()), Some(ours));
     }
 }

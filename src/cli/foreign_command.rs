@@ -98,7 +98,7 @@ fn on_path(name: &str) -> Option<PathBuf> {
 }
 
 fn is_program(file: &std::path::Path) -> bool {
-    file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
+    file.is_file() && crate::unix::files::is_executable(file)
 }
 
 impl Program {
@@ -119,19 +119,6 @@ impl Program {
         if let Ok(own) = std::env::current_exe() {
             command.env("NETAPI", own);
         }
-        become_it(&mut command).map_err(|error| failed(&error))
+        Err(failed(&crate::process::become_program(&mut command)))
     }
-}
-
-#[cfg(unix)]
-fn become_it(command: &mut Command) -> std::io::Result<ExitCode> {
-    use std::os::unix::process::CommandExt;
-    Err(command.exec())
-}
-
-#[cfg(not(unix))]
-fn become_it(command: &mut Command) -> std::io::Result<ExitCode> {
-    let status = command.status()?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(ExitCode::from(code.unwrap_or(1)))
 }

@@ -34,6 +34,7 @@ use super::report::Reporter;
 use super::stderr::StderrQueue;
 use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
+use crate::unix::signals::act_as_if_unhandled;
 pub(crate) use metrics::{Metric, Sample};
 use metrics::{MetricsServer, Scrape, exposition};
 use service_manager::ServiceManager;
@@ -294,7 +295,6 @@ async fn scraped(metrics: &mut Option<MetricsServer>) -> Scrape {
 /// container is spared by its kernel.
 pub(crate) fn end_by(signal: i32) {
     if std::process::id() != 1 {
-        // An error means that the signal is none that ends a process.
-        let _unknown = signal_hook::low_level::emulate_default_handler(signal);
+        act_as_if_unhandled(signal);
     }
 }

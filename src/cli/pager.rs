@@ -10,15 +10,14 @@
 //! the program ends as well: only commands that read are paged.
 
 use std::io::{IsTerminal, Stdout, Write};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::termios::tcgetwinsize;
-use signal_hook::consts::SIGINT;
+use crate::unix::signals::{SIGINT, Unheard, that_ended};
+use crate::unix::terminal;
 
 /// How long a list that comes slowly is held for the rest of its first screen.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -81,12 +80,12 @@ impl PagedOutput {
             return Self::direct();
         }
         let wish = variable("NETAPI_PAGER").or_else(|| variable("PAGER"));
-        let (Some(pager), Ok(size)) = (words(wish.as_deref()), tcgetwinsize(std::io::stdout()))
+        let (Some(pager), Some(size)) = (words(wish.as_deref()), terminal::size(std::io::stdout()))
         else {
             return Self::direct();
         };
         // Some terminals do not tell their size: nothing is known of what fits.
-        if size.ws_row == 0 {
+        if size.rows == 0 {
             return Self::direct();
         }
         let way = Way::Held(Held {
@@ -94,8 +93,8 @@ impl PagedOutput {
             bytes: Vec::new(),
             // The prompt takes a line.
             room: ScreenRoom {
-                lines: usize::from(size.ws_row).saturating_sub(1),
-                columns: usize::from(size.ws_col).max(1),
+                lines: usize::from(size.rows).saturating_sub(1),
+                columns: usize::from(size.columns).max(1),
                 at: 0,
             },
             since: Instant::now(),
@@ -184,8 +183,8 @@ fn start(pager: &[String]) -> Option<Running> {
     if std::env::var_os(LESS.0).is_none() {
         command.env(LESS.0, LESS.1);
     }
-    // A handler that does nothing: what is ignored would be ignored in the pager, too.
-    let ours = signal_hook::flag::register(SIGINT, Arc::default()).ok();
+    // What is ignored would be ignored in the pager, too.
+    let ours = Unheard::begin(SIGINT).ok();
     let started = command.spawn().and_then(|mut child| {
         let input = child.stdin.take();
         let complete = Arc::new(AtomicBool::new(false));
@@ -201,7 +200,7 @@ fn start(pager: &[String]) -> Option<Running> {
     if started.is_err()
         && let Some(ours) = ours
     {
-        signal_hook::low_level::unregister(ours);
+        ours.end();
     }
     started.ok()
 }
@@ -216,7 +215,7 @@ fn wait(mut child: Child, complete: &AtomicBool) {
     if complete.load(Ordering::Acquire) {
         return;
     }
-    if let Some(signal) = ended.ok().as_ref().and_then(ExitStatus::signal) {
+    if let Some(signal) = ended.ok().and_then(that_ended) {
         super::long_running::end_by(signal);
     }
     std::process::exit(0);

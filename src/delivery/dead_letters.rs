@@ -9,7 +9,6 @@
 use std::fmt::Display;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +19,7 @@ use super::Listener;
 use super::file_identity::{self, Identity};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Delivery, Event};
+use crate::unix::files;
 
 /// The file's name inside a spool's directory.
 pub const FILE: &str = "dead-letters.jsonl";
@@ -149,7 +149,7 @@ impl Letters {
             if self.identity.change().is_none() {
                 append(&self.file, line)?;
                 // Removed in this very moment, the letter is nowhere.
-                if self.file.metadata()?.nlink() > 0 {
+                if files::has_name(&self.file.metadata()?) {
                     return Ok(());
                 }
             }
@@ -244,7 +244,7 @@ fn end_line(mut file: &File, path: &Path) -> io::Result<()> {
         return Ok(());
     };
     let mut byte = [0];
-    let read = File::open(path).and_then(|file| file.read_exact_at(&mut byte, last));
+    let read = File::open(path).and_then(|file| files::read_exact_at(&file, &mut byte, last));
     if read.is_ok() && byte != *b"\n" {
         file.write_all(b"\n")?;
     }

@@ -16,7 +16,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::io::FdFlags;
 use tokio::sync::watch;
 
 use super::Listener;
@@ -24,6 +23,7 @@ use super::file_identity;
 use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::process::{Group, Membership, Pid, Signal};
+use crate::unix::files;
 
 /// The file's name inside a spool's directory.
 const FILE: &str = "running";
@@ -72,7 +72,7 @@ impl EarlierCallbacks {
         let mut text = String::new();
         let read = (&mut file).take(LONGEST_TEXT).read_to_string(&mut text);
         let session = read.ok().and_then(|_| text.trim().parse().ok());
-        rustix::io::fcntl_setfd(&file, FdFlags::empty()).map_err(|errno| cannot(&errno.into()))?;
+        files::let_inherit(&file).map_err(|error| cannot(&error))?;
         Ok(Self { file, session })
     }
 
@@ -208,17 +208,16 @@ fn signal(callbacks: &[Holder], signal: Signal) {
 /// seen, and callbacks are ours.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn holders(file: &File) -> Option<Vec<Holder>> {
-    use std::os::unix::fs::MetadataExt;
-    let wanted = file.metadata().ok()?;
+    let wanted = files::id(&file.metadata().ok()?);
     let holds = |pid: i32| {
         let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
         open.is_ok_and(|open| {
             open.flatten()
                 .filter_map(|entry| std::fs::metadata(entry.path()).ok())
-                .any(|open| (open.dev(), open.ino()) == (wanted.dev(), wanted.ino()))
+                .any(|open| files::id(&open) == wanted)
         })
     };
-    let us = rustix::process::getpid();
+    let us = crate::process::ours();
     let processes = std::fs::read_dir("/proc").ok()?;
     let holders = processes
         .flatten()

@@ -7,13 +7,11 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
-use rustix::io::Errno;
-
 use crate::error::{Error, Result};
+use crate::process::effective_user;
+use crate::unix::files::{self, Links};
 
 /// Opens the file that the path itself names; a new one is its owner's only. It never waits for a
 /// writer or reader at the other end.
@@ -21,16 +19,15 @@ use crate::error::{Error, Result};
 /// A symbolic link is an error with the text of [`LINK`], a pipe without a reader one with that of
 /// [`UNREAD`].
 pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let mut flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    flags.set(OFlags::NOFOLLOW, !is_descriptor(path));
-    let opened = options
-        .mode(0o600)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path);
-    opened.map_err(|error| match Errno::from_io_error(&error) {
-        Some(Errno::LOOP) => io::Error::other(LINK),
-        Some(Errno::NXIO) => io::Error::other(UNREAD),
-        _ => error,
+    let links = if is_descriptor(path) {
+        Links::Follow
+    } else {
+        Links::Refuse
+    };
+    files::open_private(options, path, links).map_err(|error| match error {
+        error if files::is_link(&error) => io::Error::other(LINK),
+        error if files::is_unread_pipe(&error) => io::Error::other(UNREAD),
+        error => error,
     })
 }
 
@@ -38,9 +35,9 @@ pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
 ///
 /// What is no file is an error with the text of [`NO_FILE`].
 pub(super) fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let is_other = |facts: &Metadata| !facts.is_file() && !facts.is_symlink();
+    let is_other = |facts: Metadata| !facts.is_file() && !facts.is_symlink();
     // Opened to be written, a directory or a pipe without reader is an error that says less.
-    if path.symlink_metadata().is_ok_and(|facts| is_other(&facts)) {
+    if path.symlink_metadata().is_ok_and(is_other) {
         return Err(io::Error::other(NO_FILE));
     }
     let file = open(options, path)?;
@@ -114,7 +111,7 @@ impl Identity {
         let metadata = file.metadata()?;
         let mut identity = Self {
             path: path.to_path_buf(),
-            id: id(&metadata),
+            id: files::id(&metadata),
             follows: metadata.is_dir() || is_descriptor(path),
             reliable: true,
         };
@@ -138,7 +135,7 @@ impl Identity {
             self.path.symlink_metadata()
         };
         match now {
-            Ok(now) if id(&now) == self.id => None,
+            Ok(now) if files::id(&now) == self.id => None,
             Ok(_) => Some(Change::Replaced),
             Err(error) => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Some(Change::Removed),
@@ -148,27 +145,22 @@ impl Identity {
     }
 }
 
-fn id(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
-}
-
 /// Refuses a directory in which somebody else could put files, or that is somebody else's.
 pub(super) fn check_private(dir: &Path, metadata: &Metadata) -> Result<()> {
     let name = dir.display();
-    let us = rustix::process::geteuid().as_raw();
-    if metadata.uid() != us {
+    let (us, owner) = (effective_user(), files::owner(metadata));
+    if owner != us {
         return Err(Error::usage(format!(
-            "the spool directory {name} belongs to user {}, and this is user {us}",
-            metadata.uid()
+            "the spool directory {name} belongs to user {owner}, and this is user {us}"
         ))
         .hint(format!(
             "run this as its owner, or make the directory yours: chown {us} '{name}'"
         )));
     }
-    if metadata.mode() & 0o022 != 0 {
+    if files::others_may_write(metadata) {
         return Err(Error::usage(format!(
             "others may write to the spool directory {name} (mode {:o})",
-            metadata.mode() & 0o7777
+            files::mode(metadata)
         ))
         .hint(format!("chmod go-w '{name}'")));
     }
@@ -227,11 +219,11 @@ mod tests {
 
     #[test]
     fn somebody_elses_directory_is_refused() {
-        let us = rustix::process::geteuid().as_raw();
+        let us = effective_user();
         let others = ["/", "/proc/1", "/var/spool/mail", "/home"]
             .into_iter()
             .filter_map(|path| Some((path, Path::new(path).metadata().ok()?)))
-            .find(|(_, metadata)| metadata.uid() != us);
+            .find(|(_, metadata)| files::owner(metadata) != us);
         let Some((path, metadata)) = others else {
             return;
         };

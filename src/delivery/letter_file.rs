@@ -8,7 +8,6 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use super::dead_letters::{FILE, Locked};
 use super::file_identity::{self, Identity};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
+use crate::unix::files;
 
 /// Longest line that is read.
 const LONGEST: u64 = 64 << 20;
@@ -165,8 +165,7 @@ impl LetterFile {
     /// Reads one letter again.
     pub fn letter(&self, place: Place) -> Result<Option<Letter>> {
         let mut bytes = vec![0; place.length];
-        self.file
-            .read_exact_at(&mut bytes, place.offset)
+        files::read_exact_at(&self.file, &mut bytes, place.offset)
             .map_err(|error| failed(&self.path, "read", &error))?;
         let text = std::str::from_utf8(&bytes).ok();
         Ok(text.and_then(|text| Letter::parse(text.trim_end())))
@@ -207,7 +206,8 @@ impl LetterFile {
             .prefix(".dead-letters.")
             .tempfile_in(dir)?;
         let before = file.metadata()?;
-        keep_owner(draft.as_file(), &before)?;
+        // It is whose the old one was, so that the subscriber can go on writing.
+        files::keep_owner(draft.as_file(), &before)?;
         let mut out = BufWriter::new(draft.as_file_mut());
         let mut reader = BufReader::new(file);
         reader.rewind()?;
@@ -227,18 +227,6 @@ impl LetterFile {
         let identity = Identity::of(&file, &self.path)?;
         Ok((file, identity))
     }
-}
-
-/// The new file is whose the old one was, so that the subscriber can go on writing.
-fn keep_owner(file: &File, before: &std::fs::Metadata) -> io::Result<()> {
-    use rustix::fs::{Gid, Uid, fchown};
-    file.set_permissions(before.permissions())?;
-    let ours = file.metadata()?;
-    if (ours.uid(), ours.gid()) != (before.uid(), before.gid()) {
-        let (owner, group) = (Uid::from_raw(before.uid()), Gid::from_raw(before.gid()));
-        fchown(file, Some(owner), Some(group))?;
-    }
-    Ok(())
 }
 
 /// The next line with its end; false at the end of the file.

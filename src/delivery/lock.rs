@@ -5,14 +5,14 @@
 //! only serves the error message. The directory must be ours alone to write, and the file must
 //! still be the one that its path names: else somebody could take the "same" lock beside us.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::file_identity::{self, Identity};
 use crate::error::{Error, Kind, Result};
+use crate::unix::files::make_private_directory;
 
 /// The lock; dropping it lets go.
 #[derive(Debug)]
@@ -40,11 +40,7 @@ impl DirectoryLock {
             Error::usage(format!("cannot {what} {}: {error}", dir.display()))
                 .hint("name a directory that you may write to: --spool DIR")
         };
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(|error| cannot("make the spool directory", &error))?;
+        make_private_directory(dir).map_err(|error| cannot("make the spool directory", &error))?;
         let unwritable = |error: std::io::Error| cannot("write to the spool directory", &error);
         let opened = File::open(dir).map_err(unwritable)?;
         file_identity::check_private(dir, &opened.metadata().map_err(unwritable)?)?;
@@ -79,7 +75,7 @@ impl DirectoryLock {
         let text = format!(
             "process {} on {} since {:.0}\n",
             std::process::id(),
-            rustix::system::uname().nodename().to_string_lossy(),
+            crate::process::host_name(),
             jiff::Timestamp::now(),
         );
         file.set_len(0)
@@ -141,6 +137,8 @@ fn held(dir: &Path, file: &mut File) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -175,7 +173,7 @@ mod tests {
         let victim = dir.path().join("victim");
         fs::write(&victim, "precious").unwrap();
         let spool = dir.path().join("spool");
-        fs::DirBuilder::new().mode(0o700).create(&spool).unwrap();
+        make_private_directory(&spool).unwrap();
         std::os::unix::fs::symlink(&victim, spool.join("lock")).unwrap();
         let error = DirectoryLock::take(&spool).unwrap_err();
         assert!(error.message().contains("symbolic link"), "{error}");

@@ -23,6 +23,7 @@ use rustls::{RootCertStore, ServerConfig};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, Kind, Result};
+use crate::unix::files;
 
 /// Common names of the client certificates: two, so that pairs of subscribers can be tried.
 pub const CLIENT_NAMES: [&str; 2] = ["lab-client", "lab-client-2"];
@@ -344,11 +345,7 @@ fn absolute(directory: &Path) -> Result<PathBuf> {
 }
 
 fn make_temporary_directory() -> Result<tempfile::TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("netapi-lab-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    builder.tempdir().map_err(|error| {
+    files::make_temporary_directory("netapi-lab-").map_err(|error| {
         Error::new(
             Kind::Failed,
             format!("cannot make a temporary directory: {error}"),
@@ -357,13 +354,7 @@ fn make_temporary_directory() -> Result<tempfile::TempDir> {
 }
 
 fn make_private_directory(path: &Path) -> Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(path)
-        .map_err(|error| cannot_write(path, &error))
+    files::make_private_directory(path).map_err(|error| cannot_write(path, &error))
 }
 
 /// Writes a file that only its owner reads. One of an earlier lab is replaced, not reused, since
@@ -374,17 +365,12 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(cannot_write(path, &error)),
     }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(path)
+    files::create_private(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|error| cannot_write(path, &error))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

@@ -9,12 +9,10 @@ use std::fs::File;
 use std::io::{Result, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::termios::{OptionalActions, Termios, tcsetattr};
-use signal_hook::consts::{
-    SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGXCPU,
+use crate::unix::signals::{
+    self, SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGXCPU,
 };
-use signal_hook::iterator::Signals;
-use signal_hook::low_level::emulate_default_handler;
+use crate::unix::terminal::Modes;
 
 /// What ends or stops a process, and can be caught. PIPE is ignored by Rust's runtime.
 const CAUGHT: [i32; 9] = [
@@ -27,8 +25,8 @@ const LEFT: [i32; 4] = [SIGHUP, SIGINT, SIGTERM, SIGUSR1];
 /// A terminal as it was and as it is.
 pub(super) struct Changed {
     pub(super) terminal: File,
-    pub(super) before: Termios,
-    pub(super) now: Termios,
+    pub(super) before: Modes,
+    pub(super) now: Modes,
     /// Said again after a stop.
     pub(super) prompt: String,
 }
@@ -54,15 +52,7 @@ fn state() -> MutexGuard<'static, EchoState> {
 pub(super) fn begin(changed: Changed) -> Result<()> {
     let mut state = state();
     if !state.waiting {
-        let ignored = ignored();
-        // What was ignored when we began, as HUP under nohup, stays ignored.
-        let caught = CAUGHT
-            .into_iter()
-            .filter(|signal| ignored >> (signal - 1) & 1 == 0);
-        let mut signals = Signals::new(caught)?;
-        std::thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(move || signals.forever().for_each(received))?;
+        signals::hand_over(&CAUGHT, received)?;
         state.waiting = true;
     }
     state.changed = Some(changed);
@@ -83,26 +73,15 @@ fn received(signal: i32) {
     let mut state = state();
     if let Some(changed) = &state.changed {
         // Where the terminal has gone there is nothing to put back.
-        let _gone = tcsetattr(&changed.terminal, OptionalActions::Now, &changed.before);
+        let _gone = changed.before.set(&changed.terminal);
         let _gone = (&changed.terminal).write_all(b"\n");
     } else if state.left && LEFT.contains(&signal) {
         return;
     }
     // After all but TSTP this is the end.
-    let _unknown = emulate_default_handler(signal);
+    signals::act_as_if_unhandled(signal);
     if let Some(changed) = &mut state.changed {
-        let _gone = tcsetattr(&changed.terminal, OptionalActions::Now, &changed.now);
+        let _gone = changed.now.set(&changed.terminal);
         let _gone = changed.terminal.write_all(changed.prompt.as_bytes());
     }
-}
-
-/// The signals that are ignored, from proc(5): a mask in which HUP is the lowest bit. Where the
-/// system does not tell, none.
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.unwrap_or(0)
 }

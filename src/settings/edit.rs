@@ -9,6 +9,7 @@ use toml_edit::{Array, DocumentMut, Item, Table, TableLike, Value};
 use super::profile::{self, ValueKind};
 use crate::error::{Error, Kind, Result};
 use crate::files;
+use crate::unix::files::make_private_directory;
 
 /// See the module's documentation.
 pub struct ConfigFile {
@@ -188,7 +189,7 @@ impl ConfigFile {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        files::make_private_directory(directory)?;
+        make_private_directory(directory)?;
         let mut new = tempfile::NamedTempFile::new_in(directory)?;
         new.write_all(text.as_bytes())?;
         if let Ok(old) = std::fs::metadata(&path) {

@@ -7,14 +7,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result, Write};
 
-use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
-};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::echo_signals;
 use crate::process::{Signal, signal_our_group};
+use crate::unix::terminal::Modes;
 
 /// A terminal hands over no longer line (`MAX_CANON`, 4096 on Linux).
 const LONGEST: usize = 4096;
@@ -59,7 +57,7 @@ fn typed(terminal: &File, prompt: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
                 line.retain(|byte| !byte.is_ascii_control());
                 return Ok(Some(line));
             }
-            Some(last) if *last == hidden.interrupt() => {
+            Some(last) if *last == hidden.before.interrupt() => {
                 terminal.write_all(b"\n")?;
                 return Ok(None);
             }
@@ -72,21 +70,13 @@ fn typed(terminal: &File, prompt: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
 /// A terminal that does not show what is typed; dropped, it is as it was before.
 struct Hidden<'t> {
     terminal: &'t File,
-    before: Termios,
+    before: Modes,
 }
 
 impl<'t> Hidden<'t> {
     fn begin(terminal: &'t File, prompt: &str) -> Result<Self> {
-        let before = tcgetattr(terminal)?;
-        let mut modes = before.clone();
-        // The line's end is still shown, and erasing still done by the terminal.
-        modes
-            .local_modes
-            .remove(LocalModes::ECHO | LocalModes::ISIG);
-        modes
-            .local_modes
-            .insert(LocalModes::ECHONL | LocalModes::ICANON);
-        modes.special_codes[SpecialCodeIndex::VEOL] = before.special_codes[SpecialCodeIndex::VINTR];
+        let before = Modes::of(terminal)?;
+        let modes = before.hidden();
         echo_signals::begin(echo_signals::Changed {
             terminal: terminal.try_clone()?,
             before: before.clone(),
@@ -95,13 +85,8 @@ impl<'t> Hidden<'t> {
         })?;
         // Made before the change, so that a failure half way is undone too.
         let hidden = Self { terminal, before };
-        tcsetattr(terminal, OptionalActions::Now, &modes)?;
+        modes.set(terminal)?;
         Ok(hidden)
-    }
-
-    /// The character of Ctrl-C.
-    fn interrupt(&self) -> u8 {
-        self.before.special_codes[SpecialCodeIndex::VINTR]
     }
 }
 
@@ -109,33 +94,14 @@ impl Drop for Hidden<'_> {
     fn drop(&mut self) {
         echo_signals::end();
         // A terminal that has gone needs nothing.
-        let _gone = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+        let _gone = self.before.set(self.terminal);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::OwnedFd;
-
-    use rustix::fs::{Mode, OFlags};
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
     use super::*;
-
-    /// A terminal: the end that a person sits at, and ours.
-    fn terminal() -> (File, File) {
-        let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&person).unwrap();
-        unlockpt(&person).unwrap();
-        let name = ptsname(&person, Vec::new()).unwrap();
-        let ours: OwnedFd = rustix::fs::open(
-            name.as_c_str(),
-            OFlags::RDWR | OFlags::NOCTTY,
-            Mode::empty(),
-        )
-        .unwrap();
-        (person.into(), ours.into())
-    }
+    use crate::unix::terminal;
 
     /// What is seen on the terminal, as soon as it ends like this.
     fn seen(person: &mut File, end: &str) -> String {
@@ -150,8 +116,8 @@ mod tests {
 
     /// Types `keys` when asked; what came of it and what was seen, its end included.
     fn asked(keys: &[u8], end: &str) -> (Result<Option<String>>, String) {
-        let (mut person, ours) = terminal();
-        let before = tcgetattr(&ours).unwrap();
+        let (mut person, ours) = terminal::pair();
+        let before = Modes::of(&ours).unwrap();
         let (result, all) = std::thread::scope(|scope| {
             let typing = scope.spawn(|| {
                 let mut all = seen(&mut person, "Password: ");
@@ -160,10 +126,7 @@ mod tests {
                 all
             });
             let result = typed(&ours, "Password: ");
-            let after = tcgetattr(&ours).unwrap();
-            assert_eq!(after.local_modes, before.local_modes);
-            let eol = |modes: &Termios| modes.special_codes[SpecialCodeIndex::VEOL];
-            assert_eq!(eol(&after), eol(&before));
+            assert_eq!(Modes::of(&ours).unwrap(), before);
             (result, typing.join().unwrap())
         });
         let line = result.map(|line| line.map(|line| String::from_utf8(line.to_vec()).unwrap()));

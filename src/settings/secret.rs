@@ -247,7 +247,7 @@ pub(crate) fn ask(what: &str, environment: &Environment, no_input: bool) -> Resu
         .map_err(|error| Error::usage(format!("{what} could not be asked for: {error}")))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use secrecy::ExposeSecret;

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
-use crate::files::{create_private, make_private_directory};
+use crate::unix::files::{create_private, make_private_directory};
 
 /// Every key once, commented out, so that the file as written sets nothing.
 pub(crate) const TEMPLATE: &str = r#"# netapi's settings. Flags and environment variables win over this file; `netapi config show` tells what counts.
@@ -69,7 +69,7 @@ pub fn init(path: &Path) -> Result<()> {
         .map_err(|error| cannot(&error))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

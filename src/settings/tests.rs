@@ -403,7 +403,6 @@ fn a_missing_host_says_what_to_do() {
     assert!(error.hint_text().unwrap().contains("ISE_MNT_USER"));
 }
 
-#[cfg(unix)]
 #[test]
 fn a_password_file_open_to_others_is_warned_of() {
     use std::os::unix::fs::PermissionsExt;

@@ -106,7 +106,6 @@ fn an_alias_is_no_shell() {
     assert!(!home.path().join("x").exists());
 }
 
-#[cfg(unix)]
 #[test]
 fn a_program_on_the_path_has_the_settings_and_no_passwords() {
     use std::os::unix::fs::PermissionsExt;

@@ -70,6 +70,7 @@ mod pxgrid_safety;
 mod pxgrid_services;
 mod readme;
 mod safety;
+mod seams;
 mod secret_files;
 mod session_wait;
 mod settings;

@@ -151,7 +151,7 @@ fn read(file: &Path) -> Option<String> {
 
 fn write(file: &Path, text: &str) -> std::io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("."));
-    crate::files::make_private_directory(directory)?;
+    crate::unix::files::make_private_directory(directory)?;
     // A whole file takes the old one's place, whoever reads it meanwhile.
     let mut new = tempfile::NamedTempFile::new_in(directory)?;
     std::io::Write::write_all(&mut new, text.as_bytes())?;

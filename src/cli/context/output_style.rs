@@ -1,14 +1,11 @@
 //! How to print: what the options say, with the facts of this terminal (its width, whether it takes
 //! colour). Nothing is printed here.
 
-use std::os::fd::AsFd;
-
-use rustix::termios::tcgetwinsize;
-
 use super::Context;
 use crate::cli::global::{Color, Global, Layout};
 use crate::error::Result;
 use crate::render::{self, JqFilter, Style};
+use crate::unix::terminal;
 
 /// Width of a terminal that does not tell its own.
 const DEFAULT_WIDTH: u16 = 80;
@@ -60,14 +57,11 @@ pub(super) fn width_from_environment() -> Option<u16> {
 
 /// The terminal's width: `COLUMNS` where it is set, else what the terminal says.
 pub(super) fn terminal_width() -> u16 {
+    let columns = |size: terminal::Size| size.columns;
     width_from_environment()
-        .or_else(|| width_of(std::io::stdout()))
-        .or_else(|| width_of(std::io::stderr()))
-        .or_else(|| width_of(std::io::stdin()))
+        .or_else(|| terminal::size(std::io::stdout()).map(columns))
+        .or_else(|| terminal::size(std::io::stderr()).map(columns))
+        .or_else(|| terminal::size(std::io::stdin()).map(columns))
         .filter(|width| *width > 0)
         .unwrap_or(DEFAULT_WIDTH)
-}
-
-fn width_of(stream: impl AsFd) -> Option<u16> {
-    Some(tcgetwinsize(stream).ok()?.ws_col)
 }

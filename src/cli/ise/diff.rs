@@ -247,7 +247,7 @@ async fn live(context: &Context, source: Source) -> Result<Snapshot> {
 /// Where temporary files lie: beside the snapshots, which is no memory, else in the usual place.
 fn scratch() -> PathBuf {
     let ours = kept::root().ok();
-    let made = ours.filter(|path| crate::files::make_private_directory(path).is_ok());
+    let made = ours.filter(|path| crate::unix::files::make_private_directory(path).is_ok());
     made.unwrap_or_else(std::env::temp_dir)
 }
 

@@ -3,10 +3,8 @@
 //!
 //! HUP that was ignored when we began, as under nohup, stays ignored.
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use tokio::signal::unix::{self, SignalKind, signal};
-
 use crate::error::{Error, Kind, Result};
+use crate::unix::signals::{Arrivals, Ignored, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,30 +17,30 @@ pub(crate) enum Signal {
 
 /// Listens from its making on.
 pub(crate) struct Signals {
-    interrupt: unix::Signal,
-    terminate: unix::Signal,
-    hang_up: Option<unix::Signal>,
-    report: unix::Signal,
+    interrupt: Arrivals,
+    terminate: Arrivals,
+    hang_up: Option<Arrivals>,
+    report: Arrivals,
 }
 
 impl Signals {
     /// Must be called inside a runtime.
     pub(crate) fn listen() -> Result<Self> {
         crate::settings::leave_signals();
-        let open = |kind| {
-            signal(kind).map_err(|error| {
+        let open = |signal| {
+            Arrivals::of(signal).map_err(|error| {
                 Error::new(Kind::Failed, format!("cannot listen for signals: {error}"))
             })
         };
         Ok(Self {
-            interrupt: open(SignalKind::interrupt())?,
-            terminate: open(SignalKind::terminate())?,
+            interrupt: open(SIGINT)?,
+            terminate: open(SIGTERM)?,
             hang_up: if hang_up_is_ignored() {
                 None
             } else {
-                Some(open(SignalKind::hangup())?)
+                Some(open(SIGHUP)?)
             },
-            report: open(SignalKind::user_defined1())?,
+            report: open(SIGUSR1)?,
         })
     }
 
@@ -58,45 +56,22 @@ impl Signals {
     /// Waits for the next one. Safe to drop and to call again.
     pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => Signal::Stop(SIGINT),
-            _ = self.terminate.recv() => Signal::Stop(SIGTERM),
+            () = self.interrupt.next() => Signal::Stop(SIGINT),
+            () = self.terminate.next() => Signal::Stop(SIGTERM),
             () = received(&mut self.hang_up) => Signal::Stop(SIGHUP),
-            _ = self.report.recv() => Signal::ReportFigures,
+            () = self.report.next() => Signal::ReportFigures,
         }
     }
 }
 
-async fn received(signal: &mut Option<unix::Signal>) {
+async fn received(signal: &mut Option<Arrivals>) {
     match signal {
-        Some(signal) => {
-            signal.recv().await;
-        }
+        Some(signal) => signal.next().await,
         None => std::future::pending().await,
     }
 }
 
 /// Whether HUP is ignored, as far as the system says; where it does not, HUP is left as it is.
 fn hang_up_is_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status");
-    status.map_or(true, |status| ignores_hang_up(&status))
-}
-
-/// The same, from the text of proc(5): a mask in hexadecimal, in which HUP is the lowest bit.
-fn ignores_hang_up(status: &str) -> bool {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_none_or(|mask| mask & 1 == 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_ignored_is_known_from_the_mask() {
-        let status = |mask: &str| format!("Name:\tx\nSigBlk:\t1\nSigIgn:\t{mask}\n");
-        assert!(!ignores_hang_up(&status("0000000000001000")));
-        assert!(ignores_hang_up(&status("0000000000001001")));
-        assert!(ignores_hang_up("Name:\tx\n"));
-    }
+    Ignored::read().is_none_or(|ignored| ignored.has(SIGHUP))
 }

@@ -316,11 +316,11 @@ fn text(word: OsString) -> Result<String> {
 
 /// Who runs this now; `None` for root.
 fn user() -> Option<String> {
-    let uid = rustix::process::getuid();
-    if uid.is_root() {
+    let user = crate::process::user();
+    if user == 0 {
         return None;
     }
-    let number = uid.as_raw().to_string();
+    let number = user.to_string();
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = accounts.lines().find_map(|line| {
         let mut fields = line.split(':');

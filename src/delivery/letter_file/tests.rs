@@ -79,7 +79,7 @@ fn lines_are_taken_out_while_a_subscriber_appends_and_what_is_no_letter_stays() 
     let left = read(&mut LetterFile::open(&path).unwrap());
     let left: Vec<_> = left.into_iter().map(|(_, number)| number).collect();
     assert_eq!(left, [Some(1), None, Some(4), Some(5), Some(6)]);
-    assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o640);
+    assert_eq!(files::mode(&path.metadata().unwrap()), 0o640);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 

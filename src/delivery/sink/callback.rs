@@ -13,15 +13,11 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::{Access, access};
-use rustix::io::Errno;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -31,8 +27,9 @@ use crate::delivery::Listener;
 use crate::delivery::stop::Stop;
 use crate::error::{Error, Result};
 use crate::event::{Delivery, Event};
-use crate::process::{Group, Signal, in_a_group_of_its_own};
+use crate::process::{Group, Signal, in_a_group_of_its_own, is_fault_of_file, lacks_room};
 use crate::record::Mac;
+use crate::unix::{files, signals};
 
 /// What we set for the callback; also taken out of what we inherited, so that a value is never an
 /// older one.
@@ -100,7 +97,7 @@ impl fmt::Display for Outcome {
 
 impl From<ExitStatus> for Outcome {
     fn from(status: ExitStatus) -> Self {
-        match (status.code(), status.signal()) {
+        match (status.code(), signals::that_ended(status)) {
             (Some(0), _) => Self::Success,
             (Some(code), _) => Self::Exit(code),
             (None, Some(signal)) => Self::Signal(signal),
@@ -236,21 +233,18 @@ impl Callback {
     /// What it is that there was this error in place of a run. A file that is not there, or not as
     /// it must be, is looked at again for better words.
     pub(super) fn not_started(&self, error: &io::Error) -> Outcome {
-        let full = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
-        let looked = [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::NOTDIR];
-        match Errno::from_io_error(error) {
-            Some(errno) if full.contains(&errno) => Outcome::NoRoom(error.to_string()),
-            Some(errno)
-                if looked.contains(&errno)
-                    && let Err(better) = check(&self.program) =>
-            {
-                Outcome::NotStarted(better.message().to_owned())
-            }
-            _ => Outcome::NotStarted(format!(
-                "cannot start the callback {}: {error}",
-                self.program.display()
-            )),
+        if lacks_room(error) {
+            return Outcome::NoRoom(error.to_string());
         }
+        if is_fault_of_file(error)
+            && let Err(better) = check(&self.program)
+        {
+            return Outcome::NotStarted(better.message().to_owned());
+        }
+        Outcome::NotStarted(format!(
+            "cannot start the callback {}: {error}",
+            self.program.display()
+        ))
     }
 
     /// The program with its arguments and environment, in a process group of its own.
@@ -325,28 +319,17 @@ pub(super) async fn ended(child: &mut Child, output: &mut Output) -> io::Result<
 /// The event in a file without a name, ready to be read from its start: in memory, or in `scratch`
 /// where the system has no such files.
 fn input(json: &str, scratch: &Path) -> io::Result<File> {
-    let file = in_memory().or_else(|_| tempfile::tempfile_in(scratch))?;
+    let file = files::in_memory().or_else(|_| tempfile::tempfile_in(scratch))?;
     write_input(file, json)
 }
 
-/// Writes at an offset, so that the file's position stays at the start.
+/// Writes the event's line; the file's position stays at the start.
 fn write_input(file: File, json: &str) -> io::Result<File> {
     let mut line = Vec::with_capacity(json.len() + 1);
     line.extend_from_slice(json.as_bytes());
     line.push(b'\n');
-    file.write_all_at(&line, 0)?;
+    files::write_to_be_read(&file, &line)?;
     Ok(file)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-fn in_memory() -> io::Result<File> {
-    use rustix::fs::{MemfdFlags, memfd_create};
-    Ok(memfd_create(c"event", MemfdFlags::CLOEXEC)?.into())
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-fn in_memory() -> io::Result<File> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Whether the inherited variable `name` holds a secret: the passwords of the contract's section 3,
@@ -406,7 +389,7 @@ pub fn check(program: &Path) -> Result<PathBuf> {
     if !metadata.is_file() {
         return Err(Error::usage(format!("the callback {name} is not a file")));
     }
-    if access(&path, Access::EXEC_OK).is_err() || metadata_mode(&metadata) & 0o111 == 0 {
+    if !files::is_executable(&path) {
         return Err(
             Error::usage(format!("the callback {name} is not executable"))
                 .hint(format!("chmod +x '{name}'")),
@@ -420,11 +403,6 @@ pub fn check(program: &Path) -> Result<PathBuf> {
         check_head(&path, &head)?;
     }
     Ok(path)
-}
-
-fn metadata_mode(metadata: &std::fs::Metadata) -> u32 {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode()
 }
 
 /// The path that the user's name stands for.

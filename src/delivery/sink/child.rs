@@ -15,13 +15,11 @@
 //! Which events fail for good is decided elsewhere ([`crate::delivery::endpoint_order`]).
 
 use std::collections::VecDeque;
-use std::io::{self, PipeReader, PipeWriter};
+use std::io::{self, PipeReader};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::io::Errno;
-use tokio::net::unix::pipe::Sender;
 use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -33,6 +31,7 @@ use crate::delivery::Listener;
 use crate::delivery::scheduler::{Attempt, Scheduler};
 use crate::delivery::stop::Stop;
 use crate::event::{Delivery, Event};
+use crate::unix::pipes::{self, Sender};
 
 /// How many events may be under way at once.
 pub(super) const WINDOW: usize = 64;
@@ -262,7 +261,7 @@ impl ChildSupervisor {
 
     fn start(&self) -> io::Result<ChildProcess> {
         let (pipe, writer) = io::pipe()?;
-        one_page(&writer);
+        pipes::make_smallest(&writer);
         let stdin = Sender::from_owned_fd(writer.into())?;
         let mut prepared = PreparedCommand::new(&self.callback, &self.listener)?;
         let process = prepared.start(pipe.try_clone()?, &[])?;
@@ -414,7 +413,7 @@ impl ChildProcess {
 
     /// Answers the lines that were read.
     fn look(&mut self) {
-        let unread = rustix::io::ioctl_fionread(&self.pipe).unwrap_or(0);
+        let unread = pipes::unread(&self.pipe);
         let read = self.written.saturating_sub(unread);
         if read <= self.read {
             return;
@@ -449,15 +448,6 @@ impl ChildProcess {
     }
 }
 
-/// The smallest pipe there is: the kernel says that it takes more only when all of it was read.
-/// Where it cannot be had, looking serves.
-fn one_page(writer: &PipeWriter) {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let _larger = rustix::pipe::fcntl_setpipe_size(writer, 1);
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = writer;
-}
-
 /// Writes as much as the pipe takes; when it takes nothing, or there is nothing to write, waits for
 /// the kernel to say that it was read.
 async fn write(stdin: Option<&Sender>, bytes: &[u8]) -> io::Result<usize> {
@@ -466,9 +456,9 @@ async fn write(stdin: Option<&Sender>, bytes: &[u8]) -> io::Result<usize> {
     };
     if !bytes.is_empty() {
         // Not by way of what the runtime knows: it hears of room only when there was none.
-        match rustix::io::write(stdin, bytes) {
-            Err(Errno::AGAIN) => {}
-            written => return Ok(written?),
+        match pipes::write(stdin, bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            written => return written,
         }
     }
     // Whatever was read before this shows when one looks, and what is read after it makes it ready

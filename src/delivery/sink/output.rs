@@ -7,11 +7,11 @@ use std::io::{self, PipeWriter};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, timeout_at};
 
 use crate::delivery::Listener;
 use crate::process::Group;
+use crate::unix::pipes::{self, Receiver};
 
 /// What one run may say, in bytes; the rest is counted and left out.
 const BUDGET: usize = 64 << 10;
@@ -162,7 +162,7 @@ impl Output {
     fn drain(&mut self) {
         for _ in 0..FULL_PIPE / BUFFER {
             let Some(pipe) = &self.pipe else { return };
-            let read = rustix::io::read(pipe, &mut self.buffer).map_err(io::Error::from);
+            let read = pipes::read(pipe, &mut self.buffer);
             let empty = read
                 .as_ref()
                 .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);

@@ -28,8 +28,7 @@ const OTHER_FILES: u64 = 96;
 
 /// How many of `jobs` may run at a time; where that is fewer, says so.
 pub(super) fn affordable(jobs: usize, listener: &dyn Listener) -> usize {
-    use rustix::process::{Resource, getrlimit};
-    let files = getrlimit(Resource::Nofile).current;
+    let files = crate::process::most_open_files();
     let fewer = with_open_files(jobs, files);
     if let (true, Some(files)) = (fewer < jobs, files) {
         listener.notice(&format!(

@@ -4,19 +4,18 @@
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use zeroize::Zeroizing;
 
 use crate::authority::Authority;
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::settings::ConfigFile;
+use crate::unix::files::make_private_directory;
+use crate::unix::signals;
 
 /// The keys that the conversation is about; one that it did not settle is taken out.
 const KEYS: [&str; 20] = [
@@ -259,7 +258,7 @@ impl Draft {
             let path = files::display_path(path);
             Error::new(Kind::Failed, format!("cannot write {path}: {error}"))
         };
-        files::make_private_directory(&directory).map_err(|error| cannot(&directory, &error))?;
+        make_private_directory(&directory).map_err(|error| cannot(&directory, &error))?;
         let mut ready = Vec::new();
         for Private { path, content } in &private {
             let made = tempfile::NamedTempFile::new_in(&directory).and_then(|mut made| {
@@ -269,7 +268,7 @@ impl Draft {
             });
             ready.push((made.map_err(|error| cannot(path, &error))?, path));
         }
-        let signals = HeldSignals::begin().map_err(|error| cannot(config, &error))?;
+        let signals = signals::Held::begin().map_err(|error| cannot(config, &error))?;
         let mut there = Vec::new();
         let mut written = Ok(());
         for (made, path) in ready {
@@ -334,35 +333,6 @@ fn hexadecimal(bytes: &[u8]) -> String {
         let _always = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// Signals that would end the program, held back while it writes.
-struct HeldSignals {
-    came: [(i32, Arc<AtomicBool>); 3],
-    free: Arc<AtomicBool>,
-}
-
-impl HeldSignals {
-    fn begin() -> std::io::Result<Self> {
-        let free = Arc::new(AtomicBool::new(false));
-        let came = [SIGHUP, SIGINT, SIGTERM].map(|signal| (signal, Arc::default()));
-        for (signal, came) in &came {
-            // Once they are free again, signals do what they always do.
-            signal_hook::flag::register_conditional_default(*signal, Arc::clone(&free))?;
-            signal_hook::flag::register(*signal, Arc::clone(came))?;
-        }
-        Ok(Self { came, free })
-    }
-
-    /// Lets signals through, also one that came meanwhile.
-    fn end(self) {
-        self.free.store(true, Ordering::SeqCst);
-        for (signal, came) in self.came {
-            if came.load(Ordering::SeqCst) {
-                let _unknown = signal_hook::low_level::emulate_default_handler(signal);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

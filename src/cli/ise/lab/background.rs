@@ -6,7 +6,6 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{BufRead, BufReader, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +13,8 @@ use std::time::{Duration, Instant};
 use crate::cli::context::{DONE, write_out};
 use crate::cli::report::Reporter;
 use crate::error::{Error, Kind, Result};
-use crate::process::{Pid, terminate};
+use crate::process::{self, Pid, terminate};
+use crate::unix::files::{self, Links};
 
 /// What the lab's process is started with; it is no option for people.
 pub(super) const MEMBER: &str = "in-background";
@@ -38,13 +38,13 @@ impl Place {
     /// `$XDG_RUNTIME_DIR/netapi`, else `netapi-UID` in the temporary directory. Made where it is
     /// missing; one that belongs to somebody else or that others may write is refused.
     fn find() -> Result<Self> {
-        let uid = rustix::process::getuid().as_raw();
+        let uid = process::user();
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let directory = match runtime.filter(|path| path.is_absolute()) {
             Some(runtime) => runtime.join("netapi"),
             None => std::env::temp_dir().join(format!("netapi-{uid}")),
         };
-        let made = fs::DirBuilder::new().mode(0o700).create(&directory);
+        let made = files::make_new_private_directory(&directory);
         if let Err(error) = made
             && error.kind() != std::io::ErrorKind::AlreadyExists
         {
@@ -52,7 +52,8 @@ impl Place {
         }
         let found = fs::symlink_metadata(&directory);
         let found = found.map_err(|error| cannot("look at", &directory, &error))?;
-        if !found.is_dir() || found.uid() != uid || found.mode() & 0o022 != 0 {
+        let ours = files::owner(&found) == uid && !files::others_may_write(&found);
+        if !found.is_dir() || !ours {
             return Err(Error::usage(format!(
                 "{} is not a directory that only this user may write to",
                 directory.display()
@@ -110,8 +111,8 @@ impl Member {
             .and_then(|()| lock.rewind())
             .and_then(|()| write!(lock, "{}", std::process::id()))
             .map_err(|error| cannot("write", &place.lock_path(), &error))?;
-        // It fails only for a leader of a group, which nobody made us.
-        let _alone = rustix::process::setsid();
+        // Nobody made us the leader of a group.
+        process::leave_session();
         Ok(Self { place, _lock: lock })
     }
 
@@ -245,14 +246,9 @@ fn private(path: &Path, fresh: bool) -> std::io::Result<File> {
             _ => {}
         }
     }
-    File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
-        .open(path)
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    files::open_private(&mut options, path, Links::Refuse)
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {

@@ -3,15 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tokio::process::Command;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Error, Kind, Result};
 use crate::process::{Pid, terminate};
+use crate::unix::signals::{self, Arrivals, SIGINT, SIGTERM};
 
 /// Runs `command` to its end.
 pub(super) async fn run(
@@ -24,8 +23,8 @@ pub(super) async fn run(
     };
     // Ctrl-C reaches the whole foreground group: the command answers it, and we end when it does.
     // TERM comes to us alone and is passed on.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let mut interrupt = Arrivals::of(SIGINT).map_err(no_signals)?;
+    let mut terminate = Arrivals::of(SIGTERM).map_err(no_signals)?;
     let mut child = Command::new(program);
     child.args(arguments);
     for name in remove {
@@ -44,8 +43,8 @@ pub(super) async fn run(
                 let status = status.map_err(|error| Error::new(Kind::Failed, format!("lost the command: {error}")))?;
                 return Ok(ExitCode::from(as_the_shell_shows(status)));
             }
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => pass_on_terminate(&child),
+            () = interrupt.next() => {}
+            () = terminate.next() => pass_on_terminate(&child),
         }
     }
 }
@@ -65,7 +64,7 @@ fn pass_on_terminate(child: &tokio::process::Child) {
 fn as_the_shell_shows(status: std::process::ExitStatus) -> u8 {
     let code = status
         .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .or_else(|| signals::that_ended(status).map(|signal| 128 + signal))
         .unwrap_or(1);
     u8::try_from(code).unwrap_or(1)
 }

@@ -17,6 +17,7 @@ use crate::cli::long_running::{
 use crate::error::Result;
 use crate::lab::{Lab, RunningLab};
 use crate::process::Membership;
+use crate::unix::terminal::foreground;
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -143,9 +144,9 @@ pub(super) fn export(name: &str, value: &str) -> String {
 fn orders() -> Result<UnboundedReceiver<String>> {
     let (sender, lines) = unbounded_channel();
     let input = std::io::stdin();
-    let in_background = rustix::termios::tcgetpgrp(&input).is_ok_and(|foreground| {
+    let in_background = foreground(&input).is_some_and(|foreground| {
         let ours = Membership::ours();
-        ours.is_some_and(|ours| ours.group != foreground.as_raw_nonzero().get())
+        ours.is_some_and(|ours| ours.group != foreground)
     });
     if !in_background {
         // A thread of its own, not the runtime's: nothing can end a read, and the runtime would

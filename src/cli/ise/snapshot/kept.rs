@@ -11,8 +11,8 @@ use tempfile::NamedTempFile;
 use crate::cli::Context;
 use crate::cli::ise::session_source;
 use crate::error::{Error, Kind, Result};
-use crate::files;
 use crate::snapshot::{Head, Snapshot, Source};
+use crate::unix::files::make_private_directory;
 
 /// How every file's name ends.
 const ENDING: &str = ".jsonl.gz";
@@ -69,7 +69,7 @@ pub(super) fn name(taken: Timestamp) -> String {
 
 /// A file beside those that are kept, for us alone, that goes unless it is given its name.
 pub(super) fn unfinished(directory: &Path) -> Result<NamedTempFile> {
-    files::make_private_directory(directory)
+    make_private_directory(directory)
         .and_then(|()| {
             tempfile::Builder::new()
                 .prefix(UNFINISHED)

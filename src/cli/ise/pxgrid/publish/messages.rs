@@ -3,13 +3,11 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use rustix::fs::FileType;
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
@@ -17,6 +15,7 @@ use tokio::time::timeout;
 use crate::error::{Error, Kind, Result};
 use crate::record::json_scan::TOO_DEEP;
 use crate::record::read_bounded_json;
+use crate::unix::files::{file_of, is_plain};
 
 /// The largest message; the server's own limit (reference pxgrid-api, section 4).
 const LARGEST: usize = 300 * 1000;
@@ -90,10 +89,7 @@ impl Messages {
 /// be published. What is no regular file is not touched.
 pub(super) fn check(path: &Path, wrap: Option<&str>) -> Result<()> {
     let opened = if path == "-" {
-        std::io::stdin()
-            .as_fd()
-            .try_clone_to_owned()
-            .map(File::from)
+        file_of(std::io::stdin())
     } else {
         File::open(path)
     };
@@ -128,12 +124,11 @@ pub(super) fn check(path: &Path, wrap: Option<&str>) -> Result<()> {
 impl MessageSource {
     /// Opens a file, or standard input for `-`.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let is_file = |stat: rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode).is_file();
         if path == "-" {
             let stdin = std::io::stdin();
             return Ok(Self {
                 name: "standard input".to_owned(),
-                finite: rustix::fs::fstat(&stdin).is_ok_and(is_file),
+                finite: is_plain(&stdin),
                 reader: Box::new(BufReader::new(stdin)),
             });
         }
@@ -143,7 +138,7 @@ impl MessageSource {
         })?;
         Ok(Self {
             name,
-            finite: rustix::fs::fstat(&file).is_ok_and(is_file),
+            finite: is_plain(&file),
             reader: Box::new(BufReader::new(file)),
         })
     }
