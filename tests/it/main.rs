@@ -56,6 +56,7 @@ mod output_hostile;
 mod packaged_units;
 mod pager;
 mod print_unit;
+mod promised;
 mod prompt_signals;
 mod proxies;
 mod proxy_faults;
