@@ -15,7 +15,7 @@
 //! | `event` | what travels from a subscription to whoever is told: event, id, marks, counters of a run (figures); no I/O | `error`, `record` |
 //! | `files` | small files that a user names: bounded reading, byte order marks, permissions | `error`, `process`, `unix` |
 //! | `joins` | what both interfaces say, joined: endpoints, failures in groups, nodes; it asks nobody | `record` |
-//! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `pxgrid`, `record`, `unix` |
+//! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `process`, `pxgrid`, `record`, `unix` |
 //! | `mnt` | the Monitoring node's client: paths, documents, error envelope | `authority`, `error`, `record`, `transport` |
 //! | `nats` | the client of a NATS JetStream stream: address, login, the stream's checks, what is stored and whether it is (feature `nats`) | `authority`, `backoff`, `error`, `event`, `record`, `transport` |
 //! | `process` | processes and their groups: how they are begun and signalled, whose a process is; where this program's file is, and who we are | |

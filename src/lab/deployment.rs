@@ -19,6 +19,7 @@ use super::fault_commands;
 use super::faults::{Fault, FaultKind, Faults};
 use super::log::{RequestEntry, RequestLog};
 use super::mnt::{self, MntNode};
+use super::nats_server::NatsServer;
 use super::population::Population;
 use super::pxgrid::churn::{self, EventRate};
 use super::pxgrid::hub::Events;
@@ -68,6 +69,8 @@ pub struct LabOptions {
     pub events_per_second: EventRate,
     /// How long the pubsub nodes wait.
     pub pubsub_times: PubsubTimes,
+    /// Whether a nats-server runs beside it.
+    pub nats: bool,
 }
 
 impl Default for LabOptions {
@@ -84,6 +87,7 @@ impl Default for LabOptions {
             log: None,
             events_per_second: EventRate::None,
             pubsub_times: PubsubTimes::default(),
+            nats: false,
         }
     }
 }
@@ -98,6 +102,7 @@ pub struct Lab {
     grid: Arc<Grid>,
     pxgrid: Vec<SocketAddr>,
     rate: EventRate,
+    nats: Option<NatsServer>,
     tasks: Vec<AbortHandle>,
 }
 
@@ -109,6 +114,11 @@ impl Lab {
         for fault in &options.faults {
             fault_commands::check_node(fault, nodes)?;
         }
+        let nats = if options.nats {
+            Some(NatsServer::start().await?)
+        } else {
+            None
+        };
         let faults = Arc::new(Faults::new(options.faults));
         let population = Population::new(
             options.seed,
@@ -182,6 +192,7 @@ impl Lab {
             grid,
             pxgrid,
             rate: options.events_per_second,
+            nats,
             tasks,
         })
     }

@@ -9,6 +9,7 @@
 //! | [`faults`] | what goes wrong on demand |
 //! | [`fault_commands`] | what a running lab is told |
 //! | [`log`] | what came over the wire |
+//! | `nats_server` | a real nats-server beside it, where one is wanted |
 //! | `mnt` | the Monitoring node |
 //! | `pxgrid` | the pxGrid nodes: control API and services, and the events that they publish |
 //! | `wire` | what the nodes share below their documents |
@@ -24,6 +25,7 @@ pub mod fault_commands;
 pub mod faults;
 pub mod log;
 mod mnt;
+mod nats_server;
 pub mod population;
 mod pxgrid;
 pub mod session_directory;

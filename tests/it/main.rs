@@ -34,6 +34,7 @@ mod fixtures_mnt;
 mod fixtures_pxgrid;
 mod lab_background;
 mod lab_faults;
+mod lab_nats;
 mod lab_pubsub;
 mod lab_run;
 mod lab_shell;

@@ -24,7 +24,7 @@ impl Lab {
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let path = |path: PathBuf| path.to_string_lossy().into_owned();
         let [client, second] = CLIENT_NAMES;
-        vec![
+        let mut variables = vec![
             ("ISE_MNT_FQDN", "localhost".to_owned()),
             ("ISE_MNT_PORT", self.mnt.port().to_string()),
             ("ISE_MNT_USER", USER.to_owned()),
@@ -64,7 +64,11 @@ impl Lab {
             // Its nodes are on loopback, where no proxy leads.
             ("NO_PROXY", without_proxy()),
             ("no_proxy", without_proxy()),
-        ]
+        ];
+        if let Some(nats) = &self.nats {
+            variables.push(("NATS_URL", nats.url().to_owned()));
+        }
+        variables
     }
 
     /// Every pxGrid node with its port: a client must be able to lose the first.
@@ -78,7 +82,7 @@ impl Lab {
 
     /// Which variables of `present` (names of the surrounding environment) would contradict the lab
     /// and must not reach its client: every other one of ours, except the safety setting
-    /// `NETAPI_READ_ONLY`.
+    /// `NETAPI_READ_ONLY`; with a nats-server also what leads to another and logs in there.
     pub fn environment_to_remove(
         &self,
         present: impl IntoIterator<Item = OsString>,
@@ -92,7 +96,8 @@ impl Lab {
             .into_iter()
             .filter(|name| {
                 let name = name.to_string_lossy();
-                OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+                let nats = self.nats.is_some() && name.starts_with("NATS_");
+                (nats || OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
                     && !set.contains(name.as_ref())
                     && !KEPT_VARIABLES.contains(&name.as_ref())
             })

@@ -40,6 +40,10 @@ pub(crate) struct Options {
     /// Inject a fault, NAME or NAME@N:PATHPART, see `netapi ise lab faults`; repeatable
     #[arg(long = "fault", value_name = "FAULT", value_parser = fault)]
     faults: Vec<Fault>,
+    /// Start a nats-server beside it, which has to be installed: with JetStream, on loopback;
+    /// NATS_URL leads to it
+    #[arg(long)]
+    nats: bool,
     /// Write every request that arrives and every event published to this file, one JSON object a
     /// line
     #[arg(long, value_name = "FILE")]
@@ -95,6 +99,7 @@ impl Options {
             log: self.log,
             events_per_second: self.events_per_second,
             pubsub_times: PubsubTimes::default(),
+            nats: self.nats,
         }
     }
 }

@@ -114,18 +114,33 @@ impl Start<'_> {
         Ok(path.into())
     }
 
+    /// How names of variables begin that lead elsewhere: to a NATS server only where the lab has its
+    /// own.
+    fn foreign(&self) -> &'static [&'static str] {
+        if self.exports.iter().any(|(name, _)| *name == "NATS_URL") {
+            &["ISE", "PXGRID", "NETAPI", "NATS"]
+        } else {
+            &["ISE", "PXGRID", "NETAPI"]
+        }
+    }
+
     /// The lab's settings and nobody else's, in the language of POSIX shells.
     fn settings(&self) -> String {
-        let foreign = "for netapi_name in $(env | sed -n -e 's/^\\(ISE_[A-Za-z0-9_]*\\)=.*/\\1/p' \\\n\
-             \x20   -e 's/^\\(PXGRID_[A-Za-z0-9_]*\\)=.*/\\1/p' -e 's/^\\(NETAPI_[A-Za-z0-9_]*\\)=.*/\\1/p'); do\n\
+        let prefixes = self.foreign().iter();
+        let prefixes =
+            prefixes.map(|prefix| format!(" -e 's/^\\({prefix}_[A-Za-z0-9_]*\\)=.*/\\1/p'"));
+        let foreign = format!(
+            "for netapi_name in $(env | sed -n{}); do\n\
              \x20   [ \"$netapi_name\" = NETAPI_READ_ONLY ] || unset \"$netapi_name\"\n\
-             done\nunset netapi_name\n";
+             done\nunset netapi_name\n",
+            prefixes.collect::<String>()
+        );
         let ours = self.exports.iter();
         let ours = ours.map(|(name, value)| super::up::export(name, value));
         let path = self
             .path
             .map(|path| format!("PATH={}:$PATH; export PATH\n", quoted(path)));
-        let lines = std::iter::once(foreign.to_owned()).chain(ours).chain(path);
+        let lines = std::iter::once(foreign).chain(ours).chain(path);
         lines.collect()
     }
 
@@ -159,8 +174,11 @@ impl Start<'_> {
 
     fn fish(&self) -> String {
         let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
-        let foreign = "for netapi_name in (set --names --export | string match -r '^(?:ISE|PXGRID|NETAPI)_.*')\n\
-             \x20   test $netapi_name = NETAPI_READ_ONLY; or set -e $netapi_name\nend\n";
+        let foreign = format!(
+            "for netapi_name in (set --names --export | string match -r '^(?:{})_.*')\n\
+             \x20   test $netapi_name = NETAPI_READ_ONLY; or set -e $netapi_name\nend\n",
+            self.foreign().join("|")
+        );
         let ours = self.exports.iter();
         let ours = ours.map(|(name, value)| format!("set -gx {name} {}\n", quoted(value)));
         let path = self
@@ -170,7 +188,7 @@ impl Start<'_> {
             "functions -c fish_prompt netapi_lab_own_prompt\n\
              function fish_prompt\n    echo -n '{MARK}'\n    netapi_lab_own_prompt\nend\n"
         );
-        let lines = std::iter::once(foreign.to_owned()).chain(ours);
+        let lines = std::iter::once(foreign).chain(ours);
         lines.chain(path).chain([prompt]).collect()
     }
 }

@@ -31,8 +31,9 @@ Examples:
 
 Standard output is the export lines, all at once when the lab is up, and
 nothing else: netapi's settings, a second client in PXGRID_CERT_2,
-PXGRID_KEY_2 and ISE_PXGRID_CLIENT_NAME_2, and MAC, the first session's
-address. Ctrl-C ends the lab, one with --detach ends by 'lab down'.
+PXGRID_KEY_2 and ISE_PXGRID_CLIENT_NAME_2, MAC, the first session's
+address, NATS_URL with --nats. Ctrl-C ends the lab, one with --detach ends by
+'lab down'.
 
 Faults come and go by lines on standard input:
   fault NAME[@N][~SECONDS][:PATHPART]  begins a fault (netapi ise lab faults)
