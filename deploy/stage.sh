@@ -26,6 +26,7 @@ chmod 644 "$stage/config.toml"
 
 install -m 755 tests/it/callbacks/*.sh "$stage/callbacks/"
 cp -R deploy/systemd/. "$stage/systemd/"
+cp -R deploy/fleet "$stage/"
 cp README.md CHANGELOG.md LICENSE "$stage/"
 # Debian's own form of it, with the day of the newest version.
 {

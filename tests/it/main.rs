@@ -32,6 +32,8 @@ mod filters;
 mod fixtures_lab;
 mod fixtures_mnt;
 mod fixtures_pxgrid;
+#[cfg(feature = "nats")]
+mod fleet_files;
 mod lab_background;
 mod lab_faults;
 mod lab_nats;
