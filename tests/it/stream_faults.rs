@@ -9,7 +9,7 @@ use netapi::testing::lab::certificates::Flavour;
 use netapi::testing::lab::{EventRate, LabOptions};
 
 use crate::support::lab::{self, TestLab};
-use crate::support::nats::{JETSTREAM, server};
+use crate::support::nats::{JETSTREAM, secret_file, server};
 use crate::support::{skipped, stderr, stdout};
 
 /// Runs it, and looks at its end; gives its standard error.
@@ -173,15 +173,6 @@ fn a_server_without_jetstream_is_named_as_that() {
     refused(&lab::lab(), &["--to", &server.to()], 5, "has no JetStream");
 }
 
-/// A file with a password, for us alone.
-fn password(dir: &Path, text: &str) -> String {
-    use std::os::unix::fs::PermissionsExt;
-    let path = dir.join("password");
-    std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    path.to_str().unwrap().to_owned()
-}
-
 #[test]
 fn a_login_that_is_refused_and_a_permission_that_lacks_are_4() {
     let users = r#"
@@ -196,7 +187,7 @@ fn a_login_that_is_refused_and_a_permission_that_lacks_are_4() {
     };
     let lab = lab::lab();
     let dir = tempfile::tempdir().unwrap();
-    let (right, to) = (password(dir.path(), "right\n"), server.to());
+    let (right, to) = (secret_file(dir.path(), "secret", "right\n"), server.to());
     refused(&lab, &["--to", &to], 4, "wants a login");
     let login = |user, file| {
         [
@@ -214,7 +205,7 @@ fn a_login_that_is_refused_and_a_permission_that_lacks_are_4() {
     let err = refused(&lab, &login("reader", &right), 4, "Permissions Violation");
     assert!(err.contains("netapi.ise.session.0"), "{err}");
     refused(&lab, &login("nothing", &right), 4, "Permissions Violation");
-    let wrong = password(dir.path(), "geheim\n");
+    let wrong = secret_file(dir.path(), "secret", "geheim\n");
     let err = refused(&lab, &login("full", &wrong), 4, "refused user or password");
     assert!(!err.contains("geheim"), "{err}");
 }
@@ -232,7 +223,7 @@ fn an_nkey_logs_in_and_another_file_does_not() {
     let lab = lab::lab();
     let dir = tempfile::tempdir().unwrap();
     let (seed, to) = (
-        password(dir.path(), &format!("# a user\n{SEED}\n")),
+        secret_file(dir.path(), "secret", &format!("# a user\n{SEED}\n")),
         server.to(),
     );
     let create = ["--create-stream", "--max-bytes", "10M"];
@@ -254,7 +245,7 @@ fn an_nkey_logs_in_and_another_file_does_not() {
         ],
     );
     running.says("subscribed");
-    let other = password(dir.path(), "geheim\n");
+    let other = secret_file(dir.path(), "secret", "geheim\n");
     let err = refused(
         &lab,
         &["--to", &to, "--nats-nkey", &other],
@@ -366,7 +357,7 @@ fn the_permissions_that_are_printed_suffice_and_nothing_else_is_needed() {
         ..LabOptions::default()
     });
     let dir = tempfile::tempdir().unwrap();
-    let (right, to) = (password(dir.path(), "right\n"), server.to());
+    let (right, to) = (secret_file(dir.path(), "secret", "right\n"), server.to());
     let arguments = [
         "subscribe",
         "--topic",
