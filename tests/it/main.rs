@@ -81,6 +81,8 @@ mod settings;
 mod snapshot;
 mod step_hints;
 #[cfg(feature = "nats")]
+mod stream_cluster;
+#[cfg(feature = "nats")]
 mod stream_creds;
 #[cfg(feature = "nats")]
 mod stream_faults;

@@ -1,7 +1,6 @@
 //! `subscribe --to` a stream that is not there, or not as it must be: message, hint, exit status,
 //! before anything is subscribed.
 
-use std::path::Path;
 use std::time::Duration;
 
 use async_nats::jetstream::stream;

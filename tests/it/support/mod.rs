@@ -9,6 +9,8 @@ pub(crate) mod leak;
 pub(crate) mod mnt;
 #[cfg(feature = "nats")]
 pub(crate) mod nats;
+#[cfg(feature = "nats")]
+pub(crate) mod nats_cluster;
 pub(crate) mod proxy;
 pub(crate) mod pubsub;
 pub(crate) mod running;

@@ -21,6 +21,7 @@ use super::{PATIENCE, wait_for};
 
 /// A running server with JetStream; ended when it is dropped.
 pub(crate) struct NatsServer {
+    program: PathBuf,
     dir: TempDir,
     settings: String,
     child: Option<Child>,
@@ -50,20 +51,26 @@ pub(crate) fn server(settings: &str) -> Option<NatsServer> {
         super::skipped("there is no nats-server on PATH");
         return None;
     }
-    let mut server = NatsServer {
-        dir: tempfile::tempdir().unwrap(),
-        settings: settings.to_owned(),
-        child: None,
-        port: None,
-    };
-    server.start();
-    Some(server)
+    Some(NatsServer::of("nats-server".into(), settings))
 }
 
 /// JetStream with a store of its own.
 pub(crate) const JETSTREAM: &str = "jetstream { store_dir: STORE, max_mem: 16M, max_file: 256M }\n";
 
 impl NatsServer {
+    /// Starts this program.
+    pub(super) fn of(program: PathBuf, settings: &str) -> Self {
+        let mut server = Self {
+            program,
+            dir: tempfile::tempdir().unwrap(),
+            settings: settings.to_owned(),
+            child: None,
+            port: None,
+        };
+        server.start();
+        server
+    }
+
     /// Starts it, at the port of the last start.
     pub(crate) fn start(&mut self) {
         assert!(self.child.is_none());
@@ -80,7 +87,7 @@ impl NatsServer {
         );
         fs::write(&config, text).unwrap();
         let log = fs::File::create(self.path("log")).unwrap();
-        let child = Command::new("nats-server")
+        let child = Command::new(&self.program)
             .arg("-c")
             .arg(&config)
             .stdin(Stdio::null())
