@@ -28,6 +28,7 @@ mod dead_letters;
 mod deployments;
 mod documented;
 mod failures;
+mod file_access;
 mod filters;
 mod fixtures_lab;
 mod fixtures_mnt;

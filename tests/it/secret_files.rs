@@ -1,11 +1,10 @@
 //! Files with secrets in them as people's tools leave them: read, or refused with file and line,
-//! and never shown; who else can get at them; files without end.
+//! and never shown; files without end. Who else can get at them: `file_access`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use netapi::testing::lab::PASSWORD;
@@ -13,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::lab::{TestLab, lab};
 use crate::support::leak::{leaks, secrets};
-use crate::support::{netapi, stderr, stdout};
+use crate::support::{stderr, stdout};
 
 pub(crate) struct Files(TempDir);
 
@@ -22,7 +21,7 @@ impl Files {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -35,7 +34,7 @@ impl Files {
     }
 }
 
-fn mode(path: &Path, mode: u32) {
+pub(crate) fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
@@ -242,115 +241,6 @@ fn a_key_in_the_place_of_a_name_is_not_shown() {
             );
         }
     }
-}
-
-fn warns(run: &mut Command, words: &str) {
-    let run = run.assert().success();
-    let said = stderr(&run);
-    assert_eq!(said.matches(words).count(), 1, "{said}");
-}
-
-#[test]
-fn secrets_that_others_can_read_are_warned_of_once() {
-    let lab = lab();
-    let files = Files::new();
-    let key = files.put("client.key", fs::read(lab.variable("PXGRID_KEY")).unwrap());
-    let cert = lab.variable("PXGRID_CERT");
-    let both = files.put(
-        "both.pem",
-        [
-            fs::read(&cert).unwrap(),
-            fs::read(lab.variable("PXGRID_KEY")).unwrap(),
-        ]
-        .concat(),
-    );
-    let show = |arguments: &[&str]| {
-        let mut run = lab.pxgrid(&["account", "show"]);
-        run.args(arguments);
-        run
-    };
-    show(&["--cert", &cert, "--key", &key])
-        .assert()
-        .success()
-        .stderr("");
-    mode(&files.path("client.key"), 0o640);
-    let words = "client.key can be read by others than its owner; `chmod 600` it";
-    warns(&mut show(&["--cert", &cert, "--key", &key]), words);
-    let mut doctor = lab.netapi();
-    doctor.args(["ise", "doctor", "--cert", &cert, "--key", &key]);
-    warns(&mut doctor, words);
-    mode(&files.path("both.pem"), 0o644);
-    warns(
-        &mut show(&["--cert", &both]),
-        "both.pem can be read by others",
-    );
-
-    let text = format!("ISE_MNT_USER=lab-admin\nISE_MNT_PASS={PASSWORD}\n");
-    let env = files.put("ise.env", text);
-    let count = || {
-        let mut run = lab.mnt(&["count", "--env-file", &env]);
-        run.env_remove("ISE_MNT_USER").env_remove("ISE_MNT_PASS");
-        run
-    };
-    count().assert().success().stderr("");
-    mode(&files.path("ise.env"), 0o644);
-    warns(&mut count(), "ise.env can be read by others than its owner");
-    mode(&files.path("ise.env"), 0o620);
-    warns(&mut count(), "ise.env can be written by others than you");
-    fs::write(&env, "ISE_MNT_PORT=1\n").unwrap();
-    mode(&files.path("ise.env"), 0o644);
-    lab.mnt(&["count", "--env-file", &env])
-        .assert()
-        .success()
-        .stderr("");
-}
-
-#[test]
-fn a_configuration_that_others_write_runs_no_command() {
-    let lab = lab();
-    let files = Files::new();
-    let marker = files.path("it-ran");
-    let host = format!(
-        "[profiles.lab]\nmnt_host = \"localhost\"\nmnt_port = {}\ncacert = \"{}\"\n",
-        lab.variable("ISE_MNT_PORT"),
-        lab.variable("ISE_CA_CERT")
-    );
-    let config = files.put(
-        "config.toml",
-        format!(
-            "{host}mnt_user = \"lab-admin\"\nmnt_password_command = [\"touch\", \"{}\"]\n",
-            marker.display()
-        ),
-    );
-    let count = || {
-        let mut run = netapi();
-        run.args([
-            "ise",
-            "mnt",
-            "count",
-            "--profile",
-            "lab",
-            "--config",
-            &config,
-        ]);
-        run
-    };
-    mode(&files.path("config.toml"), 0o664);
-    let run = count().assert().code(2);
-    let said = stderr(&run);
-    assert!(said.contains("can be written by others than you"), "{said}");
-    assert!(said.contains("chmod go-w '"), "{said}");
-    assert!(!marker.exists());
-    mode(&files.path("config.toml"), 0o644);
-    count().assert().code(2);
-    assert!(marker.exists());
-
-    fs::write(files.path("config.toml"), host).unwrap();
-    mode(&files.path("config.toml"), 0o666);
-    let mut run = count();
-    run.env("ISE_MNT_USER", "lab-admin")
-        .env("ISE_MNT_PASS", PASSWORD);
-    warns(&mut run, "config.toml can be written by others than you");
 }
 
 #[test]
