@@ -9,7 +9,7 @@
 //! | --- | --- | --- |
 //! | `authority` | host and port, and which characters a host name may have | |
 //! | `backoff` | pauses that grow from failure to failure | |
-//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `nats`, `process`, `pxgrid`, `record`, `render`, `sanitize`, `settings`, `snapshot`, `threads`, `transport`, `unix` |
+//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `nats`, `process`, `pxgrid`, `record`, `render`, `report_page`, `sanitize`, `settings`, `snapshot`, `threads`, `transport`, `unix` |
 //! | `delivery` | what happens to an event: a queue (memory, then the spool), order per endpoint, sinks (print, callback, long-lived child, stream), dead letters | `backoff`, `error`, `event`, `nats`, `process`, `record`, `threads`, `unix` |
 //! | `error` | the closed set of error kinds and their exit statuses | |
 //! | `event` | what travels from a subscription to whoever is told: event, id, marks, counters of a run (figures); no I/O | `error`, `record` |
@@ -22,6 +22,7 @@
 //! | `pxgrid` | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription | `authority`, `backoff`, `error`, `event`, `record`, `threads`, `transport` |
 //! | `record` | the record, MAC addresses, XML and JSON streams, filters | `error` |
 //! | `render` | records to table, tsv, csv, json, jsonl, yaml, xml, html, md; terminal safety; progress | `error`, `record`, `sanitize` |
+//! | `report_page` | the page of `netapi ise report`: its form, charts, tables, bounds | `error`, `render` |
 //! | `sanitize` | the one list of characters that are escaped for terminals and logs, and their escapes | |
 //! | `settings` | flag, environment, profile, default: each value with its source; secrets | `authority`, `error`, `files`, `process`, `threads`, `transport`, `unix` |
 //! | `snapshot` | kept lists of sessions: their file, and what differs between two | `error`, `record`, `threads` |
@@ -136,6 +137,7 @@ mod process;
 mod pxgrid;
 mod record;
 mod render;
+mod report_page;
 mod sanitize;
 mod settings;
 mod snapshot;

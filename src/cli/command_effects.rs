@@ -155,6 +155,11 @@ const RULES: &[Rule] = &[
         Xml::Refused("this command joins two interfaces"),
     ),
     rule(
+        "ise report",
+        Effect::Reads,
+        Xml::Refused("a report joins many documents"),
+    ),
+    rule(
         "ise wait",
         Effect::Reads,
         Xml::Refused("this command asks many times"),
@@ -205,7 +210,8 @@ pub(super) enum Across {
 }
 
 /// Commands that read, and all the same are one deployment's.
-const OF_ONE_DEPLOYMENT: [(&str, &str); 5] = [
+const OF_ONE_DEPLOYMENT: [(&str, &str); 6] = [
+    ("ise report", "writes the page of one deployment"),
     ("ise snapshot", "writes the list of one deployment"),
     ("ise diff", "compares lists of one deployment"),
     ("ise mnt watch", "goes on until it is stopped"),

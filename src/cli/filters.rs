@@ -126,6 +126,14 @@ impl Window {
         Self { since: None, until }
     }
 
+    /// One that ends now.
+    pub(crate) fn beginning(since: String) -> Self {
+        Self {
+            since: Some(since),
+            until: None,
+        }
+    }
+
     /// Whether an end was given.
     pub(crate) fn has_end(&self) -> bool {
         self.until.is_some()

@@ -74,6 +74,8 @@ mod pxgrid_node;
 mod pxgrid_safety;
 mod pxgrid_services;
 mod readme;
+mod report;
+mod report_browser;
 mod safety;
 mod seams;
 mod secret_files;

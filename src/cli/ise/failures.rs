@@ -2,7 +2,7 @@
 //! of RADIUS failures; where that is not set up, from what the Monitoring node can tell
 //! (`attempts`).
 
-mod attempts;
+pub(super) mod attempts;
 
 use std::ops::ControlFlow;
 
@@ -171,7 +171,15 @@ impl Failures {
         } else {
             context.reporter.step(&format!("{PXGRID} fails: {so}"));
         }
-        let (counted, outcome) = attempts::count(client, context, &plan).await;
+        let (counted, outcome) = {
+            let question = attempts::Question {
+                sessions: plan.sessions.clone(),
+                attempts: plan.attempts.clone(),
+                since: plan.window.since,
+                jobs: plan.jobs,
+            };
+            attempts::failed(client, context, question, plan.sink()).await
+        };
         let Some(asked_for_all) = failed.note(MNT, outcome) else {
             return failed.instead_of_an_answer(context);
         };

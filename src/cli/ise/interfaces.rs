@@ -73,6 +73,11 @@ impl Failed {
         self.0.is_empty()
     }
 
+    /// What failed, and how.
+    pub(super) fn errors(&self) -> impl Iterator<Item = (&'static str, &Error)> {
+        self.0.iter().map(|(source, error)| (*source, error))
+    }
+
     /// The error to end with where nothing came: the first, the others said.
     pub(super) fn instead_of_an_answer(self, context: &Context) -> Result<()> {
         let mut errors = self.0.into_iter();

@@ -1,5 +1,6 @@
 //! `netapi ise`: the Monitoring node, pxGrid, the doctor that looks at both, and the lab.
 
+mod counting;
 mod diff;
 mod doctor;
 mod failures;
@@ -10,6 +11,7 @@ mod lab;
 mod mnt;
 mod nodes;
 pub(super) mod pxgrid;
+mod report;
 mod session_source;
 mod session_wait;
 mod snapshot;
@@ -44,6 +46,8 @@ pub(crate) enum Ise {
     Snapshot(Deferred<snapshot::SnapshotArgs>),
     /// What came, went and changed since a snapshot
     Diff(Deferred<Box<diff::Diff>>),
+    /// One page to send: sessions, failures, nodes and TrustSec, with charts
+    Report(Deferred<report::Report>),
     /// Wait until an endpoint's session is as it is wanted
     Wait(Deferred<wait::Wait>),
     /// Walk the path to the Monitoring node and to pxGrid, and say what is wrong
@@ -106,6 +110,7 @@ impl Ise {
             Self::Nodes(Deferred(command)) => done(context.run(command.run(context))),
             Self::Snapshot(Deferred(command)) => done(context.run(command.run(context))),
             Self::Diff(Deferred(command)) => context.run(command.run(context)),
+            Self::Report(Deferred(command)) => done(context.run(command.run(context))),
             Self::Wait(Deferred(command)) => done(context.run(command.run(context))),
             Self::Doctor(Deferred(command)) => command.run(context),
             #[cfg(feature = "lab")]

@@ -10,6 +10,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::counting::Counting;
 use super::interfaces::{Failed, Interfaces, MNT, PXGRID};
 use super::pxgrid::wire_time;
 use crate::cli::Context;
@@ -234,43 +235,31 @@ fn say_beside(context: &Context, states: &[NodeState], beyond: u64) {
 }
 
 /// The samples of the window. One of the two lists may fail and hide nothing of the other.
-async fn measure(client: Option<&ServiceClient>, window: Window) -> (NodeTable, Result<()>) {
+pub(super) async fn measure(
+    client: Option<&ServiceClient>,
+    window: Window,
+) -> (NodeTable, Result<()>) {
     let nodes = NodeTable::new(window);
     let Some(client) = client else {
         return (nodes, Ok(()));
     };
     let body = json!({ "startTimestamp": wire_time(window.since) });
-    let add: fn(&mut NodeTable, &Record) = NodeTable::add_health;
-    let sink = Samples { nodes, add };
+    let sink = Counting {
+        counts: nodes,
+        add: NodeTable::add_health,
+    };
     let (sink, health) = client.list("system", "getHealths", &body, sink).await;
     if let Err(error) = &health
         && matches!(error.kind(), Kind::Refused | Kind::Pending | Kind::NotSent)
     {
-        return (sink.nodes, health.map(|_| ()));
+        return (sink.counts, health.map(|_| ()));
     }
-    let sink = Samples {
+    let sink = Counting {
         add: NodeTable::add_performance,
         ..sink
     };
     let (sink, performance) = client.list("system", "getPerformances", &body, sink).await;
-    (sink.nodes, health.and(performance).map(|_| ()))
-}
-
-/// Hands samples on.
-struct Samples {
-    nodes: NodeTable,
-    add: fn(&mut NodeTable, &Record),
-}
-
-impl RecordSink for Samples {
-    fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
-        Ok(())
-    }
-
-    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
-        (self.add)(&mut self.nodes, record);
-        Ok(ControlFlow::Continue(()))
-    }
+    (sink.counts, health.and(performance).map(|_| ()))
 }
 
 /// The sessions of each server.

@@ -100,7 +100,7 @@ impl LabSession {
             device: pick(role.devices, hash >> 40).unwrap_or(&roles::UNKNOWN_DEVICE),
             failed_number,
             hostile: population.hostile_names
-                && (matches!(index, 4 | 9 | 10 | 14..=16) || failed_number == Some(3)),
+                && (matches!(index, 4 | 9 | 10 | 14..=16) || failed_number == Some(1)),
             connected_at: authenticated_at,
             authenticated_at,
             accounted_at: authenticated_at + age / INTERIM * INTERIM,

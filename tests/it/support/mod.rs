@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod account;
+pub(crate) mod browser;
 pub(crate) mod callback;
 pub(crate) mod documents;
 pub(crate) mod hostile;

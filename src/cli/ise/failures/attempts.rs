@@ -8,9 +8,8 @@ use std::ops::ControlFlow;
 use futures_util::stream;
 use jiff::Timestamp;
 
-use super::{FailureSink, Plan};
 use crate::cli::Context;
-use crate::cli::bulk::{Bulk, Item, Screen, Tally, about};
+use crate::cli::bulk::{Bulk, Item, Jobs, Screen, Tally, about};
 use crate::cli::filters::say_of_expression;
 use crate::error::{Error, Result};
 use crate::mnt::MntClient;
@@ -26,23 +25,37 @@ const LONGEST: u32 = 432_000;
 /// Failed calls that are told one by one.
 const TOLD: u32 = 3;
 
-/// Counts the failed attempts of endpoints that have a session; and how many of the calls failed.
+/// Whose attempts are asked for, and which of them are wanted.
+pub(in crate::cli::ise) struct Question {
+    /// Of the active list.
+    pub(in crate::cli::ise) sessions: Selection,
+    /// Of the attempts.
+    pub(in crate::cli::ise) attempts: Selection,
+    /// The earliest that is wanted.
+    pub(in crate::cli::ise) since: Timestamp,
+    /// Calls under way at once.
+    pub(in crate::cli::ise) jobs: Jobs,
+}
+
+/// Hands the failed attempts of endpoints that have a session to `sink`, which comes back; and how
+/// many of the calls failed.
 ///
 /// Errors: the list's, what ends a bulk run, and where every call failed the first one's.
-pub(super) async fn count(
+pub(in crate::cli::ise) async fn failed<S: RecordSink>(
     client: &MntClient,
     context: &Context,
-    plan: &Plan,
-) -> (FailureSink, Result<Tally>) {
+    question: Question,
+    sink: S,
+) -> (S, Result<Tally>) {
     let sessions = Selected {
-        selection: plan.sessions.clone(),
+        selection: question.sessions,
         inner: Endpoints::default(),
     };
     let (sessions, outcome) = client.sessions(sessions).await;
     let endpoints = sessions.inner;
     let mut sink = Attempts {
-        failed: plan.sink(),
-        selection: plan.attempts.clone(),
+        failed: sink,
+        selection: question.attempts,
     };
     if let Err(error) = outcome {
         return (sink.failed, Err(error));
@@ -53,7 +66,7 @@ pub(super) async fn count(
              down with --nas, --user, --server or --mac"
         ));
     }
-    let age = Timestamp::now().duration_since(plan.window.since).as_secs();
+    let age = Timestamp::now().duration_since(question.since).as_secs();
     let seconds = u32::try_from(age.max(1)).unwrap_or(u32::MAX);
     if seconds > LONGEST {
         context
@@ -68,7 +81,7 @@ pub(super) async fn count(
             "asking the Monitoring node for the attempts of {count} endpoints: {wait} s or more"
         ));
     }
-    let bulk = Bulk::of_reads(plan.jobs);
+    let bulk = Bulk::of_reads(question.jobs);
     let calls = endpoints.macs.into_iter().map(|mac| {
         let bulk = &bulk;
         async move {
@@ -128,24 +141,24 @@ impl RecordSink for Endpoints {
 }
 
 /// Takes the failed ones of attempts.
-struct Attempts {
-    failed: FailureSink,
+struct Attempts<S> {
+    failed: S,
     selection: Selection,
 }
 
-impl RecordSink for Attempts {
+impl<S: RecordSink> RecordSink for Attempts<S> {
     fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
         Ok(())
     }
 
     fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
         if record.passed() == Some(false) && self.selection.wants(record) {
-            self.failed.add(record);
+            return self.failed.record(record);
         }
         Ok(ControlFlow::Continue(()))
     }
 }
 
-impl Screen for Attempts {
+impl<S: RecordSink> Screen for Attempts<S> {
     fn clear(&mut self) {}
 }
