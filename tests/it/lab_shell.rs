@@ -94,7 +94,8 @@ fn home() -> tempfile::TempDir {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     };
-    write(".bashrc", posix);
+    // As pyenv leaves it.
+    write(".bashrc", &format!("{posix}PROMPT_COMMAND='true; '\n"));
     write(".zshrc", posix);
     write(".config/fish/config.fish", fish);
     // So that fish does not read every man page first.

@@ -145,11 +145,12 @@ impl Start<'_> {
     }
 
     fn bash(&self) -> String {
-        // Prompts are often made anew before each line.
+        // Prompts are often made anew before each line. Whatever does so may end in a semicolon, so
+        // ours stands on a line of its own.
         format!(
             "[ ! -r ~/.bashrc ] || . ~/.bashrc\n{}\
              netapi_lab_prompt() {{ case $PS1 in '{MARK}'*) ;; *) PS1=\"{MARK}$PS1\" ;; esac; }}\n\
-             PROMPT_COMMAND=\"${{PROMPT_COMMAND:+$PROMPT_COMMAND; }}netapi_lab_prompt\"\n",
+             PROMPT_COMMAND=\"${{PROMPT_COMMAND:+$PROMPT_COMMAND\n}}netapi_lab_prompt\"\n",
             self.settings()
         )
     }
