@@ -164,6 +164,7 @@ const RULES: &[Rule] = &[
         Effect::Reads,
         Xml::Refused("this command asks many times"),
     ),
+    rule("ise top", Effect::Reads, Xml::NoRecords),
     rule(
         "ise doctor",
         Effect::Reads,
@@ -210,11 +211,12 @@ pub(super) enum Across {
 }
 
 /// Commands that read, and all the same are one deployment's.
-const OF_ONE_DEPLOYMENT: [(&str, &str); 6] = [
+const OF_ONE_DEPLOYMENT: [(&str, &str); 7] = [
     ("ise report", "writes the page of one deployment"),
     ("ise snapshot", "writes the list of one deployment"),
     ("ise diff", "compares lists of one deployment"),
     ("ise mnt watch", "goes on until it is stopped"),
+    ("ise top", "is the screen of one deployment"),
     ("ise pxgrid subscribe", "goes on until it is stopped"),
     ("ise pxgrid account activate", "activates one account"),
 ];

@@ -210,9 +210,9 @@ impl Record {
         reason.split_whitespace().next().map(str::to_owned)
     }
 
-    /// The security group, from authentication or else from accounting.
+    /// The security group, from authentication or else from accounting; of pxGrid's session too.
     pub fn sgt(&self) -> Option<Cow<'_, str>> {
-        self.first(&["cts_security_group", "security_group"])
+        self.first(&["cts_security_group", "security_group", "ctsSecurityGroup"])
     }
 }
 

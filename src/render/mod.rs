@@ -57,6 +57,7 @@ pub use bars::bar;
 pub use column::{CellKind, CellSource, Column, Columns, column, first_of, with};
 pub use format::Format;
 pub use jq::JqFilter;
+pub use paint::word as meaning_of_word;
 pub use progress::{Meter, Progress};
 pub use style::{Screen, Style, check, check_endless};
 pub use tree::tree;

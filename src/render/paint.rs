@@ -92,7 +92,9 @@ pub(super) fn meaning(kind: CellKind, text: &str) -> Option<&'static str> {
     }
 }
 
-fn word(text: &str) -> Option<&'static str> {
+/// The colour of a word that says something good or bad, as the number of its escape (SGR).
+#[must_use]
+pub fn word(text: &str) -> Option<&'static str> {
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     if is(&WELL) {
         Some(GREEN)

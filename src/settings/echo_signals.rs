@@ -3,7 +3,7 @@
 //!
 //! Once a handler is in place the system's own action is gone for good, so the thread that waits
 //! here goes on after the question, and does what the system would have done; until somebody else
-//! handles signals ([`leave_signals`]).
+//! handles signals ([`leave_signals`], [`leave_stop_signal`]).
 
 use std::fs::File;
 use std::io::{Result, Write};
@@ -22,6 +22,9 @@ const CAUGHT: [i32; 9] = [
 /// What commands that run for long handle themselves.
 const LEFT: [i32; 4] = [SIGHUP, SIGINT, SIGTERM, SIGUSR1];
 
+/// What a command that holds the terminal handles besides.
+const STOP: i32 = SIGTSTP;
+
 /// A terminal as it was and as it is.
 pub(super) struct Changed {
     pub(super) terminal: File,
@@ -34,12 +37,14 @@ pub(super) struct Changed {
 struct EchoState {
     waiting: bool,
     left: bool,
+    stop_left: bool,
     changed: Option<Changed>,
 }
 
 static STATE: Mutex<EchoState> = Mutex::new(EchoState {
     waiting: false,
     left: false,
+    stop_left: false,
     changed: None,
 });
 
@@ -69,13 +74,18 @@ pub fn leave_signals() {
     state().left = true;
 }
 
+/// From now on somebody else does what TSTP asks for.
+pub fn leave_stop_signal() {
+    state().stop_left = true;
+}
+
 fn received(signal: i32) {
     let mut state = state();
     if let Some(changed) = &state.changed {
         // Where the terminal has gone there is nothing to put back.
         let _gone = changed.before.set(&changed.terminal);
         let _gone = (&changed.terminal).write_all(b"\n");
-    } else if state.left && LEFT.contains(&signal) {
+    } else if state.left && LEFT.contains(&signal) || state.stop_left && signal == STOP {
         return;
     }
     // After all but TSTP this is the end.

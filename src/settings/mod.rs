@@ -51,7 +51,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-pub use echo_signals::leave_signals;
+pub use echo_signals::{leave_signals, leave_stop_signal};
 pub use edit::ConfigFile;
 pub use environment::Environment;
 pub use flags::Flags;

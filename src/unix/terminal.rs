@@ -5,7 +5,8 @@ use std::io::Result;
 use std::os::fd::AsFd;
 
 use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
+    LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr,
+    tcgetwinsize, tcsetattr,
 };
 
 /// A terminal's rows and columns. Some tell 0 for what they do not know.
@@ -22,6 +23,12 @@ pub(crate) fn size(stream: impl AsFd) -> Option<Size> {
         rows: size.ws_row,
         columns: size.ws_col,
     })
+}
+
+/// Drops what was written and the terminal has not taken.
+pub(crate) fn drop_output(stream: impl AsFd) {
+    // Where the terminal has gone there is nothing to drop.
+    let _gone = tcflush(stream, QueueSelector::OFlush);
 }
 
 /// The process group that the terminal's keys belong to; `None` where it is no terminal, or not

@@ -110,5 +110,6 @@ mod support;
 mod terminal_layout;
 mod threads;
 mod tls;
+mod top;
 mod unread_stderr;
 mod who;

@@ -16,6 +16,7 @@ mod session_source;
 mod session_wait;
 mod snapshot;
 mod steps;
+mod top;
 mod wait;
 mod who;
 
@@ -50,6 +51,8 @@ pub(crate) enum Ise {
     Report(Deferred<report::Report>),
     /// Wait until an endpoint's session is as it is wanted
     Wait(Deferred<wait::Wait>),
+    /// The live screen: sessions, failures and events as they come
+    Top(Deferred<Box<top::TopArgs>>),
     /// Walk the path to the Monitoring node and to pxGrid, and say what is wrong
     Doctor(Deferred<doctor::Doctor>),
     /// A simulated ISE on this machine, to learn, test and script against
@@ -112,6 +115,7 @@ impl Ise {
             Self::Diff(Deferred(command)) => context.run(command.run(context)),
             Self::Report(Deferred(command)) => done(context.run(command.run(context))),
             Self::Wait(Deferred(command)) => done(context.run(command.run(context))),
+            Self::Top(Deferred(command)) => context.run(command.run(context)),
             Self::Doctor(Deferred(command)) => command.run(context),
             #[cfg(feature = "lab")]
             Self::Lab(Deferred(command)) => command.run(context),

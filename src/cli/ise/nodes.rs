@@ -23,7 +23,7 @@ use crate::record::{Record, RecordSink};
 use crate::render::{CellKind, Column, Shape, column, with};
 
 /// What the trend is over.
-const WINDOW: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 /// Parts of the trend.
 const PARTS: usize = 10;
 /// Servers that the active list may name.
@@ -235,6 +235,21 @@ fn say_beside(context: &Context, states: &[NodeState], beyond: u64) {
 }
 
 /// The samples of the window. One of the two lists may fail and hide nothing of the other.
+/// How many nodes were measured lately, and how many are known; `None` where nobody tells.
+pub(super) async fn up(client: &ServiceClient) -> Option<(usize, usize)> {
+    let now = Timestamp::now();
+    let window = Window {
+        since: now.checked_sub(WINDOW).unwrap_or(now),
+        until: now,
+        parts: PARTS,
+    };
+    let (nodes, outcome) = measure(Some(client), window).await;
+    outcome.ok()?;
+    let states = nodes.finish(&[], now);
+    let up = states.iter().filter(|state| state.stale.is_none()).count();
+    (!states.is_empty()).then_some((up, states.len()))
+}
+
 pub(super) async fn measure(
     client: Option<&ServiceClient>,
     window: Window,

@@ -15,6 +15,7 @@ pub(crate) mod nats_cluster;
 pub(crate) mod proxy;
 pub(crate) mod pubsub;
 pub(crate) mod running;
+pub(crate) mod screen;
 pub(crate) mod scripted;
 pub(crate) mod sessions;
 pub(crate) mod subscription;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags};
@@ -18,6 +19,8 @@ pub(crate) struct Terminal {
     child: Child,
     seen: String,
     bytes: Receiver<Vec<u8>>,
+    /// Held, nobody reads.
+    reading: Arc<Mutex<()>>,
 }
 
 impl Terminal {
@@ -65,9 +68,12 @@ impl Terminal {
         let person: File = person.into();
         let mut reader = person.try_clone().unwrap();
         let (sender, bytes) = channel();
+        let reading = Arc::new(Mutex::new(()));
+        let may_read = Arc::clone(&reading);
         std::thread::spawn(move || {
             let mut block = [0; 4096];
             while let Ok(count @ 1..) = reader.read(&mut block) {
+                drop(may_read.lock());
                 if sender.send(block[..count].to_vec()).is_err() {
                     break;
                 }
@@ -78,12 +84,61 @@ impl Terminal {
             child,
             seen: String::new(),
             bytes,
+            reading,
         })
     }
 
     /// Types.
     pub(crate) fn types(&mut self, text: &str) {
         self.person.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// What is written next; `None` where nothing is within this time, or ever.
+    pub(crate) fn read(&mut self, patience: std::time::Duration) -> Option<Vec<u8>> {
+        self.bytes.recv_timeout(patience).ok()
+    }
+
+    /// Makes the window another size.
+    pub(crate) fn resize(&mut self, columns: u16, lines: u16) {
+        let size = Winsize {
+            ws_row: lines,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.person, size).unwrap();
+    }
+
+    /// Sends a signal (`TERM`) to the program.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success(), "{name}");
+    }
+
+    /// Waits until the program is stopped, as by Ctrl-Z.
+    pub(crate) fn is_stopped(&self) {
+        let path = format!("/proc/{}/stat", self.child.id());
+        wait_for("a stopped process", || {
+            let stat = std::fs::read_to_string(&path).unwrap();
+            let after_name = stat.rsplit(')').next().unwrap_or_default();
+            after_name.trim_start().starts_with('T')
+        });
+    }
+
+    /// Types, and waits for the program's end, while nobody reads what it writes.
+    pub(crate) fn ends_unread(mut self, typed: &[&str]) -> ExitStatus {
+        let reading = Arc::clone(&self.reading);
+        let _unread = reading.lock().unwrap();
+        for text in typed {
+            self.types(text);
+        }
+        let mut status = None;
+        wait_for("the end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
     }
 
     /// Reads until `wanted` stands there; gives what came up to it, and forgets it.

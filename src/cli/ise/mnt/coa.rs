@@ -128,6 +128,22 @@ impl Coa {
     }
 }
 
+/// A change of authorization of one endpoint, whose node its session tells.
+pub(in crate::cli::ise) fn alone(client: MntClient, kind: Kinds) -> impl Change {
+    Authorization {
+        client,
+        action: match kind {
+            Kinds::Reauth => Action::Reauth,
+            Kinds::Disconnect => Action::Disconnect,
+            Kinds::PortBounce => Action::PortBounce,
+            Kinds::PortShutdown => Action::PortShutdown,
+        },
+        server: None,
+        look_up: true,
+        back: None,
+    }
+}
+
 /// One kind of change of authorization.
 struct Authorization {
     client: MntClient,

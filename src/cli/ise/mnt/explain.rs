@@ -19,7 +19,7 @@ use crate::cli::pager;
 use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::MntClient;
 use crate::record::{Mac, Record};
-use crate::render::{CellKind, Column, Shape, column};
+use crate::render::{CellKind, Column, Shape, Style, column};
 
 const COLUMNS: &[Column] = &[];
 
@@ -31,6 +31,10 @@ const LISTED: &[Column] = &[
     column("NAS", "why.nas"),
     column("PORT", "why.port").kind(CellKind::Port),
 ];
+
+/// How far is looked back without `--since`, and at how many attempts without `--records`.
+const USUAL_WINDOW: Duration = Duration::from_hours(24);
+const USUAL_RECORDS: u32 = 10;
 
 /// Why nothing is known of a VPN client's attempts.
 const NO_MAC: &str = "the node keeps attempts by MAC address, and this session has none";
@@ -56,7 +60,7 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = look_back)]
     since: Duration,
     /// At most this many attempts; 0 for all
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = USUAL_RECORDS)]
     records: u32,
     #[command(flatten)]
     list: ListOptions,
@@ -67,6 +71,10 @@ impl Explain {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let client = context.mnt()?;
         let catalogue = OnceCell::new();
+        let look_back = LookBack {
+            since: self.since,
+            records: self.records,
+        };
         let StationOrList::One(station) = self.mac else {
             let output = context.output_of("rows", LISTED, Shape::List)?;
             let reading = Reading {
@@ -76,13 +84,13 @@ impl Explain {
                 expect: &|addresses| client.expect(addresses),
             };
             let explain = async |station| {
-                let explanation = self.explain(station, &client, &catalogue).await?;
+                let explanation = look_back.explain(station, &client, &catalogue).await?;
                 Ok(vec![Record::from_value(explanation)])
             };
             return reading.run(context, output, explain).await;
         };
         self.list.for_one()?;
-        let mut explanation = self.explain(station, &client, &catalogue).await?;
+        let mut explanation = look_back.explain(station, &client, &catalogue).await?;
         let others = others::count(context, &explanation).await;
         if let Value::Object(members) = &mut explanation {
             members.insert("others".to_owned(), others);
@@ -108,7 +116,16 @@ impl Explain {
             "",
         )
     }
+}
 
+/// How far is looked back, and at how many attempts.
+#[derive(Debug, Clone, Copy)]
+struct LookBack {
+    since: Duration,
+    records: u32,
+}
+
+impl LookBack {
     /// The whole story of one endpoint; the failure catalogue is asked for once, when a code needs
     /// it.
     async fn explain(
@@ -154,6 +171,24 @@ impl Explain {
     }
 }
 
+/// The screen of one endpoint as text, for who draws it elsewhere: without what pxGrid knows of
+/// others.
+pub(in crate::cli::ise) async fn text(
+    client: &MntClient,
+    mac: Mac,
+    style: &Style,
+) -> Result<String> {
+    let look_back = LookBack {
+        since: USUAL_WINDOW,
+        records: USUAL_RECORDS,
+    };
+    let catalogue = OnceCell::new();
+    let explanation = look_back
+        .explain(Station::Mac(mac), client, &catalogue)
+        .await?;
+    Ok(screen::draw(&explanation, style))
+}
+
 /// What the node said.
 struct NodeAnswers {
     /// None of a VPN client.
@@ -164,7 +199,7 @@ struct NodeAnswers {
     no_history: Option<String>,
 }
 
-impl Explain {
+impl LookBack {
     async fn find(&self, station: Station, client: &MntClient) -> Result<NodeAnswers> {
         let by_address = match station {
             Station::Address(address) => Some(client.session_by_endpoint_ip(address).await?.record),

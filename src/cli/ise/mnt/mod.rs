@@ -3,17 +3,17 @@
 mod acct_status;
 mod auth_list;
 mod auth_status;
-mod coa;
+pub(super) mod coa;
 mod columns;
 mod count;
 mod delete;
-mod explain;
+pub(super) mod explain;
 mod failure_reasons;
 mod get;
 mod session;
 mod sessions;
 mod version;
-mod watch;
+pub(super) mod watch;
 
 use std::process::ExitCode;
 

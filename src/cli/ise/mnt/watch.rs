@@ -52,7 +52,7 @@ const ON_PIPE: &[Column] = &[CHANGE, MAC, IP, USER, NAS, SERVER];
 const ON_TERMINAL: &[Column] = &[TIME, CHANGE, MAC, IP, USER, NAS, SERVER, WHAT];
 
 /// The longest pause after failed polls.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+pub(in crate::cli::ise) const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -347,7 +347,7 @@ fn print(
 }
 
 /// Whether polling on would do harm or be of no use.
-fn ends(error: &Error) -> bool {
+pub(in crate::cli::ise) fn ends(error: &Error) -> bool {
     matches!(
         error.kind(),
         Kind::Refused | Kind::Usage | Kind::WrongNode | Kind::NotSent
