@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes deploy/top.svg, the picture of `netapi ise top` in the README, from a real terminal.
+"""Makes .github/top.svg, the picture of `netapi ise top` in the README, from a real terminal.
 
 tmux is the terminal: the lab and the screen run in it, a few keys are pressed, and what stands
 there then is drawn as text on a grid. Needs tmux and a built program:
@@ -17,6 +17,8 @@ import unicodedata
 
 COLUMNS, LINES = 120, 36
 CELL, LINE, SIZE = 7.8, 17, 13
+# Blanks side by side are one blank in an SVG.
+NO_BREAK = "\u00a0"
 SESSION = f"netapi-picture-{os.getpid()}"
 FOREGROUND, BACKGROUND = "#d7dae0", "#16191f"
 COLOURS = ["#3b4048", "#e06c75", "#98c379", "#e5c07b", "#4a7ebb", "#c678dd", "#56b6c2", "#e6e9ef"]
@@ -84,7 +86,10 @@ class Style:
             elif code == 49:
                 self.back = None
             elif code in (38, 48):
-                sys.exit("a colour beyond the sixteen: teach this script about it")
+                kind, number = next(codes), next(codes)
+                if kind != 5 or number > 15:
+                    sys.exit("a colour beyond the sixteen: teach this script about it")
+                setattr(self, "fore" if code == 38 else "back", COLOURS[number % 8])
 
     def colours(self):
         fore, back = self.fore or FOREGROUND, self.back
@@ -127,7 +132,7 @@ def drawn(lines):
             more += ' text-decoration="underline"' if style.underline else ""
             body.append(
                 f'<text x="{left:.1f}" y="{top + SIZE}" textLength="{wide:.1f}"'
-                f' fill="{fore}"{more}>{html.escape(text)}</text>'
+                f' fill="{fore}"{more}>{html.escape(text).replace(" ", NO_BREAK)}</text>'
             )
     across, down = 16 + COLUMNS * CELL, 16 + LINES * LINE
     return "\n".join(
@@ -137,7 +142,7 @@ def drawn(lines):
             ' aria-label="netapi ise top: sessions, failures and events of the lab">',
             f'<rect width="100%" height="100%" rx="6" fill="{BACKGROUND}"/>',
             f'<g font-family="ui-monospace,Menlo,Consolas,monospace" font-size="{SIZE}"'
-            ' xml:space="preserve" lengthAdjust="spacingAndGlyphs">',
+            ' lengthAdjust="spacingAndGlyphs">',
             *body,
             "</g></svg>\n",
         ]
@@ -147,7 +152,8 @@ def drawn(lines):
 def main():
     program = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "target/release/netapi")
     picture = drawn(recorded(program))
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "top.svg")
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    path = os.path.join(root, ".github", "top.svg")
     with open(path, "w", encoding="utf-8") as file:
         file.write(picture)
     print(f"{path}: {len(picture.encode()) // 1000} kB")
