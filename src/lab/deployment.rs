@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificates::{Certificates, Flavour};
+use super::data_connect::{self, Release};
 use super::fault_commands;
 use super::faults::{Fault, FaultKind, Faults};
 use super::log::{RequestEntry, RequestLog};
@@ -56,6 +57,10 @@ pub struct LabOptions {
     pub dir: Option<PathBuf>,
     /// Port of the MnT node; a free one if `None`.
     pub listen_mnt: Option<u16>,
+    /// Port of Data Connect; a free one if `None`.
+    pub listen_data_connect: Option<u16>,
+    /// As which release of Oracle's Data Connect shows itself.
+    pub data_connect: Release,
     /// How many pxGrid nodes there are, 1 to [`MOST_NODES`].
     pub nodes: u16,
     /// Port of the first pxGrid node, the others on the ports after it; free ones if `None`.
@@ -81,6 +86,8 @@ impl Default for LabOptions {
             faults: Vec::new(),
             dir: None,
             listen_mnt: None,
+            listen_data_connect: None,
+            data_connect: Release::Of19c,
             nodes: 2,
             listen_pxgrid: None,
             pubsub_url: None,
@@ -99,6 +106,7 @@ pub struct Lab {
     log: Arc<RequestLog>,
     faults: Arc<Faults>,
     mnt: SocketAddr,
+    data_connect: SocketAddr,
     grid: Arc<Grid>,
     pxgrid: Vec<SocketAddr>,
     rate: EventRate,
@@ -128,13 +136,10 @@ impl Lab {
         )?;
         let directory = Arc::new(Directory::new(population));
         let certificates = Certificates::create(options.dir.as_deref())?;
-        let log_path = options.log.or_else(|| {
-            options
-                .dir
-                .map(|directory| directory.join("requests.jsonl"))
-        });
-        let log = Arc::new(RequestLog::new(log_path.as_deref())?);
+        let log = Arc::new(request_log(options.log, options.dir)?);
         let (listener, mnt) = listen(options.listen_mnt, "--listen-mnt").await?;
+        let (data_listener, data_connect) =
+            listen(options.listen_data_connect, "--listen-dc").await?;
         let mut listeners = Vec::new();
         let mut pxgrid = Vec::new();
         for port in pxgrid_ports(options.nodes, options.listen_pxgrid)? {
@@ -151,12 +156,21 @@ impl Lab {
             Arc::clone(&log),
             Arc::clone(&faults),
         ));
+        let database = Arc::new(data_connect::Shared::new(
+            Arc::clone(&directory),
+            Arc::clone(&faults),
+            Arc::clone(&log),
+            options.data_connect,
+            data_connect.port(),
+            tls_flavours(&certificates, &faults)?,
+        ));
         let node = MntNode {
             directory: Arc::clone(&directory),
             grid: Arc::clone(&grid),
             tls: tls_flavours(&certificates, &faults)?,
             faults: Arc::clone(&faults),
             log: Arc::clone(&log),
+            data_connect: Arc::clone(&database),
         };
         let flood = (options.events_per_second == EventRate::Max)
             .then(|| Arc::new(grid.bodies(started_at)));
@@ -174,6 +188,8 @@ impl Lab {
             nodes.push((node, listener));
         }
         let mut tasks = vec![tokio::spawn(mnt::serve(node, listener)).abort_handle()];
+        let serving = data_connect::serve(database, data_listener);
+        tasks.push(tokio::spawn(serving).abort_handle());
         tasks.extend(
             nodes
                 .into_iter()
@@ -189,6 +205,7 @@ impl Lab {
             log,
             faults,
             mnt,
+            data_connect,
             grid,
             pxgrid,
             rate: options.events_per_second,
@@ -219,6 +236,11 @@ impl Lab {
     /// Address of the MnT node.
     pub fn mnt_address(&self) -> SocketAddr {
         self.mnt
+    }
+
+    /// Address of Data Connect.
+    pub fn data_connect_address(&self) -> SocketAddr {
+        self.data_connect
     }
 
     /// Addresses of the pxGrid nodes.
@@ -309,6 +331,12 @@ fn run(options: LabOptions, ready: &mpsc::Sender<Result<Lab>>, stopped: oneshot:
             )));
         }
     }
+}
+
+/// In `path`, else in the directory of the certificates, else in memory alone.
+fn request_log(path: Option<PathBuf>, directory: Option<PathBuf>) -> Result<RequestLog> {
+    let path = path.or_else(|| directory.map(|directory| directory.join("requests.jsonl")));
+    RequestLog::new(path.as_deref())
 }
 
 /// The ports to listen on; `None` is a free one.

@@ -11,6 +11,7 @@
 //! | [`log`] | what came over the wire |
 //! | `nats_server` | a real nats-server beside it, where one is wanted |
 //! | `mnt` | the Monitoring node |
+//! | `data_connect` | the Monitoring node's database |
 //! | `pxgrid` | the pxGrid nodes: control API and services, and the events that they publish |
 //! | `wire` | what the nodes share below their documents |
 //! | [`Lab`] | all of it, started and stopped |
@@ -19,6 +20,7 @@
 //! appliance does. It prints nothing, and nothing of the shipped clients uses it.
 
 pub mod certificates;
+mod data_connect;
 mod deployment;
 mod fast_text;
 pub mod fault_commands;
@@ -32,6 +34,7 @@ pub mod session_directory;
 pub mod shared_changes;
 mod wire;
 
+pub use data_connect::Release;
 #[cfg(test)]
 pub use deployment::EVENTS_VARIABLE;
 pub use deployment::{Lab, LabOptions, MOST_NODES, PASSWORD, RunningLab, USER};

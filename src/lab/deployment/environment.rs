@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::{Lab, PASSWORD, USER};
 use crate::lab::certificates::CLIENT_NAMES;
+use crate::lab::data_connect;
 
 /// The variable that says how many events a second the lab makes, as `--events-per-second` takes
 /// it.
@@ -33,6 +34,11 @@ impl Lab {
             ("ISE_API_PASS", PASSWORD.to_owned()),
             ("ISE_PAN_FQDN", "localhost".to_owned()),
             ("ISE_PAN_IP", Ipv4Addr::LOCALHOST.to_string()),
+            ("ISE_DC_HOST", "localhost".to_owned()),
+            ("ISE_DC_PORT", self.data_connect.port().to_string()),
+            ("ISE_DC_SERVICE", data_connect::SERVICE.to_owned()),
+            ("ISE_DC_USER", data_connect::USER.to_owned()),
+            ("ISE_DC_PASS", data_connect::PASSWORD.to_owned()),
             ("ISE_CA_CERT", path(self.certificates.ca_path())),
             ("ISE_PXGRID_HOST", self.pxgrid_hosts()),
             (

@@ -176,6 +176,23 @@ impl Faults {
             .any(|armed| armed.fault.kind == kind && armed.fits(topic) && armed.take())
     }
 
+    /// Whether `kind` strikes a connection of Data Connect at `subject`, a stage or a statement. Uses
+    /// up the `@N`.
+    pub fn of_data_connect(&self, kind: FaultKind, subject: &str) -> bool {
+        self.read()
+            .iter()
+            .any(|armed| armed.fault.kind == kind && armed.fits(subject) && armed.take())
+    }
+
+    /// Everything that was written behind the `:` of faults of `kind`.
+    pub fn texts_of(&self, kind: FaultKind) -> Vec<String> {
+        self.read()
+            .iter()
+            .filter(|armed| armed.fault.kind == kind && armed.begins_at() <= Instant::now())
+            .filter_map(|armed| armed.fault.path_part.clone())
+            .collect()
+    }
+
     /// From when on node `number` is down; `None` when it is to be up.
     pub fn down_from(&self, number: usize) -> Option<Instant> {
         let number = number.to_string();

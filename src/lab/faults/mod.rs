@@ -12,10 +12,13 @@
 //! after the first subscription; those of messages strike each fourth. `node-down:2` takes node 2
 //! away.
 //!
+//! Faults of Data Connect (`dc-…`) apply to stages of a connection or to statements, not to paths.
+//!
 //! For `ServiceLookup` the path ends with the service that is looked up. `anc-failure:REASON` has a
 //! reason in place of a part of the path.
 //!
-//! This file names them, `active` chooses whom they meet; `mnt` and `pxgrid` carry them out.
+//! This file names them, `active` chooses whom they meet; `mnt`, `pxgrid` and `data_connect` carry
+//! them out.
 
 mod active;
 #[cfg(test)]
@@ -26,6 +29,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::certificates::Flavour;
+use super::data_connect::Stage;
 use crate::error::{Error, Result};
 
 pub use active::Faults;
@@ -108,6 +112,19 @@ kinds! {
     NodeDown "node-down" "pxGrid: takes a node away; :NUMBER says which";
     ClientCertRefused "client-cert-refused" "pxGrid: refuses every client certificate in the TLS handshake";
     TlsNoClientAuth "tls-no-client-auth" "pxGrid: does not ask for a client certificate";
+    DcHang "dc-hang" "Data Connect: falls silent; :STAGE is tls, connect, protocol, types, logon1, logon2, execute or fetch";
+    DcDrop "dc-drop" "Data Connect: drops the connection; :STAGE as for dc-hang";
+    DcSlow "dc-slow" "Data Connect: statements take a minute; :PART of the statement";
+    DcLocked "dc-locked" "Data Connect: the account is locked (ORA-28000)";
+    DcExpired "dc-expired" "Data Connect: the password has expired (ORA-28001)";
+    DcExpiring "dc-expiring" "Data Connect: warns at the logon that the password will expire (ORA-28002)";
+    DcWrongService "dc-wrong-service" "Data Connect: does not know the service (ORA-12514), as a node that is not the right one";
+    DcSessionLimit "dc-session-limit" "Data Connect: ends the session at a statement (ORA-02399), as ISE does after a fixed time";
+    DcMissing "dc-missing" "Data Connect: lacks a view or a column; :VIEW or :VIEW.COLUMN";
+    DcInvalidUtf8 "dc-invalid-utf8" "Data Connect: names have a byte that is no UTF-8";
+    DcRegions "dc-regions" "Data Connect: times with a zone name a region, not an offset";
+    DcRedirect "dc-redirect" "Data Connect: the listener redirects to its own address";
+    DcOldVerifier "dc-old-verifier" "Data Connect: the password is kept as in 11g";
     TlsExpired "tls-expired" "shows an expired certificate";
     TlsNotYetValid "tls-not-yet-valid" "shows a certificate whose time has not come";
     TlsWrongName "tls-wrong-name" "shows a certificate for another name";
@@ -149,6 +166,11 @@ impl FaultKind {
         )
     }
 
+    /// Whether it is one of Data Connect, which is no HTTP.
+    fn is_of_data_connect(self) -> bool {
+        self.name().starts_with("dc-")
+    }
+
     /// Whether it is one of numbered messages.
     fn is_of_messages(self) -> bool {
         matches!(
@@ -170,6 +192,7 @@ impl FaultKind {
             Self::WsUpgradeRefused => path.starts_with(PUBSUB),
             Self::NodeDown => false,
             _ if self.is_of_websocket() || self.is_of_messages() => false,
+            _ if self.is_of_data_connect() => false,
             Self::CountMismatch | Self::OldRoot => {
                 path.contains("/ActiveList") || path.contains("/AuthList/")
             }
@@ -303,6 +326,20 @@ impl Fault {
                 "'{text}': {name} does not belong to single requests"
             ))
             .hint(format!("write just {name}")));
+        }
+        let part = self.path_part.as_deref();
+        let is_stage = |part: &str| Stage::ALL.iter().any(|stage| stage.name() == part);
+        if matches!(kind, FaultKind::DcHang | FaultKind::DcDrop) && !part.is_none_or(is_stage) {
+            let stages = Stage::ALL.map(Stage::name).join(", ");
+            return Err(Error::usage(format!("'{text}': there is no such stage"))
+                .hint(format!("the stages are {stages}")));
+        }
+        if kind == FaultKind::DcMissing && part.is_none_or(str::is_empty) {
+            return Err(
+                Error::usage(format!("'{text}': what is missing is not said")).hint(
+                    "write dc-missing:RADIUS_ERRORS_VIEW or dc-missing:ENDPOINTS_DATA.HOSTNAME",
+                ),
+            );
         }
         let is_node = |part: &String| part.parse().is_ok_and(|number: u16| number > 0);
         if kind == FaultKind::NodeDown

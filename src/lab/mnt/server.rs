@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http_body_util::{BodyExt, Collected, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -19,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::routes::Question;
 use crate::lab::certificates::Flavour;
+use crate::lab::data_connect::{self, control};
 use crate::lab::deployment::{MNT_NODE, PASSWORD, USER};
 use crate::lab::faults::{FaultKind, Faults};
 use crate::lab::log::{RequestEntry, RequestLog};
@@ -26,6 +29,8 @@ use crate::lab::pxgrid::Grid;
 use crate::lab::session_directory::Directory;
 use crate::lab::wire::{Answer, LabBody, Resettable, read_basic};
 
+/// The longest body of a request.
+const LONGEST_BODY: usize = 64 * 1024;
 /// A handshake that takes longer is given up, so that silent connections do not pile up.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// After a failed accept (mostly: no file descriptors left) connections get this long to end.
@@ -38,6 +43,8 @@ pub(in crate::lab) struct MntNode {
     pub(in crate::lab) grid: Arc<Grid>,
     pub(in crate::lab) faults: Arc<Faults>,
     pub(in crate::lab) log: Arc<RequestLog>,
+    /// What the control interface of Data Connect sets.
+    pub(in crate::lab) data_connect: Arc<data_connect::Shared>,
     /// A TLS configuration for each flavour of certificate that may be shown.
     pub(in crate::lab) tls: Vec<(Flavour, TlsAcceptor)>,
 }
@@ -74,9 +81,15 @@ async fn connection(node: Arc<MntNode>, stream: TcpStream, number: u64) {
     let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await else {
         return;
     };
-    let service = service_fn(|request| {
-        let answer = respond(&node, number, &request, &reset);
-        async move { answer }
+    let service = service_fn(async |request: Request<Incoming>| {
+        let (head, body) = request.into_parts();
+        let body = if control::is_of(head.uri.path()) {
+            Limited::new(body, LONGEST_BODY).collect().await
+        } else {
+            Ok(Collected::default())
+        };
+        let body = body.map_err(io::Error::other)?.to_bytes();
+        respond(&node, number, &head, &body, &reset)
     });
     let _ = http1::Builder::new()
         .header_read_timeout(None)
@@ -87,23 +100,30 @@ async fn connection(node: Arc<MntNode>, stream: TcpStream, number: u64) {
 fn respond(
     node: &MntNode,
     connection: u64,
-    request: &Request<Incoming>,
+    request: &Parts,
+    body: &[u8],
     reset: &Arc<AtomicBool>,
 ) -> io::Result<Response<LabBody>> {
     let now = Timestamp::now();
-    let method = request.method().as_str();
+    let method = request.method.as_str();
     let path = request
-        .uri()
+        .uri
         .path_and_query()
         .map_or("", |path| path.as_str());
-    let header = request.headers().get(AUTHORIZATION);
+    let header = request.headers.get(AUTHORIZATION);
     let credentials = header.and_then(|value| read_basic(value.as_bytes()));
     let faults = node.faults.of_request(path);
     let early = faults.contains(&FaultKind::ResetEarly);
     let answer = if early {
         Answer::bare(200)
     } else {
-        decide(node, method, path, credentials.as_ref(), &faults, now)
+        decide(
+            node,
+            (method, path, body),
+            credentials.as_ref(),
+            &faults,
+            now,
+        )
     };
     node.log.add(RequestEntry {
         time: now.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
@@ -135,8 +155,7 @@ fn respond(
 /// The answer with every fault of the request in it.
 fn decide(
     node: &MntNode,
-    method: &str,
-    path: &str,
+    (method, path, body): (&str, &str, &[u8]),
     credentials: Option<&(String, String)>,
     faults: &[FaultKind],
     now: Timestamp,
@@ -146,6 +165,9 @@ fn decide(
     let mut answer = match replaced {
         Some(answer) => answer,
         None if !welcome => Answer::bare(401),
+        None if control::is_of(path) => {
+            control::answer(&node.data_connect, method, path, body, now)
+        }
         None => Question {
             directory: &node.directory,
             grid: &node.grid,

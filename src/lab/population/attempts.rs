@@ -5,6 +5,8 @@
 //! each at its own pace. In the last half an hour many of them stand at one switch, whose uplink
 //! was changed: what a network looks like when somebody asks what is broken now.
 
+use std::ops::RangeInclusive;
+
 use super::reasons::{self, Reason};
 use super::{LabSession, Population};
 use crate::lab::fast_text::pick;
@@ -13,6 +15,8 @@ const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 /// A node keeps attempts for five days (reference mnt-api, section 1, row 16).
 const KEPT: i64 = 5 * 24 * HOUR;
+/// The database keeps them for thirty days (reference dataconnect, A4).
+const KEPT_IN_DATABASE: i64 = 30 * 24 * HOUR;
 const FIRST_ID: u64 = 1_771_000_000_000_000;
 
 /// One attempt.
@@ -101,6 +105,20 @@ impl Population {
     /// `endpoint` carries what a CoA made of it: an authentication after the lab's start comes
     /// first.
     pub fn attempts(&self, endpoint: &LabSession, since: i64, until: i64) -> Vec<Attempt> {
+        self.attempts_kept(endpoint, since..=until, KEPT)
+    }
+
+    /// As [`attempts`](Self::attempts), of thirty days.
+    pub fn history(&self, endpoint: &LabSession, since: i64, until: i64) -> Vec<Attempt> {
+        self.attempts_kept(endpoint, since..=until, KEPT_IN_DATABASE)
+    }
+
+    fn attempts_kept(
+        &self,
+        endpoint: &LabSession,
+        window: RangeInclusive<i64>,
+        kept: i64,
+    ) -> Vec<Attempt> {
         let original = self.session(endpoint.index());
         let mut attempts = Vec::new();
         if let Some(at) = endpoint.failed_at {
@@ -143,12 +161,12 @@ impl Population {
                 }
             }
             let mut at = original.authenticated_at() - 2 * HOUR;
-            while at > self.started_at() - KEPT {
+            while at > self.started_at() - kept {
                 next(at, None);
                 at -= 2 * HOUR;
             }
         }
-        attempts.retain(|attempt| (since..=until).contains(&attempt.at));
+        attempts.retain(|attempt| window.contains(&attempt.at));
         attempts
     }
 }

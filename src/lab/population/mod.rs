@@ -32,6 +32,7 @@ mod session;
 
 pub use attempts::Attempt;
 pub use granted_profile::{QUARANTINE_GROUP, QUARANTINE_TAG};
+pub use nas::Nas;
 pub use reasons::{CATALOGUE, Reason};
 pub use roles::Role;
 pub use session::LabSession;
@@ -93,6 +94,11 @@ impl Population {
     /// How many NAS there are.
     pub fn nas_count(&self) -> u64 {
         self.nas_count
+    }
+
+    /// The NAS with this number, from 0 on.
+    pub fn nas(number: u64) -> Nas {
+        Nas::new(number)
     }
 
     /// Every role that the policy knows.

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use url::Url;
 
 use crate::error::Error;
 use crate::lab::population::MOST_SESSIONS;
-use crate::lab::{EventRate, Fault, LabOptions, MOST_NODES, PubsubTimes};
+use crate::lab::{EventRate, Fault, LabOptions, MOST_NODES, PubsubTimes, Release};
 
 /// What the lab is like.
 #[derive(Args, Debug)]
@@ -25,6 +25,18 @@ pub(crate) struct Options {
     /// Port of the Monitoring node instead of a free one
     #[arg(long, value_name = "PORT")]
     listen_mnt: Option<u16>,
+    /// Port of Data Connect instead of a free one
+    #[arg(long, value_name = "PORT")]
+    listen_dc: Option<u16>,
+    /// As which Oracle release Data Connect shows itself
+    #[arg(
+        long,
+        value_name = "RELEASE",
+        value_enum,
+        default_value = "19c",
+        hide_possible_values = false
+    )]
+    dc_release: DataConnectRelease,
     /// How many pxGrid nodes there are, 1 to 4
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_NODES)))]
     nodes: u16,
@@ -48,6 +60,17 @@ pub(crate) struct Options {
     /// line
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+}
+
+/// A release of Oracle's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DataConnectRelease {
+    /// What ISE 3.x runs
+    #[value(name = "19c")]
+    Of19c,
+    /// Fast logon, answers that say where they end
+    #[value(name = "23ai")]
+    Of23ai,
 }
 
 fn fault(text: &str) -> Result<Fault, String> {
@@ -93,6 +116,11 @@ impl Options {
             faults: self.faults,
             dir: self.dir,
             listen_mnt: self.listen_mnt,
+            listen_data_connect: self.listen_dc,
+            data_connect: match self.dc_release {
+                DataConnectRelease::Of19c => Release::Of19c,
+                DataConnectRelease::Of23ai => Release::Of23ai,
+            },
             nodes: self.nodes,
             listen_pxgrid: self.listen_pxgrid,
             pubsub_url: self.pubsub_url,
