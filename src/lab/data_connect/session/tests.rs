@@ -115,13 +115,7 @@ impl Client {
         let mut message = Writer::default();
         message.raw(&[1, 6, 0, b'x', 0]);
         assert_eq!(self.message(message).unwrap()[0], 1);
-        let mut message = Writer::default();
-        message.u8(2);
-        message.zeros(5);
-        message.string(&[0, 0, 0, 0, 0, 0, 0, 24]);
-        message.string(&[2, 0]);
-        message.u16(0);
-        assert_eq!(self.message(message).unwrap()[0], 2);
+        assert_eq!(self.message(types()).unwrap()[0], 2);
     }
 
     /// The answer to the second step.
@@ -160,6 +154,17 @@ impl Client {
         message.zeros(13);
         self.message(message)
     }
+}
+
+/// A message of types, of a client that reads every form.
+fn types() -> Writer {
+    let mut message = Writer::default();
+    message.u8(2);
+    message.zeros(5);
+    message.string(&[0, 0, 0, 0, 0, 0, 0, 24]);
+    message.string(&[2, 0]);
+    message.u16(0);
+    message
 }
 
 fn step(code: u8, pairs: &[(&str, &str)]) -> Writer {
@@ -263,10 +268,7 @@ fn faults_silence_or_cut_each_stage() {
                 if client.message(message).is_err() {
                     return Stage::Protocol;
                 }
-                let mut message = Writer::default();
-                message.u8(2);
-                message.zeros(9);
-                if client.message(message).is_err() {
+                if client.message(types()).is_err() {
                     return Stage::Types;
                 }
                 if client.message(step(118, &[])).is_err() {
