@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::failure_facts::{self, By};
 use super::limits::Limits;
 use super::trend::{Counts, Window};
-use crate::record::Record;
+use crate::record::{JsonText, Record};
 
 /// See the module's documentation.
 pub struct FailingEndpoints {
@@ -57,12 +57,11 @@ impl FailingEndpoints {
         let at = failure_facts::moment(failure).map(|(at, _)| at);
         let known = self.endpoints.get_mut(&key);
         let is_newest = known.as_ref().is_none_or(|known| at > known.newest);
-        let mut bytes = 0;
+        let mut text = Vec::new();
         if is_newest {
-            let mut text = Vec::new();
             failure.write_json(&mut text);
-            bytes = text.len();
         }
+        let bytes = text.len();
         let held = known.as_ref().map_or(0, |known| known.bytes);
         let fits = self.bytes + bytes <= self.limits.bytes + held;
         if let Some(known) = known {
@@ -72,7 +71,7 @@ impl FailingEndpoints {
             }
             if is_newest && fits {
                 known.newest = at;
-                known.failure = failure.clone();
+                known.failure = unread(failure, text);
                 known.bytes = bytes;
                 self.bytes = self.bytes + bytes - held;
             }
@@ -90,7 +89,7 @@ impl FailingEndpoints {
         let endpoint = Endpoint {
             attempts: 1,
             newest: at,
-            failure: failure.clone(),
+            failure: unread(failure, text),
             bytes,
             trend,
         };
@@ -110,6 +109,16 @@ impl FailingEndpoints {
         let records = records.map(move |(key, endpoint)| endpoint.record(key, &window));
         (records, self.totals)
     }
+}
+
+/// A failure as its text alone: once somebody has looked into a record it holds its values too,
+/// which take ten times the room that is counted here.
+fn unread(failure: &Record, text: Vec<u8>) -> Record {
+    let text = String::from_utf8(text);
+    text.map_or_else(
+        |_| failure.clone(),
+        |text| Record::Json(JsonText::of_ours(text)),
+    )
 }
 
 impl Endpoint {
@@ -188,6 +197,26 @@ mod tests {
                 beyond: 0
             }
         );
+    }
+
+    /// Which is what its bytes are counted by: a failure that was looked into holds more.
+    #[test]
+    fn a_failure_is_kept_as_its_text_alone() {
+        let sent = Record::from_value(failure(1, 5));
+        let window = Window {
+            since: "2026-03-01T10:00:00Z".parse().unwrap(),
+            until: "2026-03-01T11:00:00Z".parse().unwrap(),
+            parts: 2,
+        };
+        let mut endpoints = FailingEndpoints::new(window, Limits::ENDPOINTS);
+        endpoints.add(&sent);
+        let kept = endpoints.endpoints.values().next().unwrap();
+        let Record::Json(kept) = &kept.failure else {
+            panic!("JSON stays JSON")
+        };
+        assert!(!kept.is_parsed());
+        assert_eq!(kept.value(), &failure(1, 5));
+        assert!(kept.is_parsed());
     }
 
     #[test]

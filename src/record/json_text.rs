@@ -106,6 +106,12 @@ pub struct JsonText {
 }
 
 impl JsonText {
+    /// Whether its values are held beside its text.
+    #[cfg(test)]
+    pub(crate) fn is_parsed(&self) -> bool {
+        self.parsed.get().is_some()
+    }
+
     /// Takes text that must be one well-formed JSON value, not nested deeper than [`MAX_DEPTH`].
     pub fn parse(text: String) -> Result<Self, serde_json::Error> {
         // A raw value is skipped over, at any depth; it is read when somebody looks, which is too
