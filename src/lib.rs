@@ -9,7 +9,7 @@
 //! | --- | --- | --- |
 //! | `authority` | host and port, and which characters a host name may have | |
 //! | `backoff` | pauses that grow from failure to failure | |
-//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `nats`, `process`, `pxgrid`, `record`, `render`, `report_page`, `sanitize`, `settings`, `snapshot`, `threads`, `top`, `transport`, `unix` |
+//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `nats`, `process`, `pxgrid`, `record`, `render`, `report_page`, `sanitize`, `settings`, `snapshot`, `threads`, `top`, `transport`, `unix`, `worker` |
 //! | `delivery` | what happens to an event: a queue (memory, then the spool), order per endpoint, sinks (print, callback, long-lived child, stream), dead letters | `backoff`, `error`, `event`, `nats`, `process`, `record`, `threads`, `unix` |
 //! | `error` | the closed set of error kinds and their exit statuses | |
 //! | `event` | what travels from a subscription to whoever is told: event, id, marks, counters of a run (figures); no I/O | `error`, `record` |
@@ -29,7 +29,8 @@
 //! | `threads` | starting threads and runtimes; where the system has none left, that is an error, not a panic | `error` |
 //! | `top` | the live screen without terminal and network: state, keys, picture | `error`, `event`, `joins`, `mnt`, `pxgrid`, `record`, `render`, `sanitize` |
 //! | `transport` | TLS, HTTP, name overrides, proxies, the retry rule, the trace | `authority`, `backoff`, `error`, `files`, `sanitize` |
-//! | `unix` | what only Unix has, a module each: files' modes and owners, pipes, signals, terminals | |
+//! | `unix` | what only Unix has, a module each: a clock, files' modes and owners, pipes, signals, terminals | |
+//! | `worker` | a worker of a fleet: which partitions are its own, what is in hand of them, what may begin (feature `nats`) | `backoff`, `delivery`, `error`, `event`, `nats`, `unix` |
 //!
 //! The last column is all that a room may know, and there is no circle in it; `tests/it/arrows.rs`
 //! reads it and the sources. `mnt` and `pxgrid` print nothing and know no clap, `render` fetches
@@ -146,6 +147,8 @@ mod threads;
 mod top;
 mod transport;
 mod unix;
+#[cfg(feature = "nats")]
+mod worker;
 
 /// Runs the program: `args` as the operating system gave them, the exit status back (contract,
 /// section 6).

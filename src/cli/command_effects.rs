@@ -93,6 +93,8 @@ const RULES: &[Rule] = &[
     rule("ise pxgrid session", Effect::Reads, JSON),
     rule("ise pxgrid groups", Effect::Reads, JSON),
     rule("ise pxgrid subscribe", Effect::Reads, JSON),
+    #[cfg(feature = "nats")]
+    rule("ise pxgrid worker", Effect::Reads, JSON),
     rule("ise pxgrid dead-letters list", Effect::Reads, JSON),
     rule(
         "ise pxgrid dead-letters retry",
@@ -102,6 +104,16 @@ const RULES: &[Rule] = &[
     rule(
         "ise pxgrid dead-letters drop",
         Effect::Changes("the file"),
+        JSON,
+    ),
+    #[cfg(feature = "nats")]
+    rule("ise pxgrid fleet status", Effect::Reads, JSON),
+    #[cfg(feature = "nats")]
+    rule("ise pxgrid fleet dead list", Effect::Reads, JSON),
+    #[cfg(feature = "nats")]
+    rule(
+        "ise pxgrid fleet dead retry",
+        Effect::Changes("the stream of dead letters"),
         JSON,
     ),
     #[cfg(feature = "nats")]
@@ -223,7 +235,13 @@ const OF_ONE_DEPLOYMENT: [(&str, &str); 7] = [
 
 /// Whether `path` can ask several deployments.
 pub(super) fn across(path: &str) -> Across {
-    let here = ["ise lab ", "ise pxgrid dead-letters ", "ise snapshot list"];
+    let here = [
+        "ise lab ",
+        "ise pxgrid dead-letters ",
+        "ise pxgrid fleet ",
+        "ise pxgrid worker",
+        "ise snapshot list",
+    ];
     if !path.starts_with("ise ") || here.iter().any(|branch| path.starts_with(branch)) {
         return Across::One("asks no deployment");
     }

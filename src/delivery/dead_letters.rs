@@ -260,7 +260,7 @@ fn synced(file: &File) -> io::Result<()> {
 }
 
 /// The letter's line, without its end.
-fn letter(event: &Event, attempts: u32, outcome: &dyn Display) -> String {
+pub(super) fn letter(event: &Event, attempts: u32, outcome: &dyn Display) -> String {
     // The event as the last delivery saw it, where there was one.
     let delivery = (attempts > 0).then_some(Delivery {
         attempt: attempts,

@@ -16,6 +16,7 @@ use super::dead_letters::{self, DeadLetters};
 use super::delivery_loop::DeliveryLoop;
 use super::earlier_callbacks::EarlierCallbacks;
 use super::endpoint_order::{EndpointOrder, Rules};
+use super::gate::Gate;
 use super::queue::spool::{Spool, SpoolMemory};
 use super::scheduler::Scheduler;
 use super::sink::{OpenSink, Sink};
@@ -48,6 +49,8 @@ pub struct Options {
     pub listener: Arc<dyn Listener>,
     /// What is counted; shared with whoever reports it.
     pub counters: Arc<Counters>,
+    /// Who has a say on each event, and is given dead letters; with a temporary spool only.
+    pub gate: Option<Arc<dyn Gate>>,
 }
 
 /// How delivery ended. Its text is the last word on what was left.
@@ -310,6 +313,12 @@ impl Deliverer {
         let _gone = over.wait_for(|over| *over).await;
     }
 
+    /// Whether delivery has ended.
+    #[cfg(feature = "nats")]
+    pub fn is_over(&self) -> bool {
+        *self.over.borrow()
+    }
+
     /// Waits for the end, closes the spool, and says how it ended. Not to be called before
     /// [`stop`](Self::stop); use [`over`](Self::over) to stay able to say it again.
     pub async fn finish(self) -> Ending {
@@ -409,7 +418,7 @@ fn run(sink: Sink, options: Options, parts: Parts) -> Result<()> {
             stop.clone(),
             room,
         );
-        let scheduler = scheduler.saying(sink.outage());
+        let scheduler = scheduler.saying(sink.outage()).behind(options.gate);
         let delivery = DeliveryLoop {
             spool,
             scheduler: Arc::new(scheduler),

@@ -14,6 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::dead_letters::{FILE, Locked};
 use super::file_identity::{self, Identity};
@@ -37,6 +38,8 @@ pub struct LetterFile {
     now: (File, Identity),
     /// For each line of `file`, whether it is in the file that the path names.
     there: Vec<bool>,
+    /// Who is told of lines that were removed.
+    removed: Option<UnboundedSender<Vec<usize>>>,
     _only_one: File,
 }
 
@@ -129,6 +132,7 @@ impl LetterFile {
             file,
             now,
             there: Vec::new(),
+            removed: None,
             _only_one: only_one,
         })
     }
@@ -188,7 +192,17 @@ impl LetterFile {
             .map_err(|error| failed(&self.path, "rewrite", &error))?;
         self.now = now;
         self.there = left;
+        if let Some(tell) = &self.removed {
+            // Nobody wants to know any more.
+            let _gone = tell.send(lines.to_vec());
+        }
         Ok(())
+    }
+
+    /// The lines that are removed from now on are told here, when they are.
+    #[cfg(feature = "nats")]
+    pub fn tell_removed(&mut self, tell: UnboundedSender<Vec<usize>>) {
+        self.removed = Some(tell);
     }
 
     fn rewrite(&self, left: &[bool]) -> io::Result<(File, Identity)> {

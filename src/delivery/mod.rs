@@ -13,6 +13,7 @@
 //! | [`endpoint_order`] | which event is next, endpoint by endpoint: a state machine without I/O |
 //! | `scheduler` | what becomes of a delivery that ended, and which one follows it |
 //! | `delivery_loop` | from the spool to the sink, and out of the spool |
+//! | [`gate`] | who has a say on events beside the queue |
 //! | [`sink`] | where events go: printed, one process an event, one for all |
 //! | [`dead_letters`] | what could not be delivered |
 //! | [`letter_file`], [`redelivery`] | the same read back, rewritten, delivered again |
@@ -29,6 +30,7 @@ mod delivery_loop;
 mod earlier_callbacks;
 pub mod endpoint_order;
 mod file_identity;
+pub mod gate;
 pub mod letter_file;
 pub mod lock;
 pub mod queue;

@@ -17,8 +17,9 @@ use tokio::sync::{Notify, watch};
 
 use super::Listener;
 use super::counters::Counters;
-use super::dead_letters::DeadLetters;
+use super::dead_letters::{DeadLetters, letter};
 use super::endpoint_order::{After, EndpointOrder, Start};
+use super::gate::{End, Gate};
 use super::queue::spool::{Spool, Waiting};
 use super::sink::Outage;
 use super::sink::callback::Outcome;
@@ -47,6 +48,8 @@ pub(super) struct Scheduler {
     room: Arc<Notify>,
     /// What is said when the sink takes nothing.
     outage: Outage,
+    /// Who has a say on each event.
+    gate: Option<Arc<dyn Gate>>,
     state: Mutex<State>,
 }
 
@@ -164,6 +167,7 @@ impl Scheduler {
             call: Notify::new(),
             room,
             outage: Outage::OF_CALLBACKS,
+            gate: None,
             state: Mutex::new(State {
                 order,
                 letters,
@@ -180,6 +184,11 @@ impl Scheduler {
     /// The same for a sink that has other words for not taking anything.
     pub(super) fn saying(self, outage: Outage) -> Self {
         Self { outage, ..self }
+    }
+
+    /// The same where somebody has a say on each event.
+    pub(super) fn behind(self, gate: Option<Arc<dyn Gate>>) -> Self {
+        Self { gate, ..self }
     }
 
     /// Waits until there is something for the loop to do. A call that nobody waited for is
@@ -221,35 +230,57 @@ impl Scheduler {
 
     /// The event that may begin now, if there is one.
     pub(super) fn next(&self) -> Result<Option<Attempt>> {
-        if *self.stop.borrow() >= Stop::Finish {
-            return Ok(None);
-        }
-        let start = {
-            let mut state = self.state();
-            if state.closed {
-                return Ok(None);
-            }
-            if !state.letters.has_room() {
-                state.order.hold(LOOK_AGAIN, Instant::now());
-            }
-            state.order.next(Instant::now())
-        };
-        let Some(start) = start else {
-            return Ok(None);
-        };
-        match self.spool.get(start.id)? {
-            Some(event) => {
-                self.spool.begin(start.id)?;
-                Ok(Some(Attempt {
+        while let Some(start) = self.next_start() {
+            let Some(delivery) = self.begin(start)? else {
+                // Whoever brought it took it back.
+                let mut state = self.state();
+                state.order.done(start.id, true, Instant::now());
+                self.leave(&mut state, start.id);
+                continue;
+            };
+            return match self.spool.get(start.id)? {
+                Some(event) => Ok(Some(Attempt {
                     start,
                     event,
-                    delivery: self.spool.delivery(start.id, start.attempt),
-                }))
-            }
-            None => Err(Error::new(
-                Kind::Failed,
-                format!("event {} is missing from the spool", start.id),
-            )),
+                    delivery,
+                })),
+                None => Err(Error::new(
+                    Kind::Failed,
+                    format!("event {} is missing from the spool", start.id),
+                )),
+            };
+        }
+        Ok(None)
+    }
+
+    /// Whose turn it is, if anybody's.
+    fn next_start(&self) -> Option<Start> {
+        if *self.stop.borrow() >= Stop::Finish {
+            return None;
+        }
+        let mut state = self.state();
+        if state.closed {
+            return None;
+        }
+        if !state.letters.has_room() {
+            state.order.hold(LOOK_AGAIN, Instant::now());
+        }
+        state.order.next(Instant::now())
+    }
+
+    /// Notes that a delivery begins; `None`: it is not to.
+    fn begin(&self, start: Start) -> Result<Option<Delivery>> {
+        if let Some(gate) = &self.gate {
+            return Ok(gate.begin(start.id, start.attempt));
+        }
+        self.spool.begin(start.id)?;
+        Ok(Some(self.spool.delivery(start.id, start.attempt)))
+    }
+
+    /// Tells whoever has a say what became of an event.
+    fn tell_gate(&self, number: u64, end: End) {
+        if let Some(gate) = &self.gate {
+            gate.ended(number, end);
         }
     }
 
@@ -292,12 +323,14 @@ impl Scheduler {
         let mut state = self.state();
         if *outcome == Outcome::Stopped || (state.closed && !delivered) {
             // It stays in the spool.
+            self.tell_gate(start.id, End::Stopped);
             return Ok(());
         }
         if let Outcome::NoRoom(why) | Outcome::NotStarted(why) | Outcome::Unavailable(why) = outcome
         {
             let no_room = matches!(outcome, Outcome::NoRoom(_));
             self.spool.not_begun(start.id)?;
+            self.tell_gate(start.id, End::NotBegun);
             let pause = state.order.not_started(start.id, no_room, Instant::now());
             self.call.notify_one();
             let notice = if no_room {
@@ -329,6 +362,7 @@ impl Scheduler {
                 self.leave(&mut state, start.id);
             }
             After::Again(pause) => {
+                self.tell_gate(start.id, End::Failed);
                 self.call.notify_one();
                 self.listener.notice(&format!(
                     "callback for {} of {} failed ({outcome}), attempt {}; again in {:.1}s",
@@ -340,7 +374,12 @@ impl Scheduler {
             }
             After::GaveUp { .. } => {
                 let attempts = delivery.attempt;
-                state.letters.write(event, attempts, outcome)?;
+                match &self.gate {
+                    Some(gate) => {
+                        gate.ended(start.id, End::GaveUp(letter(event, attempts, outcome)));
+                    }
+                    None => state.letters.write(event, attempts, outcome)?,
+                }
                 self.counters.failed();
                 let (what, whose) = (&event.event, event.order_key());
                 let attempts = match attempts {
@@ -397,7 +436,15 @@ impl Scheduler {
     }
 
     /// Settles a delivery and gives the event to go on with. A failure is left for the loop.
-    pub(super) fn settle_and_next(&self, attempt: &Attempt, outcome: &Outcome) -> Option<Attempt> {
+    pub(super) async fn settle_and_next(
+        &self,
+        attempt: &Attempt,
+        outcome: &Outcome,
+    ) -> Option<Attempt> {
+        if let (Outcome::Success, Some(gate)) = (outcome, &self.gate) {
+            // Without an answer it is settled all the same.
+            let _gone = gate.delivered(attempt.number()).await;
+        }
         match self.settle(attempt, outcome).and_then(|()| self.next()) {
             Ok(next) => next,
             Err(error) => {

@@ -37,8 +37,8 @@ impl StreamAddress {
             (format!("{scheme}://{hosts}"), stream)
         } else {
             let servers = servers.ok_or_else(|| {
-                Error::usage("--to names a stream and no server")
-                    .hint("write --to nats://HOST/STREAM, or set NATS_URL=nats://HOST")
+                Error::usage("a stream is named, and no server")
+                    .hint("write nats://HOST/STREAM, or set NATS_URL=nats://HOST")
             })?;
             (servers.to_owned(), text)
         };
@@ -108,7 +108,7 @@ pub fn stream_name(text: &str) -> Result<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if text.is_empty() || text.len() > LONGEST_NAME || !text.chars().all(fits) {
         return Err(Error::usage(
-            "a stream's name is letters, digits, - and _, at most 128; in --to it stands behind the servers",
+            "a stream's name is letters, digits, - and _, at most 128; it stands behind the servers",
         )
         .hint("for instance nats://n1.example.com/EVENTS"));
     }

@@ -134,8 +134,9 @@ impl Connection {
     /// Waits until the server refuses something by permissions.
     async fn until_denied(&self) -> String {
         let mut denied = self.denied.clone();
-        match denied.wait_for(Option::is_some).await {
-            Ok(text) => text.clone().unwrap_or_default(),
+        let text = denied.wait_for(Option::is_some).await;
+        match text.map(|text| text.clone().unwrap_or_default()) {
+            Ok(text) => text,
             Err(_) => std::future::pending().await,
         }
     }
@@ -283,7 +284,7 @@ fn refused(
         ConnectErrorKind::Authentication => new(Kind::Usage, "the login cannot be signed")
             .hint("the file of --nats-nkey must hold a user's seed, which begins with SU"),
         ConnectErrorKind::Dns => new(Kind::Resolve, "no such host")
-            .hint("check the names of the servers in --to (NATS_URL)"),
+            .hint("check the names of the servers, in the URL or in NATS_URL"),
         ConnectErrorKind::TimedOut => new(Kind::TimedOut, "no answer in time")
             .hint("is it the clients' port (4222, not the cluster's or the monitor's), and does a firewall let it through?"),
         _ => {

@@ -7,16 +7,24 @@
 //! | [`connection`] | logging in, and what a refused connection means |
 //! | [`open`] | the stream: found or created, and checked before anything is sent |
 //! | [`message`] | subject, partition, headers and body of a stored event |
+//! | [`bucket`] | a bucket of the key-value store |
+//! | [`consumer`] | what delivers the events of a partition to a group of workers |
+//! | [`dead`] | the stream of dead letters |
+//! | [`overview`] | how a stream stands, for a person who looks |
 //! | [`publisher`] | stores one event, and says what became of it |
 //! | `known` | which events the stream holds already, where its own memory does not reach |
 //!
 //! When an event is sent, and again, is decided in `delivery`; nothing here prints.
 
 pub mod address;
+pub mod bucket;
 pub mod connection;
+pub mod consumer;
+pub mod dead;
 mod known;
 pub mod message;
 pub mod open;
+pub mod overview;
 pub mod publisher;
 
 pub use address::StreamAddress;

@@ -44,6 +44,8 @@ pub struct OpenStream {
     pub partitions: u32,
     /// How long it knows an event's id.
     pub dedupe_window: Duration,
+    /// On how many servers each event lies.
+    pub replicas: usize,
     /// What the user should hear.
     pub notices: Vec<String>,
 }
@@ -77,10 +79,9 @@ impl OpenStream {
             notices.extend(differs.flatten());
             info
         } else {
-            let create = wanted.create.ok_or_else(|| {
-                Error::new(Kind::NotFound, format!("there is no {address}"))
-                    .hint("--create-stream --max-bytes 10G makes it")
-            })?;
+            let create = wanted
+                .create
+                .ok_or_else(|| missing(address).hint("--create-stream --max-bytes 10G makes it"))?;
             if create.replicas > 1 {
                 old_with_replicas(connection)?;
             }
@@ -88,24 +89,63 @@ impl OpenStream {
             notices.push(format!("made the {address}"));
             info
         };
-        if info.config.num_replicas > 1 {
+        Self::of(connection, address, &info.config, wanted, notices)
+    }
+
+    /// The stream as one that is read.
+    ///
+    /// Errors: those of [`open`](Self::open).
+    pub async fn to_read(
+        connection: &Connection,
+        address: &StreamAddress,
+        deployment: &str,
+        partitions: Option<u32>,
+    ) -> Result<Self> {
+        let info = find(connection, &address.stream).await?;
+        let info = info.ok_or_else(|| {
+            missing(address).hint(
+                "a subscriber makes it: netapi ise pxgrid subscribe --to … --create-stream --max-bytes 10G",
+            )
+        })?;
+        let wanted = Wanted {
+            deployment,
+            aliases: &["session".to_owned()],
+            partitions,
+            create: None,
+        };
+        Self::of(connection, address, &info.config, wanted, Vec::new())
+    }
+
+    fn of(
+        connection: &Connection,
+        address: &StreamAddress,
+        config: &Config,
+        wanted: Wanted<'_>,
+        mut notices: Vec<String>,
+    ) -> Result<Self> {
+        if config.num_replicas > 1 {
             old_with_replicas(connection)?;
         }
-        let partitions = partitions(&info.config).unwrap_or(PARTITIONS);
+        let partitions = partitions_of(config);
         if let Some(said) = wanted.partitions.filter(|said| *said != partitions) {
             return Err(Error::usage(format!(
                 "the {address} has {partitions} partitions, not {said}"
             ))
             .hint("leave --partitions out: the number is chosen once, when a stream is made"));
         }
-        check(&info.config, address, &wanted, partitions)?;
-        notices.extend(warnings(&info.config));
+        check(config, address, &wanted, partitions)?;
+        notices.extend(warnings(config));
         Ok(Self {
             partitions,
-            dedupe_window: info.config.duplicate_window,
+            dedupe_window: config.duplicate_window,
+            replicas: config.num_replicas,
             notices,
         })
     }
+}
+
+pub(super) fn missing(address: &StreamAddress) -> Error {
+    Error::new(Kind::NotFound, format!("there is no {address}"))
 }
 
 async fn find(connection: &Connection, name: &str) -> Result<Option<Info>> {
@@ -197,6 +237,11 @@ fn old_with_replicas(connection: &Connection) -> Result<()> {
         ),
     )
     .hint("use nats-server 2.10 or newer for a cluster; with one replica this one is fine"))
+}
+
+/// How many partitions a stream has.
+pub(super) fn partitions_of(config: &Config) -> u32 {
+    partitions(config).unwrap_or(PARTITIONS)
 }
 
 /// How many partitions the stream says that it has.

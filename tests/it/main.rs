@@ -34,6 +34,8 @@ mod fixtures_lab;
 mod fixtures_mnt;
 mod fixtures_pxgrid;
 #[cfg(feature = "nats")]
+mod fleet;
+#[cfg(feature = "nats")]
 mod fleet_files;
 mod lab_background;
 mod lab_faults;
@@ -113,3 +115,7 @@ mod tls;
 mod top;
 mod unread_stderr;
 mod who;
+#[cfg(feature = "nats")]
+mod worker_events;
+#[cfg(feature = "nats")]
+mod worker_faults;

@@ -128,6 +128,42 @@ fn names_kinds_and_help_are_those_of_the_golden_file() {
     assert_eq!(golden, text, "UPDATE_GOLDEN=1 writes {GOLDEN} anew");
 }
 
+/// Those of a worker, which needs a server; a file of their own.
+#[cfg(feature = "nats")]
+#[test]
+fn names_kinds_and_help_of_a_worker_are_kept() {
+    let Some(server) = crate::support::nats::server(crate::support::nats::JETSTREAM) else {
+        return;
+    };
+    server.make_stream(|_| {});
+    let lab = lab::lab();
+    let from = server.to();
+    let arguments = [
+        "ise",
+        "pxgrid",
+        "worker",
+        "--from",
+        &from,
+        "--callback",
+        "/bin/true",
+    ];
+    let (running, address) = start(&lab, &arguments);
+    running.says("32 of 32 partitions are ours");
+    let answer = ask(&address, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let text = parsed(body).0.join("\n") + "\n";
+    let path = GOLDEN.replace("metrics.txt", "metrics-worker.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(golden, text, "UPDATE_GOLDEN=1 writes {path} anew");
+    let metrics = scrape(&address);
+    assert_eq!(metrics["netapi_worker_partitions"], "32");
+    assert_eq!(metrics["netapi_worker_members"], "1");
+    assert_eq!(metrics["netapi_worker_lease_good"], "1");
+}
+
 #[test]
 fn a_scrape_counts_what_the_summary_counts() {
     let lab = lab::lab();

@@ -7,7 +7,7 @@ use netapi::testing::lab::{EventRate, LabOptions};
 use rustix::process::Signal;
 
 use crate::support::account::{published, stop};
-use crate::support::lab;
+use crate::support::lab::{self, TestLab};
 use crate::support::nats::{JETSTREAM, endpoint, holds, server};
 use crate::support::sessions::{HASTY, SESSIONS};
 use crate::support::wait_for;
@@ -76,6 +76,62 @@ fn events_are_stored_once_in_order_and_as_the_contract_says() {
     }
 }
 
+/// The variables that make a subscriber the lab's second pxGrid client.
+fn second_member(lab: &TestLab) -> [(&'static str, String); 3] {
+    [
+        ("ISE_PXGRID_CLIENT_NAME", "ISE_PXGRID_CLIENT_NAME_2"),
+        ("PXGRID_CERT", "PXGRID_CERT_2"),
+        ("PXGRID_KEY", "PXGRID_KEY_2"),
+    ]
+    .map(|(ours, theirs)| (ours, lab.variable(theirs)))
+}
+
+#[test]
+fn one_of_two_subscribers_is_killed_and_comes_back_and_nothing_is_lost_or_twice() {
+    let Some(server) = server(JETSTREAM) else {
+        return;
+    };
+    let lab = lab::with(LabOptions {
+        sessions: 200,
+        events_per_second: EventRate::PerSecond(100),
+        ..LabOptions::default()
+    });
+    server.make_stream(|_| {});
+    let to = server.to();
+    let arguments = [
+        "ise",
+        "pxgrid",
+        "subscribe",
+        "--topic",
+        "session",
+        "--to",
+        &to,
+    ];
+    let second = second_member(&lab);
+    let second: Vec<(&str, &str)> = second.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let one = lab.start_netapi(&arguments, &[]);
+    one.says("subscribed");
+    let two = lab.start_netapi(&arguments, &second);
+    two.says("subscribed");
+    lab.listened_to(SESSIONS, 2);
+    let since = Timestamp::now();
+    let more = |wanted: u64| {
+        let before = server.count();
+        wait_for("events", || server.count() > before + wanted);
+    };
+    more(100);
+    one.signal(Signal::KILL);
+    more(100);
+    let again = lab.start_netapi(&arguments, &[]);
+    again.says("subscribed");
+    lab.listened_to(SESSIONS, 3);
+    two.signal(Signal::KILL);
+    more(100);
+    // Nothing lacks, nothing is there twice, and endpoints are in order.
+    holds(&server, &published(&lab, since));
+    stop(again);
+}
+
 #[test]
 fn two_subscribers_store_each_event_once() {
     let Some(server) = server(JETSTREAM) else {
@@ -93,14 +149,7 @@ fn two_subscribers_store_each_event_once() {
         &stream[..],
     ]
     .concat();
-    let second = ["CLIENT_NAME", "CERT", "KEY"].map(|name| {
-        let (ours, theirs) = match name {
-            "CLIENT_NAME" => ("ISE_PXGRID_CLIENT_NAME", "ISE_PXGRID_CLIENT_NAME_2"),
-            "CERT" => ("PXGRID_CERT", "PXGRID_CERT_2"),
-            _ => ("PXGRID_KEY", "PXGRID_KEY_2"),
-        };
-        (ours, lab.variable(theirs))
-    });
+    let second = second_member(&lab);
     let second: Vec<(&str, &str)> = second.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let one = lab.start_netapi(&arguments, &[]);
     one.says("subscribed");

@@ -55,6 +55,7 @@ impl Place {
             dead_letters: None,
             listener: self.heard.clone(),
             counters: Arc::clone(&self.counters),
+            gate: None,
         }
     }
 

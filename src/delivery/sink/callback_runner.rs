@@ -34,7 +34,7 @@ impl CallbackRunner {
                 self.stop.clone(),
             );
             let outcome = run.await;
-            next = scheduler.settle_and_next(&attempt, &outcome);
+            next = scheduler.settle_and_next(&attempt, &outcome).await;
         }
     }
 }

@@ -84,7 +84,7 @@ impl Feeder {
         let mut next = Some(first);
         while let Some(attempt) = next {
             let outcome = self.deliver(&attempt.event, attempt.delivery).await;
-            next = scheduler.settle_and_next(&attempt, &outcome);
+            next = scheduler.settle_and_next(&attempt, &outcome).await;
         }
     }
 }

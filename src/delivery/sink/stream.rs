@@ -56,7 +56,7 @@ impl StreamSink {
         let mut next = Some(first);
         while let Some(attempt) = next {
             let outcome = self.store(&attempt.event, attempt.number()).await;
-            next = scheduler.settle_and_next(&attempt, &outcome);
+            next = scheduler.settle_and_next(&attempt, &outcome).await;
         }
     }
 

@@ -4,6 +4,8 @@ pub(crate) mod account;
 pub(crate) mod browser;
 pub(crate) mod callback;
 pub(crate) mod documents;
+#[cfg(feature = "nats")]
+pub(crate) mod fleet;
 pub(crate) mod hostile;
 pub(crate) mod lab;
 pub(crate) mod leak;

@@ -32,17 +32,18 @@ use crate::render::{CellKind, Column, Shape, column, with};
 const COLUMNS: &[Column] = &[
     column("FAILED", "failedAt").kind(CellKind::Time),
     column("EVENT", "event.event").kind(CellKind::Event),
-    with("MAC", |record| {
-        let letter = letter(record)?;
-        Some(Cow::Owned({
-            let key = letter.event.order_key().into_owned();
-            letter.event.mac.unwrap_or(key)
-        }))
-    }),
+    with("MAC", endpoint),
     column("TOPIC", "event.topic"),
     column("ATTEMPTS", "attempts").kind(CellKind::Number),
     column("OUTCOME", "outcome"),
 ];
+
+/// Whose event a letter's is.
+pub(super) fn endpoint(record: &Record) -> Option<Cow<'_, str>> {
+    let letter = letter(record)?;
+    let key = letter.event.order_key().into_owned();
+    Some(Cow::Owned(letter.event.mac.unwrap_or(key)))
+}
 
 fn letter(record: &Record) -> Option<Letter> {
     match record {
@@ -114,6 +115,13 @@ file. Ctrl-C: running callbacks finish, the rest stays."
 pub(crate) struct RetryArgs {
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    retry: RetryOptions,
+}
+
+/// How a callback is run again.
+#[derive(Args, Debug)]
+pub(super) struct RetryOptions {
     /// Run this program for each event
     ///
     /// The event is on its standard input.
@@ -292,18 +300,64 @@ impl DropArgs {
 
 impl RetryArgs {
     async fn run(self, context: &Context) -> Result<ExitCode> {
-        let callback = Callback::new(
-            &self.callback,
-            self.arguments,
-            self.callback_timeout,
-            self.callback_grace,
-        )?;
+        let callback = self.retry.callback()?;
         if context.global.shows_only() {
             return list(context, self.selection).map(|()| DONE);
         }
         let mut running = LongRunning::begin(context, &ServiceArgs::default())?;
         let mut chosen = self.selection.choose(|_| Ok(ControlFlow::Continue(())))?;
         chosen.say_damaged(context);
+        let Chosen {
+            letters, places, ..
+        } = &mut chosen;
+        let places = std::mem::take(places);
+        let retrying = self
+            .retry
+            .run(context, callback, &mut running, letters, places);
+        let (retried, ended) = retrying.await;
+        let stay = chosen.letters.path().display().to_string();
+        let result = end_of_retry(&running, retried, ended, &stay);
+        running.end(result).await
+    }
+}
+
+/// The exit status of a retry; what failed again stays where `stay` says.
+pub(super) fn end_of_retry(
+    running: &LongRunning,
+    retried: Retried,
+    ended: Result<()>,
+    stay: &str,
+) -> Result<ExitCode> {
+    ended.and_then(|()| match retried.failed {
+        0 => Ok(DONE),
+        _ if running.stop() > Stop::No => Ok(DONE),
+        failed => Err(Error::new(
+            Kind::Partial,
+            format!("failed again: {failed}; they stay in {stay}"),
+        )),
+    })
+}
+
+impl RetryOptions {
+    /// What is run, checked.
+    pub(super) fn callback(&self) -> Result<Callback> {
+        Callback::new(
+            &self.callback,
+            self.arguments.clone(),
+            self.callback_timeout,
+            self.callback_grace,
+        )
+    }
+
+    /// Runs it for these letters, until it is stopped, and says what came of it.
+    pub(super) async fn run(
+        &self,
+        context: &Context,
+        callback: Callback,
+        running: &mut LongRunning,
+        letters: &mut LetterFile,
+        places: Vec<(Place, String)>,
+    ) -> (Retried, Result<()>) {
         let (stop, stopped) = watch::channel(Stop::No);
         let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let retry = Retry {
@@ -313,13 +367,12 @@ impl RetryArgs {
                 retries: self.retries,
                 backoff: RETRY_PAUSES,
                 probes: false,
-                capacity: chosen.places.len(),
+                capacity: places.len(),
             },
             listener: Arc::new(StderrListener::new(context.reporter.clone(), false)),
         };
-        let (retried, ended) = {
-            let run = retry.run(&mut chosen.letters, chosen.places, stopped);
-            let mut run = std::pin::pin!(run);
+        let done = {
+            let mut run = std::pin::pin!(retry.run(letters, places, stopped));
             loop {
                 tokio::select! {
                     done = &mut run => break done,
@@ -333,19 +386,8 @@ impl RetryArgs {
                 }
             }
         };
-        running.report(Reader::Stderr, &figures(retried));
-        let result = ended.and_then(|()| match retried.failed {
-            0 => Ok(DONE),
-            _ if running.stop() > Stop::No => Ok(DONE),
-            failed => Err(Error::new(
-                Kind::Partial,
-                format!(
-                    "failed again: {failed}; they stay in {}",
-                    chosen.letters.path().display()
-                ),
-            )),
-        });
-        running.end(result).await
+        running.report(Reader::Stderr, &figures(done.0));
+        done
     }
 }
 

@@ -4,6 +4,7 @@
 mod account;
 mod anc;
 mod call;
+mod callback_args;
 mod columns;
 mod connection_state;
 mod dead_letters;
@@ -13,6 +14,8 @@ mod endpoints;
 mod fleet;
 mod groups;
 mod mdm;
+#[cfg(feature = "nats")]
+mod nats_login;
 mod posture;
 mod profiler;
 mod publish;
@@ -26,6 +29,8 @@ mod sxp;
 mod system;
 pub(super) mod test;
 mod trustsec;
+#[cfg(feature = "nats")]
+mod worker;
 
 use std::process::ExitCode;
 
@@ -79,10 +84,13 @@ pub(crate) enum Pxgrid {
     Groups(groups::Groups),
     /// Events as they happen: printed, or each handed to a callback
     Subscribe(Box<subscribe::Subscribe>),
+    /// Run a callback for the events of a stream, on any number of machines
+    #[cfg(feature = "nats")]
+    Worker(Box<worker::Worker>),
     /// Events that no callback took: list, deliver again, drop
     #[command(subcommand, arg_required_else_help = true)]
     DeadLetters(dead_letters::DeadLetters),
-    /// Subscribers on several machines: what their account of a NATS server needs
+    /// What runs on several machines: how it stands, what failed, permissions
     #[cfg(feature = "nats")]
     #[command(subcommand, arg_required_else_help = true)]
     Fleet(fleet::Fleet),
@@ -124,9 +132,11 @@ impl Pxgrid {
         context.run(async {
             match self {
                 Self::Subscribe(command) => return command.run(context).await,
+                #[cfg(feature = "nats")]
+                Self::Worker(command) => return Box::pin(command.run(context)).await,
                 Self::DeadLetters(command) => return Box::pin(command.run(context)).await,
                 #[cfg(feature = "nats")]
-                Self::Fleet(command) => return command.run(),
+                Self::Fleet(command) => return Box::pin(command.run(context)).await,
                 Self::Publish(command) => return Box::pin(command.run(context)).await,
                 Self::Test(command) => command.run(context).await,
                 Self::Account(command) => command.run(context).await,

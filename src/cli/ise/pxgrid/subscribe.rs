@@ -35,7 +35,11 @@ use crate::pxgrid::catalogue::TopicName;
 use crate::pxgrid::subscriber::Subscriber;
 use crate::pxgrid::subscription::{DEPLOYMENT, Options};
 use follow::Follower;
+#[cfg(feature = "nats")]
+pub(super) use metrics::delivery_samples;
 use options::{DeliveryArgs, Destination, Reconnecting};
+#[cfg(feature = "nats")]
+pub(super) use stdout_writer::refuse_formats;
 
 /// Arguments.
 #[derive(Args, Debug)]

@@ -66,6 +66,16 @@ static LAG: Metric = Metric::gauge(
     "The longest that any event waited from its receipt to its delivery.",
 );
 
+/// Those of delivery alone.
+#[cfg(feature = "nats")]
+pub(in super::super) fn delivery_samples(figures: &Figures) -> Vec<Sample> {
+    vec![
+        DELIVERED.counts(figures.delivered),
+        FAILED.counts(figures.failed),
+        LAG.is(figures.max_lag.as_secs_f64()),
+    ]
+}
+
 /// `left_over`: how many events an earlier run left.
 pub(super) fn samples(figures: &Figures, left_over: u64) -> Vec<Sample> {
     let waiting = left_over

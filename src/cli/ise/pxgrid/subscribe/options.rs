@@ -2,13 +2,13 @@
 //! they come to.
 
 use std::ffi::OsString;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::super::callback_args::CallbackArgs;
 use super::super::delivery_listener::StderrListener;
 use super::stdout_writer::{self, StdoutWriter};
 #[cfg(feature = "nats")]
@@ -18,7 +18,6 @@ use crate::cli::input;
 use crate::cli::long_running::Service;
 use crate::cli::report::Reporter;
 use crate::delivery::counters::Counters;
-use crate::delivery::sink::callback::Callback;
 use crate::delivery::{self, Deliverer, RETRY_PAUSES, Sink, spool};
 use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
@@ -28,25 +27,8 @@ use crate::pxgrid::subscription::Options;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Delivery")]
 pub(super) struct DeliveryArgs {
-    /// Run this program for each event, with the event on its standard input
-    #[arg(long, value_name = "SCRIPT", group = "handler")]
-    pub(super) callback: Option<PathBuf>,
-    /// How many callbacks run at a time; events of one endpoint stay in order [default: the cores]
-    #[arg(long, value_name = "N", requires = "callback", conflicts_with = "keep_running",
-          value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(super) jobs: Option<u16>,
-    /// How long a callback may take
-    #[arg(long, value_name = "DURATION", default_value = "30s", requires = "callback", value_parser = input::duration)]
-    pub(super) callback_timeout: Duration,
-    /// How long it may take to end after TERM
-    #[arg(long, value_name = "DURATION", default_value = "5s", requires = "callback", value_parser = input::duration)]
-    pub(super) callback_grace: Duration,
-    /// How often a failed callback is run again before the event becomes a dead letter
-    #[arg(long, value_name = "N", default_value_t = 3, requires = "callback")]
-    pub(super) retries: u32,
-    /// Start the callback once, and give it one event a line
-    #[arg(long, requires = "callback")]
-    pub(super) keep_running: bool,
+    #[command(flatten)]
+    pub(super) callbacks: CallbackArgs,
     /// Keep events here until they are delivered, also over a crash, and fetch what was missed
     /// meanwhile
     #[arg(long, value_name = "DIR")]
@@ -90,17 +72,11 @@ impl DeliveryArgs {
 
     /// The sink that is no stream.
     fn sink(&self, context: &Context, arguments: &[OsString]) -> Result<Sink> {
-        let Some(program) = &self.callback else {
-            return Ok(Sink::Print(Box::new(StdoutWriter::new(context)?)));
-        };
-        stdout_writer::refuse_formats(context)?;
-        let (limit, grace) = (self.callback_timeout, self.callback_grace);
-        let callback = Callback::new(program, arguments.to_vec(), limit, grace)?;
-        Ok(if self.keep_running {
-            Sink::KeepRunning(callback)
-        } else {
-            Sink::Callback(callback)
-        })
+        if let Some(sink) = self.callbacks.sink(arguments)? {
+            stdout_writer::refuse_formats(context)?;
+            return Ok(sink);
+        }
+        Ok(Sink::Print(Box::new(StdoutWriter::new(context)?)))
     }
 
     /// Starts delivering to it, first what an earlier run left. Blocks on the disk for a moment.
@@ -110,15 +86,15 @@ impl DeliveryArgs {
         }
         // Who prints brings dead letters from a thread that has nothing else to do.
         let waits = matches!(sink, Sink::Print(_));
-        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let options = delivery::Options {
-            jobs: self.jobs.map_or_else(cores, usize::from),
-            retries: self.retries,
+            jobs: self.callbacks.jobs(),
+            retries: self.callbacks.retries,
             backoff: RETRY_PAUSES,
             spool: self.spool.clone(),
             dead_letters: self.dead_letters.clone(),
             listener: Arc::new(StderrListener::new(reporter.clone(), waits)),
             counters: Arc::new(Counters::default()),
+            gate: None,
         };
         let deliverer = Deliverer::start(sink, options)?;
         match deliverer.left_over() {
@@ -138,10 +114,7 @@ impl DeliveryArgs {
         Service {
             name: "subscribe",
             does: "events of ISE".to_owned(),
-            callbacks: match &self.callback {
-                Some(_) => self.callback_timeout + self.callback_grace,
-                None => Duration::ZERO,
-            },
+            callbacks: self.callbacks.longest(),
             writes: writes.map(Path::to_path_buf).collect(),
         }
     }

@@ -204,7 +204,7 @@ fn rendered(renderer: &mut Renderer<Stdout>, json: String) -> Result<()> {
 
 /// With a callback, and into a stream, nothing is printed: options for printing would be read and
 /// ignored.
-pub(super) fn refuse_formats(context: &Context) -> Result<()> {
+pub(in super::super) fn refuse_formats(context: &Context) -> Result<()> {
     let global = &context.global;
     // --json alone still says how errors are written.
     let format = global
@@ -217,7 +217,7 @@ pub(super) fn refuse_formats(context: &Context) -> Result<()> {
         || global.no_header
     {
         return Err(Error::usage(
-            "with --callback or --to nothing is printed: --format, --fields, --sort, --jq and --no-header do not go with it",
+            "with a callback or --to nothing is printed: --format, --fields, --sort, --jq and --no-header do not go with it",
         )
         .hint("the callback gets the event as JSON on its standard input, the stream as its body"));
     }

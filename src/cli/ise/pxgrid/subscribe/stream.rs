@@ -2,24 +2,20 @@
 //! how is [`crate::nats`]'s affair.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::super::nats_login::NatsLoginArgs;
 use crate::cli::Context;
 use crate::cli::input;
 use crate::delivery::Sink;
-use crate::error::{Error, Kind, Result};
-use crate::nats::connection::Proof;
+use crate::error::Result;
 use crate::nats::message::{MOST_PARTITIONS, MessageMaker, TopicFacts};
 use crate::nats::open::Wanted;
 use crate::nats::{Connection, CreateOptions, Login, OpenStream, Publisher, StreamAddress};
 use crate::pxgrid::catalogue::{Occurrence, SERVICES, Topic, TopicName};
-use crate::settings::{NatsFlags, NatsLogin};
-use crate::transport::identity::read_identity;
-use crate::transport::{Tls, TlsOptions, provider};
 
 /// Where events go, and how to get there.
 #[derive(Args, Debug)]
@@ -29,7 +25,7 @@ pub(super) struct StreamArgs {
     #[arg(
         long,
         value_name = "nats://HOST[,HOST…]/STREAM",
-        group = "handler",
+        groups = ["handler", "stream"],
         conflicts_with = "callback"
     )]
     pub(super) to: Option<String>,
@@ -52,38 +48,8 @@ pub(super) struct StreamArgs {
     /// How many partitions the stream has [default: what it says; 32 for a new one]
     #[arg(long, value_name = "N", requires = "to", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_PARTITIONS)), hide_short_help = true)]
     partitions: Option<u32>,
-    /// Log in to NATS with this credentials file [env: NATS_CREDS]
-    #[arg(long, value_name = "FILE", requires = "to", conflicts_with_all = ["nats_nkey", "nats_user"], hide_short_help = true)]
-    nats_creds: Option<PathBuf>,
-    /// Log in to NATS with the seed in this file [env: NATS_NKEY]
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "to",
-        conflicts_with = "nats_user",
-        hide_short_help = true
-    )]
-    nats_nkey: Option<PathBuf>,
-    /// Log in to NATS as this user
-    #[arg(long, value_name = "NAME", requires = "to", hide_short_help = true)]
-    nats_user: Option<String>,
-    /// The user's password is the first line of this file; - for standard input
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "nats_user",
-        hide_short_help = true
-    )]
-    nats_password_file: Option<PathBuf>,
-    /// The CA of NATS servers that speak TLS [env: NATS_CA]
-    #[arg(long, value_name = "FILE", requires = "to", hide_short_help = true)]
-    nats_cacert: Option<PathBuf>,
-    /// A client certificate for NATS servers that want one [env: NATS_CERT]
-    #[arg(long, value_name = "FILE", requires = "to", hide_short_help = true)]
-    nats_cert: Option<PathBuf>,
-    /// Its private key [env: NATS_KEY]
-    #[arg(long, value_name = "FILE", requires = "to", hide_short_help = true)]
-    nats_key: Option<PathBuf>,
+    #[command(flatten)]
+    login: NatsLoginArgs,
 }
 
 /// For clap: a number of bytes; K, M, G and T are powers of 1024.
@@ -144,7 +110,7 @@ impl StreamArgs {
             .filter(|topic| topic.occurrence == Occurrence::Number);
         Ok(Some(StreamTarget {
             address,
-            login: self.login(context)?,
+            login: self.login.login(context)?,
             create: self.max_bytes.map(|max_bytes| CreateOptions {
                 max_bytes,
                 max_age: self.max_age,
@@ -158,67 +124,6 @@ impl StreamArgs {
             aliases: known.map(|topic| topic.alias.to_owned()).collect(),
         }))
     }
-
-    fn login(&self, context: &Context) -> Result<Login> {
-        let settings = context.settings.nats(&NatsFlags {
-            creds: self.nats_creds.clone(),
-            nkey: self.nats_nkey.clone(),
-            user: self.nats_user.clone(),
-            password_file: self.nats_password_file.clone(),
-            ca: self.nats_cacert.clone(),
-            cert: self.nats_cert.clone(),
-            key: self.nats_key.clone(),
-        })?;
-        for warning in &settings.warnings {
-            context.reporter.warn(warning);
-        }
-        let mut options = TlsOptions {
-            ca: settings.ca,
-            ..TlsOptions::default()
-        };
-        if let Some((certificate, key)) = &settings.certificate {
-            let files = read_identity(certificate, key.as_deref())?;
-            let password = if files.needs_password() {
-                let file = key.as_deref().unwrap_or(certificate);
-                let asked = format!("Passphrase of {}", file.display());
-                Some(context.settings.ask(&asked)?)
-            } else {
-                None
-            };
-            options.identity = Some(files.open(password.as_ref())?.0);
-        }
-        let tls = Tls::new(&options)?;
-        for note in tls.notes() {
-            context.reporter.warn(note);
-        }
-        let (mut config, handshake) = match tls.config() {
-            // Only servers that speak TLS need it, and then it is said what lacks.
-            Err(error) if error.kind() == Kind::Tls => (trusts_nobody()?, tls.no_handshake()),
-            other => other?,
-        };
-        config.alpn_protocols.clear();
-        Ok(Login {
-            name: "netapi subscribe".to_owned(),
-            proof: match settings.login {
-                NatsLogin::None => Proof::None,
-                NatsLogin::Credentials(text) => Proof::Credentials(text),
-                NatsLogin::Nkey(seed) => Proof::Nkey(seed),
-                NatsLogin::Password(user, password) => Proof::Password(user, password),
-            },
-            tls: config,
-            seen: handshake,
-        })
-    }
-}
-
-/// For a system without any trusted certificates.
-fn trusts_nobody() -> Result<rustls::ClientConfig> {
-    let builder = rustls::ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|_| Error::new(Kind::Failed, "cannot set up TLS"))?;
-    Ok(builder
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth())
 }
 
 impl StreamTarget {

@@ -1,0 +1,325 @@
+//! A bucket of JetStream's key-value store: the last value of each key, written unconditionally or
+//! only where nobody else wrote meanwhile, and watched. Made the way the servers' own clients make
+//! one; by hand, because the library's way fails on servers before 2.10.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::Connection;
+use super::connection::ANSWER;
+use super::open::said;
+use crate::error::Result;
+
+/// The header of a message that removes a key.
+const OPERATION: &str = "KV-Operation";
+
+/// How long the server waits for news before it answers that there are none.
+const NEWS: Duration = Duration::from_secs(2);
+
+/// A watch that broke off begins anew after this time.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// A watch that nobody reads any more is removed after this time.
+const FORGOTTEN: Duration = Duration::from_secs(30);
+
+/// Keys asked for at a time.
+const BATCH: usize = 256;
+
+/// The largest window in which a server knows a message again.
+const WINDOW: Duration = Duration::from_mins(2);
+
+/// What came of a conditional write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It is written, with this revision.
+    Done(u64),
+    /// Another one came before.
+    Conflict,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// A key and its value.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Which write of the bucket it was.
+    pub revision: u64,
+    /// `None`: it was removed.
+    pub value: Option<Bytes>,
+    /// When, by the server's clock.
+    pub at: Timestamp,
+}
+
+/// What a watch tells.
+#[derive(Debug)]
+pub enum News {
+    /// Everything that is there is told, from the beginning.
+    Began,
+    /// A key has this value.
+    Entry(Entry),
+    /// All that was there has been told; what follows is new.
+    Complete,
+}
+
+/// See the module's documentation. A clone is the same bucket.
+#[derive(Clone)]
+pub struct Bucket {
+    connection: Connection,
+    name: String,
+}
+
+/// How a message of a stream is stored.
+#[derive(Deserialize)]
+struct Found {
+    message: FoundMessage,
+}
+
+#[derive(Deserialize)]
+struct FoundMessage {
+    seq: u64,
+    hdrs: Option<String>,
+}
+
+impl Bucket {
+    /// Finds or makes the bucket. `max_age`: a value that is older is gone; none: it stays.
+    pub async fn open(
+        connection: &Connection,
+        name: String,
+        max_age: Option<Duration>,
+        replicas: usize,
+    ) -> Result<Self> {
+        let bucket = Self::named(connection, name);
+        let stream = bucket.stream();
+        let config = Config {
+            name: stream.clone(),
+            subjects: vec![format!("$KV.{}.>", bucket.name)],
+            description: Some("who does what of netapi's workers".to_owned()),
+            discard: DiscardPolicy::New,
+            storage: StorageType::File,
+            max_bytes: -1,
+            max_messages: -1,
+            max_messages_per_subject: 1,
+            max_message_size: -1,
+            max_consumers: -1,
+            max_age: max_age.unwrap_or_default(),
+            num_replicas: replicas,
+            duplicate_window: max_age.map_or(WINDOW, |age| age.min(WINDOW)),
+            allow_rollup: true,
+            deny_delete: true,
+            allow_direct: true,
+            ..Config::default()
+        };
+        let doing = "making the bucket of the workers";
+        let subject = format!("STREAM.CREATE.{stream}");
+        let made = connection.ask::<Config, Info>(subject, &config, doing);
+        match made.await? {
+            Ok(_) => Ok(bucket),
+            Err(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST => Ok(bucket),
+            Err(error) => Err(said(connection, doing, &error)
+                .hint("the account needs room for a few kilobytes, and two more streams")),
+        }
+    }
+
+    /// One that is there already, or not.
+    pub fn named(connection: &Connection, name: String) -> Self {
+        Self {
+            connection: connection.clone(),
+            name,
+        }
+    }
+
+    fn stream(&self) -> String {
+        format!("KV_{}", self.name)
+    }
+
+    fn subject(&self, key: &str) -> String {
+        format!("$KV.{}.{key}", self.name)
+    }
+
+    /// Writes a value; false where nobody knows whether it is written.
+    pub async fn put(&self, key: &str, value: String) -> bool {
+        let message = PublishMessage::build().payload(value.into());
+        matches!(self.write(key, message).await, Written::Done(_))
+    }
+
+    /// Writes a value if the key has this revision; 0: if it was never written.
+    pub async fn put_if(&self, key: &str, value: String, revision: u64) -> Written {
+        let message = PublishMessage::build()
+            .payload(value.into())
+            .expected_last_subject_sequence(revision);
+        self.write(key, message).await
+    }
+
+    /// Removes a key.
+    pub async fn remove(&self, key: &str) {
+        let mut headers = HeaderMap::new();
+        headers.insert(OPERATION, "DEL");
+        // Should it stay it grows old.
+        let _written = self
+            .write(key, PublishMessage::build().headers(headers))
+            .await;
+    }
+
+    async fn write(&self, key: &str, message: PublishMessage) -> Written {
+        if !self.connection.stands() {
+            return Written::Unknown;
+        }
+        let jetstream = &self.connection.jetstream;
+        let sent = jetstream.send_publish(self.subject(key), message).await;
+        let acknowledged = match sent {
+            Ok(sent) => sent.await,
+            Err(error) => Err(error),
+        };
+        match acknowledged {
+            Ok(acknowledged) => Written::Done(acknowledged.sequence),
+            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Written::Conflict,
+            Err(_) => Written::Unknown,
+        }
+    }
+
+    /// The revision of a key, as the stream's leader has it; `None`: there is none. `Err`: nobody
+    /// answered.
+    pub async fn revision(&self, key: &str) -> Result<Option<u64>, ()> {
+        if !self.connection.stands() {
+            return Err(());
+        }
+        let subject = format!("STREAM.MSG.GET.{}", self.stream());
+        let question = serde_json::json!({ "last_by_subj": self.subject(key) });
+        let doing = "reading a key of the workers";
+        let asked = self.connection.ask::<_, Found>(subject, &question, doing);
+        match asked.await.map_err(|_| ())? {
+            Ok(found) => Ok(found.message.hdrs.is_none().then_some(found.message.seq)),
+            Err(error) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
+            Err(_) => Err(()),
+        }
+    }
+
+    /// Tells what is in the bucket, and each change, of keys that this filter takes (`group.>`).
+    /// Where it breaks off it begins anew. Ends when nobody listens.
+    pub async fn watch(self, filter: &str, tell: mpsc::UnboundedSender<News>) {
+        while !tell.is_closed() {
+            if self.connection.stands() {
+                // Whatever broke it off: everything is told again.
+                let _broken = self.watch_once(filter, &tell).await;
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// What is in the bucket now.
+    ///
+    /// Errors: `None` where it breaks off.
+    pub async fn entries(&self, filter: &str) -> Option<Vec<Entry>> {
+        let consumer = self.consumer(filter).await?;
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let mut number = 0;
+        self.read_all(&consumer, &tell, &mut number).await?;
+        let name = consumer.cached_info().name.clone();
+        // It would go by itself.
+        let _gone = self
+            .connection
+            .jetstream
+            .delete_consumer_from_stream(&name, self.stream())
+            .await;
+        let mut entries = Vec::new();
+        while let Ok(news) = told.try_recv() {
+            if let News::Entry(entry) = news {
+                entries.push(entry);
+            }
+        }
+        Some(entries)
+    }
+
+    async fn consumer(&self, filter: &str) -> Option<consumer::Consumer<pull::Config>> {
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::LastPerSubject,
+            ack_policy: AckPolicy::None,
+            filter_subject: self.subject(filter),
+            inactive_threshold: FORGOTTEN,
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        };
+        let jetstream = &self.connection.jetstream;
+        let made = jetstream.create_consumer_on_stream(config, self.stream());
+        timeout(ANSWER, made).await.ok()?.ok()
+    }
+
+    /// Tells all that is there.
+    async fn read_all(
+        &self,
+        consumer: &consumer::Consumer<pull::Config>,
+        tell: &mpsc::UnboundedSender<News>,
+        number: &mut u64,
+    ) -> Option<()> {
+        loop {
+            let batch = consumer.fetch().max_messages(BATCH).messages();
+            let mut batch = timeout(ANSWER, batch).await.ok()?.ok()?;
+            let before = *number;
+            while let Some(message) = timeout(ANSWER, batch.next()).await.ok()? {
+                self.tell(&message.ok()?, tell, number)?;
+            }
+            if *number == before {
+                return Some(());
+            }
+        }
+    }
+
+    async fn watch_once(&self, filter: &str, tell: &mpsc::UnboundedSender<News>) -> Option<()> {
+        let consumer = self.consumer(filter).await?;
+        tell.send(News::Began).ok()?;
+        let mut number = 0;
+        self.read_all(&consumer, tell, &mut number).await?;
+        tell.send(News::Complete).ok()?;
+        loop {
+            let batch = consumer
+                .batch()
+                .max_messages(BATCH)
+                .expires(NEWS)
+                .messages();
+            let mut batch = timeout(ANSWER, batch).await.ok()?.ok()?;
+            while let Some(message) = timeout(NEWS + ANSWER / 2, batch.next()).await.ok()? {
+                self.tell(&message.ok()?, tell, &mut number)?;
+            }
+        }
+    }
+
+    /// Tells of one message; `None` where one before it was lost.
+    fn tell(
+        &self,
+        message: &async_nats::jetstream::Message,
+        tell: &mpsc::UnboundedSender<News>,
+        number: &mut u64,
+    ) -> Option<()> {
+        let info = message.info().ok()?;
+        *number += 1;
+        if info.consumer_sequence != *number {
+            return None;
+        }
+        let prefix = self.subject("");
+        let key = message.subject.strip_prefix(&prefix)?.to_owned();
+        let headers = message.headers.as_ref();
+        let removed = headers.is_some_and(|headers| headers.get(OPERATION).is_some());
+        let entry = Entry {
+            key,
+            revision: info.stream_sequence,
+            value: (!removed).then(|| message.payload.clone()),
+            at: Timestamp::from_nanosecond(info.published.unix_timestamp_nanos()).ok()?,
+        };
+        tell.send(News::Entry(entry)).ok()
+    }
+}

@@ -1,0 +1,308 @@
+//! The consumers of a group of workers: one for each partition, durable, so that the server knows
+//! what of it was done. Who asks a consumer for events, and when, is not decided here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::consumer::{self, AckPolicy, Consumer, DeliverPolicy, Info, pull};
+use futures_util::StreamExt;
+use futures_util::future::try_join_all;
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::Connection;
+use super::connection::ANSWER;
+use super::open::said;
+use crate::error::{Error, Kind, Result};
+use crate::event::Event;
+use crate::record::Mac;
+
+/// How many events of a partition may be under way, whoever has them.
+pub const MOST_PENDING: u16 = 64;
+
+/// How much later than asked for the server's answer to a pull may come.
+const LATE: Duration = Duration::from_secs(1);
+
+/// What the server takes for an empty question: an object without members.
+const NOTHING: Nothing = Nothing {};
+
+#[derive(Serialize)]
+struct Nothing {}
+
+/// How a consumer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsumerState {
+    /// What tells it from one of the same name: when it was made.
+    pub made: i128,
+    /// The number of its last delivery.
+    pub delivered: u64,
+    /// How many events it has delivered that were not acknowledged.
+    pub pending: usize,
+    /// How long it waits for that.
+    pub ack_wait: Duration,
+    /// How many it lets be so at most.
+    pub most_pending: usize,
+}
+
+/// An event that a consumer delivered.
+#[derive(Debug, Clone)]
+pub struct Pulled {
+    /// Its number in the stream.
+    pub sequence: u64,
+    /// The delivery's number in the consumer.
+    pub delivery: u64,
+    /// How often it was delivered, by the server's count.
+    pub times: u64,
+    /// Where its acknowledgement goes.
+    pub reply: Arc<str>,
+    /// `None`: it could not be read.
+    pub event: Option<Event>,
+}
+
+/// How the consumers of a group are made that are not there.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// The stream's name.
+    pub stream: String,
+    /// The group's.
+    pub name: String,
+    /// The deployment whose events it gets.
+    pub deployment: String,
+    /// How many partitions the stream has.
+    pub partitions: u32,
+    /// How long a consumer waits for an acknowledgement.
+    pub ack_wait: Duration,
+    /// Whether a new group begins with what comes from now on.
+    pub from_now: bool,
+}
+
+/// One partition's consumer. A clone is the same.
+#[derive(Clone)]
+pub struct PartitionConsumer {
+    connection: Connection,
+    consumer: Arc<Consumer<pull::Config>>,
+}
+
+impl Group {
+    /// The consumer of each partition, in their order, made where it is not there; whether any was.
+    ///
+    /// Errors: [`Kind::Usage`] where the group was made for another number of partitions.
+    pub async fn open(&self, connection: &Connection) -> Result<(Vec<PartitionConsumer>, bool)> {
+        if self.info(connection, self.partitions).await?.is_some() {
+            return Err(self.other_partitions());
+        }
+        let found = (0..self.partitions).map(|partition| self.find_or_make(connection, partition));
+        let found: Vec<(PartitionConsumer, bool)> = try_join_all(found).await?;
+        let made = found.iter().any(|(_, made)| *made);
+        Ok((found.into_iter().map(|(one, _)| one).collect(), made))
+    }
+
+    fn other_partitions(&self) -> Error {
+        Error::usage(format!(
+            "the group {} was made for another deployment than {}, or for another number of partitions than the {} of the stream {}",
+            self.name, self.deployment, self.partitions, self.stream
+        ))
+        .hint("choose another --group, or remove its consumers (nats consumer rm) when all its events are done")
+    }
+
+    fn consumer_name(&self, partition: u32) -> String {
+        format!("{}-{partition}", self.name)
+    }
+
+    async fn info(&self, connection: &Connection, partition: u32) -> Result<Option<Info>> {
+        let name = self.consumer_name(partition);
+        let subject = format!("CONSUMER.INFO.{}.{name}", self.stream);
+        let doing = "looking for the group's consumers";
+        match connection.ask::<_, Info>(subject, &NOTHING, doing).await? {
+            Ok(info) => Ok(Some(info)),
+            Err(error) if is_gone(error.error_code()) => Ok(None),
+            Err(error) => Err(said(connection, doing, &error)),
+        }
+    }
+
+    async fn find_or_make(
+        &self,
+        connection: &Connection,
+        partition: u32,
+    ) -> Result<(PartitionConsumer, bool)> {
+        let filter = format!("netapi.{}.*.{partition}", self.deployment);
+        let info = self.info(connection, partition).await?;
+        if let Some(info) = &info
+            && info.config.filter_subject != filter
+        {
+            return Err(self.other_partitions());
+        }
+        let made = info.is_none();
+        let doing = "making a consumer of the group";
+        let consumer = if made {
+            let config = pull::Config {
+                durable_name: Some(self.consumer_name(partition)),
+                deliver_policy: if self.from_now {
+                    DeliverPolicy::New
+                } else {
+                    DeliverPolicy::All
+                },
+                ack_policy: AckPolicy::Explicit,
+                ack_wait: self.ack_wait,
+                max_ack_pending: MOST_PENDING.into(),
+                filter_subject: filter,
+                ..pull::Config::default()
+            };
+            let making = connection
+                .jetstream
+                .create_consumer_on_stream(config, &self.stream);
+            making.await.map_err(|error| error.to_string())
+        } else {
+            let finding = connection
+                .jetstream
+                .get_consumer_from_stream(self.consumer_name(partition), &self.stream);
+            finding.await.map_err(|error| error.to_string())
+        };
+        let consumer: Consumer<pull::Config> = consumer.map_err(|why| {
+            connection.denied().map_or_else(
+                || {
+                    Error::new(
+                        Kind::Server,
+                        format!("{}: {doing}: {why}", connection.hosts()),
+                    )
+                },
+                |denied| connection.no_permission(doing, &denied),
+            )
+        })?;
+        let one = PartitionConsumer {
+            connection: connection.clone(),
+            consumer: Arc::new(consumer),
+        };
+        Ok((one, made))
+    }
+}
+
+fn is_gone(code: ErrorCode) -> bool {
+    code == ErrorCode::CONSUMER_NOT_FOUND || code == ErrorCode::STREAM_NOT_FOUND
+}
+
+impl PartitionConsumer {
+    /// How it stands; `None`: nobody answered.
+    ///
+    /// Errors: [`Kind::NotFound`] where it is gone.
+    pub async fn state(&self) -> Result<Option<ConsumerState>> {
+        if !self.connection.stands() {
+            return Ok(None);
+        }
+        let known = self.consumer.cached_info();
+        let subject = format!("CONSUMER.INFO.{}.{}", known.stream_name, known.name);
+        let doing = "asking a consumer of the group";
+        match self.connection.ask::<_, Info>(subject, &NOTHING, doing).await {
+            Ok(Ok(info)) => Ok(Some(state_of(&info))),
+            Ok(Err(error)) if is_gone(error.error_code()) => Err(Error::new(
+                Kind::NotFound,
+                format!(
+                    "the consumer {} of the stream {} is gone: somebody removed it, or the stream",
+                    known.name, known.stream_name
+                ),
+            )
+            .hint("start again: a new group gets all events of the stream, or with --from-now those to come")),
+            Err(error) if error.kind() == Kind::Refused => Err(error),
+            Ok(Err(_)) | Err(_) => Ok(None),
+        }
+    }
+
+    /// Asks for so many events, for so long, and gives each that comes to `take`. Whether the server
+    /// answered as it does to a pull.
+    pub async fn pull(
+        &self,
+        count: usize,
+        expires: Duration,
+        mut take: impl FnMut(Pulled),
+    ) -> bool {
+        if !self.connection.stands() {
+            return false;
+        }
+        let asked = self
+            .consumer
+            .batch()
+            .max_messages(count)
+            .expires(expires)
+            .messages();
+        let Ok(Ok(mut batch)) = timeout(ANSWER, asked).await else {
+            return false;
+        };
+        loop {
+            match timeout(expires + LATE, batch.next()).await {
+                Ok(Some(Ok(message))) => match pulled(&message) {
+                    Some(pulled) => take(pulled),
+                    None => return false,
+                },
+                Ok(None) => return true,
+                Ok(Some(Err(_))) | Err(_) => return false,
+            }
+        }
+    }
+}
+
+fn state_of(info: &consumer::Info) -> ConsumerState {
+    ConsumerState {
+        made: info.created.unix_timestamp_nanos(),
+        delivered: info.delivered.consumer_sequence,
+        pending: info.num_ack_pending,
+        ack_wait: info.config.ack_wait,
+        most_pending: usize::try_from(info.config.max_ack_pending)
+            .unwrap_or_else(|_| MOST_PENDING.into()),
+    }
+}
+
+/// What a message is; `None` where it is none of a consumer.
+fn pulled(message: &async_nats::jetstream::Message) -> Option<Pulled> {
+    let info = message.info().ok()?;
+    let text = std::str::from_utf8(&message.payload).ok();
+    let mut event = text.and_then(Event::parse);
+    // The endpoint as the subscriber knew it: it chose the partition by that.
+    let headers = message.headers.as_ref();
+    let subject = headers.and_then(|headers| headers.get("ce-subject"));
+    if let (Some(event), Some(subject)) = (&mut event, subject)
+        && let Ok(mac) = subject.as_str().parse::<Mac>()
+        && event.mac.is_none()
+    {
+        event.mac = Some(mac.to_string());
+        event.station = None;
+    }
+    Some(Pulled {
+        sequence: info.stream_sequence,
+        delivery: info.consumer_sequence,
+        times: u64::try_from(info.delivered).unwrap_or(1),
+        reply: message.reply.as_ref()?.as_str().into(),
+        event,
+    })
+}
+
+/// What is said of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saying {
+    /// It is done.
+    Done,
+    /// It is under way.
+    UnderWay,
+    /// Somebody else is to have it.
+    HandedBack,
+}
+
+impl Connection {
+    /// Says something of a delivery; whether the server heard it.
+    pub async fn say(&self, reply: &str, saying: Saying) -> bool {
+        if !self.stands() {
+            return false;
+        }
+        let client = self.jetstream.client();
+        let text = match saying {
+            Saying::Done => "+ACK",
+            Saying::UnderWay => "+WPI",
+            Saying::HandedBack => "-NAK",
+        };
+        let subject = reply.to_owned();
+        if saying == Saying::HandedBack {
+            return client.publish(subject, text.into()).await.is_ok();
+        }
+        client.request(subject, text.into()).await.is_ok()
+    }
+}

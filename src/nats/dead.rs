@@ -1,0 +1,243 @@
+//! The stream of dead letters beside a stream of events: what no callback of a group took. It keeps
+//! them until somebody takes them out.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
+use async_nats::jetstream::{self, ErrorCode};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::connection::ANSWER;
+use super::open::said;
+use super::{Connection, StreamAddress};
+use crate::error::{Error, Kind, Result};
+
+/// Letters asked for at a time.
+const BATCH: usize = 200;
+
+/// A reading that nobody goes on with is removed after this time.
+const FORGOTTEN: Duration = Duration::from_secs(30);
+
+/// The header that says whose callback did not take it.
+const GROUP: &str = "Netapi-Group";
+
+/// One dead letter.
+#[derive(Debug, Clone)]
+pub struct StoredLetter {
+    /// Its number in the stream of dead letters.
+    pub sequence: u64,
+    /// The group whose callback did not take the event.
+    pub group: String,
+    /// One JSON object.
+    pub text: String,
+}
+
+/// See the module's documentation. A clone is the same stream.
+#[derive(Clone)]
+pub struct DeadStream {
+    connection: Connection,
+    /// The stream of events.
+    of: String,
+}
+
+/// The answer to a removal.
+#[derive(Deserialize)]
+struct Removed {}
+
+impl DeadStream {
+    /// Beside this stream.
+    pub fn of(connection: &Connection, address: &StreamAddress) -> Self {
+        Self {
+            connection: connection.clone(),
+            of: address.stream.clone(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> String {
+        format!("{}_DEAD", self.of)
+    }
+
+    fn subjects(&self) -> String {
+        format!("netapi_dead.{}.>", self.of)
+    }
+
+    /// Makes it where it is not there.
+    pub async fn make(&self, replicas: usize) -> Result<()> {
+        let config = Config {
+            name: self.name(),
+            subjects: vec![self.subjects()],
+            description: Some(format!("events of {} that no callback took", self.of)),
+            discard: DiscardPolicy::New,
+            storage: StorageType::File,
+            max_bytes: -1,
+            max_messages: -1,
+            max_messages_per_subject: -1,
+            max_message_size: -1,
+            max_consumers: -1,
+            num_replicas: replicas,
+            duplicate_window: Duration::from_mins(2),
+            ..Config::default()
+        };
+        let doing = "making the stream of dead letters";
+        let subject = format!("STREAM.CREATE.{}", self.name());
+        let made = self
+            .connection
+            .ask::<Config, Info>(subject, &config, doing)
+            .await?;
+        match made {
+            Ok(_) => Ok(()),
+            Err(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST => Ok(()),
+            Err(error) => Err(said(&self.connection, doing, &error)
+                .hint("the account needs room for another stream; or make it by hand, as you want it: nats stream add")),
+        }
+    }
+
+    /// Stores the letter of an event of the stream. `Err`: why it is not stored now.
+    pub async fn store(
+        &self,
+        group: &str,
+        partition: u32,
+        sequence: u64,
+        letter: String,
+    ) -> Result<(), String> {
+        if !self.connection.stands() {
+            return Err(format!(
+                "no connection to NATS at {}",
+                self.connection.hosts()
+            ));
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(GROUP, group);
+        headers.insert("content-type", "application/json");
+        let message = PublishMessage::build()
+            .payload(letter.into())
+            .headers(headers)
+            .message_id(format!("{group}-{sequence}"));
+        let subject = format!("netapi_dead.{}.{group}.{partition}", self.of);
+        let jetstream = &self.connection.jetstream;
+        let sent = jetstream.send_publish(subject, message).await;
+        let stored = match sent {
+            Ok(sent) => sent.await,
+            Err(error) => Err(error),
+        };
+        stored.map(|_| ()).map_err(|error| {
+            let source = std::error::Error::source(&error);
+            let answer = source.and_then(|source| source.downcast_ref::<jetstream::Error>());
+            match answer {
+                Some(answer) => format!("the stream {}: {answer}", self.name()),
+                None => format!("the stream {}: {}", self.name(), error.kind()),
+            }
+        })
+    }
+
+    /// Gives every letter to `take`, those of one group where it is named, oldest first.
+    ///
+    /// Errors: [`Kind::NotFound`] where there is no such stream; [`Kind::Server`] where reading
+    /// breaks off.
+    pub async fn read(
+        &self,
+        group: Option<&str>,
+        mut take: impl FnMut(StoredLetter) -> Result<()>,
+    ) -> Result<()> {
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::None,
+            filter_subject: match group {
+                Some(group) => format!("netapi_dead.{}.{group}.*", self.of),
+                None => self.subjects(),
+            },
+            inactive_threshold: FORGOTTEN,
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        };
+        let jetstream = &self.connection.jetstream;
+        let made = jetstream.create_consumer_on_stream(config, self.name());
+        let broken = |why: &str| {
+            Error::new(
+                Kind::Server,
+                format!(
+                    "{}: reading the dead letters: {why}",
+                    self.connection.hosts()
+                ),
+            )
+        };
+        let consumer: consumer::Consumer<pull::Config> = match made.await {
+            Ok(consumer) => consumer,
+            Err(_) if !self.is_there().await? => {
+                return Err(Error::new(
+                    Kind::NotFound,
+                    format!(
+                        "there is no stream {} at {}",
+                        self.name(),
+                        self.connection.hosts()
+                    ),
+                )
+                .hint("a worker of this stream makes it when it starts"));
+            }
+            Err(error) => return Err(broken(&error.kind().to_string())),
+        };
+        loop {
+            let batch = consumer.fetch().max_messages(BATCH).messages().await;
+            let mut batch = batch.map_err(|error| broken(&error.to_string()))?;
+            let mut came = false;
+            loop {
+                let next = timeout(ANSWER, batch.next()).await;
+                let Some(message) = next.map_err(|_| broken("no answer"))? else {
+                    break;
+                };
+                let message = message.map_err(|_| broken("it broke off"))?;
+                let info = message.info().map_err(|_| broken("it broke off"))?;
+                came = true;
+                let headers = message.headers.as_ref();
+                let group = headers.and_then(|headers| headers.get(GROUP));
+                take(StoredLetter {
+                    sequence: info.stream_sequence,
+                    group: group.map(ToString::to_string).unwrap_or_default(),
+                    text: String::from_utf8_lossy(&message.payload).into_owned(),
+                })?;
+            }
+            if !came {
+                break;
+            }
+        }
+        let name = consumer.cached_info().name.clone();
+        // It would go by itself.
+        let _gone = jetstream
+            .delete_consumer_from_stream(&name, self.name())
+            .await;
+        Ok(())
+    }
+
+    async fn is_there(&self) -> Result<bool> {
+        let subject = format!("STREAM.INFO.{}", self.name());
+        let found = self
+            .connection
+            .ask::<(), Info>(subject, &(), "looking for the dead letters")
+            .await?;
+        Ok(found.is_ok())
+    }
+
+    /// Takes a letter out for good.
+    pub async fn remove(&self, sequence: u64) -> Result<()> {
+        let subject = format!("STREAM.MSG.DELETE.{}", self.name());
+        let question = serde_json::json!({ "seq": sequence });
+        let doing = "taking a dead letter out";
+        let removed = self
+            .connection
+            .ask::<_, Removed>(subject, &question, doing)
+            .await?;
+        match removed {
+            Ok(_) => Ok(()),
+            // Somebody else took it out.
+            Err(error) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(()),
+            Err(error) => Err(said(&self.connection, doing, &error)),
+        }
+    }
+}

@@ -1,0 +1,497 @@
+//! Who owns which partition: a state machine without I/O and without a clock of its own.
+//!
+//! Two kinds of keys decide. A **member's** key is rewritten each quarter of its lease; a
+//! **claim** names a partition's owner and is changed by compare-and-set alone. A member counts as
+//! dead when an observer saw its key unchanged for the member's whole lease by the observer's own
+//! clock, and the key is still the same when asked for then. Its owner, by its own clock, is sure of
+//! its lease for nine tenths of it since it *sent* the last renewal that was acknowledged, which is
+//! earlier. So no two are sure of a partition at once, whatever a server's clock says, as long as
+//! two clocks run about equally fast.
+//!
+//! Who is no longer sure has lost all partitions, and must win each claim again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Moment, shares};
+use crate::nats::bucket::Written;
+
+/// A write whose outcome is not known is repeated after this time.
+const WRITE_AGAIN: Duration = Duration::from_millis(500);
+
+/// A write that somebody else's was before is tried again then, when its news has come.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A renewal that failed, or a question that was not answered, is tried again after this time.
+const RENEW_AGAIN: Duration = Duration::from_millis(250);
+
+/// What is to be done, or has happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Write our member's key, which says whether we are leaving.
+    Renew {
+        /// Whether we are.
+        leaving: bool,
+    },
+    /// Write a claim, if its revision is still this one (0: there is none).
+    Write {
+        /// Of this partition.
+        partition: u32,
+        /// For us, or for nobody.
+        ours: bool,
+        /// The revision.
+        expected: u64,
+        /// Events up to this number of the stream may have been done.
+        done_to: u64,
+    },
+    /// Ask for the revision of a member's key.
+    Confirm(String),
+    /// The partition is ours now.
+    Open {
+        /// Which one.
+        partition: u32,
+        /// Whether it was taken from one who did not hand it over.
+        dead: bool,
+        /// Events up to this number of the stream may have been done before.
+        done_to: u64,
+    },
+    /// It is to be handed over: [`Leases::release`] when nothing of it is under way.
+    Drain(u32),
+    /// It may be somebody else's already.
+    Lost(u32),
+}
+
+/// A claim as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Its revision.
+    pub revision: u64,
+    /// Whose the partition is, if anybody's.
+    pub owner: Option<String>,
+    /// Events up to this number may have been done.
+    pub done_to: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Member {
+    revision: u64,
+    lease: Duration,
+    /// It takes no partitions.
+    leaving: bool,
+    /// When this revision was seen first.
+    seen: Moment,
+    /// Whether its key was unchanged after its whole lease.
+    dead: bool,
+    /// It is known from a claim alone.
+    of_claim: bool,
+    /// When its key may be asked for again.
+    ask_at: Moment,
+}
+
+impl Member {
+    fn is_late(&self, now: Moment) -> bool {
+        now >= self.seen + self.lease
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Write {
+    ours: bool,
+    dead: bool,
+    done_to: u64,
+    /// Since when we are sure of our lease, as a count.
+    term: u64,
+}
+
+/// The writing of our member's key.
+#[derive(Debug, Default)]
+struct Renewal {
+    /// When it is due.
+    at: Moment,
+    under_way: bool,
+    /// Whether one that says that we are leaving was begun.
+    said_leaving: bool,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Leases {
+    me: String,
+    lease: Duration,
+    partitions: u32,
+    members: BTreeMap<String, Member>,
+    claims: BTreeMap<u32, Claim>,
+    /// Whether everything stored is known.
+    complete: bool,
+    /// Claims that came since the view began anew.
+    replayed: BTreeSet<u32>,
+    /// Until when we are sure.
+    sure_until: Option<Moment>,
+    /// How often we ceased to be.
+    term: u64,
+    renewal: Renewal,
+    leaving: bool,
+    /// Our partitions, with the revision of the claim.
+    owned: BTreeMap<u32, u64>,
+    draining: BTreeSet<u32>,
+    writing: BTreeMap<u32, Write>,
+    write_at: BTreeMap<u32, Moment>,
+}
+
+impl Leases {
+    /// A member that has not joined yet.
+    pub fn new(me: String, lease: Duration, partitions: u32) -> Self {
+        Self {
+            me,
+            lease,
+            partitions,
+            members: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            complete: false,
+            replayed: BTreeSet::new(),
+            sure_until: None,
+            term: 0,
+            renewal: Renewal::default(),
+            leaving: false,
+            owned: BTreeMap::new(),
+            draining: BTreeSet::new(),
+            writing: BTreeMap::new(),
+            write_at: BTreeMap::new(),
+        }
+    }
+
+    /// Whether our partitions are ours at this moment.
+    pub fn is_sure(&self, now: Moment) -> bool {
+        self.sure_until.is_some_and(|until| now < until)
+    }
+
+    /// How many partitions are ours.
+    pub fn owned(&self) -> usize {
+        self.owned.len()
+    }
+
+    /// Which partitions are ours.
+    #[cfg(test)]
+    pub fn owned_partitions(&self) -> Vec<u32> {
+        self.owned.keys().copied().collect()
+    }
+
+    /// How many members take partitions, ourselves included.
+    pub fn members(&self, now: Moment) -> usize {
+        self.takers(now).len()
+    }
+
+    /// Everything that is stored will be told anew.
+    pub fn view_began(&mut self) {
+        self.complete = false;
+        self.replayed.clear();
+    }
+
+    /// Everything that was stored when the view began was told.
+    pub fn view_complete(&mut self) -> Vec<Step> {
+        self.complete = true;
+        let replayed = std::mem::take(&mut self.replayed);
+        let gone = self.claims.keys().filter(|key| !replayed.contains(key));
+        let gone: Vec<u32> = gone.copied().collect();
+        let mut steps = Vec::new();
+        for partition in gone {
+            self.claims.remove(&partition);
+            steps.extend(self.lose(partition));
+        }
+        steps
+    }
+
+    /// All members were told anew, after their view had broken off: what was not heard meanwhile
+    /// says nothing, so each has its whole lease from now on.
+    pub fn members_told_anew(&mut self, now: Moment) {
+        for member in self.members.values_mut().filter(|member| !member.dead) {
+            member.seen = now;
+        }
+    }
+
+    /// A member's key is this; `None`: it was removed.
+    pub fn member(
+        &mut self,
+        name: &str,
+        revision: u64,
+        told: Option<(Duration, bool)>,
+        now: Moment,
+    ) {
+        let Some((lease, leaving)) = told else {
+            self.members.remove(name);
+            return;
+        };
+        if name == self.me {
+            return;
+        }
+        match self.members.get_mut(name) {
+            Some(known) if known.revision == revision && !known.of_claim => {}
+            Some(known) if known.revision > revision && self.complete => {}
+            _ => {
+                let member = Member {
+                    revision,
+                    lease,
+                    leaving,
+                    seen: now,
+                    dead: false,
+                    of_claim: false,
+                    ask_at: now,
+                };
+                self.members.insert(name.to_owned(), member);
+            }
+        }
+    }
+
+    /// A partition's claim is this.
+    pub fn claim(&mut self, partition: u32, claim: Claim) -> Vec<Step> {
+        self.replayed.insert(partition);
+        let known = self.claims.get(&partition);
+        let owned = self.owned.get(&partition).copied();
+        let older = known.is_some_and(|known| known.revision > claim.revision);
+        if older && (self.complete || owned.is_some()) {
+            return Vec::new();
+        }
+        let another = owned.is_some_and(|owned| owned != claim.revision);
+        self.claims.insert(partition, claim);
+        let lost = another.then(|| self.lose(partition)).flatten();
+        lost.into_iter().collect()
+    }
+
+    /// Our key was to be written, which was sent then.
+    pub fn renewed(&mut self, sent: Moment, done: bool, now: Moment) -> Vec<Step> {
+        self.renewal.under_way = false;
+        if !done {
+            self.renewal.at = now + RENEW_AGAIN;
+            return self.expire(now);
+        }
+        // What was lost before is not ours again by this.
+        let steps = self.expire(now);
+        if self.sure_until.is_none() {
+            // Whoever was not heard of while we were away may have been away with us.
+            self.members_told_anew(now);
+        }
+        let until = sent + self.lease * 9 / 10;
+        self.sure_until = Some(self.sure_until.map_or(until, |known| known.max(until)));
+        self.renewal.at = sent + self.lease / 4;
+        if self.leaving && !self.renewal.said_leaving {
+            self.renewal.at = Moment::ZERO;
+        }
+        let late = self.expire(now);
+        [steps, late].concat()
+    }
+
+    /// The revision of a member's key when it was asked for (`None`: there is none); `Err`: nobody
+    /// answered.
+    pub fn confirmed(&mut self, name: &str, found: Result<Option<u64>, ()>, now: Moment) {
+        let Some(member) = self.members.get_mut(name) else {
+            return;
+        };
+        match found {
+            Err(()) => member.ask_at = now + RENEW_AGAIN,
+            Ok(Some(revision)) if revision != member.revision => {
+                // It lives; what it says now comes by the view.
+                member.seen = now;
+                member.dead = false;
+            }
+            Ok(_) => member.dead = member.is_late(now),
+        }
+    }
+
+    /// What came of a claim's write.
+    pub fn wrote(&mut self, partition: u32, written: Written, now: Moment) -> Vec<Step> {
+        let Some(write) = self.writing.remove(&partition) else {
+            return Vec::new();
+        };
+        let revision = match written {
+            Written::Done(revision) => revision,
+            Written::Conflict => {
+                self.write_at.insert(partition, now + CONFLICT_PAUSE);
+                return Vec::new();
+            }
+            Written::Unknown => {
+                self.write_at.insert(partition, now + WRITE_AGAIN);
+                return Vec::new();
+            }
+        };
+        let newer = |known: &Claim| known.revision > revision;
+        if self.claims.get(&partition).is_some_and(newer) {
+            return Vec::new();
+        }
+        let claim = Claim {
+            revision,
+            owner: write.ours.then(|| self.me.clone()),
+            done_to: write.done_to,
+        };
+        self.claims.insert(partition, claim);
+        self.replayed.insert(partition);
+        let mut steps = self.expire(now);
+        if write.ours && write.term == self.term && self.is_sure(now) && !self.leaving {
+            self.owned.insert(partition, revision);
+            steps.push(Step::Open {
+                partition,
+                dead: write.dead,
+                done_to: write.done_to,
+            });
+        }
+        steps
+    }
+
+    /// Nothing of the partition is under way any more; it goes to whoever takes it, who is told
+    /// that events up to this number may have been done.
+    pub fn release(&mut self, partition: u32, done_to: u64) {
+        self.owned.remove(&partition);
+        self.draining.remove(&partition);
+        if let Some(claim) = self.claims.get_mut(&partition) {
+            claim.done_to = claim.done_to.max(done_to);
+        }
+    }
+
+    /// We take nothing any more, and hand over what we have.
+    pub fn leave(&mut self) {
+        if !self.leaving {
+            self.leaving = true;
+            self.renewal.at = Moment::ZERO;
+        }
+    }
+
+    /// Whether nothing is ours any more, and everybody knows.
+    pub fn has_left(&self) -> bool {
+        let names_us = |claim: &Claim| claim.owner.as_deref() == Some(self.me.as_str());
+        self.leaving
+            && self.owned.is_empty()
+            && self.writing.is_empty()
+            && !self.claims.values().any(names_us)
+    }
+
+    /// What is to be done now.
+    pub fn tick(&mut self, now: Moment) -> Vec<Step> {
+        let mut steps = self.expire(now);
+        if !self.renewal.under_way && now >= self.renewal.at {
+            self.renewal.under_way = true;
+            self.renewal.said_leaving = self.leaving;
+            steps.push(Step::Renew {
+                leaving: self.leaving,
+            });
+        }
+        if !self.complete || !self.is_sure(now) {
+            return steps;
+        }
+        let takers = self.takers(now);
+        let takers: BTreeSet<&str> = takers.iter().map(String::as_str).collect();
+        let wanted = if self.leaving {
+            BTreeSet::new()
+        } else {
+            shares::of(&self.me, &takers, self.partitions)
+        };
+        for partition in self.owned.keys() {
+            if !wanted.contains(partition) && self.draining.insert(*partition) {
+                steps.push(Step::Drain(*partition));
+            }
+        }
+        for partition in 0..self.partitions {
+            if !self.owned.contains_key(&partition) {
+                steps.extend(self.change_claim(partition, wanted.contains(&partition), now));
+            }
+        }
+        self.forget_the_dead(now);
+        steps
+    }
+
+    /// The members that take partitions, by what is known.
+    fn takers(&self, now: Moment) -> BTreeSet<String> {
+        let counts = |member: &Member| !member.leaving && !member.of_claim && !member.is_late(now);
+        let others = self.members.iter().filter(|(_, member)| counts(member));
+        let mut takers: BTreeSet<String> = others.map(|(name, _)| name.clone()).collect();
+        if !self.leaving {
+            takers.insert(self.me.clone());
+        }
+        takers
+    }
+
+    /// The next step to a partition that is not ours and that we want; or to be rid of one.
+    fn change_claim(&mut self, partition: u32, wanted: bool, now: Moment) -> Option<Step> {
+        let early = self.write_at.get(&partition).is_some_and(|at| now < *at);
+        if early || self.writing.contains_key(&partition) {
+            return None;
+        }
+        let claim = self.claims.get(&partition);
+        let (expected, done_to) = claim.map_or((0, 0), |claim| (claim.revision, claim.done_to));
+        let dead = match claim.and_then(|claim| claim.owner.clone()) {
+            None if !wanted => return None,
+            None => false,
+            Some(owner) if owner == self.me => wanted,
+            Some(_) if !wanted => return None,
+            Some(owner) => match self.is_dead(&owner, now) {
+                Ok(true) => true,
+                Ok(false) => return None,
+                Err(ask) => return Some(ask),
+            },
+        };
+        let write = Write {
+            ours: wanted,
+            dead,
+            done_to,
+            term: self.term,
+        };
+        self.writing.insert(partition, write);
+        self.write_at.remove(&partition);
+        Some(Step::Write {
+            partition,
+            ours: wanted,
+            expected,
+            done_to,
+        })
+    }
+
+    /// Whether the owner of a claim is dead; `Err`: what is to be asked first.
+    fn is_dead(&mut self, owner: &str, now: Moment) -> Result<bool, Step> {
+        let lease = self.lease;
+        let member = self.members.entry(owner.to_owned()).or_insert(Member {
+            revision: 0,
+            lease,
+            leaving: true,
+            seen: now,
+            dead: false,
+            of_claim: true,
+            ask_at: now,
+        });
+        if member.dead || !member.is_late(now) {
+            return Ok(member.dead);
+        }
+        if now < member.ask_at {
+            return Ok(false);
+        }
+        // Until it is answered, or that took too long.
+        member.ask_at = now + lease;
+        Err(Step::Confirm(owner.to_owned()))
+    }
+
+    /// Members that are dead and own nothing.
+    fn forget_the_dead(&mut self, now: Moment) {
+        let owners: BTreeSet<&str> = self
+            .claims
+            .values()
+            .filter_map(|claim| claim.owner.as_deref())
+            .collect();
+        self.members
+            .retain(|name, member| !member.is_late(now) || owners.contains(name.as_str()));
+    }
+
+    /// Whether a lease ran out: all is lost then.
+    pub fn expire(&mut self, now: Moment) -> Vec<Step> {
+        if self.sure_until.is_none_or(|until| now < until) {
+            return Vec::new();
+        }
+        self.sure_until = None;
+        self.term += 1;
+        self.renewal.at = Moment::ZERO;
+        let all: Vec<u32> = self.owned.keys().copied().collect();
+        all.into_iter().filter_map(|one| self.lose(one)).collect()
+    }
+
+    fn lose(&mut self, partition: u32) -> Option<Step> {
+        self.draining.remove(&partition);
+        self.owned.remove(&partition)?;
+        Some(Step::Lost(partition))
+    }
+}

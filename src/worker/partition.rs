@@ -1,0 +1,507 @@
+//! What is in hand of one partition: events that its consumer delivered and that are not done with.
+//! A state machine without I/O and without a clock of its own.
+//!
+//! Nothing begins while older events may come: after a takeover, and after a delivery that did not
+//! reach us, everything is **held**, sorted, until the consumer has nothing delivered that is not in
+//! hand here. A delivery is ours for nine tenths of the consumer's acknowledgement wait since the
+//! pull was sent, or since we last said that it is under way.
+
+mod in_hand;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Moment;
+use crate::backoff::Backoff;
+use crate::delivery::gate::End;
+use crate::event::{Delivery, Event};
+use crate::nats::consumer::{ConsumerState, MOST_PENDING, Pulled};
+pub use in_hand::Task;
+use in_hand::{InHand, Stage, unreadable};
+
+/// How often a consumer is asked, while events are held.
+const ASK_AGAIN: Duration = Duration::from_millis(300);
+
+/// The pauses after a pull or a question that failed: with many partitions few requests a second.
+const FAILED: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(4));
+
+/// What JetStream did not hear is said again after this time.
+const SAY_AGAIN: Duration = Duration::from_millis(500);
+
+/// With fewer events in hand more are asked for, whatever the others have.
+const LEAST: usize = 4;
+
+/// So many finished events are known again when they come again.
+const FINISHED: usize = 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It is not ours.
+    Closed,
+    /// It is ours; how the consumer stands is not known yet.
+    Opening,
+    Open,
+    /// It is to be handed over.
+    Draining,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Partition {
+    state: State,
+    in_hand: BTreeMap<u64, InHand>,
+    finished: BTreeSet<u64>,
+    /// The number of the last delivery.
+    last: u64,
+    held: bool,
+    /// The question that is under way, and how many events were in hand when it was asked.
+    asking: Option<(u64, usize)>,
+    asked: u64,
+    ask_at: Moment,
+    pulling: bool,
+    pull_at: Moment,
+    /// How many pulls or questions failed in a row.
+    failures: u32,
+    made: Option<i128>,
+    ack_wait: Duration,
+    /// It was taken from one who did not hand it over.
+    dead: bool,
+    /// So many events are marked, whatever the server's count.
+    marks: usize,
+    /// And those up to this number.
+    marks_to: u64,
+    /// The largest number that ever began here.
+    done_to: u64,
+}
+
+impl Partition {
+    /// One that is not ours.
+    pub fn new() -> Self {
+        Self {
+            state: State::Closed,
+            in_hand: BTreeMap::new(),
+            finished: BTreeSet::new(),
+            last: 0,
+            held: true,
+            asking: None,
+            asked: 0,
+            ask_at: Moment::ZERO,
+            pulling: false,
+            pull_at: Moment::ZERO,
+            failures: 0,
+            made: None,
+            ack_wait: Duration::ZERO,
+            dead: false,
+            marks: 0,
+            marks_to: 0,
+            done_to: 0,
+        }
+    }
+
+    /// It is ours from now on.
+    pub fn open(&mut self, dead: bool, done_to: u64) {
+        self.state = State::Opening;
+        self.held = true;
+        self.dead = dead;
+        self.marks_to = done_to;
+        self.done_to = self.done_to.max(done_to);
+        self.ask_at = Moment::ZERO;
+        self.last = 0;
+        // An answer that is still to come says nothing of now.
+        self.asking = None;
+    }
+
+    /// It may be somebody else's: what has not begun is none of ours.
+    pub fn lose(&mut self) -> (Vec<u64>, Vec<Task>) {
+        self.state = State::Closed;
+        let numbers = self.withdraw();
+        let unsettled = self.in_hand.values_mut();
+        let unsettled = unsettled.filter_map(|one| one.unsettled.take());
+        let settled = unsettled.map(Task::Settled).collect();
+        self.in_hand.retain(|_, one| {
+            !matches!(
+                one.stage,
+                Stage::Kept | Stage::Done(false) | Stage::Dead(_, false)
+            )
+        });
+        for one in self.in_hand.values_mut() {
+            one.orphan = true;
+        }
+        (numbers, settled)
+    }
+
+    /// It is to be handed over: what has not begun is given back.
+    pub fn drain(&mut self) -> (Vec<u64>, Vec<Task>) {
+        self.state = State::Draining;
+        let numbers = self.withdraw();
+        let mut tasks = Vec::new();
+        self.in_hand.retain(|_, one| {
+            let kept = one.stage == Stage::Kept;
+            if kept {
+                tasks.push(Task::HandBack(Arc::clone(&one.reply)));
+            }
+            !kept
+        });
+        (numbers, tasks)
+    }
+
+    /// Whether it is to be handed over, and nothing is under way any more.
+    pub fn is_drained(&self) -> bool {
+        self.state == State::Draining && !self.pulling && self.in_hand.is_empty()
+    }
+
+    /// It was handed over. Gives the largest number of an event that may have been done.
+    pub fn close(&mut self) -> u64 {
+        self.state = State::Closed;
+        self.done_to
+    }
+
+    /// How many events are in hand.
+    pub fn len(&self) -> usize {
+        self.in_hand.len()
+    }
+
+    /// How long its consumer waits for an acknowledgement.
+    pub fn ack_wait(&self) -> Duration {
+        self.ack_wait
+    }
+
+    /// The event, to be offered.
+    pub fn event(&self, sequence: u64) -> Option<&Event> {
+        self.in_hand.get(&sequence).map(|one| &one.event)
+    }
+
+    /// Where the event's acknowledgement goes.
+    pub fn reply(&self, sequence: u64) -> Option<&Arc<str>> {
+        self.in_hand.get(&sequence).map(|one| &one.reply)
+    }
+
+    /// The event was offered under this number.
+    pub fn offered(&mut self, sequence: u64, number: u64) {
+        if let Some(one) = self.in_hand.get_mut(&sequence) {
+            one.stage = Stage::Offered(number);
+        }
+    }
+
+    /// Takes back what was offered and has not begun; the numbers of those.
+    fn withdraw(&mut self) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        for one in self.in_hand.values_mut() {
+            if let Stage::Offered(number) = one.stage {
+                numbers.push(number);
+                one.stage = Stage::Kept;
+            }
+        }
+        numbers
+    }
+
+    /// Older events may come: nothing begins. The numbers that are taken back.
+    fn hold(&mut self) -> Vec<u64> {
+        self.held = true;
+        // What is being answered was asked before.
+        self.asking = None;
+        self.ask_at = Moment::ZERO;
+        self.withdraw()
+    }
+
+    /// How long to wait after another failure.
+    fn pause(&mut self) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        FAILED.after(self.failures)
+    }
+
+    /// The consumer stands so; `None`: nobody answered.
+    pub fn asked(&mut self, question: u64, found: Option<ConsumerState>, now: Moment) -> Vec<Task> {
+        let Some((_, in_hand)) = self.asking.take_if(|(asked, _)| *asked == question) else {
+            return Vec::new();
+        };
+        let Some(found) = found else {
+            self.ask_at = now + self.pause();
+            return Vec::new();
+        };
+        self.ask_at = now + ASK_AGAIN;
+        self.failures = 0;
+        self.ack_wait = found.ack_wait;
+        if self.made.replace(found.made) != Some(found.made) {
+            // Another consumer, of another stream perhaps: numbers mean other events.
+            self.finished.clear();
+        }
+        if self.state == State::Opening {
+            self.state = State::Open;
+            self.last = self.last.max(found.delivered);
+            self.marks = if self.dead { 2 * found.most_pending } else { 0 };
+        }
+        let is_ours = |one: &InHand| one.stage != Stage::Kept || now < one.ours_until;
+        if found.pending > in_hand || !self.in_hand.values().all(is_ours) {
+            return Vec::new();
+        }
+        self.held = false;
+        let kept = self
+            .in_hand
+            .iter()
+            .filter(|(_, one)| one.stage == Stage::Kept);
+        kept.map(|(sequence, _)| Task::Offer(*sequence)).collect()
+    }
+
+    /// An event came. Also the numbers that are taken back.
+    /// `sent`: when the pull was that it came by.
+    pub fn delivered(
+        &mut self,
+        delivered: Pulled,
+        sent: Moment,
+        now: Moment,
+    ) -> (Vec<u64>, Vec<Task>) {
+        let Pulled {
+            sequence,
+            delivery,
+            times,
+            reply,
+            event,
+        } = delivered;
+        let gap = self.state == State::Open && delivery != self.last + 1;
+        self.last = delivery;
+        let withdrawn = if gap { self.hold() } else { Vec::new() };
+        let mut tasks = Vec::new();
+        let wait = self.ack_wait;
+        let ours_until = sent + wait * 9 / 10;
+        if let Some(one) = self.in_hand.get_mut(&sequence) {
+            one.reply = reply;
+            one.times = one.times.max(times);
+            one.ours_until = one.ours_until.max(ours_until);
+            one.orphan = self.state == State::Closed;
+            if let Stage::Done(sending) = &mut one.stage {
+                *sending = true;
+                one.say_at = now + SAY_AGAIN;
+                tasks.push(Task::Ack(sequence));
+            }
+            return (withdrawn, tasks);
+        }
+        let done = self.finished.contains(&sequence) || event.is_none();
+        match self.state {
+            State::Closed => return (withdrawn, tasks),
+            State::Draining if !done => {
+                tasks.push(Task::HandBack(reply));
+                return (withdrawn, tasks);
+            }
+            _ => {}
+        }
+        let repeated = times > 1 || self.marks > 0 || sequence <= self.marks_to;
+        self.marks = self.marks.saturating_sub(1);
+        let one = InHand {
+            stage: if done { Stage::Done(true) } else { Stage::Kept },
+            reply,
+            event: event.unwrap_or_else(unreadable),
+            times,
+            repeated,
+            ours_until,
+            say_at: now + wait / 3,
+            orphan: false,
+            begun: 0,
+            unsettled: None,
+        };
+        self.in_hand.insert(sequence, one);
+        if done {
+            tasks.push(Task::Ack(sequence));
+        } else if !self.held {
+            tasks.push(Task::Offer(sequence));
+        }
+        (withdrawn, tasks)
+    }
+
+    /// A pull ended; whether it was answered as a pull is.
+    pub fn pull_ended(&mut self, well: bool, now: Moment) -> Vec<u64> {
+        self.pulling = false;
+        if well {
+            self.failures = 0;
+            return Vec::new();
+        }
+        self.pull_at = now + self.pause();
+        if self.state == State::Open {
+            // Something may have been on its way.
+            self.hold()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The offered event is about to begin. `None`: it is not to, and is taken back; perhaps
+    /// others, too.
+    pub fn begin(&mut self, sequence: u64, now: Moment) -> (Option<Delivery>, Vec<u64>) {
+        if self.state != State::Open || self.held {
+            return (None, Vec::new());
+        }
+        let Some(one) = self.in_hand.get_mut(&sequence) else {
+            return (None, Vec::new());
+        };
+        let Stage::Offered(number) = one.stage else {
+            return (None, Vec::new());
+        };
+        if now >= one.ours_until {
+            return (None, self.hold());
+        }
+        one.begun += 1;
+        one.stage = Stage::Running(number);
+        self.done_to = self.done_to.max(sequence);
+        let attempt = one.times.saturating_sub(1) + u64::from(one.begun);
+        let delivery = Delivery {
+            attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+            repeated: one.repeated || attempt > 1,
+        };
+        (Some(delivery), Vec::new())
+    }
+
+    /// What became of an event that had begun under this number. True: the number is done with.
+    pub fn ended(&mut self, sequence: u64, end: End, now: Moment) -> (bool, Vec<Task>) {
+        let Some(one) = self.in_hand.get_mut(&sequence) else {
+            return (true, Vec::new());
+        };
+        let Stage::Running(number) = one.stage else {
+            return (true, Vec::new());
+        };
+        one.say_at = now + SAY_AGAIN;
+        match end {
+            End::Delivered => {
+                one.stage = Stage::Done(true);
+                one.unsettled = Some(number);
+                self.finish(sequence);
+                return (true, vec![Task::Ack(sequence)]);
+            }
+            End::GaveUp(letter) => {
+                one.stage = Stage::Dead(letter.clone(), true);
+                return (true, vec![Task::Bury(sequence, letter)]);
+            }
+            End::NotBegun => one.begun = one.begun.saturating_sub(1),
+            End::Failed | End::Stopped => {}
+        }
+        if self.state == State::Open && end != End::Stopped && !one.orphan {
+            one.say_at = now;
+            one.stage = if self.held {
+                Stage::Kept
+            } else {
+                Stage::Offered(number)
+            };
+            return (self.held, Vec::new());
+        }
+        let reply = Arc::clone(&one.reply);
+        self.in_hand.remove(&sequence);
+        let ours = self.state != State::Closed;
+        (
+            true,
+            ours.then_some(Task::HandBack(reply)).into_iter().collect(),
+        )
+    }
+
+    fn finish(&mut self, sequence: u64) {
+        self.finished.insert(sequence);
+        if self.finished.len() > FINISHED {
+            self.finished.pop_first();
+        }
+    }
+
+    /// Whether the acknowledgement was heard.
+    pub fn acked(&mut self, sequence: u64, heard: bool, now: Moment) -> Option<Task> {
+        let closed = self.state == State::Closed;
+        let one = self.in_hand.get_mut(&sequence)?;
+        if let Stage::Done(sending) = &mut one.stage {
+            *sending = false;
+            one.say_at = now + SAY_AGAIN;
+            // Should it come again, it is known.
+            if heard || closed {
+                let one = self.in_hand.remove(&sequence)?;
+                return one.unsettled.map(Task::Settled);
+            }
+        }
+        None
+    }
+
+    /// Whether it was heard, of what was said then, that the event is under way.
+    pub fn progressed(&mut self, sequence: u64, sent: Moment, heard: bool, now: Moment) {
+        let wait = self.ack_wait;
+        if let Some(one) = self.in_hand.get_mut(&sequence) {
+            if heard {
+                one.ours_until = one.ours_until.max(sent + wait * 9 / 10);
+            } else {
+                one.say_at = one.say_at.min(now + SAY_AGAIN);
+            }
+        }
+    }
+
+    /// Whether the dead letter is stored.
+    pub fn buried(&mut self, sequence: u64, stored: bool, now: Moment) -> Vec<Task> {
+        let closed = self.state == State::Closed;
+        let Some(one) = self.in_hand.get_mut(&sequence) else {
+            return Vec::new();
+        };
+        let Stage::Dead(_, storing) = &mut one.stage else {
+            return Vec::new();
+        };
+        *storing = false;
+        one.say_at = now + SAY_AGAIN;
+        if stored {
+            one.stage = Stage::Done(true);
+            self.finish(sequence);
+            return vec![Task::Ack(sequence)];
+        }
+        let draining = self.state == State::Draining;
+        let reply = Arc::clone(&one.reply);
+        if closed || draining {
+            self.in_hand.remove(&sequence);
+        }
+        draining
+            .then_some(Task::HandBack(reply))
+            .into_iter()
+            .collect()
+    }
+
+    /// What is to be done now. `room`: for how many more events there is room.
+    pub fn tick(&mut self, room: usize, now: Moment) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        if self.state == State::Closed {
+            return tasks;
+        }
+        let asks = self.state == State::Opening || (self.state == State::Open && self.held);
+        if asks && self.asking.is_none() && now >= self.ask_at {
+            let ours = |one: &&InHand| !one.orphan && !matches!(one.stage, Stage::Done(_));
+            self.asked += 1;
+            self.asking = Some((self.asked, self.in_hand.values().filter(ours).count()));
+            tasks.push(Task::Ask(self.asked));
+        }
+        // What is held goes on only when all that was delivered is here.
+        let wanted = match self.in_hand.len() {
+            _ if self.held => usize::from(MOST_PENDING),
+            few if few < LEAST => room.max(LEAST),
+            _ => room,
+        };
+        if self.state == State::Open && !self.pulling && wanted > 0 && now >= self.pull_at {
+            self.pulling = true;
+            tasks.push(Task::Pull(wanted.min(MOST_PENDING.into())));
+        }
+        let wait = self.ack_wait;
+        for (sequence, one) in &mut self.in_hand {
+            if now < one.say_at {
+                continue;
+            }
+            match &mut one.stage {
+                Stage::Done(sending) if !*sending => {
+                    *sending = true;
+                    tasks.push(Task::Ack(*sequence));
+                }
+                Stage::Done(_) => {}
+                Stage::Dead(letter, storing) => {
+                    if !*storing {
+                        *storing = true;
+                        tasks.push(Task::Bury(*sequence, letter.clone()));
+                    }
+                    one.say_at = now + wait / 3;
+                    tasks.push(Task::Progress(*sequence));
+                }
+                _ => {
+                    one.say_at = now + wait / 3;
+                    tasks.push(Task::Progress(*sequence));
+                }
+            }
+        }
+        tasks
+    }
+}
