@@ -135,6 +135,7 @@ mod lab;
 mod mnt;
 #[cfg(feature = "nats")]
 mod nats;
+mod oracle;
 mod process;
 mod pxgrid;
 mod record;
@@ -191,6 +192,10 @@ pub mod testing {
 
     pub mod mnt {
         pub use crate::mnt::documents;
+    }
+
+    pub mod oracle {
+        pub use crate::oracle::read_anything;
     }
 
     pub mod pxgrid {

@@ -42,6 +42,8 @@ struct Rule {
 }
 
 const NETWORK: Effect = Effect::Changes("the network");
+const DATA_CONNECT: Effect = Effect::Changes("Data Connect");
+const DATABASE: Xml = Xml::Refused("Data Connect answers with rows and JSON");
 const JSON: Xml = Xml::Refused("pxGrid answers in JSON");
 
 const SNAPSHOT: Xml = Xml::Refused("snapshots are kept as JSON");
@@ -182,6 +184,17 @@ const RULES: &[Rule] = &[
         Effect::Reads,
         Xml::Refused("doctor asks many things"),
     ),
+    rule("ise dc history", Effect::Reads, DATABASE),
+    rule("ise dc failures", Effect::Reads, DATABASE),
+    rule("ise dc endpoints", Effect::Reads, DATABASE),
+    rule("ise dc last", Effect::Reads, DATABASE),
+    rule("ise dc sql", Effect::Reads, DATABASE),
+    rule("ise dc views", Effect::Reads, DATABASE),
+    rule("ise dc status", Effect::Reads, DATABASE),
+    rule("ise dc enable", DATA_CONNECT, DATABASE),
+    rule("ise dc disable", DATA_CONNECT, DATABASE),
+    rule("ise dc password", DATA_CONNECT, DATABASE),
+    rule("ise dc expiry", DATA_CONNECT, DATABASE),
     rule("ise lab run", Effect::Reads, Xml::NoRecords),
     rule("ise lab up", Effect::Reads, Xml::NoRecords),
     rule("ise lab down", Effect::Reads, Xml::NoRecords),
@@ -336,7 +349,8 @@ mod tests {
         for rule in RULES {
             let last = rule.path.rsplit(' ').next().unwrap();
             let changing = [
-                "coa", "delete", "create", "apply", "clear", "publish", "drop", "retry",
+                "coa", "delete", "create", "apply", "clear", "publish", "drop", "retry", "enable",
+                "disable", "password", "expiry",
             ];
             let changes = matches!(rule.effect, Effect::Changes(_));
             assert_eq!(changes, changing.contains(&last), "{}", rule.path);

@@ -197,6 +197,26 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub client_password_file: Option<PathBuf>,
 
+    /// Node that runs Data Connect [default: what ISE names, else the Monitoring node]
+    #[arg(long, global = true, value_name = "HOST", help_heading = "Connection")]
+    pub dc_host: Option<String>,
+
+    /// Port of Data Connect [default: 2484]
+    #[arg(long, global = true, value_name = "PORT", help_heading = "Connection")]
+    pub dc_port: Option<u16>,
+
+    /// Service of Data Connect [default: cpm10]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Connection")]
+    pub dc_service: Option<String>,
+
+    /// Account of Data Connect [default: dataconnect]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Connection")]
+    pub dc_user: Option<String>,
+
+    /// File that holds its password, '-' for standard input
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
+    pub dc_password_file: Option<PathBuf>,
+
     /// CA certificates (PEM, DER, PKCS#7) to trust instead of the system's
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub cacert: Option<PathBuf>,
@@ -359,6 +379,11 @@ impl Global {
             key: self.key.clone(),
             key_password_file: self.key_password_file.clone(),
             client_password_file: self.client_password_file.clone(),
+            dc_host: self.dc_host.clone(),
+            dc_port: self.dc_port,
+            dc_service: self.dc_service.clone(),
+            dc_user: self.dc_user.clone(),
+            dc_password_file: self.dc_password_file.clone(),
             pin_sha256: self.pin_sha256.clone(),
             resolve: self.resolve.clone(),
             proxy: self.proxy.clone(),

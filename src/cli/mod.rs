@@ -28,6 +28,7 @@ mod man;
 mod pager;
 mod pxgrid_context;
 mod report;
+mod state_directory;
 mod stderr;
 mod suggestions;
 mod version;

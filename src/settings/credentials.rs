@@ -243,6 +243,17 @@ pub(crate) fn account_password(layers: &Layers) -> Result<Option<Secret>> {
     profile_secret(layers, "client_password_file", "client_password_command")
 }
 
+/// The password of Data Connect's account.
+pub(crate) fn data_connect_password(layers: &Layers) -> Result<Option<Secret>> {
+    if let Some(secret) = flag_file(layers, "--dc-password-file") {
+        return Ok(Some(secret));
+    }
+    if let Some(found) = layers.variable("ISE_DC_PASS") {
+        return Secret::text(found).map(Some);
+    }
+    profile_secret(layers, "dc_password_file", "dc_password_command")
+}
+
 /// User and password for the proxy, in one text.
 pub(crate) fn proxy_credentials(layers: &Layers) -> Result<Option<Secret>> {
     if let Some(secret) = flag_file(layers, "--proxy-credentials-file") {
@@ -267,6 +278,7 @@ pub(crate) fn one_reader_of_stdin(layers: &Layers) -> Result<()> {
         "--password-file",
         "--key-password-file",
         "--client-password-file",
+        "--dc-password-file",
         "--proxy-credentials-file",
     ]
     .into_iter()
@@ -287,6 +299,7 @@ fn flag_file(layers: &Layers, flag: &'static str) -> Option<Secret> {
     let path = match flag {
         "--password-file" => flags.password_file.as_ref(),
         "--key-password-file" => flags.key_password_file.as_ref(),
+        "--dc-password-file" => flags.dc_password_file.as_ref(),
         "--proxy-credentials-file" => flags.proxy_credentials_file.as_ref(),
         _ => flags.client_password_file.as_ref(),
     };

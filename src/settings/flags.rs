@@ -45,6 +45,16 @@ pub struct Flags {
     pub key_password_file: Option<PathBuf>,
     /// `--client-password-file FILE`; `-` is standard input.
     pub client_password_file: Option<PathBuf>,
+    /// `--dc-host HOST`.
+    pub dc_host: Option<String>,
+    /// `--dc-port PORT`.
+    pub dc_port: Option<u16>,
+    /// `--dc-service NAME`.
+    pub dc_service: Option<String>,
+    /// `--dc-user NAME`.
+    pub dc_user: Option<String>,
+    /// `--dc-password-file FILE`; `-` is standard input.
+    pub dc_password_file: Option<PathBuf>,
     /// `--resolve HOST:PORT:ADDR`, repeated.
     pub resolve: Vec<String>,
     /// `--proxy URL`, without a password.

@@ -26,6 +26,7 @@
 pub mod duration;
 
 mod credentials;
+mod data_connect;
 mod echo_signals;
 mod edit;
 mod env_file;
@@ -51,6 +52,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use data_connect::DataConnectSettings;
 pub use echo_signals::{leave_signals, leave_stop_signal};
 pub use edit::ConfigFile;
 pub use environment::Environment;
@@ -251,6 +253,10 @@ impl Settings {
             ("ISE_PXGRID_HOST", &table::PXGRID_HOSTS),
             ("ISE_PXGRID_PORT", &table::PXGRID_PORT),
             ("ISE_PXGRID_CLIENT_NAME", &table::CLIENT_NAME),
+            ("ISE_DC_HOST", &table::DC_HOST),
+            ("ISE_DC_PORT", &table::DC_PORT),
+            ("ISE_DC_SERVICE", &table::DC_SERVICE),
+            ("ISE_DC_USER", &table::DC_USER),
             ("NETAPI_RESOLVE", &table::RESOLVE),
             ("NETAPI_INSECURE", &table::INSECURE),
             ("NETAPI_READ_ONLY", &table::READ_ONLY),

@@ -30,7 +30,7 @@ pub(super) enum ValueKind {
 }
 
 /// Every key of a profile.
-const KEYS: [(&str, ValueKind); 29] = [
+const KEYS: [(&str, ValueKind); 35] = [
     ("mnt_host", ValueKind::Text),
     ("mnt_port", ValueKind::Port),
     ("mnt_user", ValueKind::Text),
@@ -48,6 +48,12 @@ const KEYS: [(&str, ValueKind); 29] = [
     ("key_password_command", ValueKind::Command),
     ("client_password_file", ValueKind::Path),
     ("client_password_command", ValueKind::Command),
+    ("dc_host", ValueKind::Text),
+    ("dc_port", ValueKind::Port),
+    ("dc_service", ValueKind::Text),
+    ("dc_user", ValueKind::Text),
+    ("dc_password_file", ValueKind::Path),
+    ("dc_password_command", ValueKind::Command),
     ("resolve", ValueKind::List),
     ("proxy", ValueKind::Text),
     ("no_proxy", ValueKind::List),

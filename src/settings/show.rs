@@ -30,6 +30,12 @@ pub(super) const PXGRID: [&Spec; 3] = [
     &table::PXGRID_PORT,
     &table::CLIENT_NAME,
 ];
+pub(super) const DATA_CONNECT: [&Spec; 4] = [
+    &table::DC_HOST,
+    &table::DC_PORT,
+    &table::DC_SERVICE,
+    &table::DC_USER,
+];
 pub(super) const CONNECTION: [&Spec; 9] = [
     &table::MNT_CA,
     &table::PXGRID_CA,
@@ -59,6 +65,12 @@ impl Settings {
             "client-password",
             credentials::account_password(&self.layers),
             "--client-password-file, ISE_PXGRID_PASSWORD, profile client_password_file or client_password_command",
+        ));
+        rows.extend(DATA_CONNECT.map(|spec| self.row(spec)));
+        rows.push(secret_row(
+            "dc-password",
+            credentials::data_connect_password(&self.layers),
+            "--dc-password-file, ISE_DC_PASS, profile dc_password_file or dc_password_command",
         ));
         rows.extend(CONNECTION.map(|spec| self.row(spec)));
         rows.extend(self.proxy_rows());

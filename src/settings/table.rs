@@ -109,6 +109,50 @@ pub(crate) const CLIENT_NAME: Spec = Spec {
     check: |found| found.name().map(drop),
 };
 
+pub(crate) const DC_HOST: Spec = Spec {
+    name: "dc-host",
+    flag: "--dc-host",
+    given: |flags| one(flags.dc_host.as_ref()),
+    variables: &["ISE_DC_HOST"],
+    key: "dc_host",
+    default: None,
+    list: false,
+    check: |found| found.hosts().map(drop),
+};
+
+pub(crate) const DC_PORT: Spec = Spec {
+    name: "dc-port",
+    flag: "--dc-port",
+    given: |flags| port(flags.dc_port),
+    variables: &["ISE_DC_PORT"],
+    key: "dc_port",
+    default: Some("2484"),
+    list: false,
+    check: |found| found.port().map(drop),
+};
+
+pub(crate) const DC_SERVICE: Spec = Spec {
+    name: "dc-service",
+    flag: "--dc-service",
+    given: |flags| one(flags.dc_service.as_ref()),
+    variables: &["ISE_DC_SERVICE"],
+    key: "dc_service",
+    default: Some("cpm10"),
+    list: false,
+    check: |found| found.name().map(drop),
+};
+
+pub(crate) const DC_USER: Spec = Spec {
+    name: "dc-user",
+    flag: "--dc-user",
+    given: |flags| one(flags.dc_user.as_ref()),
+    variables: &["ISE_DC_USER"],
+    key: "dc_user",
+    default: Some("dataconnect"),
+    list: false,
+    check: |found| found.name().map(drop),
+};
+
 pub(crate) const RESOLVE: Spec = Spec {
     name: "resolve",
     flag: "--resolve",

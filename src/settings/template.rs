@@ -34,6 +34,13 @@ pub(crate) const TEMPLATE: &str = r#"# netapi's settings. Flags and environment 
 # client_password_file = "account.password"
 # client_password_command = ["pass", "show", "ise-account"]
 
+# dc_host = "ise-mnt1.example.com"
+# dc_port = 2484
+# dc_service = "cpm10"
+# dc_user = "dataconnect"
+# dc_password_file = "dataconnect.password"
+# dc_password_command = ["pass", "show", "dataconnect"]
+
 # Connection
 # cacert = "ise-ca.pem"
 # pin_sha256 = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"   # checked in place of the chain

@@ -4,7 +4,7 @@
 use super::{Settings, show, table};
 
 /// Variables that hold a secret.
-const SECRETS: [&str; 2] = ["ISE_PXGRID_PASSWORD", "PXGRID_KEY_PASSWORD"];
+const SECRETS: [&str; 3] = ["ISE_PXGRID_PASSWORD", "PXGRID_KEY_PASSWORD", "ISE_DC_PASS"];
 
 /// Variables that no table has.
 const OTHERS: [&str; 8] = [
@@ -25,6 +25,7 @@ impl Settings {
         let specs = show::BEFORE_PAIRS
             .iter()
             .chain(&show::PXGRID)
+            .chain(&show::DATA_CONNECT)
             .chain(&show::CONNECTION)
             .chain(&[&table::PROXY, &table::NO_PROXY, &table::PROXY_CA]);
         let users = table::MNT_PAIRS.iter().map(|(user, _)| *user);

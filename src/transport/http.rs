@@ -32,7 +32,7 @@ use super::request::{is_basic_user, refused_by_read_only};
 use super::response::Response;
 use super::show::{self, CurlOptions};
 use super::tls::{HandshakeNotes, Tls, TlsOptions};
-use super::tls_stream::connect_tls;
+use super::tls_stream::{connect_tls, handshake, shake_hands};
 use super::unconfirmed_password::{Logons, Verdict};
 use super::wire::{self, AnswerLine, Watch};
 use super::{Basic, Effect, Request, fault};
@@ -159,6 +159,32 @@ impl Client {
     /// A TLS connection with this client's settings, for a WebSocket. See [`connect_tls`].
     pub async fn connect(&self, to: &Authority) -> Result<(TlsStream<Connection>, HandshakeNotes)> {
         connect_tls(&self.0.tls, &self.0.dialer, to).await
+    }
+
+    /// The same for a server that speaks no protocol of the web: none is named in the handshake.
+    pub async fn connect_without_alpn(
+        &self,
+        to: &Authority,
+    ) -> Result<(TlsStream<Connection>, HandshakeNotes)> {
+        let (mut config, seen) = self.0.tls.config()?;
+        config.alpn_protocols.clear();
+        let stream = shake_hands(Arc::new(config), &seen, &self.0.dialer, to).await?;
+        Ok((stream, seen))
+    }
+
+    /// Another handshake on a connection whose first was broken off by agreement, as Oracle's
+    /// listener asks for it when it hands the connection on.
+    pub async fn shake_hands_again(
+        &self,
+        stream: TlsStream<Connection>,
+        to: &Authority,
+    ) -> Result<(TlsStream<Connection>, HandshakeNotes)> {
+        let (mut config, seen) = self.0.tls.config()?;
+        config.alpn_protocols.clear();
+        let (connection, _) = stream.into_inner();
+        let end = tokio::time::Instant::now() + self.0.dialer.connect_timeout();
+        let stream = handshake(Arc::new(config), &seen, &self.0.dialer, to, connection, end);
+        Ok((stream.await?, seen))
     }
 
     /// The dialer, for whoever looks at name and connection on their own.

@@ -12,6 +12,8 @@ pub enum Method {
     Get,
     /// POST: everything in pxGrid.
     Post,
+    /// PUT: settings of Data Connect.
+    Put,
     /// DELETE: MnT session records.
     Delete,
 }

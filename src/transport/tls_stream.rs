@@ -41,10 +41,22 @@ pub(super) async fn shake_hands(
     to: &Authority,
 ) -> Result<TlsStream<Connection>> {
     let end = Instant::now() + dialer.connect_timeout();
+    let connection = connect(dialer, to).await?;
+    handshake(config, seen, dialer, to, connection, end).await
+}
+
+/// Shakes hands on a connection that is there.
+pub(super) async fn handshake(
+    config: Arc<ClientConfig>,
+    seen: &HandshakeNotes,
+    dialer: &Dialer,
+    to: &Authority,
+    connection: Connection,
+    end: Instant,
+) -> Result<TlsStream<Connection>> {
     let shown = to.to_string();
     let name = ServerName::try_from(to.host().to_owned())
         .map_err(|_| Error::usage(format!("{} is not a host name", to.host())))?;
-    let connection = connect(dialer, to).await?;
     let handshake = TlsConnector::from(config).connect(name, connection);
     let error = match timeout_at(end, handshake).await {
         Ok(Ok(stream)) => return Ok(stream),

@@ -24,6 +24,7 @@ mod cli_tree;
 mod completion;
 mod config_init;
 mod counts;
+mod dc_hostile;
 mod dead_letters;
 mod deployments;
 mod documented;

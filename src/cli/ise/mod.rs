@@ -1,6 +1,7 @@
 //! `netapi ise`: the Monitoring node, pxGrid, the doctor that looks at both, and the lab.
 
 mod counting;
+mod dc;
 mod diff;
 mod doctor;
 mod failures;
@@ -37,6 +38,9 @@ pub(crate) enum Ise {
     /// pxGrid: sessions, events, quarantine, TrustSec and more
     #[command(subcommand, arg_required_else_help = true)]
     Pxgrid(Deferred<pxgrid::Pxgrid>),
+    /// History: statements to Data Connect, the Monitoring node's database
+    #[command(subcommand, arg_required_else_help = true)]
+    Dc(Deferred<dc::Dc>),
     /// Find endpoints by anything that is known of them, in both interfaces
     Who(Deferred<who::Who>),
     /// What is broken now: failed authentications in groups, with their endpoints
@@ -96,6 +100,9 @@ impl Ise {
         if let Self::Failures(command) = self {
             command.0.take_groups(global);
         }
+        if let Self::Dc(command) = self {
+            command.0.take_own(global);
+        }
     }
 
     /// Runs the doctor.
@@ -108,6 +115,7 @@ impl Ise {
         match self {
             Self::Mnt(Deferred(command)) => command.run(context),
             Self::Pxgrid(Deferred(command)) => command.run(context),
+            Self::Dc(Deferred(command)) => done(context.run(command.run(context))),
             Self::Who(Deferred(command)) => done(context.run(command.run(context))),
             Self::Failures(Deferred(command)) => done(context.run(command.run(context))),
             Self::Nodes(Deferred(command)) => done(context.run(command.run(context))),

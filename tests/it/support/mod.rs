@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod browser;
 pub(crate) mod callback;
+pub(crate) mod database;
 pub(crate) mod documents;
 #[cfg(feature = "nats")]
 pub(crate) mod fleet;

@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 
 use crate::cli::Context;
 use crate::cli::ise::session_source;
+use crate::cli::state_directory;
 use crate::error::{Error, Kind, Result};
 use crate::snapshot::{Head, Snapshot, Source};
 use crate::unix::files::make_private_directory;
@@ -38,14 +39,7 @@ pub(in crate::cli::ise) struct Kept {
 ///
 /// Errors: [`Kind::Usage`] where there is no home to keep them in.
 pub(in crate::cli::ise) fn root() -> Result<PathBuf> {
-    let state = match std::env::var_os("XDG_STATE_HOME").map(PathBuf::from) {
-        Some(state) if state.is_absolute() => Some(state),
-        _ => std::env::home_dir()
-            .filter(|home| home.is_dir())
-            .map(|home| home.join(".local/state")),
-    };
-    let root = state.map(|state| state.join("netapi").join("snapshots"));
-    root.ok_or_else(|| {
+    state_directory::of("snapshots").ok_or_else(|| {
         Error::usage("there is no home directory to keep snapshots in")
             .hint("set XDG_STATE_HOME to a directory, or name a file: `netapi ise snapshot FILE`")
     })

@@ -1,0 +1,105 @@
+//! `netapi ise dc views`: what there is to ask, as this node's own catalogue has it.
+
+use std::ops::ControlFlow;
+
+use clap::Args;
+
+use super::data_connect::{DataConnect, TakeRows, only_shows};
+use super::rows::Layout;
+use crate::cli::Context;
+use crate::error::{Error, Kind, Result};
+use crate::oracle::{Bind, Column as Described, Row};
+use crate::record::{Fields, Record};
+use crate::render::{CellKind, Column, Shape, column};
+
+const VIEWS: &str = "SELECT table_name, COUNT(*) FROM user_tab_columns \
+                     GROUP BY table_name ORDER BY table_name";
+const OF_ONE: &str = "SELECT column_name, data_type, data_length FROM user_tab_columns \
+                      WHERE table_name = :view ORDER BY column_id";
+
+const LIST: &[Column] = &[
+    column("VIEW", "view"),
+    column("COLUMNS", "columns").kind(CellKind::Number),
+];
+const ONE: &[Column] = &[
+    column("COLUMN", "column"),
+    column("TYPE", "type"),
+    column("LENGTH", "length").kind(CellKind::Number),
+];
+
+/// Arguments.
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  netapi ise dc views
+  netapi ise dc views radius_authentications")]
+pub(crate) struct Views {
+    /// Show the columns of this view
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+}
+
+impl Views {
+    /// Asks and prints.
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        let sql = if self.name.is_some() { OF_ONE } else { VIEWS };
+        only_shows(context, sql)?;
+        let names = match self.name {
+            Some(_) => &["column", "type", "length"][..],
+            None => &["view", "columns"],
+        };
+        let name = self.name.map(|name| name.trim().to_uppercase());
+        let binds: Vec<Bind> = name.clone().map(Bind::Text).into_iter().collect();
+        let mut database = DataConnect::open(context).await?;
+        let mut list = Collected::named(names.to_vec());
+        let outcome = database.run(sql, &binds, &mut list).await;
+        let host = database.host();
+        database.close().await;
+        outcome?;
+        let Some(name) = name else {
+            return context.print(&list.records, LIST, Shape::List, "the account sees no view");
+        };
+        if list.records.is_empty() {
+            return Err(
+                Error::new(Kind::NotFound, format!("{host} has no view {name}"))
+                    .hint("`netapi ise dc views` lists those it has")
+                    .host(host),
+            );
+        }
+        context.print(&list.records, ONE, Shape::List, "")
+    }
+}
+
+/// Rows with names of our own.
+#[derive(Default)]
+pub(super) struct Collected {
+    names: Vec<&'static str>,
+    pub(super) records: Vec<Record>,
+    layout: Option<Layout>,
+}
+
+impl Collected {
+    /// No rows yet; the names of their columns, in their order.
+    pub(super) fn named(names: Vec<&'static str>) -> Self {
+        Self {
+            names,
+            ..Self::default()
+        }
+    }
+}
+
+impl TakeRows for Collected {
+    fn begin(&mut self, columns: &[Described]) -> Result<()> {
+        self.layout = Some(Layout::of(columns));
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Row) -> Result<ControlFlow<()>> {
+        if let Some(layout) = &self.layout {
+            let mut record = Record::Fields(Fields::new());
+            layout.fill_as(&self.names, row, &mut record);
+            self.records.push(record);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
