@@ -58,6 +58,8 @@ pub struct Partition {
     /// The question that is under way, and how many events were in hand when it was asked.
     asking: Option<(u64, usize)>,
     asked: u64,
+    /// How many events were delivered, when it was asked last, that are not in hand here.
+    missing: usize,
     ask_at: Moment,
     pulling: bool,
     pull_at: Moment,
@@ -86,6 +88,7 @@ impl Partition {
             held: true,
             asking: None,
             asked: 0,
+            missing: 0,
             ask_at: Moment::ZERO,
             pulling: false,
             pull_at: Moment::ZERO,
@@ -222,6 +225,7 @@ impl Partition {
         };
         self.ask_at = now + ASK_AGAIN;
         self.failures = 0;
+        self.missing = found.pending.saturating_sub(in_hand);
         self.ack_wait = found.ack_wait;
         if self.made.replace(found.made) != Some(found.made) {
             // Another consumer, of another stream perhaps: numbers mean other events.
@@ -467,9 +471,9 @@ impl Partition {
             self.asking = Some((self.asked, self.in_hand.values().filter(ours).count()));
             tasks.push(Task::Ask(self.asked));
         }
-        // What is held goes on only when all that was delivered is here.
+        // What is held goes on only when all that was delivered is here; it comes before new ones.
         let wanted = match self.in_hand.len() {
-            _ if self.held => usize::from(MOST_PENDING),
+            _ if self.held => self.missing.max(LEAST),
             few if few < LEAST => room.max(LEAST),
             _ => room,
         };
