@@ -161,7 +161,7 @@ fn command_lines(text: &str) -> Vec<String> {
 /// Parses a command line as the shell and then the program would; also the one behind `--`.
 fn parses(line: &str) -> Result<(), String> {
     let words = shlex::split(line).ok_or("its quotes do not match")?;
-    let ends = |word: &String| ["|", ">", "<", ";", "&&"].contains(&word.as_str());
+    let ends = |word: &String| ["|", ">", "2>", "<", ";", "&", "&&"].contains(&word.as_str());
     let words: Vec<String> = words.into_iter().take_while(|word| !ends(word)).collect();
     let inner = words
         .iter()

@@ -77,6 +77,8 @@ mod pxgrid_node;
 mod pxgrid_safety;
 mod pxgrid_services;
 mod readme;
+#[cfg(feature = "nats")]
+mod readme_fleet;
 mod report;
 mod report_browser;
 mod safety;

@@ -38,6 +38,8 @@ fn the_packaged_units_are_the_programs_own() {
     let subscribe = format!(
         "ise pxgrid subscribe --topic session --callback {callback} --spool /var/lib/netapi"
     );
+    #[cfg(feature = "nats")]
+    let worker = format!("ise pxgrid worker --from EVENTS --callback {callback}");
     let watch = "ise mnt watch --interval 30s --format jsonl";
     for (name, prints, file, arguments) in [
         #[cfg(feature = "nats")]
@@ -52,6 +54,13 @@ fn the_packaged_units_are_the_programs_own() {
             "subscribe",
             include_str!("../../deploy/systemd/netapi-subscribe.service"),
             subscribe.as_str(),
+        ),
+        #[cfg(feature = "nats")]
+        (
+            "worker",
+            "worker",
+            include_str!("../../deploy/systemd/netapi-worker.service"),
+            worker.as_str(),
         ),
         (
             "watch",
@@ -117,5 +126,5 @@ fn systemd_takes_them() {
         assert!(run.status.success() && ours.is_empty(), "{said}");
         count += 1;
     }
-    assert!(count >= 3, "{count}");
+    assert_eq!(count, 4);
 }
