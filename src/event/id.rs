@@ -84,9 +84,12 @@ pub struct IdMaker {
     /// What all of them have in common was hashed.
     begun: Sha256,
     numbered: bool,
-    /// What is hashed, in one piece; kept for its room.
-    text: Vec<u8>,
 }
+
+/// The members of a session or of a message as ids hash them: sorted by name, each name and value
+/// after a NUL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HashedMembers(Vec<u8>);
 
 impl IdMaker {
     /// For a topic of a deployment. `numbered`: its events carry no time of their own, so that the
@@ -97,41 +100,50 @@ impl IdMaker {
             begun.update(part);
             begun.update([0]);
         }
-        Self {
-            begun,
-            numbered,
-            text: Vec::new(),
-        }
+        Self { begun, numbered }
     }
 
-    /// The id of an event. `identity` is that of its row; `sorted` are the names and the texts of
-    /// the values of the session, or of the message without its counter, sorted by name; repeated
-    /// names keep their order. `number` is the message's.
-    pub fn id<'m>(
-        &mut self,
-        identity: &str,
-        sorted: impl Iterator<Item = (&'m str, &'m str)>,
-        number: Option<i64>,
-    ) -> EventId {
-        self.text.clear();
-        self.text.extend_from_slice(identity.as_bytes());
-        for (name, value) in sorted {
-            for part in [name, &*compact_value(value)] {
-                self.text.push(0);
-                self.text.extend_from_slice(part.as_bytes());
-            }
-        }
+    /// The id of an event. `identity` is that of its row; `members` are those of the session, or of
+    /// the message without its counter. `number` is the message's.
+    pub fn id(&self, identity: &str, members: &HashedMembers, number: Option<i64>) -> EventId {
+        let mut hash = self.begun.clone();
+        hash.update(identity);
+        hash.update(&members.0);
         if let Some(number) = number.filter(|_| self.numbered) {
-            self.text.push(0);
-            self.text.extend_from_slice(number.to_string().as_bytes());
+            hash.update([0]);
+            hash.update(number.to_string());
         }
-        EventId::cut(&self.begun.clone().chain_update(&self.text).finalize())
+        EventId::cut(&hash.finalize())
+    }
+}
+
+impl HashedMembers {
+    /// None, with the room of those before.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// What a name adds, to be given to [`Self::push`].
+    pub fn name(name: &str) -> Box<[u8]> {
+        [b"\0", name.as_bytes(), b"\0"].concat().into()
+    }
+
+    /// Adds a member: what [`Self::name`] made of its name, and the text of its value. Names come
+    /// sorted; repeated ones keep their order.
+    pub fn push(&mut self, name: &[u8], value: &str) {
+        self.0.extend_from_slice(name);
+        self.0.extend_from_slice(compact_value(value).as_bytes());
+    }
+
+    /// All of them, as they are hashed.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
 /// A value as compact JSON; only lists and objects can hold white space between tokens.
 pub(crate) fn compact_value(value: &str) -> Cow<'_, str> {
-    if value.starts_with(['[', '{']) {
+    if matches!(value.as_bytes().first(), Some(b'[' | b'{')) {
         compact_json(value)
     } else {
         Cow::Borrowed(value)
@@ -151,42 +163,46 @@ mod tests {
     ];
 
     fn id(
-        maker: &mut IdMaker,
+        maker: &IdMaker,
         identity: &str,
         members: &[(&str, &str)],
         number: Option<i64>,
     ) -> String {
         let mut sorted = members.to_vec();
         sorted.sort_by_key(|(name, _)| *name);
-        maker.id(identity, sorted.into_iter(), number).to_string()
+        let mut hashed = HashedMembers::default();
+        for (name, value) in sorted {
+            hashed.push(&HashedMembers::name(name), value);
+        }
+        maker.id(identity, &hashed, number).to_string()
     }
 
     /// The published test vectors, made by another program; `src/cli/contract.md` has them too.
     #[test]
     fn the_published_vectors() {
-        let mut session = IdMaker::new("ise", "/topic/com.cisco.ise.session", false);
+        let session = IdMaker::new("ise", "/topic/com.cisco.ise.session", false);
         let identity = "\"C8:5B:76:C6:59:62\"\0\0\0\"0A01\"";
         assert_eq!(
-            id(&mut session, identity, &SESSION, Some(7)),
+            id(&session, identity, &SESSION, Some(7)),
             "7ABYge6I_sGs7LOmksDgHA"
         );
-        let mut sxp = IdMaker::new("ise", "/topic/com.cisco.ise.sxp.binding", true);
+        let sxp = IdMaker::new("ise", "/topic/com.cisco.ise.sxp.binding", true);
         let binding = [
             ("operation", r#""CREATE""#),
             ("binding", r#"{"ipPrefix":"10.0.0.0/24","tag":5}"#),
         ];
         let identity = "\"10.0.0.0/24\"\0\0\0";
         assert_eq!(
-            id(&mut sxp, identity, &binding, None),
+            id(&sxp, identity, &binding, None),
             "XjH-g1njmZhH2okZovdnkw"
         );
         assert_eq!(
-            id(&mut sxp, identity, &binding, Some(3)),
+            id(&sxp, identity, &binding, Some(3)),
             "WxUqvGOgy50uzkdMM5QcgA"
         );
-        let mut other = IdMaker::new("lab", "/topic/com.cisco.ise.sxp.binding", true);
+        let other = IdMaker::new("lab", "/topic/com.cisco.ise.sxp.binding", true);
         assert_eq!(
-            id(&mut other, identity, &binding, None),
+            id(&other, identity, &binding, None),
             "Tg53YYdR6g-gpFRo280LCg"
         );
     }
@@ -195,10 +211,10 @@ mod tests {
     fn the_hashed_text_is_the_documented_one() {
         let text = "netapi/1\0ise\0/topic/t\0\"M\"\0a\0[1,\"x y\"]\0b\x001.10\x007";
         let digest = Sha256::digest(text);
-        let mut maker = IdMaker::new("ise", "/topic/t", true);
+        let maker = IdMaker::new("ise", "/topic/t", true);
         let members = [("b", "1.10"), ("a", "[ 1,\n\"x y\" ]")];
         let expected = URL_SAFE_NO_PAD.encode(&digest[..16]);
-        assert_eq!(id(&mut maker, "\"M\"", &members, Some(7)), expected);
+        assert_eq!(id(&maker, "\"M\"", &members, Some(7)), expected);
         assert_eq!(expected.len(), 22);
         assert_eq!(expected.parse::<EventId>().unwrap().to_string(), expected);
         assert!("short".parse::<EventId>().is_err());

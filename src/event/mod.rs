@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use crate::record::Mac;
 
 pub use figures::Figures;
-pub use id::{EventId, IdMaker};
+pub use id::{EventId, HashedMembers, IdMaker};
 pub use message::{Message, Text};
 pub use remembered::{Memory, Progress, Remembered};
 

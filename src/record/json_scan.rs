@@ -225,9 +225,9 @@ pub(crate) fn string_end(bytes: &[u8], at: usize) -> Result<Option<(usize, bool)
     Ok(rest.closed.then_some((rest.at, rest.escapes)))
 }
 
-/// The same of a string without escapes, as most are; `None` also where the bytes end soon after
-/// it.
-fn plain_string_end(bytes: &[u8], at: usize) -> Option<usize> {
+/// Where a string without escapes ends, as most are, whose opening quote stands at `at`; `None` also
+/// where the bytes end soon after it.
+pub(crate) fn plain_string_end(bytes: &[u8], at: usize) -> Option<usize> {
     let mut at = at + 1;
     let mut rest = bytes.get(at..)?;
     while let Some((eight, after)) = rest.split_first_chunk::<8>() {

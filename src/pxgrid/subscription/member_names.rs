@@ -6,11 +6,11 @@
 //! and sorted by its text, which is only slower.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher};
 
-use foldhash::quality::{FixedState, FoldHasher, RandomState};
+use foldhash::quality::RandomState;
 
-use super::members::Members;
+use super::members::{Member, Members};
+use crate::event::HashedMembers;
 
 /// So many names are known at most; ISE's sessions have some sixty.
 const MOST: usize = 256;
@@ -23,14 +23,12 @@ const LONGEST: usize = 64;
 pub(super) struct NameId(Option<u16>);
 
 /// See the module's documentation.
+#[derive(Default)]
 pub(super) struct MemberNames {
     known: Vec<KnownName>,
     places: HashMap<Box<str>, u16, RandomState>,
     /// The name that rows begin with.
     first: NameId,
-    hasher: FixedState,
-    /// The places of the last row's members, sorted by name; kept for its room.
-    order: Vec<usize>,
     /// Of each known name, in order, the place of its member; kept for its room.
     taken: Vec<Option<usize>>,
 }
@@ -38,13 +36,13 @@ pub(super) struct MemberNames {
 struct KnownName {
     /// With its quotes and colon, as compact JSON has it.
     quoted: Box<str>,
+    /// As ids hash it.
+    hashed: Box<[u8]>,
     /// How many known names are before it.
     rank: usize,
     /// The one that came after it last.
     next: NameId,
     meaning: Meaning,
-    /// A digest of a member that has got as far as the name.
-    digest: FoldHasher<'static>,
 }
 
 /// Which members matter in any row.
@@ -84,23 +82,6 @@ impl std::fmt::Debug for MemberNames {
 }
 
 impl MemberNames {
-    /// No name is known yet. Digests are made with `hasher`.
-    pub(super) fn new(hasher: FixedState) -> Self {
-        Self {
-            known: Vec::new(),
-            places: HashMap::default(),
-            first: NameId::default(),
-            hasher,
-            order: Vec::new(),
-            taken: Vec::new(),
-        }
-    }
-
-    /// What digests are made with.
-    pub(super) fn hasher(&self) -> &FixedState {
-        &self.hasher
-    }
-
     fn get(&self, id: NameId) -> Option<&KnownName> {
         self.known.get(usize::from(id.0?))
     }
@@ -145,47 +126,46 @@ impl MemberNames {
                 _ => rank += 1,
             }
         }
-        let mut digest = self.hasher.build_hasher();
-        digest.write(name.as_bytes());
         self.known.push(KnownName {
             quoted: format!("\"{name}\":").into(),
+            hashed: HashedMembers::name(name),
             rank,
             next: NameId::default(),
             meaning: Meaning::of(name),
-            digest,
         });
         self.places.insert(name.into(), place);
         Some(place)
     }
 
-    /// What a member means, and a digest that has got as far as its name.
-    pub(super) fn look(&self, id: NameId, name: &str) -> (Meaning, FoldHasher<'static>) {
-        if let Some(known) = self.get(id) {
-            return (known.meaning, known.digest.clone());
-        }
-        let mut digest = self.hasher.build_hasher();
-        digest.write(name.as_bytes());
-        (Meaning::of(name), digest)
+    /// What a member means.
+    pub(super) fn meaning(&self, member: &Member<'_>) -> Meaning {
+        let known = self.get(member.id).map(|known| known.meaning);
+        known.unwrap_or_else(|| Meaning::of(&member.name))
     }
 
-    /// The places of `members`, sorted by name. Repeated names keep theirs.
-    pub(super) fn sort(&mut self, members: &Members<'_>) -> &[usize] {
-        self.order.clear();
+    /// Writes `members` as ids hash them, in the place of what `hashed` held.
+    pub(super) fn hash(&mut self, members: &Members<'_>, hashed: &mut HashedMembers) {
+        hashed.clear();
+        let members = members.as_slice();
         if self.take_places(members) {
-            self.order.extend(self.taken.iter().flatten());
-        } else {
-            self.order.extend(0..members.as_slice().len());
-            let name = |at: &usize| members.as_slice().get(*at).map(|member| &member.name);
-            self.order.sort_by(|one, next| name(one).cmp(&name(next)));
+            for member in self.taken.iter().filter_map(|at| members.get((*at)?)) {
+                let name = self.get(member.id).map(|known| &*known.hashed);
+                hashed.push(name.unwrap_or_default(), member.value);
+            }
+            return;
         }
-        &self.order
+        let mut sorted: Vec<&Member<'_>> = members.iter().collect();
+        sorted.sort_by_key(|member| &member.name);
+        for member in sorted {
+            hashed.push(&HashedMembers::name(&member.name), member.value);
+        }
     }
 
     /// Puts each member at the place of its name; false where one has none, or not for itself.
-    fn take_places(&mut self, members: &Members<'_>) -> bool {
+    fn take_places(&mut self, members: &[Member<'_>]) -> bool {
         self.taken.clear();
         self.taken.resize(self.known.len(), None);
-        members.as_slice().iter().enumerate().all(|(at, member)| {
+        members.iter().enumerate().all(|(at, member)| {
             let known = member.id.0.and_then(|id| self.known.get(usize::from(id)));
             let taken = known.and_then(|known| self.taken.get_mut(known.rank));
             taken.is_some_and(|taken| taken.replace(at).is_none())
@@ -201,14 +181,14 @@ mod tests {
 
     #[test]
     fn a_bounded_number_of_short_names_is_known() {
-        let mut names = MemberNames::new(FixedState::default());
+        let mut names = MemberNames::default();
         for number in 0..2 * MOST {
             names.learn(&format!("n{number}"), None);
         }
         assert_eq!(names.known.len(), MOST);
         assert_eq!(names.learn("new", None), NameId(None));
         assert_ne!(names.learn("n7", None), NameId(None));
-        let mut names = MemberNames::new(FixedState::default());
+        let mut names = MemberNames::default();
         for odd in ["a\"b", "a\\b", "a\nb", &"x".repeat(LONGEST + 1)] {
             assert_eq!(names.learn(odd, None), NameId(None), "{odd}");
         }
@@ -221,7 +201,7 @@ mod tests {
             rows in prop::collection::vec(prop::collection::vec(("[a-e]{1,2}|\\\\u0061|é", 0_u8..3), 0..6), 1..6),
             space in "[ \n]?",
         ) {
-            let mut names = MemberNames::new(FixedState::default());
+            let mut names = MemberNames::default();
             for row in rows {
                 let members: Vec<String> =
                     row.iter().map(|(name, value)| format!("\"{name}\"{space}:{space}{value}")).collect();
@@ -229,13 +209,12 @@ mod tests {
                 let ours = Members::parse_row(&text, &mut names).unwrap();
                 let fresh = Members::parse(&text).unwrap();
                 prop_assert!(ours.iter().eq(fresh.iter()), "{}", text);
-                let mut expected: Vec<usize> = (0..row.len()).collect();
-                expected.sort_by_key(|at| fresh.iter().nth(*at).unwrap().0.to_owned());
-                prop_assert_eq!(names.sort(&ours), expected, "{}", text);
+                let (mut hashed, mut expected) = (HashedMembers::default(), HashedMembers::default());
+                names.hash(&ours, &mut hashed);
+                MemberNames::default().hash(&fresh, &mut expected);
+                prop_assert_eq!(&hashed, &expected, "{}", text);
                 for member in ours.as_slice() {
-                    let (meaning, digest) = names.look(member.id, &member.name);
-                    let (unknown, anew) = names.look(NameId::default(), &member.name);
-                    prop_assert_eq!((meaning, digest.finish()), (unknown, anew.finish()));
+                    prop_assert_eq!(names.meaning(member), Meaning::of(&member.name));
                 }
             }
         }

@@ -2,7 +2,7 @@
 //! and messages of its events.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher;
 
 use foldhash::quality::FixedState;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use super::catch_up_plan::{CatchUpPlan, MessageShape};
 use super::member_names::{Meaning, MemberNames};
 use super::members::{Members, text_of};
 use crate::event::id::compact_value;
-use crate::event::{Message, Text};
+use crate::event::{HashedMembers, Message, Text};
 
 /// The longest identity that is remembered as it is, in bytes; a longer one, which no endpoint has,
 /// by its digest.
@@ -50,9 +50,9 @@ pub(super) struct Row<'a> {
     pub(super) state: Option<Cow<'static, str>>,
 }
 
-/// A look at the members of a row as they are read: those that matter in any row, each the text of
-/// its value, and a digest of all.
-pub(super) struct RowScan<'a, 'n> {
+/// The members that matter in any row, each the text of its value.
+#[derive(Default)]
+struct RowScan<'a> {
     mac: Option<&'a str>,
     asset_mac: Option<&'a str>,
     calling: Option<&'a str>,
@@ -61,41 +61,18 @@ pub(super) struct RowScan<'a, 'n> {
     state: Option<&'a str>,
     timestamp: Option<&'a str>,
     deleted: bool,
-    /// Of names and values. It does not depend on their order: REST and topic need not agree on
-    /// that.
-    digest: u64,
-    hasher: &'n FixedState,
 }
 
-impl<'a, 'n> RowScan<'a, 'n> {
-    fn new(hasher: &'n FixedState) -> Self {
-        Self {
-            mac: None,
-            asset_mac: None,
-            calling: None,
-            addresses: None,
-            audit: None,
-            state: None,
-            timestamp: None,
-            deleted: false,
-            digest: 0,
-            hasher,
-        }
-    }
-
-    fn of(members: &Members<'a>, names: &'n MemberNames) -> Self {
-        let mut glance = Self::new(names.hasher());
+impl<'a> RowScan<'a> {
+    fn of(members: &Members<'a>, names: &MemberNames) -> Self {
+        let mut scan = Self::default();
         for member in members.as_slice() {
-            let (meaning, digest) = names.look(member.id, &member.name);
-            glance.note(meaning, digest, member.value);
+            scan.note(names.meaning(member), member.value);
         }
-        glance
+        scan
     }
 
-    /// Takes in one member; `digest` has got as far as its name.
-    fn note(&mut self, meaning: Meaning, mut digest: impl Hasher, value: &'a str) {
-        digest.write(compact_value(value).as_bytes());
-        self.digest = self.digest.wrapping_add(digest.finish());
+    fn note(&mut self, meaning: Meaning, value: &'a str) {
         let place = match meaning {
             Meaning::Mac => &mut self.mac,
             Meaning::AssetMac => &mut self.asset_mac,
@@ -115,6 +92,19 @@ impl<'a, 'n> RowScan<'a, 'n> {
     }
 }
 
+/// What rows are told apart by, beside their identity.
+pub(super) struct RowDigests<'n> {
+    pub(super) hasher: &'n FixedState,
+    /// The row's members. Their order is none of the row's: REST and topic need not agree on that.
+    pub(super) members: &'n HashedMembers,
+}
+
+impl RowDigests<'_> {
+    fn whole(&self) -> u64 {
+        self.hasher.hash_one(self.members.as_bytes())
+    }
+}
+
 impl<'a> Row<'a> {
     /// Looks at a row of a topic that is caught up by `plan`, if by any. `deleted`: it comes from a
     /// list of deleted rows, or the message says so.
@@ -123,51 +113,56 @@ impl<'a> Row<'a> {
         plan: Option<&CatchUpPlan>,
         deleted: bool,
         names: &MemberNames,
+        digests: &RowDigests<'_>,
     ) -> Self {
-        let glance = RowScan::of(members, names);
+        let scan = RowScan::of(members, names);
         let Some(plan) = plan.filter(|plan| plan.shape != MessageShape::Sessions) else {
-            return Self::session(&glance, deleted);
+            return Self::session(&scan, deleted, digests);
         };
         let digest = if plan.comparable {
-            glance.digest
+            digests.whole()
         } else {
-            names
-                .hasher()
-                .hash_one((glance.timestamp, deleted || glance.deleted))
+            let shown = (scan.timestamp, deleted || scan.deleted);
+            digests.hasher.hash_one(shown)
         };
         let key = key(plan.key.iter().map(|name| members.get(name)));
-        let mut row = Self::new(&glance, key, digest, deleted);
+        let mut row = Self::new(&scan, key, (digest, digests), deleted);
         row.observation.whole = plan.comparable;
         row
     }
 
     /// A session, or whatever a topic tells of that is not known here.
-    pub(super) fn session(glance: &RowScan<'a, '_>, deleted: bool) -> Self {
-        let once = glance.audit.and_then(text_of).is_some();
-        let key = if glance.mac.and_then(text_of).is_some() {
-            key([glance.mac, None, None, glance.audit])
+    fn session(scan: &RowScan<'a>, deleted: bool, digests: &RowDigests<'_>) -> Self {
+        let once = scan.audit.and_then(text_of).is_some();
+        let key = if scan.mac.and_then(text_of).is_some() {
+            key([scan.mac, None, None, scan.audit])
         } else if once {
             // Its addresses may come later and change.
-            key([None, glance.calling, None, glance.audit])
+            key([None, scan.calling, None, scan.audit])
         } else {
-            key([None, glance.calling, glance.addresses, None])
+            key([None, scan.calling, scan.addresses, None])
         };
-        let state = glance.state.and_then(text_of);
+        let state = scan.state.and_then(text_of);
         let ended = deleted || state.as_deref() == Some("DISCONNECTED");
-        let mut row = Self::new(glance, key, glance.digest, ended);
+        let mut row = Self::new(scan, key, (digests.whole(), digests), ended);
         row.observation.once = once;
         row.state = state.map(kept);
         row
     }
 
-    fn new(glance: &RowScan<'a, '_>, key: Option<String>, digest: u64, ended: bool) -> Self {
+    fn new(
+        scan: &RowScan<'a>,
+        key: Option<String>,
+        (digest, digests): (u64, &RowDigests<'_>),
+        ended: bool,
+    ) -> Self {
         let text = |value: Option<&'a str>| value.and_then(text_of);
-        let mac = text(glance.mac).or_else(|| text(glance.asset_mac));
-        let station = || text(glance.calling).or_else(|| text(glance.audit));
+        let mac = text(scan.mac).or_else(|| text(scan.asset_mac));
+        let station = || text(scan.calling).or_else(|| text(scan.audit));
         let (key, long_identity) = match key {
             Some(key) if key.len() <= MAX_KEY => (key, None),
             Some(key) => (
-                format!("{DIGESTED}{}", glance.hasher.hash_one(&key)),
+                format!("{DIGESTED}{}", digests.hasher.hash_one(&key)),
                 Some(key),
             ),
             None => (format!("{DIGESTED}{digest}"), Some(String::new())),
@@ -176,8 +171,8 @@ impl<'a> Row<'a> {
             long_identity,
             observation: Observation {
                 key,
-                timestamp: glance.timestamp.and_then(time),
-                ended: ended || glance.deleted,
+                timestamp: scan.timestamp.and_then(time),
+                ended: ended || scan.deleted,
                 digest,
                 whole: true,
                 once: false,
@@ -319,10 +314,20 @@ fn whole(text: String) -> Message {
 mod tests {
     use super::*;
 
+    fn read<'a>(text: &'a str, plan: Option<&CatchUpPlan>) -> Row<'a> {
+        let (mut names, mut hashed) = (MemberNames::default(), HashedMembers::default());
+        let members = Members::parse(text).unwrap();
+        names.hash(&members, &mut hashed);
+        let digests = RowDigests {
+            hasher: &FixedState::default(),
+            members: &hashed,
+        };
+        Row::read(&members, plan, false, &names, &digests)
+    }
+
     #[test]
     fn a_digest_ignores_the_order_of_members() {
-        let names = MemberNames::new(FixedState::default());
-        let digest = |text: &str| RowScan::of(&Members::parse(text).unwrap(), &names).digest;
+        let digest = |text| read(text, None).observation.digest;
         assert_eq!(
             digest(r#"{"a":1,"b":[2]}"#),
             digest(r#"{"b":[ 2 ], "a":1}"#)
@@ -333,12 +338,8 @@ mod tests {
 
     #[test]
     fn an_identity_can_be_told_from_its_key() {
-        let names = MemberNames::new(FixedState::default());
         let plan = CatchUpPlan::of("/topic/com.cisco.ise.session").unwrap();
-        let told = |text: &str| {
-            let row = Row::read(&Members::parse(text).unwrap(), Some(plan), false, &names);
-            identity(&row.observation.key, plan)
-        };
+        let told = |text| identity(&read(text, Some(plan)).observation.key, plan);
         assert_eq!(
             told(r#"{"auditSessionId":"0A","ipAddresses":["192.0.2.1"],"macAddress":"M","x":1}"#),
             Some(r#""macAddress":"M","auditSessionId":"0A""#.to_owned())

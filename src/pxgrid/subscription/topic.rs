@@ -29,9 +29,9 @@ use super::catch_up_plan::{CatchUpPlan, MessageShape};
 use super::member_names::MemberNames;
 use super::members::{Element, Members};
 use super::notice::{LossCause, Notice};
-use super::row::{Row, message_word, session_word};
+use super::row::{Row, RowDigests, message_word, session_word};
 use super::{Action, Options};
-use crate::event::{Event, Figures, IdMaker, Mark, Message, Text};
+use crate::event::{Event, Figures, HashedMembers, IdMaker, Mark, Message, Text};
 use crate::pxgrid::catalogue::Occurrence;
 #[cfg(test)]
 pub(super) use list_trust::CONFIRM;
@@ -82,6 +82,10 @@ pub(super) struct Topic {
     plan: Option<&'static CatchUpPlan>,
     cache: Cache,
     names: MemberNames,
+    /// The members of the row or message that was looked at last.
+    hashed: HashedMembers,
+    /// Makes the digests of rows.
+    hasher: FixedState,
     ids: IdMaker,
     last: Option<i64>,
     /// The last numbered message, to tell a duplicate from a restarted publisher that has come to
@@ -146,7 +150,9 @@ impl Topic {
                 plan.is_some_and(|plan| matches!(plan.shape, MessageShape::List(_))),
             ),
             compared: memory.is_some() && mark.is_some_and(|mark| mark.compared),
-            names: MemberNames::new(FixedState::with_seed(seed)),
+            names: MemberNames::default(),
+            hashed: HashedMembers::default(),
+            hasher: FixedState::with_seed(seed),
             last: mark.and_then(|mark| mark.sequence),
             last_body: Bytes::new(),
             newest: mark.map(|mark| mark.newest),
@@ -367,7 +373,7 @@ impl Topic {
             .observe(&row.observation, ObservationSource::Live);
         if let Some(word) = session_word(verdict) {
             let message = Message::session(Text::part_of(body, text));
-            self.emit(word.into(), sequence, row, (members, message), context);
+            self.emit(word.into(), sequence, row, message, context);
         } else {
             context.figures.repeated += 1;
         }
@@ -419,8 +425,9 @@ impl Topic {
             _ => asset.as_ref().unwrap_or(message),
         };
         let row = self.row(subject, ended);
+        self.hash(message);
         let text = Message::whole(Text::from(body));
-        self.emit(word, sequence, row, (message, text), context);
+        self.emit(word, sequence, row, text, context);
         self.remember(context);
     }
 
@@ -439,17 +446,17 @@ impl Topic {
         self.newest = self.newest.max(timestamp.map(|time| time.min(server)));
     }
 
-    /// Emits what came live. `wire`: the members that the message shows, and the message.
+    /// Emits what came live. The members that the message shows were hashed last.
     fn emit(
         &mut self,
         word: Cow<'static, str>,
         sequence: Option<i64>,
         row: Row<'_>,
-        wire: (&Members<'_>, Message),
+        message: Message,
         context: &mut EmitContext<'_>,
     ) {
         context.figures.emitted_live += 1;
-        let event = self.event(word, sequence, row, wire, context);
+        let event = self.event(word, sequence, row, message, context);
         context.out.push(Action::Emit(event));
     }
 
@@ -458,21 +465,11 @@ impl Topic {
         word: Cow<'static, str>,
         sequence: Option<i64>,
         row: Row<'_>,
-        (members, message): (&Members<'_>, Message),
+        message: Message,
         context: &EmitContext<'_>,
     ) -> Event {
-        // Of what the event shows: so it is the same for what is recovered.
-        let shown = if message.is_session() {
-            Cow::Borrowed(members)
-        } else {
-            Cow::Owned(members.without(&SEQUENCE))
-        };
-        let sorted = self.names.sort(&shown).iter();
-        let sorted = sorted.filter_map(|at| shown.as_slice().get(*at));
-        let sorted = sorted.map(|member| (&*member.name, member.value));
-        let id = self.ids.id(row.identity(), sorted, sequence);
         Event {
-            id,
+            id: self.ids.id(row.identity(), &self.hashed, sequence),
             event: word,
             sequence,
             topic: Arc::clone(&self.path),
@@ -486,8 +483,19 @@ impl Topic {
         }
     }
 
-    fn row<'a>(&self, members: &Members<'a>, deleted: bool) -> Row<'a> {
-        Row::read(members, self.plan, deleted, &self.names)
+    /// Takes what a message shows for its id: the same for what is recovered, which has no counter.
+    fn hash(&mut self, message: &Members<'_>) {
+        let shown = message.without(&SEQUENCE);
+        self.names.hash(&shown, &mut self.hashed);
+    }
+
+    fn row<'a>(&mut self, members: &Members<'a>, deleted: bool) -> Row<'a> {
+        self.names.hash(members, &mut self.hashed);
+        let digests = RowDigests {
+            hasher: &self.hasher,
+            members: &self.hashed,
+        };
+        Row::read(members, self.plan, deleted, &self.names, &digests)
     }
 }
 

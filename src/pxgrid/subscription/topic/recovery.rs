@@ -238,7 +238,12 @@ impl Topic {
         let text = message.clone();
         // It was read before, or written by us.
         let members = Members::parse_row(text.object(), &mut self.names).unwrap_or_default();
-        let event = self.event(word.into(), None, row, (&members, message), context);
+        if message.is_session() {
+            self.names.hash(&members, &mut self.hashed);
+        } else {
+            self.hash(&members);
+        }
+        let event = self.event(word.into(), None, row, message, context);
         context.out.push(Action::Emit(Event {
             recovered: true,
             ..event
