@@ -9,7 +9,7 @@
 //! | --- | --- | --- |
 //! | `authority` | host and port, and which characters a host name may have | |
 //! | `backoff` | pauses that grow from failure to failure | |
-//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `nats`, `process`, `pxgrid`, `record`, `render`, `report_page`, `sanitize`, `settings`, `snapshot`, `threads`, `top`, `transport`, `unix`, `worker` |
+//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `nats`, `oracle`, `process`, `pxgrid`, `record`, `render`, `report_page`, `sanitize`, `settings`, `snapshot`, `threads`, `top`, `transport`, `unix`, `worker` |
 //! | `delivery` | what happens to an event: a queue (memory, then the spool), order per endpoint, sinks (print, callback, long-lived child, stream), dead letters | `backoff`, `error`, `event`, `nats`, `process`, `record`, `threads`, `unix` |
 //! | `error` | the closed set of error kinds and their exit statuses | |
 //! | `event` | what travels from a subscription to whoever is told: event, id, marks, counters of a run (figures); no I/O | `error`, `record` |
@@ -18,6 +18,7 @@
 //! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `process`, `pxgrid`, `record`, `unix` |
 //! | `mnt` | the Monitoring node's client: paths, documents, error envelope | `authority`, `error`, `record`, `transport` |
 //! | `nats` | the client of a NATS JetStream stream: address, login, the stream's checks, what is stored and whether it is (feature `nats`) | `authority`, `backoff`, `error`, `event`, `record`, `transport` |
+//! | `oracle` | the client of Data Connect: an Oracle server's wire, logon, statements and values; messages without I/O | `authority`, `error`, `process`, `transport` |
 //! | `process` | processes and their groups: how they are begun and signalled, whose a process is; where this program's file is, and who we are | |
 //! | `pxgrid` | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription | `authority`, `backoff`, `error`, `event`, `record`, `threads`, `transport` |
 //! | `record` | the record, MAC addresses, XML and JSON streams, filters | `error` |

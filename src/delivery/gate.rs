@@ -25,6 +25,10 @@ pub trait Gate: Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// It is done with.
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(dead_code, reason = "only a worker has a gate")
+    )]
     Delivered,
     /// It failed, and is tried again after a pause.
     Failed,

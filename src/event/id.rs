@@ -192,10 +192,7 @@ mod tests {
             ("binding", r#"{"ipPrefix":"10.0.0.0/24","tag":5}"#),
         ];
         let identity = "\"10.0.0.0/24\"\0\0\0";
-        assert_eq!(
-            id(&sxp, identity, &binding, None),
-            "XjH-g1njmZhH2okZovdnkw"
-        );
+        assert_eq!(id(&sxp, identity, &binding, None), "XjH-g1njmZhH2okZovdnkw");
         assert_eq!(
             id(&sxp, identity, &binding, Some(3)),
             "WxUqvGOgy50uzkdMM5QcgA"

@@ -439,7 +439,7 @@ impl Top {
         self.wanted = Some(Urgency::Now);
     }
 
-    /// Puts the table in order for a picture of this size. To be called before [`draw`].
+    /// Puts the table in order for a picture of this size. To be called before [`draw()`].
     pub(crate) fn prepare(&mut self, width: u16, height: u16, now: Timestamp) {
         self.now = self.now.max(now);
         self.size = (width, height);

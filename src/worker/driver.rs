@@ -1,4 +1,4 @@
-//! What does a [`Machine`]'s actions and tells it what was heard. It decides nothing.
+//! What does a [`Machine`](super::machine::Machine)'s actions and tells it what was heard. It decides nothing.
 //!
 //! The machine is behind a lock, since what may begin is asked from the threads that run callbacks;
 //! everything else happens on the runtime that it was started on.

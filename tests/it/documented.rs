@@ -129,7 +129,9 @@ fn every_variable_stands_in_a_help_topic() {
             let plain = word
                 .bytes()
                 .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-            if !prefixed || !plain || ours.contains(&word) {
+            // ISE_NODE is a column there.
+            let column = path.contains("lab/data_connect/views/");
+            if !prefixed || !plain || column || ours.contains(&word) {
                 continue;
             }
             seen.insert(word.to_owned());

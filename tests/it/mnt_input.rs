@@ -99,7 +99,7 @@ const BAD_INPUT: &[(&[&str], &str)] = &[
     ),
     (
         &["sessions", "--format", "pdf"],
-        "[possible values: table, tsv, csv, json, jsonl, yaml, xml, wide, name]",
+        "[possible values: table, tsv, csv, json, jsonl, yaml, xml, html, md, wide, name]",
     ),
     (
         &["sessions", "--jq", ".["],

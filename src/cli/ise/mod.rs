@@ -43,7 +43,7 @@ pub(crate) enum Ise {
     Dc(Deferred<dc::Dc>),
     /// Find endpoints by anything that is known of them, in both interfaces
     Who(Deferred<who::Who>),
-    /// What is broken now: failed authentications in groups, with their endpoints
+    /// What is broken now: failures in groups, and their endpoints
     Failures(Deferred<Box<failures::Failures>>),
     /// Which node is in trouble: sessions, load and latency of each; a check
     Nodes(Deferred<nodes::Nodes>),
@@ -51,7 +51,7 @@ pub(crate) enum Ise {
     Snapshot(Deferred<snapshot::SnapshotArgs>),
     /// What came, went and changed since a snapshot
     Diff(Deferred<Box<diff::Diff>>),
-    /// One page to send: sessions, failures, nodes and TrustSec, with charts
+    /// One page to send: sessions, failures, nodes, TrustSec; with charts
     Report(Deferred<report::Report>),
     /// Wait until an endpoint's session is as it is wanted
     Wait(Deferred<wait::Wait>),

@@ -7,6 +7,7 @@ fn every_name_is_read_and_written() {
     for (kind, name, description) in Fault::ALL {
         let text = match kind {
             FaultKind::NodeDown => format!("{name}:1"),
+            FaultKind::DcMissing => format!("{name}:RADIUS_ERRORS_VIEW"),
             _ => (*name).to_owned(),
         };
         let fault: Fault = text.parse().unwrap();

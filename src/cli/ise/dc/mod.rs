@@ -53,7 +53,7 @@ pub(crate) enum Dc {
     Sql(sql::Sql),
     /// The views of this node, or the columns of one
     Views(views::Views),
-    /// Whether Data Connect is enabled, where, and how long its password lasts
+    /// Whether it is enabled, where, and how long its password lasts
     Status(status::Status),
     /// Switch Data Connect on
     Enable(switch::Enable),

@@ -52,7 +52,7 @@ async fn opened(context: &Context, stream: &FleetStream) -> Result<(Connection, 
 #[command(after_help = "\
 Examples:
   netapi ise pxgrid fleet permissions EVENTS
-  netapi ise pxgrid fleet permissions EVENTS --for subscriber,worker,fleet \
+  netapi ise pxgrid fleet permissions EVENTS --for subscriber,worker,fleet \\
     > /etc/nats/netapi.conf
 
 In the server's configuration, beside its users:

@@ -84,7 +84,7 @@ pub(crate) enum Pxgrid {
     Groups(groups::Groups),
     /// Events as they happen: printed, or each handed to a callback
     Subscribe(Box<subscribe::Subscribe>),
-    /// Run a callback for the events of a stream, on any number of machines
+    /// Run a callback for a stream's events, on any number of machines
     #[cfg(feature = "nats")]
     Worker(Box<worker::Worker>),
     /// Events that no callback took: list, deliver again, drop
