@@ -33,8 +33,6 @@ struct Nothing {}
 /// How a consumer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConsumerState {
-    /// What tells it from one of the same name: when it was made.
-    pub made: i128,
     /// The number of its last delivery.
     pub delivered: u64,
     /// How many events it has delivered that were not acknowledged.
@@ -243,7 +241,6 @@ impl PartitionConsumer {
 
 fn state_of(info: &consumer::Info) -> ConsumerState {
     ConsumerState {
-        made: info.created.unix_timestamp_nanos(),
         delivered: info.delivered.consumer_sequence,
         pending: info.num_ack_pending,
         ack_wait: info.config.ack_wait,

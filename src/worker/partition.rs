@@ -8,14 +8,14 @@
 
 mod in_hand;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Moment;
 use crate::backoff::Backoff;
 use crate::delivery::gate::End;
-use crate::event::{Delivery, Event};
+use crate::event::{Delivery, Event, EventId};
 use crate::nats::consumer::{ConsumerState, MOST_PENDING, Pulled};
 pub use in_hand::Task;
 use in_hand::{InHand, Stage, unreadable};
@@ -51,7 +51,9 @@ enum State {
 pub struct Partition {
     state: State,
     in_hand: BTreeMap<u64, InHand>,
-    finished: BTreeSet<u64>,
+    /// By their numbers in the stream. A number alone would not do: a stream that was made anew has
+    /// other events there.
+    finished: BTreeMap<u64, EventId>,
     /// The number of the last delivery.
     last: u64,
     held: bool,
@@ -65,7 +67,6 @@ pub struct Partition {
     pull_at: Moment,
     /// How many pulls or questions failed in a row.
     failures: u32,
-    made: Option<i128>,
     ack_wait: Duration,
     /// It was taken from one who did not hand it over.
     dead: bool,
@@ -83,7 +84,7 @@ impl Partition {
         Self {
             state: State::Closed,
             in_hand: BTreeMap::new(),
-            finished: BTreeSet::new(),
+            finished: BTreeMap::new(),
             last: 0,
             held: true,
             asking: None,
@@ -93,7 +94,6 @@ impl Partition {
             pulling: false,
             pull_at: Moment::ZERO,
             failures: 0,
-            made: None,
             ack_wait: Duration::ZERO,
             dead: false,
             marks: 0,
@@ -227,10 +227,6 @@ impl Partition {
         self.failures = 0;
         self.missing = found.pending.saturating_sub(in_hand);
         self.ack_wait = found.ack_wait;
-        if self.made.replace(found.made) != Some(found.made) {
-            // Another consumer, of another stream perhaps: numbers mean other events.
-            self.finished.clear();
-        }
         if self.state == State::Opening {
             self.state = State::Open;
             self.last = self.last.max(found.delivered);
@@ -265,8 +261,13 @@ impl Partition {
         } = delivered;
         let gap = self.state == State::Open && delivery != self.last + 1;
         self.last = delivery;
-        let withdrawn = if gap { self.hold() } else { Vec::new() };
+        let mut withdrawn = if gap { self.hold() } else { Vec::new() };
         let mut tasks = Vec::new();
+        if let Some(event) = &event
+            && !self.makes_room(sequence, event.id, &mut withdrawn, &mut tasks)
+        {
+            return (withdrawn, tasks);
+        }
         let wait = self.ack_wait;
         let ours_until = sent + wait * 9 / 10;
         if let Some(one) = self.in_hand.get_mut(&sequence) {
@@ -281,7 +282,11 @@ impl Partition {
             }
             return (withdrawn, tasks);
         }
-        let done = self.finished.contains(&sequence) || event.is_none();
+        // A server that was killed has forgotten acknowledgements.
+        let finished = self.finished.get(&sequence);
+        let done = event
+            .as_ref()
+            .is_none_or(|event| finished == Some(&event.id));
         match self.state {
             State::Closed => return (withdrawn, tasks),
             State::Draining if !done => {
@@ -311,6 +316,32 @@ impl Partition {
             tasks.push(Task::Offer(sequence));
         }
         (withdrawn, tasks)
+    }
+
+    /// Drops what is in hand under this number, if it is another event: a server that was killed
+    /// may have lost its last messages, and then gives their numbers to others. False while that
+    /// other one runs; this one comes again.
+    fn makes_room(
+        &mut self,
+        sequence: u64,
+        id: EventId,
+        withdrawn: &mut Vec<u64>,
+        tasks: &mut Vec<Task>,
+    ) -> bool {
+        let Some(one) = self.in_hand.get(&sequence) else {
+            return true;
+        };
+        if one.event.id == id {
+            return true;
+        }
+        match one.stage {
+            Stage::Running(_) => return false,
+            Stage::Offered(number) => withdrawn.push(number),
+            Stage::Kept | Stage::Done(_) | Stage::Dead(..) => {}
+        }
+        tasks.extend(one.unsettled.map(Task::Settled));
+        self.in_hand.remove(&sequence);
+        true
     }
 
     /// A pull ended; whether it was answered as a pull is.
@@ -397,7 +428,9 @@ impl Partition {
     }
 
     fn finish(&mut self, sequence: u64) {
-        self.finished.insert(sequence);
+        if let Some(one) = self.in_hand.get(&sequence) {
+            self.finished.insert(sequence, one.event.id);
+        }
         if self.finished.len() > FINISHED {
             self.finished.pop_first();
         }
@@ -509,3 +542,6 @@ impl Partition {
         tasks
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,7 +118,6 @@ impl Server {
     pub(super) fn state(&mut self, partition: u32) -> ConsumerState {
         let consumer = self.consumer(partition);
         ConsumerState {
-            made: 1,
             delivered: consumer.delivery,
             pending: consumer.pending.len(),
             ack_wait: ACK_WAIT,
