@@ -25,6 +25,7 @@ mod completion;
 mod config_init;
 mod counts;
 mod dc_hostile;
+mod dc_lab;
 mod dead_letters;
 mod deployments;
 mod documented;
