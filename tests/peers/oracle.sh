@@ -2,8 +2,7 @@
 # Oracle's own drivers against the lab's Data Connect: python-oracledb and node-oracledb, both in their thin mode, with the statements of
 # oracle/statements.json, once in the form of 19c and once in that of 23ai, and the verifier of 11g. What they read must be what stands there.
 #
-# Not tried here is a listener that redirects (fault dc-redirect): on TCPS python-oracledb 26.1.0 does not say that it was sent on, and asks
-# for ever.
+# A listener that redirects is for node-oracledb alone: on TCPS python-oracledb 26.1.0 does not say that it was sent on, and asks for ever.
 #
 # Usage: tests/peers/oracle.sh [NETAPI]     (default: target/debug/netapi)
 #
@@ -48,13 +47,14 @@ check() {
     fi
 }
 
-for options in "--dc-release 19c" "--dc-release 23ai" "--dc-release 19c --fault dc-old-verifier"; do
+for options in "--dc-release 19c" "--dc-release 23ai" "--dc-release 19c --fault dc-old-verifier" "--dc-release 19c --fault dc-redirect"; do
+    case $options in *dc-redirect) with_python=no ;; *) with_python=yes ;; esac
     # shellcheck disable=SC2086  # options are words
-    [ -z "$python" ] ||
-        check "python, $options" "$netapi" ise lab run $options -- "$python" "$here/client.py" "$here/statements.json"
+    [ -z "$python" ] || [ $with_python = no ] ||
+        check "python, $options" "$netapi" ise lab run --fault dc-slow:A_MINUTE $options -- "$python" "$here/client.py" "$here/statements.json"
     # shellcheck disable=SC2086
     [ -z "$node" ] ||
-        check "node, $options" "$netapi" ise lab run $options -- \
+        check "node, $options" "$netapi" ise lab run --fault dc-slow:A_MINUTE $options -- \
             env NODE_PATH="$peers/node_modules" sh -c 'NODE_EXTRA_CA_CERTS=$ISE_CA_CERT exec node "$@"' sh "$here/client.js" "$here/statements.json"
 done
 exit $failed
