@@ -9,29 +9,30 @@
 //! | --- | --- | --- |
 //! | `authority` | host and port, and which characters a host name may have | |
 //! | `backoff` | pauses that grow from failure to failure | |
-//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `nats`, `oracle`, `process`, `pxgrid`, `record`, `render`, `report_page`, `sanitize`, `settings`, `snapshot`, `threads`, `top`, `transport`, `unix`, `worker` |
+//! | `cli` | what a user types; the folders mirror the command path; `cli::long_running` is what commands share that go on until they are stopped | `authority`, `backoff`, `delivery`, `error`, `event`, `files`, `joins`, `lab`, `mnt`, `nats`, `oracle`, `order`, `process`, `pxgrid`, `record`, `render`, `report_page`, `sanitize`, `settings`, `snapshot`, `threads`, `top`, `transport`, `unix`, `worker` |
 //! | `delivery` | what happens to an event: a queue (memory, then the spool), order per endpoint, sinks (print, callback, long-lived child, stream), dead letters | `backoff`, `error`, `event`, `nats`, `process`, `record`, `threads`, `unix` |
 //! | `error` | the closed set of error kinds and their exit statuses | |
 //! | `event` | what travels from a subscription to whoever is told: event, id, marks, counters of a run (figures); no I/O | `error`, `record` |
 //! | `files` | small files that a user names: bounded reading, byte order marks, permissions | `error`, `process`, `unix` |
-//! | `joins` | what both interfaces say, joined: endpoints, failures in groups, nodes; it asks nobody | `record` |
-//! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `process`, `pxgrid`, `record`, `unix` |
-//! | `mnt` | the Monitoring node's client: paths, documents, error envelope | `authority`, `error`, `record`, `transport` |
-//! | `nats` | the client of a NATS JetStream stream: address, login, the stream's checks, what is stored and whether it is (feature `nats`) | `authority`, `backoff`, `error`, `event`, `record`, `transport` |
+//! | `joins` | what both interfaces say, joined: endpoints, failures in groups, nodes; it asks nobody | `order`, `record` |
+//! | `lab` | the simulated deployment: certificates, population, nodes, faults (feature `lab`) | `error`, `order`, `process`, `pxgrid`, `record`, `unix` |
+//! | `mnt` | the Monitoring node's client: paths, documents, error envelope | `authority`, `error`, `order`, `record`, `transport` |
+//! | `nats` | the client of a NATS JetStream stream: address, login, the stream's checks, what is stored and whether it is (feature `nats`) | `authority`, `backoff`, `error`, `event`, `order`, `record`, `threads`, `transport` |
+//! | `order` | sorting that is compiled once, where speed does not matter | |
 //! | `oracle` | the client of Data Connect: an Oracle server's wire, logon, statements and values; messages without I/O | `authority`, `error`, `process`, `transport` |
 //! | `process` | processes and their groups: how they are begun and signalled, whose a process is; where this program's file is, and who we are | |
 //! | `pxgrid` | the pxGrid client: control, catalogue of services, REST, STOMP frames, subscription | `authority`, `backoff`, `error`, `event`, `record`, `threads`, `transport` |
 //! | `record` | the record, MAC addresses, XML and JSON streams, filters | `error` |
-//! | `render` | records to table, tsv, csv, json, jsonl, yaml, xml, html, md; terminal safety; progress | `error`, `record`, `sanitize` |
+//! | `render` | records to table, tsv, csv, json, jsonl, yaml, xml, html, md; terminal safety; progress | `error`, `order`, `record`, `sanitize` |
 //! | `report_page` | the page of `netapi ise report`: its form, charts, tables, bounds | `error`, `render` |
 //! | `sanitize` | the one list of characters that are escaped for terminals and logs, and their escapes | |
-//! | `settings` | flag, environment, profile, default: each value with its source; secrets | `authority`, `error`, `files`, `process`, `threads`, `transport`, `unix` |
+//! | `settings` | flag, environment, profile, default: each value with its source; secrets | `authority`, `error`, `files`, `order`, `process`, `threads`, `transport`, `unix` |
 //! | `snapshot` | kept lists of sessions: their file, and what differs between two | `error`, `record`, `threads` |
 //! | `threads` | starting threads and runtimes; where the system has none left, that is an error, not a panic | `error` |
-//! | `top` | the live screen without terminal and network: state, keys, picture | `error`, `event`, `joins`, `mnt`, `pxgrid`, `record`, `render`, `sanitize` |
+//! | `top` | the live screen without terminal and network: state, keys, picture | `error`, `event`, `joins`, `mnt`, `order`, `pxgrid`, `record`, `render`, `sanitize` |
 //! | `transport` | TLS, HTTP, name overrides, proxies, the retry rule, the trace | `authority`, `backoff`, `error`, `files`, `sanitize` |
 //! | `unix` | what only Unix has, a module each: a clock, files' modes and owners, pipes, signals, terminals | |
-//! | `worker` | a worker of a fleet: which partitions are its own, what is in hand of them, what may begin (feature `nats`) | `backoff`, `delivery`, `error`, `event`, `nats`, `unix` |
+//! | `worker` | a worker of a fleet: which partitions are its own, what is in hand of them, what may begin (feature `nats`) | `backoff`, `delivery`, `error`, `event`, `nats`, `order`, `unix` |
 //!
 //! The last column is all that a room may know, and there is no circle in it; `tests/it/arrows.rs`
 //! reads it and the sources. `mnt` and `pxgrid` print nothing and know no clap, `render` fetches
@@ -55,6 +56,8 @@
 //!   answered while output is slow.
 //! - Deliveries are decided on one thread, which also writes what is printed; callbacks are started
 //!   from others, because starting a process blocks.
+//! - Events are stored in a stream from the thread that serves the connection to NATS: what is sent
+//!   and what is answered change no thread.
 //! - Standard error is written by one thread behind a bounded queue while a command runs long: who
 //!   reads it slowly holds up nobody.
 //! - `threads` makes them all: where the system has no room for one, it is an error with an exit
@@ -137,6 +140,7 @@ mod mnt;
 #[cfg(feature = "nats")]
 mod nats;
 mod oracle;
+mod order;
 mod process;
 mod pxgrid;
 mod record;
@@ -183,8 +187,8 @@ pub mod testing {
     #[cfg(feature = "lab")]
     pub mod lab {
         pub use crate::lab::{
-            Event, EventRate, Lab, LabOptions, PASSWORD, PubsubTimes, RequestEntry, RunningLab,
-            USER,
+            Event, EventRate, Lab, LabOptions, PASSWORD, PubsubTimes, Release, RequestEntry,
+            RunningLab, USER,
         };
         pub mod certificates {
             pub use crate::lab::certificates::{Certificates, Flavour};
@@ -208,7 +212,7 @@ pub mod testing {
         }
         pub mod subscription {
             pub use crate::pxgrid::subscription::{
-                Action, Input, Moment, Options, PubsubNode, Subscription,
+                Action, Input, Moment, PubsubNode, Subscription, SubscriptionOptions,
             };
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use netapi::testing::pxgrid::stomp::Frame;
 use netapi::testing::pxgrid::subscription::{
-    Action, Input, Moment, Options, PubsubNode, Subscription,
+    Action, Input, Moment, SubscriptionOptions, PubsubNode, Subscription,
 };
 use serde_json::value::RawValue;
 
@@ -91,7 +91,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let mut run = Run {
-        machine: Subscription::new(Options::default(), Vec::new()).expect("the defaults are fine"),
+        machine: Subscription::new(SubscriptionOptions::default(), Vec::new()).expect("the defaults are fine"),
         seconds: 0,
         messages: 0,
         events: 0,
