@@ -74,7 +74,7 @@ impl Directory {
         let Some(session) = self.by_mac(mac, now) else {
             return false;
         };
-        self.state.change(session.index(), change, now);
+        self.state.change(&session, change, now);
         true
     }
 

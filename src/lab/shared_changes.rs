@@ -35,16 +35,41 @@ pub enum Change {
     Release,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+/// A session that ended.
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    /// When it had begun, and after how many reconnections; `None` if it was there from the start.
+    began: Option<(i64, u32)>,
+    reauthenticated_at: Option<i64>,
+    at: i64,
+}
+
+impl Ended {
+    /// The session as it last was, and when it ended.
+    fn of(self, mut session: LabSession) -> (LabSession, i64) {
+        if let Some((began_at, reconnections)) = self.began {
+            session = session.reconnected(began_at, reconnections);
+        }
+        if let Some(at) = self.reauthenticated_at {
+            session = session.reauthenticated(at);
+        }
+        (session, self.at)
+    }
+}
+
+/// How many ended sessions are kept of somebody without a MAC.
+const MOST_EARLIER: usize = 8;
+
+#[derive(Debug, Clone, Default)]
 struct Touched {
     gone: bool,
     back_at: Option<i64>,
     reauthenticated_at: Option<i64>,
     reconnections: u32,
-    ended_at: Option<i64>,
-    /// When the session that ended had begun, and after how many reconnections; `None` if it was
-    /// there from the start.
-    last: Option<(i64, u32)>,
+    ended: Option<Ended>,
+    /// The sessions before the one that is there, oldest first: of somebody without a MAC, for a
+    /// directory merges by MAC.
+    earlier: Vec<Ended>,
     quarantined: bool,
     failed_at: Option<i64>,
 }
@@ -93,14 +118,14 @@ impl Changes {
     /// A session that ended, as it last was, and when; `None` for one that did not.
     pub fn ended(&self, session: LabSession) -> Option<(LabSession, i64)> {
         let touched = self.touched.get(&session.index())?;
-        let mut session = session;
-        if let Some((began_at, reconnections)) = touched.last {
-            session = session.reconnected(began_at, reconnections);
-        }
-        if let Some(at) = touched.reauthenticated_at {
-            session = session.reauthenticated(at);
-        }
-        Some((session, touched.ended_at?))
+        touched.ended.map(|ended| ended.of(session))
+    }
+
+    /// The sessions of somebody without a MAC that ended before the one that is there.
+    pub fn earlier(&self, session: LabSession) -> impl Iterator<Item = (LabSession, i64)> {
+        let touched = self.touched.get(&session.index());
+        let ended = touched.map_or(&[][..], |touched| &touched.earlier);
+        ended.iter().map(move |ended| ended.of(session))
     }
 
     /// When the session `index` comes back, if it is away for a moment.
@@ -131,8 +156,26 @@ impl Changes {
 impl Touched {
     /// The session ends: remembers what it was.
     fn end(&mut self, now: i64) {
-        self.ended_at = Some(now);
-        self.last = self.back_at.map(|began_at| (began_at, self.reconnections));
+        self.ended = Some(Ended {
+            began: self.back_at.map(|began_at| (began_at, self.reconnections)),
+            reauthenticated_at: self.reauthenticated_at,
+            at: now,
+        });
+    }
+
+    /// The end of one without a MAC stays known when another session begins.
+    fn keep_ended(&mut self) {
+        if self.earlier.len() == MOST_EARLIER {
+            self.earlier.remove(0);
+        }
+        self.earlier.extend(self.ended);
+    }
+
+    /// Another session begins.
+    fn begin(&mut self, at: i64) {
+        self.back_at = Some(at);
+        self.reauthenticated_at = None;
+        self.reconnections += 1;
     }
 
     fn is_absent(&self, now: i64) -> bool {
@@ -169,10 +212,10 @@ impl SharedChanges {
         self.lock().changes.apply_at(session, now)
     }
 
-    /// Does `change` to the session `index`; the caller has made sure that it is there.
-    pub fn change(&self, index: u64, change: Change, now: i64) {
+    /// Does `change` to a session; the caller has made sure that it is there.
+    pub fn change(&self, session: &LabSession, change: Change, now: i64) {
         let mut inner = self.lock();
-        let touched = inner.changes.touched.entry(index).or_default();
+        let touched = inner.changes.touched.entry(session.index()).or_default();
         match change {
             Change::Reauthenticate => touched.reauthenticated_at = Some(now),
             Change::Disconnect | Change::PortShutdown | Change::Delete => {
@@ -185,11 +228,12 @@ impl SharedChanges {
                 touched.reauthenticated_at = Some(now);
             }
             Change::Release if touched.gone => {
+                if session.mac().is_none() {
+                    touched.keep_ended();
+                }
+                touched.ended = None;
                 touched.gone = false;
-                touched.ended_at = None;
-                touched.back_at = Some(now);
-                touched.reauthenticated_at = None;
-                touched.reconnections += 1;
+                touched.begin(now);
             }
             Change::Release => {
                 touched.quarantined = false;
@@ -197,9 +241,7 @@ impl SharedChanges {
             }
             Change::PortBounce => {
                 touched.end(now);
-                touched.back_at = Some(now + BOUNCE);
-                touched.reauthenticated_at = None;
-                touched.reconnections += 1;
+                touched.begin(now + BOUNCE);
             }
         }
     }
@@ -228,7 +270,50 @@ impl SharedChanges {
     /// Every endpoint with an ANC policy, as (MAC, policy), in order of the MACs.
     pub fn anc_policies(&self) -> Vec<(String, String)> {
         let mut all: Vec<_> = self.lock().changes.policies.clone().into_iter().collect();
-        all.sort();
+        crate::order::sort(&mut all);
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::population::Population;
+    use super::*;
+
+    const NOW: i64 = 1_790_000_000_000;
+
+    /// The ends of whoever has a MAC are forgotten when another session begins, the last few of the
+    /// others are not.
+    #[test]
+    fn ends_of_somebody_without_a_mac_stay_known() {
+        let population = Population::new(7, 50, false, NOW).unwrap();
+        let all = || (0..50).map(|index| population.session(index));
+        let merged = all().find(|session| session.mac().is_some()).unwrap();
+        let unmerged = all().find(|session| session.mac().is_none()).unwrap();
+        let state = SharedChanges::default();
+        let mut ends = Vec::new();
+        for (turn, at) in (NOW..).step_by(1_000).take(MOST_EARLIER + 2).enumerate() {
+            for session in [&merged, &unmerged] {
+                state.change(session, Change::Reauthenticate, at);
+                state.change(session, Change::Disconnect, at + 1);
+                let (last, end) = state.changes(at + 1).ended(*session).unwrap();
+                assert_eq!((last.authenticated_at(), end), (at, at + 1), "{turn}");
+                state.change(session, Change::Release, at + 2);
+                assert!(state.changes(at + 2).ended(*session).is_none());
+            }
+            ends.push(at + 1);
+        }
+        let changes = state.changes(NOW + 60_000);
+        assert_eq!(changes.earlier(merged).count(), 0);
+        let earlier: Vec<_> = changes.earlier(unmerged).collect();
+        let kept: Vec<i64> = earlier.iter().map(|(_, end)| *end).collect();
+        assert_eq!(kept, ends[2..]);
+        let mut names: Vec<_> = earlier
+            .iter()
+            .map(|(session, _)| session.audit_session_id())
+            .collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), MOST_EARLIER);
     }
 }

@@ -86,12 +86,22 @@ fn describe_column(column: &Column, position: u64, field_version: u8, out: &mut 
     }
 }
 
+/// A value as it is sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Sent {
+    bytes: Vec<u8>,
+    is_null: bool,
+}
+
 /// Rows of one result, each with a bit vector where it repeats values of the row before.
 #[derive(Debug, Clone)]
 pub(super) struct Rows {
     /// Of each column the type as which it is sent; `None` is never on the wire.
     kinds: Vec<Option<u8>>,
-    before: Option<Vec<Option<Vec<u8>>>>,
+    has_before: bool,
+    before: Vec<Sent>,
+    now: Vec<Sent>,
+    repeats: Vec<bool>,
 }
 
 impl Rows {
@@ -103,7 +113,10 @@ impl Rows {
         });
         Self {
             kinds: kinds.collect(),
-            before: None,
+            has_before: false,
+            before: vec![Sent::default(); columns.len()],
+            now: vec![Sent::default(); columns.len()],
+            repeats: Vec::new(),
         }
     }
 
@@ -121,43 +134,44 @@ impl Rows {
 
     /// `7`, behind `21` where values are left out.
     pub(super) fn row(&mut self, values: &[Value], out: &mut Writer) {
-        let encoded: Vec<Option<Vec<u8>>> = values.iter().map(Value::encoded).collect();
+        for (sent, value) in self.now.iter_mut().zip(values) {
+            sent.bytes.clear();
+            sent.is_null = !value.encode(&mut sent.bytes);
+        }
         let is_long = |kind: Option<u8>| matches!(kind, Some(LONG | LONG_RAW));
-        let repeats: Vec<bool> = self
-            .kinds
-            .iter()
-            .zip(&encoded)
-            .enumerate()
-            .map(|(index, (kind, value))| {
-                let before = self.before.as_ref().and_then(|before| before.get(index));
-                kind.is_some() && !is_long(*kind) && before == Some(value)
-            })
-            .collect();
-        if repeats.contains(&true) {
+        let both = self.now.iter().zip(&self.before);
+        let repeats = self.kinds.iter().zip(both).map(|(kind, (now, before))| {
+            self.has_before && kind.is_some() && !is_long(*kind) && now == before
+        });
+        self.repeats.clear();
+        self.repeats.extend(repeats);
+        if self.repeats.contains(&true) {
             out.u8(21);
-            out.integer(repeats.iter().filter(|repeats| !**repeats).count() as u64);
-            for eight in repeats.chunks(8) {
+            let sent = self.repeats.iter().filter(|repeats| !**repeats);
+            out.integer(sent.count() as u64);
+            for eight in self.repeats.chunks(8) {
                 let bits = eight.iter().enumerate().filter(|(_, repeats)| !**repeats);
                 out.u8(bits.fold(0, |byte, (bit, _)| byte | 1 << bit));
             }
         }
         out.u8(7);
-        for ((kind, value), repeats) in self.kinds.iter().zip(&encoded).zip(repeats) {
-            if kind.is_none() || repeats {
+        for ((kind, value), repeats) in self.kinds.iter().zip(&self.now).zip(&self.repeats) {
+            if kind.is_none() || *repeats {
                 continue;
             }
-            out.string(value.as_deref().unwrap_or_default());
+            out.string(&value.bytes);
             if is_long(*kind) {
                 // Null indicator and return code.
-                if value.is_some() {
-                    out.zeros(2);
-                } else {
+                if value.is_null {
                     out.raw(&[0x81, 1]);
                     out.integer(1405);
+                } else {
+                    out.zeros(2);
                 }
             }
         }
-        self.before = Some(encoded);
+        std::mem::swap(&mut self.now, &mut self.before);
+        self.has_before = true;
     }
 }
 

@@ -7,11 +7,12 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use aes::{Aes192, Aes256};
 use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
-use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha512};
 
 const BLOCK: usize = 16;
+/// The length of a half of the session's key.
+const HALF: usize = 32;
 const ROUNDS: u32 = 4096;
 const KEY_ROUNDS: u32 = 3;
 const SPEEDY: &[u8] = b"AUTH_PBKDF2_SPEEDY_KEY";
@@ -33,10 +34,11 @@ impl Verifier {
         }
     }
 
-    fn half(self) -> usize {
+    /// The length of the session's key.
+    fn key_length(self) -> usize {
         match self {
             Self::Of12c => 32,
-            Self::Of11g => 48,
+            Self::Of11g => 24,
         }
     }
 }
@@ -67,7 +69,7 @@ impl Challenge {
             verifier,
             salt: random(salt),
             key_salt: random(16),
-            server_half: random(verifier.half()),
+            server_half: random(HALF),
         }
     }
 
@@ -79,13 +81,11 @@ impl Challenge {
             ("AUTH_SESSKEY", hex(&half), 0),
             ("AUTH_VFR_DATA", hex(&self.salt), self.verifier.number()),
         ];
-        if self.verifier == Verifier::Of12c {
-            parameters.extend([
-                ("AUTH_PBKDF2_CSK_SALT", hex(&self.key_salt), 0),
-                ("AUTH_PBKDF2_VGEN_COUNT", ROUNDS.to_string(), 0),
-                ("AUTH_PBKDF2_SDER_COUNT", KEY_ROUNDS.to_string(), 0),
-            ]);
-        }
+        parameters.extend([
+            ("AUTH_PBKDF2_CSK_SALT", hex(&self.key_salt), 0),
+            ("AUTH_PBKDF2_VGEN_COUNT", ROUNDS.to_string(), 0),
+            ("AUTH_PBKDF2_SDER_COUNT", KEY_ROUNDS.to_string(), 0),
+        ]);
         parameters.push(("AUTH_GLOBALLY_UNIQUE_DBID\0", hex(&[0x4C; 16]), 0));
         parameters
     }
@@ -131,29 +131,15 @@ impl Challenge {
         }
     }
 
-    /// The key of the session, of both halves.
+    /// The key of the session, of both halves. A verifier of 11g is older than the way to this key:
+    /// servers from 12c on use it for both.
     fn key(&self, client_half: &[u8]) -> Option<Vec<u8>> {
-        match self.verifier {
-            Verifier::Of12c => {
-                let halves = [client_half.get(..32)?, self.server_half.get(..32)?].concat();
-                let mut key = vec![0; 32];
-                pbkdf2::pbkdf2_hmac::<Sha512>(
-                    hex(&halves).as_bytes(),
-                    &self.key_salt,
-                    KEY_ROUNDS,
-                    &mut key,
-                );
-                Some(key)
-            }
-            Verifier::Of11g => {
-                let ours = self.server_half.get(16..40)?;
-                let theirs = client_half.get(16..40)?;
-                let mixed: Vec<u8> = ours.iter().zip(theirs).map(|(a, b)| a ^ b).collect();
-                let (first, second) = mixed.split_at_checked(16)?;
-                let key = Md5::digest(first).into_iter().chain(Md5::digest(second));
-                Some(key.take(24).collect())
-            }
-        }
+        let length = self.verifier.key_length();
+        let halves = [client_half.get(..length)?, self.server_half.get(..length)?].concat();
+        let mut key = vec![0; length];
+        let halves = hex(&halves);
+        pbkdf2::pbkdf2_hmac::<Sha512>(halves.as_bytes(), &self.key_salt, KEY_ROUNDS, &mut key);
+        Some(key)
     }
 }
 
@@ -238,7 +224,7 @@ fn random(count: usize) -> Vec<u8> {
 /// The client's half of the exchange: half of the key, the password under it, and the key.
 #[cfg(test)]
 pub(super) fn answer(challenge: &Challenge, password: &str) -> (String, String, Vec<u8>) {
-    let half = random(challenge.verifier.half());
+    let half = random(HALF);
     let key = challenge.key(&half).unwrap();
     let mut secret = random(BLOCK);
     secret.extend_from_slice(password.as_bytes());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::session::{Action, Session};
@@ -90,7 +90,7 @@ async fn converse(
                 }
                 framing.push(buffer.get(..count).unwrap_or_default());
             }
-            () = sleep_until(until) => {
+            () = passed(until) => {
                 if wake.take().is_none() {
                     return Ok(());
                 }
@@ -122,6 +122,15 @@ async fn converse(
             wake = None;
             actions = session.packet(&packet, Timestamp::now());
         }
+    }
+}
+
+/// Waits until then. What is due lets the others run first: a client's interrupt is seen only then.
+async fn passed(until: Instant) {
+    if until <= Instant::now() {
+        yield_now().await;
+    } else {
+        sleep_until(until).await;
     }
 }
 

@@ -345,18 +345,24 @@ impl Session {
         ));
     }
 
+    /// Sends an answer, or the last part of one.
     fn send(&mut self, mut out: Writer) {
-        let Some(agreed) = self.agreed else {
-            return;
-        };
-        if agreed.says_end {
+        let says_end = self.agreed.is_some_and(|agreed| agreed.says_end);
+        if says_end {
             out.u8(29);
         }
-        self.actions.push(Action::Send(tns::data(
-            &out.bytes,
-            agreed.sdu,
-            true,
-            agreed.says_end,
-        )));
+        self.send_bytes(&out, says_end);
+    }
+
+    /// Sends a part of an answer, behind which more comes.
+    fn send_part(&mut self, out: &Writer) {
+        self.send_bytes(out, false);
+    }
+
+    fn send_bytes(&mut self, out: &Writer, says_end: bool) {
+        if let Some(agreed) = self.agreed {
+            let packets = tns::data(&out.bytes, agreed.sdu, true, says_end);
+            self.actions.push(Action::Send(packets));
+        }
     }
 }

@@ -97,8 +97,15 @@ impl Framing {
 
 /// A packet's bytes.
 pub(super) fn packet(kind: u8, flags: u8, body: &[u8], wide: bool) -> Vec<u8> {
-    let length = u32::try_from(HEAD + body.len()).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(HEAD + body.len());
+    head(kind, flags, body.len(), wide, &mut bytes);
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// What stands before a body of so many bytes.
+fn head(kind: u8, flags: u8, body: usize, wide: bool, bytes: &mut Vec<u8>) {
+    let length = u32::try_from(HEAD + body).unwrap_or(u32::MAX);
     if wide {
         bytes.extend_from_slice(&length.to_be_bytes());
     } else {
@@ -107,8 +114,6 @@ pub(super) fn packet(kind: u8, flags: u8, body: &[u8], wide: bool) -> Vec<u8> {
         bytes.extend_from_slice(&[0, 0]);
     }
     bytes.extend_from_slice(&[kind, flags, 0, 0]);
-    bytes.extend_from_slice(body);
-    bytes
 }
 
 /// A MARKER packet.
@@ -125,9 +130,9 @@ pub(super) fn data(payload: &[u8], sdu: usize, wide: bool, says_end: bool) -> Ve
     for (number, part) in payload.chunks(room).enumerate() {
         let last = number + 1 == count;
         let flags = if last && says_end { END_OF_RESPONSE } else { 0 };
-        let mut body = flags.to_be_bytes().to_vec();
-        body.extend_from_slice(part);
-        bytes.extend(packet(DATA, 0, &body, wide));
+        head(DATA, 0, 2 + part.len(), wide, &mut bytes);
+        bytes.extend_from_slice(&flags.to_be_bytes());
+        bytes.extend_from_slice(part);
     }
     bytes
 }

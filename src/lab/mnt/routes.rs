@@ -240,7 +240,7 @@ impl Question<'_> {
                 let session = self.directory.by_mac(mac.octets(), self.now);
                 let session = session.filter(|session| is_node(node, session.psn()));
                 session.is_some_and(|session| {
-                    self.change(session.index(), change);
+                    self.change(&session, change);
                     true
                 })
             });
@@ -261,14 +261,14 @@ impl Question<'_> {
         let Some(session) = session else {
             return Answer::not_found(segments.last().copied().unwrap_or(""));
         };
-        self.change(session.index(), Change::Delete);
+        self.change(&session, Change::Delete);
         Answer::deleted()
     }
 
     /// Changes a session that is there, and lets subscribers know.
-    fn change(&self, index: u64, change: Change) {
-        self.directory.state.change(index, change, self.now);
-        self.grid.session_changed(index);
+    fn change(&self, session: &LabSession, change: Change) {
+        self.directory.state.change(session, change, self.now);
+        self.grid.session_changed(session.index());
     }
 }
 

@@ -1,7 +1,9 @@
 //! What kinds of endpoint there are and what the policy gives them: methods, policy sets, rules,
 //! profiles, security groups, devices.
 //!
-//! Tables only.
+//! Tables, and which endpoint has which role.
+
+use super::nas::Access;
 
 /// A kind of device: what the profiler says of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -308,3 +310,25 @@ pub(super) const ALL: &[&Role] = &[
     &OWN_DEVICE,
     &VPN,
 ];
+
+/// Which role the endpoint with that index has, by how its device lets it in.
+pub(super) fn of(access: Access, index: u64, hash: u64) -> &'static Role {
+    match (access, index) {
+        (_, 0) => &LINUX_CERTIFICATE,
+        (_, 1 | 2 | 9) => &STAFF_PASSWORD,
+        (_, 3) => &PRINTER_MAB,
+        (_, 4) => &MACHINE_CERTIFICATE,
+        (_, 5) => &STAFF_WIRELESS,
+        (_, 6) => &OWN_DEVICE,
+        (Access::Vpn, _) => &VPN,
+        (Access::Wireless, _) if hash.is_multiple_of(3) => &OWN_DEVICE,
+        (Access::Wireless, _) => &STAFF_WIRELESS,
+        (Access::Wired, _) => match hash % 10 {
+            0..=3 => &STAFF_PASSWORD,
+            4 | 5 => &MACHINE_CERTIFICATE,
+            6 => &LINUX_CERTIFICATE,
+            7 => &PRINTER_MAB,
+            _ => &PHONE_MAB,
+        },
+    }
+}

@@ -75,7 +75,7 @@ impl LabSession {
         let role = if failed_number == Some(0) {
             &roles::STAFF_PASSWORD
         } else {
-            role(nas.kind(), index, hash)
+            roles::of(nas.kind(), index, hash)
         };
         let age = if index < numbering::FIXED {
             (index + 1) * 180_000
@@ -477,26 +477,5 @@ impl LabSession {
     /// Milliseconds that the last authentication took.
     pub fn response_time(&self) -> u64 {
         20 + self.hash % 90
-    }
-}
-
-fn role(access: Access, index: u64, hash: u64) -> &'static Role {
-    match (access, index) {
-        (_, 0) => &roles::LINUX_CERTIFICATE,
-        (_, 1 | 2 | 9) => &roles::STAFF_PASSWORD,
-        (_, 3) => &roles::PRINTER_MAB,
-        (_, 4) => &roles::MACHINE_CERTIFICATE,
-        (_, 5) => &roles::STAFF_WIRELESS,
-        (_, 6) => &roles::OWN_DEVICE,
-        (Access::Vpn, _) => &roles::VPN,
-        (Access::Wireless, _) if hash.is_multiple_of(3) => &roles::OWN_DEVICE,
-        (Access::Wireless, _) => &roles::STAFF_WIRELESS,
-        (Access::Wired, _) => match hash % 10 {
-            0..=3 => &roles::STAFF_PASSWORD,
-            4 | 5 => &roles::MACHINE_CERTIFICATE,
-            6 => &roles::LINUX_CERTIFICATE,
-            7 => &roles::PRINTER_MAB,
-            _ => &roles::PHONE_MAB,
-        },
     }
 }

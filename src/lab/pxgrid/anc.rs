@@ -347,7 +347,7 @@ impl Operation {
             };
             let present = self.grid.directory.by_mac(octets, now).is_some();
             if present || change == Change::Release {
-                state.change(original.index(), change, now);
+                state.change(&original, change, now);
             }
         }
         self.grid.session_changed(original.index());

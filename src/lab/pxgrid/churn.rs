@@ -102,7 +102,7 @@ impl Churn {
     fn new(grid: Arc<Grid>, seed: u64) -> Self {
         let count = grid.directory.population.sessions().min(TAKING_PART);
         let mut order: Vec<u64> = (0..count).collect();
-        order.sort_by_key(|index| mix(seed ^ mix(*index)));
+        crate::order::sort_by_key(&mut order, |index| mix(seed ^ mix(*index)));
         Self {
             grid,
             order,
@@ -188,7 +188,7 @@ impl Churn {
         if change == Change::Disconnect {
             self.away.insert(index);
         }
-        directory.state.change(index, change, now);
+        directory.state.change(&session, change, now);
         let after = directory.state.apply(session, now);
         match (before, after) {
             (Some(ended), None) => other_topics::session(&self.grid, &ended, false),

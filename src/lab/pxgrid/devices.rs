@@ -161,7 +161,7 @@ pub(super) fn profiles() -> Vec<Value> {
         .iter()
         .flat_map(|role| role.devices.iter().map(|device| device.policy))
         .collect();
-    names.sort_unstable();
+    crate::order::sort(&mut names);
     names.dedup();
     let parent = |name: &str| match name {
         name if name.contains("Workstation") => "Workstation",

@@ -139,7 +139,7 @@ fn failure(question: &Question<'_>, turn: u64) {
         return;
     };
     let state = &question.directory.state;
-    state.change(original.index(), Change::Fail, question.now);
+    state.change(original, Change::Fail, question.now);
     if let Some(endpoint) = state.apply(*original, question.now)
         && let Some(failure) = radius::latest(population, &endpoint, question.now)
     {

@@ -85,7 +85,8 @@ pub(super) fn listing(source: Facts, since: i64, filter: Option<Filter>) -> List
     )
 }
 
-/// Also what ended in the window.
+/// Also what ended in the window; where another session has begun since, only of those without a
+/// MAC, for the others are merged by it.
 fn recovery(question: &Question<'_>, since: i64, until: i64) -> Reply {
     let indexes = 0..question.directory.population.sessions();
     Reply::list(Listing::new(
@@ -95,6 +96,11 @@ fn recovery(question: &Question<'_>, since: i64, until: i64) -> Reply {
         None,
         Box::new(move |source, original, rows| {
             let window = since..=until;
+            for (last, ended) in source.changes.earlier(original) {
+                if window.contains(&ended) {
+                    rows.row(|out| push(out, &last, &source.changes, Some(ended)));
+                }
+            }
             match source.changes.apply(original) {
                 Some(session) if window.contains(&session.authenticated_at()) => {
                     rows.row(|out| push(out, &session, &source.changes, None));

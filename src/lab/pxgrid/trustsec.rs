@@ -121,7 +121,7 @@ fn tags() -> Vec<(&'static str, u16)> {
             .filter(|role| role.security_group_tag > 0)
             .map(|role| (role.security_group, role.security_group_tag)),
     );
-    tags.sort_by_key(|(_, tag)| *tag);
+    crate::order::sort_by_key(&mut tags, |(_, tag)| *tag);
     tags.dedup();
     tags
 }

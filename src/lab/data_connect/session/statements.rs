@@ -16,8 +16,9 @@ use crate::lab::faults::FaultKind;
 
 /// The most statements that a session has open.
 const MOST_CURSORS: usize = 300;
-/// So many rows are looked at before the connection is looked at again.
-const SLICE: usize = 20_000;
+/// So many rows are looked at before the connection is looked at again, so that an interrupt is
+/// seen at once; what is ready of them is sent, so that the client has work meanwhile.
+const SLICE: usize = 125;
 /// How long a statement of fault `dc-slow` takes.
 const SLOW: Duration = Duration::from_mins(1);
 
@@ -220,6 +221,9 @@ impl Session {
                     }
                 }
                 Ok(Step::Busy) => {
+                    if !job.out.bytes.is_empty() {
+                        self.send_part(&std::mem::take(&mut job.out));
+                    }
                     self.job = Some(job);
                     return self.actions.push(Action::Wait(Duration::ZERO));
                 }

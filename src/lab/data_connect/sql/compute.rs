@@ -259,8 +259,9 @@ impl Scope<'_> {
         use Value::{Bytes, Date, Interval, Null, Text, Timestamp, Zoned};
         Ok(match (left, right) {
             (Null, _) | (_, Null) => None,
+            (Value::Number(one), Value::Number(two)) => Some(one.cmp(two)),
             (Text(one), Text(two)) | (Bytes(one), Bytes(two)) => Some(one.cmp(two)),
-            (Value::Number(_), Text(_) | Value::Number(_)) | (Text(_), Value::Number(_)) => {
+            (Value::Number(_), Text(_)) | (Text(_), Value::Number(_)) => {
                 Some(number(left)?.cmp(&number(right)?))
             }
             (Date(one) | Timestamp(one), Date(two) | Timestamp(two))

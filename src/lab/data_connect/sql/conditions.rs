@@ -10,6 +10,7 @@ impl Parser<'_> {
         self.deeper(|parser| {
             let mut left = parser.conjunction()?;
             while parser.take_word("OR") {
+                parser.joins()?;
                 left = Condition::Or(Box::new(left), Box::new(parser.conjunction()?));
             }
             Ok(left)
@@ -19,6 +20,7 @@ impl Parser<'_> {
     fn conjunction(&mut self) -> Parsed<Condition> {
         let mut left = self.negation()?;
         while self.take_word("AND") {
+            self.joins()?;
             left = Condition::And(Box::new(left), Box::new(self.negation()?));
         }
         Ok(left)
@@ -31,7 +33,7 @@ impl Parser<'_> {
         }
         if self.is_sign("(") {
             // Either conditions stand in it or an expression does.
-            let (place, binds) = (self.place(), self.binds);
+            let (place, binds, operators) = (self.place(), self.binds, self.operators);
             self.advance();
             if let Ok(inner) = self.condition()
                 && self.take_sign(")")
@@ -39,7 +41,7 @@ impl Parser<'_> {
                 return Ok(inner);
             }
             self.go_to(place);
-            self.binds = binds;
+            (self.binds, self.operators) = (binds, operators);
         }
         self.comparison()
     }

@@ -32,8 +32,11 @@ impl Decimal {
         if digits == 0 {
             scale = 0;
         }
-        while digits != 0 && digits % 10 == 0 && scale > -126 {
-            digits /= 10;
+        while digits != 0 && scale > -126 {
+            let (tenth, 0) = divided(digits.unsigned_abs(), 10) else {
+                break;
+            };
+            digits = digits.signum() * i128::try_from(tenth).unwrap_or(i128::MAX);
             scale -= 1;
         }
         Self { digits, scale }
@@ -71,7 +74,14 @@ impl Decimal {
     /// The digits as if the scale were `scale`, which is not below this number's.
     fn digits_at(self, scale: i32) -> Option<i128> {
         let more = u32::try_from(scale - self.scale).ok()?;
-        self.digits.checked_mul(10_i128.checked_pow(more)?)
+        if more == 0 {
+            return Some(self.digits);
+        }
+        let power = match more {
+            0..=18 => i128::from(10_i64.pow(more)),
+            _ => 10_i128.checked_pow(more)?,
+        };
+        self.digits.checked_mul(power)
     }
 
     fn together(self, other: Self) -> Option<(i128, i128, i32)> {
@@ -131,35 +141,42 @@ impl Decimal {
         )
     }
 
-    /// As a NUMBER on the wire: an exponent to the base 100 and digits to the base 100, each plus
+    /// Appends it as a NUMBER on the wire: an exponent to the base 100 and digits to the base 100, each plus
     /// one; of a negative number the complements, and 102 at the end.
-    pub(in crate::lab::data_connect) fn encoded(self) -> Vec<u8> {
+    pub(in crate::lab::data_connect) fn encode(self, out: &mut Vec<u8>) {
         if self.digits == 0 {
-            return vec![0x80];
+            return out.push(0x80);
         }
-        let mut digits = self.digits.unsigned_abs().to_string();
-        let mut exponent = i32::try_from(digits.len()).unwrap_or(0) - self.scale;
-        if exponent.rem_euclid(2) == 1 {
-            digits.insert(0, '0');
-            exponent += 1;
+        // Pairs of digits, the last first: the point stands between two pairs.
+        let mut rest = self.digits.unsigned_abs();
+        let mut half = self.scale.rem_euclid(2) == 1;
+        let mut pairs = [0u8; 20];
+        let mut first = pairs.len();
+        while rest > 0 && first > 0 {
+            first -= 1;
+            let (left, pair) = if half {
+                let (left, digit) = divided(rest, 10);
+                (left, digit * 10)
+            } else {
+                divided(rest, 100)
+            };
+            if let Some(place) = pairs.get_mut(first) {
+                *place = pair;
+            }
+            half = false;
+            rest = left;
         }
-        if !digits.len().is_multiple_of(2) {
-            digits.push('0');
-        }
-        let first = u8::try_from(exponent / 2 - 1 + 193).unwrap_or(0xFF);
-        let pairs = digits.as_bytes().chunks(2).map(|pair| {
-            pair.iter()
-                .fold(0, |value, digit| value * 10 + (digit - b'0'))
-        });
+        let pairs = pairs.get(first..).unwrap_or_default();
+        let places = self.scale.div_euclid(2) + self.scale.rem_euclid(2);
+        let before = i32::try_from(pairs.len()).unwrap_or(0) - places;
+        let head = u8::try_from(before - 1 + 193).unwrap_or(0xFF);
         if self.digits > 0 {
-            std::iter::once(first)
-                .chain(pairs.map(|pair| pair + 1))
-                .collect()
+            out.push(head);
+            out.extend(pairs.iter().map(|pair| pair + 1));
         } else {
-            std::iter::once(!first)
-                .chain(pairs.map(|pair| 101 - pair))
-                .chain([102])
-                .collect()
+            out.push(!head);
+            out.extend(pairs.iter().map(|pair| 101 - pair));
+            out.push(102);
         }
     }
 
@@ -187,6 +204,19 @@ impl Decimal {
         let scale = 2 * (i32::try_from(pairs.len()).ok()? - 1 - exponent);
         Some(Self::new(if negative { -digits } else { digits }, scale))
     }
+}
+
+/// A number divided by a small one, and what is left. Where it fits in a machine word, as nearly
+/// always, that takes a tenth of the time.
+fn divided(number: u128, by: u8) -> (u128, u8) {
+    let (whole, left) = match u64::try_from(number) {
+        Ok(number) => (
+            u128::from(number / u64::from(by)),
+            u128::from(number % u64::from(by)),
+        ),
+        Err(_) => (number / u128::from(by), number % u128::from(by)),
+    };
+    (whole, u8::try_from(left).unwrap_or_default())
 }
 
 impl PartialOrd for Decimal {
@@ -238,6 +268,12 @@ mod tests {
         Decimal::parse(text).unwrap()
     }
 
+    fn encoded(number: Decimal) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        number.encode(&mut bytes);
+        bytes
+    }
+
     #[test]
     fn numbers_are_as_oracle_writes_them() {
         for (text, bytes) in [
@@ -250,13 +286,13 @@ mod tests {
             ("-.01", &[0x3F, 0x64, 0x66]),
             ("12.34", &[0xC1, 0x0D, 0x23]),
         ] {
-            assert_eq!(decimal(text).encoded(), bytes, "{text}");
+            assert_eq!(encoded(decimal(text)), bytes, "{text}");
             assert_eq!(Decimal::decoded(bytes), Some(decimal(text)), "{text}");
             assert_eq!(decimal(text).to_string(), text);
         }
         let long = "12345678901234567890123456789012345678";
         assert_eq!(
-            Decimal::decoded(&decimal(long).encoded()),
+            Decimal::decoded(&encoded(decimal(long))),
             Some(decimal(long))
         );
         for wrong in ["", "-", "1.2.3", "x", "1e999"] {

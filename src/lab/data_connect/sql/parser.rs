@@ -12,6 +12,10 @@ use crate::lab::data_connect::views::View;
 /// How deep expressions may stand in each other.
 const DEEPEST: usize = 60;
 
+/// How many signs and words may join expressions and conditions: each makes the tree deeper that is
+/// gone through later.
+const MOST_OPERATORS: usize = 200;
+
 /// Words that are no alias.
 const RESERVED: &[&str] = &[
     "FROM",
@@ -69,6 +73,8 @@ pub(super) struct Parser<'a> {
     /// How many binds stand before this place.
     pub(super) binds: usize,
     depth: usize,
+    /// How many operators were read.
+    pub(super) operators: usize,
 }
 
 pub(super) type Parsed<T> = Result<T, SqlError>;
@@ -83,6 +89,7 @@ impl<'a> Parser<'a> {
             alias: None,
             binds: 0,
             depth: 0,
+            operators: 0,
         }
     }
 
@@ -208,11 +215,21 @@ impl<'a> Parser<'a> {
         parsed
     }
 
+    /// An operator was read, which joins what stands before it with what follows.
+    pub(super) fn joins(&mut self) -> Parsed<()> {
+        self.operators += 1;
+        if self.operators > MOST_OPERATORS {
+            return Err(SqlError::unknown("so many operators").at(self.offset()));
+        }
+        Ok(())
+    }
+
     pub(super) fn expression(&mut self) -> Parsed<Expression> {
         self.deeper(|parser| {
             let mut left = parser.product()?;
             loop {
                 if parser.take_sign("||") {
+                    parser.joins()?;
                     left = Expression::Concat(Box::new(left), Box::new(parser.product()?));
                     continue;
                 }
@@ -223,6 +240,7 @@ impl<'a> Parser<'a> {
                 } else {
                     return Ok(left);
                 };
+                parser.joins()?;
                 let right = Box::new(parser.product()?);
                 left = Expression::Arithmetic(operator, Box::new(left), right);
             }
@@ -239,6 +257,7 @@ impl<'a> Parser<'a> {
             } else {
                 return Ok(left);
             };
+            self.joins()?;
             left = Expression::Arithmetic(operator, Box::new(left), Box::new(self.factor()?));
         }
     }
@@ -250,6 +269,7 @@ impl<'a> Parser<'a> {
         self.take_sign("+");
         let mut inner = self.primary()?;
         while self.take_words(&["AT", "TIME", "ZONE"]) {
+            self.joins()?;
             let Kind::Text(zone) = self.kind() else {
                 return Err(self.strange());
             };

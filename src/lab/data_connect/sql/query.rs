@@ -152,6 +152,10 @@ impl Query {
                 self.finish()?;
                 continue;
             };
+            // What was passed over costs time too.
+            let Some(row) = row else {
+                continue;
+            };
             if let Some(values) = self.take(row.as_ref())?
                 && let Some(row) = self.let_out(values)
             {
@@ -240,7 +244,7 @@ impl Query {
 
     fn sort(&mut self) {
         let order = &self.select.order;
-        self.kept.sort_by(|(_, one), (_, two)| {
+        crate::order::sort_by(&mut self.kept, |(_, one), (_, two)| {
             let mut pairs = order.iter().zip(one.iter().zip(two));
             let found = pairs.find_map(|(order, (one, two))| {
                 let found = in_order(order, one, two);
@@ -252,12 +256,13 @@ impl Query {
 
     fn project(&self, scope: &Scope<'_>) -> Result<Vec<Value>, SqlError> {
         let items = self.select.items.iter().zip(&self.kinds).zip(&self.spoilt);
-        items
-            .map(|((item, kind), spoilt)| {
-                let value = scope.value(item)?;
-                Ok(spoil(shaped(value, *kind, scope)?, *spoilt))
-            })
-            .collect()
+        // Collecting results would not know how many there will be.
+        let mut values = Vec::with_capacity(self.kinds.len());
+        for ((item, kind), spoilt) in items {
+            let value = scope.value(item)?;
+            values.push(spoil(shaped(value, *kind, scope)?, *spoilt));
+        }
+        Ok(values)
     }
 
     fn count_in(&mut self, keys: Vec<Value>, values: Vec<Option<Value>>) -> Result<(), SqlError> {

@@ -321,3 +321,23 @@ fn the_products_kind_of_statements_is_understood() {
         assert!(!rows.is_empty(), "{statement}");
     }
 }
+
+/// A long chain is a deep tree: one that nobody bounds ends the process.
+#[test]
+fn chains_of_operators_have_an_end() {
+    let chain = |part: &str, count: usize| part.repeat(count);
+    assert_eq!(
+        one(&format!("SELECT {}1 FROM dual", chain("1+", 200))),
+        "201"
+    );
+    for (before, part, after) in [
+        ("SELECT ", "1+", "1 FROM dual"),
+        ("SELECT ", "1*", "1 FROM dual"),
+        ("SELECT ", "'a'||", "'a' FROM dual"),
+        ("SELECT 1 FROM dual WHERE ", "1=1 AND ", "1=1"),
+        ("SELECT 1 FROM dual WHERE ", "1=1 OR ", "1=1"),
+    ] {
+        let text = format!("{before}{}{after}", chain(part, 100_000));
+        assert!(all(&text, &[], &world()).is_err(), "{part}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Accounting: `RADIUS_ACCOUNTING` and the cheaper one of a week. A session has a start, an interim
 //! update each quarter of an hour and, where it ended, a stop; on each former day the endpoint had
-//! one of a working day. On some of those days two neighbours had each other's address.
+//! one of a working day. On some of those days two neighbours had each other's address, and of some
+//! sessions no stop came: ghosts.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -17,6 +18,8 @@ const INTERIM: i64 = 15 * 60_000;
 /// How long a session of a former day was.
 const WORKING_DAY: i64 = 7 * 3_600_000 + 30 * 60_000;
 const FORMER_DAYS: i64 = 29;
+/// The day of which some sessions have no stop.
+const DAY_OF_GHOSTS: i64 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Status {
@@ -56,27 +59,31 @@ pub(super) fn rows(name: &str, world: &World, hints: &Hints) -> Option<Source> {
         hints.equal.retain(|(name, _)| name != "CALLING_STATION_ID");
     }
     let clock = Clock::of(world);
-    let rows = endpoints(world, &hints, "CALLING_STATION_ID")
-        .filter(move |session| sought.is_none_or(|sought| sought.contains(&session.index())))
-        .filter(|session| session.has_ids() && !session.is_failed_only())
-        .flat_map(move |session| {
-            let original = directory.population.session(session.index());
-            let ended = changes.ended(original);
-            let mut records = Vec::new();
-            if let Some((ended, at)) = ended {
-                present(&ended, Some(at), &clock, &mut records);
-            }
-            if changes.apply(original).is_some() {
-                present(&session, None, &clock, &mut records);
-            }
-            for day in 1..=FORMER_DAYS {
-                former(&directory.population, &original, day, &clock, &mut records);
-            }
-            records.retain(|record| record.at >= since);
-            records.sort_by_key(|record| -record.at);
-            records
-        });
-    Some(Box::new(rows.map(|row| Box::new(row) as Box<dyn Row>)))
+    let rows = endpoints(world, &hints, "CALLING_STATION_ID").flat_map(move |session| {
+        let is_sought = sought.is_none_or(|sought| sought.contains(&session.index()));
+        if !is_sought || !session.has_ids() || session.is_failed_only() {
+            return vec![None];
+        }
+        let original = directory.population.session(session.index());
+        let ended = changes.ended(original);
+        let mut records = Vec::new();
+        if let Some((ended, at)) = ended {
+            present(&ended, Some(at), &clock, &mut records);
+        }
+        if changes.apply(original).is_some() {
+            present(&session, None, &clock, &mut records);
+        }
+        for day in 1..=FORMER_DAYS {
+            former(&directory.population, &original, day, &clock, &mut records);
+        }
+        records.retain(|record| record.at >= since);
+        crate::order::sort_by_key(&mut records, |record| -record.at);
+        let rows = records
+            .into_iter()
+            .map(|row| Some(Box::new(row) as Box<dyn Row>));
+        std::iter::once(None).chain(rows).collect()
+    });
+    Some(Box::new(rows))
 }
 
 /// The records of a session of today.
@@ -119,10 +126,14 @@ fn former(
         session.framed_ip()
     };
     let began_at = session.connected_at() - day * DAY;
+    let is_ghost = day == DAY_OF_GHOSTS && session.index() % 10 == 7;
     for (status, at) in [
         (Status::Start, began_at),
         (Status::Stop, began_at + WORKING_DAY),
     ] {
+        if is_ghost && status == Status::Stop {
+            continue;
+        }
         records.push(Record {
             session: *session,
             at,

@@ -1,6 +1,6 @@
 //! `DUAL`, and the dictionary: which views and columns this account sees.
 
-use super::{Row, Source, VIEWS, is_missing};
+use super::{Row, Rows, VIEWS, is_missing};
 use crate::lab::data_connect::sql::World;
 use crate::lab::data_connect::sql::value::{ColumnType, Value};
 
@@ -66,7 +66,7 @@ impl Row for ColumnRow {
     }
 }
 
-pub(super) fn rows(name: &str, world: &World) -> Option<Source> {
+pub(super) fn rows(name: &str, world: &World) -> Option<Rows> {
     let missing = world.missing.clone();
     let listed = COLUMNS.lines().count();
     let listed = VIEWS.len().saturating_sub(listed);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::radius::endpoints;
-use super::{Clock, Hints, Row, Source};
+use super::{Clock, Hints, Row, Rows};
 use crate::lab::data_connect::sql::World;
 use crate::lab::data_connect::sql::value::Value;
 use crate::lab::population::{CATALOGUE, LabSession, Nas, Population};
@@ -23,12 +23,12 @@ impl Row for Facts {
 }
 
 /// Such rows as a source.
-pub(super) fn facts(rows: impl Iterator<Item = Facts> + Send + 'static) -> Source {
+pub(super) fn facts(rows: impl Iterator<Item = Facts> + Send + 'static) -> Rows {
     Box::new(rows.map(|row| Box::new(row) as Box<dyn Row>))
 }
 
 #[allow(clippy::too_many_lines, reason = "a table")]
-pub(super) fn rows(name: &str, world: &World, hints: &Hints) -> Option<Source> {
+pub(super) fn rows(name: &str, world: &World, hints: &Hints) -> Option<Rows> {
     let clock = Clock::of(world);
     let began = world.directory.population.started_at();
     Some(match name {

@@ -9,14 +9,18 @@
 //! | `estate` | endpoints, network devices, nodes, groups, failure codes |
 //! | `tacacs` | device administration |
 //! | `operation` | load of the nodes, posture, quarantine |
+//! | `audit` | logins of administrators, changes, calls of the Open API |
+//! | `misconfigured` | network devices and supplicants that are set up wrongly |
 //! | `dictionary` | `USER_VIEWS` and its like |
 //! | `samples` | `LAB_VALUES` and `LAB_ROWS`, which no ISE has: every kind of value, and many rows |
 //!
 //! A view without a part is there and empty.
 
 mod accounting;
+mod audit;
 mod dictionary;
 mod estate;
+mod misconfigured;
 mod operation;
 mod radius;
 mod samples;
@@ -39,8 +43,13 @@ pub(in crate::lab::data_connect) trait Row: Send {
     fn value(&self, column: &str) -> Value;
 }
 
-/// Rows one after the other.
-pub(in crate::lab::data_connect) type Source = Box<dyn Iterator<Item = Box<dyn Row>> + Send>;
+/// Rows one after the other; `None` for something that was looked at and is no row, so that who
+/// reads can be interrupted.
+pub(in crate::lab::data_connect) type Source =
+    Box<dyn Iterator<Item = Option<Box<dyn Row>>> + Send>;
+
+/// The same where nothing is passed over.
+type Rows = Box<dyn Iterator<Item = Box<dyn Row>> + Send>;
 
 /// What a statement says of the rows it wants.
 #[derive(Debug, Clone, Default)]
@@ -125,18 +134,27 @@ fn is_missing(missing: &[String], view: &str, column: &str) -> bool {
 /// The rows of the view `name`.
 pub(in crate::lab::data_connect) fn rows(name: &str, world: &World, hints: &Hints) -> Source {
     if let Some(rows) = dictionary::rows(name, world) {
+        return Box::new(rows.map(Some));
+    }
+    let long = [radius::rows, accounting::rows];
+    let mut long = long.iter().filter_map(|rows| rows(name, world, hints));
+    if let Some(rows) = long.next() {
         return rows;
     }
     let parts = [
-        radius::rows,
-        accounting::rows,
         estate::rows,
         tacacs::rows,
         operation::rows,
+        audit::rows,
+        misconfigured::rows,
         samples::rows,
     ];
     let mut found = parts.iter().filter_map(|rows| rows(name, world, hints));
-    found.next().unwrap_or_else(|| Box::new(std::iter::empty()))
+    let found = found.next();
+    found.map_or_else(
+        || Box::new(std::iter::empty()) as Source,
+        |rows| Box::new(rows.map(Some)),
+    )
 }
 
 /// The node's clock and zone.
@@ -182,7 +200,10 @@ impl Clock {
     }
 }
 
-/// A number of the record that grows with time over the whole deployment.
+/// A number of the record that grows with time over the whole deployment, another for each endpoint.
 fn record_id(at: i64, index: u64) -> Value {
-    Value::from(at * 1000 + i64::try_from(index % 1000).unwrap_or(0))
+    /// More endpoints than the lab has at most; the product with today's milliseconds fits.
+    const ENDPOINTS: i64 = 4_000_000;
+    let index = i64::try_from(index).unwrap_or_default() % ENDPOINTS;
+    Value::from(at.saturating_mul(ENDPOINTS) + index)
 }

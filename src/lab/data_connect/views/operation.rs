@@ -1,11 +1,11 @@
 //! How the deployment does: load of the policy nodes by the hour, processors and disks, posture,
-//! who holds which ANC policy, administrators' logins.
+//! who holds which ANC policy.
 
 use std::sync::Arc;
 
 use super::estate::{Facts, facts};
 use super::radius::endpoints;
-use super::{Clock, Hints, Source, record_id};
+use super::{Clock, Hints, Rows, record_id};
 use crate::lab::data_connect::sql::World;
 use crate::lab::data_connect::sql::value::Value;
 use crate::lab::fast_text::mix;
@@ -15,7 +15,7 @@ const HOUR: i64 = 60 * MINUTE;
 const PSNS: [&str; 2] = ["psn-a", "psn-b"];
 
 #[allow(clippy::too_many_lines, reason = "a table")]
-pub(super) fn rows(name: &str, world: &World, hints: &Hints) -> Option<Source> {
+pub(super) fn rows(name: &str, world: &World, hints: &Hints) -> Option<Rows> {
     let clock = Clock::of(world);
     let now = world.now;
     let sessions = world.directory.population.sessions();
@@ -124,25 +124,11 @@ pub(super) fn rows(name: &str, world: &World, hints: &Hints) -> Option<Source> {
                     ("OPERATION_STATUS", Value::from("SUCCESS")),
                     ("AUDIT_SESSION", audit),
                     ("ADMIN_IDENTITY", Value::from("pxgrid-client")),
+                    ("ADMIN_IP", Value::from("127.0.0.1")),
                     ("ISE_NODE", Value::from("ise-mnt")),
                 ])
             }))
         }
-        "ADMINISTRATOR_LOGINS" => facts((0..30).map(move |day| {
-            let at = now / HOUR * HOUR - day * 24 * HOUR - 3 * HOUR;
-            Facts(vec![
-                ("TIMESTAMP", clock.local(at)),
-                ("TIMESTAMP_TIMEZONE", clock.zoned(at)),
-                ("ISE_NODE", Value::from("ise-pan")),
-                ("ADMIN_NAME", Value::from("lab-admin")),
-                ("IP_ADDRESS", Value::from("10.50.0.200")),
-                ("INTERFACE", Value::from("GUI")),
-                (
-                    "EVENT",
-                    Value::from("Administrator authentication succeeded"),
-                ),
-            ])
-        })),
         _ => return None,
     })
 }

@@ -64,12 +64,14 @@ pub(super) fn rows(name: &str, world: &World, hints: &Hints) -> Option<Source> {
     let rows = endpoints(world, hints, "CALLING_STATION_ID").flat_map(move |endpoint| {
         let clock = clock.clone();
         let attempts = directory.population.history(&endpoint, since, now);
-        attempts.into_iter().map(move |attempt| AttemptRow {
+        let rows = attempts.into_iter().map(move |attempt| AttemptRow {
             of,
             endpoint,
             attempt,
             clock: clock.clone(),
-        })
+        });
+        // An endpoint may have none.
+        std::iter::once(None).chain(rows.map(Some))
     });
     // What is dropped before it is decided has a message of 54xx.
     let is_error = |row: &AttemptRow| {
@@ -79,10 +81,10 @@ pub(super) fn rows(name: &str, world: &World, hints: &Hints) -> Option<Source> {
                 .failure
                 .is_some_and(|reason| (5400..5500).contains(&reason.code))
     };
-    Some(Box::new(
-        rows.filter(is_error)
-            .map(|row| Box::new(row) as Box<dyn Row>),
-    ))
+    Some(Box::new(rows.map(move |row| {
+        let row = row.filter(is_error)?;
+        Some(Box::new(row) as Box<dyn Row>)
+    })))
 }
 
 impl Row for AttemptRow {

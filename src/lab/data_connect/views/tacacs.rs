@@ -2,7 +2,7 @@
 //! days. The rows are made of a table, a new one each twenty minutes.
 
 use super::estate::{Facts, facts};
-use super::{Clock, Hints, Source, record_id};
+use super::{Clock, Hints, Rows, record_id};
 use crate::lab::data_connect::sql::World;
 use crate::lab::data_connect::sql::value::Value;
 use crate::lab::population::{Nas, Population};
@@ -20,7 +20,7 @@ const TYPED: [(&str, &str, &str, bool); 6] = [
     ("backup.robot", "show", "running-config", true),
 ];
 
-pub(super) fn rows(name: &str, world: &World, _: &Hints) -> Option<Source> {
+pub(super) fn rows(name: &str, world: &World, _: &Hints) -> Option<Rows> {
     let is_authorization = name.starts_with("TACACS_AUTHORIZATION");
     let is_login = name.starts_with("TACACS_AUTHENTICATION");
     let is_summary = name == "TACACS_AUTHENTICATION_SUMMARY";
@@ -66,7 +66,11 @@ pub(super) fn rows(name: &str, world: &World, _: &Hints) -> Option<Source> {
             ));
             row.push((
                 "MATCHED_COMMAND_SET",
-                Value::from(if allowed { "PermitAll" } else { "" }),
+                Value::from(if allowed {
+                    "PermitAll"
+                } else {
+                    "DenyAllCommands"
+                }),
             ));
             row.push(("SHELL_PROFILE", Value::from("Default Shell Profile")));
             row.push((

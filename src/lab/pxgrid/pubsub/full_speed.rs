@@ -44,7 +44,7 @@ impl Bodies {
                 body
             })
             .collect();
-        bodies.sort_by_key(|body| body.len().abs_diff(LENGTH));
+        crate::order::sort_by_key(&mut bodies, |body| body.len().abs_diff(LENGTH));
         bodies.truncate(DIFFERENT);
         Self(bodies)
     }
