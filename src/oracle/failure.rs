@@ -44,9 +44,11 @@ impl DatabaseError {
     }
 }
 
-/// Whether the logon was refused for a reason that the next try would meet too.
+/// Whether the logon was refused because of the password or the account's state, so that a further
+/// try could lock the account. A right that is lacking (ORA-01045) is not of them: the password was
+/// the right one.
 pub(super) fn is_refused_logon(number: u32) -> bool {
-    matches!(number, 1005 | 1017 | 1045 | 28000 | 28001 | 28003 | 28007)
+    matches!(number, 1005 | 1017 | 28000 | 28001 | 28003 | 28007)
 }
 
 /// What the database's error means.
@@ -75,7 +77,11 @@ fn meaning(number: u32) -> (Kind, &'static str) {
             Kind::Usage,
             "the password is empty: set ISE_DC_PASS or --dc-password-file",
         ),
-        1045 | 28003 | 28007 => (
+        1045 => (
+            Kind::Refused,
+            "the password is right and the account may not log on: switch Data Connect off and on, `netapi ise dc disable` and `netapi ise dc enable`",
+        ),
+        28003 | 28007 => (
             Kind::Refused,
             "look at Data Connect in ISE: `netapi ise dc status`",
         ),
@@ -156,12 +162,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_right_that_is_lacking_is_no_wrong_password() {
+        for (number, refused) in [(1017, true), (28000, true), (28001, true), (1045, false)] {
+            assert_eq!(is_refused_logon(number), refused, "{number}");
+        }
+    }
+
+    #[test]
     fn each_error_of_the_table_has_its_kind_and_something_to_do() {
         for (number, kind) in [
             (1017, Kind::Refused),
             (28000, Kind::Refused),
             (28001, Kind::Refused),
             (1005, Kind::Usage),
+            (1045, Kind::Refused),
             (2399, Kind::Connect),
             (3113, Kind::Connect),
             (942, Kind::NotFound),

@@ -90,6 +90,12 @@ pub(super) fn first_message(identity: &Identity<'_>, sequence: u8) -> Vec<u8> {
     message(FIRST, sequence, identity.user, MODE_LOGON, &pairs)
 }
 
+/// The number of the verifier, where it is of neither kind that is known.
+pub(super) fn unknown_verifier(server: &Parameters) -> Option<u32> {
+    let (_, _, number) = server.find("AUTH_VFR_DATA")?;
+    (*number != VERIFIER_12C && !VERIFIERS_11G.contains(number)).then_some(*number)
+}
+
 /// The message that ends it, by what the server answered to the first, and the key for its proof.
 ///
 /// Faults: what the server sent is not enough, or a verifier of another kind.

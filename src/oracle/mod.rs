@@ -21,7 +21,7 @@
 //! | `statement` | execute, define, fetch, close |
 //! | `answer`, `column` | what comes back |
 //! | `value` | numbers, times and texts of a row |
-//! | `session`, `wait` | the same over a connection, with time limits |
+//! | `opening`, `session`, `rows`, `wait` | the same over a connection, with time limits |
 //! | `failure` | what an error of the database means, and what to do |
 
 mod answer;
@@ -30,8 +30,10 @@ mod column;
 mod failure;
 mod greeting;
 mod logon;
+mod opening;
 mod packet;
 mod reader;
+mod rows;
 mod session;
 mod statement;
 mod type_table;
@@ -45,7 +47,9 @@ mod tests;
 pub use answer::Row;
 pub use column::{Column, ColumnKind};
 pub use failure::{DatabaseError, of_database};
-pub use session::{Failure, Rows, ServerFacts, Session, SessionOptions};
+pub use opening::SessionOptions;
+pub use rows::{Failure, Rows};
+pub use session::{ServerFacts, Session};
 pub use statement::Bind;
 pub use value::text as value_text;
 pub use wait::Limits;

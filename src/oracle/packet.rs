@@ -10,6 +10,9 @@ pub(super) const HEAD: usize = 8;
 /// What a data packet has behind its head: its own flags.
 const DATA_FLAGS: usize = 2;
 
+/// Flag of a data packet: its sender leaves.
+const END_OF_FILE: u8 = 0x40;
+
 /// No packet is longer: the largest that both sides can agree on.
 pub(super) const MOST_PACKET: usize = 2 << 20;
 
@@ -70,10 +73,20 @@ pub(super) struct Packet {
     pub(super) content: Vec<u8>,
 }
 
-impl Packet {
-    /// Reads the packet that `bytes` begin with, and how long it is. `long`: lengths have four
-    /// bytes, as from the server's acceptance on.
-    pub(super) fn read(bytes: &[u8], long: bool) -> Read<(Self, usize)> {
+/// A packet that lies in a buffer.
+pub(super) struct PacketIn<'b> {
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    /// Without the head; of a data packet, without its flags.
+    pub(super) content: &'b [u8],
+    /// With the head.
+    pub(super) length: usize,
+}
+
+impl<'b> PacketIn<'b> {
+    /// Reads the packet that `bytes` begin with. `long`: lengths have four bytes, as from the
+    /// server's acceptance on.
+    pub(super) fn read(bytes: &'b [u8], long: bool) -> Read<Self> {
         let mut reader = Reader::new(bytes);
         let length = if long {
             usize::try_from(reader.u32_be()?).unwrap_or(usize::MAX)
@@ -98,12 +111,25 @@ impl Packet {
                 .get(DATA_FLAGS..)
                 .ok_or(Fault::Malformed("a data packet is too short"))?;
         }
-        let packet = Self {
+        Ok(Self {
             kind,
             flags,
-            content: content.to_vec(),
+            content,
+            length,
+        })
+    }
+}
+
+impl Packet {
+    /// The same, kept beyond the buffer, and how long it is.
+    pub(super) fn read(bytes: &[u8], long: bool) -> Read<(Self, usize)> {
+        let packet = PacketIn::read(bytes, long)?;
+        let kept = Self {
+            kind: packet.kind,
+            flags: packet.flags,
+            content: packet.content.to_vec(),
         };
-        Ok((packet, length))
+        Ok((kept, packet.length))
     }
 }
 
@@ -136,6 +162,15 @@ pub(super) fn write_message(message: &[u8], most: usize) -> Vec<u8> {
 /// A marker's packet.
 pub(super) fn write_marker(marker: Marker) -> Vec<u8> {
     write(MARKER, 0, &[1, 0, marker.byte()], true)
+}
+
+/// The packet that says that nothing more will come.
+pub(super) fn write_end() -> Vec<u8> {
+    let mut packet = write(DATA, 0, &[], true);
+    if let [.., flags] = packet.as_mut_slice() {
+        *flags = END_OF_FILE;
+    }
+    packet
 }
 
 /// For a fuzzer: packets of either form, and what a listener answers.

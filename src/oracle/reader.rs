@@ -14,6 +14,8 @@ pub(super) enum Fault {
     Incomplete(usize),
     /// It is not what the protocol has there.
     Malformed(&'static str),
+    /// A value is longer than [`MOST_VALUE`].
+    TooLong,
 }
 
 /// What reading comes to.
@@ -152,8 +154,9 @@ impl<'b> Reader<'b> {
                 return Ok(true);
             }
             whole = whole.saturating_add(length);
-            if whole > MOST_VALUE {
-                return Err(Fault::Malformed("a value is over 16 MiB"));
+            // One part alone is never so long.
+            if whole > MOST_VALUE && length <= MOST_VALUE {
+                return Err(Fault::TooLong);
             }
             each(self.take(length)?);
         }
@@ -230,5 +233,8 @@ mod tests {
             Reader::new(&[200, 1]).bytes(&mut into),
             Err(Fault::Incomplete(201))
         );
+        let part = [vec![2, 0x7f, 0xff], vec![b'a'; 0x7fff]].concat();
+        let long = [vec![254], part.repeat(513)].concat();
+        assert_eq!(Reader::new(&long).bytes(&mut into), Err(Fault::TooLong));
     }
 }

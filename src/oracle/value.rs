@@ -5,7 +5,6 @@
 //! nobody takes it for UTC.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use super::column::ColumnKind;
 
@@ -13,7 +12,11 @@ use super::column::ColumnKind;
 /// lost by one of its values.
 pub fn text(kind: ColumnKind, bytes: &[u8]) -> Option<Cow<'_, str>> {
     match kind {
-        ColumnKind::Text | ColumnKind::LongText => Some(String::from_utf8_lossy(bytes)),
+        ColumnKind::Text | ColumnKind::LongText => Some(match std::str::from_utf8(bytes) {
+            // Nearly all are, and this looks at many bytes at once.
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        }),
         _ => written(kind, bytes).map(Cow::Owned),
     }
 }
@@ -59,8 +62,9 @@ pub(super) fn number(bytes: &[u8]) -> Option<String> {
         Some((102, rest)) if !positive => rest,
         _ => mantissa,
     };
-    let mut digits = String::new();
-    for byte in mantissa {
+    // Two digits for each byte.
+    let mut digits = [b'0'; 40];
+    for (byte, place) in mantissa.iter().zip(digits.chunks_exact_mut(2)) {
         let pair = if positive {
             byte.checked_sub(1)?
         } else {
@@ -69,8 +73,9 @@ pub(super) fn number(bytes: &[u8]) -> Option<String> {
         if pair > 99 {
             return None;
         }
-        write!(digits, "{pair:02}").ok()?;
+        place.copy_from_slice(&two_digits(pair));
     }
+    let digits = std::str::from_utf8(digits.get(..mantissa.len() * 2)?).ok()?;
     // Digits before the point.
     let point = exponent * 2 + 2;
     let leading = digits.len() - digits.trim_start_matches('0').len();
@@ -79,17 +84,35 @@ pub(super) fn number(bytes: &[u8]) -> Option<String> {
     if digits.is_empty() {
         return Some("0".to_owned());
     }
-    let sign = if positive { "" } else { "-" };
     let count = i32::try_from(digits.len()).ok()?;
-    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or_default());
-    Some(if point <= 0 {
-        format!("{sign}0.{}{digits}", zeros(-point))
+    let mut text = String::with_capacity(44);
+    if !positive {
+        text.push('-');
+    }
+    let zeros = |text: &mut String, count: i32| (0..count).for_each(|_| text.push('0'));
+    if point <= 0 {
+        text.push_str("0.");
+        zeros(&mut text, -point);
+        text.push_str(digits);
     } else if point >= count {
-        format!("{sign}{digits}{}", zeros(point - count))
+        text.push_str(digits);
+        zeros(&mut text, point - count);
     } else {
         let (whole, part) = digits.split_at_checked(usize::try_from(point).ok()?)?;
-        format!("{sign}{whole}.{part}")
-    })
+        text.push_str(whole);
+        text.push('.');
+        text.push_str(part);
+    }
+    Some(text)
+}
+
+/// Formatting would take most of a row's time.
+fn two_digits(value: u8) -> [u8; 2] {
+    [b'0' + value / 10 % 10, b'0' + value % 10]
+}
+
+fn push_two(text: &mut String, value: u8) {
+    text.extend(two_digits(value).map(char::from));
 }
 
 /// Century, year, month, day, hour, minute, second, and nanoseconds where there are some. What
@@ -108,7 +131,20 @@ fn time(bytes: &[u8]) -> Option<String> {
     if !sound {
         return None;
     }
-    let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    let mut text = String::with_capacity(30);
+    let year = u16::try_from(year).ok()?;
+    push_two(&mut text, u8::try_from(year / 100).ok()?);
+    push_two(&mut text, u8::try_from(year % 100).ok()?);
+    for (mark, part) in [
+        ('-', month),
+        ('-', day),
+        ('T', hour),
+        (':', minute),
+        (':', second),
+    ] {
+        text.push(mark);
+        push_two(&mut text, part);
+    }
     let nanoseconds = bytes.get(7..11).map(|bytes| {
         let value = bytes
             .iter()
@@ -116,15 +152,14 @@ fn time(bytes: &[u8]) -> Option<String> {
         value.min(999_999_999)
     });
     if let Some(nanoseconds) = nanoseconds.filter(|nanoseconds| *nanoseconds > 0) {
-        let digits = format!("{nanoseconds:09}");
-        let digits = digits.trim_end_matches('0');
-        let digits = if digits.len() <= 3 {
-            format!("{digits:0<3}")
-        } else {
-            digits.to_owned()
-        };
         text.push('.');
-        text.push_str(&digits);
+        // As many digits as it takes, but three at least.
+        let (mut left, mut unit) = (nanoseconds, 100_000_000);
+        while unit > 0 && (left > 0 || unit >= 1_000_000) {
+            text.extend(char::from_digit(left / unit, 10));
+            left %= unit;
+            unit /= 10;
+        }
     }
     Some(text)
 }
@@ -259,6 +294,16 @@ mod tests {
             shown(ColumnKind::Instant, &zoned),
             "2026-11-24T03:04:05.500Z"
         );
+        for (nanoseconds, fraction) in [
+            (1_u32, ".000000001"),
+            (10_000_000, ".010"),
+            (123_456_000, ".123456"),
+            (u32::MAX, ".999999999"),
+        ] {
+            let bytes = [&time[..7], &nanoseconds.to_be_bytes()].concat();
+            let text = format!("2026-11-24T03:04:05{fraction}");
+            assert_eq!(shown(ColumnKind::Time, &bytes), text);
+        }
         assert_eq!(shown(ColumnKind::Time, &[0; 7]), "none");
         assert_eq!(
             shown(ColumnKind::Time, &[120, 126, 13, 24, 4, 5, 6]),

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
-use super::packet::{self, Marker, Packet};
+use super::packet::{self, Marker, Packet, PacketIn};
 use super::reader::{Fault, Read, Reader};
 use crate::error::{Error, Kind, Result};
 use crate::transport::{Connection, HandshakeNotes, tls_error};
@@ -16,8 +16,8 @@ use crate::transport::{Connection, HandshakeNotes, tls_error};
 /// Most bytes of a message that is not whole yet.
 const MOST_UNREAD: usize = 64 << 20;
 
-/// Bytes that were read are dropped when there are so many.
-const DROP_FROM: usize = 256 << 10;
+/// After so many readings of one thing, none of which was enough, the clock is looked at.
+const MANY_READINGS: u32 = 64;
 
 /// How long a server may take to obey an interrupt.
 pub(super) const OBEYING: Duration = Duration::from_millis(400);
@@ -64,6 +64,16 @@ impl Patience<'_> {
             stopped: None,
         }
     }
+
+    /// Whether it is over, also where there is always something to read.
+    fn check(&self) -> std::result::Result<(), Halt> {
+        let stopped = self.stopped.as_ref();
+        match stopped.map_or(0, |stopped| *stopped.borrow()) {
+            0 if Instant::now() < self.until => Ok(()),
+            0 => Err(Halt::Late),
+            signal => Err(Halt::Stopped(signal)),
+        }
+    }
 }
 
 /// What a packet brought.
@@ -85,9 +95,55 @@ pub(super) struct Wire {
     long: bool,
     /// Longest packet to send.
     most: usize,
-    incoming: Vec<u8>,
-    messages: Vec<u8>,
+    /// What came, as far as it was not taken in.
+    incoming: Unread,
+    /// What the data packets carried.
+    messages: Unread,
+}
+
+/// Bytes of which the first were read already.
+#[derive(Debug, Default)]
+struct Unread {
+    bytes: Vec<u8>,
     at: usize,
+}
+
+impl Unread {
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    fn pass(&mut self, count: usize) {
+        self.at = (self.at + count).min(self.bytes.len());
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.at = 0;
+    }
+
+    /// The buffer, for more to be read into. What was read is dropped as soon as it is the larger part: each
+    /// byte is moved once at most.
+    fn room(&mut self) -> &mut Vec<u8> {
+        if self.at >= self.len() {
+            self.bytes.drain(..self.at);
+            self.at = 0;
+        }
+        &mut self.bytes
+    }
+
+    /// Whether there is room for them.
+    fn append(&mut self, bytes: &[u8]) -> bool {
+        let fits = self.len() + bytes.len() <= MOST_UNREAD;
+        if fits {
+            self.room().extend_from_slice(bytes);
+        }
+        fits
+    }
 }
 
 impl Wire {
@@ -98,9 +154,11 @@ impl Wire {
             host,
             long: false,
             most: usize::from(super::greeting::SDU),
-            incoming: Vec::with_capacity(64 << 10),
-            messages: Vec::new(),
-            at: 0,
+            incoming: Unread {
+                bytes: Vec::with_capacity(64 << 10),
+                at: 0,
+            },
+            messages: Unread::default(),
         }
     }
 
@@ -112,7 +170,7 @@ impl Wire {
 
     /// The stream, for another handshake on it; nothing may have come beyond what was read.
     pub(super) fn into_stream(self) -> Result<TlsStream<Connection>> {
-        if self.incoming.is_empty() {
+        if self.incoming.len() == 0 {
             Ok(self.stream)
         } else {
             Err(self.malformed("bytes where a new TLS handshake was to begin"))
@@ -127,6 +185,23 @@ impl Wire {
         )
         .hint("is this the port of Data Connect (2484)? `netapi ise dc status --verbose` shows what the server says of itself")
         .host(self.host.clone())
+    }
+
+    /// What cannot be read, nor will be when more has come.
+    fn unreadable(&self, fault: Fault) -> Error {
+        match fault {
+            Fault::Malformed(what) => self.malformed(what),
+            Fault::Incomplete(_) => self.malformed("it is too short"),
+            Fault::TooLong => Error::new(
+                Kind::Malformed,
+                format!(
+                    "{}: a value is over 16 MiB, and no longer one is read",
+                    self.host
+                ),
+            )
+            .hint("leave its column out, or read a part of it: DBMS_LOB.SUBSTR(column, 4000)")
+            .host(self.host.clone()),
+        }
     }
 
     /// It did not answer in time; `allowed` is the whole time it had.
@@ -187,19 +262,22 @@ impl Wire {
         patience: &mut Patience<'_>,
     ) -> std::result::Result<Packet, Halt> {
         loop {
-            match Packet::read(&self.incoming, self.long) {
+            match Packet::read(self.incoming.rest(), self.long) {
                 Ok((packet, length)) => {
-                    self.incoming.drain(..length);
+                    self.incoming.pass(length);
                     return Ok(packet);
                 }
-                Err(Fault::Malformed(what)) => return Err(self.malformed(what).into()),
                 Err(Fault::Incomplete(_)) => self.read(patience).await?,
+                Err(fault) => return Err(self.unreadable(fault).into()),
             }
         }
     }
 
     async fn read(&mut self, patience: &mut Patience<'_>) -> std::result::Result<(), Halt> {
-        let reading = timeout_at(patience.until, self.stream.read_buf(&mut self.incoming));
+        // What has always something to read would never come to look at the clock.
+        patience.check()?;
+        let into = self.incoming.room();
+        let reading = timeout_at(patience.until, self.stream.read_buf(into));
         let came = match &mut patience.stopped {
             None => reading.await,
             Some(stopped) => tokio::select! {
@@ -222,6 +300,9 @@ impl Wire {
         patience: &mut Patience<'_>,
     ) -> std::result::Result<Came, Halt> {
         loop {
+            if self.data_at_hand()? {
+                return Ok(Came::Data);
+            }
             let packet = self.packet(patience).await?;
             match packet.kind {
                 packet::DATA => {
@@ -241,15 +322,26 @@ impl Wire {
     }
 
     fn take_in(&mut self, content: &[u8]) -> Result<()> {
-        if self.at == self.messages.len() || self.at > DROP_FROM {
-            self.messages.drain(..self.at);
-            self.at = 0;
+        if self.messages.append(content) {
+            Ok(())
+        } else {
+            Err(self.malformed("a message is over 64 MiB"))
         }
-        if self.messages.len() - self.at + content.len() > MOST_UNREAD {
-            return Err(self.malformed("a message is over 64 MiB"));
+    }
+
+    /// Takes in the data packet that is there whole, if one is: straight out of the buffer.
+    fn data_at_hand(&mut self) -> Result<bool> {
+        let packet = match PacketIn::read(self.incoming.rest(), self.long) {
+            Ok(packet) if packet.kind == packet::DATA => packet,
+            _ => return Ok(false),
+        };
+        let (length, fits) = (packet.length, self.messages.append(packet.content));
+        self.incoming.pass(length);
+        if fits {
+            Ok(true)
+        } else {
+            Err(self.malformed("a message is over 64 MiB"))
         }
-        self.messages.extend_from_slice(content);
-        Ok(())
     }
 
     /// After the server's marker: ours, what is left of before, the server's, and the error.
@@ -259,7 +351,6 @@ impl Wire {
         patience: &mut Patience<'_>,
     ) -> std::result::Result<(), Halt> {
         self.messages.clear();
-        self.at = 0;
         self.send(&packet::write_marker(Marker::Reset), patience)
             .await?;
         let mut packet = first.clone();
@@ -280,6 +371,23 @@ impl Wire {
             .await
     }
 
+    /// Reads one thing out of the messages, if it is there whole.
+    pub(super) fn at_hand<T>(
+        &mut self,
+        read: impl FnOnce(&mut Reader<'_>) -> Read<T>,
+    ) -> Result<Option<T>> {
+        let mut reader = Reader::new(self.messages.rest());
+        match read(&mut reader) {
+            Ok(one) => {
+                let length = reader.position();
+                self.messages.pass(length);
+                Ok(Some(one))
+            }
+            Err(Fault::Incomplete(_)) => Ok(None),
+            Err(fault) => Err(self.unreadable(fault)),
+        }
+    }
+
     /// Reads one thing out of the messages, as soon as it is there. `None`: the server broke off,
     /// and what follows is an error.
     pub(super) async fn read_one<T>(
@@ -287,29 +395,35 @@ impl Wire {
         patience: &mut Patience<'_>,
         mut read: impl FnMut(&mut Reader<'_>) -> Read<T>,
     ) -> std::result::Result<Option<T>, Halt> {
+        let mut readings = 0;
         loop {
-            let unread = self.messages.get(self.at..).unwrap_or_default();
-            let mut reader = Reader::new(unread);
+            let mut reader = Reader::new(self.messages.rest());
             match read(&mut reader) {
                 Ok(one) => {
-                    self.at += reader.position();
+                    let length = reader.position();
+                    self.messages.pass(length);
                     return Ok(Some(one));
                 }
-                Err(Fault::Malformed(what)) => return Err(self.malformed(what).into()),
                 Err(Fault::Incomplete(needed)) => {
-                    while self.messages.len() - self.at < needed {
+                    // What is read again and again for each small packet takes time, too.
+                    readings += 1;
+                    if readings > MANY_READINGS {
+                        patience.check()?;
+                    }
+                    while self.messages.len() < needed {
                         if self.more(patience).await? == Came::Reset {
                             return Ok(None);
                         }
                     }
                 }
+                Err(fault) => return Err(self.unreadable(fault).into()),
             }
         }
     }
 
     /// Whether there is something to read without waiting.
     pub(super) fn has_unread(&self) -> bool {
-        self.at < self.messages.len()
+        self.messages.len() > 0
     }
 
     /// Ends the connection in good order.
@@ -323,5 +437,34 @@ async fn stopped_by(stopped: &mut watch::Receiver<i32>) -> i32 {
         Ok(signal) => *signal,
         // Nobody is left who could ask.
         Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_appended_comes_out_once_however_it_is_read() {
+        let whole: Vec<u8> = (0..=255).cycle().take(20_000).collect();
+        for (part, step) in [(1, 1), (7, 300), (300, 7), (8192, 280)] {
+            let (mut unread, mut read) = (Unread::default(), Vec::new());
+            for part in whole.chunks(part) {
+                assert!(unread.append(part));
+                while unread.len() >= step {
+                    read.extend_from_slice(&unread.rest()[..step]);
+                    unread.pass(step);
+                }
+                // What was read does not pile up.
+                assert!(unread.bytes.len() <= 2 * (step + part.len()));
+            }
+            read.extend_from_slice(unread.rest());
+            assert_eq!(read, whole);
+        }
+        let mut unread = Unread::default();
+        assert!(unread.append(&vec![0; MOST_UNREAD]));
+        assert!(!unread.append(&[0]));
+        unread.pass(1);
+        assert!(unread.append(&[0]));
     }
 }

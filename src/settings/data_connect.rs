@@ -68,6 +68,12 @@ impl Settings {
         })
     }
 
+    /// Whether a password of Data Connect is set: then it is taken for set up.
+    pub fn has_data_connect(&self) -> Result<bool> {
+        self.usable()?;
+        Ok(credentials::data_connect_password(&self.layers)?.is_some())
+    }
+
     /// The node of Data Connect, where it is set.
     pub fn data_connect_node(&self) -> Result<Option<Authority>> {
         self.usable()?;

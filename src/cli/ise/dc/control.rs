@@ -20,7 +20,7 @@ const LONGEST_TEXT: usize = 300;
 
 /// The settings as ISE has them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct State {
+pub(super) struct ServiceState {
     pub(super) enabled: bool,
     pub(super) password_set: bool,
     pub(super) expires_in_days: Option<i64>,
@@ -63,12 +63,12 @@ impl Control {
     }
 
     /// The settings.
-    pub(super) async fn state(&self) -> Result<State> {
+    pub(super) async fn state(&self) -> Result<ServiceState> {
         let answer = self.get("settings").await?;
         let member = |name: &str| answer.pointer(&format!("/response/{name}"));
         let yes = |name: &str| member(name).and_then(Value::as_bool);
         let enabled = yes("isEnabled").ok_or_else(|| self.malformed())?;
-        Ok(State {
+        Ok(ServiceState {
             enabled,
             password_set: yes("isPasswordChanged").unwrap_or_default(),
             expires_in_days: member("passwordExpiresInDays").and_then(Value::as_i64),
@@ -141,8 +141,17 @@ impl Control {
 
     /// Sets the password.
     pub(super) async fn set_password(&self, password: &str) -> Result<String> {
-        self.put("settings/password", &json!({ "password": password }))
-            .await
+        let body = json!({ "password": password });
+        let said = self.put("settings/password", &body).await;
+        // What ISE says of it could quote it.
+        match said {
+            Ok(said) => Ok(without(&said, password).unwrap_or_else(|| "done".to_owned())),
+            Err(error) if without(error.message(), password).is_none() => {
+                let words = format!("{} refuses the new password", self.host());
+                Err(error.reworded(words))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn get(&self, path: &str) -> Result<Value> {
@@ -243,5 +252,21 @@ impl Control {
             .hint(hint)
             .host(host)
             .status(status)
+    }
+}
+
+/// A text, unless a secret stands in it.
+fn without(text: &str, secret: &str) -> Option<String> {
+    (secret.is_empty() || !text.contains(secret)).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without;
+
+    #[test]
+    fn a_text_that_quotes_a_secret_is_not_passed_on() {
+        assert_eq!(without("done", "Lab-Password-1").as_deref(), Some("done"));
+        assert_eq!(without("'Lab-Password-1' was used", "Lab-Password-1"), None);
     }
 }

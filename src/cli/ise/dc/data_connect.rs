@@ -2,17 +2,18 @@
 //! and one new session where the node ended the old one.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::control::Control;
 use super::guard::Guard;
 use crate::authority::Authority;
 use crate::cli::Context;
 use crate::cli::context::write_out;
-use crate::cli::long_running::Signals;
+use crate::cli::long_running::{first_stop, hear_first_stop};
 use crate::error::{Error, Kind, Result};
 use crate::oracle::{
     Bind, Column, DatabaseError, Failure, Limits, Row, ServerFacts, Session, SessionOptions,
@@ -20,9 +21,20 @@ use crate::oracle::{
 };
 use crate::settings::DataConnectSettings;
 use crate::transport::Client;
+use crate::unix::signals::{act_as_if_unhandled, is_listened_to};
 
 /// Keeps the database from running one statement on several processors.
 const NOT_PARALLEL: &str = "ALTER SESSION DISABLE PARALLEL QUERY";
+
+/// How long it may take to tell the server and to end, once a signal came.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How long to wait for our turn at a node, and for its share of the time however long it takes.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How long who asks beside other sources waits for either: an answer without history is better
+/// than none.
+const PATIENCE_BESIDE: Duration = Duration::from_secs(3);
 
 /// Who takes a result.
 pub(super) trait TakeRows {
@@ -43,7 +55,12 @@ pub(super) struct DataConnect<'c> {
     context: &'c Context,
     client: Client,
     options: SessionOptions,
-    guard: Guard,
+    /// How long to wait for our turn.
+    patience: Duration,
+    /// Our turn at the node; `None` between two polls.
+    guard: Option<Guard>,
+    /// How long the node was busy with us since the last rest.
+    busy: Duration,
     session: Option<Session>,
     limits: Limits,
 }
@@ -54,6 +71,13 @@ pub(super) struct StatementFailure {
     pub(super) error: Error,
     /// What the database said, where it did.
     pub(super) told: Option<DatabaseError>,
+}
+
+impl StatementFailure {
+    /// Whether the database said this error.
+    pub(super) fn is(&self, number: u32) -> bool {
+        self.told.as_ref().is_some_and(|told| told.number == number)
+    }
 }
 
 impl From<Error> for StatementFailure {
@@ -71,24 +95,35 @@ impl From<StatementFailure> for Error {
 impl<'c> DataConnect<'c> {
     /// Finds the node and waits for our turn at it; nothing is sent to its database yet.
     pub(super) async fn open(context: &'c Context) -> Result<Self> {
+        Self::open_within(context, PATIENCE).await
+    }
+
+    /// The same for who asks other sources too, and does not wait long for this one.
+    pub(super) async fn open_beside(context: &'c Context) -> Result<Self> {
+        Self::open_within(context, PATIENCE_BESIDE).await
+    }
+
+    async fn open_within(context: &'c Context, patience: Duration) -> Result<Self> {
         let settings = context.settings.data_connect()?;
         let client = context.client(context.client_options(&settings.connection, false))?;
         let stopped = listen()?;
         let mut asked_to_stop = stopped.clone();
         let opening = async {
             let node = node(context, &settings).await?;
-            let guard = Guard::take(context, &node, &settings.user).await?;
+            let guard = Guard::take(context, &node, &settings.user, patience).await?;
             Ok::<_, Error>((node, guard))
         };
         let (node, guard) = tokio::select! {
             biased;
-            signal = signal(&mut asked_to_stop) => return Err(ended_by(signal)),
+            signal = first_stop(&mut asked_to_stop) => return Err(ended_by(signal)),
             opened = opening => opened?,
         };
         Ok(Self {
             context,
             client,
-            guard,
+            patience,
+            guard: Some(guard),
+            busy: Duration::ZERO,
             session: None,
             options: SessionOptions {
                 node,
@@ -117,6 +152,7 @@ impl<'c> DataConnect<'c> {
         binds: &[Bind],
         taker: &mut dyn TakeRows,
     ) -> std::result::Result<(), StatementFailure> {
+        only_shows(self.context, sql)?;
         self.wait_for_share().await?;
         let kept = self.session.is_some();
         match self.once(sql, binds, taker).await {
@@ -141,17 +177,16 @@ impl<'c> DataConnect<'c> {
         binds: &[Bind],
         taker: &mut dyn TakeRows,
     ) -> std::result::Result<(), (Failure, bool)> {
-        let session = self
-            .session()
-            .await
-            .map_err(|error| (error.into(), false))?;
+        let session = self.session().await.map_err(|failure| (failure, false))?;
         let limits = self.limits.clone();
         let session = self.session.insert(session);
+        let began = Instant::now();
         let mut rows = match session.query(sql, binds, &limits).await {
             Ok(rows) => rows,
             Err(failure) => {
-                let busy = limits.statement.min(failure_time(&failure, &limits));
-                let _ = self.guard.note(busy, Timestamp::now());
+                // What was stopped or refused kept the node busy all the same.
+                let busy = began.elapsed().min(limits.statement);
+                self.note(busy);
                 return Err((failure, false));
             }
         };
@@ -160,11 +195,8 @@ impl<'c> DataConnect<'c> {
         if matches!(outcome, Ok(false)) {
             rows.abandon().await;
         }
-        let noted = self.guard.note(busy, Timestamp::now());
-        match outcome {
-            Ok(_) => noted.map_err(|error| (error.into(), true)),
-            Err(failure) => Err((failure, true)),
-        }
+        self.note(busy);
+        outcome.map(|_| ()).map_err(|failure| (failure, true))
     }
 
     fn explain(&self, failure: Failure) -> StatementFailure {
@@ -180,20 +212,23 @@ impl<'c> DataConnect<'c> {
 
     /// What the server says of itself; logs on for it.
     pub(super) async fn facts(&mut self) -> Result<ServerFacts> {
-        let session = self.session().await?;
+        let host = self.host();
+        let session = self.session().await;
+        let session = session.map_err(|failure| failure.into_error(&host))?;
         Ok(self.session.insert(session).facts().clone())
     }
 
     /// The session that there is, or a new one.
-    async fn session(&mut self) -> Result<Session> {
+    async fn session(&mut self) -> std::result::Result<Session, Failure> {
         if let Some(session) = self.session.take() {
             return Ok(session);
         }
-        self.guard.may_log_on(&self.options.password)?;
+        let password = self.options.password.clone();
+        self.turn().await?.prepare_logon(&password)?;
         let mut stopped = self.limits.stopped.clone();
         let opened = tokio::select! {
             biased;
-            signal = signal(&mut stopped) => return Err(ended_by(signal)),
+            signal = first_stop(&mut stopped) => return Err(ended_by(signal).into()),
             opened = Session::open(&self.client, &self.options) => opened,
         };
         let mut session = match opened {
@@ -202,37 +237,96 @@ impl<'c> DataConnect<'c> {
                 if failure.refused {
                     let why = failure.error.message();
                     let why = why.rsplit(": ").next().unwrap_or(why).to_owned();
-                    self.guard.remember_refusal(&self.options.password, &why)?;
+                    let remembered = self.turn().await?.remember_refusal(&password, &why);
+                    self.warn_of(remembered);
                 }
-                return Err(failure.error);
+                return Err(failure.error.into());
             }
         };
-        self.guard.forget_refusal()?;
+        let forgotten = self.turn().await?.forget_refusal();
+        self.warn_of(forgotten);
         for warning in &session.facts().warnings {
             self.context.warn_once(warning);
         }
         // A server that does not know it runs statements all the same.
         match session.query(NOT_PARALLEL, &[], &self.limits).await {
             Ok(rows) => rows.abandon().await,
-            Err(Failure::Database(_)) => {}
-            Err(failure) => return Err(failure.into_error(&self.options.node.to_string())),
+            Err(Failure::Database(told)) if !told.ends_the_session() => {}
+            Err(failure) => return Err(failure),
         }
         Ok(session)
     }
 
-    async fn wait_for_share(&self) -> Result<()> {
-        let pause = self.guard.pause(Timestamp::now());
-        if pause.is_zero() {
-            return Ok(());
+    /// Our turn at the node, waited for where it was given back.
+    async fn turn(&mut self) -> Result<&mut Guard> {
+        let guard = if let Some(guard) = self.guard.take() {
+            guard
+        } else {
+            let mut stopped = self.limits.stopped.clone();
+            let (node, user) = (&self.options.node, &self.options.user);
+            let taking = Guard::take(self.context, node, user, self.patience);
+            tokio::select! {
+                biased;
+                signal = first_stop(&mut stopped) => return Err(ended_by(signal)),
+                guard = taking => guard?,
+            }
+        };
+        Ok(self.guard.insert(guard))
+    }
+
+    /// Lets others have their turn until the next statement, the session kept. How long the node
+    /// was busy with us since the last rest.
+    pub(super) fn rest(&mut self) -> Duration {
+        self.guard = None;
+        std::mem::take(&mut self.busy)
+    }
+
+    fn note(&mut self, busy: Duration) {
+        self.busy += busy;
+        if let Some(guard) = &mut self.guard {
+            let noted = guard.note(busy, Timestamp::now());
+            self.warn_of(noted);
         }
+    }
+
+    /// Says what could not be remembered; the answer itself stands.
+    fn warn_of(&self, remembered: Result<()>) {
+        if let Err(error) = remembered {
+            self.context.warn_once(error.message());
+        }
+    }
+
+    /// Waits for our turn, and until the node may be kept busy again. Others have their turn
+    /// meanwhile, and what they took of the node's time counts.
+    pub(super) async fn wait_for_share(&mut self) -> Result<()> {
+        loop {
+            let pause = self.turn().await?.pause(Timestamp::now());
+            if pause.is_zero() {
+                return Ok(());
+            }
+            self.guard = None;
+            self.pause(pause).await?;
+        }
+    }
+
+    async fn pause(&self, pause: Duration) -> Result<()> {
         let seconds = pause.as_secs() + 1;
+        if self.patience == PATIENCE_BESIDE && pause > PATIENCE_BESIDE {
+            let host = self.host();
+            return Err(Error::new(
+                Kind::TimedOut,
+                format!("{host} was asked much lately: it may be asked again in {seconds} s"),
+            )
+            .hint("statements may keep a node busy for a tenth of the time")
+            .host(host));
+        }
         self.context.reporter.step(&format!(
             "waiting {seconds} s: statements may keep {} busy for a tenth of the time",
             self.host()
         ));
         let mut stopped = self.limits.stopped.clone();
         tokio::select! {
-            signal = signal(&mut stopped) => Err(ended_by(signal)),
+            signal = first_stop(&mut stopped) => Err(ended_by(signal)),
             () = sleep(pause) => Ok(()),
         }
     }
@@ -262,14 +356,6 @@ async fn take(
     Ok(true)
 }
 
-/// How long a statement that failed before its rows kept the node busy, as far as it is known.
-fn failure_time(failure: &Failure, limits: &Limits) -> std::time::Duration {
-    match failure {
-        Failure::Other(error) if error.kind() == Kind::TimedOut => limits.statement,
-        _ => std::time::Duration::ZERO,
-    }
-}
-
 /// The node that runs Data Connect: what is set, what ISE names, or the Monitoring node.
 async fn node(context: &Context, settings: &DataConnectSettings) -> Result<Authority> {
     if let Some(node) = &settings.node {
@@ -281,11 +367,14 @@ async fn node(context: &Context, settings: &DataConnectSettings) -> Result<Autho
     };
     match asked {
         Ok(node) => Ok(node),
-        Err(error) if matches!(error.kind(), Kind::Usage | Kind::NotSent | Kind::Stopped(_)) => {
-            Err(error)
-        }
+        Err(error) if error.kind() == Kind::Usage || error.kind().ends_the_command() => Err(error),
+        // A few wrong passwords suspend an administrator: this one is not to be sent with each
+        // statement, unseen.
+        Err(error) if error.http_status() == Some(401) => Err(error.hint(
+            "it must be an internal administrator of ISE, with the right password; with --dc-host or ISE_DC_HOST nobody is asked which node runs Data Connect",
+        )),
         Err(error) => {
-            let monitoring = context.settings.administration_node()?;
+            let monitoring = context.settings.mnt_node()?;
             context.reporter.step(&format!(
                 "ISE does not say which node runs Data Connect ({error}): {} is tried",
                 monitoring.host()
@@ -310,24 +399,17 @@ pub(super) fn only_shows(context: &Context, sql: &str) -> Result<()> {
     Ok(())
 }
 
-/// Hears Ctrl-C and the like, so that the server is told before the program ends.
+/// Hears Ctrl-C and the like while the database is open, so that the server is told before the
+/// program ends. Rows that wait for a reader hold up everything else: then the program ends without
+/// telling the server.
 fn listen() -> Result<watch::Receiver<i32>> {
-    let (tell, told) = watch::channel(0);
-    let mut signals = Signals::listen()?;
-    tokio::spawn(async move {
-        let signal = signals.stopped().await;
-        let _ = tell.send(signal);
-        // Whoever waits for more keeps hearing.
-        tell.closed().await;
-    });
-    Ok(told)
-}
-
-async fn signal(stopped: &mut watch::Receiver<i32>) -> i32 {
-    match stopped.wait_for(|signal| *signal != 0).await {
-        Ok(signal) => *signal,
-        Err(_) => std::future::pending().await,
-    }
+    hear_first_stop(|signal, told| {
+        std::thread::sleep(GRACE);
+        // What runs for long ends in its own time; for all else there was time enough.
+        if !(told.is_closed() && is_listened_to(signal)) {
+            act_as_if_unhandled(signal);
+        }
+    })
 }
 
 fn ended_by(signal: i32) -> Error {

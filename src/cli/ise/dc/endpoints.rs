@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::data_connect::DataConnect;
-use super::question::{Question, cut, rows};
+use super::data_connect::{DataConnect, only_shows};
+use super::question::{HOST, Question, cut, rows};
 use crate::cli::{Context, input};
 use crate::error::{Error, Result};
 use crate::oracle::Bind;
@@ -42,7 +42,7 @@ ISE renews most of it every 12 hours, the address among them; host name and
 profile are those of now. RANDOM: the device made up its address."
 )]
 pub(crate) struct Endpoints {
-    /// With this host name
+    /// With this host name, in any case of its letters
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
     /// With this address
@@ -59,7 +59,8 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        let question = self.question(rows(context))?;
+        let mut question = self.question(rows(context))?;
+        only_shows(context, &question.sql())?;
         let mut database = DataConnect::open(context).await?;
         let found = question.ask(context, &mut database).await;
         database.close().await;
@@ -73,7 +74,7 @@ impl Endpoints {
         let mut conditions = Vec::new();
         let mut binds = Vec::new();
         if let Some(host) = self.host {
-            conditions.push("HOSTNAME = :host".to_owned());
+            conditions.push(HOST.to_owned());
             binds.push(Bind::Text(host));
         }
         if let Some(ip) = self.ip {
@@ -92,7 +93,9 @@ impl Endpoints {
         }
         if self.no_random {
             let digits = MADE_UP.map(|digit| format!("'{digit}'")).join(", ");
-            conditions.push(format!("SUBSTR(MAC_ADDRESS, 2, 1) NOT IN ({digits})"));
+            conditions.push(format!(
+                "UPPER(SUBSTR(MAC_ADDRESS, 2, 1)) NOT IN ({digits})"
+            ));
         }
         let conditions = if conditions.is_empty() {
             String::new()
@@ -115,6 +118,7 @@ impl Endpoints {
                 "FROM ENDPOINTS_DATA {conditions}ORDER BY CREATE_TIME DESC \
                  FETCH FIRST {rows} ROWS ONLY"
             ),
+            exact: String::new(),
             binds,
         })
     }

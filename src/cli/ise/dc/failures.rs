@@ -3,8 +3,9 @@
 use clap::Args;
 use jiff::SignedDuration;
 
-use super::data_connect::DataConnect;
-use super::question::{Days, Question, cut, rows};
+use super::data_connect::{DataConnect, only_shows};
+use super::question::{NEWEST, Question, cut, rows};
+use super::window::{HistoryWindow, LATEST};
 use crate::cli::Context;
 use crate::cli::filters::Window;
 use crate::cli::global::Global;
@@ -33,8 +34,9 @@ Examples:
   netapi ise dc failures --since 7d
   netapi ise dc failures --by nas --since 30d --top 10",
     after_help = "\
---by takes reason, nas, user, location or policy-set. NEWEST is the node's own
-clock. Without history, `netapi ise failures` has what the live interfaces know."
+--by takes reason, nas, user, location or policy-set. Beyond a change of the
+node's clocks NEWEST and the window are up to an hour off, but for policy-set.
+Without history, `netapi ise failures` has what the live interfaces know."
 )]
 pub(crate) struct Failures {
     #[command(flatten)]
@@ -62,27 +64,32 @@ impl Failures {
         };
         let group = GROUPS.iter().find(|(name, ..)| *name == wanted);
         let (name, member, view) = *group.ok_or_else(|| not_a_group(wanted))?;
-        let days = Days::of(&self.window, DAY)?;
-        let (attempts, failed) = if view == SUMMARY {
-            ("SUM(FAILED_COUNT)", "FAILED_COUNT > 0")
+        let window = HistoryWindow::of(&self.window, DAY)?;
+        let (attempts, newest, rough, exact, failed) = if view == SUMMARY {
+            let within = window.of_clock();
+            let failed = "FAILED_COUNT > 0";
+            ("SUM(FAILED_COUNT)", NEWEST, within, String::new(), failed)
         } else {
-            ("COUNT(*)", "FAILED = 1")
+            let within = window.within();
+            let failed = "FAILED = 1";
+            ("COUNT(*)", LATEST, within.rough, within.exact, failed)
         };
         let most = self.top.unwrap_or_else(|| rows(context));
-        let question = Question {
+        let mut question = Question {
             columns: vec![
                 (member, "group"),
                 ("COUNT(DISTINCT CALLING_STATION_ID)", "endpoints"),
                 (attempts, "attempts"),
-                ("MAX(TIMESTAMP)", "newest"),
+                (newest, "newest"),
             ],
             rest: format!(
-                "FROM {view} WHERE {} AND {failed} GROUP BY {member} ORDER BY 3 DESC \
-                 FETCH FIRST {most} ROWS ONLY",
-                days.condition("TIMESTAMP")
+                "FROM {view} WHERE {rough}{exact} AND {failed} GROUP BY {member} \
+                 ORDER BY 3 DESC FETCH FIRST {most} ROWS ONLY"
             ),
+            exact,
             binds: Vec::new(),
         };
+        only_shows(context, &question.sql())?;
         let mut database = DataConnect::open(context).await?;
         let found = question.ask(context, &mut database).await;
         database.close().await;
@@ -105,7 +112,7 @@ fn columns(name: &str) -> Vec<Column> {
         column(title, "group"),
         column("ENDPOINTS", "endpoints").kind(CellKind::Number),
         column("ATTEMPTS", "attempts").kind(CellKind::Number),
-        column("NEWEST", "newest"),
+        column("NEWEST", "newest").kind(CellKind::Age),
     ]
 }
 

@@ -31,20 +31,24 @@ const ALLOWANCE: Duration = Duration::from_secs(15);
 /// What part of the time that passes is given back.
 const SHARE: u64 = 10;
 
-/// How long to wait for the turn.
-const PATIENCE: Duration = Duration::from_secs(90);
-
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// The file is small; what is longer is something else.
 const MOST: u64 = 64 << 10;
+
+/// So long is the file at least: spaces fill it. Later writes need no more room on the disk, so
+/// that a refusal can be remembered on one that is full by then.
+const ROOM: usize = 2048;
+
+/// Longest text of a refusal that is remembered.
+const LONGEST_WHY: usize = 200;
 
 /// Makes guessing passwords by the file slow.
 const ROUNDS: u32 = 20_000;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct State {
+struct GuardState {
     /// Milliseconds of the node's time that are not given back yet.
     spent: u64,
     /// When that was so, in milliseconds since 1970.
@@ -63,19 +67,26 @@ struct Refused {
 #[derive(Debug)]
 pub(super) struct Guard {
     file: File,
+    /// Its path, for messages.
+    shown: String,
     host: String,
-    state: State,
+    state: GuardState,
 }
 
 impl Guard {
-    /// Waits for our turn.
+    /// Waits for our turn, so long at most.
     ///
     /// Errors: [`Kind::TimedOut`] when it does not come; [`Kind::Usage`] where there is no place
     /// for the file.
-    pub(super) async fn take(context: &Context, node: &Authority, user: &str) -> Result<Self> {
+    pub(super) async fn take(
+        context: &Context,
+        node: &Authority,
+        user: &str,
+        patience: Duration,
+    ) -> Result<Self> {
         let path = path(node, user)?;
         let mut file = open(&path)?;
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + patience;
         let mut told = false;
         loop {
             match file.try_lock() {
@@ -93,9 +104,9 @@ impl Guard {
                     let shown = files::display_path(&path);
                     return Err(Error::new(
                         Kind::TimedOut,
-                        format!("another netapi has been asking {node} for {PATIENCE:?}: one statement runs at a time"),
+                        format!("another netapi has been asking {node} for {patience:?}: one statement runs at a time"),
                     )
-                    .hint(format!("wait for it, or end it; `fuser '{shown}'` names it")));
+                    .hint(format!("its statement runs, or whoever reads its rows is slow; `fuser '{shown}'` names it")));
                 }
                 Err(TryLockError::Error(error)) => return Err(unusable(&path, &error)),
             }
@@ -105,6 +116,7 @@ impl Guard {
         read.map_err(|error| unusable(&path, &error))?;
         Ok(Self {
             file,
+            shown: files::display_path(&path).into_owned(),
             host: node.to_string(),
             // A file that is cut or of another version costs what was remembered.
             state: serde_json::from_str(&text).unwrap_or_default(),
@@ -126,9 +138,18 @@ impl Guard {
                 self.host, refused.why
             ),
         )
-        .hint("set the right password in ISE_DC_PASS or --dc-password-file, or a new one in ISE: `netapi ise dc password`")
+        .hint(format!("set the right password in ISE_DC_PASS or --dc-password-file, or a new one in ISE: `netapi ise dc password`; if this one is right since (unlocked, or its time was made longer), remove {}", self.shown))
         .host(self.host.clone())
         .nothing_sent())
+    }
+
+    /// The same before a logon, and makes sure that a refusal could be remembered.
+    pub(super) fn prepare_logon(&mut self, password: &SecretString) -> Result<()> {
+        self.may_log_on(password)?;
+        self.write().map_err(|error| {
+            let words = format!("not tried: {}", error.message());
+            error.reworded(words).nothing_sent()
+        })
     }
 
     /// Remembers that a password was refused.
@@ -141,7 +162,7 @@ impl Guard {
         self.state.refused = Some(Refused {
             hash: hash(password, &salt),
             salt,
-            why: why.to_owned(),
+            why: why.chars().take(LONGEST_WHY).collect(),
         });
         self.write()
     }
@@ -177,12 +198,15 @@ impl Guard {
         self.write()
     }
 
+    /// In place: what was remembered before is not lost where there is no room.
     fn write(&mut self) -> Result<()> {
-        let text = serde_json::to_vec(&self.state).unwrap_or_default();
-        let written = self.file.set_len(0);
+        let mut text = serde_json::to_vec(&self.state).unwrap_or_default();
+        text.resize(text.len().max(ROOM), b' ');
+        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let written = self.file.rewind();
         let written = written
-            .and_then(|()| self.file.rewind())
-            .and_then(|()| self.file.write_all(&text));
+            .and_then(|()| self.file.write_all(&text))
+            .and_then(|()| self.file.set_len(length));
         written.map_err(|error| {
             Error::new(
                 Kind::Failed,
@@ -200,17 +224,22 @@ fn hash(password: &SecretString, salt: &[u8; 16]) -> [u8; 16] {
 }
 
 fn path(node: &Authority, user: &str) -> Result<PathBuf> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-    let name = format!("{node}_{user}").to_lowercase();
-    let name: String = name
-        .chars()
-        .map(|c| if plain(c) { c } else { '_' })
-        .collect();
     let directory = state_directory::of("data-connect").ok_or_else(|| {
         Error::usage("there is no home directory to remember in what a node was asked")
             .hint("set XDG_STATE_HOME to a directory")
     })?;
-    Ok(directory.join(format!("{name}.json")))
+    Ok(directory.join(file_name(node, user)))
+}
+
+/// One for each spelling of a node but for the letters' case and the dot at its end: names are not
+/// resolved before our turn has come.
+fn file_name(node: &Authority, user: &str) -> String {
+    let host = node.host().trim_end_matches('.');
+    let name = format!("{}_{user}", Authority::new(host, node.port()));
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+    let name = name.to_lowercase();
+    let name = name.chars().map(|c| if plain(c) { c } else { '_' });
+    name.chain(".json".chars()).collect()
 }
 
 fn open(path: &std::path::Path) -> Result<File> {
@@ -234,8 +263,9 @@ mod tests {
     fn guard() -> Guard {
         Guard {
             file: tempfile::tempfile().unwrap(),
+            shown: "state.json".to_owned(),
             host: "ise:2484".to_owned(),
-            state: State::default(),
+            state: GuardState::default(),
         }
     }
 
@@ -270,5 +300,40 @@ mod tests {
         assert!(!text.contains("wrong"), "{text}");
         guard.forget_refusal().unwrap();
         guard.may_log_on(&wrong).unwrap();
+    }
+
+    #[test]
+    fn a_node_has_one_file_however_its_name_ends() {
+        let name = |host: &str| file_name(&Authority::new(host, 2484), "dataconnect");
+        let plain = name("mnt.example.com");
+        assert_eq!(plain, "mnt.example.com_2484_dataconnect.json");
+        assert_eq!(name("MNT.example.com."), plain);
+        assert_eq!(name("2001:db8::1"), "_2001_db8__1__2484_dataconnect.json");
+    }
+
+    #[test]
+    fn the_file_keeps_its_length_so_that_a_full_disk_can_hold_a_refusal() {
+        let mut guard = guard();
+        let wrong = SecretString::from("wrong");
+        guard.prepare_logon(&wrong).unwrap();
+        let length = |guard: &Guard| guard.file.metadata().unwrap().len();
+        let before = length(&guard);
+        // Each takes six bytes.
+        let why = "\u{1}".repeat(2 * LONGEST_WHY);
+        guard.remember_refusal(&wrong, &why).unwrap();
+        assert_eq!(length(&guard), before);
+        guard
+            .note(Duration::from_secs(7), at(1_800_000_000_000))
+            .unwrap();
+        assert_eq!(length(&guard), before);
+        guard.file.rewind().unwrap();
+        let mut text = String::new();
+        guard.file.read_to_string(&mut text).unwrap();
+        let read: GuardState = serde_json::from_str(&text).unwrap();
+        assert_eq!((read.spent, read.refused.is_some()), (7000, true));
+        assert_eq!(
+            guard.prepare_logon(&wrong).unwrap_err().kind(),
+            Kind::Refused
+        );
     }
 }

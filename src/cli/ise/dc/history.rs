@@ -1,13 +1,17 @@
 //! `netapi ise dc history`: what happened to an endpoint, a user, an address or a host, newest
 //! first, from authentications and accounting together.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use clap::Args;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use super::data_connect::DataConnect;
-use super::question::{Days, Question, cut, rows};
+use super::address;
+use super::data_connect::{DataConnect, only_shows};
+use super::question::{HOST, Question, ask_parts, cut, rows};
+use super::window::{HistoryWindow, Within};
 use crate::cli::filters::Window;
 use crate::cli::{Context, input};
 use crate::error::Result;
@@ -16,11 +20,14 @@ use crate::record::{Mac, Record};
 use crate::render::{CellKind, Column, Columns, Shape, column, first_of};
 
 /// Endpoints that an address or a host name stood for in the window.
-const MOST_ENDPOINTS: usize = 10;
+pub(super) const MOST_ENDPOINTS: usize = 10;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-const LIST: &[Column] = &[
+const STATION: &str = "CALLING_STATION_ID";
+
+/// The columns, of `dc live` too.
+pub(super) const LIST: &[Column] = &[
     column("TIME", "time").kind(CellKind::Time),
     column("WHAT", "what"),
     column("MAC", "mac"),
@@ -31,25 +38,75 @@ const LIST: &[Column] = &[
     column("SERVER", "server"),
 ];
 
-/// The columns of this command.
-pub(super) const ALL: Columns = Columns::of(
-    LIST,
-    &[
-        "reason",
-        "method",
-        "protocol",
-        "policySet",
-        "rule",
-        "profiles",
-        "endpointProfile",
-        "securityGroup",
-        "responseTime",
-        "ip",
-        "sessionId",
-        "sessionTime",
-        "terminateCause",
-    ],
-);
+/// The members that are no columns.
+pub(super) const MEMBERS: &[&str] = &[
+    "id",
+    "nasAddress",
+    "reason",
+    "method",
+    "protocol",
+    "policySet",
+    "rule",
+    "profiles",
+    "endpointProfile",
+    "securityGroup",
+    "postureStatus",
+    "responseTime",
+    "ip",
+    "sessionId",
+    "acctSessionId",
+    "sessionTime",
+    "terminateCause",
+];
+
+/// Where authentications are.
+pub(super) const VIEW: &str = "RADIUS_AUTHENTICATIONS";
+
+/// What is asked of an authentication, and our names of it.
+pub(super) const AUTHENTICATIONS: [(&str, &str); 21] = [
+    ("ID", "id"),
+    ("TIMESTAMP_TIMEZONE", "time"),
+    ("PASSED", "what"),
+    ("CALLING_STATION_ID", "mac"),
+    ("USERNAME", "user"),
+    ("DEVICE_NAME", "nas"),
+    ("NAS_IP_ADDRESS", "nasAddress"),
+    ("NAS_PORT_ID", "port"),
+    ("FAILURE_REASON", "reason"),
+    ("AUTHENTICATION_METHOD", "method"),
+    ("AUTHENTICATION_PROTOCOL", "protocol"),
+    ("POLICY_SET_NAME", "policySet"),
+    ("AUTHORIZATION_RULE", "rule"),
+    ("AUTHORIZATION_PROFILES", "profiles"),
+    ("ENDPOINT_PROFILE", "endpointProfile"),
+    ("SECURITY_GROUP", "securityGroup"),
+    ("POSTURE_STATUS", "postureStatus"),
+    ("RESPONSE_TIME", "responseTime"),
+    ("FRAMED_IP_ADDRESS", "ip"),
+    ("AUDIT_SESSION_ID", "sessionId"),
+    ("ise_node", "server"),
+];
+
+/// Where accounting is.
+pub(super) const ACCOUNTING_VIEW: &str = "RADIUS_ACCOUNTING";
+
+/// What is asked of an accounting record.
+pub(super) const ACCOUNTING: [(&str, &str); 14] = [
+    ("ID", "id"),
+    ("TIMESTAMP_TIMEZONE", "time"),
+    ("ACCT_STATUS_TYPE", "what"),
+    ("CALLING_STATION_ID", "mac"),
+    ("USERNAME", "user"),
+    ("DEVICE_NAME", "nas"),
+    ("NAS_IP_ADDRESS", "nasAddress"),
+    ("NAS_PORT_ID", "port"),
+    ("FRAMED_IP_ADDRESS", "ip"),
+    ("AUDIT_SESSION_ID", "sessionId"),
+    ("ACCT_SESSION_ID", "acctSessionId"),
+    ("ACCT_SESSION_TIME", "sessionTime"),
+    ("ACCT_TERMINATE_CAUSE", "terminateCause"),
+    ("ise_node", "server"),
+];
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -60,11 +117,12 @@ pub(super) const ALL: Columns = Columns::of(
 Examples:
   netapi ise dc history C8:5B:76:C6:59:62
   netapi ise dc history --user jdoe --since 7d
-  netapi ise dc history --ip 10.50.10.101 --since 2026-11-24T03:00 --json",
+  netapi ise dc history --ip 10.50.10.101 --since 2026-11-24T03:00Z --json",
     after_help = "\
-An address is followed through accounting to the endpoints that had it, a host
-name through the endpoints; at most 10 of them. USERNAME is compared as ISE
-wrote it. WHAT: pass, fail, start, interim, stop."
+An address is followed through accounting to the endpoints that had it, and each
+of them while it had it and 5 minutes before; a host name through the endpoints.
+At most 10 of them. A user is compared as ISE wrote it. WHAT: pass, fail, start,
+interim, stop."
 )]
 pub(crate) struct History {
     /// An endpoint
@@ -86,105 +144,108 @@ pub(crate) struct History {
 impl History {
     /// Asks and prints.
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
-        let days = Days::of(&self.window, DAY)?;
+        let window = HistoryWindow::of(&self.window, DAY)?;
+        if context.global.shows_only() {
+            let questions = self.first_questions(context, window);
+            let statements: Vec<String> = questions.iter().map(Question::sql).collect();
+            return only_shows(context, &statements.join(";\n"));
+        }
         let mut database = DataConnect::open(context).await?;
-        let found = self.collect(context, &mut database, days).await;
+        let found = self.collect(context, &mut database, window).await;
         database.close().await;
         let mut records = found?;
-        // Times of one form sort as texts; newest first.
-        records.sort_by(|a, b| b.text("time").cmp(&a.text("time")));
+        newest_first(&mut records);
         cut(context, &mut records);
-        context.print(&records, ALL, Shape::List, "nothing in that time")
+        context.print(
+            &records,
+            Columns::of(LIST, MEMBERS),
+            Shape::List,
+            "nothing in that time",
+        )
+    }
+
+    /// What is asked first; an address and a host name stand for endpoints that it tells.
+    fn first_questions(&self, context: &Context, window: HistoryWindow) -> Vec<Question> {
+        let within = window.within();
+        match (self.mac, &self.user, self.ip, &self.host) {
+            (Some(mac), ..) => both(context, &within, STATION, &mac.to_string()).into(),
+            (_, Some(user), ..) => both(context, &within, "USERNAME", user).into(),
+            (.., Some(ip), _) => vec![address::sessions(window, ip)],
+            (.., Some(host)) => vec![called(host)],
+            _ => Vec::new(),
+        }
     }
 
     async fn collect(
         &self,
         context: &Context,
         database: &mut DataConnect<'_>,
-        days: Days,
+        window: HistoryWindow,
     ) -> Result<Vec<Record>> {
-        if let Some(user) = &self.user {
-            return both(context, database, days, "USERNAME", user).await;
+        let first = self.first_questions(context, window);
+        let mut records = ask_parts(first, context, database).await?;
+        if let Some(ip) = self.ip {
+            let periods = address::periods(context, ip, window, &records);
+            records.clear();
+            let mut seen = HashSet::new();
+            for period in periods.iter().filter(|period| seen.insert(&period.mac)) {
+                let within = address::condition(window, &periods, &period.mac);
+                let both = both(context, &within, STATION, &period.mac);
+                records.extend(ask_parts(both, context, database).await?);
+            }
+            records.retain(|record| address::is_within(record, &periods));
         }
-        let macs = match (self.mac, self.ip, &self.host) {
-            (Some(mac), ..) => vec![mac.to_string()],
-            (_, Some(ip), _) => addressed(context, database, days, ip).await?,
-            (.., Some(host)) => called(context, database, host).await?,
-            _ => Vec::new(),
-        };
-        let mut records = Vec::new();
-        for mac in macs {
-            records.extend(both(context, database, days, "CALLING_STATION_ID", &mac).await?);
+        if self.host.is_some() {
+            let macs = first_ones(context, &records);
+            records.clear();
+            let within = window.within();
+            for mac in macs {
+                let both = both(context, &within, STATION, &mac);
+                records.extend(ask_parts(both, context, database).await?);
+            }
         }
+        records.iter_mut().for_each(in_our_words);
         Ok(records)
     }
 }
 
-/// Authentications and accounting in which a column has this value.
-async fn both(
-    context: &Context,
-    database: &mut DataConnect<'_>,
-    days: Days,
-    key: &str,
-    value: &str,
-) -> Result<Vec<Record>> {
+/// Newest first; what has no time comes last. As texts they would not do: the digits of a second
+/// are as many as it takes.
+fn newest_first(records: &mut [Record]) {
+    crate::order::sort_by_cached_key(records, |record| {
+        let time = record.text("time");
+        Reverse(time.and_then(|time| time.parse::<Timestamp>().ok()))
+    });
+}
+
+/// Authentications and accounting `within` a time in which a column has this value.
+fn both(context: &Context, within: &Within, key: &str, value: &str) -> [Question; 2] {
     let rest = |view: &str| {
         format!(
-            "FROM {view} WHERE {key} = :value AND {} ORDER BY TIMESTAMP DESC \
+            "FROM {view} WHERE {key} = :value AND {}{} ORDER BY TIMESTAMP DESC \
              FETCH FIRST {} ROWS ONLY",
-            days.condition("TIMESTAMP"),
+            within.rough,
+            within.exact,
             rows(context)
         )
     };
     let authentications = Question {
-        columns: vec![
-            ("TIMESTAMP_TIMEZONE", "time"),
-            ("PASSED", "what"),
-            ("CALLING_STATION_ID", "mac"),
-            ("USERNAME", "user"),
-            ("DEVICE_NAME", "nas"),
-            ("NAS_PORT_ID", "port"),
-            ("FAILURE_REASON", "reason"),
-            ("AUTHENTICATION_METHOD", "method"),
-            ("AUTHENTICATION_PROTOCOL", "protocol"),
-            ("POLICY_SET_NAME", "policySet"),
-            ("AUTHORIZATION_RULE", "rule"),
-            ("AUTHORIZATION_PROFILES", "profiles"),
-            ("ENDPOINT_PROFILE", "endpointProfile"),
-            ("SECURITY_GROUP", "securityGroup"),
-            ("RESPONSE_TIME", "responseTime"),
-            ("FRAMED_IP_ADDRESS", "ip"),
-            ("AUDIT_SESSION_ID", "sessionId"),
-            ("ise_node", "server"),
-        ],
-        rest: rest("RADIUS_AUTHENTICATIONS"),
+        columns: AUTHENTICATIONS.to_vec(),
+        rest: rest(VIEW),
+        exact: within.exact.clone(),
         binds: vec![Bind::Text(value.to_owned())],
     };
     let accounting = Question {
-        columns: vec![
-            ("TIMESTAMP_TIMEZONE", "time"),
-            ("ACCT_STATUS_TYPE", "what"),
-            ("CALLING_STATION_ID", "mac"),
-            ("USERNAME", "user"),
-            ("DEVICE_NAME", "nas"),
-            ("NAS_PORT_ID", "port"),
-            ("FRAMED_IP_ADDRESS", "ip"),
-            ("AUDIT_SESSION_ID", "sessionId"),
-            ("ACCT_SESSION_TIME", "sessionTime"),
-            ("ACCT_TERMINATE_CAUSE", "terminateCause"),
-            ("ise_node", "server"),
-        ],
-        rest: rest("RADIUS_ACCOUNTING"),
+        columns: ACCOUNTING.to_vec(),
+        rest: rest(ACCOUNTING_VIEW),
+        exact: within.exact.clone(),
         binds: vec![Bind::Text(value.to_owned())],
     };
-    let mut records = authentications.ask(context, database).await?;
-    records.extend(accounting.ask(context, database).await?);
-    records.iter_mut().for_each(in_our_words);
-    Ok(records)
+    [authentications, accounting]
 }
 
 /// `Pass`, `Interim-Update` and the like as other commands of this program say them.
-fn in_our_words(record: &mut Record) {
+pub(super) fn in_our_words(record: &mut Record) {
     let Record::Fields(fields) = record else {
         return;
     };
@@ -198,56 +259,25 @@ fn in_our_words(record: &mut Record) {
     }
 }
 
-/// The endpoints that had an address in the window, the latest first.
-async fn addressed(
-    context: &Context,
-    database: &mut DataConnect<'_>,
-    days: Days,
-    ip: IpAddr,
-) -> Result<Vec<String>> {
-    let found = Question {
-        columns: vec![
-            ("CALLING_STATION_ID", "mac"),
-            ("MIN(TIMESTAMP_TIMEZONE)", "from"),
-            ("MAX(TIMESTAMP_TIMEZONE)", "until"),
-        ],
-        rest: format!(
-            "FROM RADIUS_ACCOUNTING WHERE FRAMED_IP_ADDRESS = :ip AND {} \
-             GROUP BY CALLING_STATION_ID ORDER BY 3 DESC FETCH FIRST {} ROWS ONLY",
-            days.condition("TIMESTAMP"),
-            MOST_ENDPOINTS + 1
-        ),
-        binds: vec![Bind::Text(ip.to_string())],
-    };
-    let found = found.ask(context, database).await?;
-    for record in found.iter().take(MOST_ENDPOINTS) {
-        let text = |name: &str| record.text(name).unwrap_or_default().into_owned();
-        context.reporter.note(&format!(
-            "{ip} was {}'s from {} until {}",
-            text("mac"),
-            text("from"),
-            text("until")
-        ));
+/// The column of accounting that has addresses of this kind.
+pub(super) fn address_column(ip: IpAddr) -> &'static str {
+    match ip {
+        IpAddr::V4(_) => "FRAMED_IP_ADDRESS",
+        IpAddr::V6(_) => "FRAMED_IPV6_ADDRESS",
     }
-    Ok(first_ones(context, &found))
 }
 
 /// The endpoints of a host name.
-async fn called(
-    context: &Context,
-    database: &mut DataConnect<'_>,
-    host: &str,
-) -> Result<Vec<String>> {
-    let found = Question {
+fn called(host: &str) -> Question {
+    Question {
         columns: vec![("MAC_ADDRESS", "mac")],
         rest: format!(
-            "FROM ENDPOINTS_DATA WHERE HOSTNAME = :host FETCH FIRST {} ROWS ONLY",
+            "FROM ENDPOINTS_DATA WHERE {HOST} FETCH FIRST {} ROWS ONLY",
             MOST_ENDPOINTS + 1
         ),
+        exact: String::new(),
         binds: vec![Bind::Text(host.to_owned())],
-    };
-    let found = found.ask(context, database).await?;
-    Ok(first_ones(context, &found))
+    }
 }
 
 fn first_ones(context: &Context, found: &[Record]) -> Vec<String> {
@@ -260,4 +290,32 @@ fn first_ones(context: &Context, found: &[Record]) -> Vec<String> {
     macs.map(std::borrow::Cow::into_owned)
         .take(MOST_ENDPOINTS)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn times_are_in_order_whatever_their_digits() {
+        let times = [
+            "2026-11-24T03:04:05Z",
+            "2026-11-24T03:04:05.120Z",
+            "",
+            "2026-11-24T03:04:05.123456Z",
+            "2026-11-24T03:04:04.900Z",
+        ];
+        let mut records: Vec<Record> = times
+            .iter()
+            .map(|time| Record::from_value(json!({ "time": time })))
+            .collect();
+        newest_first(&mut records);
+        let sorted: Vec<_> = records
+            .iter()
+            .map(|record| record.text("time").unwrap_or_default().into_owned())
+            .collect();
+        assert_eq!(sorted, [times[3], times[1], times[0], times[4], ""]);
+    }
 }

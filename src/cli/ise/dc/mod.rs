@@ -6,28 +6,39 @@
 //! | --- | --- |
 //! | `data_connect` | finding the node, logging on, running statements within what a node bears |
 //! | `guard` | one statement at a time, a share of the node's time, one try of a wrong password |
-//! | `question` | windows of time and columns, for the questions that are commands |
+//! | `question` | columns and rows, for the questions that are commands |
+//! | `window` | windows of time as conditions |
+//! | `address` | which endpoints had an address, and when |
+//! | `known` | what other commands add of endpoints |
+//! | `live` | following authentications, poll by poll |
 //! | `rows` | a result as columns and records |
 //! | `control` | the control interface on the administration node |
 //! | the others | one command each |
 
+mod address;
 mod control;
 mod data_connect;
 mod endpoints;
 mod failures;
 mod guard;
 mod history;
+pub(super) mod known;
 mod last;
+mod live;
 mod question;
 mod rows;
 mod sql;
 mod status;
 mod switch;
 mod views;
+mod window;
+
+use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use crate::cli::Context;
+use crate::cli::context::DONE;
 use crate::error::Result;
 
 /// `netapi ise dc …`
@@ -38,7 +49,8 @@ Examples:
   netapi ise lab run -- netapi ise dc views         # without an ISE
   netapi ise dc history C8:5B:76:C6:59:62 --since 7d",
     after_help = "\
-No real ISE was at hand when this was made: it was tried against the lab."
+What is asked every day, with statements: netapi help queries. No real ISE was
+at hand when this was made: it was tried against the lab."
 )]
 pub(crate) enum Dc {
     /// What happened to an endpoint, user, address or host, newest first
@@ -49,6 +61,8 @@ pub(crate) enum Dc {
     Endpoints(endpoints::Endpoints),
     /// When endpoints or switches authenticated last, and who is silent
     Last(last::Last),
+    /// Follow authentications as they come
+    Live(Box<live::Live>),
     /// Any SELECT, streamed
     Sql(sql::Sql),
     /// The views of this node, or the columns of one
@@ -74,8 +88,9 @@ impl Dc {
     }
 
     /// Runs the command.
-    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+    pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
         match self {
+            Self::Live(command) => return Box::pin(command.run(context)).await,
             Self::History(command) => command.run(context).await,
             Self::Failures(command) => command.run(context).await,
             Self::Endpoints(command) => command.run(context).await,
@@ -88,5 +103,6 @@ impl Dc {
             Self::Password(command) => command.run(context).await,
             Self::Expiry(command) => command.run(context).await,
         }
+        .map(|()| DONE)
     }
 }

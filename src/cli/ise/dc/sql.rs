@@ -1,12 +1,12 @@
 //! `netapi ise dc sql`: any SELECT, its rows streamed.
 
-use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use clap::Args;
 
 use super::data_connect::{DataConnect, StatementFailure, TakeRows, only_shows};
+use super::question::passes_on;
 use super::rows::Layout;
 use crate::cli::Context;
 use crate::cli::context::RecordOutput;
@@ -40,6 +40,9 @@ pub(crate) struct Sql {
     /// The statement, a file that holds it, or '-' for standard input
     #[arg(value_name = "SELECT|FILE|-", value_hint = clap::ValueHint::FilePath)]
     statement: String,
+    /// With columns of type CLOB and BLOB too, which are long and slow
+    #[arg(long)]
+    wide: bool,
 }
 
 impl Sql {
@@ -47,48 +50,30 @@ impl Sql {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let sql = statement(context, &self.statement)?;
         only_shows(context, &sql)?;
-        print_statement(context, &sql, &[], "no rows").await
+        let mut database = DataConnect::open(context).await?;
+        let mut printer = Printer::new(context, self.wide);
+        let outcome = database.run(&sql, &[], &mut printer).await;
+        database.close().await;
+        let outcome = outcome.map_err(|failure| {
+            show_where(context, &sql, &failure);
+            failure.error
+        });
+        printer.end(outcome, "no rows")
     }
-}
-
-/// Runs a statement and prints its rows.
-pub(super) async fn print_statement(
-    context: &Context,
-    sql: &str,
-    binds: &[crate::oracle::Bind],
-    nothing: &str,
-) -> Result<()> {
-    let mut database = DataConnect::open(context).await?;
-    let mut printer = Printer::new(context);
-    let outcome = database.run(sql, binds, &mut printer).await;
-    database.close().await;
-    let outcome = outcome.map_err(|failure| {
-        show_where(context, sql, &failure);
-        failure.error
-    });
-    printer.end(outcome, nothing)
 }
 
 /// The statement that was given in one of three ways.
 fn statement(context: &Context, given: &str) -> Result<String> {
     let text = if given == "-" {
-        let mut text = String::new();
-        let read = context.stdin()?.take(LONGEST + 1).read_to_string(&mut text);
-        read.map_err(|error| {
-            Error::usage(format!(
-                "standard input cannot be read as a statement: {error}"
-            ))
-            .hint("it must be UTF-8 text")
-        })?;
-        text
-    } else if given.trim().contains(char::is_whitespace) {
+        context.stdin_text("statement", LONGEST)?
+    } else if is_statement(given) {
         given.to_owned()
     } else {
         let path = Path::new(given);
         let read = files::read(path, "statement", LONGEST)?;
         files::text(&read.bytes, path, "statement")?.into_owned()
     };
-    let sql = text.trim().trim_end_matches(';').trim_end();
+    let sql = without_end(text.trim());
     if u64::try_from(sql.len()).unwrap_or(u64::MAX) > LONGEST {
         return Err(Error::usage("the statement is over 1 MiB"));
     }
@@ -100,9 +85,72 @@ fn statement(context: &Context, given: &str) -> Result<String> {
         return Err(Error::usage(format!(
             "a statement begins with SELECT or WITH, and this one with '{first}': Data Connect only reads"
         ))
-        .hint("in quotes: netapi ise dc sql 'SELECT * FROM node_list'"));
+        .hint("in quotes: netapi ise dc sql 'SELECT * FROM node_list'; else the name of a file that there is"));
     }
     Ok(sql.to_owned())
+}
+
+/// Whether it is no name of a file: there is none, and names seldom have what statements have.
+fn is_statement(given: &str) -> bool {
+    let has = |sign: &str| given.contains(sign);
+    let looks_so = given.trim().contains(char::is_whitespace) || has("/*") || has("(");
+    looks_so && !Path::new(given).exists()
+}
+
+/// A statement without the semicolons and comments at its end, which the server does not take.
+fn without_end(sql: &str) -> &str {
+    let mut rest = sql;
+    let mut end = 0;
+    while let Some(first) = rest.chars().next() {
+        let (length, is_text) = part(rest, first);
+        rest = rest.get(length..).unwrap_or_default();
+        if is_text {
+            end = sql.len() - rest.len();
+        }
+    }
+    sql.get(..end).unwrap_or(sql)
+}
+
+/// How long the part is that a statement begins with, in bytes, and whether it is more than space,
+/// a comment or a semicolon.
+fn part(sql: &str, first: char) -> (usize, bool) {
+    let until = |begin: usize, end: &str| {
+        let found = sql.get(begin..).and_then(|rest| rest.find(end));
+        found.map(|at| begin + at + end.len())
+    };
+    let quoted = |begin, end: &str| (until(begin, end).unwrap_or(sql.len()), true);
+    if sql.starts_with("--") {
+        return (until(2, "\n").unwrap_or(sql.len()), false);
+    }
+    if sql.starts_with("/*") {
+        let end = until(2, "*/");
+        return (end.unwrap_or(sql.len()), end.is_none());
+    }
+    if first.is_alphabetic() {
+        let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '#');
+        let length = sql.find(|c| !word(c)).unwrap_or(sql.len());
+        // q'[it's]'
+        let (name, behind) = sql.split_at(length);
+        let mut behind = behind.chars();
+        let has_delimiter = matches!(name, "q" | "Q" | "nq" | "NQ" | "Nq" | "nQ");
+        if let (true, Some('\''), Some(open)) = (has_delimiter, behind.next(), behind.next()) {
+            let close = match open {
+                '[' => ']',
+                '(' => ')',
+                '{' => '}',
+                '<' => '>',
+                other => other,
+            };
+            return quoted(length + 1 + open.len_utf8(), &format!("{close}'"));
+        }
+        return (length, true);
+    }
+    match first {
+        '\'' => quoted(1, "'"),
+        '"' => quoted(1, "\""),
+        ';' => (1, false),
+        space => (space.len_utf8(), !space.is_whitespace()),
+    }
 }
 
 /// The first word behind comments and parentheses.
@@ -151,32 +199,31 @@ fn show_where(context: &Context, sql: &str, failure: &StatementFailure) {
 }
 
 /// Prints a result whose columns come with it.
-pub(super) struct Printer<'c> {
+struct Printer<'c> {
     context: &'c Context,
     output: Option<(RecordOutput, Layout)>,
     record: Record,
     left: Option<u64>,
     cut: bool,
+    /// With long texts and bytes.
+    wide: bool,
 }
 
 impl<'c> Printer<'c> {
-    pub(super) fn new(context: &'c Context) -> Self {
-        let held = context.global.sort.is_some()
-            || context.global.jq.is_some()
-            || !context.global.by.is_empty();
-        let streams = !Context::on_terminal() && !held;
-        let all = context.global.limit.is_some() || streams;
+    fn new(context: &'c Context, wide: bool) -> Self {
+        let all = context.global.limit.is_some() || passes_on(context);
         Self {
             context,
             output: None,
             record: Record::Fields(Fields::new()),
             left: (!all).then_some(USUAL_ROWS),
             cut: false,
+            wide,
         }
     }
 
     /// Ends the list; says that it was cut.
-    pub(super) fn end(self, outcome: Result<()>, nothing: &str) -> Result<()> {
+    fn end(self, outcome: Result<()>, nothing: &str) -> Result<()> {
         let Some((output, _)) = self.output else {
             return outcome;
         };
@@ -192,7 +239,24 @@ impl<'c> Printer<'c> {
 
 impl TakeRows for Printer<'_> {
     fn begin(&mut self, columns: &[Column]) -> Result<()> {
-        let layout = Layout::of(columns);
+        let mut layout = Layout::of(columns);
+        let long = if self.wide {
+            Vec::new()
+        } else {
+            layout.leave_out_long()
+        };
+        if !long.is_empty() {
+            let names = long.join(", ");
+            if layout.is_empty() {
+                return Err(Error::usage(format!(
+                    "all columns are long texts or bytes (CLOB, BLOB): {names}"
+                ))
+                .hint("--wide prints them"));
+            }
+            self.context.warn_once(&format!(
+                "left out, as they are long texts or bytes (CLOB, BLOB): {names}; --wide prints them"
+            ));
+        }
         let output = self
             .context
             .output_of("rows", layout.columns(), Shape::List)?;
@@ -227,7 +291,7 @@ impl TakeRows for Printer<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::first_word;
+    use super::{first_word, is_statement, without_end};
 
     #[test]
     fn the_first_word_stands_behind_comments() {
@@ -241,5 +305,44 @@ mod tests {
         ] {
             assert_eq!(first_word(sql), word, "{sql}");
         }
+    }
+
+    #[test]
+    fn what_stands_behind_the_last_semicolon_is_passed_over() {
+        for (sql, end) in [
+            ("SELECT 1 FROM dual;\n-- all of it\n", "SELECT 1 FROM dual"),
+            ("SELECT 1 FROM dual ; /* a */ ;", "SELECT 1 FROM dual"),
+            ("SELECT 1 FROM dual -- it's", "SELECT 1 FROM dual"),
+            ("SELECT ';--' FROM dual;", "SELECT ';--' FROM dual"),
+            ("SELECT 'it''s; -- ' ", "SELECT 'it''s; -- '"),
+            ("SELECT q'[it's; -- ]';", "SELECT q'[it's; -- ]'"),
+            ("SELECT \"a;\" FROM t;", "SELECT \"a;\" FROM t"),
+            ("SELECT 1; SELECT 2;", "SELECT 1; SELECT 2"),
+            ("SELECT 'open ;", "SELECT 'open ;"),
+            ("SELECT 1 /* open ;", "SELECT 1 /* open ;"),
+            ("SELECT 6/2-1 é;", "SELECT 6/2-1 é"),
+            (";;", ""),
+        ] {
+            assert_eq!(without_end(sql), end, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_statement_is_one_unless_a_file_is_called_so() {
+        for (given, is_one) in [
+            ("SELECT 1 FROM dual", true),
+            ("SELECT/**/1/**/FROM/**/dual", true),
+            ("delete from t", true),
+            ("select.sql", false),
+            ("./with-posture.sql", false),
+        ] {
+            assert_eq!(is_statement(given), is_one, "{given}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("my select (all).sql");
+        let path = path.to_str().unwrap();
+        assert!(is_statement(path));
+        std::fs::write(path, "SELECT 1 FROM dual").unwrap();
+        assert!(!is_statement(path));
     }
 }

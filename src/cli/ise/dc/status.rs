@@ -52,6 +52,10 @@ impl Status {
         let asked = of_ise(context, &mut shown).await;
         match asked {
             Err(error) if !self.verbose || error.kind() == Kind::NotSent => return Err(error),
+            // The administrator would be asked for once more, to find the node.
+            Err(error) if error.http_status() == Some(401) && !is_node_set(context) => {
+                return Err(error);
+            }
             // The database may be there all the same, and is what the report is about.
             Err(error) => context.reporter.warn(&error.to_string()),
             Ok(()) => {}
@@ -102,4 +106,9 @@ async fn of_ise(context: &Context, shown: &mut Map<String, Value>) -> Result<()>
             .warn("the password expires within a week: `netapi ise dc password` sets a new one");
     }
     Ok(())
+}
+
+fn is_node_set(context: &Context) -> bool {
+    let settings = context.settings.data_connect();
+    settings.is_ok_and(|settings| settings.node.is_some())
 }

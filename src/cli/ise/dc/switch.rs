@@ -1,22 +1,23 @@
 //! `netapi ise dc enable|disable|password|expiry`: the settings of Data Connect on the
 //! administration node.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::control::Control;
 use crate::cli::Context;
 use crate::error::{Error, Result};
-use crate::files;
 use crate::record::Record;
 use crate::render::{Column, column};
+use crate::settings::Settings;
 
 const COLUMNS: &[Column] = &[column("DONE", "message")];
+
+/// The option that names the new password's file, for messages.
+const FILE: &str = "--new-password-file";
 
 /// What a password may have beside letters and digits.
 const SPECIAL: &str = "#$%&*+,-.:;=?^_~";
@@ -115,27 +116,16 @@ impl Password {
             }
             return Ok(first);
         };
-        let line = if path.as_os_str() == "-" {
-            first_line(&mut context.stdin()?)
-        } else {
-            let (file, access) = files::open(path, "--new-password-file")?;
-            if let Some(warning) = access.warning(path) {
-                context.reporter.warn(&warning);
-            }
-            first_line(&mut BufReader::new(file))
-        };
-        let line = line.map_err(|error| {
-            Error::usage(format!("--new-password-file cannot be read: {error}"))
-                .hint("its first line is the new password, in UTF-8")
-        })?;
-        Ok(SecretString::from(line.trim_end_matches(['\r', '\n'])))
+        if path.as_os_str() == "-" {
+            return Settings::secret_of_stdin(&mut context.stdin()?, FILE);
+        }
+        let mut warnings = Vec::new();
+        let password = context.settings.secret_of_file(path, FILE, &mut warnings);
+        for warning in warnings {
+            context.reporter.warn(&warning);
+        }
+        password
     }
-}
-
-fn first_line(input: &mut dyn BufRead) -> std::io::Result<Zeroizing<String>> {
-    let mut line = Zeroizing::new(String::new());
-    input.take(1 << 10).read_line(&mut line)?;
-    Ok(line)
 }
 
 fn answer(said: &str) -> Record {

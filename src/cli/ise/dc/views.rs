@@ -76,7 +76,15 @@ pub(super) struct Collected {
     names: Vec<&'static str>,
     pub(super) records: Vec<Record>,
     layout: Option<Layout>,
+    /// Bytes of all values so far.
+    bytes: usize,
 }
+
+/// Most bytes of values that are held.
+const MOST_BYTES: usize = 128 << 20;
+
+/// What a row takes beside its values, and each of them.
+const ROW: usize = 64;
 
 impl Collected {
     /// No rows yet; the names of their columns, in their order.
@@ -95,11 +103,38 @@ impl TakeRows for Collected {
     }
 
     fn row(&mut self, row: &Row) -> Result<ControlFlow<()>> {
+        let values = (0..self.names.len()).filter_map(|at| row.value(at));
+        let bytes: usize = values.map(<[u8]>::len).sum();
+        self.bytes = self
+            .bytes
+            .saturating_add(bytes + ROW * (1 + self.names.len()));
+        if self.bytes > MOST_BYTES {
+            return Err(Error::new(
+                Kind::Failed,
+                "the answer is more than can be held (128 MiB)",
+            )
+            .hint("narrow --since, or ask for fewer with --limit N; `netapi ise dc sql` holds nothing"));
+        }
         if let Some(layout) = &self.layout {
             let mut record = Record::Fields(Fields::new());
             layout.fill_as(&self.names, row, &mut record);
             self.records.push(record);
         }
         Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_has_a_bound() {
+        let mut list = Collected::named(vec!["a"]);
+        list.bytes = MOST_BYTES - 2 * ROW;
+        assert!(list.row(&Row::default()).is_ok());
+        let error = list.row(&Row::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Failed);
+        assert!(error.hint_text().is_some());
     }
 }
