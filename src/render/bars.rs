@@ -130,7 +130,7 @@ fn totals(groups: &[Group], at: usize) -> Vec<(Option<&str>, u64)> {
             *total += group.count;
         }
     }
-    order.sort_by(|(_, a), (_, b)| b.cmp(a));
+    crate::order::sort_by(&mut order, |(_, a), (_, b)| b.cmp(a));
     order
 }
 

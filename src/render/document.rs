@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::column::{CellKind, Chosen};
-use super::page::visible;
+use super::page::{line_breaks, visible};
 use super::single::Sheet;
 use crate::error::Result;
 use crate::record::Record;
@@ -21,6 +21,16 @@ pub(super) struct Cell<'a> {
     pub(super) text: Cow<'a, str>,
     /// It stands on the right.
     pub(super) number: bool,
+}
+
+impl Cell<'_> {
+    /// The class of the cell in a page.
+    pub(super) fn class(&self) -> Option<&'static str> {
+        if self.number {
+            return Some("n");
+        }
+        line_breaks(&self.text)
+    }
 }
 
 impl Content {

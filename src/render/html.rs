@@ -18,6 +18,7 @@ struct Head<'a> {
     policy: String,
     title: String,
     style: &'static str,
+    class: Option<&'static str>,
     titles: Option<Vec<Cell<'a>>>,
 }
 
@@ -49,11 +50,13 @@ impl<W: Write> Html<W> {
         header: bool,
         now: Timestamp,
     ) -> Result<Self> {
+        let titles = content.titles();
         let head = Head {
             policy: page::policy(page::STYLE, None),
             title: format!("netapi {}", now.strftime("%Y-%m-%d %H:%M UTC")),
             style: page::STYLE,
-            titles: header.then(|| content.titles()),
+            class: page::table_class(titles.len()),
+            titles: header.then_some(titles),
         };
         fill(&head, &mut output.buffer)?;
         Ok(Self {

@@ -21,7 +21,7 @@ const NAMES: [(&str, &str); 12] = [
 ];
 
 /// `Gi1/0/5` for `GigabitEthernet1/0/5`; a name that is not followed by a number stays.
-pub(super) fn short(name: &str) -> Cow<'_, str> {
+pub(crate) fn short(name: &str) -> Cow<'_, str> {
     NAMES
         .iter()
         .find_map(|(long, short)| {

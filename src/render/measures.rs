@@ -104,6 +104,7 @@ impl Gathered {
             filled: self.is_filled(),
             same: !self.live && self.rows > 1 && self.same.is_some(),
             apart: self.apart,
+            standing: None,
         }
     }
 

@@ -303,7 +303,9 @@ fn sections(lines: Vec<Line>) -> Vec<(Option<String>, Vec<Line>)> {
         }
     }
     // Stable: nested objects keep their order, behind the rest.
-    sections.sort_by_key(|(group, parent, _)| (*group, parent.is_some()));
+    crate::order::sort_by_key(&mut sections, |(group, parent, _)| {
+        (*group, parent.is_some())
+    });
     if sections.len() > 1 {
         let headed = |(group, parent, lines): (Section, Option<String>, _)| {
             (

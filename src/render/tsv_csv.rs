@@ -7,8 +7,9 @@
 //! of its line. CSV is quoted by the csv crate; line ends in a cell are written `\n`, since a line
 //! is a record. In both, other control characters and line separators show as `\xNN` or `\u{…}`. A
 //! CSV cell that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, also full-width) gets a
-//! `'` in front; plain signed numbers such as `-12.5` do not. On a terminal everything is made safe
-//! for it as well.
+//! `'` in front; plain signed numbers such as `-12.5` do not. Where the list separator is `;` a
+//! spreadsheet splits there, also within quotes that do not begin a line: what would be a formula
+//! behind a `;` gets a `'` too. On a terminal everything is made safe for it as well.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -190,11 +191,30 @@ fn tsv_cell(text: &str) -> Cow<'_, str> {
 }
 
 fn csv_cell(text: &str) -> Cow<'_, str> {
-    let text = tsv_cell(text);
+    let mut text = tsv_cell(text);
     if is_formula(&text) {
-        return Cow::Owned(format!("'{text}"));
+        text = Cow::Owned(format!("'{text}"));
+    }
+    if any_byte(&text, |byte| byte == b';') {
+        return Cow::Owned(behind_semicolons(&text));
     }
     text
+}
+
+/// Defuses what would be a formula if the cell ended at each `;`. Quotes are looked through: an
+/// empty pair in front of a formula is nothing to a spreadsheet.
+fn behind_semicolons(text: &str) -> String {
+    let mut parts = text.split(';');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push(';');
+        // What follows it, and is computed with it, is not known: signed numbers count as well.
+        if part.trim_start_matches('"').starts_with(begins_formula) {
+            out.push('\'');
+        }
+        out.push_str(part);
+    }
+    out
 }
 
 fn visible(text: &str) -> Cow<'_, str> {
@@ -222,10 +242,13 @@ fn is_formula(text: &str) -> bool {
         return false;
     }
     match text.chars().next() {
-        Some('=' | '@' | '＝' | '＋' | '－' | '＠') => true,
         Some('+' | '-') => !is_number(text),
-        _ => false,
+        first => first.is_some_and(begins_formula),
     }
+}
+
+fn begins_formula(first: char) -> bool {
+    matches!(first, '=' | '@' | '+' | '-' | '＝' | '＋' | '－' | '＠')
 }
 
 /// A sign, digits, and at most one point: nothing that a spreadsheet could compute with a name in
@@ -273,6 +296,9 @@ mod tests {
             ("-12.5", "-12.5"),
             ("+49", "+49"),
             ("\t=1", "\\t=1"),
+            ("x;=cmd|' /C calc'!A0", "x;'=cmd|' /C calc'!A0"),
+            ("=1;\"\"@2;-3;4", "'=1;'\"\"@2;'-3;4"),
+            ("a;b; c", "a;b; c"),
             ("CORP\\alice", "CORP\\alice"),
             ("a\r\nb", "a\\r\\nb"),
             ("\u{85}\u{2028}", "\\x85\\u{2028}"),
@@ -334,7 +360,10 @@ mod tests {
                 for (got, cell) in row.iter().zip(cells) {
                     prop_assert_eq!(got, &*csv_cell(cell));
                     prop_assert!(!is_formula(got));
-                    if !cell.contains(breaks_line) && !is_formula(cell) {
+                    for part in got.split(';').skip(1) {
+                        prop_assert!(!part.trim_start_matches('"').starts_with(begins_formula));
+                    }
+                    if !cell.contains(breaks_line) && !is_formula(cell) && !cell.contains(';') {
                         prop_assert_eq!(got, cell);
                     }
                 }

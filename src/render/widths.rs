@@ -1,5 +1,6 @@
 //! Widths: which columns a terminal shows, how much of it each gets, and how a text is cut to it. A
-//! pure function of what is known of the columns and of the width.
+//! pure function of what is known of the columns and of the width. Lists, lines of events and the
+//! live screen's table all have their columns from here.
 //!
 //! Room goes to the columns that vary. A column that nobody fills is not shown. Where the screen is
 //! too narrow, first what tells rows apart least is left out (identifiers made by machines, then
@@ -8,11 +9,12 @@
 
 mod sharing;
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Spaces between columns.
+/// Spaces between a list's columns.
 pub(super) const GAP: usize = 2;
 /// What a column of words keeps while others are shortened.
 const KEPT: usize = 8;
@@ -21,14 +23,14 @@ const KEPT: usize = 8;
 const TOLD_APART: (usize, usize) = (10, 24);
 /// What no column needs more than, however long its words are.
 const COMFORTABLE: usize = 40;
-/// What the header's count of columns left out takes: a gap, a plus, two digits.
-pub(super) const MARK: usize = GAP + 3;
+/// What the header's count of columns left out takes behind a gap: a plus, two digits.
+const MARK: usize = 3;
 /// What every column keeps.
 const LEAST: usize = 3;
 
 /// How a column takes being narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nature {
+pub(crate) enum Nature {
     /// Addresses, times, numbers: a part is worth little.
     Whole,
     /// One of a few words, which must be seen whole.
@@ -45,19 +47,21 @@ pub(super) enum Nature {
 
 /// What is known of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Measure {
+pub(crate) struct Measure {
     /// How it takes being narrow.
-    pub(super) nature: Nature,
+    pub(crate) nature: Nature,
     /// The width of its heading.
-    pub(super) title: usize,
+    pub(crate) title: usize,
     /// The width of its widest cell.
-    pub(super) widest: usize,
+    pub(crate) widest: usize,
     /// Some row has a value.
-    pub(super) filled: bool,
+    pub(crate) filled: bool,
     /// All of several rows have the same.
-    pub(super) same: bool,
+    pub(crate) same: bool,
     /// How many columns tell nearly all values apart.
-    pub(super) apart: usize,
+    pub(crate) apart: usize,
+    /// How late it is left out, the highest last, where that is known better than by its nature.
+    pub(crate) standing: Option<u8>,
 }
 
 impl Measure {
@@ -81,6 +85,9 @@ impl Measure {
 
     /// What is left out first.
     fn rank(&self) -> u8 {
+        if let Some(standing) = self.standing {
+            return standing.saturating_add(3);
+        }
         match self.nature {
             Nature::Identifier => 0,
             Nature::Sentence => 3,
@@ -114,21 +121,38 @@ impl Measure {
 
 /// Which columns are shown, and how wide.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// The number and the width of each column that is shown.
-    pub(super) shown: Vec<(usize, usize)>,
+    pub(crate) shown: Vec<(usize, usize)>,
     /// How many were left out for want of room.
-    pub(super) left_out: usize,
+    pub(crate) left_out: usize,
+    /// Spaces between columns.
+    gap: usize,
 }
 
-/// The layout for a screen. `may_drop`: columns may be left out, which those that a user named
-/// never are. The first column, which names the row, always stays, and two stay at least.
+/// The layout of a list for a screen. `may_drop`: columns may be left out, which those that a user
+/// named never are. The first column, which names the row, always stays, and two stay at least.
 pub(super) fn layout(measures: &[Measure], screen: usize, may_drop: bool) -> Layout {
+    layout_with_gap(measures, screen, GAP, may_drop)
+}
+
+/// The same with another number of spaces between columns.
+pub(crate) fn layout_with_gap(
+    measures: &[Measure],
+    screen: usize,
+    gap: usize,
+    may_drop: bool,
+) -> Layout {
     let all = measures.iter().enumerate();
     let mut shown: Vec<(usize, Measure)> = all
         .filter(|(index, measure)| !may_drop || measure.filled || *index == 0)
         .map(|(index, measure)| (index, *measure))
         .collect();
+    // Room for columns of these widths, and between them.
+    let total = |shown: &[(usize, Measure)], width: &dyn Fn(&Measure) -> usize| {
+        let widths = shown.iter().map(|(_, measure)| width(measure));
+        widths.sum::<usize>() + gap * shown.len().saturating_sub(1)
+    };
     let mut left_out = 0;
     while may_drop && shown.len() > 2 {
         let behind_the_first = shown.iter().enumerate().skip(1);
@@ -140,33 +164,31 @@ pub(super) fn layout(measures: &[Measure], screen: usize, may_drop: bool) -> Lay
         };
         let wanted = match rank {
             // No name is cut for an identifier.
-            0 => total(&shown, |measure| {
+            0 => total(&shown, &|measure| {
                 measure.wish().min(COMFORTABLE).max(measure.need(screen))
             }),
-            1 | 2 => total(&shown, |measure| measure.need_beside_less(screen)),
-            _ => total(&shown, |measure| measure.need(screen)),
+            1 | 2 => total(&shown, &|measure| measure.need_beside_less(screen)),
+            _ => total(&shown, &|measure| measure.need(screen)),
         };
-        if wanted + mark(&shown, left_out) <= screen {
+        if wanted + mark(&shown, left_out, gap) <= screen {
             break;
         }
         shown.remove(place);
         left_out += 1;
     }
-    let room = screen.saturating_sub(mark(&shown, left_out));
+    let room = screen.saturating_sub(mark(&shown, left_out, gap));
     let measures: Vec<Measure> = shown.iter().map(|(_, measure)| *measure).collect();
-    let widths = sharing::fit(&measures, room);
+    let widths = sharing::fit(&measures, room, gap);
     let shown = shown.iter().map(|(index, _)| *index).zip(widths).collect();
-    Layout { shown, left_out }
-}
-
-/// Room for columns of these widths, and between them.
-fn total(shown: &[(usize, Measure)], width: impl Fn(&Measure) -> usize) -> usize {
-    let widths = shown.iter().map(|(_, measure)| width(measure));
-    widths.sum::<usize>() + GAP * shown.len().saturating_sub(1)
+    Layout {
+        shown,
+        left_out,
+        gap,
+    }
 }
 
 /// Room for the count of what is left out, as far as it does not stand above the last column.
-fn mark(shown: &[(usize, Measure)], left_out: usize) -> usize {
+fn mark(shown: &[(usize, Measure)], left_out: usize, gap: usize) -> usize {
     if left_out == 0 {
         return 0;
     }
@@ -175,7 +197,7 @@ fn mark(shown: &[(usize, Measure)], left_out: usize) -> usize {
         Nature::Enumeration | Nature::Station => last.wish() - last.title,
         _ => 0,
     });
-    MARK.saturating_sub(above)
+    (gap + MARK).saturating_sub(above)
 }
 
 /// How many columns tell nine of ten values apart from the one that is most like them.
@@ -216,15 +238,22 @@ impl Layout {
     /// The room behind the last column.
     pub(super) fn spare(&self, screen: usize) -> usize {
         let widths = self.shown.iter().map(|(_, width)| width).sum::<usize>();
-        screen.saturating_sub(widths + GAP * self.shown.len().saturating_sub(1))
+        screen.saturating_sub(widths + self.gap * self.shown.len().saturating_sub(1))
     }
 }
 
 /// Cuts the text to `width` columns, the last of them an ellipsis.
 pub(super) fn cut(text: &mut String, width: usize) {
+    if let Cow::Owned(shorter) = shortened(text, width) {
+        *text = shorter;
+    }
+}
+
+/// The text in so many columns, the last of them an ellipsis where it was longer.
+pub(crate) fn shortened(text: &str, width: usize) -> Cow<'_, str> {
     // A text is never wider than it has bytes.
     if text.len() <= width || text.width() <= width {
-        return;
+        return Cow::Borrowed(text);
     }
     let mut used = 0;
     let end = text
@@ -234,208 +263,30 @@ pub(super) fn cut(text: &mut String, width: usize) {
             used >= width
         })
         .map_or(text.len(), |(at, _)| at);
-    text.truncate(end);
-    text.push('…');
+    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
+}
+
+/// The text in so many columns, cut in its middle: what tells switches and ports apart stands at
+/// the end of their names.
+pub(crate) fn shortened_in_the_middle(text: &str, width: usize) -> Cow<'_, str> {
+    if text.len() <= width || text.width() <= width {
+        return Cow::Borrowed(text);
+    }
+    let mut left = width.saturating_sub(1).div_ceil(2);
+    let mut end = text.len();
+    for (at, c) in text.char_indices().rev() {
+        let wide = c.width().unwrap_or(0);
+        if wide > left {
+            break;
+        }
+        left -= wide;
+        end = at;
+    }
+    let (head, tail) = text.split_at_checked(end).unwrap_or((text, ""));
+    let mut kept = shortened(head, width.saturating_sub(tail.width())).into_owned();
+    kept.push_str(tail);
+    Cow::Owned(kept)
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn measure(nature: Nature, title: &str, widest: usize) -> Measure {
-        Measure {
-            nature,
-            title: title.len(),
-            widest,
-            filled: true,
-            same: false,
-            apart: 0,
-        }
-    }
-
-    fn same(measure: Measure) -> Measure {
-        Measure {
-            same: true,
-            ..measure
-        }
-    }
-
-    use Nature::{Enumeration, Identifier, Sentence, Station, Whole, Words};
-
-    #[test]
-    fn what_fits_is_as_wide_as_it_is() {
-        let columns = [
-            measure(Whole, "MAC", 17),
-            measure(Words, "USER", 20),
-            measure(Words, "SERVER", 3),
-        ];
-        let layout = layout(&columns, 80, true);
-        assert_eq!(layout.shown, [(0, 17), (1, 20), (2, 6)]);
-        assert_eq!(layout.left_out, 0);
-    }
-
-    #[test]
-    fn a_column_nobody_fills_is_not_shown_unless_it_was_named() {
-        let empty = Measure {
-            filled: false,
-            ..measure(Words, "SGT", 1)
-        };
-        let columns = [measure(Whole, "MAC", 17), empty, measure(Words, "USER", 5)];
-        assert_eq!(layout(&columns, 80, true).shown, [(0, 17), (2, 5)]);
-        assert_eq!(layout(&columns, 80, true).left_out, 0);
-        assert_eq!(layout(&columns, 80, false).shown, [(0, 17), (1, 3), (2, 5)]);
-    }
-
-    #[test]
-    fn room_goes_to_what_varies() {
-        // The group is the same in all rows, the name is what differs.
-        let columns = [
-            measure(Whole, "MAC", 17),
-            same(measure(Words, "GROUP", 30)),
-            measure(Words, "NAME", 40),
-        ];
-        assert_eq!(
-            layout(&columns, 80, true).shown,
-            [(0, 17), (1, 19), (2, 40)]
-        );
-        assert_eq!(layout(&columns, 60, true).shown, [(0, 17), (1, 8), (2, 31)]);
-    }
-
-    #[test]
-    fn attempts_of_one_endpoint_keep_their_reason() {
-        // TIME RESULT REASON USER NAS PORT METHOD SERVER MAC
-        let columns = [
-            measure(Whole, "TIME", 18),
-            measure(Enumeration, "RESULT", 4),
-            measure(Sentence, "REASON", 45),
-            same(measure(Words, "USER", 5)),
-            same(measure(Whole, "NAS", 10)),
-            same(measure(Whole, "PORT", 7)),
-            same(measure(Enumeration, "METHOD", 5)),
-            measure(Words, "SERVER", 5),
-            same(measure(Whole, "MAC", 17)),
-        ];
-        let narrow = layout(&columns, 80, true);
-        assert_eq!(narrow.shown, [(0, 18), (1, 6), (2, 45)]);
-        assert_eq!(narrow.left_out, 6);
-        let wide = layout(&columns, 160, true);
-        assert!(wide.shown.contains(&(2, 45)));
-        assert_eq!(wide.left_out, 0);
-    }
-
-    #[test]
-    fn whom_a_row_is_about_stays_beside_what_happened() {
-        // TIME REASON MAC USER NAS
-        let columns = [
-            measure(Whole, "TIME", 19),
-            measure(Sentence, "REASON", 47),
-            measure(Station, "MAC", 17),
-            measure(Words, "USER", 28),
-            measure(Whole, "NAS", 10),
-        ];
-        let narrow = layout(&columns, 80, true);
-        assert_eq!(narrow.shown, [(0, 19), (1, 40), (2, 17)]);
-        assert_eq!(narrow.left_out, 2);
-    }
-
-    #[test]
-    fn identifiers_go_first_and_enumerations_stay_whole() {
-        let columns = [
-            measure(Words, "NAME", 45),
-            measure(Enumeration, "STATUS", 8),
-            measure(Identifier, "SOURCE", 36),
-            measure(Identifier, "MATRIX", 36),
-            measure(Words, "DESCRIPTION", 60),
-        ];
-        let narrow = layout(&columns, 80, true);
-        let shown: Vec<usize> = narrow.shown.iter().map(|(column, _)| *column).collect();
-        assert_eq!(shown, [0, 1, 4], "{narrow:?}");
-        for screen in 30..200 {
-            for (column, width) in layout(&columns, screen, true).shown {
-                assert!(column != 1 || width == 8, "{screen}");
-            }
-        }
-    }
-
-    #[test]
-    fn names_keep_what_tells_them_apart() {
-        let names = [
-            "com.cisco.ise.config.anc",
-            "com.cisco.ise.config.profiler",
-            "x",
-        ];
-        assert_eq!(apart(names.into_iter()), "com.cisco.ise.config.".len() + 2);
-        // One pair in ten may be alike.
-        let letters = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k1", "k2"];
-        assert_eq!(apart(letters.into_iter()), 2);
-        assert_eq!(apart(["a", "a"].into_iter()), 0);
-        assert_eq!(apart([].into_iter()), 0);
-    }
-
-    #[test]
-    fn cut_counts_columns_not_characters() {
-        for (text, width, expected) in [
-            ("short", 5, "short"),
-            ("longer", 5, "long…"),
-            ("山田太郎", 5, "山田…"),
-            ("Zoe\u{308}lle", 4, "Zoe\u{308}…"),
-            ("x", 1, "x"),
-            ("xy", 1, "…"),
-        ] {
-            let mut cell = text.to_owned();
-            cut(&mut cell, width);
-            assert_eq!(cell, expected);
-        }
-    }
-
-    fn any_measure() -> impl Strategy<Value = Measure> {
-        let natures =
-            prop::sample::select(&[Whole, Enumeration, Station, Sentence, Words, Identifier][..]);
-        (
-            natures,
-            1_usize..12,
-            1_usize..500,
-            any::<bool>(),
-            any::<bool>(),
-            0_usize..60,
-        )
-            .prop_map(|(nature, title, widest, filled, same, apart)| Measure {
-                nature,
-                title,
-                widest,
-                filled,
-                same,
-                apart,
-            })
-    }
-
-    proptest! {
-        #[test]
-        fn never_wider_than_allowed(text in any::<String>(), width in 1_usize..40) {
-            let mut cell = crate::sanitize::terminal_safe(&text).into_owned();
-            cut(&mut cell, width);
-            prop_assert!(cell.width() <= width);
-        }
-
-        #[test]
-        fn a_table_fits_its_screen(
-            measures in prop::collection::vec(any_measure(), 1..10),
-            screen in 60_usize..250,
-            may_drop in any::<bool>(),
-            more in any::<bool>(),
-        ) {
-            let mut layout = layout(&measures, screen, may_drop);
-            if more {
-                spread(&mut layout, &measures, screen);
-            }
-            let widths = layout.shown.iter().map(|(_, width)| width).sum::<usize>();
-            prop_assert!(widths + GAP * (layout.shown.len() - 1) <= screen);
-            prop_assert!(layout.shown.iter().all(|(_, width)| *width > 0));
-            if !may_drop {
-                prop_assert_eq!(layout.shown.len(), measures.len());
-            }
-        }
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthChar;
 
 use super::chart::Spark;
-use crate::render::page::visible;
+use crate::render::page::{line_breaks, table_class, visible};
 use crate::render::time;
 
 /// Columns of text that one cell shows; a name that is longer says nothing more to a person.
@@ -165,16 +165,18 @@ impl Cell {
     }
 
     /// The classes of the cell; empty for none.
-    pub(super) fn classes(&self) -> &'static str {
-        match (self.number, self.mark) {
-            (true, None) => "n",
-            (true, Some(Mark::High)) => "n high",
-            (true, Some(Mark::Critical)) => "n critical",
-            (false, None) if self.time => "t",
-            (false, None) => "",
-            (false, Some(Mark::High)) => "high",
-            (false, Some(Mark::Critical)) => "critical",
-        }
+    pub(super) fn classes(&self) -> String {
+        let kind = match (self.number, self.time) {
+            (true, _) => Some("n"),
+            (false, true) => Some("t"),
+            (false, false) => line_breaks(&self.text.0),
+        };
+        let mark = self.mark.map(|mark| match mark {
+            Mark::High => "high",
+            Mark::Critical => "critical",
+        });
+        let classes: Vec<&str> = kind.into_iter().chain(mark).collect();
+        classes.join(" ")
     }
 
     /// What tells the mark without colour.
@@ -236,6 +238,13 @@ pub struct Grid {
     pub rows: Vec<GridRow>,
     /// What is not in it.
     pub more: Option<String>,
+}
+
+impl Grid {
+    /// Its class, beside `grid`.
+    pub(super) fn class(&self) -> Option<&'static str> {
+        table_class(self.columns.len())
+    }
 }
 
 /// A row of a matrix.

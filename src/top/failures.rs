@@ -6,17 +6,13 @@ use std::collections::{HashMap, VecDeque};
 use foldhash::quality::RandomState;
 use jiff::Timestamp;
 
-use super::rates::Minutes;
+use super::rates::{Minutes, is_in_the_hour};
 use super::session::safe;
 use crate::joins::failure_facts::{self, By};
 use crate::record::{Mac, Record};
 
 /// How many are kept one by one.
 const KEPT: usize = 1_000;
-/// Reasons that are told apart.
-const MOST_REASONS: usize = 1_000;
-/// How long one counts for its reason, in seconds.
-const HOUR: i64 = 3_600;
 
 /// One failed authentication.
 #[derive(Debug, Clone)]
@@ -67,7 +63,7 @@ impl Failure {
 pub(crate) struct Failures {
     /// Newest first.
     newest: VecDeque<Failure>,
-    /// Of each reason, how many in the hour.
+    /// Of each reason, how many of those that are kept.
     reasons: HashMap<Box<str>, u64, RandomState>,
     pub(super) minutes: Minutes,
 }
@@ -76,17 +72,19 @@ impl Failures {
     /// Takes one; whether it is new.
     pub(super) fn add(&mut self, record: &Record, at: Timestamp) -> bool {
         let failure = Failure::read(record, at);
+        // It would be let go at once.
+        if !is_in_the_hour(failure.at, at) {
+            return false;
+        }
         let known = |known: &Failure| !failure.id.is_empty() && known.id == failure.id;
         if self.newest.iter().any(known) {
             return false;
         }
         self.minutes.add(failure.at, at);
-        if at.as_second() - failure.at.as_second() < HOUR {
-            if let Some(count) = self.reasons.get_mut(&failure.reason) {
-                *count += 1;
-            } else if self.reasons.len() < MOST_REASONS {
-                self.reasons.insert(failure.reason.clone(), 1);
-            }
+        if let Some(count) = self.reasons.get_mut(&failure.reason) {
+            *count += 1;
+        } else {
+            self.reasons.insert(failure.reason.clone(), 1);
         }
         let place = self.newest.partition_point(|known| known.at > failure.at);
         self.newest.insert(place, failure);
@@ -107,11 +105,11 @@ impl Failures {
         }
     }
 
-    /// Time goes on: what is older than an hour is let go. Whether something changed.
+    /// Time goes on: what the minutes count no more is let go. Whether something changed.
     pub(super) fn until(&mut self, now: Timestamp) -> bool {
         let mut changed = self.minutes.until(now);
         while let Some(oldest) = self.newest.back()
-            && now.as_second() - oldest.at.as_second() >= HOUR
+            && !is_in_the_hour(oldest.at, now)
         {
             let reason = oldest.reason.clone();
             self.newest.pop_back();
@@ -119,6 +117,11 @@ impl Failures {
             changed = true;
         }
         changed
+    }
+
+    /// Counts one of which nothing else is kept.
+    pub(super) fn count(&mut self, failed: Timestamp, now: Timestamp) {
+        self.minutes.add(failed, now);
     }
 
     /// How many are kept one by one.
@@ -158,6 +161,8 @@ mod tests {
 
     use super::*;
 
+    const HOUR: i64 = 3_600;
+
     fn failure(id: &str, second: i64) -> Record {
         Record::from_value(json!({
             "id": id, "timestamp": Timestamp::from_second(second).unwrap().to_string(),
@@ -179,8 +184,36 @@ mod tests {
         let reason = "22040 Wrong password\\x1b[2J";
         assert_eq!(failures.mostly(), Some((reason, 3)));
         assert_eq!(failures.place_of("1", now(10_000)), Some(2));
-        assert!(failures.until(now(10_030 + HOUR)));
-        assert_eq!((failures.len(), failures.mostly()), (1, Some((reason, 1))));
+        // The first is of the minute before the others.
+        assert!(failures.until(now(10_019 + HOUR)));
+        assert_eq!((failures.len(), failures.mostly()), (2, Some((reason, 2))));
+    }
+
+    #[test]
+    fn those_of_a_reason_are_never_more_than_those_of_the_hour() {
+        let mut failures = Failures::default();
+        for second in (50_000..60_000).step_by(25) {
+            let now = Timestamp::from_second(second).unwrap();
+            failures.add(&failure(&second.to_string(), second), now);
+            failures.until(now);
+            let counted = failures.mostly().unwrap().1;
+            assert_eq!(
+                (failures.len() as u64, counted),
+                (failures.minutes.sum(), counted)
+            );
+            assert_eq!(counted, failures.minutes.sum());
+        }
+    }
+
+    #[test]
+    fn what_is_older_than_an_hour_is_neither_counted_nor_uncounted() {
+        let now = Timestamp::from_second(50_000).unwrap();
+        let mut failures = Failures::default();
+        assert!(failures.add(&failure("1", 49_999), now));
+        assert!(!failures.add(&failure("2", 50_000 - HOUR), now));
+        failures.until(now);
+        assert_eq!((failures.len(), failures.mostly().unwrap().1), (1, 1));
+        assert_eq!(failures.minutes.sum(), 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! was missed and fetched, and of the nodes. Notices of a subscription go in, words come out.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -33,6 +34,8 @@ pub(crate) struct Feed {
     read: bool,
     /// What is under way.
     doing: Option<String>,
+    /// When the next try is due.
+    next_try: Option<Timestamp>,
     /// The last trouble, and when it was.
     trouble: Option<(Timestamp, Box<str>)>,
     /// Nodes that were measured lately, and all that are known.
@@ -60,8 +63,7 @@ impl Feed {
                 self.stood = true;
                 let node = safe(node);
                 self.down.remove(&node);
-                self.node = Some(node);
-                self.doing = None;
+                self.connected_to(node);
             }
             Notice::ConnectionLost { node, .. } | Notice::NodeFailed { node, .. } => {
                 self.is_down(node, at);
@@ -70,7 +72,7 @@ impl Feed {
             Notice::LookupFailed(_) | Notice::NoNodes | Notice::CatchUpFailed { .. } => {
                 self.trouble_is(notice, at);
             }
-            Notice::Pause { .. } => self.doing = Some(notice.to_string()),
+            Notice::Pause { pause, .. } => self.waits_for(*pause, at),
             Notice::Gap { missed, .. } => {
                 self.gaps += 1;
                 self.missed = self.missed.saturating_add(*missed);
@@ -123,15 +125,25 @@ impl Feed {
     pub(crate) fn polled(&mut self, host: &str) {
         self.reconnects += u64::from(self.stood && self.node.is_none());
         self.stood = true;
-        self.node = Some(safe(host));
-        self.doing = None;
+        self.connected_to(safe(host));
     }
 
-    /// A poll failed; the next one follows after a pause.
-    pub(crate) fn poll_failed(&mut self, why: &str, next: &str, at: Timestamp) {
+    /// Nobody answered; it is tried again after a pause.
+    pub(crate) fn no_answer(&mut self, why: &str, pause: Duration, at: Timestamp) {
         self.node = None;
-        self.doing = Some(format!("next poll in {next}"));
+        self.waits_for(pause, at);
         self.trouble = Some((at, safe(why)));
+    }
+
+    fn connected_to(&mut self, node: Box<str>) {
+        self.node = Some(node);
+        (self.doing, self.next_try) = (None, None);
+    }
+
+    /// Told as a time of day: a number of seconds would stand still.
+    fn waits_for(&mut self, pause: Duration, at: Timestamp) {
+        self.doing = None;
+        self.next_try = at.checked_add(pause).ok();
     }
 
     /// Whether a connection stands.
@@ -152,10 +164,20 @@ impl Feed {
             Some(node) if self.pxgrid => format!("pxGrid: on {node}"),
             Some(node) => format!("MnT: polling {node}"),
             None if self.stood => "NOT CONNECTED".to_owned(),
-            None => "connecting".to_owned(),
+            None => format!("connecting to {}", self.deployment),
         });
         parts.extend(self.doing.clone());
-        if !self.down.is_empty() {
+        let trouble = self.trouble.as_ref();
+        let trouble = trouble.map(|(at, what)| format!("{} {what}", time(*at)));
+        // Without a connection the reason comes first: a narrow line is cut at its end.
+        if self.node.is_none() {
+            if !self.down.is_empty() {
+                parts.push(format!("down: {}", self.down.len()));
+            }
+            parts.extend(self.next_try.map(|at| format!("again at {}", time(at))));
+            parts.extend(trouble.clone());
+        }
+        if !self.down.is_empty() && self.node.is_some() {
             let names: Vec<&str> = self.down.keys().map(|name| &**name).collect();
             parts.push(format!("down: {}", names.join(", ")));
         }
@@ -168,8 +190,8 @@ impl Feed {
         ];
         let counted = counts.iter().filter(|(count, _)| *count > 0);
         parts.extend(counted.map(|(count, what)| format!("{what} {count}")));
-        if let Some((at, what)) = &self.trouble {
-            parts.push(format!("{} {what}", time(*at)));
+        if self.node.is_some() {
+            parts.extend(trouble);
         }
         parts.join(" · ")
     }
@@ -183,13 +205,20 @@ mod tests {
 
     #[test]
     fn the_header_tells_the_way_of_a_connection() {
-        let mut feed = Feed {
-            pxgrid: true,
-            ..Feed::default()
-        };
-        let line = |feed: &Feed| feed.line(|_| "02:00:00".to_owned());
-        let at = Timestamp::UNIX_EPOCH;
-        assert_eq!(line(&feed), "connecting");
+        let mut feed = Feed::new("ise.example.com".to_owned(), true);
+        let clock = |at: Timestamp| at.strftime("%H:%M:%S").to_string();
+        let line = |feed: &Feed| feed.line(clock);
+        let at = "2026-03-01T02:00:00Z".parse().unwrap();
+        assert_eq!(line(&feed), "connecting to ise.example.com");
+        let refused = Error::new(Kind::Connect, "refused");
+        feed.hear(&Notice::LookupFailed(refused), at);
+        let pause = Duration::from_mins(1);
+        let lookup = true;
+        feed.hear(&Notice::Pause { pause, lookup }, at);
+        let told = line(&feed);
+        assert!(told.starts_with("connecting to ise.example.com · again at 02:01:00 · 02:00:00 "));
+        assert!(told.contains("refused"), "{told}");
+        feed.trouble = None;
         let subscribed = |node: &str| Notice::Subscribed {
             node: node.to_owned(),
             topics: 2,
@@ -202,7 +231,7 @@ mod tests {
         feed.hear(&Notice::ConnectionLost { node, why }, at);
         assert_eq!(
             line(&feed),
-            "NOT CONNECTED · down: a · 02:00:00 connection to a lost: reset\\x1b[2J"
+            "NOT CONNECTED · down: 1 · 02:00:00 connection to a lost: reset\\x1b[2J"
         );
         feed.hear(&subscribed("b"), at);
         let topic = || "/topic/t".to_owned();

@@ -1,18 +1,17 @@
-//! What a key does to the state, and what it asks to be done outside.
+//! What a key does to the state, and what it asks to be done outside: here at the table, in `over`
+//! at what lies over it.
 //!
 //! What changes an endpoint is asked for in two steps, the second of which takes y alone; what is
 //! pasted is text for a prompt and never a key.
 
+mod over;
+
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::change::{COA, Change, ChangeKind, coa_does, coa_name};
-use super::failures::Failure;
-use super::overlay::{
-    Choice, Details, Endpoint, Overlay, Prompt, PromptKind, Question, Scroll, Text,
-};
+use super::overlay::{Choice, Endpoint, Overlay, Prompt, PromptKind, Question, Scroll, Text};
 use super::session::{Field, safe};
-use super::sessions::Row;
-use super::view::{Column, Filter, scrolled};
+use super::view::{Column, Filter};
 use super::{Action, Focus, Top, Urgency};
 use crate::record::Mac;
 
@@ -33,7 +32,7 @@ pub(super) const HELP: [(&str, &str); 20] = [
     ("y", "copy the MAC address (OSC 52)"),
     ("e", "explain: why it is, or is not, on the network"),
     ("a", "ANC: put a policy on the endpoint"),
-    ("c", "ANC: take the policy off"),
+    ("c", "ANC: take it off (session gone: search its MAC first)"),
     ("o", "change of authorization"),
     ("Ctrl-L", "draw everything anew"),
     ("?", "this help"),
@@ -51,14 +50,16 @@ const GROUPS: [Field; 7] = [
     Field::Server,
 ];
 
-/// Lines of a page in what is scrolled.
-const PAGE: isize = 10;
-
 impl Top {
     /// A key was pressed.
     pub(crate) fn key(&mut self, key: KeyEvent) -> Option<Action> {
         self.wanted = Some(Urgency::Now);
         self.message = None;
+        // Esc and a key that a slow line brings together look like one with Alt.
+        if key.modifiers.contains(KeyModifiers::ALT) {
+            let esc = KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE);
+            return self.key(esc);
+        }
         if key.modifiers.contains(KeyModifiers::CONTROL) {
             return match key.code {
                 KeyCode::Char('c') => Some(Action::Interrupt),
@@ -85,41 +86,12 @@ impl Top {
         }
     }
 
-    /// A key at something that is read: it scrolls, closes, or does to its endpoint what it does
-    /// at the table.
-    fn reading_key(&mut self, code: KeyCode) -> Option<Action> {
-        let most = super::draw::scroll_limit(self);
-        let (scroll, endpoint) = match &mut self.overlay {
-            Overlay::Help(scroll) => (scroll, None),
-            Overlay::Details(details) => (&mut details.scroll, Some(&details.endpoint)),
-            Overlay::Text(text) => (&mut text.scroll, Some(&text.endpoint)),
-            _ => return None,
-        };
-        match code {
-            KeyCode::Down | KeyCode::Char('j') => scroll.by(1, most),
-            KeyCode::Up | KeyCode::Char('k') => scroll.by(-1, most),
-            KeyCode::PageDown | KeyCode::Char(' ') => scroll.by(PAGE, most),
-            KeyCode::PageUp => scroll.by(-PAGE, most),
-            KeyCode::Home => scroll.by(isize::MIN, most),
-            KeyCode::End => scroll.by(isize::MAX, most),
-            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q') => self.overlay = Overlay::None,
-            KeyCode::Char('?') => self.overlay = Overlay::Help(Scroll::default()),
-            KeyCode::Char('y' | 'e' | 'a' | 'c' | 'o') => {
-                self.subject = Some(endpoint?.clone());
-                if code != KeyCode::Char('y') {
-                    self.overlay = Overlay::None;
-                }
-                let action = self.table_key(code);
-                self.subject = None;
-                return action;
-            }
-            _ => {}
-        }
-        None
-    }
-
     fn table_key(&mut self, code: KeyCode) -> Option<Action> {
-        let page = isize::try_from(self.view.height().max(2)).unwrap_or(PAGE) - 1;
+        // Keys may come faster than pictures: what was typed before this one counts already.
+        if self.view.stale {
+            self.view.arrange(&self.sessions, self.view.height());
+        }
+        let page = isize::try_from(self.view.height().max(2) - 1).unwrap_or(1);
         match code {
             KeyCode::Char('q') => return Some(Action::Quit),
             KeyCode::Char('?' | 'h') | KeyCode::F(1) => {
@@ -206,10 +178,17 @@ impl Top {
     }
 
     fn sort_by_next(&mut self, by: usize) {
-        let columns = Column::ALL;
-        let at = columns.iter().position(|column| *column == self.view.sort);
-        let next = (at.unwrap_or(0) + by) % columns.len();
-        let column = columns.get(next).copied().unwrap_or(Column::Changed);
+        let sessions = &self.sessions;
+        // A column that nobody fills is not shown either.
+        let filled = |column: &Column| match column {
+            Column::Fact(field) => !sessions.values(*field).is_empty(),
+            _ => true,
+        };
+        let all = Column::ALL;
+        let at = all.iter().position(|column| *column == self.view.sort);
+        let steps = (1..=all.len()).map(|step| (at.unwrap_or(0) + by * step) % all.len());
+        let mut columns = steps.filter_map(|place| all.get(place).copied());
+        let column = columns.find(filled).unwrap_or(Column::Changed);
         self.view.sort = column;
         // Of times the newest are wanted first, of names the first.
         self.view.descending = column == Column::Changed;
@@ -252,8 +231,8 @@ impl Top {
         if self.focus == Focus::Failures {
             let endpoint = self.endpoint()?;
             let failure = self.failures.get(self.failure_place)?;
-            self.overlay = Overlay::Details(failure_details(failure, endpoint));
-            add_cause(self);
+            self.overlay = Overlay::Details(self.failure_details(failure, endpoint));
+            self.add_cause();
             let ask = self.causes.is_none() && self.setup.no_mnt.is_none();
             return ask.then_some(Action::Causes);
         }
@@ -271,27 +250,6 @@ impl Top {
         let details = self.row_details(row, endpoint);
         self.overlay = Overlay::Details(details);
         mac.map(Action::Detail)
-    }
-
-    /// What is known of a session before the server answers.
-    fn row_details(&self, row: &Row, endpoint: Endpoint) -> Details {
-        let facts = Field::ALL.map(|field| (field.name(), self.sessions.text(row, field)));
-        let known = [("user", &*row.user)].into_iter().chain(facts);
-        let known = known.filter(|(_, value)| !value.is_empty());
-        let mut lines: Vec<(Box<str>, Box<str>)> = known
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        if let Some(ip) = row.ip {
-            lines.insert(0, ("ip".into(), ip.to_string().into()));
-        }
-        Details {
-            title: row.name(),
-            endpoint,
-            code: Box::from(""),
-            awaited: row.mac.is_some(),
-            lines,
-            scroll: Scroll::default(),
-        }
     }
 
     /// The endpoint that is meant, with its MAC address; says why there is none.
@@ -381,146 +339,4 @@ impl Top {
         let text = safe(&change.question(endpoint));
         self.overlay = Overlay::Question(Question { text, change });
     }
-
-    fn choice_key(&mut self, code: KeyCode) -> Option<Action> {
-        let Overlay::Choice(choice) = &mut self.overlay else {
-            return None;
-        };
-        let last = choice.choices.len().saturating_sub(1);
-        match code {
-            KeyCode::Down | KeyCode::Char('j') => choice.at = (choice.at + 1).min(last),
-            KeyCode::Up | KeyCode::Char('k') => choice.at = choice.at.saturating_sub(1),
-            KeyCode::Home => choice.at = 0,
-            KeyCode::End => choice.at = last,
-            KeyCode::Enter => {
-                let (_, change) = choice.choices.get(choice.at)?;
-                let (change, endpoint) = (change.clone(), choice.endpoint.name.clone());
-                self.ask(change, &endpoint);
-            }
-            KeyCode::Esc | KeyCode::Char('q') => self.overlay = Overlay::None,
-            _ => {}
-        }
-        None
-    }
-
-    /// y alone is yes.
-    fn question_key(&mut self, code: KeyCode) -> Option<Action> {
-        let Overlay::Question(question) = std::mem::take(&mut self.overlay) else {
-            return None;
-        };
-        if code == KeyCode::Char('y') {
-            self.say(&format!("{} …", question.change.words()), false);
-            return Some(Action::Change(question.change));
-        }
-        self.say(
-            &format!("nothing was sent: {}", question.change.words()),
-            false,
-        );
-        None
-    }
-
-    fn prompt_key(&mut self, code: KeyCode) -> Option<Action> {
-        let Overlay::Prompt(prompt) = &mut self.overlay else {
-            return None;
-        };
-        match code {
-            KeyCode::Char(c) => prompt.type_text(c.encode_utf8(&mut [0; 4])),
-            KeyCode::Backspace => {
-                prompt.text.pop();
-            }
-            KeyCode::Esc => {
-                let before = std::mem::take(&mut prompt.before);
-                if prompt.kind == PromptKind::Search {
-                    self.view.search = before;
-                }
-                self.overlay = Overlay::None;
-                self.view.return_to_top();
-                return None;
-            }
-            KeyCode::Enter => {
-                self.take_prompt();
-                return None;
-            }
-            _ => {}
-        }
-        self.search_as_typed();
-        None
-    }
-
-    fn take_prompt(&mut self) {
-        let Overlay::Prompt(prompt) = std::mem::take(&mut self.overlay) else {
-            return;
-        };
-        if prompt.kind == PromptKind::Filter {
-            match Filter::parse(&prompt.text) {
-                Ok(filters) => self.view.filters.extend(filters),
-                Err(wrong) => {
-                    self.say(&wrong, true);
-                    self.overlay = Overlay::Prompt(prompt);
-                }
-            }
-        }
-        self.view.return_to_top();
-    }
-
-    fn search_as_typed(&mut self) {
-        if let Overlay::Prompt(prompt) = &self.overlay
-            && prompt.kind == PromptKind::Search
-            && self.view.search != prompt.text
-        {
-            self.view.search.clone_from(&prompt.text);
-            self.view.return_to_top();
-        }
-    }
-}
-
-fn failure_details(failure: &Failure, endpoint: Endpoint) -> Details {
-    let all: [(&str, &str); 9] = [
-        ("reason", &failure.reason),
-        ("endpoint", &failure.endpoint),
-        ("user", &failure.user),
-        ("nas", &failure.nas),
-        ("port", &failure.port),
-        ("server", &failure.server),
-        ("policy set", &failure.policy_set),
-        ("profile", &failure.profile),
-        ("time", &failure.at.to_string()),
-    ];
-    let told = all.iter().filter(|(_, value)| !value.is_empty());
-    let lines = told.map(|(name, value)| ((*name).into(), (*value).into()));
-    Details {
-        title: format!("failure of {}", failure.endpoint),
-        endpoint,
-        code: failure.code.clone(),
-        awaited: false,
-        lines: lines.collect(),
-        scroll: Scroll::default(),
-    }
-}
-
-/// Adds cause and remedy to the failure that is looked at, where they are known.
-pub(super) fn add_cause(top: &mut Top) {
-    let Overlay::Details(details) = &mut top.overlay else {
-        return;
-    };
-    let causes = top.causes.as_ref();
-    let known = causes.and_then(|causes| causes.get(&details.code));
-    let there = details.lines.iter().any(|(name, _)| &**name == "cause");
-    if let Some((cause, remedy)) = known.filter(|_| !there) {
-        for (name, text) in [("remedy", remedy), ("cause", cause)] {
-            if !text.is_empty() {
-                details.lines.insert(1, (name.into(), text.clone()));
-            }
-        }
-    }
-}
-
-/// The cursor among the failures follows the failure that holds it.
-pub(super) fn find_failure(top: &mut Top) {
-    let held = top.failure_held.as_ref();
-    let held = held.and_then(|(id, at)| top.failures.place_of(id, *at));
-    let last = top.failures.len().saturating_sub(1);
-    top.failure_place = held.unwrap_or(top.failure_place).min(last);
-    let height = top.failure_height.max(1);
-    top.failure_first = scrolled(top.failure_first, top.failure_place, height);
 }

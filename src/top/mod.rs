@@ -8,12 +8,14 @@
 //! | `failures`, `rates` | the last hour |
 //! | `feed` | the connection, in words |
 //! | `view` | search, filters, order, groups, cursor |
-//! | `overlay`, `change` | what lies over the table; changes of an endpoint and their questions |
-//! | `keys` | what a key does |
+//! | `overlay`, `details`, `change` | what lies over the table; changes of an endpoint and their questions |
+//! | `keys`, `answers` | what a key does, what came of it |
 //! | `pacer` | when a picture is due |
 //! | `draw` | the picture |
 
+mod answers;
 mod change;
+mod details;
 mod draw;
 mod failures;
 mod feed;
@@ -44,6 +46,7 @@ pub(crate) use feed::Feed;
 use overlay::{Endpoint, Overlay};
 pub(crate) use pacer::Pacer;
 use rates::{Minutes, Rate};
+use session::readable;
 pub(crate) use session::{Session, safe};
 use sessions::{Came, Sessions};
 use view::View;
@@ -251,6 +254,14 @@ impl Top {
         }
     }
 
+    /// Counts failed authentications of the last hour of which only the times are known.
+    pub(crate) fn earlier_failures(&mut self, times: &[Timestamp], now: Timestamp) {
+        for failed in times {
+            self.failures.count(*failed, now);
+        }
+        self.soon();
+    }
+
     fn end(&mut self, identity: &str, now: Timestamp) {
         if self.sessions.end(identity) {
             self.went.add(now, 1);
@@ -310,110 +321,9 @@ impl Top {
         self.told = told;
     }
 
-    /// The answer to [`Action::Detail`].
-    pub(crate) fn detailed(&mut self, mac: Mac, answer: Result<Record, Error>) {
-        let Overlay::Details(details) = &mut self.overlay else {
-            return;
-        };
-        if details.endpoint.mac != Some(mac) || !details.awaited {
-            return;
-        }
-        details.awaited = false;
-        match answer {
-            Ok(record) => details.take(&record),
-            Err(error) => self.say_error(&error),
-        }
-        self.wanted = Some(Urgency::Now);
-    }
-
-    /// The answer to [`Action::Explain`].
-    pub(crate) fn explained(&mut self, mac: Mac, answer: Result<String, Error>) {
-        let Overlay::Text(text) = &mut self.overlay else {
-            return;
-        };
-        if text.endpoint.mac != Some(mac) || !text.awaited {
-            return;
-        }
-        match answer {
-            Ok(answer) => text.take(&answer),
-            Err(error) => {
-                self.overlay = Overlay::None;
-                self.say_error(&error);
-            }
-        }
-        self.wanted = Some(Urgency::Now);
-    }
-
-    /// The answer to [`Action::Policies`]: names as the server wrote them.
-    pub(crate) fn policies_are(&mut self, mac: Mac, answer: Result<Vec<String>, Error>) {
-        let Overlay::Choice(choice) = &mut self.overlay else {
-            return;
-        };
-        if choice.endpoint.mac != Some(mac) || !choice.awaited {
-            return;
-        }
-        self.wanted = Some(Urgency::Now);
-        choice.awaited = false;
-        let failed = match answer {
-            Ok(names) if names.is_empty() => {
-                self.overlay = Overlay::None;
-                self.say(
-                    "ISE has no ANC policy; `netapi ise pxgrid anc create` makes one",
-                    true,
-                );
-                return;
-            }
-            Ok(names) => {
-                let change = |policy: String| {
-                    let kind = ChangeKind::Apply(policy.clone());
-                    (safe(&policy), Change { mac, kind })
-                };
-                choice.choices = names.into_iter().map(change).collect();
-                return;
-            }
-            Err(error) => error,
-        };
-        self.overlay = Overlay::None;
-        self.say_error(&failed);
-    }
-
-    /// The answer to [`Action::Causes`]: code, cause, remedy of each.
-    pub(crate) fn causes_are(&mut self, answer: Result<Vec<(String, String, String)>, Error>) {
-        match answer {
-            Ok(causes) => {
-                let each = causes.iter();
-                let each =
-                    each.map(|(code, cause, remedy)| (safe(code), (safe(cause), safe(remedy))));
-                self.causes = Some(each.collect());
-                keys::add_cause(self);
-            }
-            // Asked again with the next failure that is looked at.
-            Err(error) => self.say_error(&error),
-        }
-        self.wanted = Some(Urgency::Now);
-    }
-
-    /// The outcome of [`Action::Change`].
-    pub(crate) fn changed(&mut self, change: &Change, outcome: Result<String, Error>) {
-        match outcome {
-            Ok(done) => self.say(&format!("{}: {done}", change.words()), false),
-            Err(error) => {
-                // An error that tells of a lost outcome names the change itself.
-                let (words, why) = (change.words(), error.message().to_owned());
-                let named = why.starts_with(&words);
-                let told = if named {
-                    why
-                } else {
-                    format!("{words}: {why}")
-                };
-                self.say_error(&error.reworded(told));
-            }
-        }
-    }
-
     /// Says something on the last line.
     pub(crate) fn say(&mut self, text: &str, is_error: bool) {
-        let text = safe(text);
+        let text = readable(text);
         self.message = Some(Message { text, is_error });
         self.wanted = Some(Urgency::Now);
     }
@@ -454,7 +364,7 @@ impl Top {
             self.moved = false;
         }
         self.failure_height = layout.failure_rows();
-        keys::find_failure(self);
+        self.find_failure();
         self.wanted = None;
     }
 
@@ -478,7 +388,9 @@ impl Top {
             _ if self.subject.is_some() => self.subject.clone(),
             Focus::Sessions if self.view.group.is_some() => None,
             Focus::Sessions => {
-                let row = self.view.current(&self.sessions)?;
+                let Some(row) = self.view.current(&self.sessions) else {
+                    return self.without_session();
+                };
                 let nas = self.sessions.text(row, session::Field::Nas);
                 named(row.mac, row.name(), &row.user, nas)
             }
@@ -488,6 +400,21 @@ impl Top {
                 named(failure.mac, name, &failure.user, &failure.nas)
             }
         }
+    }
+
+    /// The endpoint whose whole address is searched for and found nowhere: who was quarantined has
+    /// often no session any more, and is to be let in again.
+    fn without_session(&self) -> Option<Endpoint> {
+        // Beside a filter it may have a session after all.
+        if self.view.len() > 0 || !self.view.filters.is_empty() {
+            return None;
+        }
+        let mac: Mac = self.view.search.trim().parse().ok()?;
+        let name = format!("{mac}, which has no session");
+        Some(Endpoint {
+            mac: Some(mac),
+            name,
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //! typed. Data only; `keys` says what a key does to it, `draw` how it looks.
 
 use super::change::Change;
-use super::session::safe;
+use super::session::{readable, safe};
 use crate::record::{Mac, Record};
 
 /// The most lines of an answer that are shown.
@@ -28,6 +28,13 @@ pub(crate) enum Overlay {
     Question(Question),
     /// A line is typed.
     Prompt(Prompt),
+}
+
+impl Overlay {
+    /// Whether it is something that is read, and scrolled.
+    pub(super) fn is_read(&self) -> bool {
+        matches!(self, Self::Help(_) | Self::Details(_) | Self::Text(_))
+    }
 }
 
 /// How far something long was scrolled.
@@ -69,7 +76,7 @@ impl Details {
         let members = record.names();
         let named = members.iter().filter_map(|name| {
             let value = record.text(name)?;
-            Some((safe(name), safe(&value)))
+            Some((safe(name), readable(&value)))
         });
         self.lines = named.take(MOST_LINES).collect();
         self.awaited = false;
@@ -90,7 +97,7 @@ pub(crate) struct Text {
 impl Text {
     pub(super) fn take(&mut self, text: &str) {
         self.awaited = false;
-        self.lines = text.lines().take(MOST_LINES).map(safe).collect();
+        self.lines = text.lines().take(MOST_LINES).map(readable).collect();
     }
 }
 

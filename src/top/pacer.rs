@@ -1,5 +1,6 @@
 //! When a picture may be drawn: never more than ten in any second; at once where somebody waits, and
-//! else only when the last one is a while ago. Times come in.
+//! else only when the last one is a while ago. Who holds a key down gets the ten evenly. Times come
+//! in.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,6 +13,10 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Between a picture that somebody waited for and one that nobody does: half of the ten stay for
 /// keys.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Of the ten, those that come at once however fast keys come.
+const AT_ONCE: usize = 5;
+/// Between the others at least.
+const EVENLY: Duration = Duration::from_millis(100);
 
 /// See the module's documentation. Times are since some beginning.
 #[derive(Debug, Default)]
@@ -25,10 +30,28 @@ impl Pacer {
         let full = (self.drawn.len() >= MOST).then(|| self.drawn.front());
         let room = full.flatten().map_or(now, |oldest| *oldest + SECOND);
         let rested = match (urgency, self.drawn.back()) {
+            (_, None) => now,
             (Urgency::Soon, Some(last)) => *last + PAUSE,
-            _ => now,
+            (Urgency::Now, Some(last)) => *last + self.pause(*last, now),
         };
         now.max(room).max(rested)
+    }
+
+    /// The pause after the last picture: none, or what is left of the second, shared by those that
+    /// are left of the ten.
+    fn pause(&self, last: Duration, now: Duration) -> Duration {
+        let newer = self.drawn.iter().filter(|at| **at + SECOND > now);
+        let (mut count, mut oldest) = (0, last);
+        for at in newer {
+            count += 1;
+            oldest = oldest.min(*at);
+        }
+        if count < AT_ONCE {
+            return Duration::ZERO;
+        }
+        let left = u32::try_from(MOST.saturating_sub(count)).unwrap_or(0);
+        let share = (oldest + SECOND).saturating_sub(last) / left.max(1);
+        share.max(EVENLY)
     }
 
     /// A picture is drawn.
@@ -55,12 +78,40 @@ mod tests {
         pacer.drew(ms(0));
         assert_eq!(pacer.due(Urgency::Soon, ms(1)), ms(200));
         assert_eq!(pacer.due(Urgency::Now, ms(1)), ms(1));
-        for at in 1..10 {
+        for at in 1..5 {
+            assert_eq!(pacer.due(Urgency::Now, ms(at)), ms(at));
+            pacer.drew(ms(at));
+        }
+        // The other five share the rest of the second.
+        assert!(pacer.due(Urgency::Now, ms(5)) > ms(200));
+        for at in 5..10 {
             pacer.drew(ms(at));
         }
         assert_eq!(pacer.due(Urgency::Now, ms(20)), ms(1000));
-        pacer.drew(ms(1000));
-        assert_eq!(pacer.due(Urgency::Now, ms(1000)), ms(1001));
+    }
+
+    #[test]
+    fn who_holds_a_key_down_sees_it_move_all_the_time() {
+        // A terminal repeats a key some thirty times a second.
+        let mut pacer = Pacer::default();
+        let mut drawn = Vec::new();
+        for at in (0..10_000).step_by(5).map(ms) {
+            let key = at.as_millis().is_multiple_of(30);
+            let waits = drawn.last().is_none_or(|last| at > *last + ms(25)) || key;
+            if waits && pacer.due(Urgency::Now, at) <= at {
+                pacer.drew(at);
+                drawn.push(at);
+            }
+        }
+        let gaps = drawn.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
+        assert!(gaps.max().unwrap() <= ms(210), "{drawn:?}");
+        for first in &drawn {
+            let within = drawn
+                .iter()
+                .filter(|at| (*first..*first + SECOND).contains(*at));
+            assert!(within.count() <= 10, "{first:?}");
+        }
+        assert!(drawn.len() >= 85, "{}", drawn.len());
     }
 
     #[test]

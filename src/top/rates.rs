@@ -100,6 +100,11 @@ impl Minutes {
     }
 }
 
+/// Whether [`Minutes`] counts what happened then: in this minute or the 59 before it.
+pub(crate) fn is_in_the_hour(at: Timestamp, now: Timestamp) -> bool {
+    usize::try_from(minute(now) - minute(at)).unwrap_or(0) < MINUTES
+}
+
 fn minute(time: Timestamp) -> i64 {
     time.as_second().div_euclid(60)
 }

@@ -14,6 +14,8 @@ use crate::sanitize::terminal_safe;
 
 /// The longest text that is kept, in bytes.
 const LONGEST: usize = 256;
+/// The longest of a text that is read as a whole, a remedy for one.
+const LONGEST_READ: usize = 16 << 10;
 
 /// A fact that many sessions share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +211,14 @@ pub(crate) fn safe(text: &str) -> Box<str> {
     }
 }
 
+/// The same of a text that is read as a whole: its bound is far away, and a cut is seen.
+pub(crate) fn readable(text: &str) -> Box<str> {
+    let end = text.floor_char_boundary(LONGEST_READ);
+    let cut = text.get(..end).unwrap_or_default();
+    let mark = if end < text.len() { "…" } else { "" };
+    format!("{}{mark}", terminal_safe(cut)).into()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -246,6 +256,14 @@ mod tests {
         assert_eq!(&*session.user, "pat\\u{202e}mik");
         assert!(session.facts.iter().all(|text| text.len() <= LONGEST));
         assert_eq!(session.mac, None);
+    }
+
+    #[test]
+    fn what_is_read_is_whole_and_a_cut_is_seen() {
+        let remedy = "Check the certificate. ".repeat(40);
+        assert_eq!(&*readable(&remedy), remedy);
+        let long = readable(&"\u{1b}x".repeat(LONGEST_READ));
+        assert!(long.starts_with("\\x1bx") && long.ends_with('…'));
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub(crate) struct Sessions {
     values: Facts<Values>,
     /// Sessions that came when there was no room.
     pub(super) beyond: u64,
+    /// There was an address of the sixth version.
+    pub(super) had_ipv6: bool,
     list: u32,
 }
 
@@ -78,6 +80,7 @@ impl Sessions {
             return Came::Beyond;
         }
         let mut facts = [0; Field::ALL.len()];
+        self.had_ipv6 |= session.ip.is_some_and(|ip| ip.is_ipv6());
         let texts = session.facts.iter().zip(&mut self.values);
         for (id, (text, values)) in facts.iter_mut().zip(texts) {
             *id = values.add(text);

@@ -1,5 +1,7 @@
 //! The state as a whole: what keys do, what is drawn, what never is.
 
+mod narrowed;
+
 use std::sync::Arc;
 
 use ratatui::Terminal;
@@ -12,6 +14,7 @@ use crate::error::Kind;
 use crate::event::{EventId, Message};
 use crate::mnt::Coa;
 use crate::pxgrid::subscription::Notice;
+use crate::top::view::Column;
 
 const MAC: &str = "00:00:5E:00:01:05";
 
@@ -205,6 +208,11 @@ fn a_change_goes_out_only_after_y_and_for_the_endpoint_of_the_question() {
         assert_eq!(press(&mut top, no), None, "{no:?}");
         assert!(picture(&mut top, 80, 24).contains("nothing was sent"));
     }
+    // Esc and y that a slow line brings together are one key with Alt.
+    press(&mut top, "c");
+    let together = KeyEvent::new(KeyCode::Char('y'), KeyModifiers::ALT);
+    assert_eq!(top.key(together), None);
+    assert!(picture(&mut top, 80, 24).contains("nothing was sent"));
     let kind = ChangeKind::Clear;
     assert_eq!(
         press(&mut top, "cy"),
@@ -306,13 +314,15 @@ fn a_failure_has_its_reason_cause_and_remedy_in_words() {
     let mut top = filled();
     picture(&mut top, 80, 24);
     assert_eq!(press(&mut top, "\t↓\n"), Some(Action::Causes));
-    let cause = (
-        "22040".to_owned(),
-        "It was typed wrong.".to_owned(),
-        "Type it.".to_owned(),
-    );
+    let remedy = "Type it. ".repeat(40) + "Then look again.";
+    let cause = ("22040".to_owned(), "It was typed wrong.".to_owned(), remedy);
     top.causes_are(Ok(vec![cause]));
     let shown = picture(&mut top, 80, 24);
+    let end = press(&mut top, "\u{1b}\n");
+    assert_eq!(end, None);
+    top.key(KeyEvent::new(KeyCode::End, KeyModifiers::NONE));
+    let at_its_end = picture(&mut top, 80, 24);
+    assert!(at_its_end.contains("Then look again."), "{at_its_end}");
     for words in [
         "22040 Wrong password or invalid shared",
         "It was typed wrong.",
@@ -322,6 +332,34 @@ fn a_failure_has_its_reason_cause_and_remedy_in_words() {
     }
     let mac = "00:00:5E:00:53:01".parse().unwrap();
     assert_eq!(press(&mut top, "e"), Some(Action::Explain(mac)));
+}
+
+#[test]
+fn what_changed_days_ago_has_its_day() {
+    let mut top = Top::new(setup());
+    for (number, time) in [(1, "2026-02-28T02:00:01Z"), (2, "2026-02-26T23:15:00Z")] {
+        let mut told = session(number);
+        told["timestamp"] = json!(time);
+        top.event(&event(&told, now()), true, now());
+    }
+    let shown = picture(&mut top, 120, 40);
+    assert!(
+        shown.contains(" 02:00:01") && shown.contains(" Feb 26"),
+        "{shown}"
+    );
+    assert!(!shown.contains("23:15:00"), "{shown}");
+}
+
+#[test]
+fn of_many_failures_it_is_said_how_many_the_reason_is_of() {
+    let mut top = filled();
+    let earlier: Vec<Timestamp> = (0..3_000)
+        .map(|_| now() - Duration::from_mins(10))
+        .collect();
+    top.earlier_failures(&earlier, now());
+    let shown = picture(&mut top, 120, 40);
+    assert!(shown.contains("FAILURES 3,010 in 1h"), "{shown}");
+    assert!(shown.contains("(10 of the newest 10)"), "{shown}");
 }
 
 #[test]
@@ -394,9 +432,66 @@ fn prompts_are_typed_mended_and_dropped() {
     press(&mut top, "\u{1b}");
     assert!(picture(&mut top, 80, 24).contains("SESSIONS 1 of 60"));
     press(&mut top, "xfswitch=a\n");
-    assert!(picture(&mut top, 80, 24).contains("write NAME=VALUE"));
+    let shown = picture(&mut top, 80, 24);
+    // What is wrong, all names, and what was typed.
+    assert!(shown.contains("write NAME=VALUE: mac "), "{shown}");
+    assert!(shown.contains(" profile server\n"), "{shown}");
+    assert!(
+        shown.ends_with("filter (NAME=VALUE …): switch=a▏\n"),
+        "{shown}"
+    );
     press(&mut top, "\u{1b}fmethod=mab nas=sw-lab-0*\n");
     assert!(picture(&mut top, 80, 24).contains("SESSIONS 20 of 60 · method=mab · nas=sw-lab-0*"));
     press(&mut top, "\u{1b}");
     assert!(picture(&mut top, 80, 24).contains("SESSIONS 60 ·"));
+}
+
+#[test]
+fn the_column_that_is_sorted_by_is_shown_at_every_width() {
+    let mut top = filled();
+    for _ in 0..Column::ALL.len() {
+        press(&mut top, "s");
+        for width in [80, 120] {
+            let shown = picture(&mut top, width, 24);
+            let way = if top.view.descending { "▼" } else { "▲" };
+            let arrow = format!("{}{way}", top.view.sort.title());
+            let usual = top.view.sort == Column::Changed && shown.contains("newest first");
+            assert!(shown.contains(&arrow) || usual, "{arrow}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn names_that_differ_at_their_end_keep_it_in_a_narrow_place() {
+    let mut top = filled();
+    let mut long = session(1);
+    long["nasIdentifier"] = json!("switch-in-the-laboratory-17");
+    long["nasPortId"] = json!("TenGigabitEthernet1/0/48");
+    top.event(&event(&long, now()), true, now());
+    assert!(picture(&mut top, 80, 24).contains("ry-17"));
+    assert!(picture(&mut top, 200, 50).contains("Te1/0/48"));
+}
+
+#[test]
+fn all_keys_are_seen_at_once_on_the_smallest_usual_terminal() {
+    let mut top = filled();
+    picture(&mut top, 80, 24);
+    press(&mut top, "?");
+    let shown = picture(&mut top, 80, 24);
+    for (keys, _) in keys::HELP {
+        assert!(shown.contains(keys), "{keys}: {shown}");
+    }
+}
+
+#[test]
+fn a_first_picture_tells_whom_it_connects_to_and_why_that_fails() {
+    let mut top = Top::new(setup());
+    let shown = picture(&mut top, 80, 24);
+    assert!(shown.contains("connecting to ise.example.com"), "{shown}");
+    let pause = Duration::from_secs(4);
+    top.feed()
+        .no_answer("no connection within 10s", pause, now());
+    let shown = picture(&mut top, 80, 24);
+    let line = "connecting to ise.example.com · again at 02:00:04 · 02:00:00 no connection";
+    assert!(shown.contains(line), "{shown}");
 }

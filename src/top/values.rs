@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
+use unicode_width::UnicodeWidthStr;
 
 /// The place of a text among the values; 0 stands for none.
 pub(super) type ValueId = u32;
@@ -17,6 +18,8 @@ pub(super) struct Values {
     places: HashMap<Arc<str>, ValueId, RandomState>,
     /// Sessions without a value.
     none: usize,
+    /// Columns of the widest text that there ever was.
+    widest: usize,
 }
 
 #[derive(Debug)]
@@ -52,6 +55,7 @@ impl Values {
             self.list.push(value);
             ValueId::try_from(self.list.len()).unwrap_or(ValueId::MAX)
         };
+        self.widest = self.widest.max(text.width());
         self.places.insert(text, id);
         id
     }
@@ -90,6 +94,12 @@ impl Values {
         self.places.len()
     }
 
+    /// Columns that the widest text of all takes that there ever were: what is laid out by it does
+    /// not go to and fro.
+    pub(super) fn widest(&self) -> usize {
+        self.widest
+    }
+
     /// Whether no session has one.
     pub(super) fn is_empty(&self) -> bool {
         self.places.is_empty()
@@ -107,7 +117,7 @@ impl Values {
         let there = self.list.iter().filter(|value| value.count > 0);
         let there = there.map(|value| (&*value.text, value.count));
         let mut all: Vec<(&str, usize)> = there.chain(none).collect();
-        all.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        crate::order::sort_by(&mut all, |a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
         all.truncate(count);
         all
     }

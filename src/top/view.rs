@@ -3,12 +3,15 @@
 //!
 //! Only what is seen is sorted: of the rest it is known on which side of the window it lies.
 
+mod narrowing;
+
 use std::cmp::Ordering;
 
 use super::session::Field;
 use super::sessions::{Row, RowId, Sessions};
 use super::values::ValueId;
 use crate::record::conditions::Pattern;
+use narrowing::Tests;
 
 /// A column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +94,7 @@ impl Filter {
                 let names: Vec<_> = columns
                     .map(|column| column.title().to_lowercase())
                     .collect();
-                format!("write NAME=VALUE; a name is one of {}", names.join(", "))
+                format!("write NAME=VALUE: {}", names.join(" "))
             };
             let (name, value) = word.split_once('=').ok_or_else(names)?;
             let column = Column::named(name.trim()).ok_or_else(names)?;
@@ -258,8 +261,9 @@ impl View {
         let there = (0..).zip(counts).filter(|(_, count)| **count > 0);
         let named = |(id, count): (ValueId, &usize)| (values.text(id).to_owned(), *count);
         self.groups = there.map(named).collect();
-        self.groups
-            .sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        crate::order::sort_by(&mut self.groups, |a, b| {
+            b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0))
+        });
         if self.group_place > 0
             && let Some(under) = under
             && let Some(place) = self.groups.iter().position(|(text, _)| *text == under)
@@ -324,126 +328,6 @@ pub(super) fn scrolled(first: usize, place: usize, height: usize) -> usize {
     first.clamp((place + 1).saturating_sub(height), place)
 }
 
-/// Search and filters, worked out once for all rows: what many rows share is tested once.
-struct Tests<'v> {
-    /// For each field, the ids that every filter on it lets through.
-    let_through: Vec<(Field, Vec<bool>)>,
-    others: Vec<&'v Filter>,
-    search: Option<Search>,
-}
-
-struct Search {
-    text: String,
-    /// The hexadecimal digits of it, where it is nothing else: a part of a MAC address.
-    digits: Option<String>,
-    found: Vec<(Field, Vec<bool>)>,
-}
-
-impl<'v> Tests<'v> {
-    fn new(view: &'v View, sessions: &Sessions) -> Self {
-        let mut let_through = Vec::new();
-        let mut others = Vec::new();
-        for filter in &view.filters {
-            match filter.column {
-                Column::Fact(field) => {
-                    let values = sessions.values(field);
-                    let_through.push((field, values.wanted(|text| filter.wants(text))));
-                }
-                _ => others.push(filter),
-            }
-        }
-        let text = view.search.trim().to_lowercase();
-        let search = (!text.is_empty()).then(|| {
-            let in_values = |field: Field| {
-                let found = |value: &str| contains(value, &text);
-                (field, sessions.values(field).wanted(found))
-            };
-            let found = Field::ALL.map(in_values).into_iter().collect();
-            let digits: String = text.chars().filter(|c| !":-.".contains(*c)).collect();
-            let is_mac = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-            Search {
-                found,
-                digits: (is_mac && !digits.is_empty()).then_some(digits),
-                text,
-            }
-        });
-        Self {
-            let_through,
-            others,
-            search,
-        }
-    }
-
-    fn pass(&self, row: &Row) -> bool {
-        let through = |(field, ids): &(Field, Vec<bool>)| {
-            let id = row.fact(*field) as usize;
-            ids.get(id).copied().unwrap_or(false)
-        };
-        let other = |filter: &&Filter| match filter.column {
-            Column::User => filter.wants(&row.user),
-            Column::Ip => row.ip.is_some_and(|ip| filter.wants(&ip.to_string())),
-            _ => filter.wants(&row.name()) || is_part_of_mac(row, &filter.text),
-        };
-        self.let_through.iter().all(through)
-            && self.others.iter().all(other)
-            && self.search.as_ref().is_none_or(|search| search.finds(row))
-    }
-}
-
-/// Whether `text` is the beginning of the row's MAC address.
-fn is_part_of_mac(row: &Row, text: &str) -> bool {
-    let prefix = text.parse::<crate::record::MacPrefix>();
-    matches!((prefix, row.mac), (Ok(prefix), Some(mac)) if prefix.matches(mac))
-}
-
-impl Search {
-    fn finds(&self, row: &Row) -> bool {
-        let shared = |(field, ids): &(Field, Vec<bool>)| {
-            let id = row.fact(*field);
-            id != 0 && ids.get(id as usize).copied().unwrap_or(false)
-        };
-        contains(&row.user, &self.text)
-            || self.found.iter().any(shared)
-            || self.finds_mac(row)
-            || contains(&row.station, &self.text)
-            || self.finds_address(row)
-    }
-
-    fn finds_mac(&self, row: &Row) -> bool {
-        let (Some(digits), Some(mac)) = (&self.digits, row.mac) else {
-            return false;
-        };
-        let mut hex = [0; 12];
-        let nibbles = mac
-            .octets()
-            .into_iter()
-            .flat_map(|byte| [byte >> 4, byte & 15]);
-        for (place, nibble) in hex.iter_mut().zip(nibbles) {
-            *place = b"0123456789abcdef"
-                .get(usize::from(nibble))
-                .copied()
-                .unwrap_or(b'0');
-        }
-        memchr::memmem::find(&hex, digits.as_bytes()).is_some()
-    }
-
-    fn finds_address(&self, row: &Row) -> bool {
-        // An address has no letters beside hexadecimal digits: most searches need none written.
-        let may = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
-        self.text.chars().all(may) && row.ip.is_some_and(|ip| ip.to_string().contains(&self.text))
-    }
-}
-
-/// Whether `text` contains `lower`, which is in lower case, in any case.
-fn contains(text: &str, lower: &str) -> bool {
-    if !text.is_ascii() || !lower.is_ascii() {
-        return text.to_lowercase().contains(lower);
-    }
-    let (text, lower) = (text.as_bytes(), lower.as_bytes());
-    text.windows(lower.len().max(1))
-        .any(|part| part.eq_ignore_ascii_case(lower))
-}
-
 /// How two rows are compared.
 struct Order {
     column: Column,
@@ -465,7 +349,8 @@ impl Order {
         }
     }
 
-    /// No two rows are equal, so that the list does not tremble.
+    /// Rows that have nothing in the column come last, either way. No two rows are equal, so that
+    /// the list does not tremble.
     fn compare(&self, a: &Row, b: &Row) -> Ordering {
         let order = match self.column {
             Column::Changed => a.changed.cmp(&b.changed),
@@ -482,7 +367,18 @@ impl Order {
         } else {
             order
         };
-        order.then_with(|| a.key.cmp(&b.key))
+        let empty = self.is_empty(a).cmp(&self.is_empty(b));
+        empty.then(order).then_with(|| a.key.cmp(&b.key))
+    }
+
+    fn is_empty(&self, row: &Row) -> bool {
+        match self.column {
+            Column::Changed => false,
+            Column::Mac => row.mac.is_none(),
+            Column::Ip => row.ip.is_none(),
+            Column::User => row.user.is_empty(),
+            Column::Fact(field) => row.fact(field) == 0,
+        }
     }
 }
 

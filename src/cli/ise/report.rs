@@ -77,6 +77,8 @@ impl Report {
             gathered = gather(context, &interfaces, window, self.jobs) => gathered,
             signal = signals.stopped() => return Err(stopped(signal)),
         };
+        // What is written may wait for a reader: from here on a signal is the end.
+        drop(signals);
         let (mut gathered, failed) = gathered?;
         if gathered.is_nothing() {
             return failed.instead_of_an_answer(context);

@@ -3,6 +3,7 @@
 //!
 //! | part | holds |
 //! | --- | --- |
+//! | `ending_signals` | signals that end the process, as soon as the terminal is given back |
 //! | `feed` | sessions and failures as they come: a subscription, or polls of the Monitoring node |
 //! | `requests` | what a key asks of ISE, once |
 //! | `screen` | the terminal: raw mode, keys, a thread that writes pictures |
@@ -10,6 +11,7 @@
 //! One loop on the program's thread takes keys before anything else, and writes nothing itself: a
 //! slow terminal holds up neither events nor keys, only pictures, of which the newest is kept.
 
+mod ending_signals;
 mod feed;
 mod requests;
 mod screen;
@@ -26,8 +28,9 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{Event as Input, KeyEventKind};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
+use self::ending_signals::EndingSignals;
 use self::feed::{News, Source};
-use self::requests::{Answer, Requests};
+use self::requests::{Answer, LastHour, Requests};
 use self::screen::Screen;
 use super::idle_lab_hint;
 use super::interfaces::{Interfaces, MNT, PXGRID};
@@ -104,10 +107,10 @@ impl TopArgs {
         }
         let requests = Requests::new(interfaces, style);
         let source = match requests.pxgrid() {
-            Some(services) if of_pxgrid => Source::subscription(services, selection).await?,
+            Some(services) if of_pxgrid => Source::subscription(services, selection),
             _ => Source::polling(requests.mnt()?, selection, self.interval),
         };
-        let signals = Signals::listen()?;
+        let (signals, ending) = (Signals::listen()?, EndingSignals::listen()?);
         let mut under_way = Vec::new();
         let result = {
             let screen = Screen::open()?;
@@ -117,11 +120,12 @@ impl TopArgs {
                 requests: &requests,
                 answers: FuturesUnordered::new(),
                 under_way: &mut under_way,
+                asks_failures: false,
                 pacer: Pacer::default(),
                 began: Instant::now(),
                 screen,
             };
-            live.run(signals).await
+            live.run(signals, ending).await
         };
         // Only now the terminal is as it was.
         for change in &under_way {
@@ -168,23 +172,17 @@ struct Live<'r> {
     answers: FuturesUnordered<LocalBoxFuture<'r, Answer>>,
     /// Changes that were asked for and not answered.
     under_way: &'r mut Vec<Change>,
+    /// Earlier failures are asked for with the first connection.
+    asks_failures: bool,
     pacer: Pacer,
     began: Instant,
     screen: Screen,
 }
 
 impl<'r> Live<'r> {
-    async fn run(mut self, mut signals: Signals) -> Result<ExitCode> {
+    async fn run(mut self, mut signals: Signals, mut ending: EndingSignals) -> Result<ExitCode> {
         self.answers
             .push(Box::pin(self.requests.nodes(Duration::ZERO)));
-        if self.source.tells_failures() {
-            self.answers.push(Box::pin(self.requests.failures()));
-        } else {
-            self.top
-                .feed()
-                .no_failures
-                .get_or_insert_with(|| "pxGrid offers no list of RADIUS failures here".into());
-        }
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stops = screen::StopSignals::listen()?;
@@ -193,6 +191,10 @@ impl<'r> Live<'r> {
             tokio::select! {
                 biased;
                 signal = signals.stopped() => {
+                    self.screen.close();
+                    return Err(stopped(signal));
+                }
+                signal = ending.next() => {
                     self.screen.close();
                     return Err(stopped(signal));
                 }
@@ -311,8 +313,9 @@ impl<'r> Live<'r> {
                 self.answers
                     .push(Box::pin(self.requests.nodes(requests::NODES_EVERY)));
             }
-            Answer::Failures(Ok(failures)) => {
-                for failure in &failures {
+            Answer::Failures(Ok(LastHour { newest, earlier })) => {
+                self.top.earlier_failures(&earlier, now);
+                for failure in &newest {
                     self.top.failure(failure, now);
                 }
             }
@@ -327,9 +330,20 @@ impl<'r> Live<'r> {
     fn take_news(&mut self, news: News) -> Option<Error> {
         let now = Timestamp::now();
         match news {
+            News::Begins { failures } => {
+                self.asks_failures = failures;
+                if !failures {
+                    let why = "pxGrid offers no list of RADIUS failures here";
+                    self.top.feed().no_failures = Some(why.into());
+                }
+            }
             News::Update(update) => {
                 for notice in &update.notices {
                     self.top.feed().hear(notice, now);
+                }
+                if self.asks_failures && self.top.feed().is_connected() {
+                    self.asks_failures = false;
+                    self.answers.push(Box::pin(self.requests.failures()));
                 }
                 for event in &update.events {
                     let wanted = self.source.wants(event.message.object());
@@ -349,9 +363,8 @@ impl<'r> Live<'r> {
                 self.top.end_list(now);
                 self.top.feed().polled(&host);
             }
-            News::PollFailed { why, pause } => {
-                let next = format!("{pause:?}");
-                self.top.feed().poll_failed(&why, &next, now);
+            News::NoAnswer { why, pause } => {
+                self.top.feed().no_answer(&why, pause, now);
             }
             News::Ended(error) => return Some(error),
         }

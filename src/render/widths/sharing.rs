@@ -1,13 +1,13 @@
 //! How columns that are shown share the room of a row: what each needs first, then what is over.
 //! Which columns are shown is decided before, in `widths`.
 
-use super::{GAP, KEPT, LEAST, Measure};
+use super::{KEPT, LEAST, Measure};
 
 /// The widths of columns. Each gets what it needs, and what is over goes first to those that vary,
 /// the narrowest of them first. Where even the needs do not fit, words give, then all but the first
 /// column, then all.
-pub(super) fn fit(measures: &[Measure], screen: usize) -> Vec<usize> {
-    let room = screen.saturating_sub(GAP * measures.len().saturating_sub(1));
+pub(super) fn fit(measures: &[Measure], screen: usize, gap: usize) -> Vec<usize> {
+    let room = screen.saturating_sub(gap * measures.len().saturating_sub(1));
     let wishes: Vec<usize> = measures.iter().map(Measure::wish).collect();
     let needs = measures.iter().map(|measure| measure.need(screen));
     let mut widths: Vec<usize> = needs.collect();

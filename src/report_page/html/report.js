@@ -15,8 +15,9 @@ for (const table of document.querySelectorAll("table.data")) {
   Array.from(table.tHead.rows[0].cells).forEach((head, at) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = head.textContent;
-    head.replaceChildren(button);
+    button.setAttribute("aria-label", "Sort by " + head.textContent);
+    // The title stays a text of its own: browsers repeat no button on the next sheet.
+    head.append(button);
     button.addEventListener("click", () => {
       const falls = head.classList.contains("n") || head.getAttribute("aria-sort") === "ascending";
       const falling = falls && head.getAttribute("aria-sort") !== "descending";

@@ -6,7 +6,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-use super::{cut, line, number, paint, put};
+use super::{line, number, paint, put};
+use crate::render::widths::{shortened, shortened_in_the_middle};
 use crate::top::Top;
 use crate::top::session::Field;
 
@@ -141,7 +142,10 @@ fn one(top: &Top, panel: &Panel<'_>, area: Rect, buffer: &mut Buffer) {
     let all = top.sessions.len().max(1);
     for (at, (name, count)) in (1..).zip(&panel.values) {
         let place = line(area, at);
-        let name = cut(shown(name), panel.names);
+        let name = match panel.field {
+            Field::Nas | Field::Server => shortened_in_the_middle(shown(name), panel.names),
+            _ => shortened(shown(name), panel.names),
+        };
         let blanks = panel.names.saturating_sub(name.width());
         let count_text = number(*count as u64);
         let text = format!("{name}{:blanks$} {count_text:>1$}", "", panel.digits);

@@ -5,10 +5,22 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::{clock, line, number, paint, put};
+use crate::render::short_interface_name;
+use crate::render::widths::shortened_in_the_middle;
 use crate::top::{Focus, Top};
 
 /// A terminal that is so wide shows user and port as well.
 const WIDE: u16 = 110;
+
+/// How many have a reason: of all, or of those that are kept one by one.
+fn share(count: u64, all: u64, kept: usize) -> String {
+    let (kept, count) = (kept as u64, number(count));
+    if all > kept {
+        format!("{count} of the newest {}", number(kept))
+    } else {
+        count
+    }
+}
 
 /// Draws them.
 pub(super) fn draw(top: &Top, area: Rect, buffer: &mut Buffer) {
@@ -18,7 +30,7 @@ pub(super) fn draw(top: &Top, area: Rect, buffer: &mut Buffer) {
         (None, Some((reason, count))) => format!(
             "FAILURES {} in 1h · mostly {reason} ({})",
             number(all),
-            number(count)
+            share(count, all, top.failures.len())
         ),
         (None, None) => "FAILURES none in 1h".to_owned(),
     };
@@ -32,11 +44,13 @@ pub(super) fn draw(top: &Top, area: Rect, buffer: &mut Buffer) {
         } else {
             &failure.user
         };
+        let port = short_interface_name(&failure.port);
+        let port = shortened_in_the_middle(&port, 12);
         let mut cells: Vec<(&str, u16)> = vec![(&failure.endpoint, 17)];
         if area.width >= WIDE {
             cells.push((user, 20));
             cells.push((&failure.nas, 16));
-            cells.push((&failure.port, 20));
+            cells.push((&port, 12));
         } else {
             cells.push((&failure.nas, 11));
         }

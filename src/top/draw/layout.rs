@@ -12,6 +12,8 @@ pub(in crate::top) struct Layout {
     pub(super) footer: Rect,
     /// Table and failures together.
     pub(super) body: Rect,
+    /// All between header and last line.
+    pub(super) below_header: Rect,
 }
 
 impl Layout {
@@ -38,6 +40,11 @@ impl Layout {
             height: table.height + failures.height,
             ..table
         };
+        let below_header = Rect {
+            y: header.height,
+            height: height.saturating_sub(header.height + footer.height),
+            ..table
+        };
         Self {
             header,
             bars,
@@ -46,6 +53,7 @@ impl Layout {
             failures,
             footer,
             body,
+            below_header,
         }
     }
 

@@ -19,8 +19,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::Top;
+use crate::render::widths::shortened;
 pub(super) use layout::Layout;
-pub(super) use overlay::scroll_limit;
+pub(super) use overlay::scrolling;
 
 /// The smallest terminal that there is a picture for.
 const LEAST: (u16, u16) = (40, 10);
@@ -49,28 +50,8 @@ fn put(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
     if area.width == 0 || area.height == 0 {
         return;
     }
-    let text = cut(text, area.width.into());
+    let text = shortened(text, area.width.into());
     buffer.set_stringn(area.x, area.y, text, area.width.into(), style);
-}
-
-/// The text in so many columns.
-fn cut(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
-    use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-    if text.width() <= width {
-        return text.into();
-    }
-    let mut left = width.saturating_sub(1);
-    let mut kept = String::new();
-    for c in text.chars() {
-        let wide = c.width().unwrap_or(0);
-        if wide > left {
-            break;
-        }
-        left -= wide;
-        kept.push(c);
-    }
-    kept.push('…');
-    kept.into()
 }
 
 /// One line of `area`, counted from its top.
@@ -96,10 +77,13 @@ fn number(number: u64) -> String {
     text
 }
 
-/// The time of day, in the user's zone.
+/// When it was, in the user's zone and in eight columns: the time of day, the day of what is older.
 fn clock(top: &Top, time: jiff::Timestamp) -> String {
-    let zone = top.setup.zone.clone();
-    time.to_zoned(zone).strftime("%H:%M:%S").to_string()
+    let of_today = top.now.duration_since(time) < jiff::SignedDuration::from_hours(24);
+    let form = if of_today { "%H:%M:%S" } else { "%b %d" };
+    time.to_zoned(top.setup.zone.clone())
+        .strftime(form)
+        .to_string()
 }
 
 #[cfg(test)]
@@ -107,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_cuts() {
+    fn numbers_have_commas() {
         for (is, text) in [
             (0, "0"),
             (999, "999"),
@@ -116,9 +100,5 @@ mod tests {
         ] {
             assert_eq!(number(is), text);
         }
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("abcd", 3), "ab…");
-        assert_eq!(cut("日本語", 5), "日本…");
-        assert_eq!(cut("日本語", 4), "日…");
     }
 }

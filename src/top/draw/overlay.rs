@@ -6,6 +6,7 @@ use ratatui::style::{Modifier, Style};
 
 use super::layout::Layout;
 use super::{line, paint, put};
+use crate::render::widths::shortened;
 use crate::render::wrap;
 use crate::top::Top;
 use crate::top::keys::HELP;
@@ -22,11 +23,12 @@ const KEYS: usize = 18;
 
 const AWAITED: &str = "asking …";
 
-/// Where it lies: at the right where there is room, else over all of the body.
-fn place(layout: &Layout) -> Rect {
+/// Where it lies: at the right where there is room, else over all below the header where it is
+/// `read`, so that as few lines as possible have to be scrolled, and over the body where it is not.
+fn place(layout: &Layout, read: bool) -> Rect {
     let body = layout.body;
     if body.width < WIDE {
-        return body;
+        return if read { layout.below_header } else { body };
     }
     Rect {
         x: body.x + body.width - SIDE,
@@ -40,7 +42,7 @@ fn lines(top: &Top, width: usize) -> Vec<String> {
     let mut out = String::new();
     let mut named = |head: usize, name: &str, text: &str| {
         let head = head.min(width / 3);
-        let name = super::cut(name, head);
+        let name = shortened(name, head);
         let blanks = head.saturating_sub(unicode_width::UnicodeWidthStr::width(&*name));
         let head = format!(" {name}{:blanks$} ", "");
         wrap::hang(&mut out, &head, text, head.len(), width);
@@ -74,17 +76,19 @@ fn lines(top: &Top, width: usize) -> Vec<String> {
     out.lines().map(str::to_owned).collect()
 }
 
-/// How far what is read can be scrolled in the last picture's size.
-pub(in crate::top) fn scroll_limit(top: &Top) -> usize {
+/// How far what is read can be scrolled in the last picture's size, and by how much at once.
+pub(in crate::top) fn scrolling(top: &Top) -> (usize, isize) {
     let (width, height) = top.size;
-    let place = place(&Layout::new(width, height));
+    let place = place(&Layout::new(width, height), true);
     let shown = usize::from(place.height.saturating_sub(1));
-    lines(top, place.width.into()).len().saturating_sub(shown)
+    let most = lines(top, place.width.into()).len().saturating_sub(shown);
+    let page = isize::try_from(shown.saturating_sub(1)).unwrap_or(1);
+    (most, page.max(1))
 }
 
 /// Draws what lies over the table.
 pub(super) fn draw(top: &Top, layout: &Layout, buffer: &mut Buffer) {
-    let area = place(layout);
+    let area = place(layout, top.overlay.is_read());
     match &top.overlay {
         Overlay::None | Overlay::Prompt(_) => {}
         Overlay::Help(scroll) => read(top, "KEYS", "", *scroll, area, buffer),
@@ -173,11 +177,18 @@ fn read(top: &Top, title: &str, beside: &str, scroll: Scroll, area: Rect, buffer
     }
 }
 
-/// The last line.
+/// The last line, and of a prompt the line above it, which says what is wrong with it.
 pub(super) fn last_line(top: &Top, area: Rect, buffer: &mut Buffer) {
-    if let Overlay::Prompt(prompt) = &top.overlay
-        && top.message.is_none()
-    {
+    if let Overlay::Prompt(prompt) = &top.overlay {
+        if let Some(message) = &top.message {
+            let above = Rect {
+                y: area.y.saturating_sub(1),
+                ..area
+            };
+            buffer.set_style(above, Style::reset());
+            let text = format!("{:width$}", message.text, width = area.width.into());
+            put(buffer, above, &text, paint::alarm(top));
+        }
         let head = match prompt.kind {
             PromptKind::Search => "search: ",
             PromptKind::Filter => "filter (NAME=VALUE …): ",
@@ -199,7 +210,8 @@ pub(super) fn last_line(top: &Top, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let keys = match &top.overlay {
-        Overlay::Help(_) | Overlay::Details(_) | Overlay::Text(_) => {
+        Overlay::Help(_) => "Esc close  Up Down PgUp PgDn scroll",
+        Overlay::Details(_) | Overlay::Text(_) => {
             "Esc close  Up Down PgUp PgDn scroll  y copy  e explain  a c ANC  o CoA"
         }
         Overlay::Choice(_) => "Up Down choose  Enter go on  Esc no",

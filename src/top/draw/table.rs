@@ -5,40 +5,48 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::{clock, line, number, paint, put};
+use crate::render::short_interface_name;
+use crate::render::widths::{Measure, Nature, layout_with_gap, shortened, shortened_in_the_middle};
 use crate::top::session::Field;
 use crate::top::sessions::Row;
 use crate::top::view::Column;
 use crate::top::{Focus, Top};
 
-/// A column with the room it needs and the most it takes.
-struct Room {
+/// Spaces between columns.
+const GAP: u16 = 1;
+
+/// A column, how it takes being narrow, and the room it needs and is comfortable with.
+struct Place {
     column: Column,
-    least: u16,
-    most: u16,
+    nature: Nature,
+    least: usize,
+    most: usize,
 }
 
-const fn room(column: Column, least: u16, most: u16) -> Room {
-    Room {
+const fn place(column: Column, nature: Nature, least: usize, most: usize) -> Place {
+    Place {
         column,
+        nature,
         least,
         most,
     }
 }
 
 /// In the order in which they stand.
-const PLACES: [Room; 12] = [
-    room(Column::Mac, 17, 17),
-    room(Column::User, 13, 32),
-    room(Column::Ip, 15, 26),
-    room(Column::Fact(Field::Nas), 12, 24),
-    room(Column::Fact(Field::Port), 12, 24),
-    room(Column::Fact(Field::State), 13, 13),
-    room(Column::Fact(Field::Method), 8, 10),
-    room(Column::Fact(Field::Sgt), 14, 24),
-    room(Column::Fact(Field::Posture), 12, 14),
-    room(Column::Fact(Field::Profile), 14, 26),
-    room(Column::Fact(Field::Server), 8, 20),
-    room(Column::Changed, 8, 8),
+const PLACES: [Place; 12] = [
+    place(Column::Mac, Nature::Station, 17, 17),
+    place(Column::User, Nature::Words, 13, 32),
+    // Of the sixth version the beginning will do.
+    place(Column::Ip, Nature::Words, 15, 26),
+    place(Column::Fact(Field::Nas), Nature::Words, 12, 24),
+    place(Column::Fact(Field::Port), Nature::Words, 12, 24),
+    place(Column::Fact(Field::State), Nature::Enumeration, 13, 13),
+    place(Column::Fact(Field::Method), Nature::Enumeration, 10, 10),
+    place(Column::Fact(Field::Sgt), Nature::Words, 14, 24),
+    place(Column::Fact(Field::Posture), Nature::Enumeration, 14, 14),
+    place(Column::Fact(Field::Profile), Nature::Words, 14, 26),
+    place(Column::Fact(Field::Server), Nature::Words, 10, 20),
+    place(Column::Changed, Nature::Whole, 8, 8),
 ];
 
 /// The more important one stays where there is room for one.
@@ -57,44 +65,58 @@ const IMPORTANCE: [Column; 12] = [
     Column::Fact(Field::Server),
 ];
 
-/// The columns that are shown in this width, each with its own; the first place of a line is a
-/// mark's.
-fn columns(top: &Top, width: u16) -> Vec<(Column, u16)> {
-    let place = |column: Column| PLACES.iter().find(|room| room.column == column);
-    let filled = |column: &Column| match column {
-        Column::Fact(field) => !top.sessions.values(*field).is_empty(),
-        _ => true,
+/// The columns that are shown in this width, each with its own, as lists have them; the first place
+/// of a line is a mark's.
+fn columns(top: &Top, width: u16) -> Columns {
+    let mut important = IMPORTANCE.to_vec();
+    // Who sorts by a column wants to see it; that the newest come first is the usual order.
+    let sorted = important.iter().position(|column| *column == top.view.sort);
+    if let Some(at) = sorted.filter(|at| *at > 0 && top.view.sort != Column::Changed) {
+        important.remove(at);
+        important.insert(1, top.view.sort);
+    }
+    let standing = |column| {
+        let behind = important.iter().rev().position(|other| *other == column);
+        behind.and_then(|behind| u8::try_from(behind).ok())
     };
-    let mut left = width.saturating_sub(1);
-    let mut chosen = Vec::new();
-    for column in IMPORTANCE.into_iter().filter(filled) {
-        let Some(room) = place(column) else { continue };
-        if left < room.least + 1 {
-            break;
-        }
-        left -= room.least + 1;
-        chosen.push(column);
-    }
-    let shown = PLACES.iter().filter(|room| chosen.contains(&room.column));
-    let mut shown: Vec<(Column, u16, u16)> = shown
-        .map(|room| (room.column, room.least, room.most))
-        .collect();
-    while left > 0 {
-        let before = left;
-        for (_, width, most) in &mut shown {
-            if left > 0 && *width < *most {
-                *width += 1;
-                left -= 1;
+    let measures = PLACES.each_ref().map(|place| Measure {
+        nature: place.nature,
+        title: place.column.title().len(),
+        widest: match (place.column, place.nature) {
+            (Column::Ip, _) if !top.sessions.had_ipv6 => place.least,
+            // Ports are shown by their short names.
+            (Column::Fact(Field::Port), _) => place.most,
+            (Column::Fact(field), Nature::Words) => {
+                place.most.min(top.sessions.values(field).widest())
             }
-        }
-        if left == before {
-            break;
-        }
+            _ => place.most,
+        },
+        filled: match place.column {
+            Column::Fact(field) => !top.sessions.values(field).is_empty(),
+            _ => true,
+        },
+        // They stay where they are, whatever scrolls by.
+        same: false,
+        apart: place.least,
+        standing: standing(place.column),
+    });
+    let room = usize::from(width.saturating_sub(1));
+    let layout = layout_with_gap(&measures, room, GAP.into(), true);
+    let shown = layout.shown.iter().filter_map(|(at, width)| {
+        let place = PLACES.get(*at)?;
+        Some((place.column, u16::try_from(*width).unwrap_or(u16::MAX)))
+    });
+    Columns {
+        shown: shown.collect(),
+        left_out: layout.left_out,
     }
-    shown
-        .into_iter()
-        .map(|(column, width, _)| (column, width))
-        .collect()
+}
+
+/// The columns of a width.
+struct Columns {
+    shown: Vec<(Column, u16)>,
+    /// How many there is no room for.
+    left_out: usize,
 }
 
 /// Draws the table.
@@ -120,9 +142,12 @@ fn title(top: &Top) -> String {
         let groups = number(view.groups.len() as u64);
         parts.push(format!("BY {} ({groups})", field.title()));
     }
-    if view.narrows() && view.group.is_none() {
-        let shown = number(view.len() as u64);
-        parts.push(format!("SESSIONS {shown} of {}", number(all)));
+    if view.narrows() {
+        let shown = match view.group {
+            Some(_) => view.groups.iter().map(|(_, count)| *count as u64).sum(),
+            None => view.len() as u64,
+        };
+        parts.push(format!("SESSIONS {} of {}", number(shown), number(all)));
     } else {
         parts.push(format!("SESSIONS {}", number(all)));
     }
@@ -136,6 +161,11 @@ fn title(top: &Top) -> String {
     if top.paused {
         parts.push("order held".to_owned());
     }
+    if view.group.is_none() && view.sort == Column::Changed {
+        // Where it is narrow the column itself is not there.
+        let first = if view.descending { "newest" } else { "oldest" };
+        parts.push(format!("{first} first"));
+    }
     if view.group.is_none() && view.len() > 0 {
         let place = number(view.place as u64 + 1);
         parts.push(format!("row {place}"));
@@ -145,6 +175,8 @@ fn title(top: &Top) -> String {
 
 fn rows(top: &Top, area: Rect, buffer: &mut Buffer) {
     let columns = columns(top, area.width);
+    let left_out = columns.left_out;
+    let columns = columns.shown;
     let head = Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED);
     let mut x = area.x + 1;
     for (column, width) in &columns {
@@ -152,11 +184,21 @@ fn rows(top: &Top, area: Rect, buffer: &mut Buffer) {
         let way = if top.view.sort == *column { way } else { "" };
         let place = Rect::new(x, area.y, *width, 1);
         put(buffer, place, &format!("{}{way}", column.title()), head);
-        x += width + 1;
+        x = x.saturating_add(width + GAP);
+    }
+    if left_out > 0 {
+        let mark = format!("+{left_out}");
+        let at = area
+            .right()
+            .saturating_sub(mark.len().try_into().unwrap_or(0));
+        let place = Rect::new(at, area.y, area.right().saturating_sub(at), 1);
+        put(buffer, place, &mark, Style::new());
     }
     let focused = top.focus == Focus::Sessions;
     if top.view.len() == 0 {
-        let text = if top.view.narrows() {
+        let text = if top.without_session().is_some() {
+            "no session of it; e explains, c takes its ANC policy off, x drops the search"
+        } else if top.view.narrows() {
             "no session is so; x drops search and filters"
         } else if top.setup.feed.is_connected() {
             "no sessions"
@@ -188,8 +230,14 @@ fn one(top: &Top, row: &Row, columns: &[(Column, u16)], area: Rect, buffer: &mut
             Column::Fact(Field::State | Field::Posture) => paint::word(top, &text),
             _ => Style::new(),
         };
+        let text = match column {
+            Column::Fact(Field::Nas | Field::Port | Field::Server) => {
+                shortened_in_the_middle(&text, usize::from(*width))
+            }
+            _ => text,
+        };
         put(buffer, Rect::new(x, area.y, *width, 1), &text, style);
-        x += width + 1;
+        x = x.saturating_add(width + GAP);
     }
 }
 
@@ -199,6 +247,7 @@ fn cell<'t>(top: &'t Top, row: &'t Row, column: Column) -> std::borrow::Cow<'t, 
         Column::Mac => row.name().into(),
         Column::Ip => row.ip.map(|ip| ip.to_string()).unwrap_or_default().into(),
         Column::User => (&*row.user).into(),
+        Column::Fact(Field::Port) => short_interface_name(top.sessions.text(row, Field::Port)),
         Column::Fact(field) => top.sessions.text(row, field).into(),
     }
 }
@@ -221,16 +270,26 @@ fn groups(top: &Top, field: Field, area: Rect, buffer: &mut Buffer) {
     let shown = view.groups.iter().enumerate().skip(view.group_first);
     for (at, (place, (name, count))) in (1..area.height).zip(shown) {
         let name = if name.is_empty() { "-" } else { name };
-        let name = super::cut(name, names);
+        let name = shortened(name, names);
         let blanks = names.saturating_sub(unicode_width::UnicodeWidthStr::width(&*name));
-        let share = count * 100 / all.max(1);
+        let share = share(*count, all);
         let bar = crate::render::bar(*count as u64, most as u64, bar);
         let count = number(*count as u64);
-        let text = format!(" {name}{:blanks$} {count:>9}  {share:>4}%  {bar}", "");
+        let text = format!(" {name}{:blanks$} {count:>9}  {share:>5}  {bar}", "");
         let line = line(area, at);
         put(buffer, line, &text, Style::new());
         if place == view.group_place {
             buffer.set_style(line, paint::cursor(top.focus == Focus::Sessions));
         }
+    }
+}
+
+/// `12%`; below ten with a tenth, where whole ones tell nothing apart.
+fn share(count: usize, all: usize) -> String {
+    let tenths = count.saturating_mul(1_000) / all.max(1);
+    if tenths < 100 {
+        format!("{}.{}%", tenths / 10, tenths % 10)
+    } else {
+        format!("{}%", tenths / 10)
     }
 }

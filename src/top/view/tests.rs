@@ -115,6 +115,8 @@ fn filters_take_patterns_and_groups_are_meant_as_they_are() {
         ("nas=sw-*", 300),
         ("nas=sw-1 user=USER1*", 23),
         ("ip=10.0.0.7", 1),
+        ("ip=10.0.1.0/24", 44),
+        ("ip=", 0),
         ("mac=00:00:5e:00:01", 44),
         ("sgt=", 300),
         ("method=dot1x", 0),
@@ -126,6 +128,14 @@ fn filters_take_patterns_and_groups_are_meant_as_they_are() {
     view.filters = vec![Filter::exact(Field::Nas, "sw-*")];
     view.arrange(&sessions, 10);
     assert_eq!(view.len(), 0);
+    // Who has no address is found by an empty one.
+    let mut sessions = sessions;
+    let record = json!({ "macAddress": "00:00:5E:00:53:01", "auditSessionId": "none" });
+    let without = Session::read(&Record::from_value(record), Timestamp::UNIX_EPOCH).unwrap();
+    sessions.put(&without);
+    view.filters = Filter::parse("ip=").unwrap();
+    view.arrange(&sessions, 10);
+    assert_eq!(view.len(), 1);
     for wrong in ["sw-1", "switch=a", "changed=1", "nas='a"] {
         assert!(Filter::parse(wrong).is_err(), "{wrong}");
     }
@@ -147,4 +157,38 @@ fn groups_are_counted_over_what_is_left() {
     let under = view.groups[4].0.clone();
     view.arrange(&sessions, 3);
     assert_eq!(view.groups[view.group_place].0, under);
+}
+
+#[test]
+fn what_is_empty_comes_last_either_way() {
+    let mut sessions = many(3);
+    sessions.put(&session(7, "", ""));
+    let stationless = json!({
+        "auditSessionId": "9", "callingStationId": "10.0.0.9", "userName": "User9",
+        "nasIdentifier": "sw-9"
+    });
+    let record = Record::from_value(stationless);
+    sessions.put(&Session::read(&record, Timestamp::UNIX_EPOCH).unwrap());
+    let columns = [
+        (Column::User, "00:00:5E:00:00:07"),
+        (Column::Fact(Field::Nas), "00:00:5E:00:00:07"),
+        (Column::Ip, "10.0.0.9"),
+        (Column::Mac, "10.0.0.9"),
+    ];
+    for (column, last) in columns {
+        for descending in [false, true] {
+            let mut view = View {
+                sort: column,
+                descending,
+                ..View::default()
+            };
+            view.arrange(&sessions, 10);
+            let rows = view
+                .window()
+                .map(|(_, id)| sessions.row(id).unwrap().name());
+            let names: Vec<String> = rows.collect();
+            assert_eq!(names.len(), 5);
+            assert_eq!(names[4], last, "{column:?} {descending} {names:?}");
+        }
+    }
 }

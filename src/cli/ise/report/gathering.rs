@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use serde_json::json;
 
 use crate::cli::Context;
-use crate::cli::bulk::{Jobs, Tally};
+use crate::cli::bulk::Jobs;
 use crate::cli::ise::counting::Counting;
 use crate::cli::ise::failures::attempts::{self, Question};
 use crate::cli::ise::interfaces::{Failed, Interfaces, MNT, PXGRID};
@@ -54,6 +54,8 @@ pub(super) struct Gathered {
     pub(super) failures: Option<FailureCounts>,
     /// Who told of failures.
     pub(super) failures_from: &'static str,
+    /// Why they are not all, where a part of the questions failed.
+    pub(super) failures_lack: Option<String>,
     pub(super) nodes: Vec<NodeState>,
     pub(super) matrix: Option<EgressMatrix>,
     /// Why there is no matrix, where that is no failure.
@@ -81,6 +83,12 @@ impl Gathered {
     /// The sessions that the page is of: pxGrid's, which tell more, else the Monitoring node's.
     pub(super) fn sessions(&self) -> Option<&SessionGroups> {
         self.of_pxgrid.as_ref().or(self.of_mnt.as_ref())
+    }
+
+    /// Whether an interface is set up.
+    pub(super) fn has(&self, interface: &str) -> bool {
+        let mut hosts = self.hosts.iter();
+        hosts.any(|(name, host)| *name == interface && host.is_some())
     }
 
     /// Whether nobody told anything.
@@ -136,7 +144,7 @@ pub(super) async fn gather(
     }
     let of_pxgrid = failed.note(PXGRID, told).and(of_pxgrid);
     let of_mnt = failed.note(MNT, listed).and(of_mnt);
-    let (failures, failures_from) =
+    let (failures, failures_from, failures_lack) =
         failures(context, (pxgrid, mnt), window, jobs, &mut failed).await;
     let (mut table, measured) = nodes::measure(pxgrid, window).await;
     failed.note(PXGRID, measured);
@@ -175,6 +183,7 @@ pub(super) async fn gather(
         of_mnt,
         failures,
         failures_from,
+        failures_lack,
         nodes,
         matrix,
         no_matrix,
@@ -233,15 +242,15 @@ fn session_sink(window: Window) -> Counting<SessionGroups> {
     }
 }
 
-/// The failures of the window, of pxGrid, else those that the Monitoring node can tell; and who
-/// told.
+/// The failures of the window, of pxGrid, else those that the Monitoring node can tell; who told;
+/// and why they are not all.
 async fn failures(
     context: &Context,
     (pxgrid, mnt): (Option<&ServiceClient>, Option<&MntClient>),
     window: Window,
     jobs: Jobs,
     failed: &mut Failed,
-) -> (Option<FailureCounts>, &'static str) {
+) -> (Option<FailureCounts>, &'static str, Option<String>) {
     let sink = || Counting {
         counts: FailureCounts::new(window),
         add: FailureCounts::add,
@@ -250,11 +259,11 @@ async fn failures(
         let body = json!({ "startTimestamp": wire_time(window.since) });
         let (sink, outcome) = client.list("radius", "getFailures", &body, sink()).await;
         if failed.note(PXGRID, outcome).is_some() {
-            return (Some(sink.counts), PXGRID);
+            return (Some(sink.counts), PXGRID, None);
         }
     }
     let Some(client) = mnt else {
-        return (None, PXGRID);
+        return (None, PXGRID, None);
     };
     let question = Question {
         sessions: Selection::default(),
@@ -263,8 +272,14 @@ async fn failures(
         jobs,
     };
     let (sink, outcome) = attempts::failed(client, context, question, sink()).await;
-    let told = failed.note(MNT, outcome.and_then(Tally::outcome));
-    (told.map(|()| sink.counts), MNT)
+    let Some(tally) = failed.note(MNT, outcome) else {
+        return (None, MNT, None);
+    };
+    // What some endpoints did not tell takes nothing from what the others told.
+    let all = tally.outcome();
+    let lack = all.as_ref().err().map(|error| error.message().to_owned());
+    failed.note(MNT, all);
+    (Some(sink.counts), MNT, lack)
 }
 
 /// The policies, with what tells the names in them.

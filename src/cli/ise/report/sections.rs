@@ -37,8 +37,7 @@ pub(super) fn write(
     let names = parts(&gathered.window, &style.zone);
     let mut page = Page::begin(out, &head(gathered, failed, style), &contents)?;
     page.section(&sessions::section(gathered, &names, style))?;
-    let (counts, from) = (gathered.failures.take(), gathered.failures_from);
-    page.section(&failures::section(counts, from, &names, style))?;
+    page.section(&failures::section(gathered, &names, style))?;
     page.section(&nodes::section(&gathered.nodes, &names, style))?;
     page.section(&trustsec::section(gathered))?;
     page.end().map(|(_, bytes)| bytes)
@@ -123,8 +122,25 @@ fn trend_part(
     }
 }
 
+/// How many are not in a table that shows `most`.
+fn more_than(count: usize, most: usize) -> Option<String> {
+    let more = count.saturating_sub(most);
+    (more > 0).then(|| format!("and {more} more"))
+}
+
 /// The numbers of a trend; `None` for what is none.
 fn numbers(trend: Option<&Value>) -> Vec<Option<f64>> {
     let parts = trend.and_then(Value::as_array).into_iter().flatten();
     parts.map(Value::as_f64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::more_than;
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        assert_eq!(more_than(100, 100), None);
+        assert_eq!(more_than(103, 100).as_deref(), Some("and 3 more"));
+    }
 }

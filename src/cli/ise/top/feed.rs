@@ -10,25 +10,32 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::backoff::Backoff;
-use crate::cli::ise::mnt::watch::{LONGEST_PAUSE, ends};
+use crate::cli::ise::polling::{LONGEST_PAUSE, ends};
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::catalogue::TopicName;
 use crate::pxgrid::control::ServiceNode;
 use crate::pxgrid::subscriber::{Subscriber, Update};
-use crate::pxgrid::subscription::Options;
+use crate::pxgrid::subscription::SubscriptionOptions;
 use crate::record::selection::{Selected, Selection};
 use crate::record::{Record, RecordSink};
 use crate::top::Session;
 
 /// Sessions of a list that are handed on together.
 const PORTION: usize = 500;
+/// Before the second try to reach pxGrid, where the first failed.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// Portions that may wait.
 const WAITING: usize = 4;
 
 /// What a source tells.
 pub(super) enum News {
+    /// The account may subscribe, and the subscription begins.
+    Begins {
+        /// Whether failures are told.
+        failures: bool,
+    },
     /// Of a subscription.
     Update(Update),
     /// A whole list begins.
@@ -45,11 +52,11 @@ pub(super) enum News {
         /// The node that was asked.
         host: String,
     },
-    /// A poll failed.
-    PollFailed {
+    /// Nobody answered, before the subscription or to a poll.
+    NoAnswer {
         /// Why.
         why: String,
-        /// Time until the next one.
+        /// Time until it is tried again.
         pause: Duration,
     },
     /// It ends for good.
@@ -57,14 +64,22 @@ pub(super) enum News {
 }
 
 type Polling<'c> = Pin<Box<dyn Future<Output = Error> + 'c>>;
+/// Whether failures are offered, or why the account cannot subscribe now.
+type Asking<'c> = Pin<Box<dyn Future<Output = Result<bool>> + 'c>>;
 
 /// See the module's documentation.
 pub(super) enum Source<'c> {
+    /// ISE is asked what it offers this account, before the subscription.
+    Asking {
+        services: &'c Arc<ServiceClient>,
+        asking: Asking<'c>,
+        backoff: Backoff,
+        selection: Selection,
+    },
     /// A subscription.
     Subscription {
         subscriber: Box<Subscriber>,
         selection: Selection,
-        failures: bool,
     },
     /// Polls.
     Polling {
@@ -75,34 +90,14 @@ pub(super) enum Source<'c> {
 
 impl<'c> Source<'c> {
     /// Subscribes to sessions, the current ones first, and to failures where they are offered.
-    ///
-    /// Errors: those of an account that may not be used; what only waits for a node is no error.
-    pub(super) async fn subscription(
-        services: &Arc<ServiceClient>,
-        selection: Selection,
-    ) -> Result<Self> {
-        let topic = |alias: &str| TopicName::parse(alias);
-        let offered = match services.ready().await {
-            Ok(_) => offers_failures(services).await,
-            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Pending) => {
-                return Err(error);
-            }
-            // Nobody can tell yet; the subscription's own words say what is wrong.
-            Err(_) => true,
-        };
-        let failures = topic("radius-failure").filter(|_| offered);
-        let options = Options {
-            snapshot: true,
-            ..Options::default()
-        };
-        let offered = failures.is_some();
-        let topics = topic("session").into_iter().chain(failures).collect();
-        let subscriber = Subscriber::start(Arc::clone(services), topics, options, Vec::new())?;
-        Ok(Self::Subscription {
-            subscriber: Box::new(subscriber),
+    /// Where nobody answers it goes on to ask.
+    pub(super) fn subscription(services: &'c Arc<ServiceClient>, selection: Selection) -> Self {
+        Self::Asking {
+            services,
+            asking: ask(services, Duration::ZERO),
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             selection,
-            failures: offered,
-        })
+        }
     }
 
     /// Polls the active list.
@@ -114,18 +109,13 @@ impl<'c> Source<'c> {
         }
     }
 
-    /// Whether failures are told.
-    pub(super) fn tells_failures(&self) -> bool {
-        matches!(self, Self::Subscription { failures: true, .. })
-    }
-
     /// Whether the user's filters let a session or message through.
     pub(super) fn wants(&mut self, object: &str) -> bool {
         match self {
             Self::Subscription { selection, .. } => {
                 selection.is_empty() || selection.wants_message(object)
             }
-            Self::Polling { .. } => true,
+            Self::Asking { .. } | Self::Polling { .. } => true,
         }
     }
 
@@ -133,13 +123,28 @@ impl<'c> Source<'c> {
     pub(super) fn warning(&mut self) -> Option<String> {
         match self {
             Self::Subscription { selection, .. } => selection.warning("event"),
-            Self::Polling { .. } => None,
+            Self::Asking { .. } | Self::Polling { .. } => None,
         }
     }
 
     /// Waits for the next. Safe to drop and to call again.
     pub(super) async fn next(&mut self) -> News {
         match self {
+            Self::Asking {
+                services,
+                asking,
+                backoff,
+                ..
+            } => match asking.as_mut().await {
+                Ok(failures) => self.subscribe(failures),
+                Err(error) if error.passes() => {
+                    let pause = backoff.next_pause();
+                    *asking = ask(services, pause);
+                    let why = error.message().to_owned();
+                    News::NoAnswer { why, pause }
+                }
+                Err(error) => News::Ended(error),
+            },
             Self::Subscription { subscriber, .. } => News::Update(subscriber.next().await),
             Self::Polling { polling, news } => tokio::select! {
                 biased;
@@ -148,6 +153,45 @@ impl<'c> Source<'c> {
             },
         }
     }
+
+    /// Begins the subscription, once.
+    fn subscribe(&mut self, failures: bool) -> News {
+        let Self::Asking {
+            services,
+            selection,
+            ..
+        } = self
+        else {
+            return News::Ended(Error::new(Kind::Failed, "the subscription began twice"));
+        };
+        let topic = |alias: &str| TopicName::parse(alias);
+        let of_failures = topic("radius-failure").filter(|_| failures);
+        let failures = of_failures.is_some();
+        let topics = topic("session").into_iter().chain(of_failures).collect();
+        let options = SubscriptionOptions {
+            snapshot: true,
+            ..SubscriptionOptions::default()
+        };
+        match Subscriber::start(Arc::clone(services), topics, options, Vec::new()) {
+            Ok(subscriber) => {
+                *self = Self::Subscription {
+                    subscriber: Box::new(subscriber),
+                    selection: std::mem::take(selection),
+                };
+                News::Begins { failures }
+            }
+            Err(error) => News::Ended(error),
+        }
+    }
+}
+
+/// Asks after a pause whether the account may subscribe, and to what.
+fn ask(services: &Arc<ServiceClient>, pause: Duration) -> Asking<'_> {
+    Box::pin(async move {
+        tokio::time::sleep(pause).await;
+        services.ready().await?;
+        Ok(offers_failures(services).await)
+    })
 }
 
 /// Whether some node has the topic of RADIUS failures.
@@ -195,7 +239,7 @@ async fn poll_on(
             Err(error) => {
                 let pause = backoff.next_pause();
                 let why = error.message().to_owned();
-                let _gone = give.send(News::PollFailed { why, pause }).await;
+                let _gone = give.send(News::NoAnswer { why, pause }).await;
                 pause
             }
         };

@@ -1,6 +1,7 @@
 //! What the live screen asks of ISE for one endpoint, and the changes it sends: each exactly once,
 //! never repeated, its outcome in words.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::cli::ise::interfaces::{Interfaces, MNT, PXGRID};
 use crate::cli::ise::mnt::{coa, explain};
 use crate::cli::ise::nodes;
 use crate::error::{Error, Result};
+use crate::joins::failure_facts;
 use crate::mnt::MntClient;
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::anc::{self, OperationState, PolicyChange, Target};
@@ -26,6 +28,8 @@ pub(super) const NODES_EVERY: Duration = Duration::from_mins(1);
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The most rows of a list that is kept.
 const MOST: usize = 2_000;
+/// The most failures of which at least the time is kept.
+const MOST_TIMES: usize = 1_000_000;
 
 /// What came of a request.
 pub(super) enum Answer {
@@ -42,7 +46,7 @@ pub(super) enum Answer {
     /// How many nodes are measured and how many are known; `None` where nobody tells.
     Nodes(Option<(usize, usize)>),
     /// The failures of the last hour.
-    Failures(Result<Vec<Record>>),
+    Failures(Result<LastHour>),
 }
 
 /// See the module's documentation.
@@ -112,9 +116,9 @@ impl Requests {
 
     /// The names of the ANC policies.
     pub(super) async fn policies(&self, mac: Mac) -> Answer {
-        let names = self.list("anc", "getPolicies", &json!({})).await;
+        let names: Result<Newest> = self.list("anc", "getPolicies", &json!({})).await;
         let name = |policy: &Record| Some(policy.text("name")?.into_owned());
-        let names = names.map(|policies| policies.iter().filter_map(name).collect());
+        let names = names.map(|policies| policies.0.iter().filter_map(name).collect());
         Answer::Policies(mac, names)
     }
 
@@ -151,17 +155,15 @@ impl Requests {
         Answer::Nodes(nodes::up(services).await)
     }
 
-    async fn list(
+    async fn list<S: RecordSink + Default + Send + 'static>(
         &self,
         service: &str,
         operation: &str,
         body: &serde_json::Value,
-    ) -> Result<Vec<Record>> {
+    ) -> Result<S> {
         let services = self.services()?;
-        let (newest, outcome) = services
-            .list(service, operation, body, Newest::default())
-            .await;
-        outcome.map(|_| newest.0.into())
+        let (kept, outcome) = services.list(service, operation, body, S::default()).await;
+        outcome.map(|_| kept)
     }
 
     /// Sends a change, once.
@@ -208,7 +210,7 @@ impl Requests {
 
 /// Keeps the last rows.
 #[derive(Default)]
-struct Newest(std::collections::VecDeque<Record>);
+struct Newest(VecDeque<Record>);
 
 impl RecordSink for Newest {
     fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
@@ -216,10 +218,56 @@ impl RecordSink for Newest {
     }
 
     fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
-        if self.0.len() >= MOST {
-            self.0.pop_front();
-        }
-        self.0.push_back(record.clone());
+        let _before = keep(&mut self.0, record);
         Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// The failures of the last hour: the newest as they were told, of those before only the times.
+#[derive(Default)]
+pub(super) struct LastHour {
+    pub(super) newest: VecDeque<Record>,
+    pub(super) earlier: Vec<Timestamp>,
+}
+
+impl RecordSink for LastHour {
+    fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
+        let before = keep(&mut self.newest, record);
+        let moment = before.as_ref().and_then(failure_facts::moment);
+        if let Some((at, _)) = moment.filter(|_| self.earlier.len() < MOST_TIMES) {
+            self.earlier.push(at);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Keeps one more; what it took the place of.
+fn keep(rows: &mut VecDeque<Record>, record: &Record) -> Option<Record> {
+    let before = (rows.len() >= MOST).then(|| rows.pop_front()).flatten();
+    rows.push_back(record.clone());
+    before
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_that_are_not_kept_are_counted() {
+        let mut hour = LastHour::default();
+        for second in 0..3_000 {
+            let at = Timestamp::from_second(1_800_000_000 + second).unwrap();
+            let failure = Record::from_value(json!({ "timestamp": at.to_string() }));
+            let _ = hour.record(&failure).unwrap();
+        }
+        assert_eq!(
+            (hour.newest.len(), hour.earlier.len()),
+            (MOST, 3_000 - MOST)
+        );
+        assert_eq!(hour.earlier[0].as_second(), 1_800_000_000);
     }
 }

@@ -8,9 +8,9 @@
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError, TryLockError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -45,6 +45,11 @@ const KEYS: usize = 256;
 
 /// Whether the terminal is ours now: a panic gives it back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Held while something is written: a panic waits for it, so that no picture comes behind what gives
+/// the terminal back.
+static WRITING: Mutex<()> = Mutex::new(());
+/// A panic gave the terminal back: nothing more is written.
+static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// Refuses what cannot be drawn on.
 pub(super) fn check_terminal() -> Result<()> {
@@ -262,8 +267,9 @@ fn write(output: File, mailbox: &Mailbox) {
     loop {
         let mut mail = mailbox.lock();
         let idle = |mail: &mut Mail| {
-            let wanted = mail.picture.is_some() || mail.copied.is_some() || mail.leave.is_some();
-            !wanted && mail.inside == inside
+            // While the terminal is not ours a picture waits.
+            let shown = mail.inside && (mail.picture.is_some() || mail.copied.is_some());
+            !shown && mail.leave.is_none() && mail.inside == inside
         };
         mail = mailbox
             .moved
@@ -275,7 +281,11 @@ fn write(output: File, mailbox: &Mailbox) {
         if std::mem::take(&mut mail.forget) {
             shown = None;
         }
+        let writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         drop(mail);
+        if PANICKED.load(Ordering::SeqCst) {
+            return;
+        }
         let written = (|| {
             if enter {
                 queue!(backend, EnterAlternateScreen, Hide, EnableBracketedPaste)?;
@@ -302,6 +312,7 @@ fn write(output: File, mailbox: &Mailbox) {
             }
             Write::flush(&mut backend)
         })();
+        drop(writing);
         if leave.is_some() {
             mailbox.put(|mail| (mail.leave, mail.inside) = (None, false));
         }
@@ -333,6 +344,7 @@ fn restore_on_panic() {
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
+            PANICKED.store(true, Ordering::SeqCst);
             restore();
             usual(panic);
         }));
@@ -342,6 +354,12 @@ fn restore_on_panic() {
 /// Gives the terminal back without the thread that writes.
 fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
+        let until = Instant::now() + LAST_WORDS;
+        let mut writing = WRITING.try_lock();
+        while matches!(writing, Err(TryLockError::WouldBlock)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+            writing = WRITING.try_lock();
+        }
         let mut output = std::io::stdout();
         let _gone = execute!(
             output,
@@ -375,7 +393,6 @@ pub(super) enum StopSignal {
 impl StopSignals {
     /// Must be called inside a runtime.
     pub(super) fn listen() -> Result<Self> {
-        crate::settings::leave_stop_signal();
         let open = |signal| {
             Arrivals::of(signal).map_err(|error| {
                 Error::new(Kind::Failed, format!("cannot listen for signals: {error}"))
@@ -393,5 +410,91 @@ impl StopSignals {
             () = self.stop.next() => StopSignal::Stop,
             () = self.go_on.next() => StopSignal::GoOn,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::process::Command;
+
+    use rustix::fs::{Mode, OFlags};
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{LocalModes, tcgetattr};
+
+    use super::*;
+
+    /// Run by the test below, in a process and on a terminal of its own.
+    #[test]
+    #[ignore = "panics on purpose"]
+    fn panics_with_the_terminal_taken() {
+        let screen = Screen::open().unwrap();
+        screen
+            .mailbox
+            .put(|mail| mail.picture = Some(Buffer::empty(size())));
+        assert!(screen.mailbox.wait_until(|mail| mail.picture.is_none()));
+        // Some other thread, as any may.
+        let other = std::thread::spawn(|| panic!("on purpose"));
+        assert!(other.join().is_err());
+        // Nothing more is put back by an end like this.
+        std::mem::forget(screen);
+        panic!("the end");
+    }
+
+    #[test]
+    #[expect(clippy::print_stdout, reason = "a word to whoever runs the tests")]
+    fn a_panic_gives_the_terminal_back_before_its_words() {
+        let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&person).unwrap();
+        unlockpt(&person).unwrap();
+        let name = ptsname(&person, Vec::new()).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY;
+        let open = || -> File {
+            let file = rustix::fs::open(name.as_c_str(), flags, Mode::empty());
+            file.unwrap().into()
+        };
+        // Held open, so that its modes can be read when the process has ended.
+        let held = open();
+        let mut command = Command::new("setsid");
+        let name = "cli::ise::top::screen::tests::panics_with_the_terminal_taken";
+        let child = command
+            .args(["--ctty", "--wait"])
+            .arg(std::env::current_exe().unwrap())
+            .args([name, "--exact", "--ignored", "--nocapture"])
+            .stdin(open())
+            .stdout(open())
+            .stderr(open())
+            .spawn();
+        let Ok(mut child) = child else {
+            println!("skipped: setsid (util-linux) is not there");
+            return;
+        };
+        let mut reader = File::from(person.try_clone().unwrap());
+        let (give, take) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut block = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut block) {
+                if give.send(block[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let status = child.wait().unwrap();
+        let modes = tcgetattr(&held).unwrap().local_modes;
+        drop((held, command));
+        // All were written before the end; no more comes when the last holder has let go.
+        let written: Vec<u8> = take.into_iter().flatten().collect();
+        let written = String::from_utf8_lossy(&written);
+        assert_eq!(status.code(), Some(101), "{written}");
+        let place = |what: &str| written.rfind(what);
+        let (taken, given_back) = (place("\x1b[?1049h"), place("\x1b[?1049l"));
+        let (cursor, words) = (place("\x1b[?25h"), place("on purpose"));
+        assert!(taken.is_some() && taken < given_back, "{written:?}");
+        assert!(cursor.is_some() && cursor < words, "{written:?}");
+        assert!(given_back < words, "{written:?}");
+        assert!(
+            modes.contains(LocalModes::ECHO | LocalModes::ICANON),
+            "{modes:?}"
+        );
     }
 }

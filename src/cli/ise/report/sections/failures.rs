@@ -2,38 +2,40 @@
 
 use serde_json::Value;
 
-use super::super::gathering::FailureCounts;
-use super::{MOST_BARS, MOST_ROWS, numbers, trend_part};
+use super::super::gathering::Gathered;
+use super::{MOST_BARS, MOST_ROWS, more_than, numbers, trend_part};
 use crate::cli::ise::interfaces::MNT;
+use crate::joins::failure_groups::Totals;
 use crate::record::Record;
-use crate::render::Style;
+use crate::render::{Style, short_interface_name};
 use crate::report_page::{Bars, Cell, Chart, Heading, Numbers, Part, Section, Table, Text};
 
 /// Endpoints that fail.
 const MOST_ENDPOINTS: usize = 50;
 
-/// Failures over time, in groups, and the endpoints that fail most.
-pub(super) fn section(
-    counts: Option<FailureCounts>,
-    from: &'static str,
-    names: &[String],
-    style: &Style,
-) -> Section {
+/// Failures over time, in groups, and the endpoints that fail most. Takes the counts out of what
+/// was gathered.
+pub(super) fn section(gathered: &mut Gathered, names: &[String], style: &Style) -> Section {
     let mut section = Section {
         id: "failures",
         title: "Failures",
         ..Section::default()
     };
-    let Some(counts) = counts else {
+    let Some(counts) = gathered.failures.take() else {
         section.words = vec![Text::sentence("Not known: no failures came.")];
         return section;
     };
-    section.words = vec![Text::sentence(if from == MNT {
+    section.words = vec![Text::sentence(if gathered.failures_from == MNT {
         "Failed attempts of up to 1,000 endpoints that have a session, from the Monitoring node: \
          those that never got in are missing."
     } else {
         "Failed authentications as pxGrid tells them; ISE's suppression hides repeats."
     })];
+    if let Some(lack) = &gathered.failures_lack {
+        section
+            .words
+            .push(Text::sentence(&format!("Not all: {lack}.")));
+    }
     if counts.attempts == 0 {
         section.words.push(Text::sentence("None in that time."));
         return section;
@@ -46,7 +48,8 @@ pub(super) fn section(
         "bad",
     ));
     let (groups, totals) = counts.by_reason.finish(Some(MOST_ROWS));
-    let more = totals.groups.saturating_sub(MOST_ROWS);
+    let more = more_than(totals.groups, MOST_ROWS);
+    section.words.extend(bounds("reason", totals));
     section.parts.push(failure_groups(
         ("By reason", "reason", "Reason"),
         groups,
@@ -55,7 +58,8 @@ pub(super) fn section(
         style,
     ));
     let (groups, totals) = counts.by_nas.finish(Some(MOST_ROWS));
-    let more = totals.groups.saturating_sub(MOST_ROWS);
+    let more = more_than(totals.groups, MOST_ROWS);
+    section.words.extend(bounds("switch", totals));
     section.parts.push(failure_groups(
         ("By switch or controller", "nas", "NAS"),
         groups,
@@ -63,15 +67,38 @@ pub(super) fn section(
         names,
         style,
     ));
-    let (endpoints, _) = counts.endpoints.finish();
+    let (endpoints, totals) = counts.endpoints.finish();
+    if totals.beyond > 0 {
+        section.words.push(Text::sentence(&format!(
+            "{} attempts are of endpoints that there was no room to tell apart.",
+            totals.beyond
+        )));
+    }
     section.parts.push(failing(endpoints, style));
     section
+}
+
+/// Where the counts by this are not all, because there was no room for more.
+fn bounds(by: &str, totals: Totals) -> Vec<Text> {
+    let mut words = Vec::new();
+    if totals.at_least {
+        words.push(format!(
+            "Endpoints by {by} are at least as many as shown: there are too many to tell all apart."
+        ));
+    }
+    if totals.beyond > 0 {
+        words.push(format!(
+            "{} attempts are in no group by {by}: there are too many groups.",
+            totals.beyond
+        ));
+    }
+    words.iter().map(|text| Text::sentence(text)).collect()
 }
 
 fn failure_groups(
     (title, member, heading): (&str, &str, &'static str),
     groups: impl Iterator<Item = Record>,
-    more: usize,
+    more: Option<String>,
     names: &[String],
     style: &Style,
 ) -> Part {
@@ -125,7 +152,7 @@ fn failure_groups(
                 Heading::text("Mostly"),
             ],
             rows,
-            more: (more > 0).then(|| format!("and {more} more")),
+            more,
             low: false,
         }),
         numbers: Some(trends),
@@ -144,7 +171,7 @@ fn failing(endpoints: impl Iterator<Item = Record>, style: &Style) -> Part {
             Cell::text(text("user")),
             Cell::text(text("reason")),
             Cell::text(text("nas")),
-            Cell::text(text("port")),
+            Cell::text(&short_interface_name(text("port"))),
             Cell::count(attempts),
             Cell::time(text("newest"), &style.zone),
         ]);
@@ -167,5 +194,25 @@ fn failing(endpoints: impl Iterator<Item = Record>, style: &Style) -> Part {
             low: false,
         }),
         ..Part::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_that_are_not_all_are_said_to_be_so() {
+        assert_eq!(bounds("reason", Totals::default()), []);
+        let totals = Totals {
+            beyond: 7,
+            at_least: true,
+            ..Totals::default()
+        };
+        let words: Vec<String> = bounds("reason", totals)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert!(words[0].contains("at least") && words[1].starts_with("7 attempts"));
     }
 }

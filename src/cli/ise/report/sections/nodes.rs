@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::numbers;
+use super::{more_than, numbers};
 use crate::joins::nodes::NodeState;
 use crate::render::Style;
 use crate::report_page::{Cell, Heading, Mark, Numbers, Part, Section, Table, Text};
@@ -89,7 +89,7 @@ pub(super) fn section(states: &[NodeState], names: &[String], style: &Style) -> 
                 Heading::text("Measured"),
             ],
             rows: rows.collect(),
-            more: None,
+            more: more_than(states.len(), MOST_NODES),
             low: false,
         }),
         numbers: Some(trends),

@@ -2,8 +2,9 @@
 
 use super::super::gathering::Gathered;
 use super::{MOST_BARS, MOST_ROWS, trend_part};
+use crate::cli::ise::interfaces::MNT;
 use crate::joins::session_groups::{Facet, SessionGroups};
-use crate::render::Style;
+use crate::render::{Style, short_interface_name};
 use crate::report_page::{Bars, Cell, Chart, Heading, Part, Section, Table, Text};
 
 /// Sessions by what they have in common, and those that are silent.
@@ -42,6 +43,9 @@ pub(super) fn section(gathered: &Gathered, names: &[String], style: &Style) -> S
         Some(servers) => section
             .parts
             .extend(facet_part(servers, Facet::Server, "By PSN", "PSN")),
+        None if !gathered.has(MNT) => section.words.push(Text::sentence(
+            "By PSN: not known, the Monitoring node is not set up.",
+        )),
         None => section.words.push(Text::sentence(
             "By PSN: not known, the Monitoring node's list did not come.",
         )),
@@ -123,7 +127,7 @@ fn silent(groups: &SessionGroups, style: &Style) -> Part {
             Cell::text(&session.endpoint),
             Cell::text(&session.user),
             Cell::text(&session.nas),
-            Cell::text(&session.port),
+            Cell::text(&short_interface_name(&session.port)),
             Cell::text(&session.state),
             Cell::time(&session.heard, &style.zone),
         ]

@@ -1,6 +1,7 @@
 //! The section of TrustSec.
 
 use super::super::gathering::Gathered;
+use crate::cli::ise::interfaces::PXGRID;
 use crate::joins::egress_matrix::GridCell;
 use crate::report_page::{Grid, GridRow, Part, Section, Text};
 
@@ -21,6 +22,7 @@ pub(super) fn section(gathered: &Gathered) -> Section {
                          cell has the matrix's default."
             .to_owned(),
         (None, Some(why)) => format!("pxGrid does not tell it here: {why}"),
+        (None, None) if !gathered.has(PXGRID) => "Not known: pxGrid is not set up.".to_owned(),
         (None, None) => "Not known: pxGrid did not tell it.".to_owned(),
     };
     section.words = vec![Text::sentence(&words)];
