@@ -5,12 +5,17 @@
 //! task finds no thread. Every thread of the program is made here, or with a `Builder` whose error
 //! is looked at. Nothing here knows what a thread is for.
 
+#[cfg(feature = "nats")]
+mod runtime_thread;
+
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Kind, Result};
+#[cfg(feature = "nats")]
+pub(crate) use runtime_thread::RuntimeThread;
 
 /// A thread that waits for blocking work does not end before the program.
 const FOR_GOOD: Duration = Duration::from_hours(24 * 365);

@@ -95,8 +95,12 @@ impl Counters {
     }
 }
 
-/// How long ago `since` was; never negative, clocks may be set back.
+/// How long ago `since` was; never negative, clocks may be set back. Nothing is known of an event
+/// that does not say when it was received: it has the epoch.
 fn lag(since: i64) -> Duration {
+    if since == 0 {
+        return Duration::ZERO;
+    }
     let ago = Timestamp::now().as_millisecond().saturating_sub(since);
     Duration::from_millis(u64::try_from(ago).unwrap_or(0))
 }
@@ -120,5 +124,9 @@ mod tests {
         assert_eq!(counters.figures().lag, Duration::ZERO);
         counters.oldest(None);
         assert_eq!(counters.figures().lag, Duration::ZERO);
+        // Of an event that does not say when it was received nothing is known.
+        let counters = Counters::default();
+        counters.delivered(Timestamp::UNIX_EPOCH);
+        assert_eq!(counters.figures().max_lag, Duration::ZERO);
     }
 }

@@ -1,5 +1,5 @@
-//! Dead letters: events whose every attempt failed, one JSON object a line, in a file or said to
-//! the listener.
+//! Dead letters written: events whose every attempt failed, one JSON object a line, in a file or
+//! said to the listener.
 //!
 //! `{"failedAt":"…","attempts":4,"outcome":"exit 3","event":{…}}`. The event is the text that the
 //! callback was given, so a line's `event` can be fed to the callback again. The file may be
@@ -280,7 +280,7 @@ mod tests {
 
     use super::super::testing::{Heard, event};
     use super::*;
-    use crate::delivery::sink::callback::Outcome;
+    use crate::delivery::sink::callback::CallbackOutcome;
     use crate::event::Message;
 
     fn silent() -> Arc<dyn Listener> {
@@ -329,7 +329,7 @@ mod tests {
             let mut letters = DeadLetters::open(&path, true, &silent()).unwrap();
             let mut event = event("a", sequence);
             event.message = Message::whole("{\"a\":\n1}");
-            letters.write(&event, 4, &Outcome::Exit(3)).unwrap();
+            letters.write(&event, 4, &CallbackOutcome::Exit(3)).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<serde_json::Value> = text
@@ -356,7 +356,7 @@ mod tests {
         let heard = Arc::new(Heard::default());
         let mut letters = DeadLetters::Listener(heard.clone());
         letters
-            .write(&event("a", 1), 1, &Outcome::TimedOut)
+            .write(&event("a", 1), 1, &CallbackOutcome::TimedOut)
             .unwrap();
         let said = heard.letters.lock().unwrap();
         assert!(said[0].contains(r#""outcome":"timed out""#), "{said:?}");
@@ -369,7 +369,9 @@ mod tests {
         std::fs::write(&path, "{\"half").unwrap();
         for _ in 0..2 {
             let mut letters = DeadLetters::open(&path, true, &silent()).unwrap();
-            letters.write(&event("a", 1), 1, &Outcome::Exit(3)).unwrap();
+            letters
+                .write(&event("a", 1), 1, &CallbackOutcome::Exit(3))
+                .unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
@@ -384,7 +386,7 @@ mod tests {
             let mut letters =
                 DeadLetters::open(Path::new("/dev/full"), durable, &silent()).unwrap();
             let error = letters
-                .write(&event("a", 1), 1, &Outcome::Exit(3))
+                .write(&event("a", 1), 1, &CallbackOutcome::Exit(3))
                 .unwrap_err();
             assert!(error.hint_text().unwrap().contains(word), "{error:?}");
         }

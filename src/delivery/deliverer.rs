@@ -33,7 +33,7 @@ const WINDOW: usize = 20_000;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How events are delivered, and where they wait.
-pub struct Options {
+pub struct DeliveryOptions {
     /// How many callbacks may run at a time (`--jobs`).
     pub jobs: usize,
     /// How often a failed one is tried again (`--retries`).
@@ -120,7 +120,7 @@ struct Lag {
 impl Deliverer {
     /// Opens the spool and starts delivering what an earlier run left in it. Blocks on the disk for
     /// a moment.
-    pub fn start(sink: Sink, options: Options) -> Result<Self> {
+    pub fn start(sink: Sink, options: DeliveryOptions) -> Result<Self> {
         let spool = Arc::new(match &options.spool {
             Some(dir) => Spool::open(dir)?,
             None => Spool::temporary(),
@@ -223,6 +223,14 @@ impl Deliverer {
         let count = move || counters.received(received, recovered);
         let batch = match self.offer_to_memory(batch, &count).await {
             Ok(taken) => return Ok(taken),
+            Err(batch) => batch,
+        };
+        let batch = match self.spool.append_unwritten(batch) {
+            Ok(next) => {
+                count();
+                advance(&self.tail, next);
+                return Ok(true);
+            }
             Err(batch) => batch,
         };
         let spool = Arc::clone(&self.spool);
@@ -384,7 +392,7 @@ struct Parts {
 }
 
 /// The delivering thread.
-fn run(sink: Sink, options: Options, parts: Parts) -> Result<()> {
+fn run(sink: Sink, options: DeliveryOptions, parts: Parts) -> Result<()> {
     let runtime = crate::threads::runtime()?;
     runtime.block_on(async move {
         let Parts {

@@ -11,12 +11,12 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::queue::spool::Spool;
-use super::scheduler::{CHUNK, FLUSH_AT, Scheduler};
+use super::scheduler::{CHUNK, Scheduler};
 use super::sink::{Feed, OpenSink};
 use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 
-/// When delivered events leave the spool at the latest; see [`FLUSH_AT`].
+/// When delivered events leave the spool at the latest; see [`Spool::flush_at`].
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
 
 /// How often it is looked whether the spool is still the one that its path names, where nothing is
@@ -165,7 +165,7 @@ impl DeliveryLoop {
     /// Sees to it that delivered events leave the spool.
     fn plan_flush(&mut self) {
         let delivered = self.spool.delivered_count();
-        if delivered >= FLUSH_AT && self.flushing.is_none() {
+        if delivered >= self.spool.flush_at() && self.flushing.is_none() {
             self.flush();
             return;
         }

@@ -16,7 +16,7 @@
 //! | [`gate`] | who has a say on events beside the queue |
 //! | [`sink`] | where events go: printed, one process an event, one for all |
 //! | [`dead_letters`] | what could not be delivered |
-//! | [`letter_file`], [`redelivery`] | the same read back, rewritten, delivered again |
+//! | [`dead_letter_file`], [`redelivery`] | the same read back, rewritten, delivered again |
 //! | [`counters`] | what delivery counts of the figures said at the end |
 //! | `stop` | how urgently to end |
 //!
@@ -24,6 +24,7 @@
 //! [`Listener`].
 
 pub mod counters;
+pub mod dead_letter_file;
 pub mod dead_letters;
 mod deliverer;
 mod delivery_loop;
@@ -31,7 +32,6 @@ mod earlier_callbacks;
 pub mod endpoint_order;
 mod file_identity;
 pub mod gate;
-pub mod letter_file;
 pub mod lock;
 pub mod queue;
 pub mod redelivery;
@@ -42,7 +42,7 @@ mod stop;
 use std::time::Duration;
 
 use crate::backoff::Backoff;
-pub use deliverer::{Deliverer, Options};
+pub use deliverer::{Deliverer, DeliveryOptions};
 pub use queue::spool;
 pub use sink::Sink;
 pub use stop::Stop;
@@ -108,7 +108,7 @@ pub(crate) mod testing {
             node: "node".into(),
             received_at: jiff::Timestamp::now(),
             recovered: false,
-            mac: Some(key.to_owned()),
+            mac: Some(key.into()),
             station: None,
             state: Some("STARTED".into()),
             message: Message::session(format!(r#"{{"macAddress":"{key}","recovered":false}}"#)),

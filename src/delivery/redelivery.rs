@@ -14,9 +14,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Listener;
+use super::dead_letter_file::{DeadLetterFile, Letter, Place};
 use super::endpoint_order::{After, EndpointOrder, Rules, Start};
-use super::letter_file::{Letter, LetterFile, Place};
-use super::sink::callback::{Callback, Outcome};
+use super::sink::callback::{Callback, CallbackOutcome};
 use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::event::Delivery;
@@ -53,7 +53,7 @@ impl Retry {
     /// it is given also when it broke off.
     pub async fn run(
         self,
-        letters: &mut LetterFile,
+        letters: &mut DeadLetterFile,
         chosen: Vec<(Place, String)>,
         stop: watch::Receiver<Stop>,
     ) -> (Retried, Result<()>) {
@@ -93,12 +93,12 @@ struct Work {
     stop: watch::Receiver<Stop>,
 }
 
-type Ended = (Start, Letter, Outcome);
+type Ended = (Start, Letter, CallbackOutcome);
 
 impl Work {
     async fn run(
         &mut self,
-        letters: &mut LetterFile,
+        letters: &mut DeadLetterFile,
         mut stop: watch::Receiver<Stop>,
     ) -> Result<()> {
         let mut running: JoinSet<Ended> = JoinSet::new();
@@ -132,7 +132,7 @@ impl Work {
         }
     }
 
-    fn letter(&mut self, letters: &LetterFile, start: Start) -> Result<Option<Letter>> {
+    fn letter(&mut self, letters: &DeadLetterFile, start: Start) -> Result<Option<Letter>> {
         let place = self.places.get(&start.id).copied();
         let letter = place.map(|place| letters.letter(place)).transpose()?;
         let letter = letter.flatten();
@@ -170,12 +170,12 @@ impl Work {
     fn settle(&mut self, (start, letter, outcome): Ended) -> Result<()> {
         let now = Instant::now();
         match outcome {
-            Outcome::Stopped => return Ok(()),
-            Outcome::NoRoom(_) => {
+            CallbackOutcome::Stopped => return Ok(()),
+            CallbackOutcome::NoRoom(_) => {
                 self.order.not_started(start.id, true, now);
                 return Ok(());
             }
-            Outcome::NotStarted(why) | Outcome::Unavailable(why) => {
+            CallbackOutcome::NotStarted(why) | CallbackOutcome::Unavailable(why) => {
                 self.order.not_started(start.id, false, now);
                 return Err(Error::new(Kind::Failed, why)
                     .hint("what was not delivered stays in the file; mend that and try again"));
@@ -183,7 +183,10 @@ impl Work {
             _ => {}
         }
         let (name, key) = (&letter.event.event, letter.event.order_key());
-        match self.order.done(start.id, outcome == Outcome::Success, now) {
+        match self
+            .order
+            .done(start.id, outcome == CallbackOutcome::Success, now)
+        {
             After::Delivered => {
                 self.retried.delivered += 1;
                 self.delivered

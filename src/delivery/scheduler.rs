@@ -9,6 +9,8 @@
 //! While dead letters have no room ([`Listener::has_room`]) nothing begins. A callback that cannot
 //! be started holds everything, with growing pauses.
 
+mod refusals;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,16 +24,14 @@ use super::endpoint_order::{After, EndpointOrder, Start};
 use super::gate::{End, Gate};
 use super::queue::spool::{Spool, Waiting};
 use super::sink::Outage;
-use super::sink::callback::Outcome;
+use super::sink::callback::CallbackOutcome;
 use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Delivery, Event};
+use refusals::Refusals;
 
 /// How many numbers are read from the spool at a time.
 pub(super) const CHUNK: usize = 1000;
-
-/// Delivered events leave the spool in batches of this size, or some time after.
-pub(super) const FLUSH_AT: usize = 256;
 
 /// How many bytes of events are handed over at a time where they go as they came.
 const PORTION: usize = 1 << 20;
@@ -46,14 +46,12 @@ pub(super) struct Scheduler {
     call: Notify,
     /// Notified when there may be room in memory for more events.
     room: Arc<Notify>,
-    /// What is said when the sink takes nothing.
-    outage: Outage,
     /// Who has a say on each event.
     gate: Option<Arc<dyn Gate>>,
-    state: Mutex<State>,
+    state: Mutex<SchedulerState>,
 }
 
-struct State {
+struct SchedulerState {
     order: EndpointOrder,
     letters: DeadLetters,
     /// Events read from the spool and not done with: number and time of receipt.
@@ -61,79 +59,13 @@ struct State {
     failure: Option<Error>,
     /// Whether nothing more may begin; what still runs is noted when it succeeds.
     closed: bool,
-    /// Whether it was said that there is no room for another callback.
-    crowded: bool,
-    held: Option<Held>,
+    refusals: Refusals,
     /// Whether it was said that the spool is gone.
     gone_said: bool,
 }
 
-/// The callback cannot be started.
-struct Held {
-    /// Since when, why, and when and with which pause it was said last.
-    since: Instant,
-    why: String,
-    said: Instant,
-    pause: Duration,
-}
-
 /// How long to wait before looking whether dead letters have room again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// A callback that still cannot be started is said again after this time.
-const SAY_AGAIN: Duration = Duration::from_mins(10);
-
-impl State {
-    /// What is said when there is no room for another callback: once.
-    fn say_crowded(&mut self, why: &str, pause: Duration) -> Option<String> {
-        let said = std::mem::replace(&mut self.crowded, true);
-        (!said).then(|| {
-            format!(
-                "the system has no room for another callback ({why}); from now on it waits until one ends, or {:.1}s",
-                pause.as_secs_f64()
-            )
-        })
-    }
-
-    /// What is said when the callback cannot be started: at first, with each longer pause, and now
-    /// and then.
-    fn say_held(
-        &mut self,
-        why: &str,
-        pause: Duration,
-        outage: Outage,
-        now: Instant,
-    ) -> Option<String> {
-        let since = match &self.held {
-            None => now,
-            Some(held) => {
-                let other = held.why != why || pause > held.pause;
-                let again = other && outage.each_pause;
-                if !again && now < held.said + SAY_AGAIN {
-                    return None;
-                }
-                held.since
-            }
-        };
-        self.held = Some(Held {
-            since,
-            why: why.to_owned(),
-            said: now,
-            pause,
-        });
-        let waiting = self.outstanding.len();
-        Some(if outage.each_pause {
-            format!(
-                "{why}; events wait, and it is tried again in {:.1}s",
-                pause.as_secs_f64()
-            )
-        } else {
-            format!(
-                "{why}; events wait ({waiting} or more) and are received meanwhile; it is tried until it takes them"
-            )
-        })
-    }
-}
 
 /// One delivery of an event, for a sink to settle.
 pub(super) struct Attempt {
@@ -166,16 +98,14 @@ impl Scheduler {
             stop,
             call: Notify::new(),
             room,
-            outage: Outage::OF_CALLBACKS,
             gate: None,
-            state: Mutex::new(State {
+            state: Mutex::new(SchedulerState {
                 order,
                 letters,
                 outstanding: BTreeMap::new(),
                 failure: None,
                 closed: false,
-                crowded: false,
-                held: None,
+                refusals: Refusals::new(Outage::OF_CALLBACKS),
                 gone_said: false,
             }),
         }
@@ -183,7 +113,8 @@ impl Scheduler {
 
     /// The same for a sink that has other words for not taking anything.
     pub(super) fn saying(self, outage: Outage) -> Self {
-        Self { outage, ..self }
+        self.state().refusals = Refusals::new(outage);
+        self
     }
 
     /// The same where somebody has a say on each event.
@@ -313,43 +244,45 @@ impl Scheduler {
 
     /// Settles a delivery that ended: the event is done with, waits for a retry, or is a dead
     /// letter.
-    pub(super) fn settle(&self, attempt: &Attempt, outcome: &Outcome) -> Result<()> {
+    pub(super) fn settle(&self, attempt: &Attempt, outcome: &CallbackOutcome) -> Result<()> {
         let Attempt {
             start,
             event,
             delivery,
         } = attempt;
-        let delivered = *outcome == Outcome::Success;
+        let delivered = *outcome == CallbackOutcome::Success;
         let mut state = self.state();
-        if *outcome == Outcome::Stopped || (state.closed && !delivered) {
+        if *outcome == CallbackOutcome::Stopped || (state.closed && !delivered) {
             // It stays in the spool.
             self.tell_gate(start.id, End::Stopped);
             return Ok(());
         }
-        if let Outcome::NoRoom(why) | Outcome::NotStarted(why) | Outcome::Unavailable(why) = outcome
+        if let CallbackOutcome::NoRoom(why)
+        | CallbackOutcome::NotStarted(why)
+        | CallbackOutcome::Unavailable(why) = outcome
         {
-            let no_room = matches!(outcome, Outcome::NoRoom(_));
+            let no_room = matches!(outcome, CallbackOutcome::NoRoom(_));
             self.spool.not_begun(start.id)?;
             self.tell_gate(start.id, End::NotBegun);
             let pause = state.order.not_started(start.id, no_room, Instant::now());
             self.call.notify_one();
+            let waiting = state.outstanding.len();
             let notice = if no_room {
-                state.say_crowded(why, pause)
+                state.refusals.no_room(why, pause)
             } else {
-                state.say_held(why, pause, self.outage, Instant::now())
+                state
+                    .refusals
+                    .takes_nothing(why, pause, waiting, Instant::now())
             };
             if let Some(notice) = notice {
                 self.listener.notice(&notice);
             }
             return Ok(());
         }
-        let recovered = state.order.proves_recovery(start.id);
-        if let Some(held) = state.held.take_if(|_| recovered) {
-            self.listener.notice(&format!(
-                "{}, after {:.1}s",
-                self.outage.over,
-                held.since.elapsed().as_secs_f64()
-            ));
+        if state.order.proves_recovery(start.id)
+            && let Some(notice) = state.refusals.over()
+        {
+            self.listener.notice(&notice);
         }
         let after = state.order.done(start.id, delivered, Instant::now());
         if state.order.is_probing() {
@@ -387,7 +320,7 @@ impl Scheduler {
                     attempts => format!("{attempts} attempts"),
                 };
                 self.listener.notice(&match outcome {
-                    Outcome::Refused(why) => format!(
+                    CallbackOutcome::Refused(why) => format!(
                         "{what} of {whose} will never be taken ({why}); it is a dead letter"
                     ),
                     _ => format!(
@@ -439,9 +372,9 @@ impl Scheduler {
     pub(super) async fn settle_and_next(
         &self,
         attempt: &Attempt,
-        outcome: &Outcome,
+        outcome: &CallbackOutcome,
     ) -> Option<Attempt> {
-        if let (Outcome::Success, Some(gate)) = (outcome, &self.gate) {
+        if let (CallbackOutcome::Success, Some(gate)) = (outcome, &self.gate) {
             // Without an answer it is settled all the same.
             let _gone = gate.delivered(attempt.number()).await;
         }
@@ -459,10 +392,10 @@ impl Scheduler {
     /// every pause was tried.
     pub(super) fn stuck(&self) -> Option<Error> {
         let state = self.state();
-        let held = state.held.as_ref().filter(|_| state.order.is_stuck())?;
+        let why = state.refusals.why().filter(|_| state.order.is_stuck())?;
         Some(Error::new(
             Kind::Failed,
-            format!("what waits was not delivered: {}", held.why),
+            format!("what waits was not delivered: {why}"),
         ))
     }
 
@@ -516,25 +449,28 @@ impl Scheduler {
     }
 
     /// The event may leave the spool.
-    fn leave(&self, state: &mut State, id: u64) {
+    fn leave(&self, state: &mut SchedulerState, id: u64) {
         state.outstanding.remove(&id);
         self.count_oldest(state);
         let delivered = self.spool.delivered_event(id);
-        self.room.notify_one();
+        // Whoever waits for room is not woken for each event.
+        if self.spool.is_worth_filling() {
+            self.room.notify_one();
+        }
         let room = state.order.room();
-        if delivered == 1 || delivered == FLUSH_AT || room.is_multiple_of(CHUNK) {
+        if delivered == 1 || delivered == self.spool.flush_at() || room.is_multiple_of(CHUNK) {
             self.call.notify_one();
         }
     }
 
-    fn count_oldest(&self, state: &State) {
+    fn count_oldest(&self, state: &SchedulerState) {
         let oldest = state.outstanding.first_key_value();
         self.counters.oldest(oldest.map(|(_, received)| *received));
     }
 
     /// Only a panic while the guard is held poisons a mutex, and a delivery that broke off is
     /// reported as that.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SchedulerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

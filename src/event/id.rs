@@ -20,7 +20,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
-use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
@@ -31,6 +30,9 @@ const SCHEME: &str = "netapi/1";
 
 /// Bytes of the digest that make the id.
 const LENGTH: usize = 16;
+
+/// Characters of its text.
+pub(crate) const TEXT: usize = 22;
 
 /// See the module's documentation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +48,14 @@ impl EventId {
     /// of an event from another's.
     pub(crate) fn of_text(text: &str) -> Self {
         Self::cut(&Sha256::digest(text))
+    }
+
+    /// Its text, written into this room.
+    pub(crate) fn text<'r>(&self, room: &'r mut [u8; TEXT]) -> &'r str {
+        // There is room for all of it, and base64 is ASCII.
+        let written = URL_SAFE_NO_PAD.encode_slice(self.0, room).unwrap_or(0);
+        let text = room.get(..written).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
     }
 
     fn cut(digest: &[u8]) -> Self {
@@ -65,7 +75,7 @@ impl From<[u8; LENGTH]> for EventId {
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Base64Display::new(&self.0, &URL_SAFE_NO_PAD).fmt(f)
+        f.write_str(self.text(&mut [0; TEXT]))
     }
 }
 

@@ -24,6 +24,7 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Arc;
 
+use compact_str::CompactString;
 use jiff::Timestamp;
 
 use crate::record::Mac;
@@ -56,10 +57,10 @@ pub struct Event {
     /// snapshot at the start.
     pub recovered: bool,
     /// The endpoint's MAC address as the server wrote it.
-    pub mac: Option<String>,
+    pub mac: Option<CompactString>,
     /// Without a MAC address, what else stands for the endpoint: the calling station, else the
     /// audit session.
-    pub station: Option<String>,
+    pub station: Option<CompactString>,
     /// The session's state as the server wrote it.
     pub state: Option<Cow<'static, str>>,
     /// What the server said.

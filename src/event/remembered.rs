@@ -12,7 +12,7 @@ pub const DIGESTS: usize = 4;
 
 /// The last told state of one session or row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct State {
+pub struct RememberedState {
     /// The newest time it was seen with, in microseconds since the epoch; the least there is for
     /// none.
     pub newest: i64,
@@ -34,7 +34,7 @@ pub struct Remembered {
     /// The identity of the session or row.
     pub key: Box<str>,
     /// Its state from now on.
-    pub state: State,
+    pub state: RememberedState,
 }
 
 /// What holds once the events beside it are safe.
@@ -61,12 +61,17 @@ pub trait Memory: fmt::Debug + Send + Sync {
     /// What digests and hashes of identities begin with: chosen at random once, and kept.
     fn seed(&self) -> u64;
     /// What was told of one.
-    fn find(&self, topic: &str, key: &str) -> Option<State>;
+    fn find(&self, topic: &str, key: &str) -> Option<RememberedState>;
     /// What was told of an endpoint's sessions: those whose identities have the same
     /// [`endpoint`].
-    fn find_endpoint(&self, topic: &str, endpoint: &str, found: &mut dyn FnMut(&str, State));
+    fn find_endpoint(
+        &self,
+        topic: &str,
+        endpoint: &str,
+        found: &mut dyn FnMut(&str, RememberedState),
+    );
     /// Everything that was told of a topic.
-    fn walk(&self, topic: &str, found: &mut dyn FnMut(&str, State));
+    fn walk(&self, topic: &str, found: &mut dyn FnMut(&str, RememberedState));
     /// Whether nothing of a topic that may not be forgotten was forgotten.
     fn is_whole(&self, topic: &str) -> bool;
 }

@@ -2,6 +2,7 @@
 //! only where nobody else wrote meanwhile, and watched. Made the way the servers' own clients make
 //! one; by hand, because the library's way fails on servers before 2.10.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -18,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::Connection;
-use super::connection::ANSWER;
+use super::connection::{ANSWER, until_answered};
 use super::open::said;
 use crate::error::Result;
 
@@ -94,6 +95,15 @@ struct FoundMessage {
     hdrs: Option<String>,
 }
 
+/// The last value of each key: one that was written during the reading comes a second time.
+fn latest(news: impl Iterator<Item = News>) -> Vec<Entry> {
+    let entries = news.filter_map(|news| match news {
+        News::Entry(entry) => Some((entry.key.clone(), entry)),
+        News::Began | News::Complete => None,
+    });
+    entries.collect::<BTreeMap<_, _>>().into_values().collect()
+}
+
 impl Bucket {
     /// Finds or makes the bucket. `max_age`: a value that is older is gone; none: it stays.
     pub async fn open(
@@ -107,7 +117,7 @@ impl Bucket {
         let config = Config {
             name: stream.clone(),
             subjects: vec![format!("$KV.{}.>", bucket.name)],
-            description: Some("who does what of netapi's workers".to_owned()),
+            description: Some("how netapi's workers and subscribers stand".to_owned()),
             discard: DiscardPolicy::New,
             storage: StorageType::File,
             max_bytes: -1,
@@ -125,13 +135,51 @@ impl Bucket {
         };
         let doing = "making the bucket of the workers";
         let subject = format!("STREAM.CREATE.{stream}");
-        let made = connection.ask::<Config, Info>(subject, &config, doing);
-        match made.await? {
+        let made = || connection.ask::<Config, Info>(subject.clone(), &config, doing);
+        match until_answered(made).await? {
             Ok(_) => Ok(bucket),
-            Err(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST => Ok(bucket),
+            Err(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST => {
+                if let Some(age) = max_age {
+                    bucket.keep_for(age).await?;
+                }
+                Ok(bucket)
+            }
             Err(error) => Err(said(connection, doing, &error)
                 .hint("the account needs room for a few kilobytes, and two more streams")),
         }
+    }
+
+    /// Makes a bucket that is there keep its values for so long at least. It was made for somebody
+    /// else's lease: with a shorter one a worker would vanish from it between two renewals, and
+    /// others would take what is its own.
+    async fn keep_for(&self, age: Duration) -> Result<()> {
+        let stream = self.stream();
+        let doing = "looking at the bucket of the workers";
+        let subject = format!("STREAM.INFO.{stream}");
+        let found = self.connection.ask::<(), Info>(subject, &(), doing).await?;
+        let config = found
+            .map_err(|error| said(&self.connection, doing, &error))?
+            .config;
+        if config.max_age.is_zero() || config.max_age >= age {
+            return Ok(());
+        }
+        let kept = config.max_age.as_secs_f64();
+        let doing = "making the bucket of the workers keep its values for longer";
+        let config = Config {
+            max_age: age,
+            ..config
+        };
+        let subject = format!("STREAM.UPDATE.{stream}");
+        let changed = self.connection.ask::<Config, Info>(subject, &config, doing);
+        let changed = changed
+            .await
+            .and_then(|changed| changed.map_err(|error| said(&self.connection, doing, &error)));
+        changed.map(drop).map_err(|error| {
+            error.hint(format!(
+                "the bucket {} was made for a shorter lease and forgets workers after {kept} s: give all workers of the stream one --lease, or let the account publish $JS.API.STREAM.UPDATE.{stream}",
+                self.name
+            ))
+        })
     }
 
     /// One that is there already, or not.
@@ -229,19 +277,9 @@ impl Bucket {
         let mut number = 0;
         self.read_all(&consumer, &tell, &mut number).await?;
         let name = consumer.cached_info().name.clone();
-        // It would go by itself.
-        let _gone = self
-            .connection
-            .jetstream
-            .delete_consumer_from_stream(&name, self.stream())
-            .await;
-        let mut entries = Vec::new();
-        while let Ok(news) = told.try_recv() {
-            if let News::Entry(entry) = news {
-                entries.push(entry);
-            }
-        }
-        Some(entries)
+        self.connection.drop_consumer(&self.stream(), &name).await;
+        let told = std::iter::from_fn(|| told.try_recv().ok());
+        Some(latest(told))
     }
 
     async fn consumer(&self, filter: &str) -> Option<consumer::Consumer<pull::Config>> {
@@ -321,5 +359,29 @@ impl Bucket {
             at: Timestamp::from_nanosecond(info.published.unix_timestamp_nanos()).ok()?,
         };
         tell.send(News::Entry(entry)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_written_during_the_reading_is_there_once() {
+        let entry = |key: &str, revision| {
+            News::Entry(Entry {
+                key: key.to_owned(),
+                revision,
+                value: None,
+                at: Timestamp::now(),
+            })
+        };
+        let news = [entry("a", 1), entry("b", 2), entry("a", 3)];
+        let found = latest(news.into_iter());
+        let found: Vec<_> = found
+            .iter()
+            .map(|one| (one.key.as_str(), one.revision))
+            .collect();
+        assert_eq!(found, [("a", 3), ("b", 2)]);
     }
 }

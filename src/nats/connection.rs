@@ -1,9 +1,10 @@
 //! A connection to NATS: logging in, what a refused one means, and what the server complained of
 //! since. Connecting again is the library's affair; it pauses as we say.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
 use async_nats::jetstream::context::RequestErrorKind;
@@ -14,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::StreamAddress;
 use crate::backoff::Backoff;
@@ -26,6 +28,9 @@ const CONNECTING: Duration = Duration::from_secs(5);
 
 /// How long an answer may take.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
+
+/// How many refusals are remembered: one may come while another is looked for.
+const REFUSALS: usize = 16;
 
 /// The pauses between two tries to connect.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
@@ -47,7 +52,12 @@ pub enum Proof {
     /// Nothing.
     None,
     /// The content of a credentials file.
-    Credentials(SecretString),
+    Credentials {
+        /// The file, for a message.
+        file: String,
+        /// Its content.
+        text: SecretString,
+    },
     /// The seed of an nkey.
     Nkey(SecretString),
     /// User and password.
@@ -59,8 +69,60 @@ pub enum Proof {
 pub struct Connection {
     pub(super) jetstream: jetstream::Context,
     hosts: String,
-    /// What the server refused last, by permissions.
-    denied: watch::Receiver<Option<String>>,
+    /// What the server refused lately, by permissions.
+    denied: watch::Receiver<VecDeque<Denied>>,
+}
+
+/// What the server refused, by permissions.
+#[derive(Debug, Clone)]
+struct Denied {
+    /// When it was heard.
+    at: Instant,
+    /// The server's words, which name the subject.
+    text: String,
+}
+
+impl Denied {
+    /// Whether it is why something failed that was begun then, and sent to this subject if one is
+    /// named. A subscription, by which answers come, is refused once for as long as we are
+    /// connected.
+    fn explains(&self, began: Instant, subject: Option<&str>) -> bool {
+        if self.text.to_ascii_lowercase().contains("subscription") {
+            return true;
+        }
+        let named = subject.is_none_or(|subject| self.text.contains(&format!("\"{subject}\"")));
+        self.at >= began && named
+    }
+}
+
+/// How long what nobody answers is tried again when something begins.
+const BEGINNING: Duration = Duration::from_secs(30);
+
+/// The pause before it is.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Does something again that nobody answered, for a while: an election takes seconds, and so does
+/// a cluster that has much to do. It must be something that may be done twice.
+pub(super) async fn until_answered<T, F>(work: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let began = Instant::now();
+    loop {
+        match work().await {
+            Err(error) if error.kind() == Kind::TimedOut && began.elapsed() < BEGINNING => {
+                sleep(AGAIN).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// The first of the refusals that explains what was begun then.
+fn explained(denied: &VecDeque<Denied>, began: Instant, subject: Option<&str>) -> Option<String> {
+    let mut denied = denied.iter();
+    let found = denied.find(|denied| denied.explains(began, subject));
+    found.map(|denied| denied.text.clone())
 }
 
 impl Connection {
@@ -69,7 +131,7 @@ impl Connection {
     /// Errors: what is wrong with servers, certificates or login, each with a hint.
     pub async fn open(address: &StreamAddress, login: Login) -> Result<Self> {
         let hosts = address.hosts();
-        let (deny, denied) = watch::channel(None);
+        let (deny, denied) = watch::channel(VecDeque::new());
         let options = ConnectOptions::new()
             .name(login.name)
             .connection_timeout(CONNECTING)
@@ -82,14 +144,24 @@ impl Connection {
                 if let Event::ServerError(ServerError::Other(text)) = &event
                     && text.to_ascii_lowercase().contains("permissions violation")
                 {
-                    deny.send_replace(Some(text.trim_matches('\'').to_owned()));
+                    let text = text.trim_matches('\'').to_owned();
+                    let at = Instant::now();
+                    deny.send_modify(|denied| {
+                        denied.truncate(REFUSALS - 1);
+                        denied.push_front(Denied { at, text });
+                    });
+                }
+                if matches!(event, Event::Connected) {
+                    deny.send_replace(VecDeque::new());
                 }
                 std::future::ready(())
             })
             .tls_client_config(login.tls);
         let options = match &login.proof {
             Proof::None => options,
-            Proof::Credentials(text) => with_credentials(options, text.expose_secret())?,
+            Proof::Credentials { file, text } => {
+                with_credentials(options, file, text.expose_secret())?
+            }
             Proof::Nkey(seed) => options.nkey(seed.expose_secret().to_owned()),
             Proof::Password(user, password) => {
                 options.user_and_password(user.clone(), password.expose_secret().to_owned())
@@ -126,17 +198,26 @@ impl Connection {
         (major.unwrap_or(0), minor.unwrap_or(0), text)
     }
 
-    /// What the server refused last by permissions, and forgets it.
-    pub(super) fn denied(&self) -> Option<String> {
-        self.denied.borrow().clone()
+    /// What the server refused by permissions since then, of what was sent to this subject if one
+    /// is named.
+    pub(super) fn denied_since(&self, began: Instant, subject: Option<&str>) -> Option<String> {
+        explained(&self.denied.borrow(), began, subject)
     }
 
-    /// Waits until the server refuses something by permissions.
-    async fn until_denied(&self) -> String {
+    /// What the server refused by permissions of late, in its words.
+    pub fn refusals(&self) -> Vec<String> {
+        let denied = self.denied.borrow();
+        denied.iter().map(|denied| denied.text.clone()).collect()
+    }
+
+    /// Waits until the server refuses, by permissions, what is sent to this subject from now on.
+    async fn until_denied(&self, subject: &str) -> String {
+        let began = Instant::now();
+        let ours = |denied: &VecDeque<Denied>| explained(denied, began, Some(subject));
         let mut denied = self.denied.clone();
-        let text = denied.wait_for(Option::is_some).await;
-        match text.map(|text| text.clone().unwrap_or_default()) {
-            Ok(text) => text,
+        let found = denied.wait_for(|denied| ours(denied).is_some()).await;
+        match found.map(|found| ours(&found)) {
+            Ok(text) => text.unwrap_or_default(),
             Err(_) => std::future::pending().await,
         }
     }
@@ -148,12 +229,14 @@ impl Connection {
         question: &Q,
         doing: &str,
     ) -> Result<Result<A, jetstream::Error>> {
+        let whole_subject = format!("$JS.API.{subject}");
+        let denied = self.until_denied(&whole_subject);
         let asked = self
             .jetstream
             .request::<_, Q, Response<A>>(subject, question);
         let answer = tokio::select! {
             answer = asked => answer,
-            denied = self.until_denied() => return Err(self.no_permission(doing, &denied)),
+            denied = denied => return Err(self.no_permission(doing, &denied)),
         };
         match answer {
             Ok(Response::Ok(answer)) => Ok(Ok(answer)),
@@ -184,13 +267,22 @@ impl Connection {
         }
     }
 
+    /// Removes a consumer that nobody reads any more. Should that fail it goes by itself.
+    pub(super) async fn drop_consumer(&self, stream: &str, name: &str) {
+        let subject = format!("CONSUMER.DELETE.{stream}.{name}");
+        let doing = "removing a consumer";
+        let _left = self
+            .ask::<_, serde_json::Value>(subject, &serde_json::json!({}), doing)
+            .await;
+    }
+
     /// The error when permissions forbid what we were doing.
-    pub(super) fn no_permission(&self, doing: &str, why: &str) -> Error {
+    pub fn no_permission(&self, doing: &str, why: &str) -> Error {
         Error::new(
             Kind::Refused,
             format!("{}: refused while {doing}: {why}", self.hosts),
         )
-        .hint("the account needs the right to publish netapi.> and $JS.API.>, and to subscribe to _INBOX.>")
+        .hint("what accounts need, as the server's configuration: netapi ise pxgrid fleet permissions STREAM --for subscriber,worker,fleet")
     }
 
     fn no_jetstream(&self) -> Error {
@@ -204,14 +296,15 @@ impl Connection {
 
 /// Logs in with a credentials file's JWT and seed. The library reads such a file too, by a regular
 /// expression whose engine would be a megabyte of ours for this alone.
-fn with_credentials(options: ConnectOptions, text: &str) -> Result<ConnectOptions> {
+fn with_credentials(options: ConnectOptions, file: &str, text: &str) -> Result<ConnectOptions> {
     // What is wrong with it may quote the text.
     let (jwt, pair) = jwt_and_seed(text)
         .and_then(|(jwt, seed)| Some((jwt, nkeys::KeyPair::from_seed(seed).ok()?)))
         .ok_or_else(|| {
-            Error::usage("the NATS credentials file holds no JWT with a seed").hint(
-                "it is the file that nsc or the administrator made: a JWT block and a seed block",
-            )
+            Error::usage(format!(
+                "NATS credentials file {file}: there is no JWT with a seed in it"
+            ))
+            .hint("it is the file that nsc or the administrator made: a JWT block and a seed block")
         })?;
     let pair = Arc::new(pair);
     Ok(options.jwt(jwt.to_owned(), move |nonce| {
@@ -266,7 +359,7 @@ fn refused(
                     "the server wants a login",
                     "give --nats-creds FILE, --nats-nkey FILE, or --nats-user NAME with --nats-password-file FILE; or a client certificate: --nats-cert, --nats-key",
                 ),
-                Proof::Credentials(_) => (
+                Proof::Credentials { .. } => (
                     "the server refused the credentials",
                     "does the file belong to an account of this server, and is its JWT still good? --nats-creds FILE (NATS_CREDS) names it",
                 ),
@@ -324,6 +417,36 @@ fn inside<'e, T: std::error::Error + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_explains_what_it_was_of_and_nothing_later() {
+        let publish = |at| Denied {
+            at,
+            text: "Permissions Violation for Publish to \"$JS.API.CONSUMER.DELETE.E.x\"".to_owned(),
+        };
+        let now = Instant::now();
+        let later = now + Duration::from_secs(1);
+        let refused = publish(later);
+        assert!(refused.explains(now, None));
+        assert!(refused.explains(now, Some("$JS.API.CONSUMER.DELETE.E.x")));
+        assert!(!refused.explains(now, Some("$JS.API.CONSUMER.INFO.E.x")));
+        assert!(!publish(now).explains(later, None));
+        // A later refusal of something else is not told in its place, and does not hide it.
+        let other = Denied {
+            at: later,
+            text: "Permissions Violation for Publish to \"$KV.NETAPI_E_subscribers.a\"".to_owned(),
+        };
+        let both = VecDeque::from([other, publish(later)]);
+        let of = |subject| explained(&both, now, Some(subject));
+        assert_eq!(of("netapi.ise.session.0"), None);
+        let deleted = of("$JS.API.CONSUMER.DELETE.E.x").unwrap();
+        assert!(deleted.contains("CONSUMER.DELETE"), "{deleted}");
+        let inbox = Denied {
+            at: now,
+            text: "Permissions Violation for Subscription to \"_INBOX.a.*\"".to_owned(),
+        };
+        assert!(inbox.explains(later, Some("$JS.API.INFO")));
+    }
 
     #[test]
     fn a_credentials_file_has_two_blocks() {

@@ -2,17 +2,18 @@
 //! what of it was done. Who asks a consumer for events, and when, is not decided here.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{self, AckPolicy, Consumer, DeliverPolicy, Info, pull};
-use futures_util::StreamExt;
-use futures_util::future::try_join_all;
+use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use tokio::time::timeout;
 
 use super::Connection;
-use super::connection::ANSWER;
+use super::connection::{ANSWER, until_answered};
 use super::open::said;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -20,6 +21,12 @@ use crate::record::Mac;
 
 /// How many events of a partition may be under way, whoever has them.
 pub const MOST_PENDING: u16 = 64;
+
+/// Consumers looked for or made at a time: on a cluster each is an election.
+const AT_A_TIME: usize = 8;
+
+/// What a server answers while a cluster has no leader.
+const UNAVAILABLE: usize = 503;
 
 /// How much later than asked for the server's answer to a pull may come.
 const LATE: Duration = Duration::from_secs(1);
@@ -87,11 +94,13 @@ impl Group {
     ///
     /// Errors: [`Kind::Usage`] where the group was made for another number of partitions.
     pub async fn open(&self, connection: &Connection) -> Result<(Vec<PartitionConsumer>, bool)> {
-        if self.info(connection, self.partitions).await?.is_some() {
+        let beyond = until_answered(|| self.info(connection, self.partitions));
+        if beyond.await?.is_some() {
             return Err(self.other_partitions());
         }
         let found = (0..self.partitions).map(|partition| self.find_or_make(connection, partition));
-        let found: Vec<(PartitionConsumer, bool)> = try_join_all(found).await?;
+        let found = stream::iter(found).buffered(AT_A_TIME);
+        let found: Vec<(PartitionConsumer, bool)> = found.try_collect().await?;
         let made = found.iter().any(|(_, made)| *made);
         Ok((found.into_iter().map(|(one, _)| one).collect(), made))
     }
@@ -119,11 +128,27 @@ impl Group {
         }
     }
 
+    /// The consumer, and whether it was made.
     async fn find_or_make(
         &self,
         connection: &Connection,
         partition: u32,
     ) -> Result<(PartitionConsumer, bool)> {
+        let ever_made = AtomicBool::new(false);
+        let found = until_answered(|| async {
+            let (consumer, made) = self.find_or_make_once(connection, partition).await?;
+            ever_made.fetch_or(made, Relaxed);
+            consumer
+        });
+        found.await.map(|found| (found, ever_made.load(Relaxed)))
+    }
+
+    /// The consumer, if somebody answered, and whether it was to be made.
+    async fn find_or_make_once(
+        &self,
+        connection: &Connection,
+        partition: u32,
+    ) -> Result<(Result<PartitionConsumer>, bool)> {
         let filter = format!("netapi.{}.*.{partition}", self.deployment);
         let info = self.info(connection, partition).await?;
         if let Some(info) = &info
@@ -133,6 +158,7 @@ impl Group {
         }
         let made = info.is_none();
         let doing = "making a consumer of the group";
+        let began = Instant::now();
         let consumer = if made {
             let config = pull::Config {
                 durable_name: Some(self.consumer_name(partition)),
@@ -150,30 +176,41 @@ impl Group {
             let making = connection
                 .jetstream
                 .create_consumer_on_stream(config, &self.stream);
-            making.await.map_err(|error| error.to_string())
+            making.await
         } else {
             let finding = connection
                 .jetstream
                 .get_consumer_from_stream(self.consumer_name(partition), &self.stream);
-            finding.await.map_err(|error| error.to_string())
+            finding.await
         };
-        let consumer: Consumer<pull::Config> = consumer.map_err(|why| {
-            connection.denied().map_or_else(
-                || {
-                    Error::new(
-                        Kind::Server,
-                        format!("{}: {doing}: {why}", connection.hosts()),
-                    )
-                },
-                |denied| connection.no_permission(doing, &denied),
-            )
-        })?;
-        let one = PartitionConsumer {
+        let consumer = consumer.map(|consumer| PartitionConsumer {
             connection: connection.clone(),
             consumer: Arc::new(consumer),
-        };
-        Ok((one, made))
+        });
+        let consumer = consumer.map_err(|error| {
+            connection.denied_since(began, None).map_or_else(
+                || not_made(connection, doing, &error),
+                |denied| connection.no_permission(doing, &denied),
+            )
+        });
+        Ok((consumer, made))
     }
+}
+
+/// Why a consumer was not made, or not found. [`Kind::TimedOut`]: it may be later.
+fn not_made(connection: &Connection, doing: &str, error: &ConsumerError) -> Error {
+    let unavailable = match error.kind() {
+        ConsumerErrorKind::TimedOut => true,
+        ConsumerErrorKind::JetStream(error) => error.code() == UNAVAILABLE,
+        _ => false,
+    };
+    let text = format!("{}: {doing}: {error}", connection.hosts());
+    if unavailable {
+        return Error::new(Kind::TimedOut, text)
+            .hint("a cluster answers when a majority of its servers is up; look at their logs");
+    }
+    Error::new(Kind::Server, text)
+        .hint("the server's log says more; the account may have its number of consumers")
 }
 
 fn is_gone(code: ErrorCode) -> bool {
@@ -196,8 +233,8 @@ impl PartitionConsumer {
             Ok(Err(error)) if is_gone(error.error_code()) => Err(Error::new(
                 Kind::NotFound,
                 format!(
-                    "the consumer {} of the stream {} is gone: somebody removed it, or the stream",
-                    known.name, known.stream_name
+                    "the consumer {} of the stream {} on {} is gone: somebody removed it, or the stream",
+                    known.name, known.stream_name, self.connection.hosts()
                 ),
             )
             .hint("start again: a new group gets all events of the stream, or with --from-now those to come")),
@@ -259,9 +296,8 @@ fn pulled(message: &async_nats::jetstream::Message) -> Option<Pulled> {
     let subject = headers.and_then(|headers| headers.get("ce-subject"));
     if let (Some(event), Some(subject)) = (&mut event, subject)
         && let Ok(mac) = subject.as_str().parse::<Mac>()
-        && event.mac.is_none()
     {
-        event.mac = Some(mac.to_string());
+        event.mac = Some(mac.to_string().into());
         event.station = None;
     }
     Some(Pulled {

@@ -12,10 +12,11 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::connection::ANSWER;
+use super::connection::{ANSWER, until_answered};
 use super::open::said;
 use super::{Connection, StreamAddress};
 use crate::error::{Error, Kind, Result};
+use crate::event::EventId;
 
 /// Letters asked for at a time.
 const BATCH: usize = 200;
@@ -86,11 +87,9 @@ impl DeadStream {
         };
         let doing = "making the stream of dead letters";
         let subject = format!("STREAM.CREATE.{}", self.name());
-        let made = self
-            .connection
-            .ask::<Config, Info>(subject, &config, doing)
-            .await?;
-        match made {
+        let connection = &self.connection;
+        let made = || connection.ask::<Config, Info>(subject.clone(), &config, doing);
+        match until_answered(made).await? {
             Ok(_) => Ok(()),
             Err(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST => Ok(()),
             Err(error) => Err(said(&self.connection, doing, &error)
@@ -98,12 +97,14 @@ impl DeadStream {
         }
     }
 
-    /// Stores the letter of an event of the stream. `Err`: why it is not stored now.
+    /// Stores the letter of an event, known by its number in the stream and its id: a stream that was
+    /// made anew, or a server that lost its last messages, gives a number to another event. `Err`:
+    /// why it is not stored now.
     pub async fn store(
         &self,
         group: &str,
         partition: u32,
-        sequence: u64,
+        (sequence, id): (u64, EventId),
         letter: String,
     ) -> Result<(), String> {
         if !self.connection.stands() {
@@ -118,7 +119,7 @@ impl DeadStream {
         let message = PublishMessage::build()
             .payload(letter.into())
             .headers(headers)
-            .message_id(format!("{group}-{sequence}"));
+            .message_id(format!("{group}-{sequence}-{id}"));
         let subject = format!("netapi_dead.{}.{group}.{partition}", self.of);
         let jetstream = &self.connection.jetstream;
         let sent = jetstream.send_publish(subject, message).await;
@@ -130,8 +131,17 @@ impl DeadStream {
             let source = std::error::Error::source(&error);
             let answer = source.and_then(|source| source.downcast_ref::<jetstream::Error>());
             match answer {
-                Some(answer) => format!("the stream {}: {answer}", self.name()),
-                None => format!("the stream {}: {}", self.name(), error.kind()),
+                Some(answer) => format!(
+                    "the stream {} on {}: {answer}",
+                    self.name(),
+                    self.connection.hosts()
+                ),
+                None => format!(
+                    "the stream {} on {}: {}",
+                    self.name(),
+                    self.connection.hosts(),
+                    error.kind()
+                ),
             }
         })
     }
@@ -208,10 +218,7 @@ impl DeadStream {
             }
         }
         let name = consumer.cached_info().name.clone();
-        // It would go by itself.
-        let _gone = jetstream
-            .delete_consumer_from_stream(&name, self.name())
-            .await;
+        self.connection.drop_consumer(&self.name(), &name).await;
         Ok(())
     }
 

@@ -4,13 +4,17 @@
 //! Nothing in subject or headers was chosen freely by somebody on the network: what the server says
 //! there is cut down to letters, digits, `.`, `-` and `_`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_nats::HeaderMap;
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 
+use crate::event::id::TEXT;
 use crate::event::{Event, EventId};
 use crate::record::Mac;
 
@@ -77,29 +81,54 @@ impl MessageMaker {
         EventId::of_text(&format!("{id} {member} {received} {number}"))
     }
 
-    /// The headers of an event that is stored by this id, but for those of JetStream.
-    pub fn headers(&self, event: &Event, id: EventId) -> HeaderMap {
+    /// The headers that all events of the subscriber have alike, but for those of JetStream.
+    pub fn common_headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        let topic = event.topic.strip_prefix("/topic/").unwrap_or(&event.topic);
-        headers.insert("ce-specversion", "1.0");
-        headers.insert("ce-id", id.to_string());
-        headers.insert("ce-type", word(topic));
-        headers.insert(
-            "ce-source",
-            format!("urn:netapi:pxgrid:{}", self.deployment),
-        );
-        if let Some(mac) = endpoint(event) {
-            headers.insert("ce-subject", mac.to_string());
-        }
-        if let Some(time) = server_time(event) {
-            headers.insert("ce-time", time.to_string());
-        }
-        headers.insert("content-type", "application/json");
-        headers.insert("Netapi-Event", word(&event.event));
-        headers.insert("Netapi-Member", word(&self.member));
-        headers.insert("Netapi-Recovered", event.recovered.to_string());
+        let source = format!("urn:netapi:pxgrid:{}", self.deployment);
+        headers.insert(names::SPECVERSION.clone(), "1.0");
+        headers.insert(names::SOURCE.clone(), source);
+        headers.insert(names::CONTENT_TYPE.clone(), "application/json");
+        headers.insert(names::MEMBER.clone(), word(&self.member));
         headers
     }
+}
+
+/// Adds the headers of an event that is stored by this id to those of all. `happened`: its
+/// [`server_time`].
+pub fn add_headers(
+    event: &Event,
+    id: EventId,
+    happened: Option<Timestamp>,
+    headers: &mut HeaderMap,
+) {
+    let topic = event.topic.strip_prefix("/topic/").unwrap_or(&event.topic);
+    headers.insert(names::ID.clone(), id.text(&mut [0; TEXT]));
+    headers.insert(names::TYPE.clone(), word(topic));
+    if let Some(mac) = endpoint(event) {
+        headers.insert(names::SUBJECT.clone(), &*mac);
+    }
+    if let Some(time) = happened {
+        headers.insert(names::TIME.clone(), time.to_string());
+    }
+    headers.insert(names::EVENT.clone(), word(&event.event));
+    let recovered = if event.recovered { "true" } else { "false" };
+    headers.insert(names::RECOVERED.clone(), recovered);
+}
+
+/// The names of headers: static ones take no memory of their own.
+mod names {
+    use async_nats::HeaderName;
+
+    pub(super) static SPECVERSION: HeaderName = HeaderName::from_static("ce-specversion");
+    pub(super) static ID: HeaderName = HeaderName::from_static("ce-id");
+    pub(super) static TYPE: HeaderName = HeaderName::from_static("ce-type");
+    pub(super) static SOURCE: HeaderName = HeaderName::from_static("ce-source");
+    pub(super) static SUBJECT: HeaderName = HeaderName::from_static("ce-subject");
+    pub(super) static TIME: HeaderName = HeaderName::from_static("ce-time");
+    pub(super) static CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
+    pub(super) static EVENT: HeaderName = HeaderName::from_static("Netapi-Event");
+    pub(super) static MEMBER: HeaderName = HeaderName::from_static("Netapi-Member");
+    pub(super) static RECOVERED: HeaderName = HeaderName::from_static("Netapi-Recovered");
 }
 
 /// The subject of a topic's partition.
@@ -114,22 +143,25 @@ pub fn partition(key: &str, partitions: u32) -> u32 {
     hash % partitions.max(1)
 }
 
-/// The MAC address of the endpoint, where it is known by one.
-fn endpoint(event: &Event) -> Option<Mac> {
-    event
-        .mac
-        .as_deref()
-        .or(event.station.as_deref())?
-        .parse()
-        .ok()
+/// The MAC address of the endpoint as [`Mac`] writes it, where it is known by one.
+fn endpoint(event: &Event) -> Option<Cow<'_, str>> {
+    let text = event.mac.as_deref().or(event.station.as_deref())?;
+    // Nearly always it is written so already.
+    if Mac::from_canonical(text).is_some() {
+        return Some(Cow::Borrowed(text));
+    }
+    let mac: Mac = text.parse().ok()?;
+    Some(Cow::Owned(mac.to_string()))
 }
 
-/// The members of a message that tell when it happened.
+/// A member of a message, as far as it tells when it happened.
 #[derive(Deserialize)]
-struct Times {
-    timestamp: Option<String>,
-    #[serde(default)]
-    failures: Vec<Row>,
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Member {
+    Timestamp,
+    Failures,
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Deserialize)]
@@ -137,11 +169,53 @@ struct Row {
     timestamp: Option<String>,
 }
 
+/// Looks for the time of a message. What follows its `timestamp` is not read.
+#[derive(Default)]
+struct TimeSeeker {
+    timestamp: Option<String>,
+    of_row: Option<String>,
+}
+
+impl<'de> Visitor<'de> for &mut TimeSeeker {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(member) = members.next_key()? {
+            match member {
+                Member::Timestamp => {
+                    self.timestamp = members.next_value()?;
+                    if self.timestamp.is_some() {
+                        break;
+                    }
+                }
+                Member::Failures => {
+                    let rows: Vec<Row> = members.next_value()?;
+                    self.of_row = rows.into_iter().find_map(|row| row.timestamp);
+                }
+                Member::Other => {
+                    let _skipped: IgnoredAny = members.next_value()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// When it happened by the server's clock, where it says so.
 pub fn server_time(event: &Event) -> Option<Timestamp> {
-    let times: Times = serde_json::from_str(event.message.object()).ok()?;
-    let row = || times.failures.into_iter().find_map(|row| row.timestamp);
-    times.timestamp.or_else(row)?.parse().ok()
+    let mut seeker = TimeSeeker::default();
+    let mut message = serde_json::Deserializer::from_str(event.message.object());
+    // That is an error where it stopped early, too.
+    let whole = message.deserialize_map(&mut seeker);
+    let time = match seeker.timestamp {
+        Some(time) => time,
+        None => whole.ok().and(seeker.of_row)?,
+    };
+    time.parse().ok()
 }
 
 /// A text as one token of a subject.
@@ -157,6 +231,9 @@ fn word(text: &str) -> String {
 }
 
 fn cut(text: &str, fits: impl Fn(char) -> bool) -> String {
+    if (1..=LONGEST_WORD).contains(&text.len()) && text.chars().all(&fits) {
+        return text.to_owned();
+    }
     let text = text.chars().take(LONGEST_WORD);
     let text: String = text.map(|c| if fits(c) { c } else { '-' }).collect();
     if text.is_empty() {
@@ -180,11 +257,17 @@ mod tests {
             node: Arc::default(),
             received_at: Timestamp::UNIX_EPOCH,
             recovered: false,
-            mac: mac.map(str::to_owned),
+            mac: mac.map(Into::into),
             station: None,
             state: None,
             message,
         }
+    }
+
+    fn headers(maker: &MessageMaker, event: &Event, id: EventId) -> HeaderMap {
+        let mut headers = maker.common_headers();
+        add_headers(event, id, server_time(event), &mut headers);
+        headers
     }
 
     fn maker() -> MessageMaker {
@@ -224,7 +307,7 @@ mod tests {
         let subject = maker.subject(&event);
         let partition = partition("C8:5B:76:C6:59:62", 32);
         assert_eq!(subject, format!("netapi.ise.session.{partition}"));
-        let headers = maker.headers(&event, maker.message_id(&event, 7));
+        let headers = headers(&maker, &event, maker.message_id(&event, 7));
         let value = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
         for (name, wanted) in [
             ("ce-specversion", "1.0"),
@@ -246,14 +329,14 @@ mod tests {
     fn nothing_that_a_stranger_chose_gets_into_subject_or_headers() {
         let mut hostile = event("/topic/a b.*.>\r\nX: y", None, Message::whole("[]"));
         hostile.event = "x\r\nNats-Rollup: all".into();
-        hostile.station = Some("LAB\\pat.kim".to_owned());
+        hostile.station = Some("LAB\\pat.kim".into());
         let maker = maker();
         assert!(
             maker
                 .subject(&hostile)
                 .starts_with("netapi.ise.a-b------X--y.")
         );
-        let headers = maker.headers(&hostile, hostile.id);
+        let headers = headers(&maker, &hostile, hostile.id);
         let value = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
         assert_eq!(
             value("Netapi-Event").as_deref(),
@@ -291,6 +374,16 @@ mod tests {
             (Message::whole(rows), Some("2026-11-22T03:00:00Z")),
             (Message::whole(r#"{"timestamp":7}"#), None),
             (Message::whole(r#"{"timestamp":"today"}"#), None),
+            (
+                Message::whole(
+                    r#"{"a":{"timestamp":"x"},"timestamp":null,"failures":[{},{"timestamp":"2026-11-22T03:00:00Z"}]}"#,
+                ),
+                Some("2026-11-22T03:00:00Z"),
+            ),
+            (
+                Message::session(r#"{"a":[1],"timestamp":"2026-11-22T04:00:00Z","b":1}"#),
+                Some("2026-11-22T04:00:00Z"),
+            ),
             (Message::whole("{}"), None),
         ] {
             let time = server_time(&event("/topic/t", None, message));

@@ -12,6 +12,7 @@
 //! | [`dead`] | the stream of dead letters |
 //! | [`overview`] | how a stream stands, for a person who looks |
 //! | [`publisher`] | stores one event, and says what became of it |
+//! | [`subscribers`] | what subscribers tell of themselves, for a person who looks |
 //! | `known` | which events the stream holds already, where its own memory does not reach |
 //!
 //! When an event is sent, and again, is decided in `delivery`; nothing here prints.
@@ -26,6 +27,7 @@ pub mod message;
 pub mod open;
 pub mod overview;
 pub mod publisher;
+pub mod subscribers;
 
 pub use address::StreamAddress;
 pub use connection::{Connection, Login};

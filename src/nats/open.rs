@@ -280,6 +280,13 @@ fn check(
     if config.retention != RetentionPolicy::Limits {
         return Err(wrong("does not keep events by limits alone: it drops what consumers took, or what nobody waits for").hint(elsewhere));
     }
+    if config.max_messages_per_subject > 0 {
+        return Err(wrong(&format!(
+            "keeps {} events of a subject, which is a share of all endpoints: later ones push earlier ones out",
+            config.max_messages_per_subject
+        ))
+        .hint("set its max-msgs-per-subject to -1 (nats stream edit), or make another stream with --create-stream --max-bytes 10G"));
+    }
     if config.no_ack {
         return Err(
             wrong("acknowledges nothing, so that nobody knows what it has").hint(elsewhere),
@@ -400,10 +407,11 @@ mod tests {
     #[test]
     fn a_stream_that_would_lose_events_is_refused() {
         checked(|_| {}).unwrap();
-        let faults: [fn(&mut Config); 5] = [
+        let faults: [fn(&mut Config); 6] = [
             |config| config.subjects = vec!["other.>".to_owned()],
             |config| config.subjects = vec!["netapi.ise.session.0".to_owned()],
             |config| config.retention = RetentionPolicy::Interest,
+            |config| config.max_messages_per_subject = 1,
             |config| config.no_ack = true,
             |config| config.sealed = true,
         ];

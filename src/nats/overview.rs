@@ -158,7 +158,9 @@ pub async fn groups(
             states.push(state);
         }
     }
-    states.sort_by(|a, b| (&a.group, a.partition).cmp(&(&b.group, b.partition)));
+    crate::order::sort_by(&mut states, |a, b| {
+        (&a.group, a.partition).cmp(&(&b.group, b.partition))
+    });
     Ok(states)
 }
 
@@ -177,8 +179,8 @@ async fn state_of(
         return Ok(None);
     };
     let under_way = info.num_ack_pending as u64;
-    let oldest = if info.num_pending + under_way > 0 {
-        let after = info.ack_floor.stream_sequence + 1;
+    let oldest = if info.num_pending > 0 || under_way > 0 {
+        let after = info.ack_floor.stream_sequence.saturating_add(1);
         first_after(connection, address, filter, after).await?
     } else {
         None

@@ -6,6 +6,7 @@
 mod asking;
 mod shared;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,12 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How long handing over may take when nothing runs any more.
 const HAND_OVER: Duration = Duration::from_secs(5);
+
+/// How long, when we are leaving, what is done may wait for the server to hear of it.
+const HEARING: Duration = Duration::from_secs(2);
+
+/// Most kinds of refusals that are said.
+const REFUSALS: usize = 16;
 
 /// What a worker needs from outside.
 pub struct Parts {
@@ -81,6 +88,7 @@ pub struct Driver {
     /// Whether all claims were told since their watch began.
     claims_complete: bool,
     said: Said,
+    refusals: Refusals,
     /// When we were asked to leave.
     leave: Arc<Notify>,
     leaving: bool,
@@ -98,6 +106,15 @@ struct Said {
     /// Why dead letters cannot be stored, as it was said last.
     not_buried: Option<String>,
     unreadable: bool,
+}
+
+/// What was heard of permissions.
+#[derive(Default)]
+struct Refusals {
+    /// Whether we have joined at some time.
+    joined: bool,
+    /// The kinds that were said.
+    said: BTreeSet<String>,
 }
 
 impl Driver {
@@ -128,6 +145,7 @@ impl Driver {
             members_known: false,
             claims_complete: false,
             said: Said::default(),
+            refusals: Refusals::default(),
             leave,
             leaving: false,
         }
@@ -141,6 +159,7 @@ impl Driver {
         let mut failure = None;
         // When nothing ran any more and all that was left was to hand over.
         let mut idle_since: Option<Moment> = None;
+        let mut leaving_since: Option<Moment> = None;
         let mut tick_at = Moment::ZERO;
         loop {
             let over = self.leaving && self.deliverer.is_over();
@@ -154,6 +173,13 @@ impl Driver {
                 machine.has_left()
             };
             self.perform().await?;
+            if self.leaving {
+                let since = *leaving_since.get_or_insert_with(moment);
+                if moment().saturating_sub(since) > HEARING {
+                    // No other event begins any more: nobody need wait for an answer.
+                    self.shared.settle(None);
+                }
+            }
             if self.leaving && (left || over) {
                 let since = *idle_since.get_or_insert_with(moment);
                 let waited = moment().saturating_sub(since);
@@ -163,6 +189,7 @@ impl Driver {
                 }
             }
             self.say();
+            self.say_refusals(&mut failure);
             tokio::select! {
                 Some(heard) = self.heard.recv() => {
                     self.hear(heard, &mut failure);
@@ -175,10 +202,17 @@ impl Driver {
                 () = leave.notified() => self.begin_leaving(),
                 () = self.deliverer.over(), if !self.leaving => self.begin_leaving(),
                 () = self.shared.wake.notified() => {}
-                Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => {}
+                Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                    while self.tasks.try_join_next().is_some() {}
+                }
                 () = sleep(tick_at.saturating_sub(moment())) => {}
             }
-            if failure.is_some() && !self.leaving {
+            if let (Some(error), false) = (&failure, self.leaving) {
+                if self.shared.standing().in_hand > 0 {
+                    self.notice(&format!(
+                        "{error}: what runs is finished, and nothing more begins"
+                    ));
+                }
                 self.begin_leaving();
                 self.deliverer.stop(Stop::Finish);
             }
@@ -222,7 +256,16 @@ impl Driver {
                             lost: true,
                             ..Said::default()
                         };
-                        self.notice("our lease ran out: nothing begins until we have joined again");
+                        let connection = &self.parts.connection;
+                        let why = if connection.stands() {
+                            "not renewed in time by"
+                        } else {
+                            "no connection to"
+                        };
+                        self.notice(&format!(
+                            "our lease ran out, {why} NATS at {}; nothing begins until we have joined again, and that is tried all the time",
+                            connection.hosts()
+                        ));
                     }
                 }
                 action => self.begin(action),
@@ -384,6 +427,28 @@ impl Driver {
         }
     }
 
+    /// Says once of each kind what permissions forbid. Who may not even join fails.
+    fn say_refusals(&mut self, failure: &mut Option<Error>) {
+        self.refusals.joined |= self.shared.standing().sure;
+        for text in self.parts.connection.refusals() {
+            // What may not be removed goes by itself.
+            let harmless = text.contains(".CONSUMER.DELETE.");
+            let said = &mut self.refusals.said;
+            if harmless || said.len() >= REFUSALS || !said.insert(kind_of_refusal(&text)) {
+                continue;
+            }
+            let connection = &self.parts.connection;
+            if !self.refusals.joined && text.contains("\"$KV.") {
+                failure.get_or_insert(connection.no_permission("joining the group", &text));
+                return;
+            }
+            self.notice(&format!(
+                "{} forbids what a worker does: {text}; `netapi ise pxgrid fleet permissions STREAM --for worker` prints what it needs",
+                connection.hosts()
+            ));
+        }
+    }
+
     /// Says what is ours, when it has not changed for a moment.
     fn say(&mut self) {
         let now = moment();
@@ -419,6 +484,13 @@ impl Driver {
             self.parts.group
         ));
     }
+}
+
+/// A refusal without what differs from message to message: the first two words of its subject.
+fn kind_of_refusal(text: &str) -> String {
+    let dots = text.match_indices('.').map(|(at, _)| at);
+    let end = dots.take(2).last().unwrap_or(text.len());
+    text.get(..end).unwrap_or(text).to_owned()
 }
 
 impl Drop for Driver {

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use super::Moment;
 use super::leases::{Claim, Leases, Step};
-use super::partition::{Partition, Task};
+use super::partition::{Partition, Room, Task};
 use crate::delivery::gate::End;
-use crate::event::{Delivery, Event};
+use crate::event::{Delivery, Event, EventId};
 use crate::nats::bucket::Written;
 use crate::nats::consumer::{ConsumerState, Pulled};
 
@@ -70,8 +70,8 @@ pub enum Action {
     Progress(Receipt),
     /// Give an event back.
     HandBack(Arc<str>),
-    /// Store a dead letter: [`Machine::buried`].
-    Bury(Receipt, String),
+    /// Store the dead letter of the event with this id: [`Machine::buried`].
+    Bury(Receipt, EventId, String),
     /// That the event of this number is done with is known to the server, or no longer our affair.
     Settled(u64),
     /// A partition was lost, not handed over.
@@ -167,13 +167,17 @@ impl Machine {
     }
 
     /// How many more events each partition may ask for: a server is not told of more than some a
-    /// second that they are under way.
-    fn room(&self) -> usize {
+    /// second that they are under way. Half of a partition's share is worth a pull.
+    fn room(&self) -> Room {
         let wait = self.partitions.iter().map(Partition::ack_wait).max();
         let told = wait.unwrap_or_default().as_secs() / 3 * MOST_TOLD;
         let most = usize::try_from(told).unwrap_or(usize::MAX);
         let most = most.max(self.jobs.saturating_mul(4));
-        most.saturating_sub(self.in_hand()) / self.leases.owned().max(1)
+        let partitions = self.leases.owned().max(1);
+        Room {
+            events: most.saturating_sub(self.in_hand()) / partitions,
+            worth_a_pull: (most / partitions / 2).max(1),
+        }
     }
 
     /// We are to hand over everything.
@@ -424,10 +428,15 @@ impl Machine {
                     Some(receipt) => Action::Progress(receipt),
                     None => continue,
                 },
-                Task::Bury(sequence, letter) => match self.receipt(partition, sequence) {
-                    Some(receipt) => Action::Bury(receipt, letter),
-                    None => continue,
-                },
+                Task::Bury(sequence, letter) => {
+                    let id = self
+                        .partition(partition)
+                        .and_then(|one| Some(one.event(sequence)?.id));
+                    match (self.receipt(partition, sequence), id) {
+                        (Some(receipt), Some(id)) => Action::Bury(receipt, id, letter),
+                        _ => continue,
+                    }
+                }
             };
             self.actions.push(action);
         }

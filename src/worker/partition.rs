@@ -7,6 +7,7 @@
 //! pull was sent, or since we last said that it is under way.
 
 mod in_hand;
+mod settling;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use std::time::Duration;
 
 use super::Moment;
 use crate::backoff::Backoff;
-use crate::delivery::gate::End;
 use crate::event::{Delivery, Event, EventId};
 use crate::nats::consumer::{ConsumerState, MOST_PENDING, Pulled};
 pub use in_hand::Task;
@@ -35,8 +35,17 @@ const LEAST: usize = 4;
 /// So many finished events are known again when they come again.
 const FINISHED: usize = 1024;
 
+/// For how many more events of a partition there is room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub struct Room {
+    /// So many.
+    pub events: usize,
+    /// With some events in hand it is asked for no fewer than these.
+    pub worth_a_pull: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PartitionState {
     /// It is not ours.
     Closed,
     /// It is ours; how the consumer stands is not known yet.
@@ -49,7 +58,7 @@ enum State {
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Partition {
-    state: State,
+    state: PartitionState,
     in_hand: BTreeMap<u64, InHand>,
     /// By their numbers in the stream. A number alone would not do: a stream that was made anew has
     /// other events there.
@@ -57,7 +66,7 @@ pub struct Partition {
     /// The number of the last delivery.
     last: u64,
     held: bool,
-    /// The question that is under way, and how many events were in hand when it was asked.
+    /// The question that is under way, and how many events are in hand since it was asked.
     asking: Option<(u64, usize)>,
     asked: u64,
     /// How many events were delivered, when it was asked last, that are not in hand here.
@@ -67,6 +76,8 @@ pub struct Partition {
     pull_at: Moment,
     /// How many pulls or questions failed in a row.
     failures: u32,
+    /// How many times in a row a dead letter could not be stored.
+    unburied: u32,
     ack_wait: Duration,
     /// It was taken from one who did not hand it over.
     dead: bool,
@@ -82,7 +93,7 @@ impl Partition {
     /// One that is not ours.
     pub fn new() -> Self {
         Self {
-            state: State::Closed,
+            state: PartitionState::Closed,
             in_hand: BTreeMap::new(),
             finished: BTreeMap::new(),
             last: 0,
@@ -94,6 +105,7 @@ impl Partition {
             pulling: false,
             pull_at: Moment::ZERO,
             failures: 0,
+            unburied: 0,
             ack_wait: Duration::ZERO,
             dead: false,
             marks: 0,
@@ -104,7 +116,7 @@ impl Partition {
 
     /// It is ours from now on.
     pub fn open(&mut self, dead: bool, done_to: u64) {
-        self.state = State::Opening;
+        self.state = PartitionState::Opening;
         self.held = true;
         self.dead = dead;
         self.marks_to = done_to;
@@ -117,7 +129,7 @@ impl Partition {
 
     /// It may be somebody else's: what has not begun is none of ours.
     pub fn lose(&mut self) -> (Vec<u64>, Vec<Task>) {
-        self.state = State::Closed;
+        self.state = PartitionState::Closed;
         let numbers = self.withdraw();
         let unsettled = self.in_hand.values_mut();
         let unsettled = unsettled.filter_map(|one| one.unsettled.take());
@@ -136,7 +148,7 @@ impl Partition {
 
     /// It is to be handed over: what has not begun is given back.
     pub fn drain(&mut self) -> (Vec<u64>, Vec<Task>) {
-        self.state = State::Draining;
+        self.state = PartitionState::Draining;
         let numbers = self.withdraw();
         let mut tasks = Vec::new();
         self.in_hand.retain(|_, one| {
@@ -151,12 +163,12 @@ impl Partition {
 
     /// Whether it is to be handed over, and nothing is under way any more.
     pub fn is_drained(&self) -> bool {
-        self.state == State::Draining && !self.pulling && self.in_hand.is_empty()
+        self.state == PartitionState::Draining && !self.pulling && self.in_hand.is_empty()
     }
 
     /// It was handed over. Gives the largest number of an event that may have been done.
     pub fn close(&mut self) -> u64 {
-        self.state = State::Closed;
+        self.state = PartitionState::Closed;
         self.done_to
     }
 
@@ -227,8 +239,8 @@ impl Partition {
         self.failures = 0;
         self.missing = found.pending.saturating_sub(in_hand);
         self.ack_wait = found.ack_wait;
-        if self.state == State::Opening {
-            self.state = State::Open;
+        if self.state == PartitionState::Opening {
+            self.state = PartitionState::Open;
             self.last = self.last.max(found.delivered);
             self.marks = if self.dead { 2 * found.most_pending } else { 0 };
         }
@@ -259,7 +271,7 @@ impl Partition {
             reply,
             event,
         } = delivered;
-        let gap = self.state == State::Open && delivery != self.last + 1;
+        let gap = self.state == PartitionState::Open && delivery != self.last + 1;
         self.last = delivery;
         let mut withdrawn = if gap { self.hold() } else { Vec::new() };
         let mut tasks = Vec::new();
@@ -274,7 +286,7 @@ impl Partition {
             one.reply = reply;
             one.times = one.times.max(times);
             one.ours_until = one.ours_until.max(ours_until);
-            one.orphan = self.state == State::Closed;
+            one.orphan = self.state == PartitionState::Closed;
             if let Stage::Done(sending) = &mut one.stage {
                 *sending = true;
                 one.say_at = now + SAY_AGAIN;
@@ -288,8 +300,8 @@ impl Partition {
             .as_ref()
             .is_none_or(|event| finished == Some(&event.id));
         match self.state {
-            State::Closed => return (withdrawn, tasks),
-            State::Draining if !done => {
+            PartitionState::Closed => return (withdrawn, tasks),
+            PartitionState::Draining if !done => {
                 tasks.push(Task::HandBack(reply));
                 return (withdrawn, tasks);
             }
@@ -352,7 +364,7 @@ impl Partition {
             return Vec::new();
         }
         self.pull_at = now + self.pause();
-        if self.state == State::Open {
+        if self.state == PartitionState::Open {
             // Something may have been on its way.
             self.hold()
         } else {
@@ -363,7 +375,7 @@ impl Partition {
     /// The offered event is about to begin. `None`: it is not to, and is taken back; perhaps
     /// others, too.
     pub fn begin(&mut self, sequence: u64, now: Moment) -> (Option<Delivery>, Vec<u64>) {
-        if self.state != State::Open || self.held {
+        if self.state != PartitionState::Open || self.held {
             return (None, Vec::new());
         }
         let Some(one) = self.in_hand.get_mut(&sequence) else {
@@ -386,118 +398,14 @@ impl Partition {
         (Some(delivery), Vec::new())
     }
 
-    /// What became of an event that had begun under this number. True: the number is done with.
-    pub fn ended(&mut self, sequence: u64, end: End, now: Moment) -> (bool, Vec<Task>) {
-        let Some(one) = self.in_hand.get_mut(&sequence) else {
-            return (true, Vec::new());
-        };
-        let Stage::Running(number) = one.stage else {
-            return (true, Vec::new());
-        };
-        one.say_at = now + SAY_AGAIN;
-        match end {
-            End::Delivered => {
-                one.stage = Stage::Done(true);
-                one.unsettled = Some(number);
-                self.finish(sequence);
-                return (true, vec![Task::Ack(sequence)]);
-            }
-            End::GaveUp(letter) => {
-                one.stage = Stage::Dead(letter.clone(), true);
-                return (true, vec![Task::Bury(sequence, letter)]);
-            }
-            End::NotBegun => one.begun = one.begun.saturating_sub(1),
-            End::Failed | End::Stopped => {}
-        }
-        if self.state == State::Open && end != End::Stopped && !one.orphan {
-            one.say_at = now;
-            one.stage = if self.held {
-                Stage::Kept
-            } else {
-                Stage::Offered(number)
-            };
-            return (self.held, Vec::new());
-        }
-        let reply = Arc::clone(&one.reply);
-        self.in_hand.remove(&sequence);
-        let ours = self.state != State::Closed;
-        (
-            true,
-            ours.then_some(Task::HandBack(reply)).into_iter().collect(),
-        )
-    }
-
-    fn finish(&mut self, sequence: u64) {
-        if let Some(one) = self.in_hand.get(&sequence) {
-            self.finished.insert(sequence, one.event.id);
-        }
-        if self.finished.len() > FINISHED {
-            self.finished.pop_first();
-        }
-    }
-
-    /// Whether the acknowledgement was heard.
-    pub fn acked(&mut self, sequence: u64, heard: bool, now: Moment) -> Option<Task> {
-        let closed = self.state == State::Closed;
-        let one = self.in_hand.get_mut(&sequence)?;
-        if let Stage::Done(sending) = &mut one.stage {
-            *sending = false;
-            one.say_at = now + SAY_AGAIN;
-            // Should it come again, it is known.
-            if heard || closed {
-                let one = self.in_hand.remove(&sequence)?;
-                return one.unsettled.map(Task::Settled);
-            }
-        }
-        None
-    }
-
-    /// Whether it was heard, of what was said then, that the event is under way.
-    pub fn progressed(&mut self, sequence: u64, sent: Moment, heard: bool, now: Moment) {
-        let wait = self.ack_wait;
-        if let Some(one) = self.in_hand.get_mut(&sequence) {
-            if heard {
-                one.ours_until = one.ours_until.max(sent + wait * 9 / 10);
-            } else {
-                one.say_at = one.say_at.min(now + SAY_AGAIN);
-            }
-        }
-    }
-
-    /// Whether the dead letter is stored.
-    pub fn buried(&mut self, sequence: u64, stored: bool, now: Moment) -> Vec<Task> {
-        let closed = self.state == State::Closed;
-        let Some(one) = self.in_hand.get_mut(&sequence) else {
-            return Vec::new();
-        };
-        let Stage::Dead(_, storing) = &mut one.stage else {
-            return Vec::new();
-        };
-        *storing = false;
-        one.say_at = now + SAY_AGAIN;
-        if stored {
-            one.stage = Stage::Done(true);
-            self.finish(sequence);
-            return vec![Task::Ack(sequence)];
-        }
-        let draining = self.state == State::Draining;
-        let reply = Arc::clone(&one.reply);
-        if closed || draining {
-            self.in_hand.remove(&sequence);
-        }
-        draining
-            .then_some(Task::HandBack(reply))
-            .into_iter()
-            .collect()
-    }
-
-    /// What is to be done now. `room`: for how many more events there is room.
-    pub fn tick(&mut self, room: usize, now: Moment) -> Vec<Task> {
+    /// What is to be done now.
+    pub fn tick(&mut self, room: Room, now: Moment) -> Vec<Task> {
         let mut tasks = Vec::new();
-        if self.state == State::Closed {
+        if self.state == PartitionState::Closed {
             return tasks;
         }
-        let asks = self.state == State::Opening || (self.state == State::Open && self.held);
+        let asks = self.state == PartitionState::Opening
+            || (self.state == PartitionState::Open && self.held);
         if asks && self.asking.is_none() && now >= self.ask_at {
             let ours = |one: &&InHand| !one.orphan && !matches!(one.stage, Stage::Done(_));
             self.asked += 1;
@@ -506,11 +414,16 @@ impl Partition {
         }
         // What is held goes on only when all that was delivered is here; it comes before new ones.
         let wanted = match self.in_hand.len() {
+            // Dead letters find no place: there are enough of them.
+            _ if self.unburied > 0 && !self.held => 0,
             _ if self.held => self.missing.max(LEAST),
-            few if few < LEAST => room.max(LEAST),
-            _ => room,
+            few if few < LEAST => room.events.max(LEAST),
+            // A pull costs both sides more than an event.
+            _ if room.events < room.worth_a_pull => 0,
+            _ => room.events,
         };
-        if self.state == State::Open && !self.pulling && wanted > 0 && now >= self.pull_at {
+        if self.state == PartitionState::Open && !self.pulling && wanted > 0 && now >= self.pull_at
+        {
             self.pulling = true;
             tasks.push(Task::Pull(wanted.min(MOST_PENDING.into())));
         }

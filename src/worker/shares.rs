@@ -23,7 +23,7 @@ fn owners<'m>(members: &BTreeSet<&'m str>, partitions: u32) -> Vec<&'m str> {
             .iter()
             .map(|member| (weight(member, partition), *member))
             .collect();
-        best.sort_unstable_by(|a, b| b.cmp(a));
+        crate::order::sort_by(&mut best, |a, b| b.cmp(a));
         let taker = best.into_iter().find(|(_, member)| {
             let has = held.get(member).copied().unwrap_or(0);
             has < floor || (has == floor && one_more > 0)

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::callback::{lines, script};
 use crate::support::fleet::Fleet;
-use crate::support::nats::{JETSTREAM, NatsServer, server};
+use crate::support::nats::{JETSTREAM, NatsServer, Servers, secret_file, server};
 use crate::support::running::Running;
 use crate::support::{json, netapi, stderr, stdout, wait_for};
 
@@ -161,9 +161,16 @@ fn the_permissions_that_are_printed_suffice_for_workers_and_for_looking() {
         { user: sub, password: right, permissions: $NETAPI_SUBSCRIBER }
         { user: work, password: right, permissions: $NETAPI_WORKER }
         { user: look, password: right, permissions: $NETAPI_FLEET }
+        { user: least, password: right, permissions: $NETAPI_LEAST }
         { user: all, password: right }
     ]
     no_auth_user: all";
+    let least = printed.split_once("NETAPI_FLEET").unwrap().1;
+    let least = least
+        .lines()
+        .filter(|line| !line.contains("CONSUMER.DELETE") && !line.contains("_subscribers"));
+    let least = format!("NETAPI_LEAST{}", least.collect::<Vec<_>>().join("\n"));
+    let printed = format!("{printed}\n{least}");
     let (users, no_auth) = users.split_once("no_auth_user").unwrap();
     let settings =
         format!("{JETSTREAM}authorization {{\n{printed}\n{users}\n}}\nno_auth_user{no_auth}\n");
@@ -171,10 +178,8 @@ fn the_permissions_that_are_printed_suffice_for_workers_and_for_looking() {
         return;
     };
     let fleet_of = Fleet::start(server, 30);
-    let password = fleet_of.dir.path().join("password");
-    std::fs::write(&password, "right\n").unwrap();
-    let password = password.to_str().unwrap();
-    let login = |user| ["--nats-user", user, "--nats-password-file", password];
+    let password = secret_file(fleet_of.dir.path(), "password", "right\n");
+    let login = |user| ["--nats-user", user, "--nats-password-file", &*password];
     let fails = "case $NETAPI_ID in [A-M]*) exit 3;; esac\n";
     let options = [&["--retries", "0"][..], &login("work")].concat();
     let worker = fleet_of.worker("workers", fails, &options);
@@ -187,6 +192,19 @@ fn the_permissions_that_are_printed_suffice_for_workers_and_for_looking() {
         shown["stream"]["deadLetters"].as_u64().unwrap() > 2
     });
     ends(worker);
+    // What goes by itself need not be allowed, and is not told in the place of something else.
+    let without = [&["status", &to, "--json"][..], &login("least")].concat();
+    let shown = json(&fleet(&without).success());
+    assert_eq!(shown["groups"][0]["name"], "workers");
+    // Permissions that are older than what subscribers tell show the rest, and say so.
+    assert!(shown["subscribers"].is_null());
+    let shown = stdout(&fleet(&[&["status", &to][..], &login("least")].concat()).success());
+    assert!(
+        shown.contains("subscribers: this account may not"),
+        "{shown}"
+    );
+    let shown = json(&look(&["status", &to, "--json"]));
+    assert_eq!(shown["subscribers"].as_array().unwrap().len(), 1);
     look(&["dead", "retry", &to, "--callback", "/bin/true"]);
     assert_eq!(
         json(&look(&["dead", "list", &to, "--json"])),
@@ -194,4 +212,40 @@ fn the_permissions_that_are_printed_suffice_for_workers_and_for_looking() {
     );
     let denied = [&["dead", "list", &to, "--json"][..], &login("sub")].concat();
     fleet(&denied).failure();
+}
+
+#[test]
+fn what_permissions_forbid_a_worker_is_said() {
+    let printed = stdout(&fleet(&["permissions", "EVENTS", "--for", "worker"]).success());
+    let without = |name: &str, words: &str| {
+        let renamed = printed.replace("NETAPI_WORKER", name);
+        let lines = renamed.lines().filter(|line| !line.contains(words));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let (no_members, no_pulls) = (
+        without("NO_MEMBERS", "KV.NETAPI_EVENTS_members"),
+        without("NO_PULLS", "CONSUMER.MSG.NEXT"),
+    );
+    let users = "users = [
+        { user: members, password: right, permissions: $NO_MEMBERS }
+        { user: pulls, password: right, permissions: $NO_PULLS }
+        { user: all, password: right }
+    ]";
+    let settings = format!(
+        "{JETSTREAM}authorization {{\n{no_members}\n{no_pulls}\n{users}\n}}\nno_auth_user: all\n"
+    );
+    let Some(server) = server(&settings) else {
+        return;
+    };
+    let fleet_of = Fleet::start(server, 30);
+    let password = secret_file(fleet_of.dir.path(), "password", "right\n");
+    let login = |user| ["--nats-user", user, "--nats-password-file", &*password];
+    let (code, _, err) = fleet_of.worker("members", "", &login("members")).end();
+    let err = err.join("\n");
+    assert_eq!(code, 4, "{err}");
+    assert!(err.contains("refused while joining the group"), "{err}");
+    assert!(err.contains("fleet permissions"), "{err}");
+    let worker = fleet_of.worker("pulls", "", &login("pulls"));
+    worker.says("forbids what a worker does");
+    ends(worker);
 }

@@ -9,11 +9,15 @@ use rustix::process::Signal;
 
 use crate::support::account::{published, stop};
 use crate::support::lab::{self, TestLab};
-use crate::support::nats::holds;
+use crate::support::nats::{Servers, holds};
 use crate::support::nats_cluster::{Cluster, cluster};
 use crate::support::running::Running;
+use crate::support::seeds::seeds;
 use crate::support::sessions::SESSIONS;
 use crate::support::wait_for;
+
+/// The fault comes within this time.
+const MOMENT: Duration = Duration::from_millis(500);
 
 fn subscribed(cluster: &Cluster) -> (TestLab, Running, Timestamp) {
     let lab = lab::with(LabOptions {
@@ -41,34 +45,40 @@ fn goes_on(cluster: &Cluster, more: u64) {
 
 #[test]
 fn leaders_that_are_killed_cost_no_event_and_no_order() {
-    let Some(mut cluster) = cluster() else {
-        return;
-    };
-    let (lab, running, since) = subscribed(&cluster);
-    for _ in 0..2 {
-        goes_on(&cluster, 100);
-        let leader = cluster.leader();
-        cluster.servers[leader].kill();
-        goes_on(&cluster, 100);
-        cluster.servers[leader].start();
+    for mut seed in seeds(5) {
+        let Some(mut cluster) = cluster() else {
+            return;
+        };
+        let (lab, running, since) = subscribed(&cluster);
+        for _ in 0..2 {
+            goes_on(&cluster, 100);
+            seed.moment(MOMENT);
+            let leader = cluster.leader();
+            cluster.servers[leader].kill();
+            goes_on(&cluster, 100);
+            cluster.servers[leader].start();
+        }
+        holds(&cluster, &published(&lab, since));
+        stop(running);
     }
-    holds(&cluster.servers[cluster.leader()], &published(&lab, since));
-    stop(running);
 }
 
 #[test]
 fn a_leader_that_is_stopped_and_goes_on_costs_no_event_and_no_order() {
-    let Some(cluster) = cluster() else {
-        return;
-    };
-    let (lab, running, since) = subscribed(&cluster);
-    goes_on(&cluster, 100);
-    let leader = cluster.leader();
-    cluster.servers[leader].signal(Signal::STOP);
-    // Longer than the others wait for a sign of it.
-    std::thread::sleep(Duration::from_secs(12));
-    cluster.servers[leader].signal(Signal::CONT);
-    goes_on(&cluster, 100);
-    holds(&cluster.servers[cluster.leader()], &published(&lab, since));
-    stop(running);
+    for mut seed in seeds(5) {
+        let Some(cluster) = cluster() else {
+            return;
+        };
+        let (lab, running, since) = subscribed(&cluster);
+        goes_on(&cluster, 100);
+        seed.moment(MOMENT);
+        let leader = cluster.leader();
+        cluster.servers[leader].signal(Signal::STOP);
+        // Longer than the others wait for a sign of it.
+        std::thread::sleep(Duration::from_secs(12));
+        cluster.servers[leader].signal(Signal::CONT);
+        goes_on(&cluster, 100);
+        holds(&cluster, &published(&lab, since));
+        stop(running);
+    }
 }

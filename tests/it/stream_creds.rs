@@ -10,7 +10,7 @@ use nkeys::KeyPair;
 use serde_json::{Value, json};
 
 use crate::support::lab;
-use crate::support::nats::{JETSTREAM, secret_file, server};
+use crate::support::nats::{JETSTREAM, Servers, secret_file, server};
 use crate::support::stderr;
 
 /// A token: `about` is whom it says something of, what it says is `nats`, and `issuer` signs it.

@@ -8,7 +8,7 @@ use netapi::testing::lab::certificates::Flavour;
 use netapi::testing::lab::{EventRate, LabOptions};
 
 use crate::support::lab::{self, TestLab};
-use crate::support::nats::{JETSTREAM, secret_file, server};
+use crate::support::nats::{JETSTREAM, Servers, secret_file, server};
 use crate::support::{skipped, stderr, stdout};
 
 /// Runs it, and looks at its end; gives its standard error.
@@ -258,6 +258,7 @@ fn an_nkey_logs_in_and_another_file_does_not() {
         2,
         "no JWT with a seed",
     );
+    assert!(err.contains(&other), "{err}");
     assert!(!err.contains("geheim"), "{err}");
 }
 
@@ -386,4 +387,37 @@ fn the_permissions_that_are_printed_suffice_and_nothing_else_is_needed() {
     assert!(again.contains("in the stream already 50"), "{again}");
     let hostile = ["ise", "pxgrid", "fleet", "permissions", "E\" ] x"];
     crate::support::netapi().args(hostile).assert().code(2);
+}
+
+#[test]
+fn an_account_that_may_not_tell_of_itself_stores_its_events_all_the_same() {
+    let printed = stdout(
+        &crate::support::netapi()
+            .args(["ise", "pxgrid", "fleet", "permissions", "EVENTS"])
+            .assert()
+            .success(),
+    );
+    // As they were printed before subscribers told of themselves.
+    let told = |line: &&str| line.contains("_subscribers") && !line.starts_with('#');
+    assert_eq!(printed.lines().filter(told).count(), 3);
+    let printed: Vec<&str> = printed.lines().filter(|line| !told(line)).collect();
+    let users = r"users = [ { user: netapi, password: right, permissions: $NETAPI_SUBSCRIBER } ]";
+    let permissions = printed.join("\n");
+    let settings = format!("{JETSTREAM}authorization {{\n{permissions}\n{users}\n}}\n");
+    let Some(server) = server(&settings) else {
+        return;
+    };
+    let lab = lab::with(LabOptions {
+        sessions: 20,
+        events_per_second: EventRate::PerSecond(100),
+        ..LabOptions::default()
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let (right, to) = (secret_file(dir.path(), "secret", "right\n"), server.to());
+    let login = ["--nats-user", "netapi", "--nats-password-file", &right];
+    let stream = ["--to", &to, "--create-stream", "--max-bytes", "10M"];
+    let arguments = ["subscribe", "--topic", "session", "--count", "300"];
+    let all = [&arguments[..], &stream, &login].concat();
+    let err = stderr(&lab.pxgrid(&all).assert().success());
+    assert!(!err.contains("Permissions Violation"), "{err}");
 }

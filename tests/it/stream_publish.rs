@@ -1,16 +1,18 @@
 //! `subscribe --to`: what stands in a real stream afterwards, judged by the lab's own log.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use netapi::testing::lab::{EventRate, LabOptions};
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::support::account::{published, stop};
-use crate::support::lab::{self, TestLab};
-use crate::support::nats::{JETSTREAM, endpoint, holds, server};
+use crate::support::lab;
+use crate::support::nats::{JETSTREAM, Servers, endpoint, holds, server};
 use crate::support::sessions::{HASTY, SESSIONS};
-use crate::support::wait_for;
+use crate::support::{json, netapi, stdout, wait_for};
 
 /// Partition of an endpoint, by the published definition of FNV-1a.
 fn partition(mac: &str) -> u32 {
@@ -76,62 +78,6 @@ fn events_are_stored_once_in_order_and_as_the_contract_says() {
     }
 }
 
-/// The variables that make a subscriber the lab's second pxGrid client.
-fn second_member(lab: &TestLab) -> [(&'static str, String); 3] {
-    [
-        ("ISE_PXGRID_CLIENT_NAME", "ISE_PXGRID_CLIENT_NAME_2"),
-        ("PXGRID_CERT", "PXGRID_CERT_2"),
-        ("PXGRID_KEY", "PXGRID_KEY_2"),
-    ]
-    .map(|(ours, theirs)| (ours, lab.variable(theirs)))
-}
-
-#[test]
-fn one_of_two_subscribers_is_killed_and_comes_back_and_nothing_is_lost_or_twice() {
-    let Some(server) = server(JETSTREAM) else {
-        return;
-    };
-    let lab = lab::with(LabOptions {
-        sessions: 200,
-        events_per_second: EventRate::PerSecond(100),
-        ..LabOptions::default()
-    });
-    server.make_stream(|_| {});
-    let to = server.to();
-    let arguments = [
-        "ise",
-        "pxgrid",
-        "subscribe",
-        "--topic",
-        "session",
-        "--to",
-        &to,
-    ];
-    let second = second_member(&lab);
-    let second: Vec<(&str, &str)> = second.iter().map(|(n, v)| (*n, v.as_str())).collect();
-    let one = lab.start_netapi(&arguments, &[]);
-    one.says("subscribed");
-    let two = lab.start_netapi(&arguments, &second);
-    two.says("subscribed");
-    lab.listened_to(SESSIONS, 2);
-    let since = Timestamp::now();
-    let more = |wanted: u64| {
-        let before = server.count();
-        wait_for("events", || server.count() > before + wanted);
-    };
-    more(100);
-    one.signal(Signal::KILL);
-    more(100);
-    let again = lab.start_netapi(&arguments, &[]);
-    again.says("subscribed");
-    lab.listened_to(SESSIONS, 3);
-    two.signal(Signal::KILL);
-    more(100);
-    // Nothing lacks, nothing is there twice, and endpoints are in order.
-    holds(&server, &published(&lab, since));
-    stop(again);
-}
-
 #[test]
 fn two_subscribers_store_each_event_once() {
     let Some(server) = server(JETSTREAM) else {
@@ -149,7 +95,7 @@ fn two_subscribers_store_each_event_once() {
         &stream[..],
     ]
     .concat();
-    let second = second_member(&lab);
+    let second = lab.second_member();
     let second: Vec<(&str, &str)> = second.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let one = lab.start_netapi(&arguments, &[]);
     one.says("subscribed");
@@ -160,6 +106,31 @@ fn two_subscribers_store_each_event_once() {
     wait_for("events", || server.count() > 500);
     let wanted = published(&lab, since);
     holds(&server, &wanted);
+    // Both tell what they sent, and about half of it was there already.
+    wait_for("what both subscribers tell", || {
+        let status = ["ise", "pxgrid", "fleet", "status", &to, "--json"];
+        let shown = json(&netapi().args(status).assert().success());
+        let told = shown["subscribers"].as_array().unwrap();
+        let sent =
+            |one: &Value| one["stored"].as_u64().unwrap() + one["duplicates"].as_u64().unwrap();
+        let names: BTreeSet<&str> = told.iter().filter_map(|one| one["name"].as_str()).collect();
+        let percent = shown["stream"]["percentDuplicates"].as_u64();
+        names.len() == 2
+            && told
+                .iter()
+                .all(|one| sent(one) > 300 && one["lastSeen"].is_string())
+            && percent.is_some_and(|percent| (30..=60).contains(&percent))
+    });
+    let text = stdout(
+        &netapi()
+            .args(["ise", "pxgrid", "fleet", "status", &to])
+            .assert()
+            .success(),
+    );
+    assert!(
+        text.contains(" % of what subscribers sent") && !text.contains("DIFFER"),
+        "{text}"
+    );
     let said = |running: crate::support::running::Running| {
         running.signal(Signal::TERM);
         let (_, _, err) = running.end();

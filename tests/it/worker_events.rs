@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::support::callback::{lines, script};
 use crate::support::fleet::Fleet;
 use crate::support::lab;
-use crate::support::nats::{JETSTREAM, NatsServer, server};
+use crate::support::nats::{JETSTREAM, NatsServer, Servers, server};
 use crate::support::running::Running;
-use crate::support::{netapi, stderr, stdout, wait_for};
+use crate::support::{netapi, process, stderr, stdout, wait_for};
 
 use rustix::process::Signal;
 
@@ -107,6 +107,30 @@ fn a_group_made_for_other_partitions_is_refused() {
     let err = stderr(&worker(&server, &[]).code(2));
     assert!(err.contains("another number of partitions"), "{err}");
     worker(&server, &["--group", "other", "--dry-run"]).success();
+}
+
+#[test]
+fn a_longer_lease_than_the_first_workers_is_remembered_for_as_long() {
+    let Some(server) = server(JETSTREAM) else {
+        return;
+    };
+    server.make_stream(|_| {});
+    let kept = |lease: &str| {
+        let mut command = process();
+        command.args(["ise", "pxgrid", "worker", "--from", &server.to()]);
+        command.args(["--callback", "/bin/true", "--lease", lease]);
+        let worker = Running::start(command);
+        worker.says("32 of 32 partitions are ours");
+        ends(worker);
+        server.ask(async |jetstream| {
+            let name = "KV_NETAPI_EVENTS_members";
+            let mut bucket = jetstream.get_stream(name).await.unwrap();
+            bucket.info().await.unwrap().config.max_age
+        })
+    };
+    assert_eq!(kept("2s"), Duration::from_secs(6));
+    assert_eq!(kept("20s"), Duration::from_mins(1));
+    assert_eq!(kept("2s"), Duration::from_mins(1));
 }
 
 #[test]
@@ -228,4 +252,23 @@ fn a_unit_is_printed_without_asking_anybody() {
         .success();
     let text = stdout(&unit);
     assert!(text.contains("--from nats://n1.invalid/EVENTS"), "{text}");
+}
+
+/// The acknowledgement of what ran is heard by nobody.
+#[test]
+fn a_stream_that_is_removed_while_a_callback_runs_ends_the_worker() {
+    let Some(server) = server(JETSTREAM) else {
+        return;
+    };
+    let fleet = Fleet::start(server, 20);
+    let wait = "while [ ! -e \"$NOTES.go\" ]; do sleep 0.05; done\n";
+    let worker = fleet.worker("g", wait, &["--jobs", "1"]);
+    fleet.more_runs("g", 1);
+    fleet.server.ask(async |jetstream| {
+        jetstream.delete_stream("EVENTS").await.unwrap();
+    });
+    std::fs::write(fleet.dir.path().join("notes-g.go"), "").unwrap();
+    let (code, _, err) = worker.end();
+    assert_eq!(code, 3, "{err:?}");
+    assert!(err.join("\n").contains("is gone"), "{err:?}");
 }

@@ -1,24 +1,29 @@
 //! Workers that come, go, are killed and stopped, and a server that is: every event is handled,
 //! those of an endpoint in order, and what is handled again is marked. Judged by what the lab
 //! published.
-//!
-//! `WORKER_ROUNDS` says how often each fault is tried (once, unless it says more).
 
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::support::fleet::Fleet;
-use crate::support::nats::{JETSTREAM, server};
+use crate::support::nats::{JETSTREAM, Servers, server};
 use crate::support::running::Running;
+use crate::support::seeds::{seeds, shown};
+use crate::support::wait_for;
 
 const GROUP: &str = "g";
 const JOBS: [&str; 2] = ["--jobs", "2"];
 
-fn rounds() -> usize {
-    let given = std::env::var("WORKER_ROUNDS").ok();
-    given.map_or(1, |text| text.parse().unwrap())
-}
+/// The fault comes within this time.
+const MOMENT: Duration = Duration::from_millis(500);
+
+/// What workers have here, and how long their consumers wait for an acknowledgement.
+const LEASE: Duration = Duration::from_secs(2);
+const ACK_WAIT: Duration = Duration::from_secs(4);
+
+/// How long it may take to see that an event was handled, on a machine with much to do.
+const TO_SEE: Duration = Duration::from_secs(6);
 
 /// A fleet of two workers, both at work.
 fn fleet() -> Option<(Fleet, Running, Running)> {
@@ -47,10 +52,11 @@ fn leaves(worker: Running) -> Vec<String> {
 
 #[test]
 fn workers_join_and_leave_and_nothing_is_repeated() {
-    for _ in 0..rounds() {
+    for mut seed in seeds(5) {
         let Some((mut fleet, one, two)) = fleet() else {
             return;
         };
+        seed.moment(MOMENT);
         let three = fleet.worker(GROUP, "", &JOBS);
         three.says("the group g has 3 workers");
         fleet.more_runs(GROUP, 50);
@@ -67,19 +73,31 @@ fn workers_join_and_leave_and_nothing_is_repeated() {
 
 #[test]
 fn a_worker_that_is_killed_repeats_at_most_its_jobs() {
-    for _ in 0..rounds() {
+    for mut seed in seeds(5) {
         let Some((mut fleet, one, two)) = fleet() else {
             return;
         };
+        let usual = fleet.catches_up(GROUP);
+        seed.moment(MOMENT);
         one.signal(Signal::KILL);
         let killed = Instant::now();
+        // What came later waits behind it: that is not the dead worker's affair.
+        std::thread::sleep(Duration::from_secs(1));
+        let stored = fleet.server.stored();
         two.says("32 of 32 partitions are ours");
         // A lease to be sure that it is dead, and one for a worker that sees it late.
-        assert!(killed.elapsed() < Duration::from_secs(8));
-        fleet.more_runs(GROUP, 50);
+        let taken_over = killed.elapsed();
+        assert!(taken_over < 2 * LEASE + TO_SEE, "{taken_over:?}");
+        fleet.handles(GROUP, &stored);
+        let silent = killed.elapsed();
+        shown(&format!(
+            "all is handled after {silent:?}, {usual:?} before"
+        ));
+        assert!(silent < 2 * LEASE + ACK_WAIT + TO_SEE + usual, "{silent:?}");
         let again = fleet.worker(GROUP, "", &JOBS);
         again.says("16 of 32 partitions are ours");
         let repeats = fleet.judge(GROUP);
+        shown(&format!("{repeats} repeats"));
         assert!(repeats <= 2, "{repeats} repeats");
         leaves(again);
         leaves(two);
@@ -88,13 +106,16 @@ fn a_worker_that_is_killed_repeats_at_most_its_jobs() {
 
 #[test]
 fn a_worker_that_is_stopped_for_a_while_does_nothing_unmarked() {
-    for _ in 0..rounds() {
+    for mut seed in seeds(5) {
         let Some((mut fleet, one, two)) = fleet() else {
             return;
         };
+        seed.moment(MOMENT);
         one.signal(Signal::STOP);
+        let stopped = Instant::now();
         two.says("32 of 32 partitions are ours");
         fleet.more_runs(GROUP, 50);
+        std::thread::sleep(Duration::from_secs(5).saturating_sub(stopped.elapsed()));
         one.signal(Signal::CONT);
         one.says("our lease ran out");
         one.says_times("16 of 32 partitions are ours", 2);
@@ -107,11 +128,12 @@ fn a_worker_that_is_stopped_for_a_while_does_nothing_unmarked() {
 
 #[test]
 fn a_server_that_is_killed_and_comes_back_loses_nothing() {
-    for _ in 0..rounds() {
+    for mut seed in seeds(5) {
         let Some((mut fleet, one, two)) = fleet() else {
             return;
         };
         for _ in 0..2 {
+            seed.moment(MOMENT);
             fleet.server.kill();
             // Once shorter than a lease, once longer.
             std::thread::sleep(Duration::from_millis(500));
@@ -119,7 +141,7 @@ fn a_server_that_is_killed_and_comes_back_loses_nothing() {
             fleet.more_runs(GROUP, 50);
         }
         fleet.server.kill();
-        std::thread::sleep(Duration::from_secs(3));
+        one.says("our lease ran out, no connection to NATS at ");
         fleet.server.start();
         fleet.more_runs(GROUP, 50);
         // A server that is killed has forgotten acknowledgements: what is handled again is marked.
@@ -131,10 +153,11 @@ fn a_server_that_is_killed_and_comes_back_loses_nothing() {
 
 #[test]
 fn a_worker_and_the_server_are_killed_at_once() {
-    for _ in 0..rounds() {
+    for mut seed in seeds(5) {
         let Some((mut fleet, one, two)) = fleet() else {
             return;
         };
+        seed.moment(MOMENT);
         one.signal(Signal::KILL);
         fleet.server.kill();
         std::thread::sleep(Duration::from_millis(300));
@@ -143,5 +166,26 @@ fn a_worker_and_the_server_are_killed_at_once() {
         // The server has forgotten acknowledgements that the dead worker alone knew.
         fleet.judge(GROUP);
         leaves(two);
+    }
+}
+
+#[test]
+fn a_stream_that_fills_is_enlarged_while_workers_read_it() {
+    for mut seed in seeds(5) {
+        let Some(server) = server(JETSTREAM) else {
+            return;
+        };
+        server.make_stream(|config| config.max_messages = 150);
+        let mut fleet = Fleet::start(server, 60);
+        let worker = fleet.worker(GROUP, "", &JOBS);
+        let subscriber = fleet.subscriber.as_ref().unwrap();
+        subscriber.says("is full");
+        wait_for("what the stream holds", || fleet.runs(GROUP).len() == 150);
+        seed.moment(MOMENT);
+        fleet.server.enlarge_stream();
+        subscriber.says("the stream takes events again");
+        fleet.more_runs(GROUP, 50);
+        assert_eq!(fleet.judge(GROUP), 0);
+        leaves(worker);
     }
 }

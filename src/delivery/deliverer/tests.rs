@@ -46,8 +46,8 @@ impl Place {
         text.lines().map(str::to_owned).collect()
     }
 
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> DeliveryOptions {
+        DeliveryOptions {
             jobs: 2,
             retries: 2,
             backoff: Backoff::new(Duration::from_millis(5), Duration::from_millis(20)),
@@ -59,8 +59,8 @@ impl Place {
         }
     }
 
-    fn durable(&self) -> Options {
-        Options {
+    fn durable(&self) -> DeliveryOptions {
+        DeliveryOptions {
             spool: Some(self.path("spool")),
             ..self.options()
         }
@@ -150,7 +150,7 @@ fn without_a_spool_dead_letters_are_said_and_what_is_left_is_counted() {
     let place = Place::new();
     let callback = place.callback("exit 1");
     let ending = block_on(async {
-        let options = Options {
+        let options = DeliveryOptions {
             retries: 0,
             ..place.options()
         };
@@ -180,7 +180,7 @@ fn dead_letters_that_cannot_be_written_end_delivery_and_the_event_stays() {
         "test $NETAPI_MAC = C8:5B:76:C6:59:01 && { until test -e DIR/begun; do sleep 0.01; done; exit 3; }; : > DIR/begun; sleep 0.3; echo done >> LOG",
     );
     block_on(async {
-        let options = Options {
+        let options = DeliveryOptions {
             retries: 0,
             dead_letters: Some(PathBuf::from("/dev/full")),
             ..place.durable()

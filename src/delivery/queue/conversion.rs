@@ -70,9 +70,9 @@ fn today((key, topic, event, sequence, mac, state, received, json): OldRead<'_>)
     });
     Event {
         received_at: Timestamp::from_microsecond(received).unwrap_or(parsed.received_at),
-        mac: mac.map(str::to_owned),
+        mac: mac.map(Into::into),
         // What it is in order with stays the same.
-        station: (mac.is_none() && key != topic).then(|| key.to_owned()),
+        station: (mac.is_none() && key != topic).then(|| key.into()),
         state: state.map(|state| state.to_owned().into()),
         ..parsed
     }

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use compact_str::CompactString;
+
 use super::spool::Waiting;
 use crate::event::Event;
 
@@ -19,20 +21,37 @@ pub(super) struct Recent {
     bytes: usize,
     /// How many bytes there may be.
     limit: usize,
+    /// Numbers of events that are kept beyond the limit until they are written together, in order;
+    /// some may be gone.
+    unwritten: Vec<u64>,
+    unwritten_bytes: usize,
+    /// How many bytes of them there may be.
+    unwritten_limit: usize,
+    /// How often events left for the file.
+    moves: u64,
 }
 
 impl Recent {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize, unwritten_limit: usize) -> Self {
         Self {
             events: BTreeMap::new(),
             bytes: 0,
             limit,
+            unwritten: Vec::new(),
+            unwritten_bytes: 0,
+            unwritten_limit,
+            moves: 0,
         }
     }
 
     /// Whether at least half of it is free.
     pub(super) fn is_half_empty(&self) -> bool {
         self.bytes <= self.limit / 2
+    }
+
+    /// Whether so much of it is free that more is worth bringing.
+    pub(super) fn is_worth_filling(&self) -> bool {
+        self.bytes <= self.limit - self.limit / 16
     }
 
     /// The events from number `from` to the first that is not here: at most `most`, and of no more
@@ -66,6 +85,47 @@ impl Recent {
             self.bytes = bytes;
             self.events.insert(id, Arc::new(event));
         }
+    }
+
+    /// Whether all of them could be kept until they are written with others.
+    pub(super) fn fits_unwritten(&mut self, batch: &[Event]) -> bool {
+        let bytes: usize = batch.iter().map(size).sum();
+        if self.unwritten_bytes + bytes > self.unwritten_limit {
+            self.unwritten.retain(|id| self.events.contains_key(id));
+            let left = self.unwritten.iter().filter_map(|id| self.events.get(id));
+            self.unwritten_bytes = left.map(|event| size(event)).sum();
+        }
+        self.unwritten_bytes + bytes <= self.unwritten_limit
+    }
+
+    /// Keeps the event beyond the limit, until it is written.
+    pub(super) fn keep_unwritten(&mut self, id: u64, event: Event) {
+        let bytes = size(&event);
+        self.bytes += bytes;
+        self.unwritten_bytes += bytes;
+        self.unwritten.push(id);
+        self.events.insert(id, Arc::new(event));
+    }
+
+    /// What is to be written, in order.
+    pub(super) fn unwritten(&self) -> Vec<(u64, Arc<Event>)> {
+        let ids = self.unwritten.iter();
+        ids.filter_map(|id| Some((*id, self.get(*id)?))).collect()
+    }
+
+    /// They were written, and are only in the file from now on. Gives those that were given up
+    /// meanwhile.
+    pub(super) fn written(&mut self, events: &[(u64, Arc<Event>)]) -> Vec<u64> {
+        self.unwritten.clear();
+        self.unwritten_bytes = 0;
+        self.moves += 1;
+        let ids = events.iter().map(|(id, _)| *id);
+        ids.filter(|id| !self.remove(*id)).collect()
+    }
+
+    /// Another number whenever events left for the file.
+    pub(super) fn moves(&self) -> u64 {
+        self.moves
     }
 
     pub(super) fn get(&self, id: u64) -> Option<Arc<Event>> {
@@ -107,7 +167,7 @@ impl Recent {
 /// About how many bytes it takes in memory. A message may hold more of its frame than it shows; of
 /// sessions that came together each counts its own part.
 fn size(event: &Event) -> usize {
-    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let length = |text: &Option<CompactString>| text.as_ref().map_or(0, CompactString::len);
     event.message.written_length() + length(&event.mac) + length(&event.station) + OVERHEAD
 }
 
@@ -119,7 +179,7 @@ mod tests {
     #[test]
     fn no_more_is_kept_than_may_be_and_what_goes_makes_room() {
         let one = size(&event("a", 1));
-        let mut recent = Recent::new(2 * one);
+        let mut recent = Recent::new(2 * one, 0);
         assert!(recent.fits(&[event("a", 1), event("a", 2)]));
         assert!(!recent.fits(&[event("a", 1), event("a", 2), event("a", 3)]));
         for (id, n) in [(5, 1), (6, 2), (7, 3)] {
@@ -145,5 +205,27 @@ mod tests {
         };
         assert_eq!(ids(9, 9 * one), [6, 7]);
         assert_eq!((ids(1, 9 * one), ids(9, one)), (vec![6], vec![6]));
+    }
+
+    #[test]
+    fn what_is_to_be_written_together_is_kept_until_then() {
+        let one = size(&event("a", 1));
+        let mut recent = Recent::new(0, 2 * one);
+        let two = [event("a", 1), event("a", 2)];
+        assert!(!recent.fits(&two) && recent.fits_unwritten(&two));
+        recent.keep_unwritten(5, event("a", 1));
+        recent.keep_unwritten(6, event("a", 2));
+        assert!(!recent.fits_unwritten(&two));
+        // What was delivered makes room, and is not written.
+        assert!(recent.remove(5) && recent.fits_unwritten(&two[..1]));
+        recent.keep_unwritten(7, event("a", 3));
+        let unwritten = recent.unwritten();
+        let ids: Vec<u64> = unwritten.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [6, 7]);
+        assert!(recent.remove(6));
+        let moves = recent.moves();
+        assert_eq!(recent.written(&unwritten), [6]);
+        assert!(recent.moves() != moves && recent.len() == 0 && recent.bytes == 0);
+        assert!(recent.fits_unwritten(&two));
     }
 }

@@ -13,7 +13,7 @@ use foldhash::quality::FixedState;
 use redb::{Database, TableError, WriteTransaction};
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
-use crate::event::remembered::{DIGESTS, Remembered, State, endpoint};
+use crate::event::remembered::{DIGESTS, Remembered, RememberedState, endpoint};
 
 /// Topic, endpoint, identity.
 type Key = (u16, u64, u64);
@@ -146,7 +146,7 @@ impl MemoryTables {
         let noted = u32::try_from(now).unwrap_or(u32::MAX);
         for (_, one) in remembered {
             let topic = self.number(transaction, &one.topic)?;
-            let State {
+            let RememberedState {
                 newest, digests, ..
             } = one.state;
             let mut bytes = [0; DIGESTS * 8];
@@ -253,7 +253,7 @@ pub(super) struct Place(Key, Key);
 pub(super) fn read(
     database: &Database,
     place: Place,
-    mut found: impl FnMut(&str, State),
+    mut found: impl FnMut(&str, RememberedState),
 ) -> Result<(), redb::Error> {
     let table = database.begin_read()?.open_table(REMEMBERED)?;
     let Place(first, last) = place;
@@ -270,13 +270,13 @@ pub(super) fn read(
     Ok(())
 }
 
-fn give(row: (i64, &[u8; 32], u8, u32, &str), found: &mut impl FnMut(&str, State)) {
+fn give(row: (i64, &[u8; 32], u8, u32, &str), found: &mut impl FnMut(&str, RememberedState)) {
     let (newest, bytes, flags, _, key) = row;
     let mut digests = [0; DIGESTS];
     for (digest, bytes) in digests.iter_mut().zip(bytes.as_chunks::<8>().0) {
         *digest = u64::from_le_bytes(*bytes);
     }
-    let state = State {
+    let state = RememberedState {
         newest,
         digests,
         ended: flags & ENDED != 0,
@@ -286,7 +286,7 @@ fn give(row: (i64, &[u8; 32], u8, u32, &str), found: &mut impl FnMut(&str, State
     found(key, state);
 }
 
-fn flags(state: &State) -> u8 {
+fn flags(state: &RememberedState) -> u8 {
     let flag = |set: bool, flag: u8| if set { flag } else { 0 };
     flag(state.ended, ENDED) | flag(state.recovered, RECOVERED) | flag(state.passing, PASSING)
 }

@@ -21,6 +21,7 @@
 //! It calls no callback and decides no order. Every function blocks on the disk: async callers use
 //! a blocking thread.
 
+mod memory;
 mod place;
 mod reading;
 mod remembered;
@@ -47,6 +48,7 @@ use crate::event::{Delivery, Event, Mark, Progress};
 pub(super) use place::FILE;
 pub use place::{LIBRARY, damaged};
 use place::{Place, failed};
+use reading::ReadAhead;
 pub use remembered::SpoolMemory;
 
 /// Pages that redb keeps in memory. The default would be a gigabyte.
@@ -54,6 +56,9 @@ const CACHE_BYTES: usize = 8 << 20;
 
 /// How many bytes of events are kept in memory.
 const RECENT_BYTES: usize = 8 << 20;
+
+/// How many bytes of events are kept until they go to the file of a temporary spool together.
+const UNWRITTEN_BYTES: usize = 512 << 10;
 
 /// A file without events that is larger than what was told takes by this is made small again when
 /// it is opened.
@@ -81,6 +86,7 @@ pub struct Spool {
     next: Mutex<u64>,
     delivered: Mutex<BTreeSet<u64>>,
     recent: Mutex<Recent>,
+    ahead: Mutex<ReadAhead>,
     durable: Option<Durable>,
     gone: OnceLock<Error>,
 }
@@ -197,7 +203,8 @@ impl Spool {
             before,
             next: Mutex::new(next),
             delivered: Mutex::default(),
-            recent: Mutex::new(Recent::new(RECENT_BYTES)),
+            recent: Mutex::new(Recent::new(RECENT_BYTES, UNWRITTEN_BYTES)),
+            ahead: Mutex::default(),
             durable,
             gone: OnceLock::new(),
         }
@@ -227,13 +234,19 @@ impl Spool {
     }
 
     /// The same with what was told.
-    pub fn append_with(&self, batch: Vec<Event>, progress: &Progress) -> Result<u64> {
+    pub fn append_with(&self, mut batch: Vec<Event>, progress: &Progress) -> Result<u64> {
         self.check_readable()?;
         let mut tail = lock(&self.next);
         let temporary = self.is_temporary();
         let in_memory = temporary && lock(&self.recent).fits(&batch);
         if !in_memory {
-            self.write(self.file()?, *tail, &batch, progress)
+            if temporary {
+                self.make_room_for(&batch)?;
+                if let Some(next) = self.keep_unwritten(&mut tail, &mut batch) {
+                    return Ok(next);
+                }
+            }
+            self.write(self.file()?, (*tail..).zip(&batch), progress)
                 .map_err(|error| failed(&self.place, "write to", error))?;
         }
         // What a temporary spool has in its file is nowhere else.
@@ -248,38 +261,17 @@ impl Spool {
         Ok(*tail)
     }
 
-    /// Takes events into the memory of a temporary spool, where that suffices; gives them back
-    /// where it does not, and where the spool is none. It waits for no disk.
-    pub fn append_in_memory(&self, batch: Vec<Event>) -> Result<u64, Vec<Event>> {
-        let mut tail = lock(&self.next);
-        let mut recent = lock(&self.recent);
-        if !self.is_temporary() || !recent.fits(&batch) {
-            return Err(batch);
-        }
-        for event in batch {
-            recent.keep(*tail, event);
-            *tail += 1;
-        }
-        Ok(*tail)
-    }
-
-    /// Whether at least half of the memory for events is free.
-    pub fn is_half_empty(&self) -> bool {
-        lock(&self.recent).is_half_empty()
-    }
-
-    /// One commit; the first event gets number `next`.
-    fn write(
+    /// One commit.
+    fn write<'e>(
         &self,
         database: &Database,
-        next: u64,
-        batch: &[Event],
+        batch: impl Iterator<Item = (u64, &'e Event)>,
         progress: &Progress,
     ) -> Result<(), redb::Error> {
         let transaction = database.begin_write()?;
         let gone = std::mem::take(&mut *lock(&self.delivered));
         tables::remove_events(&transaction, &gone, &self.before)?;
-        tables::write_events(&transaction, next, batch)?;
+        tables::write_events(&transaction, batch)?;
         tables::write_marks(&transaction, &progress.marks)?;
         if let Some(durable) = &self.durable {
             let now = jiff::Timestamp::now().as_second();
@@ -336,6 +328,12 @@ impl Spool {
         lock(&self.delivered).len()
     }
 
+    /// So many delivered events leave the file together: on a disk, the sooner the fewer come again
+    /// after a power cut.
+    pub fn flush_at(&self) -> usize {
+        if self.is_temporary() { 4096 } else { 256 }
+    }
+
     /// Why what is written here is nobody's any more: a file that no path names, or a directory
     /// that somebody else may take. It is looked at anew until it is so, and stays.
     pub fn gone(&self) -> Option<&Error> {
@@ -370,8 +368,8 @@ impl Spool {
         if lock(&self.delivered).is_empty() {
             return Ok(());
         }
-        let tail = lock(&self.next);
-        self.write(self.file()?, *tail, &[], &Progress::default())
+        let _whole = lock(&self.next);
+        self.write(self.file()?, std::iter::empty(), &Progress::default())
             .map_err(|error| failed(&self.place, "write to", error))
     }
 

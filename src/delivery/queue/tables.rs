@@ -159,14 +159,13 @@ pub(super) fn remove_events(
     Ok(())
 }
 
-/// Puts events in; the first one gets number `first`.
-pub(super) fn write_events(
+/// Puts events in, by their numbers.
+pub(super) fn write_events<'e>(
     transaction: &WriteTransaction,
-    first: u64,
-    batch: &[Event],
+    batch: impl Iterator<Item = (u64, &'e Event)>,
 ) -> Result<(), redb::Error> {
     let mut events = transaction.open_table(EVENTS)?;
-    for (number, event) in (first..).zip(batch) {
+    for (number, event) in batch {
         events.insert(number, write(event))?;
     }
     Ok(())
@@ -238,8 +237,8 @@ pub(super) fn read(row: Read<'_>) -> Event {
         node: node.into(),
         received_at: Timestamp::from_microsecond(received).unwrap_or(Timestamp::UNIX_EPOCH),
         recovered,
-        mac: mac.map(str::to_owned),
-        station: station.map(str::to_owned),
+        mac: mac.map(Into::into),
+        station: station.map(Into::into),
         state: state.map(|state| state.to_owned().into()),
         message: if session {
             Message::session(text)

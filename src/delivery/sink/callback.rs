@@ -52,7 +52,7 @@ const REAP: Duration = Duration::from_secs(5);
 
 /// How a run, or an attempt to deliver, ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CallbackOutcome {
     /// Exit status 0; for a long-lived child: it has read the event.
     Success,
     /// Another exit status.
@@ -79,7 +79,7 @@ pub enum Outcome {
     Stopped,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for CallbackOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Success => f.write_str("success"),
@@ -95,7 +95,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-impl From<ExitStatus> for Outcome {
+impl From<ExitStatus> for CallbackOutcome {
     fn from(status: ExitStatus) -> Self {
         match (status.code(), signals::that_ended(status)) {
             (Some(0), _) => Self::Success,
@@ -129,7 +129,8 @@ impl Environment {
         let ours = |name: &OsStr| OURS.iter().chain(&NOT_INHERITED).any(|ours| *ours == name);
         Self(
             inherited
-                .filter(|(name, _)| !is_secret(name) && !ours(name))
+                .filter(|(name, _)| !ours(name))
+                .filter_map(|(name, value)| Some((name.clone(), inheritable(&name, value)?)))
                 .collect(),
         )
     }
@@ -207,7 +208,7 @@ impl Callback {
         prepared: &mut Option<PreparedCommand>,
         listener: &Arc<dyn Listener>,
         mut stop: watch::Receiver<Stop>,
-    ) -> Outcome {
+    ) -> CallbackOutcome {
         let free = prepared.take().filter(|prepared| prepared.output.is_free());
         let started = input(&event.to_json(Some(delivery)), scratch).and_then(|input| {
             let mut prepared = free.map_or_else(|| PreparedCommand::new(self, listener), Ok)?;
@@ -222,7 +223,7 @@ impl Callback {
             outcome = self.supervise(&mut child, &mut used.output) => outcome,
             () = Stop::AtOnce.reached(&mut stop) => {
                 end_group(&mut child, &mut used.output).await;
-                Outcome::Stopped
+                CallbackOutcome::Stopped
             }
         };
         used.output.rest().await;
@@ -232,16 +233,16 @@ impl Callback {
 
     /// What it is that there was this error in place of a run. A file that is not there, or not as
     /// it must be, is looked at again for better words.
-    pub(super) fn not_started(&self, error: &io::Error) -> Outcome {
+    pub(super) fn not_started(&self, error: &io::Error) -> CallbackOutcome {
         if lacks_room(error) {
-            return Outcome::NoRoom(error.to_string());
+            return CallbackOutcome::NoRoom(error.to_string());
         }
         if is_fault_of_file(error)
             && let Err(better) = check(&self.program)
         {
-            return Outcome::NotStarted(better.message().to_owned());
+            return CallbackOutcome::NotStarted(better.message().to_owned());
         }
-        Outcome::NotStarted(format!(
+        CallbackOutcome::NotStarted(format!(
             "cannot start the callback {}: {error}",
             self.program.display()
         ))
@@ -261,13 +262,13 @@ impl Callback {
     }
 
     /// Waits for the end within the time limit, and makes it end after.
-    async fn supervise(&self, child: &mut Child, output: &mut Output) -> Outcome {
+    async fn supervise(&self, child: &mut Child, output: &mut Output) -> CallbackOutcome {
         match timeout(self.timeout, ended(child, output)).await {
             Ok(Ok(status)) => status.into(),
-            Ok(Err(error)) => Outcome::Unknown(error.to_string()),
+            Ok(Err(error)) => CallbackOutcome::Unknown(error.to_string()),
             Err(_) => {
                 self.end(child, output).await;
-                Outcome::TimedOut
+                CallbackOutcome::TimedOut
             }
         }
     }
@@ -332,9 +333,36 @@ fn write_input(file: File, json: &str) -> io::Result<File> {
     Ok(file)
 }
 
+/// What a program that we start is given of a variable that we inherited: nothing of a secret, and
+/// a proxy's address without the name and password in it.
+pub(crate) fn inheritable(name: &OsStr, value: OsString) -> Option<OsString> {
+    let proxy = name
+        .to_string_lossy()
+        .to_ascii_lowercase()
+        .ends_with("_proxy");
+    if is_secret(name) {
+        None
+    } else if proxy {
+        value.to_str().map(|address| without_login(address).into())
+    } else {
+        Some(value)
+    }
+}
+
+/// An address without what stands between its scheme and its last `@`.
+fn without_login(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((before, host)) => match before.split_once("://") {
+            Some((scheme, _)) => format!("{scheme}://{host}"),
+            None => host.to_owned(),
+        },
+        None => address.to_owned(),
+    }
+}
+
 /// Whether the inherited variable `name` holds a secret: the passwords of the contract's section 3,
 /// and whatever under our prefixes is named like one.
-pub(crate) fn is_secret(name: &OsStr) -> bool {
+fn is_secret(name: &OsStr) -> bool {
     let name = name.to_string_lossy().to_ascii_uppercase();
     let ours = ["ISE_", "PXGRID_", "NETAPI_"]
         .iter()

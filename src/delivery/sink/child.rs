@@ -24,7 +24,7 @@ use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::callback::{Callback, Outcome, PreparedCommand, end_group, ended};
+use super::callback::{Callback, CallbackOutcome, PreparedCommand, end_group, ended};
 use super::output::Output;
 use crate::backoff::Backoff;
 use crate::delivery::Listener;
@@ -52,12 +52,12 @@ pub struct LongLivedChild {
 #[derive(Debug)]
 struct Request {
     line: String,
-    reply: oneshot::Sender<Outcome>,
+    reply: oneshot::Sender<CallbackOutcome>,
 }
 
 impl Request {
     /// Answers it; whoever asked may be gone.
-    fn answer(self, outcome: Outcome) {
+    fn answer(self, outcome: CallbackOutcome) {
         let _gone = self.reply.send(outcome);
     }
 }
@@ -69,14 +69,14 @@ pub struct Feeder(mpsc::Sender<Request>);
 impl Feeder {
     /// Writes one event to the child and waits until it has read it, also while the child is being
     /// started again.
-    pub async fn deliver(&self, event: &Event, delivery: Delivery) -> Outcome {
+    pub async fn deliver(&self, event: &Event, delivery: Delivery) -> CallbackOutcome {
         let mut line = event.to_json(Some(delivery));
         line.push('\n');
         let (reply, outcome) = oneshot::channel();
         if self.0.send(Request { line, reply }).await.is_err() {
-            return Outcome::Stopped;
+            return CallbackOutcome::Stopped;
         }
-        outcome.await.unwrap_or(Outcome::Stopped)
+        outcome.await.unwrap_or(CallbackOutcome::Stopped)
     }
 
     /// Writes one event after the other, as long as there is one.
@@ -94,7 +94,7 @@ impl LongLivedChild {
     /// started again; one that lived as long as its longest pause starts over with the first.
     ///
     /// From [`Stop::Finish`] on no further line is begun: what the child has not read when it ends
-    /// is answered with [`Outcome::Stopped`]. With [`Stop::AtOnce`] it is killed.
+    /// is answered with [`CallbackOutcome::Stopped`]. With [`Stop::AtOnce`] it is killed.
     pub fn start(
         callback: Callback,
         backoff: Backoff,
@@ -201,7 +201,7 @@ struct ChildProcess {
 enum Over {
     /// It ended by itself, or was ended since it read nothing: the outcome for lines that it did
     /// not read.
-    Child(Outcome),
+    Child(CallbackOutcome),
     /// No more events will come.
     Closed,
 }
@@ -322,7 +322,7 @@ impl ChildSupervisor {
                     process, output, ..
                 } = child;
                 self.callback.end(process, output).await;
-                return Over::Child(Outcome::TimedOut);
+                return Over::Child(CallbackOutcome::TimedOut);
             }
             let free = child.unread.rest == 0;
             if free {
@@ -341,7 +341,7 @@ impl ChildSupervisor {
                     Ok(count) => child.wrote(count),
                     Err(error) => {
                         self.callback.end(&mut child.process, &mut child.output).await;
-                        return Over::Child(Outcome::Unknown(error.to_string()));
+                        return Over::Child(CallbackOutcome::Unknown(error.to_string()));
                     }
                 },
                 request = self.requests.recv(), if free => match request {
@@ -368,7 +368,7 @@ impl ChildSupervisor {
 
     /// After a child's end: what it had not read goes to the next one, or, if it had read nothing
     /// at all, back to where it came from.
-    async fn give_back(&mut self, mut child: ChildProcess, outcome: Outcome) {
+    async fn give_back(&mut self, mut child: ChildProcess, outcome: CallbackOutcome) {
         child.rest().await;
         let mut unread = child.unread.lines;
         if child.lines_read > 0 {
@@ -381,9 +381,9 @@ impl ChildSupervisor {
         }
     }
 
-    fn say_ended(&self, outcome: &Outcome, pause: Duration) {
+    fn say_ended(&self, outcome: &CallbackOutcome, pause: Duration) {
         let how = match outcome {
-            Outcome::TimedOut => "stopped reading and was ended".to_owned(),
+            CallbackOutcome::TimedOut => "stopped reading and was ended".to_owned(),
             other => format!("ended ({other})"),
         };
         self.listener.notice(&format!(
@@ -421,7 +421,7 @@ impl ChildProcess {
         self.read = read;
         let mut lines = 0;
         while let Some(request) = self.unread.next_read(unread) {
-            request.answer(Outcome::Success);
+            request.answer(CallbackOutcome::Success);
             lines += 1;
         }
         self.lines_read = self.lines_read.saturating_add(lines);
@@ -470,9 +470,9 @@ async fn write(stdin: Option<&Sender>, bytes: &[u8]) -> io::Result<usize> {
 
 /// The outcome for lines that a child did not read before it ended: status 0 is no success for
 /// them.
-fn unread_at(status: io::Result<ExitStatus>) -> Outcome {
-    match status.map(Outcome::from) {
-        Ok(Outcome::Success) | Err(_) => Outcome::Exit(0),
+fn unread_at(status: io::Result<ExitStatus>) -> CallbackOutcome {
+    match status.map(CallbackOutcome::from) {
+        Ok(CallbackOutcome::Success) | Err(_) => CallbackOutcome::Exit(0),
         Ok(other) => other,
     }
 }

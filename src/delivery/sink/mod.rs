@@ -28,7 +28,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use super::deliverer::Options;
+use super::deliverer::DeliveryOptions;
 use super::endpoint_order::Rules;
 use super::scheduler::{Attempt, Scheduler};
 use super::stop::Stop;
@@ -131,7 +131,11 @@ enum Kind {
 
 impl OpenSink {
     /// Gets it to work, inside a runtime; `scratch` is a directory for what has to lie in one.
-    pub(super) fn open(sink: Sink, options: &Options, scratch: std::path::PathBuf) -> Result<Self> {
+    pub(super) fn open(
+        sink: Sink,
+        options: &DeliveryOptions,
+        scratch: std::path::PathBuf,
+    ) -> Result<Self> {
         let stop = watch::Sender::new(Stop::No);
         let listener = Arc::clone(&options.listener);
         let (kind, feed) = match sink {
@@ -182,7 +186,7 @@ impl OpenSink {
     }
 
     /// How its deliveries follow each other; how many events are held is not its affair.
-    pub(super) fn rules(&self, options: &Options) -> Rules {
+    pub(super) fn rules(&self, options: &DeliveryOptions) -> Rules {
         let jobs = match self.feed {
             Feed::PerEndpoint(jobs) => jobs,
             Feed::InOrder => 1,
@@ -230,7 +234,7 @@ impl OpenSink {
             Kind::Stream(sink) => {
                 for attempt in attempts {
                     let store = Arc::clone(sink).store_on(Arc::clone(scheduler), attempt);
-                    self.tasks.spawn(store);
+                    self.tasks.spawn_on(store, sink.publisher.runtime());
                 }
             }
             Kind::Child(child) => {

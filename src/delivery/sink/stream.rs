@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Outage;
-use super::callback::Outcome;
+use super::callback::CallbackOutcome;
 use crate::backoff::Backoff;
 use crate::delivery::counters::Counters;
 use crate::delivery::endpoint_order::Rules;
@@ -53,26 +53,33 @@ pub(super) struct StreamSink {
 impl StreamSink {
     /// Stores one event after the other, as long as there is one.
     pub(super) async fn store_on(self: Arc<Self>, scheduler: Arc<Scheduler>, first: Attempt) {
+        let mut stop = self.stop.clone();
         let mut next = Some(first);
         while let Some(attempt) = next {
-            let outcome = self.store(&attempt.event, attempt.number()).await;
+            let outcome = self
+                .store(&attempt.event, attempt.number(), &mut stop)
+                .await;
             next = scheduler.settle_and_next(&attempt, &outcome).await;
         }
     }
 
-    async fn store(&self, event: &Event, number: u64) -> Outcome {
-        let mut stop = self.stop.clone();
+    async fn store(
+        &self,
+        event: &Event,
+        number: u64,
+        stop: &mut watch::Receiver<Stop>,
+    ) -> CallbackOutcome {
         tokio::select! {
             published = self.publisher.publish(event, number) => match published {
-                Published::Stored => Outcome::Success,
+                Published::Stored => CallbackOutcome::Success,
                 Published::HadIt => {
                     self.counters.had_already();
-                    Outcome::Success
+                    CallbackOutcome::Success
                 }
-                Published::Refused(why) => Outcome::Refused(why),
-                Published::Unavailable(why) => Outcome::Unavailable(why),
+                Published::Refused(why) => CallbackOutcome::Refused(why),
+                Published::Unavailable(why) => CallbackOutcome::Unavailable(why),
             },
-            () = Stop::AtOnce.reached(&mut stop) => Outcome::Stopped,
+            () = Stop::AtOnce.reached(stop) => CallbackOutcome::Stopped,
         }
     }
 }

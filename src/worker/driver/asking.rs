@@ -84,9 +84,10 @@ pub(super) async fn ask(parts: &Parts, action: Action) -> Option<Heard> {
             let _heard = parts.connection.say(&reply, Saying::HandedBack).await;
             return None;
         }
-        Action::Bury(receipt, letter) => {
+        Action::Bury(receipt, id, letter) => {
             let (partition, sequence) = (receipt.partition, receipt.sequence);
-            let stored = parts.dead.store(&parts.group, partition, sequence, letter);
+            let event = (sequence, id);
+            let stored = parts.dead.store(&parts.group, partition, event, letter);
             Heard::Buried(partition, sequence, stored.await)
         }
         Action::Renew { .. }

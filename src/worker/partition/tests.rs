@@ -1,8 +1,13 @@
 //! What histories of faults reach too rarely.
 
 use super::*;
+use crate::delivery::gate::End;
 
 const NOW: Moment = Moment::ZERO;
+const ROOM: Room = Room {
+    events: 8,
+    worth_a_pull: 8,
+};
 
 fn pulled(sequence: u64, delivery: u64, id: u8) -> Pulled {
     Pulled {
@@ -21,7 +26,7 @@ fn pulled(sequence: u64, delivery: u64, id: u8) -> Pulled {
 fn open() -> Partition {
     let mut partition = Partition::new();
     partition.open(false, 0);
-    let question = match partition.tick(8, NOW).as_slice() {
+    let question = match partition.tick(ROOM, NOW).as_slice() {
         [Task::Ask(question)] => *question,
         other => panic!("{other:?}"),
     };
@@ -76,4 +81,81 @@ fn another_event_of_a_number_takes_the_place_of_one_that_has_not_begun() {
     let (withdrawn, tasks) = partition.delivered(pulled(7, 3, b'c'), NOW, NOW);
     assert_eq!((withdrawn, tasks), (vec![], vec![]));
     assert_eq!(partition.event(7).unwrap().id, EventId::from([b'b'; 16]));
+}
+
+#[test]
+fn with_events_in_hand_no_few_are_asked_for() {
+    let less = Room { events: 7, ..ROOM };
+    let mut partition = open();
+    assert_eq!(partition.tick(less, NOW), [Task::Pull(7)]);
+    partition.pull_ended(true, NOW);
+    for number in 1..=4 {
+        deliver(&mut partition, pulled(number, number, 1));
+    }
+    let pulls = |partition: &mut Partition, room| {
+        let tasks = partition.tick(room, NOW);
+        tasks.iter().any(|task| matches!(task, Task::Pull(_)))
+    };
+    assert!(!pulls(&mut partition, less));
+    assert!(pulls(&mut partition, ROOM));
+}
+
+/// The answer was made after its acknowledgement, and counts one that was lost on its way.
+#[test]
+fn what_ends_while_the_consumer_is_asked_stands_for_no_other() {
+    let mut partition = open();
+    deliver(&mut partition, pulled(5, 1, b'a'));
+    partition.offered(5, 0);
+    assert!(partition.begin(5, NOW).0.is_some());
+    // The second delivery did not come.
+    assert_eq!(deliver(&mut partition, pulled(7, 3, b'c')), []);
+    let later = NOW + Duration::from_secs(1);
+    let tasks = partition.tick(ROOM, later);
+    let question = tasks.iter().find_map(|task| match task {
+        Task::Ask(question) => Some(*question),
+        _ => None,
+    });
+    partition.ended(5, End::Delivered, later);
+    partition.acked(5, true, later);
+    let found = ConsumerState {
+        delivered: 3,
+        pending: 2,
+        ack_wait: Duration::from_secs(4),
+        most_pending: 64,
+    };
+    assert_eq!(partition.asked(question.unwrap(), Some(found), later), []);
+}
+
+#[test]
+fn dead_letters_that_find_no_place_are_tried_less_and_less_and_keep_new_events_away() {
+    let mut partition = open();
+    deliver(&mut partition, pulled(5, 1, b'a'));
+    partition.offered(5, 0);
+    assert!(partition.begin(5, NOW).0.is_some());
+    let (_, tasks) = partition.ended(5, End::GaveUp("letter".to_owned()), NOW);
+    assert!(matches!(tasks.as_slice(), [Task::Bury(5, _)]), "{tasks:?}");
+    let mut tries = 0;
+    partition.buried(5, false, NOW);
+    for moment in 1..=600 {
+        let now = NOW + Duration::from_millis(100) * moment;
+        for task in partition.tick(ROOM, now) {
+            match task {
+                Task::Bury(..) => {
+                    tries += 1;
+                    partition.buried(5, false, now);
+                }
+                Task::Pull(_) => panic!("more events at {now:?}"),
+                _ => {}
+            }
+        }
+    }
+    assert!((40..=60).contains(&tries), "{tries}");
+    let now = NOW + Duration::from_secs(70);
+    assert_eq!(partition.buried(5, true, now), [Task::Ack(5)]);
+    assert!(
+        partition
+            .tick(ROOM, now)
+            .iter()
+            .any(|task| matches!(task, Task::Pull(_)))
+    );
 }

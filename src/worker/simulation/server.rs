@@ -299,7 +299,7 @@ impl Server {
         for (sequence, delivery, times) in given {
             let mut event = event(&self.key(sequence), i64::try_from(sequence).unwrap());
             event.mac = None;
-            event.station = Some(self.key(sequence));
+            event.station = Some(self.key(sequence).into());
             let pulled = Pulled {
                 sequence,
                 delivery,

@@ -3,6 +3,7 @@
 
 mod dead;
 mod status;
+mod subscribers;
 
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ use crate::cli::Context;
 use crate::cli::context::{DONE, write_out};
 use crate::error::Result;
 use crate::nats::address::stream_name;
+use crate::nats::subscribers::bucket_name;
 use crate::nats::{Connection, StreamAddress};
 use crate::pxgrid::subscription::DEPLOYMENT;
 
@@ -121,6 +123,7 @@ impl Permissions {
 
     fn of_subscribers(&self, stream: &str) -> String {
         let consumer = |what: &str| format!("$JS.API.CONSUMER.{what}.{stream}.>");
+        let bucket = bucket_name(stream);
         let subjects = [
             format!("netapi.{}.>", self.deployment),
             format!("$JS.API.STREAM.INFO.{stream}"),
@@ -130,10 +133,13 @@ impl Permissions {
             consumer("INFO"),
             consumer("MSG.NEXT"),
             consumer("DELETE"),
+            format!("$JS.API.STREAM.CREATE.KV_{bucket}"),
+            format!("$JS.API.STREAM.INFO.KV_{bucket}"),
+            format!("$KV.{bucket}.>"),
         ];
         let comment = format!(
             "netapi ise pxgrid subscribe --to nats://HOST/{stream}: stores events, and reads what is there.\n\
-            # STREAM.CREATE is for --create-stream alone."
+            # STREAM.CREATE.{stream} is for --create-stream alone, what has {bucket} for fleet status."
         );
         block(&comment, "SUBSCRIBER", &subjects)
     }
@@ -194,6 +200,9 @@ fn of_workers(stream: &str) -> String {
             format!("$KV.{bucket}.>"),
         ]);
     }
+    // For a lease that is longer than the one that the bucket was made for.
+    let [members, _] = buckets(stream);
+    subjects.push(format!("$JS.API.STREAM.UPDATE.KV_{members}"));
     let comment = format!("netapi ise pxgrid worker --from nats://HOST/{stream}");
     block(&comment, "WORKER", &subjects)
 }
@@ -206,7 +215,8 @@ fn of_fleet(stream: &str) -> String {
         format!("$JS.API.CONSUMER.LIST.{stream}"),
         format!("$JS.API.STREAM.MSG.DELETE.{stream}_DEAD"),
     ]);
-    for bucket in buckets(stream) {
+    let [members, claims] = buckets(stream);
+    for bucket in [members, claims, bucket_name(stream)] {
         subjects.extend(reading(&format!("KV_{bucket}")));
     }
     let comment = format!("netapi ise pxgrid fleet status|dead nats://HOST/{stream}");

@@ -7,7 +7,7 @@ use super::place::failed;
 use super::{Spool, lock};
 use crate::delivery::queue::remembered_tables::{self, MemoryTables, Place};
 use crate::event::Memory;
-use crate::event::remembered::State;
+use crate::event::remembered::RememberedState;
 
 /// What a durable spool remembers, for as long as it is open.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl SpoolMemory {
     fn read(
         &self,
         place: impl FnOnce(&MemoryTables) -> Option<Place>,
-        found: impl FnMut(&str, State),
+        found: impl FnMut(&str, RememberedState),
     ) {
         let Some(spool) = self.spool.upgrade() else {
             return;
@@ -55,7 +55,7 @@ impl Memory for SpoolMemory {
         self.seed
     }
 
-    fn find(&self, topic: &str, key: &str) -> Option<State> {
+    fn find(&self, topic: &str, key: &str) -> Option<RememberedState> {
         let mut found = None;
         self.read(
             |memory| memory.place(topic, key),
@@ -68,11 +68,16 @@ impl Memory for SpoolMemory {
         found
     }
 
-    fn find_endpoint(&self, topic: &str, endpoint: &str, found: &mut dyn FnMut(&str, State)) {
+    fn find_endpoint(
+        &self,
+        topic: &str,
+        endpoint: &str,
+        found: &mut dyn FnMut(&str, RememberedState),
+    ) {
         self.read(|memory| memory.endpoint_place(topic, endpoint), found);
     }
 
-    fn walk(&self, topic: &str, found: &mut dyn FnMut(&str, State)) {
+    fn walk(&self, topic: &str, found: &mut dyn FnMut(&str, RememberedState)) {
         self.read(|memory| memory.topic_place(topic), found);
     }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::delivery::testing::event;
-use crate::event::remembered::State;
+use crate::event::remembered::RememberedState;
 use crate::event::{Memory, Message, Remembered};
 
 mod full_disk;
@@ -25,10 +25,10 @@ fn ids(spool: &Spool) -> Vec<u64> {
     }
 }
 
-/// A temporary spool that keeps about so many events in memory.
-fn little_memory(events: usize) -> Spool {
+/// A temporary spool that keeps about so many events in memory, and writes others together.
+fn little_memory(events: usize, together: usize) -> Spool {
     let mut spool = Spool::temporary();
-    spool.recent = Mutex::new(Recent::new(events * 1000));
+    spool.recent = Mutex::new(Recent::new(events * 1000, together * 1000));
     spool
 }
 
@@ -128,7 +128,7 @@ fn attempts_are_counted_over_restarts_and_after_a_power_cut_nobody_knows() {
 
 /// A session that was told.
 fn remembered(mac: &str, audit: &str, ended: bool) -> (usize, Remembered) {
-    let state = State {
+    let state = RememberedState {
         newest: 1_900_000_000_000_000,
         digests: [1, 2, 3, u64::MAX],
         ended,
@@ -231,7 +231,7 @@ fn large_events_are_looked_at_a_few_at_a_time() {
 #[test]
 fn appending_and_taking_out_at_the_same_time_lose_nothing() {
     // Half of them do not fit into memory.
-    let spool = little_memory(100);
+    let spool = little_memory(100, 7);
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for n in 0..500 {
@@ -336,9 +336,10 @@ proptest! {
     #[test]
     fn a_temporary_spool_loses_nothing_between_memory_and_file(
         memory in 0_usize..5,
+        together in 0_usize..9,
         steps in proptest::collection::vec((0_usize..4, 0_usize..5), 1..40),
     ) {
-        let spool = little_memory(memory);
+        let spool = little_memory(memory, together);
         let mut sent = 0;
         let mut expected: Vec<u64> = Vec::new();
         let mut noted: BTreeSet<u64> = BTreeSet::new();

@@ -9,7 +9,7 @@ use crate::event::Message;
 use crate::process::Pid;
 
 struct Run {
-    outcome: Outcome,
+    outcome: CallbackOutcome,
     lines: Vec<String>,
     took: Duration,
 }
@@ -93,7 +93,7 @@ fn wait_until(mut condition: impl FnMut() -> bool) {
 #[test]
 fn the_event_is_on_standard_input_and_both_outputs_come_in_order() {
     let run = sh("echo one; echo two >&2; cat; exit 0", plain);
-    assert_eq!(run.outcome, Outcome::Success);
+    assert_eq!(run.outcome, CallbackOutcome::Success);
     assert_eq!(run.lines[..2], ["one", "two"]);
     let got = Event::parse(&run.lines[2]).unwrap();
     let sent = event("C8:5B:76:C6:59:62", 7);
@@ -106,9 +106,9 @@ fn the_event_is_on_standard_input_and_both_outputs_come_in_order() {
 
 #[test]
 fn exit_status_and_signal_are_told_apart() {
-    assert_eq!(sh("exit 3", plain).outcome, Outcome::Exit(3));
-    assert_eq!(sh("kill -9 $$", plain).outcome, Outcome::Signal(9));
-    assert_eq!(Outcome::Exit(3).to_string(), "exit 3");
+    assert_eq!(sh("exit 3", plain).outcome, CallbackOutcome::Exit(3));
+    assert_eq!(sh("kill -9 $$", plain).outcome, CallbackOutcome::Signal(9));
+    assert_eq!(CallbackOutcome::Exit(3).to_string(), "exit 3");
 }
 
 #[test]
@@ -143,12 +143,12 @@ fn what_a_stranger_chose_stays_out_of_the_environment() {
     hostile.state = Some("\u{1b}[2J".into());
     hostile.sequence = None;
     assert_eq!(chosen(&hostile), []);
-    hostile.mac = Some("c85b.76c6.5962".to_owned());
+    hostile.mac = Some("c85b.76c6.5962".into());
     assert_eq!(
         chosen(&hostile),
         [("NETAPI_MAC", "C8:5B:76:C6:59:62".to_owned())]
     );
-    hostile.mac = Some("10.0.0.1".to_owned());
+    hostile.mac = Some("10.0.0.1".into());
     assert_eq!(chosen(&hostile), []);
 }
 
@@ -176,6 +176,9 @@ fn a_withheld_variable_does_not_reach_the_script() {
         ("MARK", "here"),
         ("ISE_MNT_PASS", "tops3cret"),
         ("NETAPI_EVENT", "an older one"),
+        ("https_proxy", "http://pat:tops3cret/@p@proxy.example:8080/"),
+        ("ALL_PROXY", "pat:tops3cret@proxy.example"),
+        ("NO_PROXY", "localhost,.example"),
     ];
     let inherited = inherited.map(|(name, value)| (name.into(), value.into()));
     let run = sh("/usr/bin/env; echo end", |callback| {
@@ -185,6 +188,8 @@ fn a_withheld_variable_does_not_reach_the_script() {
     });
     let has = |line: &str| run.lines.iter().any(|said| said == line);
     assert!(has("MARK=here") && has("NETAPI_EVENT=sessionCreated") && has("end"));
+    assert!(has("https_proxy=http://proxy.example:8080/") && has("ALL_PROXY=proxy.example"));
+    assert!(has("NO_PROXY=localhost,.example"));
     assert!(!run.lines.iter().any(|line| line.contains("tops3cret")));
 }
 
@@ -195,7 +200,10 @@ fn a_script_that_never_reads_a_big_event_does_not_block() {
     let mut big = event("a", 1);
     big.message = Message::whole(format!("{{\"a\":\"{}\"}}", "x".repeat(300 << 10)));
     let (_keep, stop) = watch::channel(Stop::No);
-    assert_eq!(run(&callback(&path), &big, &stop).outcome, Outcome::Success);
+    assert_eq!(
+        run(&callback(&path), &big, &stop).outcome,
+        CallbackOutcome::Success
+    );
 }
 
 #[test]
@@ -212,7 +220,7 @@ fn a_big_event_is_there_whole_and_can_be_read_again() {
     big.message = Message::whole(format!("{{\"a\":\"{}\"}}", "x".repeat(300 << 10)));
     let (_keep, stop) = watch::channel(Stop::No);
     let run = run(&callback(&path), &big, &stop);
-    assert_eq!(run.outcome, Outcome::Success);
+    assert_eq!(run.outcome, CallbackOutcome::Success);
     let lines: Vec<_> = run.lines.iter().map(|line| line.trim()).collect();
     let length = (written(&big).len() + 1).to_string();
     assert_eq!(lines, [length.as_str(), "\"}}", "file", "5"]);
@@ -232,7 +240,7 @@ fn a_hanging_script_is_asked_to_end_and_may_tidy_up() {
         "trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done",
         |callback| callback.timeout = Duration::from_millis(300),
     );
-    assert_eq!(run.outcome, Outcome::TimedOut);
+    assert_eq!(run.outcome, CallbackOutcome::TimedOut);
     assert!(
         run.lines.iter().any(|line| line == "bye"),
         "{:?}",
@@ -255,7 +263,7 @@ fn one_that_ignores_term_is_killed_with_its_children() {
             callback.grace = Duration::from_millis(200);
         },
     );
-    assert_eq!(run.outcome, Outcome::TimedOut);
+    assert_eq!(run.outcome, CallbackOutcome::TimedOut);
     assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
     let pid = std::fs::read_to_string(pid).unwrap();
     wait_until(|| is_gone(&pid));
@@ -264,7 +272,7 @@ fn one_that_ignores_term_is_killed_with_its_children() {
 #[test]
 fn a_flood_is_drained_and_cut() {
     let run = sh("head -c 3000000 /dev/zero | tr '\\0' 'y'; exit 4", plain);
-    assert_eq!(run.outcome, Outcome::Exit(4));
+    assert_eq!(run.outcome, CallbackOutcome::Exit(4));
     let bytes: usize = run.lines.iter().map(String::len).sum();
     assert!(bytes < 70_000, "{bytes}");
     assert!(run.lines.last().unwrap().starts_with("(cut: "));
@@ -278,7 +286,7 @@ fn an_endless_flood_is_timed_out() {
             callback.timeout = Duration::from_millis(300);
         },
     );
-    assert_eq!(run.outcome, Outcome::TimedOut);
+    assert_eq!(run.outcome, CallbackOutcome::TimedOut);
     assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
 }
 
@@ -292,7 +300,7 @@ fn a_grandchild_that_holds_the_pipe_holds_nobody_up() {
     );
     assert_eq!(
         (run.outcome, run.lines),
-        (Outcome::Success, vec!["done".to_owned()])
+        (CallbackOutcome::Success, vec!["done".to_owned()])
     );
     assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
     // What a successful script left running on purpose is left alone; the test tidies up.
@@ -328,7 +336,7 @@ fn a_pipe_serves_one_run_after_the_other_until_something_is_left_behind() {
                     stop.clone(),
                 )
                 .await;
-            assert_eq!(outcome, Outcome::Success);
+            assert_eq!(outcome, CallbackOutcome::Success);
             let prepared = prepared.as_ref().unwrap();
             assert_eq!(prepared.output.is_free(), free, "after {sequence}");
         }
@@ -359,7 +367,7 @@ fn stopping_at_once_ends_the_run() {
         asks
     });
     let run = run(&callback(&path), &event("a", 1), &stop);
-    assert_eq!(run.outcome, Outcome::Stopped);
+    assert_eq!(run.outcome, CallbackOutcome::Stopped);
     assert!(run.took < Duration::from_secs(15), "{:?}", run.took);
     watcher.join().unwrap();
 }
@@ -383,7 +391,7 @@ fn a_script_that_went_away_after_the_check_is_an_outcome() {
         "cannot run the callback {}: No such file or directory (os error 2)",
         path.display()
     );
-    assert_eq!(run.outcome, Outcome::NotStarted(why));
+    assert_eq!(run.outcome, CallbackOutcome::NotStarted(why));
 }
 
 #[test]

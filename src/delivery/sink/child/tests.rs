@@ -58,7 +58,7 @@ fn every_event_is_a_line_and_the_child_ends_with_its_input() {
     let heard = with_child("cat; echo end", LONG, async |feeder, _stop| {
         for sequence in 0..50 {
             let outcome = feeder.deliver(&event("a", sequence), Delivery::FIRST).await;
-            assert_eq!(outcome, Outcome::Success);
+            assert_eq!(outcome, CallbackOutcome::Success);
         }
     });
     let lines = heard.lines.into_inner().unwrap();
@@ -77,7 +77,7 @@ fn a_child_that_ends_is_started_again_and_nothing_unread_is_lost() {
         async |feeder, _stop| {
             for sequence in 0..6 {
                 while feeder.deliver(&event("a", sequence), Delivery::FIRST).await
-                    != Outcome::Success
+                    != CallbackOutcome::Success
                 {}
             }
         },
@@ -103,14 +103,17 @@ fn what_a_child_that_reads_nothing_was_given_has_failed() {
             feeder.deliver(&first, Delivery::FIRST),
             feeder.deliver(&second, Delivery::FIRST)
         );
-        assert_eq!(outcomes, (Outcome::Exit(3), Outcome::Exit(3)));
+        assert_eq!(
+            outcomes,
+            (CallbackOutcome::Exit(3), CallbackOutcome::Exit(3))
+        );
         // Its end with status 0 is no success for what it did not read.
     });
     assert!(heard.lines.into_inner().unwrap().is_empty());
     with_child("exit 0", LONG, async |feeder, _stop| {
         assert_eq!(
             feeder.deliver(&event("a", 1), Delivery::FIRST).await,
-            Outcome::Exit(0)
+            CallbackOutcome::Exit(0)
         );
     });
 }
@@ -137,7 +140,10 @@ fn what_was_not_read_before_the_end_stays_where_it_was() {
                     )
                 },
             );
-            assert_eq!(outcomes, (Outcome::Success, Outcome::Stopped));
+            assert_eq!(
+                outcomes,
+                (CallbackOutcome::Success, CallbackOutcome::Stopped)
+            );
         },
     );
     assert_eq!(sequences(&heard.lines.into_inner().unwrap()), [1]);
@@ -155,7 +161,7 @@ fn a_child_that_reads_slowly_is_waited_for_and_costs_nothing() {
                 .iter()
                 .map(|event| feeder.deliver(event, Delivery::FIRST));
             let outcomes = futures_util::future::join_all(all).await;
-            assert_eq!(outcomes, vec![Outcome::Success; 6]);
+            assert_eq!(outcomes, vec![CallbackOutcome::Success; 6]);
         },
     );
     // All of them lay in the pipe before the first was dealt with.
@@ -177,7 +183,7 @@ fn a_child_that_stops_reading_is_ended() {
             big.message = Message::whole(format!("{{\"a\":\"{}\"}}", "x".repeat(300 << 10)));
             assert_eq!(
                 feeder.deliver(&big, Delivery::FIRST).await,
-                Outcome::TimedOut
+                CallbackOutcome::TimedOut
             );
             Stop::AtOnce.raise(&stop);
         },
@@ -196,10 +202,10 @@ fn a_child_that_cannot_be_started_again_is_no_failure_of_its_events() {
         LONG,
         async |feeder, _stop| {
             let mut outcome = feeder.deliver(&event("a", 1), Delivery::FIRST).await;
-            while !matches!(outcome, Outcome::NotStarted(_)) {
+            while !matches!(outcome, CallbackOutcome::NotStarted(_)) {
                 outcome = feeder.deliver(&event("a", 2), Delivery::FIRST).await;
             }
-            let Outcome::NotStarted(why) = outcome else {
+            let CallbackOutcome::NotStarted(why) = outcome else {
                 panic!("{outcome}")
             };
             assert!(

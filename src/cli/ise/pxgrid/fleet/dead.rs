@@ -15,7 +15,7 @@ use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::long_running::{LongRunning, ServiceArgs};
-use crate::delivery::letter_file::{Letter, LetterFile};
+use crate::delivery::dead_letter_file::{DeadLetterFile, Letter};
 use crate::error::{Error, Kind, Result};
 use crate::nats::dead::{DeadStream, StoredLetter};
 use crate::record::conditions::Stations;
@@ -197,7 +197,7 @@ impl RetryArgs {
         .await?;
         file.flush().map_err(failed)?;
         say_damaged(context, damaged);
-        let mut letters = LetterFile::open(&path)?;
+        let mut letters = DeadLetterFile::open(&path)?;
         let mut places = Vec::with_capacity(sequences.len());
         letters.read(|place, letter| {
             if let Some(letter) = letter {

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::subscribers::Subscribers;
 use super::{FleetStream, opened};
 use crate::cli::Context;
 use crate::cli::context::write_out;
@@ -44,8 +45,9 @@ Examples:
     | jq '.groups[] | select(.lag > 1000)'
 
 LAG is what a group has not done: waiting and under way. OLDEST is since when
-the oldest of that is in the stream. A worker that was killed is listed until
-its value is gone, after three leases; SEEN is when it was heard of last.")]
+the oldest of that is in the stream. DUPLICATES: what a subscriber sent and the
+stream had; about 50 % with two. SEEN is when one was heard of last; one that is
+gone stays listed: a worker three leases, a subscriber ten minutes.")]
 pub(crate) struct Status {
     #[command(flatten)]
     stream: FleetStream,
@@ -62,6 +64,7 @@ struct Found {
     name: String,
     stream: StreamState,
     dead: u64,
+    subscribers: Subscribers,
     members: Vec<(String, String, MemberValue, Timestamp)>,
     owners: BTreeMap<(String, u32), String>,
     partitions: Vec<PartitionState>,
@@ -115,6 +118,7 @@ async fn look(connection: &Connection, address: &StreamAddress) -> Result<Found>
         name: address.stream.clone(),
         stream,
         dead: dead.unwrap_or(0),
+        subscribers: Subscribers::read(connection, address).await?,
         members: members.into_iter().filter_map(member).collect(),
         owners,
         partitions: overview::groups(connection, address).await?,
@@ -122,7 +126,7 @@ async fn look(connection: &Connection, address: &StreamAddress) -> Result<Found>
 }
 
 /// What is in a bucket; nothing where there is none.
-async fn entries(connection: &Connection, name: String) -> Result<Vec<Entry>> {
+pub(super) async fn entries(connection: &Connection, name: String) -> Result<Vec<Entry>> {
     let stream = format!("KV_{name}");
     if overview::messages(connection, &stream).await?.is_none() {
         return Ok(Vec::new());
@@ -203,7 +207,9 @@ impl Found {
                 "replicas": stream.replicas,
                 "discardsOld": stream.drops_old,
                 "deadLetters": self.dead,
+                "percentDuplicates": self.subscribers.percent_duplicates(),
             },
+            "subscribers": self.subscribers.to_json(),
             "members": members.collect::<Vec<_>>(),
             "groups": groups.collect::<Vec<_>>(),
         })
@@ -231,6 +237,7 @@ impl Found {
             let _ = write!(text, ", the oldest {} old", age(now, oldest));
         }
         let _ = writeln!(text, "\ndead letters: {}", self.dead);
+        self.subscribers.write(&mut text, &self.name);
         let groups = self.groups();
         if groups.is_empty() {
             text.push_str("no group of workers\n");
@@ -290,7 +297,9 @@ impl Found {
             .iter()
             .filter(|one| one.waiting + one.under_way > 0)
             .collect();
-        behind.sort_by_key(|one| std::cmp::Reverse(one.waiting + one.under_way));
+        crate::order::sort_by_key(&mut behind, |one| {
+            std::cmp::Reverse(one.waiting + one.under_way)
+        });
         if behind.is_empty() {
             return;
         }
@@ -315,12 +324,12 @@ impl Found {
 }
 
 /// What somebody else wrote, for a terminal.
-fn safe(text: &str) -> String {
+pub(super) fn safe(text: &str) -> String {
     sanitize::terminal_safe(text).into_owned()
 }
 
 /// Rows whose columns stand under each other.
-fn table<const N: usize>(text: &mut String, rows: &[[String; N]]) {
+pub(super) fn table<const N: usize>(text: &mut String, rows: &[[String; N]]) {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -336,7 +345,7 @@ fn table<const N: usize>(text: &mut String, rows: &[[String; N]]) {
 }
 
 /// How long ago something was.
-fn age(now: Timestamp, then: Timestamp) -> String {
+pub(super) fn age(now: Timestamp, then: Timestamp) -> String {
     let age = now.duration_since(then).max(SignedDuration::ZERO);
     let seconds = age.as_secs();
     match seconds {

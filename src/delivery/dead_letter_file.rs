@@ -30,7 +30,7 @@ const LOCKED: Duration = Duration::from_secs(10);
 
 /// The open file.
 #[derive(Debug)]
-pub struct LetterFile {
+pub struct DeadLetterFile {
     path: PathBuf,
     /// As it was when it was opened, also after it was rewritten.
     file: File,
@@ -88,7 +88,7 @@ impl Letter {
     }
 }
 
-impl LetterFile {
+impl DeadLetterFile {
     /// Opens the file, or that of a spool's directory.
     ///
     /// Errors: [`Kind::NotFound`] where there is none; [`Kind::Failed`] while another such command

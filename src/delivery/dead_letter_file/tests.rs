@@ -15,7 +15,7 @@ fn text(path: &Path) -> String {
 }
 
 /// The sequence numbers of the letters in a file; `None` for what is none.
-fn read(letters: &mut LetterFile) -> Vec<(Place, Option<i64>)> {
+fn read(letters: &mut DeadLetterFile) -> Vec<(Place, Option<i64>)> {
     let mut seen = Vec::new();
     letters
         .read(|place, letter| {
@@ -63,7 +63,7 @@ fn lines_are_taken_out_while_a_subscriber_appends_and_what_is_no_letter_stays() 
     std::fs::write(&path, text(&path) + "no letter\n").unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     append(3);
-    let mut letters = LetterFile::open(dir.path()).unwrap();
+    let mut letters = DeadLetterFile::open(dir.path()).unwrap();
     let seen = read(&mut letters);
     let numbers: Vec<_> = seen.iter().map(|(_, number)| *number).collect();
     assert_eq!(numbers, [Some(0), Some(1), None, Some(3)]);
@@ -76,7 +76,7 @@ fn lines_are_taken_out_while_a_subscriber_appends_and_what_is_no_letter_stays() 
     let again = letters.letter(seen[3].0).unwrap().unwrap();
     assert_eq!(again.event.sequence, Some(3));
     drop(letters);
-    let left = read(&mut LetterFile::open(&path).unwrap());
+    let left = read(&mut DeadLetterFile::open(&path).unwrap());
     let left: Vec<_> = left.into_iter().map(|(_, number)| number).collect();
     assert_eq!(left, [Some(1), None, Some(4), Some(5), Some(6)]);
     assert_eq!(files::mode(&path.metadata().unwrap()), 0o640);
@@ -89,7 +89,7 @@ fn a_file_that_was_rotated_meanwhile_is_left_alone() {
     let path = dir.path().join(FILE);
     let mut out = DeadLetters::open(&path, true, &listener()).unwrap();
     out.write(&event("a", 1), 1, &"exit 3").unwrap();
-    let mut letters = LetterFile::open(&path).unwrap();
+    let mut letters = DeadLetterFile::open(&path).unwrap();
     read(&mut letters);
     std::fs::rename(&path, dir.path().join("rotated")).unwrap();
     std::fs::write(&path, "other\n").unwrap();
@@ -104,12 +104,12 @@ fn a_file_that_was_rotated_meanwhile_is_left_alone() {
 #[test]
 fn one_command_works_on_a_file_at_a_time_and_a_missing_one_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let missing = LetterFile::open(dir.path()).unwrap_err();
+    let missing = DeadLetterFile::open(dir.path()).unwrap_err();
     assert_eq!(missing.kind(), Kind::NotFound);
     std::fs::write(dir.path().join(FILE), "").unwrap();
-    let first = LetterFile::open(dir.path()).unwrap();
-    let second = LetterFile::open(dir.path()).unwrap_err();
+    let first = DeadLetterFile::open(dir.path()).unwrap();
+    let second = DeadLetterFile::open(dir.path()).unwrap_err();
     assert!(second.message().contains("another command"), "{second}");
     drop(first);
-    LetterFile::open(dir.path()).unwrap();
+    DeadLetterFile::open(dir.path()).unwrap();
 }
