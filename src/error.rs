@@ -111,6 +111,13 @@ impl Kind {
     pub fn is_quiet(self) -> bool {
         self.exit_status() == 0
     }
+
+    /// Whether the whole command ends with it, whatever others could still be asked: a signal,
+    /// `--dry-run`, a reader that went away.
+    #[must_use]
+    pub fn ends_the_command(self) -> bool {
+        self.is_quiet() || matches!(self, Self::Stopped(_))
+    }
 }
 
 /// What failed and what to do about it.

@@ -187,6 +187,7 @@ const RULES: &[Rule] = &[
     rule("ise dc history", Effect::Reads, DATABASE),
     rule("ise dc failures", Effect::Reads, DATABASE),
     rule("ise dc endpoints", Effect::Reads, DATABASE),
+    rule("ise dc live", Effect::Reads, DATABASE),
     rule("ise dc last", Effect::Reads, DATABASE),
     rule("ise dc sql", Effect::Reads, DATABASE),
     rule("ise dc views", Effect::Reads, DATABASE),

@@ -8,8 +8,10 @@ mod output_style;
 mod record_output;
 
 use std::collections::HashSet;
-use std::io::{BufRead, IsTerminal, Stdout, Write};
+use std::io::{BufRead, IsTerminal, Read, Stdout, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +24,7 @@ use super::pager::PagedOutput;
 use super::report::Reporter;
 use super::stderr::Stderr;
 use crate::error::{Error, Kind, Result, from_output};
+use crate::files;
 use crate::mnt::{MntClient, Requests};
 use crate::record::{Record, RecordSink};
 use crate::render::{Columns, Format, Progress, Renderer, Shape, Style};
@@ -93,6 +96,8 @@ impl Context {
     /// `stack`: how many bytes each thread for blocking work has; `None` for the usual.
     fn to_its_end<T>(stack: Option<usize>, future: impl Future<Output = Result<T>>) -> Result<T> {
         let runtime = crate::threads::runtime_with_stack(stack)?;
+        // Behind `dyn`, a command's future is compiled once; without, once a flavour of runtime.
+        let future: Pin<Box<dyn Future<Output = Result<T>>>> = Box::pin(future);
         let result = runtime.block_on(future);
         // A parser thread that waits for a slow server must not keep a finished command alive.
         runtime.shutdown_background();
@@ -185,6 +190,22 @@ impl Context {
             Some(deployment) => deployment.stdin(),
             None => Ok(Box::new(std::io::stdin().lock())),
         }
+    }
+
+    /// Standard input as text: a byte order mark is taken off, UTF-16 with one is read. `what`
+    /// begins the messages.
+    ///
+    /// Errors: [`Kind::Usage`] for more than `most` bytes, and for what is no text.
+    pub(crate) fn stdin_text(&self, what: &str, most: u64) -> Result<String> {
+        let mut bytes = Vec::new();
+        let read = self.stdin()?.take(most + 1).read_to_end(&mut bytes);
+        read.map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
+        if bytes.len() as u64 > most {
+            let most = most >> 20;
+            return Err(Error::usage(format!("the {what} is over {most} MiB")));
+        }
+        let place = Path::new("standard input");
+        Ok(files::text(&bytes, place, what)?.into_owned())
     }
 
     /// Whether a person looks at standard output.

@@ -8,7 +8,7 @@ pub(crate) mod kinds;
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
 use super::input;
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::record::conditions::{Conditions, Fact, Nas, Pattern, Stations, UserName};
 use crate::record::jmespath::Filter;
 use crate::record::selection::Selection;
-use crate::settings::duration::parse_when;
+use crate::settings::duration::{self, parse_when};
 use kinds::Kind;
 
 /// Which rows are wanted. Several conditions must all hold.
@@ -120,10 +120,42 @@ fn nas(text: &str) -> Result<Nas, String> {
     Ok(Nas::Name(Pattern::new(text)))
 }
 
+/// A time as it was typed: a span stays one, so that who is asked can count it back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment {
+    /// So long ago.
+    Ago(SignedDuration),
+    /// Then.
+    At(Timestamp),
+}
+
+impl Moment {
+    /// How long ago it is now; less than nothing for what is to come.
+    pub(crate) fn ago(self) -> SignedDuration {
+        match self {
+            Self::Ago(span) => span,
+            Self::At(at) => Timestamp::now().duration_since(at),
+        }
+    }
+
+    /// So long before it; `None` where time does not reach so far.
+    pub(crate) fn before(self, span: SignedDuration) -> Option<Self> {
+        match self {
+            Self::Ago(ago) => ago.checked_add(span).map(Self::Ago),
+            Self::At(at) => at.checked_sub(span).ok().map(Self::At),
+        }
+    }
+}
+
 impl Window {
     /// One that has an end only, if any.
     pub(crate) fn ending(until: Option<String>) -> Self {
         Self { since: None, until }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn between(since: Option<String>, until: Option<String>) -> Self {
+        Self { since, until }
     }
 
     /// One that ends now.
@@ -132,11 +164,6 @@ impl Window {
             since: Some(since),
             until: None,
         }
-    }
-
-    /// Whether an end was given.
-    pub(crate) fn has_end(&self) -> bool {
-        self.until.is_some()
     }
 
     /// Beginning and end.
@@ -159,6 +186,17 @@ impl Window {
             .hint("spans count back from now: --since 2h --until 1h is the hour before the last"));
         }
         Ok((since, until))
+    }
+
+    /// The same with spans as they were typed.
+    pub(crate) fn moments(&self) -> Result<(Option<Moment>, Option<Moment>)> {
+        let (since, until) = self.times()?;
+        let moment = |text: &Option<String>, at: Option<Timestamp>| {
+            let span = text.as_deref().and_then(|text| duration::parse(text).ok());
+            let span = span.and_then(|span| SignedDuration::try_from(span).ok());
+            span.map(Moment::Ago).or(at.map(Moment::At))
+        };
+        Ok((moment(&self.since, since), moment(&self.until, until)))
     }
 }
 

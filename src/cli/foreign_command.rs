@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 use clap::{CommandFactory, FromArgMatches};
 
 use super::global::Global;
-use crate::delivery::sink::callback::is_secret;
+use crate::delivery::sink::callback::inheritable;
 use crate::error::{Error, Kind, Result};
 use crate::settings::{ConfigFile, Environment, Settings};
 
@@ -112,8 +112,11 @@ impl Program {
         };
         let mut command = Command::new(&self.path);
         command.args(&self.arguments);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| is_secret(name)) {
-            command.env_remove(name);
+        for (name, value) in std::env::vars_os() {
+            match inheritable(&name, value) {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
         command.envs(self.settings.exported()?);
         if let Ok(own) = std::env::current_exe() {

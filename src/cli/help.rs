@@ -45,13 +45,14 @@ const FILES: &str = include_str!("help/files.txt");
 const FORMATS: &str = include_str!("help/formats.txt");
 const CALLBACKS: &str = include_str!("help/callbacks.txt");
 const FILTERS: &str = include_str!("help/filters.txt");
+const QUERIES: &str = include_str!("help/queries.txt");
 
 /// Arguments.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  netapi help ise mnt sessions\n  netapi help exit-codes")]
 pub(crate) struct Help {
     /// A command (ise mnt sessions), or: options, environment, files, exit-codes, formats,
-    /// filters, callbacks
+    /// filters, callbacks, queries
     #[arg(value_name = "COMMAND|TOPIC")]
     words: Vec<String>,
 }
@@ -99,6 +100,11 @@ pub(super) const TOPICS: &[Topic] = &[
         name: "callbacks",
         about: "scripts that are run for events",
         text: || CALLBACKS.to_owned(),
+    },
+    Topic {
+        name: "queries",
+        about: "what history is asked, and the statements for it",
+        text: || QUERIES.to_owned(),
     },
 ];
 

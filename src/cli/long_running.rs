@@ -39,7 +39,7 @@ pub(crate) use metrics::{Metric, Sample};
 use metrics::{MetricsServer, Scrape, exposition};
 use service_manager::ServiceManager;
 use signals::Signal;
-pub(crate) use signals::Signals;
+pub(crate) use signals::{Signals, first_stop, hear_first_stop};
 pub(crate) use unit::Service;
 
 static BUILD: Metric = Metric::gauge("netapi_build_info", "Always 1; the version is a label.");

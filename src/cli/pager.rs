@@ -28,10 +28,10 @@ const LESS: (&str, &str) = ("LESS", "FRX");
 
 /// Standard output, on a terminal behind a pager.
 pub(crate) struct PagedOutput {
-    way: Way,
+    way: PagerState,
 }
 
-enum Way {
+enum PagerState {
     /// No pager, or none yet.
     Direct(Stdout),
     /// Not yet a screen full.
@@ -67,7 +67,7 @@ struct Running {
 impl PagedOutput {
     /// Standard output as it is.
     pub(crate) fn direct() -> Self {
-        let way = Way::Direct(std::io::stdout());
+        let way = PagerState::Direct(std::io::stdout());
         Self { way }
     }
 
@@ -88,7 +88,7 @@ impl PagedOutput {
         if size.rows == 0 {
             return Self::direct();
         }
-        let way = Way::Held(Held {
+        let way = PagerState::Held(Held {
             pager,
             bytes: Vec::new(),
             // The prompt takes a line.
@@ -104,12 +104,12 @@ impl PagedOutput {
 
     /// What was held goes to a pager, or out where there is none.
     fn let_go(&mut self, to_a_pager: bool) -> std::io::Result<()> {
-        let Way::Held(held) = &mut self.way else {
+        let PagerState::Held(held) = &mut self.way else {
             return Ok(());
         };
         let bytes = std::mem::take(&mut held.bytes);
         let running = to_a_pager.then(|| start(&held.pager)).flatten();
-        self.way = running.map_or_else(|| Way::Direct(std::io::stdout()), Way::Paged);
+        self.way = running.map_or_else(|| PagerState::Direct(std::io::stdout()), PagerState::Paged);
         self.write_all(&bytes)?;
         self.flush()
     }
@@ -118,15 +118,15 @@ impl PagedOutput {
 impl Write for PagedOutput {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         match &mut self.way {
-            Way::Direct(stdout) => stdout.write(bytes),
-            Way::Held(held) => {
+            PagerState::Direct(stdout) => stdout.write(bytes),
+            PagerState::Held(held) => {
                 held.bytes.extend_from_slice(bytes);
                 if !held.room.take(bytes) {
                     self.let_go(true)?;
                 }
                 Ok(bytes.len())
             }
-            Way::Paged(running) => match &mut running.input {
+            PagerState::Paged(running) => match &mut running.input {
                 Some(input) => input.write(bytes),
                 None => Err(std::io::ErrorKind::BrokenPipe.into()),
             },
@@ -135,11 +135,11 @@ impl Write for PagedOutput {
 
     fn flush(&mut self) -> std::io::Result<()> {
         match &mut self.way {
-            Way::Direct(stdout) => stdout.flush(),
+            PagerState::Direct(stdout) => stdout.flush(),
             // The rest of a short list is nearly there.
-            Way::Held(held) if held.since.elapsed() < PATIENCE => Ok(()),
-            Way::Held(_) => self.let_go(true),
-            Way::Paged(running) => running.input.as_mut().map_or(Ok(()), Write::flush),
+            PagerState::Held(held) if held.since.elapsed() < PATIENCE => Ok(()),
+            PagerState::Held(_) => self.let_go(true),
+            PagerState::Paged(running) => running.input.as_mut().map_or(Ok(()), Write::flush),
         }
     }
 }

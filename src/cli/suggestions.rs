@@ -161,7 +161,7 @@ fn paths(root: &Command) -> Vec<String> {
     }
     let mut found = Vec::new();
     walk(root, root.get_name(), &mut found);
-    found.sort_by_key(|path| path.split(' ').count());
+    crate::order::sort_by_key(&mut found, |path| path.split(' ').count());
     found
 }
 

@@ -98,7 +98,9 @@ impl EgressMatrix {
             matrices.entry(&policy.matrix).or_default().push(policy);
         }
         let mut matrices: Vec<_> = matrices.into_iter().collect();
-        matrices.sort_by(|(a, few), (b, many)| many.len().cmp(&few.len()).then_with(|| a.cmp(b)));
+        crate::order::sort_by(&mut matrices, |(a, few), (b, many)| {
+            many.len().cmp(&few.len()).then_with(|| a.cmp(b))
+        });
         let grid = |(matrix, policies): (&str, Vec<&Policy>)| self.grid(matrix, &policies, most);
         matrices.into_iter().map(grid).collect()
     }
@@ -147,13 +149,15 @@ impl EgressMatrix {
             *counts.entry(of(policy)).or_default() += 1;
         }
         let mut counts: Vec<_> = counts.into_iter().collect();
-        counts.sort_by(|(a, few), (b, many)| many.cmp(few).then_with(|| a.cmp(b)));
+        crate::order::sort_by(&mut counts, |(a, few), (b, many)| {
+            many.cmp(few).then_with(|| a.cmp(b))
+        });
         counts.truncate(most);
         let mut side: Vec<_> = counts
             .into_iter()
             .map(|(id, _)| (id, self.name(id)))
             .collect();
-        side.sort_by(|(_, a), (_, b)| a.cmp(b));
+        crate::order::sort_by(&mut side, |(_, a), (_, b)| a.cmp(b));
         side
     }
 

@@ -1,12 +1,14 @@
 //! The endpoints of a group of failures: how often each failed, when last, and its newest failure
 //! as it was sent.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::endpoints;
 use super::failure_facts::{self, By};
 use super::limits::Limits;
 use super::trend::{Counts, Window};
@@ -101,12 +103,12 @@ impl FailingEndpoints {
     pub fn finish(self) -> (impl Iterator<Item = Record>, Totals) {
         let mut endpoints: Vec<(String, Endpoint)> = self.endpoints.into_iter().collect();
         let rank = |endpoint: &Endpoint| Reverse((endpoint.attempts, endpoint.newest));
-        endpoints.sort_unstable_by(|(a_key, a), (b_key, b)| {
+        crate::order::sort_by(&mut endpoints, |(a_key, a), (b_key, b)| {
             rank(a).cmp(&rank(b)).then_with(|| a_key.cmp(b_key))
         });
         let window = self.window;
         let records = endpoints.into_iter();
-        let records = records.map(move |(key, endpoint)| endpoint.record(key, &window));
+        let records = records.map(move |(_, endpoint)| endpoint.record(&window));
         (records, self.totals)
     }
 }
@@ -122,14 +124,18 @@ fn unread(failure: &Record, text: Vec<u8>) -> Record {
 }
 
 impl Endpoint {
-    fn record(self, key: String, window: &Window) -> Record {
+    fn record(self, window: &Window) -> Record {
         let failure = &self.failure;
-        let text = |value: Option<std::borrow::Cow<'_, str>>| -> Value {
+        let name = Some(endpoints::name(failure)).filter(|name| !name.is_empty());
+        let text = |value: Option<Cow<'_, str>>| -> Value {
             value.map_or(Value::Null, |text| text.into_owned().into())
         };
         let mut members = Map::new();
         let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
-        put("endpoint", Some(key).filter(|key| !key.is_empty()).into());
+        put(
+            "endpoint",
+            text(name.map(Cow::Owned).or_else(|| By::User.value(failure))),
+        );
         put("user", text(By::User.value(failure)));
         put("nas", text(By::Nas.value(failure)));
         put("port", text(failure.first(&["nasPortId", "nas_port_id"])));
@@ -217,6 +223,27 @@ mod tests {
         assert!(!kept.is_parsed());
         assert_eq!(kept.value(), &failure(1, 5));
         assert!(kept.is_parsed());
+    }
+
+    #[test]
+    fn people_behind_one_address_are_endpoints_of_their_own() {
+        let of = |user: &str| {
+            json!({"callingStationId": "203.0.113.90", "userName": user,
+                "timestamp": "2026-03-01T10:05:00Z"})
+        };
+        let (rows, _) = listed(&[of("anna"), of("boris"), of("anna")], Limits::ENDPOINTS);
+        let seen: Vec<_> = rows
+            .iter()
+            .map(|row| (&row["endpoint"], &row["user"], &row["attempts"]))
+            .collect();
+        let nat = json!("203.0.113.90");
+        assert_eq!(
+            seen,
+            [
+                (&nat, &json!("anna"), &json!(2)),
+                (&nat, &json!("boris"), &json!(1)),
+            ]
+        );
     }
 
     #[test]

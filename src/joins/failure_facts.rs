@@ -127,12 +127,9 @@ pub fn moment(failure: &Record) -> Option<(Timestamp, Cow<'_, str>)> {
     Some((time::instant(&text)?, text))
 }
 
-/// By what failures of one endpoint are joined: what [`endpoints::key`] says, else the user.
-/// `None` where nothing tells whose failure it is.
+/// By what failures of one endpoint are joined; `None` where nothing tells whose failure it is.
 pub fn endpoint(failure: &Record) -> Option<String> {
-    let key = endpoints::key(failure);
-    let user = || By::User.value(failure).map(Cow::into_owned);
-    Some(key).filter(|key| !key.is_empty()).or_else(user)
+    endpoints::key(failure)
 }
 
 /// Failures that a user names.
@@ -161,6 +158,12 @@ impl Named {
         if is_code(text) && by.is_none() {
             return Self::Code(text.to_owned());
         }
+        Self::value(text, by)
+    }
+
+    /// A value, also where the text could be a code: users and switches have names of digits.
+    pub fn value(text: &str, by: Option<By>) -> Self {
+        let text = text.trim();
         let wanted = Wanted {
             text: text.to_lowercase(),
             pattern: Pattern::new(text),
@@ -175,7 +178,15 @@ impl Named {
         match self {
             Self::Code(wanted) => code(failure).is_some_and(|code| code == *wanted),
             Self::Value(Some(by), wanted) => wanted.is_in(*by, failure),
-            Self::Value(None, wanted) => By::ALL.iter().any(|by| wanted.is_in(*by, failure)),
+            Self::Value(None, wanted) => {
+                // Digits within the words of a reason are no name of it.
+                let words = !is_code(&wanted.text);
+                let named = |by: &By| words || *by != By::Reason;
+                By::ALL
+                    .iter()
+                    .filter(|by| named(by))
+                    .any(|by| wanted.is_in(*by, failure))
+            }
         }
     }
 }
@@ -272,6 +283,22 @@ mod tests {
             ("22040", Some(By::User), false),
         ] {
             assert_eq!(Named::new(text, by).has(&failure()), meant, "{text} {by:?}");
+        }
+        let numbered = Record::from_value(json!({
+            "failureReason": "22040 Wrong password", "userName": "LAB\\104233"
+        }));
+        for (text, by, meant) in [
+            ("104233", None, true),
+            ("104233", Some(By::User), true),
+            ("104233", Some(By::Nas), false),
+            ("2204", None, false),
+        ] {
+            assert!(!Named::new(text, None).has(&numbered), "{text}");
+            assert_eq!(
+                Named::value(text, by).has(&numbered),
+                meant,
+                "{text} {by:?}"
+            );
         }
     }
 

@@ -142,7 +142,7 @@ impl FailureGroups {
         drop(self.endpoints);
         let mut groups: Vec<(Option<Box<str>>, Group)> = self.groups.into_iter().collect();
         let rank = |group: &Group| (group.endpoints.len(), group.attempts);
-        groups.sort_unstable_by(|(a_value, a), (b_value, b)| {
+        crate::order::sort_by(&mut groups, |(a_value, a), (b_value, b)| {
             rank(b).cmp(&rank(a)).then_with(|| a_value.cmp(b_value))
         });
         groups.truncate(top.unwrap_or(usize::MAX));

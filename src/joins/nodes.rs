@@ -178,7 +178,7 @@ impl Nodes {
             node.state(limits, answers, &window, now)
         };
         let mut states: Vec<NodeState> = nodes.map(state).collect();
-        states.sort_by(|a, b| {
+        crate::order::sort_by(&mut states, |a, b| {
             let order = b.share.partial_cmp(&a.share).unwrap_or(Ordering::Equal);
             let order = order.then_with(|| b.sessions.cmp(&a.sessions));
             order.then_with(|| a.name.cmp(&b.name))

@@ -235,7 +235,9 @@ impl Groups {
         if self.missing > 0 {
             all.push((None, self.missing));
         }
-        all.sort_unstable_by(|(a, many), (b, more)| more.cmp(many).then_with(|| a.cmp(b)));
+        crate::order::sort_by(&mut all, |(a, many), (b, more)| {
+            more.cmp(many).then_with(|| a.cmp(b))
+        });
         let others = all.split_off(all.len().min(top));
         let owned = |(value, count): (Option<&str>, u64)| (value.map(str::to_owned), count);
         Counted {

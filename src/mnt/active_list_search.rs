@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use tokio::sync::OnceCell;
 
 use crate::error::Result;
-use crate::record::{Record, RecordSink};
+use crate::record::{Presence, Record, RecordSink};
 
 /// Whose row is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,6 +201,21 @@ pub(super) fn is_same_session(row: &Record, document: &Record) -> bool {
             .any(|name| id(document, name) == named)
 }
 
+/// Whether an endpoint's document is that of the session in a row with its MAC address: by the
+/// audit session id, or where one of them has none, by being of an active session and
+/// contradicting the row in neither user nor switch.
+pub(super) fn is_document_of(row: &Record, document: &Record) -> bool {
+    let has_id = |record: &Record| record.text("audit_session_id").is_some();
+    if has_id(row) && (has_id(document) || document.text("cpmsession_id").is_some()) {
+        return is_same_session(row, document);
+    }
+    let agree = |name| match (row.text(name), document.text(name)) {
+        (Some(one), Some(other)) => one.trim().eq_ignore_ascii_case(other.trim()),
+        _ => true,
+    };
+    document.presence() == Presence::Active && agree("user_name") && agree("nas_ip_address")
+}
+
 /// Whether a user name may not survive in a path: only what every server and gateway passes on
 /// does.
 pub(super) fn is_awkward(user: &str) -> bool {
@@ -211,6 +226,8 @@ pub(super) fn is_awkward(user: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::mnt::{documents::ACTIVE_LIST, samples};
     use crate::record::xml::stream;
@@ -260,6 +277,48 @@ mod tests {
         let found = find_in(&list(&[vpn, other, own]), wanted());
         assert!(!found.is_shared());
         assert_eq!(station(&found).as_deref(), Some("198.51.100.1"));
+    }
+
+    #[test]
+    fn a_document_is_a_rows_by_its_id_or_by_contradicting_it_in_nothing() {
+        let record = |value| Record::from_value(value);
+        let row = record(json!({"audit_session_id": "A1", "user_name": "robin",
+            "nas_ip_address": "192.0.2.12"}));
+        let nameless = record(json!({"user_name": "robin", "nas_ip_address": "192.0.2.12"}));
+        for (row, document, same) in [
+            (
+                &row,
+                json!({"audit_session_id": "a1", "user_name": "ROBIN"}),
+                true,
+            ),
+            (&row, json!({"cpmsession_id": "A1"}), true),
+            (
+                &row,
+                json!({"audit_session_id": "B2", "user_name": "robin"}),
+                false,
+            ),
+            (&row, json!({"failed": "1", "user_name": "robin"}), false),
+            (&row, json!({"passed": "1", "user_name": "robin"}), true),
+            (
+                &nameless,
+                json!({"audit_session_id": "B2", "user_name": "robin"}),
+                true,
+            ),
+            (
+                &nameless,
+                json!({"passed": "1", "user_name": "intruder"}),
+                false,
+            ),
+            (
+                &nameless,
+                json!({"passed": "1", "nas_ip_address": "192.0.2.99"}),
+                false,
+            ),
+            (&nameless, json!({"passed": "1", "stopped": "true"}), false),
+        ] {
+            let words = document.to_string();
+            assert_eq!(is_document_of(row, &record(document)), same, "{words}");
+        }
     }
 
     #[test]

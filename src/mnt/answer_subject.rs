@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use crate::error::{Error, Kind, Result};
-use crate::record::{Mac, Record, Subject};
+use crate::record::{Mac, Presence, Record, Subject};
 
 /// Whom a question was about, and where an answer names it.
 #[derive(Debug)]
@@ -97,11 +97,13 @@ pub(super) fn foreign(host: &str, asked: &Asked, other: &str) -> Error {
     .host(host)
 }
 
-/// The policy service node that holds the session of `mac`.
+/// The policy service node that holds the session of `mac`; `None` where the document does not tell
+/// of an active session: it is that of a refused attempt or of a session that is over, or has
+/// neither verdict, start nor id.
 ///
 /// Errors: [`Kind::Malformed`] for a session of somebody else, [`Kind::Server`] for one without MAC
 /// address or node.
-pub fn psn_of(session: &Record, mac: Mac) -> Result<String> {
+pub fn psn_of(session: &Record, mac: Mac) -> Result<Option<String>> {
     let station = session.text("calling_station_id").unwrap_or_default();
     match session.mac() {
         Some(own) if own == mac => {}
@@ -120,8 +122,14 @@ pub fn psn_of(session: &Record, mac: Mac) -> Result<String> {
             .hint("a change of authorization needs one; a VPN session has none"));
         }
     }
+    let is_told = session.passed() == Some(true)
+        || session.text("audit_session_id").is_some()
+        || matches!(session.text("started").as_deref(), Some("true" | "1"));
+    if session.presence() != Presence::Active || !is_told {
+        return Ok(None);
+    }
     match session.server() {
-        Some(server) => Ok(server.into_owned()),
+        Some(server) => Ok(Some(server.into_owned())),
         None => Err(Error::new(
             Kind::Server,
             format!("the session of {mac} does not name its PSN"),

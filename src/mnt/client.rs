@@ -407,7 +407,7 @@ impl MntClient {
 /// Newest first; attempts of the same or of no readable time keep their order, those without time
 /// last.
 pub(super) fn newest_first(records: &mut [Record]) {
-    records.sort_by_cached_key(|record| std::cmp::Reverse(record.auth_time()));
+    crate::order::sort_by_cached_key(records, |record| std::cmp::Reverse(record.auth_time()));
 }
 
 /// Whether an answer with a good status is not what was asked for, as a belated answer to another

@@ -5,6 +5,7 @@
 //! [`MntClient`] is the only part that sends, through [`transport`](crate::transport), and lists go
 //! to a [`RecordSink`](crate::record::RecordSink) while they arrive.
 
+mod active_holders;
 mod active_list_search;
 mod answer_subject;
 mod change_outcome;
@@ -22,6 +23,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use active_holders::Holders;
 pub use answer_subject::psn_of;
 pub use client::MntClient;
 pub use message_codes::message_name;

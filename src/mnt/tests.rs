@@ -267,7 +267,7 @@ fn a_change_of_authorization_is_sent_by_the_sessions_psn() {
     let session = single(samples::SESSION.as_bytes(), None, &documents::SESSION).unwrap();
     let mac = |text: &str| text.parse::<Mac>().unwrap();
     let endpoint = mac("00:00:5E:00:53:01");
-    let server = psn_of(&session, endpoint).unwrap();
+    let server = psn_of(&session, endpoint).unwrap().unwrap();
     let reauth = Coa::Reauth;
     let request = requests().coa(endpoint, reauth, &server).unwrap();
     assert_eq!(
@@ -282,11 +282,27 @@ fn a_change_of_authorization_is_sent_by_the_sessions_psn() {
     // Whoever's session came: the endpoint that was named is acted on, or none.
     let error = psn_of(&session, mac("00:00:5E:00:53:02")).unwrap_err();
     assert_eq!(error.kind(), Kind::Malformed);
-    let nameless = "<sessionParameters><calling_station_id>00:00:5E:00:53:02</calling_station_id></sessionParameters>";
+    let nameless = "<sessionParameters><passed>true</passed><calling_station_id>00:00:5E:00:53:02</calling_station_id></sessionParameters>";
     let nameless = single(nameless.as_bytes(), None, &documents::SESSION).unwrap();
     let error = psn_of(&nameless, mac("00:00:5E:00:53:02")).unwrap_err();
     assert_eq!(error.kind(), Kind::Server);
     assert!(error.hint_text().unwrap().contains("--server"));
+    // Neither a refused attempt, nor a session that is over, nor a document that tells neither
+    // says where an active session is.
+    let failed = single(
+        samples::SESSION_FAILED.as_bytes(),
+        None,
+        &documents::SESSION,
+    )
+    .unwrap();
+    assert_eq!(psn_of(&failed, mac("00:00:5E:00:53:06")).unwrap(), None);
+    let over = samples::SESSION.replace(">Interim-Update<", ">Stop<");
+    let over = single(over.as_bytes(), None, &documents::SESSION).unwrap();
+    assert_eq!(psn_of(&over, endpoint).unwrap(), None);
+    let silent = samples::SESSION_FAILED.replace("failed", "unknown");
+    let silent = silent.replace("passed", "unknown");
+    let silent = single(silent.as_bytes(), None, &documents::SESSION).unwrap();
+    assert_eq!(psn_of(&silent, mac("00:00:5E:00:53:06")).unwrap(), None);
     let vpn = &records(samples::ACTIVE_LIST, &documents::ACTIVE_LIST)[3];
     let error = psn_of(vpn, endpoint).unwrap_err();
     assert_eq!(error.kind(), Kind::Server);

@@ -34,7 +34,7 @@ use super::rest::ServiceClient;
 use super::socket::Incoming;
 use super::stomp::Frame;
 use super::subscription::{
-    Action, Input, Moment, Notice, Options, PubsubNode, Subscription, Timer,
+    Action, Input, Moment, Notice, PubsubNode, Subscription, SubscriptionOptions, Timer,
 };
 use crate::error::{Error, Result};
 use crate::event::{Event, Figures, Mark, Progress};
@@ -107,7 +107,7 @@ impl Subscriber {
     pub fn start(
         services: Arc<ServiceClient>,
         topics: Vec<TopicName>,
-        options: Options,
+        options: SubscriptionOptions,
         resume: Vec<Mark>,
     ) -> Result<Self> {
         let filter = options.filter.as_deref().map(Filter::compile).transpose()?;

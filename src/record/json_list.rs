@@ -58,10 +58,11 @@ pub fn stream<S: RecordSink>(
     (sink, result)
 }
 
-fn pump<S: RecordSink>(
-    reader: &mut impl BufRead,
+// One in the program for all kinds of reader and sink: they are called once a piece, once a record.
+fn pump(
+    reader: &mut dyn BufRead,
     splitter: &mut Splitter,
-    sink: &mut S,
+    sink: &mut dyn RecordSink,
 ) -> Result<()> {
     let mut record = Record::Json(JsonText::from_value(serde_json::Value::Null));
     loop {

@@ -11,27 +11,103 @@ use jiff::Timestamp;
 
 use super::{Mac, Record, Value, time};
 
+/// What a document about a session says of the endpoint. The node answers with the latest one,
+/// which can be that of a refused attempt or of a session that is over (reference mnt-api,
+/// section 2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// On the network. So is whose document tells no verdict: a row of the active list.
+    Active,
+    /// The attempt failed.
+    Refused,
+    /// The session is over.
+    Ended,
+}
+
+impl Presence {
+    /// The same of a document whose members `text` tells.
+    pub fn told_by<'a>(text: impl Fn(&str) -> Option<Cow<'a, str>>) -> Self {
+        if passed(&text) == Some(false) {
+            return Self::Refused;
+        }
+        let is = |name: &str, words: &[&str]| {
+            let said = text(name);
+            let said = said.as_deref().unwrap_or_default().trim();
+            words.iter().any(|word| said.eq_ignore_ascii_case(word))
+        };
+        let over = is("stopped", &["1", "true"])
+            || is("acct_status_type", &["Stop"])
+            || is("session_state", &["DISCONNECTED", "TERMINATED"]);
+        if over { Self::Ended } else { Self::Active }
+    }
+}
+
+fn passed<'a>(text: impl Fn(&str) -> Option<Cow<'a, str>>) -> Option<bool> {
+    let boolean = |name: &str| match text(name)?.trim() {
+        "1" => Some(true),
+        "0" => Some(false),
+        word if word.eq_ignore_ascii_case("true") => Some(true),
+        word if word.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    };
+    match (boolean("passed"), boolean("failed")) {
+        (Some(false), _) | (_, Some(true)) => Some(false),
+        (Some(true), _) | (_, Some(false)) => Some(true),
+        (None, None) => None,
+    }
+}
+
 impl Record {
     /// The first of `names` that has text.
     pub fn first(&self, names: &[&str]) -> Option<Cow<'_, str>> {
         names.iter().find_map(|name| self.text(name))
     }
 
-    /// The verdict: `passed`, or the opposite of `failed`, each `true`/`false` or `1`/`0` whatever
-    /// type is declared (quirk 1).
+    /// The verdict: `passed` and `failed`, each `true`/`false` or `1`/`0` whatever type is declared
+    /// (quirk 1). Where either says that it failed, it did not pass; without both, what has a reason
+    /// of failure failed.
     pub fn passed(&self) -> Option<bool> {
-        self.boolean("passed")
-            .or_else(|| self.boolean("failed").map(|failed| !failed))
+        passed(|name| self.text(name)).or_else(|| {
+            let reason = self.failure_reason()?;
+            (!reason.trim().is_empty()).then_some(false)
+        })
     }
 
-    fn boolean(&self, name: &str) -> Option<bool> {
-        match self.text(name)?.trim() {
-            "1" => Some(true),
-            "0" => Some(false),
-            word if word.eq_ignore_ascii_case("true") => Some(true),
-            word if word.eq_ignore_ascii_case("false") => Some(false),
-            _ => None,
+    /// The member `key` of `other_attr_string`; `None` where it came twice with different values:
+    /// names that strangers choose stand there as well, and nothing tells which is the server's.
+    fn attribute(&self, key: &str) -> Option<Cow<'_, str>> {
+        fn only<T: PartialEq>(list: &[T]) -> Option<&T> {
+            let (first, others) = list.split_first()?;
+            others.iter().all(|other| other == first).then_some(first)
         }
+        let text = match self {
+            Self::Fields(fields) => {
+                let Value::Nested(members) = fields.get("other_attr_string")? else {
+                    return None;
+                };
+                let value = match members.get(key)? {
+                    Value::List(list) => only(list)?,
+                    value => value,
+                };
+                let Value::Text(text) = value else {
+                    return None;
+                };
+                text
+            }
+            Self::Json(json) => {
+                let value = json.value().get("other_attr_string")?.get(key)?;
+                match value.as_array() {
+                    Some(list) => only(list)?.as_str()?,
+                    None => value.as_str()?,
+                }
+            }
+        };
+        (!text.is_empty()).then(|| text.into())
+    }
+
+    /// Whether this document about a session is of somebody on the network.
+    pub fn presence(&self) -> Presence {
+        Presence::told_by(|name| self.text(name))
     }
 
     /// The endpoint's MAC address; `None` where the calling station is none (VPN).
@@ -74,8 +150,8 @@ impl Record {
     /// What the record says of a quarantine, if it is in one: the ANC policy where that is named,
     /// else the authorization rule, profile or security group that is called so.
     pub fn quarantine(&self) -> Option<String> {
-        let policy = self.first(&["other_attr_string.ANCPolicy", "ancPolicy"]);
-        if let Some(policy) = policy {
+        let attribute = self.attribute("ANCPolicy");
+        if let Some(policy) = attribute.or_else(|| self.first(&["ancPolicy"])) {
             return Some(format!("ANC {policy}"));
         }
         [
@@ -132,59 +208,41 @@ impl Record {
 
     /// The policy set that matched.
     pub fn policy_set(&self) -> Option<Cow<'_, str>> {
-        self.first(&["other_attr_string.ISEPolicySetName"])
+        self.attribute("ISEPolicySetName")
     }
 
     /// The authentication rule that matched.
     pub fn authentication_rule(&self) -> Option<Cow<'_, str>> {
-        self.first(&[
-            "authentication_rule",
-            "other_attr_string.IdentityPolicyMatchedRule",
-            "identity_policy_matched_rule",
-        ])
+        self.first(&["authentication_rule"])
+            .or_else(|| self.attribute("IdentityPolicyMatchedRule"))
+            .or_else(|| self.first(&["identity_policy_matched_rule"]))
     }
 
     /// The authorization rule that matched.
     pub fn authorization_rule(&self) -> Option<Cow<'_, str>> {
-        self.first(&[
-            "authorization_rule",
-            "other_attr_string.AuthorizationPolicyMatchedRule",
-        ])
+        self.first(&["authorization_rule"])
+            .or_else(|| self.attribute("AuthorizationPolicyMatchedRule"))
     }
 
     /// The authorization profiles that were selected.
     pub fn profiles(&self) -> Vec<String> {
-        self.listed(
-            &[
-                "selected_azn_profiles",
-                "selected_authz_profiles",
-                "selected_azn_profile",
-            ],
-            ',',
-        )
+        let names = [
+            "selected_azn_profiles",
+            "selected_authz_profiles",
+            "selected_azn_profile",
+        ];
+        listed(self.first(&names), ',')
     }
 
     /// The codes of the execution steps, in order.
     pub fn steps(&self) -> Vec<String> {
-        self.listed(&["execution_steps"], ',')
-    }
-
-    fn listed(&self, names: &[&str], separator: char) -> Vec<String> {
-        self.first(names)
-            .map(|text| {
-                text.split(separator)
-                    .map(str::trim)
-                    .filter(|part| !part.is_empty())
-                    .map(str::to_owned)
-                    .collect()
-            })
-            .unwrap_or_default()
+        listed(self.first(&["execution_steps"]), ',')
     }
 
     /// The steps' latencies in milliseconds by position. Which step each belongs to is not settled
     /// (quirk 5): there can be one fewer than steps.
     pub fn step_latency(&self) -> Vec<u64> {
-        self.listed(&["other_attr_string.StepLatency"], ';')
+        listed(self.attribute("StepLatency"), ';')
             .iter()
             .filter_map(|part| part.split_once('=')?.1.trim().parse().ok())
             .collect()
@@ -192,7 +250,8 @@ impl Record {
 
     /// The whole authentication's latency in milliseconds.
     pub fn latency(&self) -> Option<u64> {
-        self.first(&["response_time", "other_attr_string.TotalAuthenLatency"])?
+        self.first(&["response_time"])
+            .or_else(|| self.attribute("TotalAuthenLatency"))?
             .trim()
             .parse()
             .ok()
@@ -214,6 +273,16 @@ impl Record {
     pub fn sgt(&self) -> Option<Cow<'_, str>> {
         self.first(&["cts_security_group", "security_group", "ctsSecurityGroup"])
     }
+}
+
+/// The parts of a text, without empty ones.
+fn listed(text: Option<Cow<'_, str>>, separator: char) -> Vec<String> {
+    let text = text.unwrap_or_default();
+    let parts = text.split(separator).map(str::trim);
+    parts
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Whether a name speaks of a quarantine, and not of its end.
@@ -251,8 +320,39 @@ mod tests {
             ("failed", "False", Some(true)),
             ("passed", "maybe", None),
             ("reason", "true", None),
+            ("failure_reason", "22040 Wrong password", Some(false)),
+            ("failure_reason", "", None),
         ] {
             assert_eq!(record(&[(name, text)]).passed(), passed, "{name}={text}");
+        }
+    }
+
+    #[test]
+    fn who_was_refused_or_left_is_not_on_the_network() {
+        for (fields, presence) in [
+            (
+                &[("failed", "1"), ("started", "true")][..],
+                Presence::Refused,
+            ),
+            (&[("passed", "1"), ("failed", "1")], Presence::Refused),
+            (&[("passed", "true"), ("stopped", "true")], Presence::Ended),
+            (
+                &[("passed", "1"), ("acct_status_type", "Stop")],
+                Presence::Ended,
+            ),
+            (&[("session_state", "DISCONNECTED")], Presence::Ended),
+            (
+                &[
+                    ("passed", "1"),
+                    ("stopped", "0"),
+                    ("acct_status_type", "Interim-Update"),
+                ],
+                Presence::Active,
+            ),
+            (&[("session_state", "STARTED")], Presence::Active),
+            (&[("user_name", "Stop")], Presence::Active),
+        ] {
+            assert_eq!(record(fields).presence(), presence, "{fields:?}");
         }
     }
 
@@ -303,6 +403,12 @@ mod tests {
                 Some("ANC Isolate"),
             ),
             (
+                "other_attr_string",
+                ":!:ANCPolicy=Isolate:!:ANCPolicy=Isolate",
+                Some("ANC Isolate"),
+            ),
+            ("other_attr_string", ":!:ANCPolicy=A:!:ANCPolicy=B", None),
+            (
                 "authorization_rule",
                 "ANC Quarantine",
                 Some("ANC Quarantine"),
@@ -329,6 +435,22 @@ mod tests {
                 "{name}={text}"
             );
         }
+    }
+
+    #[test]
+    fn a_user_cannot_name_rules_and_policies() {
+        let name = "x:!:ANCPolicy=Quarantine:!:ISEPolicySetName=Mine:!:AuthorizationPolicyMatchedRule=Mine:!:IdentityPolicyMatchedRule=Mine";
+        let attributes = format!(":!:ISEPolicySetName=Wired:!:RADIUS Username={name}:!:x=1");
+        let forged = record(&[("user_name", name), ("other_attr_string", &attributes)]);
+        assert_eq!(forged.quarantine(), None);
+        assert_eq!(forged.policy_set().as_deref(), Some("Wired"));
+        assert_eq!(forged.authorization_rule(), None);
+        assert_eq!(forged.authentication_rule(), None);
+        // Where the name is told nowhere else, two of a key are none.
+        let unknown = record(&[("other_attr_string", &format!("{attributes}:!:ANCPolicy="))]);
+        assert_eq!((unknown.policy_set(), unknown.quarantine()), (None, None));
+        let json = Record::from_value(unknown.to_value());
+        assert_eq!((json.policy_set(), json.quarantine()), (None, None));
     }
 
     #[test]

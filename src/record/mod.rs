@@ -29,6 +29,7 @@ pub(crate) use json_text::read_bounded as read_bounded_json;
 #[cfg(feature = "jq")]
 pub(crate) use json_text::without_halves;
 pub use mac::{Mac, MacPrefix};
+pub use mnt_facts::Presence;
 pub(crate) use xml_fields::write_json_string;
 pub use xml_fields::{Fields, Value};
 

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// Reads ISO 8601 with an offset or `Z` (any fraction), or Unix seconds (`event_timestamp`).
+/// Reads ISO 8601 with an offset or `Z` (any fraction), Unix seconds (`event_timestamp`), or
+/// milliseconds: a number that is too large for seconds of this age of the world.
 /// Without an offset the time is taken as UTC, which orders the times of one answer and claims no
 /// more.
 pub fn instant(text: &str) -> Option<Timestamp> {
@@ -14,7 +15,11 @@ pub fn instant(text: &str) -> Option<Timestamp> {
         return Some(time);
     }
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Timestamp::from_second(text.parse().ok()?).ok();
+        let number = text.parse().ok()?;
+        let seconds = Timestamp::from_second(number);
+        return seconds
+            .or_else(|_| Timestamp::from_millisecond(number))
+            .ok();
     }
     let time: DateTime = text.parse().ok()?;
     Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
@@ -39,6 +44,8 @@ mod tests {
             );
         }
         assert_eq!(instant("1773043330").unwrap().as_second(), 1_773_043_330);
+        let milliseconds = instant("1773043330125").unwrap();
+        assert_eq!(milliseconds.as_millisecond(), 1_773_043_330_125);
         for text in ["", "N/A", "yesterday", "2026-13-01T00:00:00Z"] {
             assert_eq!(instant(text), None, "{text}");
         }

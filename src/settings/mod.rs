@@ -32,6 +32,7 @@ mod edit;
 mod env_file;
 mod environment;
 mod flags;
+mod given_secrets;
 mod hidden_input;
 mod layers;
 #[cfg(feature = "nats")]
@@ -53,7 +54,6 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use data_connect::DataConnectSettings;
-pub use echo_signals::{leave_signals, leave_stop_signal};
 pub use edit::ConfigFile;
 pub use environment::Environment;
 pub use flags::Flags;
@@ -205,18 +205,6 @@ impl Settings {
         Ok(self.boolean(&table::READ_ONLY)?.value)
     }
 
-    /// Asks on the terminal for a secret that turned out to be needed (the passphrase of a key).
-    /// `what` begins the question.
-    pub fn ask(&self, what: &str) -> Result<SecretString> {
-        let what = self.layers.of_profile(what);
-        secret::ask(&what, &self.layers.environment, self.layers.flags.no_input)
-    }
-
-    /// The first line that a command prints, which is to be named in a profile.
-    pub fn secret_of_command(&self, words: &[String]) -> Result<SecretString> {
-        secret::Secret::of_command(words, &self.layers.environment)
-    }
-
     /// `path` with a leading `~` replaced by the home directory, and from here.
     pub fn absolute(&self, path: &str) -> Result<PathBuf> {
         let path = self.layers.environment.expand(path.as_ref())?;
@@ -300,7 +288,8 @@ impl Settings {
         }
     }
 
-    fn mnt_node(&self) -> Result<Authority> {
+    /// The Monitoring node.
+    pub fn mnt_node(&self) -> Result<Authority> {
         self.usable()?;
         let found = self.layers.find(&table::MNT_HOST).ok_or_else(|| {
             self.missing(

@@ -49,7 +49,12 @@ pub enum NatsLogin {
     /// Not at all.
     None,
     /// The content of a credentials file.
-    Credentials(SecretString),
+    Credentials {
+        /// The file, for a message.
+        file: String,
+        /// Its content.
+        text: SecretString,
+    },
     /// A user's seed.
     Nkey(SecretString),
     /// User and password.
@@ -127,7 +132,10 @@ impl Settings {
             self.nats_path(flags.creds.as_ref(), "--nats-creds", variable("NATS_CREDS"))?
         {
             let text = secret_file(&path, "NATS credentials file", warnings)?;
-            return Ok(NatsLogin::Credentials(SecretString::from(text.as_str())));
+            return Ok(NatsLogin::Credentials {
+                file: files::display_path(&path).to_string(),
+                text: SecretString::from(text.as_str()),
+            });
         }
         if let Some(path) =
             self.nats_path(flags.nkey.as_ref(), "--nats-nkey", variable("NATS_NKEY"))?

@@ -67,6 +67,27 @@ impl Secret {
         })
     }
 
+    /// In a file that an option of a command names.
+    pub(crate) fn of_file(path: &Path, option: &'static str) -> Self {
+        Self {
+            place: SecretPlace::File(path.to_owned()),
+            source: Source::Derived(option),
+        }
+    }
+
+    /// What an input begins with that an option of a command names; `place` is for messages.
+    pub(crate) fn of_input(
+        input: &mut impl BufRead,
+        option: &'static str,
+        place: &str,
+    ) -> Result<SecretString> {
+        let secret = Self {
+            place: SecretPlace::Stdin,
+            source: Source::Derived(option),
+        };
+        secret.line(first_line(input), place)
+    }
+
     /// To be asked for.
     pub(crate) fn asked(user: &str) -> Self {
         Self {

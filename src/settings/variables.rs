@@ -47,7 +47,7 @@ impl Settings {
                 Some((name, shown.map(str::to_owned)))
             })
             .collect();
-        found.sort_unstable();
+        crate::order::sort(&mut found);
         found.dedup();
         found
     }

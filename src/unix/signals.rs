@@ -1,43 +1,158 @@
 //! Signals that come to us: waiting for them, holding them back, ending by one. Sending them is
 //! `process`'s affair, and what each asks for that of who listens.
+//!
+//! A handler of the system's stays for good. So it is counted here who listens to each signal, and
+//! a signal to which nobody listens any more does again what it does without a handler.
 
+use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io::Result;
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use tokio::signal::unix::SignalKind;
 
-pub(crate) use signal_hook::consts::{
-    SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGXCPU,
+use signal_hook::consts::{
+    SIGABRT, SIGALRM, SIGPROF, SIGQUIT, SIGSYS, SIGTRAP, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ,
 };
+pub(crate) use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1};
 
-/// One signal, waited for in a runtime.
-pub(crate) struct Arrivals(tokio::signal::unix::Signal);
+/// What ends a process that does not handle it, and can be handled: whoever has changed a terminal
+/// puts it back before. PIPE is ignored by Rust's runtime; faults of the program itself (SEGV,
+/// BUS) leave nobody to put it back.
+pub(crate) const ENDING: [i32; 14] = [
+    SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGQUIT, SIGABRT, SIGALRM, SIGPROF, SIGSYS, SIGTRAP, SIGUSR2,
+    SIGVTALRM, SIGXCPU, SIGXFSZ,
+];
+
+/// Who listens to one signal.
+#[derive(Default)]
+struct Listeners {
+    number: usize,
+    /// A thread does what the system would do; see [`hand_over`].
+    handed_over: bool,
+    /// Whether the handler does what the system would do.
+    default: Arc<AtomicBool>,
+    registered: bool,
+}
+
+impl Listeners {
+    fn settle(&self) {
+        let default = self.number == 0 && !self.handed_over;
+        self.default.store(default, Ordering::SeqCst);
+    }
+}
+
+static LISTENERS: Mutex<BTreeMap<i32, Listeners>> = Mutex::new(BTreeMap::new());
+
+fn listeners() -> MutexGuard<'static, BTreeMap<i32, Listeners>> {
+    LISTENERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has the handler do what the system would do while nobody listens. It must stand in front of what
+/// wakes who listens: who hears a signal may end to listen while its handler still runs, and it
+/// would end the program with the signal that was heard.
+fn prepare(signal: i32) -> Result<()> {
+    let mut all = listeners();
+    let listeners = all.entry(signal).or_default();
+    if !listeners.registered {
+        listeners.settle();
+        let default = Arc::clone(&listeners.default);
+        if std::process::id() == 1 {
+            // The system spares the first process of a container: without a handler it goes on.
+            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, default)?;
+        } else {
+            signal_hook::flag::register_conditional_default(signal, default)?;
+        }
+        listeners.registered = true;
+    }
+    Ok(())
+}
+
+/// One more listens.
+fn begin_to_listen(signal: i32) -> Result<()> {
+    prepare(signal)?;
+    let mut all = listeners();
+    let listeners = all.entry(signal).or_default();
+    listeners.number += 1;
+    listeners.settle();
+    Ok(())
+}
+
+/// One listens no longer.
+fn end_to_listen(signal: i32) {
+    if let Some(listeners) = listeners().get_mut(&signal) {
+        listeners.number = listeners.number.saturating_sub(1);
+        listeners.settle();
+    }
+}
+
+/// Whether somebody listens.
+pub(crate) fn is_listened_to(signal: i32) -> bool {
+    let all = listeners();
+    all.get(&signal)
+        .is_some_and(|listeners| listeners.number > 0)
+}
+
+/// One signal, waited for in a runtime. Where nobody waits for it any more it does again what it
+/// does without a handler.
+pub(crate) struct Arrivals {
+    signal: i32,
+    arrivals: tokio::signal::unix::Signal,
+}
 
 impl Arrivals {
     /// From now on it does nothing else. Must be called inside a runtime.
     pub(crate) fn of(signal: i32) -> Result<Self> {
-        tokio::signal::unix::signal(SignalKind::from_raw(signal)).map(Self)
+        prepare(signal)?;
+        let arrivals = tokio::signal::unix::signal(SignalKind::from_raw(signal))?;
+        begin_to_listen(signal)?;
+        Ok(Self { signal, arrivals })
     }
 
     /// Waits for the next one. Safe to drop and to call again.
     pub(crate) async fn next(&mut self) {
-        if self.0.recv().await.is_none() {
+        if self.arrivals.recv().await.is_none() {
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// Hands over each of these signals as it comes, on a thread of its own, to the program's end. What
-/// is ignored stays ignored, as HUP under nohup.
+/// Waits for the next of any of these: its number. Safe to drop and to call again.
+pub(crate) async fn next_of(all: &mut [Arrivals]) -> i32 {
+    poll_fn(|context| {
+        let mut came = all.iter_mut().filter_map(|one| {
+            let arrival = one.arrivals.poll_recv(context);
+            matches!(arrival, Poll::Ready(Some(()))).then_some(one.signal)
+        });
+        came.next().map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
+}
+
+impl Drop for Arrivals {
+    fn drop(&mut self) {
+        end_to_listen(self.signal);
+    }
+}
+
+/// Hands over each of these signals as it comes, on a thread of its own, to the program's end: `to`
+/// does what each does where nobody listens. What is ignored stays ignored, as HUP under nohup.
 pub(crate) fn hand_over(signals: &[i32], to: fn(i32)) -> Result<()> {
     let ignored = Ignored::read().unwrap_or_default();
     let caught = signals.iter().filter(|signal| !ignored.has(**signal));
-    let mut signals = signal_hook::iterator::Signals::new(caught)?;
+    let mut arriving = signal_hook::iterator::Signals::new(caught.clone())?;
     std::thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || signals.forever().for_each(to))?;
+        .spawn(move || arriving.forever().for_each(to))?;
+    let mut all = listeners();
+    for signal in caught {
+        let listeners = all.entry(*signal).or_default();
+        listeners.handed_over = true;
+        listeners.settle();
+    }
     Ok(())
 }
 
@@ -49,43 +164,41 @@ pub(crate) fn act_as_if_unhandled(signal: i32) {
 
 /// A handler that does nothing. A signal that is ignored is ignored in the programs that we start,
 /// too; one that is handled is not.
-pub(crate) struct Unheard(signal_hook::SigId);
+pub(crate) struct Unheard(i32);
 
 impl Unheard {
-    /// From now on.
+    /// From now on, to the program's end or to [`Self::end`].
     pub(crate) fn begin(signal: i32) -> Result<Self> {
-        signal_hook::flag::register(signal, Arc::default()).map(Self)
+        begin_to_listen(signal).map(|()| Self(signal))
     }
 
     /// No more.
     pub(crate) fn end(self) {
-        signal_hook::low_level::unregister(self.0);
+        end_to_listen(self.0);
     }
 }
 
 /// Signals that would end the program, held back while it writes.
 pub(crate) struct Held {
     came: [(i32, Arc<AtomicBool>); 3],
-    free: Arc<AtomicBool>,
 }
 
 impl Held {
     /// From now on HUP, INT and TERM wait.
     pub(crate) fn begin() -> Result<Self> {
-        let free = Arc::new(AtomicBool::new(false));
         let came = [SIGHUP, SIGINT, SIGTERM].map(|signal| (signal, Arc::default()));
         for (signal, came) in &came {
-            // Once they are free again, signals do what they always do.
-            signal_hook::flag::register_conditional_default(*signal, Arc::clone(&free))?;
+            prepare(*signal)?;
             signal_hook::flag::register(*signal, Arc::clone(came))?;
+            begin_to_listen(*signal)?;
         }
-        Ok(Self { came, free })
+        Ok(Self { came })
     }
 
     /// Lets signals through, also one that came meanwhile.
     pub(crate) fn end(self) {
-        self.free.store(true, Ordering::SeqCst);
         for (signal, came) in self.came {
+            end_to_listen(signal);
             if came.load(Ordering::SeqCst) {
                 act_as_if_unhandled(signal);
             }

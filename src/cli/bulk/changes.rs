@@ -20,7 +20,7 @@ use super::{
 use crate::cli::Context;
 use crate::cli::change_under_way::{Attempt, Carried, Change, stopped};
 use crate::cli::input;
-use crate::cli::long_running::Signals;
+use crate::cli::long_running::{first_stop, hear_first_stop};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Mac, RecordSink};
 
@@ -113,13 +113,14 @@ impl<C: Change> Run<'_, C> {
 
     /// The counts of the rows that were printed.
     async fn carry_out_all(&self, context: &Context, output: &mut Watched) -> Result<Counts> {
-        let mut signals = Signals::listen()?;
+        // Rows that nobody reads hold up everything but a second signal, which is the end.
+        let mut stop = hear_first_stop(|_, _| {})?;
         let printing = self.print_all(context, output);
         tokio::pin!(printing);
         tokio::select! {
             biased;
             printed = &mut printing => return printed,
-            signal = signals.stopped() => self.bulk.end(&stopped(signal)),
+            signal = first_stop(&mut stop) => self.bulk.end(&stopped(signal)),
         }
         printing.await
     }

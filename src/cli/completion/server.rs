@@ -132,7 +132,7 @@ fn cache(line: &Line) -> Option<PathBuf> {
                 .any(|beginning| name.starts_with(beginning))
         })
         .collect();
-    variables.sort();
+    crate::order::sort(&mut variables);
     for (name, value) in variables {
         digest.update(name.as_encoded_bytes());
         digest.update([b'=']);

@@ -16,10 +16,10 @@ use crate::settings::while_nobody_is_asked;
 /// See the module's documentation.
 pub(super) struct Output {
     style: Style,
-    state: Mutex<State>,
+    state: Mutex<MergeState>,
 }
 
-struct State {
+struct MergeState {
     /// `None` until the first deployment has something to print.
     renderer: Option<Renderer<Stdout>>,
     /// By deployment, what is written at the end.
@@ -38,7 +38,7 @@ impl Output {
     pub(super) fn new(style: Style, names: &[String]) -> Self {
         Self {
             style,
-            state: Mutex::new(State {
+            state: Mutex::new(MergeState {
                 renderer: None,
                 held: names.iter().map(|_| Vec::new()).collect(),
                 broken: None,
@@ -108,12 +108,12 @@ impl Output {
         Ok(renderer.unknown_fields())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MergeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl MergeState {
     fn write(&mut self, record: &Record) -> ControlFlow<()> {
         if self.full || self.broken.is_some() {
             return ControlFlow::Break(());

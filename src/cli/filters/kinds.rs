@@ -176,6 +176,26 @@ pub(crate) const ANC_ENDPOINT: Kind = Kind {
     ]),
 };
 
+/// An authentication of Data Connect, under names of ours.
+pub(crate) const HISTORY: Kind = Kind {
+    lacks: "an authentication of the history has",
+    commands: &["`netapi ise dc live`"],
+    without_window: &[],
+    carried: Carried(&[
+        (Fact::Mac, &["mac"]),
+        (Fact::Ip, &["ip"]),
+        (Fact::User, &["user"]),
+        (Fact::NasAddress, &["nasAddress"]),
+        (Fact::NasName, &["nas"]),
+        (Fact::Server, &["server"]),
+        (Fact::Sgt, &["securityGroup"]),
+        (Fact::Profile, &["endpointProfile"]),
+        (Fact::Posture, &["postureStatus"]),
+        (Fact::Method, &["method"]),
+        (Fact::Time, &["time"]),
+    ]),
+};
+
 /// All of them.
 const ALL: &[&Kind] = &[
     &ACTIVE,
@@ -185,6 +205,7 @@ const ALL: &[&Kind] = &[
     &FAILURE,
     &EVENT,
     &ANC_ENDPOINT,
+    &HISTORY,
 ];
 
 /// The commands whose rows tell a fact; of a window, those that take one.

@@ -59,7 +59,8 @@ fn each(command: Command) -> Command {
         format!("{ORDER_OF_GROUP}{heading}Commands:{heading:#}\n{{subcommands}}{{after-help}}");
     command
         .help_template(order)
-        .after_help(long)
+        .after_help(GLOBAL_OPTIONS)
+        .after_long_help(long)
         .mut_subcommands(each)
 }
 

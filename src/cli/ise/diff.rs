@@ -202,7 +202,7 @@ fn open(context: &Context, text: &str, side: &Side, wanted: Option<Source>) -> R
         }
         all.extend(kept);
     }
-    all.sort_by_key(|one| one.head.taken);
+    crate::order::sort_by_key(&mut all, |one| one.head.taken);
     let Some(one) = kept::nearest(&all, moment) else {
         let of = wanted.map_or("this deployment".to_owned(), |source| match source {
             Source::Mnt => "the Monitoring node's list".to_owned(),

@@ -1,8 +1,9 @@
 //! `netapi ise failures`: what is broken now. Failed authentications in groups, from pxGrid's list
-//! of RADIUS failures; where that is not set up, from what the Monitoring node can tell
-//! (`attempts`).
+//! of RADIUS failures, and before those from Data Connect; without both from what the Monitoring
+//! node can tell (`attempts`).
 
 pub(super) mod attempts;
+mod columns;
 
 use std::ops::ControlFlow;
 
@@ -10,7 +11,9 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::interfaces::{Failed, Interfaces, MNT, PXGRID};
+use self::columns::{endpoint_columns, group_columns};
+use super::dc::known;
+use super::interfaces::{Failed, HISTORY, Interfaces, MNT, PXGRID};
 use super::pxgrid::wire_time;
 use crate::cli::Context;
 use crate::cli::bulk::Jobs;
@@ -18,14 +21,14 @@ use crate::cli::filters::{Filters, Window, kinds, say_of_expression};
 use crate::cli::global::Global;
 use crate::error::{Error, Kind, Result};
 use crate::joins::failing_endpoints::FailingEndpoints;
-use crate::joins::failure_facts::{By, Named};
+use crate::joins::failure_facts::{By, Named, moment};
 use crate::joins::failure_groups::FailureGroups;
 use crate::joins::limits::Limits;
 use crate::joins::trend;
 use crate::pxgrid::ServiceClient;
 use crate::record::selection::{Selected, Selection};
 use crate::record::{Record, RecordSink};
-use crate::render::{CellKind, Columns, Shape, column, with};
+use crate::render::{Columns, Shape};
 
 /// How far is looked back without `--since`.
 const USUAL_WINDOW: SignedDuration = SignedDuration::from_hours(1);
@@ -48,8 +51,9 @@ most endpoints first: endpoints and attempts, the trend over the window, the
 newest, and where (or why) mostly. --by is one of reason, nas, user, server,
 policy-set, profile; --top N shows the N largest groups. CODE is the number of a
 reason, or the value of a group: its endpoints are listed.
-From pxGrid's RADIUS failures; ISE's suppression hides repeats. Where pxGrid is
-not set up or fails, the Monitoring node is asked for the attempts of up to 1,000
+From pxGrid's RADIUS failures; ISE's suppression hides repeats. Where the
+password of Data Connect is set, it tells those before pxGrid's oldest, or all.
+Without both the Monitoring node is asked for the attempts of up to 1,000
 endpoints that have a session: those that never got in are missing then.
 JSON: [{\"reason\",\"code\",\"endpoints\",\"attempts\",\"newest\",\"mostly\",\"trend\"}].")]
 pub(crate) struct Failures {
@@ -73,10 +77,12 @@ pub(crate) struct Failures {
 /// What is wanted, checked before anything is sent.
 struct Plan {
     by: By,
-    named: Option<Named>,
-    /// Endpoints are listed, not groups.
-    lists_endpoints: bool,
+    /// What the name that was typed may mean, the likelier first; one without a name is all.
+    meanings: Vec<Meaning>,
     window: trend::Window,
+    /// A window was asked for: what has no time is not surely within.
+    is_window_asked: bool,
+    has_end: bool,
     top: Option<usize>,
     jobs: Jobs,
     /// Of pxGrid's failures.
@@ -87,16 +93,38 @@ struct Plan {
     attempts: Selection,
 }
 
+/// Which failures are meant, and how they are shown.
+#[derive(Clone)]
+struct Meaning {
+    named: Option<Named>,
+    /// Endpoints are listed, not groups.
+    lists_endpoints: bool,
+}
+
 /// Failures as they are counted.
 enum Counted {
     Groups(Box<FailureGroups>),
     Endpoints(Box<FailingEndpoints>),
 }
 
-/// Counts the failures that are named.
-struct FailureSink {
-    named: Option<Named>,
+/// The failures of one meaning.
+struct Reading {
+    meaning: Meaning,
     counted: Counted,
+    attempts: u64,
+    /// Without a time that can be read.
+    timeless: u64,
+}
+
+/// Counts the failures of the window that are named.
+struct FailureSink {
+    readings: Vec<Reading>,
+    since: Timestamp,
+    /// The end, where one was asked for.
+    until: Option<Timestamp>,
+    takes_timeless: bool,
+    /// When the oldest was that came, whatever its name.
+    oldest: Option<Timestamp>,
 }
 
 impl Failures {
@@ -114,6 +142,7 @@ impl Failures {
             _ => return Err(not_a_group(&self.by.join(","))),
         };
         let (since, until) = self.window.times()?;
+        let (is_window_asked, has_end) = (since.is_some() || until.is_some(), until.is_some());
         let until = until.unwrap_or_else(Timestamp::now);
         let since = since.map_or_else(|| until.checked_sub(USUAL_WINDOW), Ok);
         let since = since.map_err(|_| Error::usage("--until is too early a time"))?;
@@ -122,25 +151,21 @@ impl Failures {
             until,
             parts: PARTS,
         };
-        let within = (Some(since), self.window.has_end().then_some(until));
-        let code = self.named.as_deref().map(|text| Named::new(text, None));
-        let code = code.filter(|named| matches!(named, Named::Code(_)));
-        let by_reason = matches!(by, None | Some(By::Reason));
-        let lists_endpoints = self.named.is_some() && (by_reason || code.is_none());
-        let named = self.named.as_deref();
-        let named = code.or_else(|| named.map(|text| Named::new(text, by)));
+        // What has no time passes here; who counts tells it apart.
+        let always = (None, None);
         Ok(Plan {
             by: by.unwrap_or(By::Reason),
-            named,
-            lists_endpoints,
+            meanings: meanings(self.named.as_deref(), by),
             window,
+            is_window_asked,
+            has_end,
             top: self
                 .top
                 .map(|top| usize::try_from(top).unwrap_or(usize::MAX)),
             jobs: self.jobs,
-            failures: self.filters.within(&kinds::FAILURE, within)?,
+            failures: self.filters.within(&kinds::FAILURE, always)?,
             sessions: self.filters.already(&kinds::ACTIVE)?,
-            attempts: self.filters.within(&kinds::ATTEMPT, within)?,
+            attempts: self.filters.within(&kinds::ATTEMPT, always)?,
         })
     }
 
@@ -157,8 +182,29 @@ impl Failures {
                 return outcome;
             }
             if failed.note(PXGRID, outcome).is_some() {
+                let mut rows = rows;
+                let until = rows.inner.oldest.unwrap_or(plan.window.until);
+                if plan.reaches_before_pxgrid(until) {
+                    let added = plan.add_history(context, &mut rows, until).await;
+                    failed.note_unless_ended(HISTORY, added)?;
+                }
                 say_of_expression(context, rows.selection);
-                return plan.print(context, rows.inner);
+                plan.print(context, rows.inner)?;
+                return failed.beside_an_answer(context);
+            }
+        }
+        if context.settings.has_data_connect()? {
+            let mut rows = Selected {
+                selection: plan.failures.clone(),
+                inner: plan.sink(),
+            };
+            let asked = plan
+                .add_history(context, &mut rows, plan.window.until)
+                .await;
+            if failed.note_unless_ended(HISTORY, asked)? == Some(true) {
+                say_of_expression(context, rows.selection);
+                plan.print(context, rows.inner)?;
+                return failed.beside_an_answer(context);
             }
         }
         let Some(client) = &interfaces.mnt else {
@@ -189,6 +235,34 @@ impl Failures {
     }
 }
 
+/// What a name may mean: a code, with another field than the reason grouped by that; else a value,
+/// whose endpoints are listed.
+fn meanings(named: Option<&str>, by: Option<By>) -> Vec<Meaning> {
+    let Some(text) = named else {
+        return vec![Meaning {
+            named: None,
+            lists_endpoints: false,
+        }];
+    };
+    let value = |named| Meaning {
+        named: Some(named),
+        lists_endpoints: true,
+    };
+    let code = Named::new(text, None);
+    if !matches!(code, Named::Code(_)) {
+        return vec![value(Named::value(text, by))];
+    }
+    let by_reason = matches!(by, None | Some(By::Reason));
+    let code = Meaning {
+        named: Some(code),
+        lists_endpoints: by_reason,
+    };
+    match by {
+        Some(By::Reason) => vec![code],
+        _ => vec![code, value(Named::value(text, by))],
+    }
+}
+
 /// What `--by` takes.
 pub(super) fn groups() -> Vec<String> {
     By::ALL.map(|by| by.name().to_owned()).to_vec()
@@ -211,24 +285,90 @@ async fn of_pxgrid(client: &ServiceClient, plan: &Plan) -> (Selected<FailureSink
 }
 
 impl Plan {
+    /// Whether failures are wanted from before `oldest`, the oldest that pxGrid told, and from
+    /// further back than it is sure to know.
+    fn reaches_before_pxgrid(&self, oldest: Timestamp) -> bool {
+        let sure = USUAL_WINDOW + SignedDuration::from_mins(1);
+        let known = Timestamp::now().checked_sub(sure);
+        self.window.since < oldest && known.is_ok_and(|known| self.window.since < known)
+    }
+
+    /// Adds what Data Connect knows of the time before `until`. Whether it was asked: it is not
+    /// where it is not set up, and where its settings are at fault, which is said.
+    async fn add_history(
+        &self,
+        context: &Context,
+        rows: &mut Selected<FailureSink>,
+        until: Timestamp,
+    ) -> Result<bool> {
+        if !context.settings.has_data_connect()? {
+            return Ok(false);
+        }
+        let found = Box::pin(known::failures(context, self.window.since, until)).await;
+        let (found, more) = match found {
+            Err(error) if error.kind() == Kind::Usage => {
+                let why = error.message();
+                let text = format!("{HISTORY} was not asked: {why}");
+                context.reporter.step(&text);
+                return Ok(false);
+            }
+            found => found?,
+        };
+        // The boundary is one millisecond wide or more: its row is pxGrid's.
+        let before = |record: &Record| moment(record).is_some_and(|(at, _)| at < until);
+        for record in found.iter().filter(|record| before(record)) {
+            let _ = rows.record(record)?;
+        }
+        if more {
+            context.reporter.warn(&format!(
+                "of {HISTORY} the newest {} failures are counted: narrow --since, or `netapi ise dc failures`",
+                known::MOST_FAILURES
+            ));
+        }
+        Ok(true)
+    }
+
     fn sink(&self) -> FailureSink {
-        let counted = if self.lists_endpoints {
-            let endpoints = FailingEndpoints::new(self.window, Limits::ENDPOINTS);
-            Counted::Endpoints(Box::new(endpoints))
-        } else {
-            let groups = FailureGroups::new(self.by, self.window, Limits::GROUPS);
-            Counted::Groups(Box::new(groups))
+        let reading = |meaning: &Meaning| Reading {
+            counted: if meaning.lists_endpoints {
+                let endpoints = FailingEndpoints::new(self.window, Limits::ENDPOINTS);
+                Counted::Endpoints(Box::new(endpoints))
+            } else {
+                let groups = FailureGroups::new(self.by, self.window, Limits::GROUPS);
+                Counted::Groups(Box::new(groups))
+            },
+            meaning: meaning.clone(),
+            attempts: 0,
+            timeless: 0,
         };
         FailureSink {
-            named: self.named.clone(),
-            counted,
+            readings: self.meanings.iter().map(reading).collect(),
+            since: self.window.since,
+            until: self.has_end.then_some(self.window.until),
+            takes_timeless: !self.is_window_asked,
+            oldest: None,
         }
     }
 
     fn print(&self, context: &Context, sink: FailureSink) -> Result<()> {
         let reporter = &context.reporter;
         let looked_at = Context::on_terminal();
-        match sink.counted {
+        let mut readings = sink.readings;
+        let found = readings.iter().position(|reading| reading.attempts > 0);
+        let others = readings.split_off(found.map_or(1, |at| at + 1).min(readings.len()));
+        let Some(reading) = readings.pop() else {
+            return Ok(());
+        };
+        let is_code = matches!(reading.meaning.named, Some(Named::Code(_)));
+        self.say_of_times(context, reading.timeless);
+        if let Some(other) = others.iter().find(|other| other.attempts > 0) {
+            let count = other.attempts;
+            reporter.note(&format!(
+                "a reason has this code; attempts that have it as another value: {count} \
+                 (--user, --nas or --server lists those)"
+            ));
+        }
+        match reading.counted {
             Counted::Groups(groups) => {
                 let (records, totals) = groups.finish(self.top);
                 let nothing = "no failures in that time";
@@ -266,7 +406,7 @@ impl Plan {
                 let records = records.take(self.top.unwrap_or(usize::MAX));
                 let nothing =
                     "nothing failed so in that time; `netapi ise failures` has the groups";
-                let columns = endpoint_columns(matches!(self.named, Some(Named::Code(_))));
+                let columns = endpoint_columns(is_code);
                 print(context, records, columns, nothing)?;
                 if totals.beyond > 0 {
                     reporter.warn(&format!(
@@ -280,6 +420,25 @@ impl Plan {
             }
         }
         Ok(())
+    }
+}
+
+impl Plan {
+    fn say_of_times(&self, context: &Context, timeless: u64) {
+        if timeless == 0 {
+            return;
+        }
+        let (have, they) = match timeless {
+            1 => ("1 failure has", "it is"),
+            _ => (&*format!("{timeless} failures have"), "they are"),
+        };
+        let so = if self.is_window_asked {
+            "left out, for nobody knows whether within the window"
+        } else {
+            "counted, and in no part of the trend"
+        };
+        let text = format!("{have} no time that can be read: {they} {so}");
+        context.reporter.warn(&text);
     }
 }
 
@@ -303,12 +462,27 @@ fn print(
 
 impl FailureSink {
     fn add(&mut self, failure: &Record) {
-        if self.named.as_ref().is_some_and(|named| !named.has(failure)) {
-            return;
+        let at = moment(failure).map(|(at, _)| at);
+        if let Some(at) = at {
+            if at < self.since || self.until.is_some_and(|until| at >= until) {
+                return;
+            }
+            self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
         }
-        match &mut self.counted {
-            Counted::Groups(groups) => groups.add(failure),
-            Counted::Endpoints(endpoints) => endpoints.add(failure),
+        for reading in &mut self.readings {
+            let named = reading.meaning.named.as_ref();
+            if named.is_some_and(|named| !named.has(failure)) {
+                continue;
+            }
+            reading.timeless += u64::from(at.is_none());
+            if at.is_none() && !self.takes_timeless {
+                continue;
+            }
+            reading.attempts += 1;
+            match &mut reading.counted {
+                Counted::Groups(groups) => groups.add(failure),
+                Counted::Endpoints(endpoints) => endpoints.add(failure),
+            }
         }
     }
 }
@@ -321,64 +495,5 @@ impl RecordSink for FailureSink {
     fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
         self.add(record);
         Ok(ControlFlow::Continue(()))
-    }
-}
-
-/// The columns of groups; what names the group comes first.
-fn group_columns(by: By) -> Columns {
-    let (title, members): (_, &[&str]) = match by {
-        By::Reason => ("REASON", &["code", "mostly"]),
-        By::Nas => ("NAS", &["mostly"]),
-        By::User => ("USER", &["mostly"]),
-        By::Server => ("SERVER", &["mostly"]),
-        By::PolicySet => ("POLICY-SET", &["mostly"]),
-        By::Profile => ("PROFILE", &["mostly"]),
-    };
-    let value = column(title, by.member());
-    let columns = [
-        value,
-        column("ENDPOINTS", "endpoints").kind(CellKind::Number),
-        column("ATTEMPTS", "attempts").kind(CellKind::Number),
-        column("TREND", "trend").kind(CellKind::Trend),
-        column("NEWEST", "newest").kind(CellKind::Age),
-        with("MOSTLY", mostly),
-    ];
-    Columns {
-        list: columns.to_vec().into(),
-        members,
-    }
-}
-
-/// Where a group is mostly found, and how many of its endpoints.
-fn mostly(group: &Record) -> Option<std::borrow::Cow<'_, str>> {
-    let place = group.first(&["mostly.nas", "mostly.reason"])?;
-    let endpoints = group.text("mostly.endpoints")?;
-    Some(format!("{place} ({endpoints})").into())
-}
-
-/// The columns of endpoints: what all of a group share comes last.
-fn endpoint_columns(share_a_reason: bool) -> Columns {
-    let reason = column("REASON", "reason");
-    let nas = column("NAS", "nas");
-    let port = column("PORT", "port").kind(CellKind::Port);
-    let [first, second, last] = if share_a_reason {
-        [nas, port, reason]
-    } else {
-        [reason.kind(CellKind::Sentence), port, nas]
-    };
-    let columns = [
-        column("MAC", "endpoint"),
-        column("USER", "user"),
-        first,
-        second,
-        column("ATTEMPTS", "attempts").kind(CellKind::Number),
-        column("NEWEST", "newest").kind(CellKind::Age),
-        column("TREND", "trend").kind(CellKind::Trend),
-        column("SERVER", "server"),
-        last,
-    ];
-    Columns {
-        list: columns.to_vec().into(),
-        members: &["code", "failure"],
     }
 }

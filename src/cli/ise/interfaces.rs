@@ -10,6 +10,8 @@ use crate::pxgrid::ServiceClient;
 pub(super) const MNT: &str = "the Monitoring node";
 /// What pxGrid is called in messages.
 pub(super) const PXGRID: &str = "pxGrid";
+/// What Data Connect is called in messages.
+pub(super) const HISTORY: &str = "Data Connect";
 
 /// See the module's documentation. One of the two is there at least.
 pub(super) struct Interfaces {
@@ -68,6 +70,20 @@ impl Failed {
         }
     }
 
+    /// The same for a source that listens for signals.
+    ///
+    /// Errors: those that end the whole command.
+    pub(super) fn note_unless_ended<T>(
+        &mut self,
+        source: &'static str,
+        outcome: Result<T>,
+    ) -> Result<Option<T>> {
+        match outcome {
+            Err(error) if error.kind().ends_the_command() => Err(error),
+            outcome => Ok(self.note(source, outcome)),
+        }
+    }
+
     /// Whether every source answered.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -94,15 +110,19 @@ impl Failed {
     ///
     /// Errors: [`Kind::Partial`] where a source failed.
     pub(super) fn beside_an_answer(&self, context: &Context) -> Result<()> {
-        let Some((source, _)) = self.0.first() else {
+        let Some((source, first)) = self.0.first() else {
             return Ok(());
+        };
+        let did = match first.kind() {
+            Kind::Partial => "did not answer every question",
+            _ => "could not be asked",
         };
         for (_, error) in &self.0 {
             context.reporter.error(error);
         }
         Err(Error::new(
             Kind::Partial,
-            format!("{source} could not be asked; what is printed lacks its part"),
+            format!("{source} {did}; what is printed lacks its part"),
         ))
     }
 }

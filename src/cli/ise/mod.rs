@@ -11,6 +11,7 @@ mod interfaces;
 mod lab;
 mod mnt;
 mod nodes;
+mod polling;
 pub(super) mod pxgrid;
 mod report;
 mod session_source;
@@ -115,7 +116,7 @@ impl Ise {
         match self {
             Self::Mnt(Deferred(command)) => command.run(context),
             Self::Pxgrid(Deferred(command)) => command.run(context),
-            Self::Dc(Deferred(command)) => done(context.run(command.run(context))),
+            Self::Dc(Deferred(command)) => context.run(command.run(context)),
             Self::Who(Deferred(command)) => done(context.run(command.run(context))),
             Self::Failures(Deferred(command)) => done(context.run(command.run(context))),
             Self::Nodes(Deferred(command)) => done(context.run(command.run(context))),

@@ -91,6 +91,7 @@ pub(super) async fn take(context: &Context, source: Source, file: File) -> Resul
         taken = taking => taken,
         signal = signals.stopped() => return Err(stopped(signal)),
     };
+    drop(signals);
     outcome?;
     let Some(Taking(writer)) = writer else {
         return Err(Error::new(Kind::NotSent, "nothing was asked for"));

@@ -141,7 +141,7 @@ fn list(context: &Context) -> Result<()> {
     let mut records = Vec::new();
     let directories = std::fs::read_dir(&root).into_iter().flatten().flatten();
     let mut directories: Vec<PathBuf> = directories.map(|entry| entry.path()).collect();
-    directories.sort();
+    crate::order::sort(&mut directories);
     for directory in directories.iter().filter(|path| path.is_dir()) {
         let (kept, wrong) = kept::list(directory)?;
         for error in wrong {
@@ -150,7 +150,7 @@ fn list(context: &Context) -> Result<()> {
         let of = |one: kept::Kept| (one.head.taken, record(&one.path, &one.head, one.bytes));
         records.extend(kept.into_iter().map(of));
     }
-    records.sort_by_key(|(taken, _)| *taken);
+    crate::order::sort_by_key(&mut records, |(taken, _)| *taken);
     let records: Vec<Record> = records.into_iter().map(|(_, record)| record).collect();
     let nothing = "no snapshots; `netapi ise snapshot` keeps one";
     context.print(&records, COLUMNS, Shape::List, nothing)

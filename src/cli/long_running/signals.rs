@@ -3,7 +3,10 @@
 //!
 //! HUP that was ignored when we began, as under nohup, stays ignored.
 
+use tokio::sync::watch;
+
 use crate::error::{Error, Kind, Result};
+use crate::threads;
 use crate::unix::signals::{Arrivals, Ignored, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 /// What a signal asks for.
@@ -15,7 +18,7 @@ pub(crate) enum Signal {
     ReportFigures,
 }
 
-/// Listens from its making on.
+/// Listens from its making to its end; then signals end the program at once again.
 pub(crate) struct Signals {
     interrupt: Arrivals,
     terminate: Arrivals,
@@ -26,7 +29,6 @@ pub(crate) struct Signals {
 impl Signals {
     /// Must be called inside a runtime.
     pub(crate) fn listen() -> Result<Self> {
-        crate::settings::leave_signals();
         let open = |signal| {
             Arrivals::of(signal).map_err(|error| {
                 Error::new(Kind::Failed, format!("cannot listen for signals: {error}"))
@@ -61,6 +63,43 @@ impl Signals {
             () = received(&mut self.hang_up) => Signal::Stop(SIGHUP),
             () = self.report.next() => Signal::ReportFigures,
         }
+    }
+}
+
+/// Hears the first signal that asks to end on a thread of its own, also while output that nobody
+/// reads holds up everything else; a second one ends the program at once. The signal's number is
+/// told, 0 until then, and `then` runs on that thread. Nothing is heard any more when all receivers
+/// are gone.
+pub(crate) fn hear_first_stop(
+    then: impl FnOnce(i32, &watch::Sender<i32>) + Send + 'static,
+) -> Result<watch::Receiver<i32>> {
+    let (tell, told) = watch::channel(0);
+    let runtime = threads::runtime()?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        Signals::listen()?
+    };
+    threads::spawn("signals", move || {
+        let signal = runtime.block_on(async {
+            tokio::select! {
+                signal = signals.stopped() => Some(signal),
+                () = tell.closed() => None,
+            }
+        });
+        drop(signals);
+        if let Some(signal) = signal {
+            let _nobody_asks = tell.send(signal).is_err();
+            then(signal, &tell);
+        }
+    })?;
+    Ok(told)
+}
+
+/// Waits for what [`hear_first_stop`] tells. Safe to drop and to call again.
+pub(crate) async fn first_stop(told: &mut watch::Receiver<i32>) -> i32 {
+    match told.wait_for(|signal| *signal != 0).await {
+        Ok(signal) => *signal,
+        Err(_) => std::future::pending().await,
     }
 }
 

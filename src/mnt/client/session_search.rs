@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 
-use super::{Answer, MntClient};
+use super::{Answer, MntClient, ShortList};
 use crate::error::{Error, Kind, Result};
-use crate::mnt::active_list_search::{Find, Wanted, is_awkward, is_same_session};
+use crate::mnt::active_holders::Holders;
+use crate::mnt::active_list_search::{Find, Wanted, is_awkward, is_document_of, is_same_session};
 use crate::mnt::answer_subject::Asked;
 use crate::mnt::paths;
 use crate::record::{Mac, Record};
@@ -15,6 +16,40 @@ impl MntClient {
     pub async fn session_by_mac(&self, mac: Mac) -> Result<Answer> {
         self.session(&paths::session_by_mac(mac), &Asked::endpoint(mac))
             .await
+    }
+
+    /// The document of the session in a row of the active list that has a MAC address. The node's
+    /// document of an endpoint is the latest, which may be of another session or of a refused
+    /// attempt; then the session is asked for by its id. `None` where the node tells no more of it
+    /// than the row.
+    ///
+    /// Errors: [`Kind::NotFound`] where the node knows no session of the endpoint.
+    pub async fn session_of_row(&self, row: &Record) -> Result<Option<Answer>> {
+        let Some(mac) = row.mac() else {
+            return Ok(None);
+        };
+        let answer = self.session_by_mac(mac).await?;
+        if is_document_of(row, &answer.record) {
+            return Ok(Some(answer));
+        }
+        let Some(id) = row.text("audit_session_id") else {
+            return Ok(None);
+        };
+        match self.sessions_by_id(&id).await {
+            Ok(ShortList { records, raw }) => {
+                let mut records = records.into_iter();
+                let record = records.find(|record| record.mac() == Some(mac));
+                Ok(record.map(|record| Answer { record, raw }))
+            }
+            Err(error) if may_be_the_path(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Which nodes hold active sessions, of all endpoints: one reading of the active list.
+    pub async fn holders(&self) -> Result<Holders> {
+        let (holders, outcome) = self.sessions(Holders::default()).await;
+        outcome.map(|_| holders)
     }
 
     /// A user's latest session. A name that the node may not take in a path (backslash, slash, …)
@@ -72,8 +107,9 @@ impl MntClient {
             let error = Error::new(Kind::NotFound, otherwise.message());
             return Err(error.hint(find.wanted.in_no_row()).host(self.host()));
         };
-        if let Some(mac) = row.mac() {
-            return self.session_by_mac(mac).await;
+        if row.mac().is_some() {
+            let answer = self.session_of_row(&row).await?;
+            return Ok(answer.unwrap_or_else(|| Answer::of_row(row)));
         }
         if let Some(answer) = self.session_by_own_address(&row, &find.wanted).await? {
             return Ok(answer);

@@ -326,7 +326,7 @@ async fn changes_are_sent_once_and_their_outcome_is_read() {
     })
     .await;
     let session = node.client.session_by_mac(mac()).await.unwrap();
-    let psn = crate::mnt::psn_of(&session.record, mac()).unwrap();
+    let psn = crate::mnt::psn_of(&session.record, mac()).unwrap().unwrap();
     let requests = node.client.requests();
     let reauth = Coa::Reauth;
     let reauth = requests.coa(mac(), reauth, &psn).unwrap();

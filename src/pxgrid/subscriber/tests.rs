@@ -15,12 +15,12 @@ use crate::pxgrid::stomp::Command;
 use crate::pxgrid::subscription::Why;
 use node::{PATIENCE, TOPIC, node};
 
-fn hasty() -> Options {
-    Options {
+fn hasty() -> SubscriptionOptions {
+    SubscriptionOptions {
         reconnect_min: Duration::from_millis(10),
         reconnect_max: Duration::from_millis(50),
         lookup_pause: Duration::from_millis(20),
-        ..Options::default()
+        ..SubscriptionOptions::default()
     }
 }
 
@@ -156,7 +156,7 @@ async fn a_lasting_refusal_at_the_start_ends_it() {
 #[tokio::test]
 async fn a_half_open_connection_is_given_up() {
     let mut node = node().await;
-    let mut subscriber = node.subscriber(Options {
+    let mut subscriber = node.subscriber(SubscriptionOptions {
         silence: Duration::from_millis(300),
         ..hasty()
     });

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use foldhash::quality::RandomState;
 use jiff::Timestamp;
 
-use crate::event::remembered::{DIGESTS, Memory, Remembered, State};
+use crate::event::remembered::{DIGESTS, Memory, Remembered, RememberedState};
 use known_row::{KnownRow, NO_DIGEST, NO_TIME, UNSEEN_END, microseconds};
 pub(super) use known_row::{Observation, ObservationSource, Verdict};
 
@@ -185,7 +185,7 @@ impl Cache {
         self.changes.push(Remembered {
             topic: Arc::clone(topic),
             key: key.into(),
-            state: State {
+            state: RememberedState {
                 newest: seen.newest,
                 digests: seen.digests,
                 ended: seen.ended,

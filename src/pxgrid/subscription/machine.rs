@@ -26,7 +26,7 @@ use jiff::SignedDuration;
 use super::notice::{ClockOf, LossCause, Notice, Why};
 use super::notice_limit::NoticeLimit;
 use super::topic::Topic;
-use super::{Action, Input, Moment, Options, PubsubNode, Timer};
+use super::{Action, Input, Moment, PubsubNode, SubscriptionOptions, Timer};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Figures, Mark};
 use crate::pxgrid::stomp::Frame;
@@ -70,7 +70,7 @@ struct Life {
 /// See the folder's documentation.
 #[derive(Debug)]
 pub struct Subscription {
-    options: Options,
+    options: SubscriptionOptions,
     resume: Vec<Mark>,
     phase: Phase,
     topics: Vec<Topic>,
@@ -108,7 +108,7 @@ impl Subscription {
     /// name begin now.
     ///
     /// A filter that cannot be sent is a usage error.
-    pub fn new(options: Options, resume: Vec<Mark>) -> Result<Self> {
+    pub fn new(options: SubscriptionOptions, resume: Vec<Mark>) -> Result<Self> {
         Frame::subscribe("0", "/", options.filter.as_deref()).encode()?;
         Ok(Self {
             options,

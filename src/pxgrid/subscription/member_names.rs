@@ -15,6 +15,9 @@ use crate::event::HashedMembers;
 /// So many names are known at most; ISE's sessions have some sixty.
 const MOST: usize = 256;
 
+/// Room for so many members is made at once; a session has some forty.
+const ROOM: usize = 48;
+
 /// The longest name that is known, in bytes.
 const LONGEST: usize = 64;
 
@@ -31,6 +34,8 @@ pub(super) struct MemberNames {
     first: NameId,
     /// Of each known name, in order, the place of its member; kept for its room.
     taken: Vec<Option<usize>>,
+    /// Room of a row that was looked at, for the next one's members.
+    room: Vec<Member<'static>>,
 }
 
 struct KnownName {
@@ -84,6 +89,18 @@ impl std::fmt::Debug for MemberNames {
 impl MemberNames {
     fn get(&self, id: NameId) -> Option<&KnownName> {
         self.known.get(usize::from(id.0?))
+    }
+
+    /// Room for a row's members; that of an earlier row, where it was [kept](Self::keep_room).
+    pub(super) fn take_room<'a>(&mut self) -> Vec<Member<'a>> {
+        let mut room = emptied(std::mem::take(&mut self.room));
+        room.reserve(ROOM);
+        room
+    }
+
+    /// Takes back the room of a row that was looked at.
+    pub(super) fn keep_room(&mut self, members: Members<'_>) {
+        self.room = emptied(members.into_room());
     }
 
     /// The name that came last after `before`, with its quotes and colon; `None`: at a row's
@@ -171,6 +188,13 @@ impl MemberNames {
             taken.is_some_and(|taken| taken.replace(at).is_none())
         })
     }
+}
+
+/// The room without what lies in it, which is all that its lifetime is about. The standard library
+/// collects into the room that is there.
+fn emptied<'b>(mut room: Vec<Member<'_>>) -> Vec<Member<'b>> {
+    room.clear();
+    room.into_iter().map_while(|_| None).collect()
 }
 
 #[cfg(test)]

@@ -12,9 +12,6 @@ use super::member_names::{MemberNames, NameId};
 use crate::record::json_scan::{Fault, plain_string_end, skip_space, string_end, value_end};
 use crate::record::read_json;
 
-/// Room for so many members is made at once; a session has some forty.
-const ROOM: usize = 48;
-
 /// One element of a list: its text, and its members if it is an object.
 pub(super) type Element<'a> = (&'a str, Option<Members<'a>>);
 
@@ -136,7 +133,7 @@ impl<'a> Walk<'a> {
 
     /// Steps over an object that is a row.
     fn row(&mut self, names: &mut MemberNames) -> Result<Members<'a>, Fault> {
-        let mut members = Vec::with_capacity(ROOM);
+        let mut members = names.take_room();
         let mut before = None;
         self.list((b'{', b'}'), |walk| {
             while let Some(member) = walk.plain_member(names, before) {
@@ -290,6 +287,11 @@ impl<'a> Members<'a> {
     pub(super) fn without(&self, names: &[&str]) -> Self {
         let kept = |member: &&Member<'_>| !names.contains(&member.name.as_ref());
         Self(self.0.iter().filter(kept).cloned().collect())
+    }
+
+    /// What they lie in.
+    pub(super) fn into_room(self) -> Vec<Member<'a>> {
+        self.0
     }
 
     /// All of them, in order.

@@ -68,7 +68,7 @@ pub const DEPLOYMENT: &str = "ise";
 
 /// What a subscription is told at its start.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct SubscriptionOptions {
     /// Which deployment it is: part of the ids of events.
     pub deployment: String,
     /// The server-side filter, on every topic.
@@ -94,7 +94,7 @@ pub struct Options {
     pub remembered: usize,
 }
 
-impl Default for Options {
+impl Default for SubscriptionOptions {
     /// The contract's pauses, and the times that Cisco names (reference pxgrid-api, section 4).
     fn default() -> Self {
         Self {

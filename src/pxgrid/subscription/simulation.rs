@@ -81,7 +81,7 @@ impl Row {
 struct World {
     machine: Subscription,
     /// What a process that goes on is told.
-    again: Options,
+    again: SubscriptionOptions,
     /// What was told, over restarts.
     kept: Option<Arc<Kept>>,
     now: u64,
@@ -137,13 +137,13 @@ impl World {
         kept: Option<Arc<Kept>>,
         remembered: usize,
     ) -> Self {
-        let options = Options {
+        let options = SubscriptionOptions {
             snapshot,
             remembered,
             memory: kept.clone().map(|kept| kept as Arc<dyn Memory>),
-            ..Options::default()
+            ..SubscriptionOptions::default()
         };
-        let again = Options {
+        let again = SubscriptionOptions {
             snapshot: false,
             ..options.clone()
         };

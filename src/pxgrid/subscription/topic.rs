@@ -11,6 +11,7 @@
 //! overlap of two reads.
 
 mod list_trust;
+mod live;
 mod numbers;
 mod recovery;
 
@@ -23,20 +24,20 @@ use bytes::Bytes;
 use foldhash::quality::{FixedState, RandomState};
 use jiff::{SignedDuration, Timestamp};
 
-use super::cache::{Cache, ObservationSource, Verdict};
+use super::cache::Cache;
 use super::catch_up::{CatchUp, Purpose, Since};
 use super::catch_up_plan::{CatchUpPlan, MessageShape};
 use super::member_names::MemberNames;
-use super::members::{Element, Members};
+use super::members::Members;
 use super::notice::{LossCause, Notice};
-use super::row::{Row, RowDigests, message_word, session_word};
-use super::{Action, Options};
-use crate::event::{Event, Figures, HashedMembers, IdMaker, Mark, Message, Text};
+use super::row::{Row, RowDigests};
+use super::{Action, SubscriptionOptions};
+use crate::event::{Event, Figures, HashedMembers, IdMaker, Mark, Message};
 use crate::pxgrid::catalogue::Occurrence;
 #[cfg(test)]
 pub(super) use list_trust::CONFIRM;
 use list_trust::Doubt;
-use numbers::{SEQUENCE, sequence};
+use numbers::SEQUENCE;
 
 /// How far before the newest time seen a read begins: nodes' clocks differ, and a lost message may
 /// be older than the last that came.
@@ -127,7 +128,7 @@ impl Topic {
     pub(super) fn new(
         destination: String,
         index: usize,
-        options: &Options,
+        options: &SubscriptionOptions,
         mark: Option<&Mark>,
     ) -> Self {
         let plan = CatchUpPlan::of(&destination);
@@ -304,133 +305,6 @@ impl Topic {
         });
     }
 
-    /// A message's body came.
-    pub(super) fn live(&mut self, body: &Bytes, context: &mut EmitContext<'_>) {
-        context.figures.messages += 1;
-        self.cache.set_clock(list_trust::seconds(context.elapsed));
-        if let Some((_, round)) = self.settles.take_if(|(when, _)| *when <= context.at) {
-            self.cache.settle(round);
-        }
-        let text = std::str::from_utf8(body).unwrap_or_default();
-        match self.plan.map(|plan| plan.shape) {
-            Some(MessageShape::Sessions) => self.live_sessions(body, text, context),
-            Some(MessageShape::List(name)) => self.live_rows(body, text, name, context),
-            Some(MessageShape::Operation(_) | MessageShape::Flat) | None => {
-                self.live_rows(body, text, "", context);
-            }
-        }
-    }
-
-    fn live_sessions(&mut self, body: &Bytes, text: &str, context: &mut EmitContext<'_>) {
-        match Members::parse_with(text, "sessions", &mut self.names) {
-            Ok((message, Some(sessions))) => {
-                let sequence = sequence(&message);
-                if self.is_duplicate(sequence, body, context) {
-                    return;
-                }
-                for session in sessions {
-                    self.live_session(body, &session, sequence, context);
-                }
-            }
-            Ok((message, None)) => self.live_message(body, &message, Vec::new(), context),
-            Err(_) => self.unreadable(context),
-        }
-    }
-
-    fn live_rows(&mut self, body: &Bytes, text: &str, list: &str, context: &mut EmitContext<'_>) {
-        match Members::parse_with(text, list, &mut self.names) {
-            Ok((message, listed)) => {
-                let listed = listed.into_iter().flatten();
-                let rows = listed.filter_map(|(_, row)| row).collect();
-                self.live_message(body, &message, rows, context);
-            }
-            Err(_) => self.unreadable(context),
-        }
-    }
-
-    fn unreadable(&self, context: &mut EmitContext<'_>) {
-        context.figures.unreadable += 1;
-        context.say(Notice::Unreadable {
-            topic: self.destination.clone(),
-        });
-    }
-
-    fn live_session(
-        &mut self,
-        body: &Bytes,
-        (text, members): &Element<'_>,
-        sequence: Option<i64>,
-        context: &mut EmitContext<'_>,
-    ) {
-        let Some(members) = members else {
-            self.unreadable(context);
-            return;
-        };
-        let row = self.row(members, false);
-        self.note_live_time(row.observation.timestamp, context);
-        let verdict = self
-            .cache
-            .observe(&row.observation, ObservationSource::Live);
-        if let Some(word) = session_word(verdict) {
-            let message = Message::session(Text::part_of(body, text));
-            self.emit(word.into(), sequence, row, message, context);
-        } else {
-            context.figures.repeated += 1;
-        }
-        self.remember(context);
-    }
-
-    /// A message that is one event. `listed`: its rows, where it lists them.
-    fn live_message(
-        &mut self,
-        body: &Bytes,
-        message: &Members<'_>,
-        listed: Vec<Members<'_>>,
-        context: &mut EmitContext<'_>,
-    ) {
-        let sequence = sequence(message);
-        if self.is_duplicate(sequence, body, context) {
-            return;
-        }
-        let word = message_word(message);
-        let ended = word == "DELETE";
-        let object = |name| message.get(name).and_then(|text| Members::parse(text).ok());
-        let parts = match self.plan.map(|plan| plan.shape) {
-            Some(MessageShape::Operation(name)) => object(name).into_iter().collect(),
-            _ => listed,
-        };
-        let flat = self
-            .plan
-            .is_some_and(|plan| plan.shape == MessageShape::Flat);
-        let rows = if flat {
-            std::slice::from_ref(message)
-        } else {
-            parts.as_slice()
-        };
-        self.note_live_time(message.timestamp(), context);
-        let mut known = 0;
-        for members in rows {
-            let observation = self.row(members, ended).observation;
-            self.note_live_time(observation.timestamp, context);
-            let verdict = self.cache.observe(&observation, ObservationSource::Live);
-            known += usize::from(matches!(verdict, Verdict::Known | Verdict::Outdated));
-        }
-        if !rows.is_empty() && known == rows.len() {
-            context.figures.repeated += 1;
-            return self.remember(context);
-        }
-        let asset = object("asset");
-        let subject = match rows {
-            [one] => one,
-            _ => asset.as_ref().unwrap_or(message),
-        };
-        let row = self.row(subject, ended);
-        self.hash(message);
-        let text = Message::whole(Text::from(body));
-        self.emit(word, sequence, row, text, context);
-        self.remember(context);
-    }
-
     /// A message's time tells the clock of the events: ours may be wrong, and the node's too.
     fn note_live_time(&mut self, timestamp: Option<Timestamp>, context: &EmitContext<'_>) {
         if let Some(time) = timestamp {
@@ -476,8 +350,8 @@ impl Topic {
             node: Arc::clone(context.node),
             received_at: context.at,
             recovered: false,
-            mac: row.mac.map(Cow::into_owned),
-            station: row.station.map(Cow::into_owned),
+            mac: row.mac.map(Into::into),
+            station: row.station.map(Into::into),
             state: row.state,
             message,
         }

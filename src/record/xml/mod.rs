@@ -122,17 +122,19 @@ pub fn stream<S: RecordSink>(
 /// The same of bytes whose Content-Type names a `charset`, which goes before what the document
 /// declares.
 pub fn stream_in<S: RecordSink>(
-    reader: impl BufRead,
+    mut reader: impl BufRead,
     charset: Option<&str>,
     document: &Document,
-    sink: S,
+    mut sink: S,
 ) -> (S, Result<XmlSummary>) {
-    let mut parser = Parser::new(document, sink);
-    let outcome = run(Window::new(reader, charset), &mut parser);
-    parser.into_outcome(outcome)
+    // One parser in the program for all kinds of sink: they are called once a record.
+    let mut parser = Parser::new(document, &mut sink);
+    let outcome = run(Window::new(&mut reader, charset), &mut parser);
+    let outcome = outcome.map(|()| parser.summary());
+    (sink, outcome)
 }
 
-fn run<S: RecordSink>(mut window: Window<impl BufRead>, parser: &mut Parser<'_, S>) -> Result<()> {
+fn run(mut window: Window<'_>, parser: &mut Parser<'_>) -> Result<()> {
     loop {
         let filled = window.fill(|bytes| parser.raw(bytes));
         let paused = filled.map_err(|error| parser.interrupted(error))?;

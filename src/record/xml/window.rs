@@ -17,8 +17,8 @@ const CHUNK: usize = 64 << 10;
 const CHEAP: usize = 4 << 10;
 
 /// See the module's documentation.
-pub(super) struct Window<R> {
-    reader: R,
+pub(super) struct Window<'r> {
+    reader: &'r mut dyn BufRead,
     decoder: Decoder,
     /// Decoded bytes on their way into `text`.
     room: Vec<u8>,
@@ -30,9 +30,9 @@ pub(super) struct Window<R> {
     ended: bool,
 }
 
-impl<R: BufRead> Window<R> {
+impl<'r> Window<'r> {
     /// `charset`: what the Content-Type says.
-    pub(super) fn new(reader: R, charset: Option<&str>) -> Self {
+    pub(super) fn new(reader: &'r mut dyn BufRead, charset: Option<&str>) -> Self {
         Self {
             reader,
             decoder: Decoder::new(Format::Xml, charset),

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 
 use crate::authority::{Authority, is_host_name};
 use crate::error::{Error, Result};
@@ -144,7 +144,12 @@ impl FromStr for ProxyAddress {
         } else {
             Url::parse(&format!("http://{text}"))
         };
-        let url = url.map_err(|_| wrong("is no URL of a proxy"))?;
+        let url = url.map_err(|error| match error {
+            ParseError::IdnaError => {
+                wrong("names a host with letters that are not ASCII: write it as xn--…")
+            }
+            _ => wrong("is no URL of a proxy"),
+        })?;
         let scheme = Scheme::ALL
             .into_iter()
             .find(|scheme| scheme.name() == url.scheme())
@@ -238,6 +243,17 @@ mod tests {
         }
         let read: ProxyAddress = "http://kim:secret@p:1".parse().unwrap();
         assert_eq!(read.masked(), "http://kim:****@p:1");
+    }
+
+    #[test]
+    fn a_host_that_is_not_ascii_is_written_as_its_label() {
+        let error = "http://kim:secret@pröxy.test:1"
+            .parse::<ProxyAddress>()
+            .unwrap_err();
+        assert!(error.message().contains("write it as xn--"), "{error}");
+        assert!(!error.to_string().contains("secret"));
+        let read: ProxyAddress = "http://xn--prxy-5qa.test:1".parse().unwrap();
+        assert_eq!(read.to_string(), "http://xn--prxy-5qa.test:1");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::lab::{EventRate, Fault, LabOptions, MOST_NODES, PubsubTimes, Release}
 
 /// What the lab is like.
 #[derive(Args, Debug)]
-pub(crate) struct Options {
+pub(crate) struct LabArgs {
     /// How many sessions there are, to 2,000,000
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=MOST_SESSIONS))]
     sessions: u64,
@@ -95,7 +95,7 @@ fn why(error: &Error) -> String {
     }
 }
 
-impl Options {
+impl LabArgs {
     /// Whether the lab changes only when a client changes it.
     pub(crate) fn makes_no_events(&self) -> bool {
         self.events_per_second == EventRate::None

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::options::Options;
+use super::options::LabArgs;
 use super::{child, shell::Shell};
 use crate::cli::Context;
 use crate::error::Result;
@@ -25,7 +25,7 @@ The command finds netapi itself on its PATH, the settings in its environment,
 and the first session's address in $MAC. The exit status is the command's.")]
 pub(crate) struct Run {
     #[command(flatten)]
-    options: Options,
+    options: LabArgs,
     /// The command and its arguments [default: your shell]
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,

@@ -7,7 +7,7 @@ use clap::Args;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::background;
-use super::options::Options;
+use super::options::LabArgs;
 use super::shell::quoted;
 use crate::cli::Context;
 use crate::cli::context::{DONE, write_out};
@@ -41,7 +41,7 @@ Faults come and go by lines on standard input:
   node-down N, node-up N               takes pxGrid node N away, brings it back")]
 pub(crate) struct Up {
     #[command(flatten)]
-    options: Options,
+    options: LabArgs,
     #[command(flatten)]
     service: ServiceArgs,
     /// Return when the lab is up, and leave it in the background

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::cli::Context;
 use crate::cli::bulk::{Changing, ListOptions, Yes};
@@ -12,8 +14,8 @@ use crate::cli::change_under_way::{self, Attempt, Carried, Change};
 use crate::cli::input::{self, MacOrList};
 use crate::cli::ise::session_wait::{BEFORE, Counts, Sessions, Stamp, WaitFor, Waiting};
 use crate::error::{Error, Kind, Result};
-use crate::mnt::{Coa as Kinds, MntClient, psn_of};
-use crate::record::{Mac, Record};
+use crate::mnt::{Coa as Kinds, Holders, MntClient, psn_of};
+use crate::record::{Mac, Presence, Record};
 use crate::render::{Column, column};
 
 const COLUMNS: &[Column] = &[
@@ -22,6 +24,9 @@ const COLUMNS: &[Column] = &[
     column("SERVER", "server"),
     column("RESULT", "result"),
 ];
+
+/// How long it is believed which nodes hold active sessions.
+const HOLDERS_LAST: Duration = Duration::from_secs(10);
 
 /// What the endpoint's switch or controller is told.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +58,8 @@ Examples:
   netapi ise mnt coa - -t reauth --report done.jsonl < macs.txt
   netapi ise mnt coa C8:5B:76:C6:59:62 --wait-for \"posture_status=='Compliant'\"
 
+The PSN is that of the endpoint's active session; where its latest document is
+of a refused attempt, or of a session that is over, the active list tells it.
 The request is never repeated. 'sent' means that the node sent it, not that the
 endpoint came back: --wait-for wants its session, as `netapi ise mnt session`
 shows it, to satisfy a JMESPath expression (null without a session: '!@'). The
@@ -105,6 +112,7 @@ impl Coa {
             server: self.server,
             look_up: !context.global.curl,
             back: self.back.waiting(sessions, self.wait),
+            holders: Mutex::default(),
             client,
         };
         let mac = match endpoint {
@@ -141,6 +149,7 @@ pub(in crate::cli::ise) fn alone(client: MntClient, kind: Kinds) -> impl Change 
         server: None,
         look_up: true,
         back: None,
+        holders: Mutex::default(),
     }
 }
 
@@ -153,6 +162,8 @@ struct Authorization {
     look_up: bool,
     /// What its session is to be afterwards.
     back: Option<Waiting<'static>>,
+    /// Which nodes hold active sessions, and when that was asked for.
+    holders: Mutex<Option<(Instant, Holders)>>,
 }
 
 impl Authorization {
@@ -172,6 +183,10 @@ impl Authorization {
             let answer = self.client.session_by_mac(mac).await;
             let session = answer.map_err(|error| no_session(error, mac))?.record;
             let server = psn_of(&session, mac)?;
+            let server = match server {
+                Some(server) => server,
+                None => self.holder(&session, mac).await?,
+            };
             return Ok((Some(session), server));
         };
         let session = match &self.back {
@@ -179,6 +194,32 @@ impl Authorization {
             None => None,
         };
         Ok((session, server.clone()))
+    }
+
+    /// The node that holds the endpoint's active session, by the active list; `latest` is its
+    /// document, which is not of an active session. A list that was just read serves many
+    /// endpoints.
+    async fn holder(&self, latest: &Record, mac: Mac) -> Result<String> {
+        let mut read = self.holders.lock().await;
+        let holders = match read.take() {
+            Some((at, holders)) if at.elapsed() < HOLDERS_LAST => (at, holders),
+            _ => {
+                let before = Instant::now();
+                (before, self.client.holders().await?)
+            }
+        };
+        let holder = holders.1.of(mac);
+        *read = Some(holders);
+        let none = || {
+            let latest = match latest.presence() {
+                Presence::Refused => "its last attempt was refused",
+                Presence::Ended => "its last one is over",
+                Presence::Active => "its document does not tell that it has one",
+            };
+            let message = format!("no active session of {mac}: {latest}");
+            no_session(Error::new(Kind::NotFound, message), mac)
+        };
+        holder?.ok_or_else(none)
     }
 
     fn carried(&self, mac: Mac, server: &str, answer: Value, seen: Option<Value>) -> Carried {

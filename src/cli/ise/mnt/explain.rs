@@ -2,6 +2,7 @@
 //! last attempts and the failure catalogue into one screen.
 
 mod others;
+mod past;
 mod screen;
 mod steps;
 
@@ -18,7 +19,7 @@ use crate::cli::input::{self, Station, StationOrList};
 use crate::cli::pager;
 use crate::error::{Error, Kind, Result, from_output};
 use crate::mnt::MntClient;
-use crate::record::{Mac, Record};
+use crate::record::{Mac, Presence, Record};
 use crate::render::{CellKind, Column, Shape, Style, column};
 
 const COLUMNS: &[Column] = &[];
@@ -39,6 +40,9 @@ const USUAL_RECORDS: u32 = 10;
 /// Why nothing is known of a VPN client's attempts.
 const NO_MAC: &str = "the node keeps attempts by MAC address, and this session has none";
 
+/// What to look at where nothing is known.
+const NEVER_SEEN: &str = "no request of it may have reached this node: check the cable, the port's configuration and the switch's RADIUS settings";
+
 /// Arguments.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -49,8 +53,9 @@ Examples:
 
 The steps are in words, their times by position: ISE does not document which
 time is whose. Where pxGrid is set up, a failure says who else fails at that
-switch for the same reason, in the last hour. Of a list there is one line for
-each endpoint; --json has the whole of each.")]
+switch for the same reason, in the last hour; where Data Connect is, it tells
+how the endpoint fared in 7 days, or of whom the node knows nothing in 30. Of a
+list there is one line for each endpoint; --json has the whole of each.")]
 pub(crate) struct Explain {
     /// The endpoint's MAC address, or the IP address of its session; '-' for a list on standard
     /// input
@@ -90,7 +95,17 @@ impl Explain {
             return reading.run(context, output, explain).await;
         };
         self.list.for_one()?;
-        let mut explanation = look_back.explain(station, &client, &catalogue).await?;
+        let mut explanation = match look_back.explain(station, &client, &catalogue).await {
+            Ok(mut explanation) => {
+                past::add(context, &mut explanation).await?;
+                explanation
+            }
+            Err(error) => {
+                let mut past = of_the_past(context, station, error).await?;
+                add_meaning(&mut past, &client, &catalogue).await?;
+                past
+            }
+        };
         let others = others::count(context, &explanation).await;
         if let Value::Object(members) = &mut explanation {
             members.insert("others".to_owned(), others);
@@ -118,6 +133,82 @@ impl Explain {
     }
 }
 
+/// The explanation of whom the node no longer knows, where history does; else `unknown`.
+async fn of_the_past(context: &Context, station: Station, unknown: Error) -> Result<Value> {
+    match station {
+        Station::Mac(mac) if unknown.kind() == Kind::NotFound => {
+            past::alone(context, mac, unknown).await
+        }
+        _ => Err(unknown),
+    }
+}
+
+/// Adds what the failure means that is explained: history does not tell it.
+async fn add_meaning(
+    explanation: &mut Value,
+    client: &MntClient,
+    catalogue: &OnceCell<Catalogue>,
+) -> Result<()> {
+    let why = explanation.get_mut("why").and_then(Value::as_object_mut);
+    let Some(why) = why else {
+        return Ok(());
+    };
+    let failure = why.get("failure").and_then(Value::as_str);
+    let code = failure.and_then(|failure| failure.split_whitespace().next());
+    let Some(code) = code.map(str::to_owned) else {
+        return Ok(());
+    };
+    let catalogue = catalogue
+        .get_or_try_init(|| Catalogue::read(client))
+        .await?;
+    let names = ["cause", "resolution"];
+    for (name, text) in names.into_iter().zip(catalogue.meaning(&code)) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            why.insert(name.to_owned(), Value::String(text));
+        }
+    }
+    if let Value::Object(members) = explanation {
+        let missing = catalogue.missing.as_deref();
+        members.insert("catalogueMissing".to_owned(), missing.into());
+    }
+    Ok(())
+}
+
+/// The failure catalogue: what the codes mean.
+#[derive(Default)]
+struct Catalogue {
+    entries: Vec<Record>,
+    /// Why it is not known.
+    missing: Option<String>,
+}
+
+impl Catalogue {
+    /// Asks for it. An explanation stands without it: it adds cause and remedy to the reason.
+    ///
+    /// Errors: a refusal, after which nothing more is asked, and what ends the program.
+    async fn read(client: &MntClient) -> Result<Self> {
+        let ends = |kind| matches!(kind, Kind::Refused | Kind::Stopped(_) | Kind::NotSent);
+        match client.failure_reasons().await {
+            Ok(rows) => Ok(Self {
+                entries: rows.records,
+                missing: None,
+            }),
+            Err(error) if ends(error.kind()) => Err(error),
+            Err(error) => Ok(Self {
+                entries: Vec::new(),
+                missing: Some(error.message().to_owned()),
+            }),
+        }
+    }
+
+    /// Cause and resolution of a failure's code.
+    fn meaning(&self, code: &str) -> [Option<String>; 2] {
+        let mut entries = self.entries.iter();
+        let entry = entries.find(|entry| entry.text("id").as_deref() == Some(code));
+        ["cause", "resolution"].map(|member| Some(entry?.text(member)?.into_owned()))
+    }
+}
+
 /// How far is looked back, and at how many attempts.
 #[derive(Debug, Clone, Copy)]
 struct LookBack {
@@ -132,7 +223,7 @@ impl LookBack {
         &self,
         station: Station,
         client: &MntClient,
-        catalogue: &OnceCell<Vec<Record>>,
+        catalogue: &OnceCell<Catalogue>,
     ) -> Result<Value> {
         let NodeAnswers {
             mac,
@@ -151,14 +242,16 @@ impl LookBack {
                 Kind::NotFound,
                 format!("no session of {station}, and no attempt in the last {since}"),
             )
-            .hint(format!("{further}no request of it may have reached this node: check the cable, the port's configuration and the switch's RADIUS settings")));
+            .hint(format!("{further}{NEVER_SEEN}")));
         }
         let failed = |record: &Record| record.failure_code().is_some();
-        let catalogue: &[Record] = if attempts.iter().chain(&session).any(failed) {
-            let asked = async || client.failure_reasons().await.map(|rows| rows.records);
-            catalogue.get_or_try_init(asked).await?
+        let unread = Catalogue::default();
+        let catalogue = if attempts.iter().chain(&session).any(failed) {
+            catalogue
+                .get_or_try_init(|| Catalogue::read(client))
+                .await?
         } else {
-            &[]
+            &unread
         };
         let asked = usize::try_from(self.records).unwrap_or(usize::MAX);
         let history = History {
@@ -235,6 +328,13 @@ impl LookBack {
                 Err(error) => return Err(error),
             },
         };
+        let session = match session {
+            Some(session) if session.presence() != Presence::Active => {
+                let active = still_active(client, mac, &attempts).await?;
+                Some(active.unwrap_or(session))
+            }
+            other => other,
+        };
         match (failed, &session) {
             (Some(error), None) => Err(error),
             (failed, _) => Ok(NodeAnswers {
@@ -244,6 +344,26 @@ impl LookBack {
                 no_history: failed.map(|error| error.message().to_owned()),
             }),
         }
+    }
+}
+
+/// The session that the newest attempt which passed began, where it is still active: the node's
+/// latest document of an endpoint can be that of a refused attempt after it.
+async fn still_active(client: &MntClient, mac: Mac, attempts: &[Record]) -> Result<Option<Record>> {
+    let mut passed = attempts.iter().filter(|one| one.passed() == Some(true));
+    let id = passed.find_map(|attempt| attempt.text("audit_session_id"));
+    let Some(id) = id else {
+        return Ok(None);
+    };
+    match client.sessions_by_id(&id).await {
+        Ok(rows) => Ok(rows
+            .records
+            .into_iter()
+            .find(|session| session.mac() == Some(mac) && session.presence() == Presence::Active)),
+        Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Server | Kind::Usage) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -261,7 +381,7 @@ fn explanation(
     endpoint: &str,
     session: Option<&Record>,
     history: &History<'_>,
-    catalogue: &[Record],
+    catalogue: &Catalogue,
 ) -> Value {
     let attempts = history.attempts;
     let last = attempts
@@ -270,15 +390,8 @@ fn explanation(
         .or_else(|| session.map(Record::passed))
         .flatten();
     let quarantine = session.and_then(Record::quarantine);
-    let verdict = match (session.is_some(), last) {
-        (true, Some(false)) if history.missing.is_some() => "refused",
-        (true, Some(false)) => "has a session, but its last attempt failed",
-        (true, _) if quarantine.is_some() => "on the network, quarantined",
-        (true, _) => "on the network",
-        (false, Some(true)) => "passed, but has no active session",
-        (false, Some(false)) => "refused",
-        (false, None) => "unknown",
-    };
+    let presence = session.map(Record::presence);
+    let verdict = verdict(presence, last, quarantine.is_some());
     let latest = attempts.first().or(session);
     json!({
         "mac": endpoint,
@@ -289,14 +402,29 @@ fn explanation(
         "attempts": attempts.iter().map(|record| facts(record, catalogue)).collect::<Vec<_>>(),
         "attemptsMayContinue": history.cut,
         "attemptsMissing": history.missing,
+        "catalogueMissing": catalogue.missing,
     })
 }
 
+/// What is to be said first. `presence`: what the session's document says, where there is one;
+/// `last`: whether the last attempt passed, which that document tells where nothing else does.
+fn verdict(presence: Option<Presence>, last: Option<bool>, quarantined: bool) -> &'static str {
+    match (presence, last) {
+        (Some(Presence::Active), Some(false)) => "has a session, but its last attempt failed",
+        (Some(Presence::Active), _) if quarantined => "on the network, quarantined",
+        (Some(Presence::Active), _) => "on the network",
+        (_, Some(true)) => "passed, but has no active session",
+        (_, Some(false)) => "refused",
+        (Some(_), None) => "has no active session",
+        (None, None) => "unknown",
+    }
+}
+
 /// The facts of the attempt that is explained, with its steps one by one.
-fn why(record: &Record, catalogue: &[Record]) -> Value {
+fn why(record: &Record, catalogue: &Catalogue) -> Value {
     let mut facts = facts(record, catalogue);
     let latency = record.text("other_attr_string.StepLatency");
-    let steps = steps::list(record, latency.as_deref(), catalogue);
+    let steps = steps::list(record, latency.as_deref(), &catalogue.entries);
     if let (Value::Object(members), false) = (&mut facts, steps.is_empty()) {
         members.insert("stepDetails".to_owned(), Value::Array(steps));
     }
@@ -304,7 +432,7 @@ fn why(record: &Record, catalogue: &[Record]) -> Value {
 }
 
 /// The facts of one attempt that explain it, under our names; absent ones are left out.
-fn facts(record: &Record, catalogue: &[Record]) -> Value {
+fn facts(record: &Record, catalogue: &Catalogue) -> Value {
     let mut object = Map::new();
     let mut put = |name: &str, value: Option<String>| {
         if let Some(value) = value.filter(|text| !text.is_empty()) {
@@ -324,21 +452,9 @@ fn facts(record: &Record, catalogue: &[Record]) -> Value {
     );
     put("failure", text("failure_reason"));
     if let Some(code) = record.failure_code() {
-        let entry = catalogue
-            .iter()
-            .find(|entry| entry.text("id").as_deref() == Some(code.as_str()));
-        put(
-            "cause",
-            entry
-                .and_then(|entry| entry.text("cause"))
-                .map(std::borrow::Cow::into_owned),
-        );
-        put(
-            "resolution",
-            entry
-                .and_then(|entry| entry.text("resolution"))
-                .map(std::borrow::Cow::into_owned),
-        );
+        let [cause, resolution] = catalogue.meaning(&code);
+        put("cause", cause);
+        put("resolution", resolution);
     }
     put("user", record.user().map(std::borrow::Cow::into_owned));
     put("device", text("network_device_name"));

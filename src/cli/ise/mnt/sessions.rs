@@ -1,7 +1,7 @@
 //! `netapi ise mnt sessions`: the active sessions, filtered while they stream; with `--detail` one
 //! more call a row.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
 use clap::Args;
@@ -104,7 +104,8 @@ impl Sessions {
 }
 
 /// Replaces each row that comes in by its detail; a row without MAC address (VPN), or whose session
-/// ended meanwhile, stays as it is.
+/// ended meanwhile, or of which the node tells no more, stays as it is. How many are of the last
+/// kind is said.
 async fn join(
     bulk: &Bulk,
     client: &MntClient,
@@ -116,12 +117,18 @@ async fn join(
     let rows = stream::unfold(rows, |mut rows| async {
         rows.recv().await.map(|row| (row, rows))
     });
+    let as_listed = Cell::new(0_usize);
     let items = rows.map(|row| async {
         let Some(mac) = row.mac() else {
             return Item::from(Ok(chosen(row, wanted)));
         };
-        match bulk.call(async || client.session_by_mac(mac).await).await {
-            Ok(answer) => Item::from(Ok(chosen(answer.record, wanted))),
+        match bulk.call(async || client.session_of_row(&row).await).await {
+            Ok(Some(answer)) => Item::from(Ok(chosen(answer.record, wanted))),
+            Ok(None) => {
+                let chosen = chosen(row, wanted);
+                as_listed.set(as_listed.get() + chosen.len());
+                Item::from(Ok(chosen))
+            }
             Err(error) => Item {
                 records: chosen(row, wanted),
                 error: (error.kind() != Kind::NotFound).then(|| about(mac, error)),
@@ -129,7 +136,19 @@ async fn join(
         }
     });
     let report = |error: &Error| context.reporter.error(error);
-    bulk.drain(items, output, report).await
+    let tally = bulk.drain(items, output, report).await?;
+    let plural = |many, one| if as_listed.get() == 1 { one } else { many };
+    if as_listed.get() > 0 {
+        let text = format!(
+            "{} {} as the list has {}: the node's document of the endpoint is of another session \
+             or of a refused attempt",
+            as_listed.get(),
+            plural("sessions are", "session is"),
+            plural("them", "it"),
+        );
+        context.reporter.step(&text);
+    }
+    Ok(tally)
 }
 
 /// The row, where it is wanted.

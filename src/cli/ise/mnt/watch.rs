@@ -1,7 +1,7 @@
 //! `netapi ise mnt watch`: polls the active list and prints the sessions that came, changed and
 //! went.
 //!
-//! It keeps the last list, one short JSON text a session; that is its memory. A poll that fails
+//! It keeps the last list, one short JSON text a row; that is its memory, and it has bounds. A poll that fails
 //! is said and the next one follows after a longer pause, also the first one where the node is
 //! overloaded or cannot be reached. A refusal ends it at once, and so do, at the first poll,
 //! answers that waiting does not mend.
@@ -10,7 +10,6 @@ mod snapshots;
 
 use std::cell::Cell;
 use std::io::Stdout;
-use std::ops::ControlFlow;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,14 +26,16 @@ use crate::cli::context::DONE;
 use crate::cli::filters::{Filters, Window, kinds};
 use crate::cli::input;
 use crate::cli::ise::idle_lab_hint;
+use crate::cli::ise::polling::{
+    LONGEST_PAUSE, POLLS, POLLS_FAILED, Printing, UNPRINTED, all_printed, ends,
+};
 use crate::cli::long_running::{
     LongRunning, Metric, Reader, Request, Service, ServiceArgs, Summary,
 };
-use crate::cli::report::Reporter;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::mnt::MntClient;
+use crate::record::Record;
 use crate::record::selection::Selection;
-use crate::record::{Record, RecordSink};
 use crate::render::{CellKind, Column, Renderer, Shape, check_endless, column, with};
 
 const TIME: Column = column("TIME", "at").kind(CellKind::Time);
@@ -50,9 +51,6 @@ const WHAT: Column = with("WHAT", what_changed).kind(CellKind::Sentence);
 const ON_PIPE: &[Column] = &[CHANGE, MAC, IP, USER, NAS, SERVER];
 /// For a person.
 const ON_TERMINAL: &[Column] = &[TIME, CHANGE, MAC, IP, USER, NAS, SERVER, WHAT];
-
-/// The longest pause after failed polls.
-pub(in crate::cli::ise) const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// Arguments.
 #[derive(Args, Debug)]
@@ -160,11 +158,12 @@ impl Watch {
                 Ok(now) => {
                     backoff.reset();
                     pause = self.interval;
-                    figures.sessions = now.len() as u64;
+                    figures.sessions = now.len();
                     if let Some(before) = &known {
                         let changes = figures.compare(before, &now);
                         let printing = Printing {
-                            changes,
+                            rows: changes,
+                            what: "changes",
                             output,
                             reporter: context.reporter.clone(),
                             unprinted: figures.unprinted,
@@ -174,7 +173,7 @@ impl Watch {
                         figures.unprinted = printing.unprinted;
                         if flow?.is_break() {
                             output.finish()?;
-                            return all_printed(figures.unprinted);
+                            return all_printed("changes", figures.unprinted);
                         }
                     } else {
                         context.reporter.note(&format!(
@@ -204,10 +203,6 @@ impl Watch {
     }
 }
 
-static POLLS: Metric =
-    Metric::counter("netapi_polls_total", "Times the active list was asked for.");
-static POLLS_FAILED: Metric =
-    Metric::counter("netapi_polls_failed_total", "Times that this failed.");
 static SESSIONS: Metric = Metric::gauge(
     "netapi_sessions",
     "Sessions in the last list that was read, after the filters.",
@@ -216,11 +211,6 @@ static CHANGES: Metric = Metric::counter(
     "netapi_session_changes_total",
     "Sessions that came, changed or went between two lists.",
 );
-static UNPRINTED: Metric = Metric::counter(
-    "netapi_expression_failures_total",
-    "Changes or events on which the user's --jq or --where failed.",
-);
-
 /// What is counted.
 #[derive(Debug, Default, Clone, Copy)]
 struct Counts {
@@ -283,102 +273,5 @@ impl Counts {
                 UNPRINTED.counts(unprinted),
             ],
         }
-    }
-}
-
-/// The changes of one poll on their way to standard output.
-struct Printing {
-    changes: Vec<Record>,
-    output: Renderer<Stdout>,
-    reporter: Reporter,
-    unprinted: u64,
-}
-
-impl Printing {
-    /// Prints where a reader that pauses keeps nobody from hearing a signal.
-    async fn on_a_thread(mut self) -> Result<(Self, Result<ControlFlow<()>>)> {
-        let printing = tokio::task::spawn_blocking(move || {
-            let Self {
-                changes,
-                output,
-                reporter,
-                unprinted,
-            } = &mut self;
-            let flow = print(changes, output, reporter, unprinted);
-            (self, flow)
-        });
-        printing
-            .await
-            .map_err(|error| Error::new(Kind::Failed, format!("printing broke off: {error}")))
-    }
-}
-
-/// Prints changes. `--jq` may fail on one and do for the next: the first failure is said, the
-/// others of this poll are counted.
-fn print(
-    changes: &[Record],
-    output: &mut Renderer<Stdout>,
-    reporter: &Reporter,
-    failed: &mut u64,
-) -> Result<ControlFlow<()>> {
-    let before = *failed;
-    let mut flow = ControlFlow::Continue(());
-    for change in changes {
-        flow = match output.record(change) {
-            Ok(flow) => flow,
-            Err(error) if error.kind() == Kind::Expression => {
-                if *failed == before {
-                    reporter.error(&error);
-                }
-                *failed += 1;
-                ControlFlow::Continue(())
-            }
-            Err(error) => return Err(error),
-        };
-        if flow.is_break() {
-            break;
-        }
-    }
-    let more = failed.saturating_sub(before + 1);
-    if more > 0 {
-        reporter.step(&format!("--jq failed on {more} more changes of this poll"));
-    }
-    Ok(flow)
-}
-
-/// Whether polling on would do harm or be of no use.
-pub(in crate::cli::ise) fn ends(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        Kind::Refused | Kind::Usage | Kind::WrongNode | Kind::NotSent
-    )
-}
-
-fn all_printed(failed: u64) -> Result<()> {
-    if failed == 0 {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::Partial,
-        format!("changes on which --jq failed: {failed}"),
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn trouble_passes_and_a_wrong_address_does_not() {
-        for kind in [Kind::Overloaded, Kind::TimedOut, Kind::Connect] {
-            let error = Error::new(kind, "");
-            assert!(error.passes() && !ends(&error), "{kind:?}");
-        }
-        assert!(Error::new(Kind::Server, "").status(500).passes());
-        for kind in [Kind::Resolve, Kind::Tls, Kind::Malformed, Kind::Refused] {
-            assert!(!Error::new(kind, "").passes(), "{kind:?}");
-        }
-        assert!(!Error::new(Kind::Server, "").status(404).passes());
-        assert!(ends(&Error::new(Kind::Refused, "").status(401)));
     }
 }

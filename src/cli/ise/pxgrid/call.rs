@@ -156,13 +156,9 @@ impl Call {
 
 /// The request's body: an argument, or standard input.
 fn request(text: &str, context: &Context) -> Result<Value> {
-    let mut read = String::new();
+    let read;
     let text = if text == "-" {
-        context
-            .stdin()?
-            .take(MAX_REQUEST + 1)
-            .read_to_string(&mut read)
-            .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
+        read = context.stdin_text("request", MAX_REQUEST)?;
         read.as_str()
     } else {
         text

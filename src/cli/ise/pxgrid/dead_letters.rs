@@ -19,8 +19,8 @@ use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::input;
 use crate::cli::long_running::{LongRunning, Reader, Request, ServiceArgs, Summary};
+use crate::delivery::dead_letter_file::{DeadLetterFile, Letter, Place};
 use crate::delivery::endpoint_order::Rules;
-use crate::delivery::letter_file::{Letter, LetterFile, Place};
 use crate::delivery::redelivery::{Retried, Retry};
 use crate::delivery::sink::callback::Callback;
 use crate::delivery::{RETRY_PAUSES, Stop};
@@ -42,7 +42,7 @@ const COLUMNS: &[Column] = &[
 pub(super) fn endpoint(record: &Record) -> Option<Cow<'_, str>> {
     let letter = letter(record)?;
     let key = letter.event.order_key().into_owned();
-    Some(Cow::Owned(letter.event.mac.unwrap_or(key)))
+    Some(Cow::Owned(letter.event.mac.map_or(key, String::from)))
 }
 
 fn letter(record: &Record) -> Option<Letter> {
@@ -179,7 +179,7 @@ pub(crate) struct DropArgs {
 
 /// What was chosen of a file.
 struct Chosen {
-    letters: LetterFile,
+    letters: DeadLetterFile,
     places: Vec<(Place, String)>,
     /// Lines, counted from 1, that are no letters: the first of them, and how many.
     damaged: Option<(usize, usize)>,
@@ -199,7 +199,7 @@ impl Selection {
     /// Opens the file and gives each letter that is meant to `take`.
     fn choose(self, mut take: impl FnMut(&Letter) -> Result<ControlFlow<()>>) -> Result<Chosen> {
         let (since, before) = self.since_and_before()?;
-        let mut letters = LetterFile::open(&self.file)?;
+        let mut letters = DeadLetterFile::open(&self.file)?;
         let mac = self.mac;
         let (mut places, mut damaged) = (Vec::new(), None);
         let mut over = false;
@@ -355,7 +355,7 @@ impl RetryOptions {
         context: &Context,
         callback: Callback,
         running: &mut LongRunning,
-        letters: &mut LetterFile,
+        letters: &mut DeadLetterFile,
         places: Vec<(Place, String)>,
     ) -> (Retried, Result<()>) {
         let (stop, stopped) = watch::channel(Stop::No);

@@ -96,7 +96,7 @@ impl NatsLoginArgs {
             name: "netapi".to_owned(),
             proof: match settings.login {
                 NatsLogin::None => Proof::None,
-                NatsLogin::Credentials(text) => Proof::Credentials(text),
+                NatsLogin::Credentials { file, text } => Proof::Credentials { file, text },
                 NatsLogin::Nkey(seed) => Proof::Nkey(seed),
                 NatsLogin::Password(user, password) => Proof::Password(user, password),
             },

@@ -35,7 +35,7 @@ use crate::delivery::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::pxgrid::ServiceClient;
 use crate::pxgrid::subscriber::{Subscriber, Update};
-use crate::pxgrid::subscription::{Notice, Options};
+use crate::pxgrid::subscription::{Notice, SubscriptionOptions};
 use messages::Messages;
 use registration::{Provided, Registration};
 
@@ -189,17 +189,21 @@ impl Publish {
         } else {
             Duration::ZERO
         });
-        let subscriber =
-            match Subscriber::start(services, Vec::new(), Options::default(), Vec::new()) {
-                Ok(subscriber) => subscriber,
-                Err(error) => {
-                    let ended = running.wait_for(TAKING_BACK, registration.end()).await;
-                    if let Err(error) = taken_back(&context.reporter, &service, ended) {
-                        context.reporter.error(&error);
-                    }
-                    return Err(error);
+        let subscriber = match Subscriber::start(
+            services,
+            Vec::new(),
+            SubscriptionOptions::default(),
+            Vec::new(),
+        ) {
+            Ok(subscriber) => subscriber,
+            Err(error) => {
+                let ended = running.wait_for(TAKING_BACK, registration.end()).await;
+                if let Err(error) = taken_back(&context.reporter, &service, ended) {
+                    context.reporter.error(&error);
                 }
-            };
+                return Err(error);
+            }
+        };
         let mut publication = Publication {
             reporter: context.reporter.clone(),
             subscriber,

@@ -114,7 +114,7 @@ fn by_service(nodes: &[ServiceNode]) -> Vec<Record> {
             continue;
         };
         names.push(&node.node_name);
-        names.sort_unstable();
+        crate::order::sort(names);
         for (_, value) in &node.properties {
             if value.starts_with(TOPIC) && !topics.contains(&value.as_str()) {
                 topics.push(value);

@@ -1,10 +1,13 @@
 //! `netapi ise pxgrid session`: one session in full, or one for each MAC address on standard input.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use clap::Args;
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 use super::read_operation::Ask;
 use crate::cli::Context;
@@ -15,8 +18,6 @@ use crate::pxgrid::ServiceClient;
 use crate::record::{Mac, Record, RecordSink};
 use crate::render::Shape;
 
-/// Sessions of one calling station that are kept to be counted.
-const MOST_SHOWN: usize = 1000;
 const BY_MAC: &str = "getSessionByMacAddress";
 const BY_ADDRESS: &str = "getSessionByIpAddress";
 const NOTHING: &str =
@@ -66,43 +67,80 @@ impl Session {
 async fn by_address(context: &Context, ip: IpAddr) -> Result<()> {
     let columns = Ask::new("session", BY_ADDRESS, NOTHING).columns()?;
     let client = context.pxgrid()?;
-    let session = of_address(context, &client, ip).await?;
+    let stations = Stations::default();
+    stations.expect(vec![ip]);
+    let session = of_address(context, &client, &stations, ip).await?;
     context.print(&[session], columns, Shape::Single, "")
 }
 
 /// ISE finds a session by the endpoint's own addresses only; a VPN client's row shows the address
 /// that it comes from as calling station.
-async fn of_address(context: &Context, client: &ServiceClient, ip: IpAddr) -> Result<Record> {
+async fn of_address(
+    context: &Context,
+    client: &ServiceClient,
+    stations: &Stations,
+    ip: IpAddr,
+) -> Result<Record> {
     let ask = Ask::new("session", BY_ADDRESS, NOTHING).with("ipAddress", ip.to_string());
     match ask.answer_of(context, client).await {
         Err(error) if error.kind() == Kind::NotFound => {}
         outcome => return outcome,
     }
-    let stations = Stationed {
-        ip,
-        found: Vec::new(),
-    };
-    let all = json!({});
-    let (stations, outcome) = client.list("session", "getSessions", &all, stations).await;
-    outcome?;
-    let mut found = stations.found;
-    let several = found.len();
-    match found.pop() {
-        Some(one) if several == 1 => Ok(one),
-        None => Err(Error::new(Kind::NotFound, format!("no session has the address {ip}"))
+    match stations.sessions(client, ip).await? {
+        Found {
+            first: Some(one),
+            count: 1,
+        } => Ok(one),
+        Found { first: None, .. } => Err(Error::new(Kind::NotFound, format!("no session has the address {ip}"))
             .hint("neither as an address of the endpoint nor as calling station")),
-        Some(_) => Err(Error::usage(format!(
-            "{ip} is the calling station of {several} sessions"
+        Found { count, .. } => Err(Error::usage(format!(
+            "{ip} is the calling station of {count} sessions"
         ))
         .hint("`netapi ise pxgrid sessions` lists them; name the one that is meant by its own address")),
     }
 }
 
-/// Keeps the sessions whose calling station is an address.
-struct Stationed {
-    ip: IpAddr,
-    found: Vec<Record>,
+/// The sessions by calling station, for the addresses that are asked for: the list is read once for
+/// all of them, when the first is looked for.
+#[derive(Default)]
+struct Stations {
+    expected: RefCell<Vec<IpAddr>>,
+    found: OnceCell<Stationed>,
 }
+
+/// The sessions of one calling station: the first, and how many.
+#[derive(Debug, Default, Clone)]
+struct Found {
+    first: Option<Record>,
+    count: u64,
+}
+
+impl Stations {
+    /// Says which addresses will be asked for, before the first is.
+    fn expect(&self, addresses: Vec<IpAddr>) {
+        *self.expected.borrow_mut() = addresses;
+    }
+
+    /// The sessions of one of them.
+    ///
+    /// Errors: those of the list, which the next question reads again.
+    async fn sessions(&self, client: &ServiceClient, ip: IpAddr) -> Result<Found> {
+        let read = async || {
+            let none = |ip: &IpAddr| (ip.to_canonical(), Found::default());
+            let sink = Stationed(self.expected.borrow().iter().map(none).collect());
+            let all = json!({});
+            let (stations, outcome) = client.list("session", "getSessions", &all, sink).await;
+            outcome.map(|_| stations)
+        };
+        let stations = self.found.get_or_try_init(read).await?;
+        let found = stations.0.get(&ip.to_canonical());
+        Ok(found.cloned().unwrap_or_default())
+    }
+}
+
+/// Counts the sessions whose calling station is one of some addresses.
+#[derive(Debug)]
+struct Stationed(HashMap<IpAddr, Found>);
 
 impl RecordSink for Stationed {
     fn begin(&mut self, _announced: Option<u64>) -> Result<()> {
@@ -110,8 +148,11 @@ impl RecordSink for Stationed {
     }
 
     fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
-        if record.has_address("callingStationId", self.ip) && self.found.len() < MOST_SHOWN {
-            self.found.push(record.clone());
+        for address in record.addresses("callingStationId") {
+            if let Some(found) = self.0.get_mut(&address) {
+                found.count += 1;
+                found.first.get_or_insert_with(|| record.clone());
+            }
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -125,16 +166,17 @@ async fn listed(context: &Context, options: &ListOptions) -> Result<()> {
     let columns = Ask::new("session", BY_MAC, NOTHING).columns()?;
     let client = context.pxgrid()?;
     let output = context.output_of("rows", columns, Shape::List)?;
+    let stations = Stations::default();
     let reading = Reading {
         command: "pxgrid session".to_owned(),
         options,
         nothing: "no sessions",
-        expect: &|_| {},
+        expect: &|addresses| stations.expect(addresses),
     };
     let session = async |station| {
         let session = match station {
             Station::Mac(mac) => by_mac(mac).answer_of(context, &client).await,
-            Station::Address(ip) => of_address(context, &client, ip).await,
+            Station::Address(ip) => of_address(context, &client, &stations, ip).await,
         };
         Ok(vec![session?])
     };

@@ -33,7 +33,7 @@ use crate::cli::long_running::{LongRunning, ServiceArgs};
 use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
 use crate::pxgrid::subscriber::Subscriber;
-use crate::pxgrid::subscription::{DEPLOYMENT, Options};
+use crate::pxgrid::subscription::{DEPLOYMENT, SubscriptionOptions};
 use follow::Follower;
 #[cfg(feature = "nats")]
 pub(super) use metrics::delivery_samples;
@@ -125,7 +125,7 @@ pub(super) fn deployment(text: &str) -> Result<String, String> {
 impl Subscribe {
     /// Subscribes until it is stopped, or enough has come.
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
-        let mut options = Options {
+        let mut options = SubscriptionOptions {
             deployment: self.deployment.clone(),
             filter: self.filter.clone(),
             snapshot: self.snapshot,

@@ -195,7 +195,7 @@ impl Worker {
         };
         let partitions = u32::try_from(parts.consumers.len()).unwrap_or(u32::MAX);
         let shared = Shared::new(me, self.lease, partitions, self.callbacks.jobs());
-        let options = delivery::Options {
+        let options = delivery::DeliveryOptions {
             jobs: self.callbacks.jobs(),
             retries: self.callbacks.retries,
             backoff: RETRY_PAUSES,

@@ -102,7 +102,7 @@ pub(in crate::cli::ise) fn list(directory: &Path) -> Result<(Vec<Kept>, Vec<Erro
             Err(error) => wrong.push(error),
         }
     }
-    kept.sort_by_key(|one| one.head.taken);
+    crate::order::sort_by_key(&mut kept, |one| one.head.taken);
     Ok((kept, wrong))
 }
 

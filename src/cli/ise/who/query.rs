@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use crate::cli::filters::kinds::Kind as RowKind;
 use crate::error::{Error, Kind, Result};
 use crate::joins::endpoints::key;
+use crate::joins::failure_facts::moment;
 use crate::record::conditions::{Conditions, Nas, Pattern, Stations, Tests, UserName};
 use crate::record::{Mac, Record, RecordSink};
 
@@ -100,6 +101,17 @@ impl Query {
         self.mac
     }
 
+    /// The one address that is meant.
+    pub(super) fn ip(&self) -> Option<std::net::IpAddr> {
+        self.text.parse().ok()
+    }
+
+    /// The whole name that is meant, of a user or a host.
+    pub(super) fn name(&self) -> Option<&str> {
+        let named = self.alternatives.iter().any(|wanted| wanted.user.is_some());
+        (named && !self.text.contains('*')).then_some(self.text.as_str())
+    }
+
     /// Whether a switch may be meant by its name.
     pub(super) fn may_name_a_switch(&self) -> bool {
         let by_name = |wanted: &Conditions| matches!(wanted.nas, Some(Nas::Name(_)));
@@ -114,27 +126,28 @@ impl Query {
             .iter()
             .map(|wanted| wanted.on(kind.carried));
         let alternatives = alternatives.filter(|(_, missing)| missing.is_empty());
-        Found {
+        Found::new(Wanted {
+            tests: alternatives.map(|(tests, _)| tests).collect(),
             session_id: Some((session_id, self.text.clone())),
-            ..Found::new(Wanted::AnyOf(
-                alternatives.map(|(tests, _)| tests).collect(),
-            ))
-        }
+            endpoints: HashSet::new(),
+        })
     }
 }
 
-/// Which rows are kept.
-enum Wanted {
+/// Which rows are kept: those that one of these names.
+#[derive(Default)]
+struct Wanted {
     /// Those that pass one of these.
-    AnyOf(Vec<Tests>),
+    tests: Vec<Tests>,
+    /// Those with this audit session id in this member.
+    session_id: Option<(&'static str, String)>,
     /// Those of these endpoints.
-    Endpoints(HashSet<String>),
+    endpoints: HashSet<String>,
 }
 
 /// Keeps rows that are meant.
 pub(super) struct Found {
     wanted: Wanted,
-    session_id: Option<(&'static str, String)>,
     records: Vec<Record>,
     /// Of rows of which only the newest of an endpoint is kept: where each endpoint's is.
     places: Option<HashMap<String, usize>>,
@@ -147,7 +160,6 @@ impl Found {
     fn new(wanted: Wanted) -> Self {
         Self {
             wanted,
-            session_id: None,
             records: Vec::new(),
             places: None,
             bytes: 0,
@@ -157,7 +169,16 @@ impl Found {
 
     /// A sink for rows of these endpoints.
     pub(super) fn of(endpoints: HashSet<String>) -> Self {
-        Self::new(Wanted::Endpoints(endpoints))
+        Self::new(Wanted {
+            endpoints,
+            ..Wanted::default()
+        })
+    }
+
+    /// Rows of these endpoints are kept as well.
+    pub(super) fn or_of(mut self, endpoints: HashSet<String>) -> Self {
+        self.wanted.endpoints = endpoints;
+        self
     }
 
     /// Of each endpoint only the newest row is kept.
@@ -184,17 +205,19 @@ impl Found {
     }
 
     fn means(&self, record: &Record) -> bool {
+        let wanted = &self.wanted;
         let by_id = || {
-            self.session_id.as_ref().is_some_and(|(member, id)| {
+            wanted.session_id.as_ref().is_some_and(|(member, id)| {
                 record
                     .text(member)
                     .is_some_and(|text| text.eq_ignore_ascii_case(id))
             })
         };
-        match &self.wanted {
-            Wanted::AnyOf(tests) => tests.iter().any(|tests| tests.pass(record)) || by_id(),
-            Wanted::Endpoints(known) => known.contains(&key(record)),
-        }
+        let of_endpoint = || {
+            !wanted.endpoints.is_empty()
+                && key(record).is_some_and(|key| wanted.endpoints.contains(&key))
+        };
+        wanted.tests.iter().any(|tests| tests.pass(record)) || by_id() || of_endpoint()
     }
 
     /// Replaces the endpoint's row where this one is newer. Whether there is one.
@@ -203,7 +226,8 @@ impl Found {
         let Some(known) = place.and_then(|place| self.records.get_mut(*place)) else {
             return false;
         };
-        if record.text("timestamp") > known.text("timestamp") {
+        let at = |record: &Record| moment(record).map(|(at, _)| at);
+        if at(record) > at(known) {
             let length = length(record);
             if self.bytes + length > MOST_BYTES {
                 self.more = true;
@@ -232,7 +256,7 @@ impl RecordSink for Found {
         if !self.means(record) {
             return Ok(ControlFlow::Continue(()));
         }
-        let key = self.places.is_some().then(|| key(record));
+        let key = self.places.as_ref().and_then(|_| key(record));
         if let Some(key) = &key
             && self.replaced(key, record)
         {

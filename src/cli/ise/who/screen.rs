@@ -17,6 +17,8 @@ const FACTS: &[(&str, &[&str], &[&str])] = &[
             "pxgrid.session.userName",
             "mnt.session.user_name",
             "pxgrid.failure.userName",
+            "mnt.failure.user_name",
+            "history.authentication.user",
         ],
         &[],
     ),
@@ -25,6 +27,8 @@ const FACTS: &[(&str, &[&str], &[&str])] = &[
         &[
             "pxgrid.session.ipAddresses",
             "mnt.session.framed_ip_address",
+            "history.authentication.ip",
+            "history.endpoint.ip",
         ],
         &[],
     ),
@@ -36,11 +40,15 @@ const FACTS: &[(&str, &[&str], &[&str])] = &[
             "pxgrid.failure.networkDeviceName",
             "pxgrid.session.nasIpAddress",
             "mnt.session.nas_ip_address",
+            "mnt.failure.network_device_name",
+            "mnt.failure.nas_ip_address",
+            "history.authentication.nas",
         ],
         &[
             "pxgrid.session.nasIpAddress",
             "mnt.session.nas_ip_address",
             "pxgrid.failure.nasIpAddress",
+            "mnt.failure.nas_ip_address",
         ],
     ),
     (
@@ -49,6 +57,8 @@ const FACTS: &[(&str, &[&str], &[&str])] = &[
             "pxgrid.session.nasPortId",
             "mnt.session.nas_port_id",
             "pxgrid.failure.nasPortId",
+            "mnt.failure.nas_port_id",
+            "history.authentication.port",
         ],
         &[],
     ),
@@ -58,6 +68,8 @@ const FACTS: &[(&str, &[&str], &[&str])] = &[
             "mnt.session.acs_server",
             "mnt.session.server",
             "pxgrid.failure.serverName",
+            "mnt.failure.acs_server",
+            "history.authentication.server",
         ],
         &[],
     ),
@@ -116,21 +128,14 @@ pub(super) fn draw(endpoint: &Record, style: &Style) -> String {
     let mut out = String::new();
     let text = |names: &[&str]| endpoint.first(names);
     let name = text(&["endpoint"]).unwrap_or_default().into_owned();
-    let state = text(&["pxgrid.session.state"]).map(|state| state.to_lowercase());
-    let state = state.unwrap_or_else(|| {
-        let known = endpoint.write_member("mnt.session", &mut Vec::new());
-        if known {
-            "on the network"
-        } else {
-            "no session"
-        }
-        .to_owned()
-    });
+    let state = super::state(endpoint);
+    let is_over = state.as_deref() == Some(super::ENDED);
+    let state = state.map_or_else(|| "no session".to_owned(), |state| state.to_lowercase());
     let policy = text(&["pxgrid.anc.policyName", "pxgrid.session.ancPolicy"]);
     let policy = policy
         .map(|name| format!(", ANC policy {name}"))
         .unwrap_or_default();
-    let width = usize::from(style.screen.width).max(40);
+    let width = usize::from(style.screen.width);
     let head = format!("{}  ", terminal_safe(&name));
     let verdict = format!("{state}{policy}");
     wrap::hang(&mut out, &head, &terminal_safe(&verdict), 2, width);
@@ -149,15 +154,42 @@ pub(super) fn draw(endpoint: &Record, style: &Style) -> String {
         line(label, &value);
     }
     if let Some(at) = text(&["pxgrid.session.timestamp", "mnt.session.auth_acs_timestamp"]) {
-        line("since", &time::show(&at, style));
+        let label = if is_over { "authenticated" } else { "since" };
+        line(label, &time::show(&at, style));
+    }
+    if let Some(at) = text(&["mnt.session.acct_acs_timestamp"]).filter(|_| is_over) {
+        line("ended", &time::show(&at, style));
+    }
+    if let Some(host) = text(&["history.endpoint.host"]) {
+        line("host", &host);
     }
     if let Some(managed) = managed(endpoint) {
         line("MDM", &managed);
     }
-    if let Some(reason) = text(&["pxgrid.failure.failureReason"]) {
-        let at = text(&["pxgrid.failure.timestamp"]).unwrap_or_default();
+    let failures = [
+        ["pxgrid.failure.failureReason", "pxgrid.failure.timestamp"],
+        [
+            "mnt.failure.failure_reason",
+            "mnt.failure.auth_acs_timestamp",
+        ],
+    ];
+    let failure = failures
+        .iter()
+        .find_map(|[reason, at]| Some((text(&[*reason])?, text(&[*at]))));
+    if let Some((reason, at)) = failure {
+        let at = at.unwrap_or_default();
         let failure = format!("{}: {reason}", time::show(&at, style));
         line("last failure", &failure);
+    }
+    if let Some(at) = text(&["history.authentication.time"]) {
+        let result = text(&["history.authentication.what"]).unwrap_or_default();
+        let why = text(&[
+            "history.authentication.reason",
+            "history.authentication.rule",
+        ]);
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let last = format!("{result}, {}{why}", time::show(&at, style));
+        line("history", &last);
     }
     out
 }

@@ -271,7 +271,7 @@ impl TestNode {
             .count()
     }
 
-    pub(super) fn subscriber(&self, options: Options) -> Subscriber {
+    pub(super) fn subscriber(&self, options: SubscriptionOptions) -> Subscriber {
         let client = Client::new(ClientOptions {
             tls: TlsOptions {
                 insecure: true,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Life, Phase, Subscription};
 use crate::backoff::{Backoff, jittered};
 use crate::error::Error;
-use crate::pxgrid::subscription::{Action, Moment, Notice, Options, Timer, Why};
+use crate::pxgrid::subscription::{Action, Moment, Notice, SubscriptionOptions, Timer, Why};
 
 impl Subscription {
     pub(super) fn try_node(&mut self, fresh: bool, out: &mut Vec<Action>) {
@@ -128,7 +128,7 @@ impl Subscription {
 /// `reconnect_min` doubled `tries` times up to `reconnect_max`; half of that is certain, the other
 /// half left to chance, so that a thousand subscribers that lost one node do not come back at once.
 pub(in crate::pxgrid::subscription) fn growing_pause(
-    options: &Options,
+    options: &SubscriptionOptions,
     tries: u32,
     random: u32,
 ) -> Duration {

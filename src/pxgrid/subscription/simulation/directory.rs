@@ -96,7 +96,7 @@ proptest! {
         prop_assume!(late == 0 || (ended + late) * 5 > directory.len() && ended + late > 1);
 
         let mut all = Subscriber {
-            machine: Subscription::new(Options::default(), Vec::new()).unwrap(),
+            machine: Subscription::new(SubscriptionOptions::default(), Vec::new()).unwrap(),
             now: Duration::ZERO,
             timer: None,
             read: None,

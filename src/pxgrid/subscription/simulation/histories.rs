@@ -47,7 +47,7 @@ proptest! {
     ) {
         let kept = remembers.then(Arc::default);
         // With a memory behind it what is in front of it may be as small as one portion.
-        let remembered = if remembers && few { 2 } else { Options::default().remembered };
+        let remembered = if remembers && few { 2 } else { SubscriptionOptions::default().remembered };
         let mut world = World::new(dice, (clock, date_ahead), knows_recovery, snapshot, kept, remembered);
         world.run(5_000);
         // The first number is the base line; a loss before it cannot be told.
@@ -140,7 +140,7 @@ fn empty_answers_again_while_one_is_doubted_end_nobody() {
         true,
         false,
         None,
-        Options::default().remembered,
+        SubscriptionOptions::default().remembered,
     );
     world.run(5_000);
     world.change(SESSIONS - 1, false);
@@ -173,7 +173,7 @@ fn empty_answers_again_while_one_is_doubted_end_nobody() {
 #[test]
 fn an_empty_answer_is_doubted_though_all_that_is_known_came_live_meanwhile() {
     use HistoryStep::{Change, Empty, Lose, Wait};
-    let remembered = Options::default().remembered;
+    let remembered = SubscriptionOptions::default().remembered;
     let mut world = World::new(0, (0, 0), true, false, None, remembered);
     world.run(5_000);
     world.change(SESSIONS - 1, false);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::event::Memory;
-use crate::event::remembered::{Remembered, State, endpoint};
+use crate::event::remembered::{Remembered, RememberedState, endpoint};
 
 /// What was told, by topic and identity.
 #[derive(Debug, Default)]
-pub(super) struct Kept(Mutex<BTreeMap<(String, String), State>>);
+pub(super) struct Kept(Mutex<BTreeMap<(String, String), RememberedState>>);
 
 impl Kept {
     pub(super) fn keep(&self, told: &Remembered) {
@@ -16,7 +16,7 @@ impl Kept {
         self.0.lock().unwrap().insert(key, told.state);
     }
 
-    fn all(&self, topic: &str) -> Vec<(String, State)> {
+    fn all(&self, topic: &str) -> Vec<(String, RememberedState)> {
         let kept = self.0.lock().unwrap();
         let of_topic = kept.iter().filter(|((of, _), _)| of == topic);
         of_topic
@@ -30,12 +30,17 @@ impl Memory for Kept {
         7
     }
 
-    fn find(&self, topic: &str, key: &str) -> Option<State> {
+    fn find(&self, topic: &str, key: &str) -> Option<RememberedState> {
         let kept = self.0.lock().unwrap();
         kept.get(&(topic.to_owned(), key.to_owned())).copied()
     }
 
-    fn find_endpoint(&self, topic: &str, wanted: &str, found: &mut dyn FnMut(&str, State)) {
+    fn find_endpoint(
+        &self,
+        topic: &str,
+        wanted: &str,
+        found: &mut dyn FnMut(&str, RememberedState),
+    ) {
         for (key, state) in self.all(topic) {
             if endpoint(&key) == wanted {
                 found(&key, state);
@@ -43,7 +48,7 @@ impl Memory for Kept {
         }
     }
 
-    fn walk(&self, topic: &str, found: &mut dyn FnMut(&str, State)) {
+    fn walk(&self, topic: &str, found: &mut dyn FnMut(&str, RememberedState)) {
         for (key, state) in self.all(topic) {
             found(&key, state);
         }

@@ -48,7 +48,7 @@ fn reads_follow_the_servers_clock_not_ours() {
         // Unknown: it is ours, and what is ahead of it does not count.
         (None, "2026-11-22T02:00:30Z"),
     ] {
-        let mut run = Run::new(Options::default(), Vec::new());
+        let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
         run.give(Input::Started).looked_up(&[SESSION], &["a"]);
         connecting(&mut run, date);
         run.give(Input::Pong);
@@ -64,7 +64,7 @@ fn reads_follow_the_servers_clock_not_ours() {
         assert_eq!(since(&run), from, "{date:?}");
     }
     // Unknown and behind ours: its messages tell.
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     run.message(0, &body(1, &[session("M1", "A", "STARTED", "01:51:00")]));
     run.message(0, &body(3, &[]));
     assert_eq!(since(&run), "2026-11-22T01:50:30Z");
@@ -74,7 +74,7 @@ fn reads_follow_the_servers_clock_not_ours() {
 
 #[test]
 fn one_time_in_the_future_does_not_hide_what_is_missed() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     run.message(0, &body(1, &[session("M1", "A", "STARTED", "05:00:00")]));
     run.message(0, &body(3, &[]));
     assert_eq!(since(&run), "2026-11-22T01:59:30Z");
@@ -91,7 +91,7 @@ fn one_time_in_the_future_does_not_hide_what_is_missed() {
         sequence: None,
         compared: false,
     };
-    let mut run = Run::new(Options::default(), vec![mark]);
+    let mut run = Run::new(SubscriptionOptions::default(), vec![mark]);
     run.give(Input::Started)
         .looked_up(&[SESSION], &["a"])
         .connect();
@@ -100,7 +100,7 @@ fn one_time_in_the_future_does_not_hide_what_is_missed() {
 
 #[test]
 fn an_outage_is_read_from_its_beginning_whatever_comes_first_afterwards() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     run.now = Duration::from_mins(10);
     run.message(0, &body(1, &[session("M1", "A", "STARTED", "02:10:00")]));
     run.give(Input::Closed(reset()));
@@ -120,7 +120,7 @@ fn an_outage_is_read_from_its_beginning_whatever_comes_first_afterwards() {
 
 #[test]
 fn a_connection_lost_before_it_was_confirmed_is_caught_up_too() {
-    let mut run = Run::new(Options::default(), Vec::new());
+    let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
     run.give(Input::Started).looked_up(&[SESSION], &["a", "b"]);
     connecting(&mut run, None);
     run.message(0, &body(1, &[session("M1", "A", "STARTED", "02:00:00")]));
@@ -139,7 +139,7 @@ fn where_only_comparing_tells_a_later_run_says_that_it_cannot() {
         sequence: None,
         compared: false,
     };
-    let mut run = Run::new(Options::default(), vec![mark]);
+    let mut run = Run::new(SubscriptionOptions::default(), vec![mark]);
     run.give(Input::Started).looked_up(&[SXP], &["a"]).connect();
     assert!(
         run.said()
@@ -157,9 +157,9 @@ fn where_only_comparing_tells_a_later_run_says_that_it_cannot() {
 
 #[test]
 fn what_cannot_be_compared_for_its_number_is_said_and_not_invented() {
-    let options = Options {
+    let options = SubscriptionOptions {
         remembered: 2,
-        ..Options::default()
+        ..SubscriptionOptions::default()
     };
     let mut run = Run::live(options, &[SXP]);
     let bindings: Vec<String> = (0..9)
@@ -179,7 +179,7 @@ fn what_cannot_be_compared_for_its_number_is_said_and_not_invented() {
 
 #[test]
 fn a_session_whose_place_was_taken_has_ended() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     let first = [
         session("M1", "A", "STARTED", "01:59:40"),
         session("M2", "B", "STARTED", "01:59:40"),
@@ -199,7 +199,7 @@ fn a_session_whose_place_was_taken_has_ended() {
 
 #[test]
 fn addresses_that_come_later_make_no_new_session() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     let vpn = |addresses: &str, time: &str| {
         format!(
             r#"{{"timestamp":"2026-11-22T{time}Z","state":"STARTED","callingStationId":"198.51.100.7","auditSessionId":"A"{addresses}}}"#
@@ -214,9 +214,9 @@ fn addresses_that_come_later_make_no_new_session() {
 
 #[test]
 fn with_a_filter_holes_in_the_numbers_are_no_loss() {
-    let options = Options {
+    let options = SubscriptionOptions {
         filter: Some("userName=='pat'".to_owned()),
-        ..Options::default()
+        ..SubscriptionOptions::default()
     };
     let mut run = Run::live(options, &[SESSION]);
     run.message(0, &body(1, &[]));
@@ -239,7 +239,7 @@ fn with_a_filter_holes_in_the_numbers_are_no_loss() {
 #[test]
 fn changes_of_one_row_with_one_time_are_all_told() {
     const ACL: &str = "/topic/com.cisco.ise.config.trustsec.security.group.acl";
-    let mut run = Run::live(Options::default(), &[ACL]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[ACL]);
     for (sequence, operation) in [(5, "CREATE"), (6, "UPDATE"), (7, "DELETE")] {
         let deleted = operation == "DELETE";
         let body = format!(
@@ -265,7 +265,7 @@ fn a_nodes_clock_that_is_ahead_hides_nothing_of_an_outage() {
         assert_eq!(run.words(), ["sessionCreated"]);
     };
     for seen in [true, false] {
-        let mut run = Run::new(Options::default(), Vec::new());
+        let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
         run.give(Input::Started).looked_up(&[SESSION], &["a"]);
         run.give(Input::SecretGot).give(Input::Connected {
             date: ahead.map(|date| date.parse().unwrap()),
@@ -283,7 +283,7 @@ fn a_nodes_clock_that_is_ahead_hides_nothing_of_an_outage() {
 
 #[test]
 fn a_nodes_clock_that_differs_from_its_events_is_said_once() {
-    let mut run = Run::new(Options::default(), Vec::new());
+    let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
     run.give(Input::Started).looked_up(&[SESSION], &["a"]);
     // Ours and the node's agree, the events' do not.
     connecting(&mut run, Some("2026-11-22T02:00:00Z"));
@@ -302,7 +302,7 @@ fn a_nodes_clock_that_differs_from_its_events_is_said_once() {
 /// and it is read again.
 #[test]
 fn an_empty_directory_ends_nobody() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     let all: Vec<_> = (0..5)
         .map(|number| session(&format!("M{number}"), "A", "STARTED", "01:59:50"))
         .collect();

@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn the_way_to_the_first_message() {
-    let mut run = Run::new(Options::default(), Vec::new());
+    let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
     assert_eq!(run.give(Input::Started).out, [Action::LookUp]);
     run.looked_up(&[SESSION, ANC], &["a", "b"]);
     assert!(matches!(
@@ -36,7 +36,7 @@ fn the_way_to_the_first_message() {
 
 #[test]
 fn nothing_is_read_over_rest_before_the_server_has_read_subscribe() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     run.give(Input::Closed(reset()));
     run.give(Input::Fired(Timer::Pause));
     run.give(Input::SecretGot)
@@ -49,7 +49,7 @@ fn nothing_is_read_over_rest_before_the_server_has_read_subscribe() {
 
 #[test]
 fn a_server_that_answers_no_ping_is_taken_at_its_word() {
-    let mut run = Run::new(Options::default(), Vec::new());
+    let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
     run.give(Input::Started).looked_up(&[SESSION], &["a"]);
     run.give(Input::SecretGot)
         .give(Input::Connected { date: None });
@@ -60,7 +60,7 @@ fn a_server_that_answers_no_ping_is_taken_at_its_word() {
 
 #[test]
 fn an_error_in_answer_to_connect_may_mean_the_secret() {
-    let mut run = Run::new(Options::default(), Vec::new());
+    let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
     run.give(Input::Started).looked_up(&[SESSION], &["a", "b"]);
     run.give(Input::SecretGot)
         .give(Input::Connected { date: None });
@@ -89,7 +89,7 @@ fn an_error_in_answer_to_connect_may_mean_the_secret() {
 
 #[test]
 fn a_refused_secret_is_renewed_once_then_looked_up_then_an_error() {
-    let mut run = Run::new(Options::default(), Vec::new());
+    let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
     run.give(Input::Started);
     for round in 0..2 {
         run.looked_up(&[SESSION], &["a"]).give(Input::SecretGot);
@@ -117,7 +117,7 @@ fn a_refused_secret_is_renewed_once_then_looked_up_then_an_error() {
 
 #[test]
 fn a_refused_account_is_looked_up_once_more_then_an_error() {
-    let mut run = Run::new(Options::default(), Vec::new());
+    let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
     run.give(Input::Started);
     run.looked_up(&[SESSION], &["a"]);
     run.give(Input::SecretFailed(refused()));
@@ -143,7 +143,7 @@ fn a_node_that_refuses_us_is_left_for_the_next() {
         Some(Action::FetchSecret { node, fresh: false }) => node.name.clone(),
         other => panic!("{other:?}"),
     };
-    let mut run = Run::new(Options::default(), Vec::new());
+    let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
     run.give(Input::Started).looked_up(&[SESSION], &["a", "b"]);
     refuse(&mut run);
     run.give(Input::Fired(Timer::Pause));
@@ -167,14 +167,14 @@ fn a_node_that_refuses_us_is_left_for_the_next() {
 
 #[test]
 fn a_first_lookup_that_fails_is_the_end() {
-    let mut run = Run::new(Options::default(), Vec::new());
+    let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
     run.give(Input::Started).give(Input::LookupFailed(reset()));
     assert_eq!(run.out, [Action::Close, Action::Finished(Some(reset()))]);
 }
 
 #[test]
 fn nodes_in_turn_with_growing_pauses_then_a_pause_and_a_new_lookup() {
-    let mut run = Run::new(Options::default(), Vec::new());
+    let mut run = Run::new(SubscriptionOptions::default(), Vec::new());
     run.give(Input::Started)
         .looked_up(&[SESSION], &["a", "b", "c", "d"]);
     for (pause, next) in [(1, "b"), (2, "c"), (4, "d")] {
@@ -200,7 +200,7 @@ fn nodes_in_turn_with_growing_pauses_then_a_pause_and_a_new_lookup() {
 /// so.
 #[test]
 fn pauses_grow_with_a_node_that_flaps() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     let mut pauses = Vec::new();
     for sequence in 0..8 {
         run.message(0, &format!(r#"{{"sequence":{sequence},"sessions":[]}}"#));
@@ -225,7 +225,7 @@ fn pauses_grow_with_a_node_that_flaps() {
 
 #[test]
 fn a_flood_of_faulty_messages_is_said_once_a_second() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     let mut said = Vec::new();
     for number in 0..20_000 {
         if number % 9000 == 8999 {
@@ -254,7 +254,7 @@ fn a_flood_of_faulty_messages_is_said_once_a_second() {
 /// What is missed while no connection stands may be lost with the end.
 #[test]
 fn an_end_in_an_outage_leaves_something_unread() {
-    let mut run = Run::live(Options::default(), &[SESSION, ANC]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION, ANC]);
     assert!(run.machine.unread(false).is_empty());
     run.give(Input::Closed(reset()));
     assert_eq!(run.machine.unread(false).len(), 2);
@@ -270,7 +270,7 @@ fn an_end_in_an_outage_leaves_something_unread() {
 
 #[test]
 fn a_lost_connection_is_made_again_elsewhere_subscribed_and_caught_up() {
-    let mut run = Run::live(Options::default(), &[SESSION, ANC]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION, ANC]);
     run.message(0, r#"{"sequence":1,"sessions":[]}"#);
     run.give(Input::Frame(Frame::error("slow consumer", "cut off")));
     assert_eq!(
@@ -294,7 +294,7 @@ fn a_lost_connection_is_made_again_elsewhere_subscribed_and_caught_up() {
 
 #[test]
 fn pings_keep_a_connection_and_silence_ends_it() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     run.now = Duration::from_secs(50);
     run.give(Input::Ping);
     run.now = Duration::from_secs(75);
@@ -311,7 +311,7 @@ fn pings_keep_a_connection_and_silence_ends_it() {
 
 #[test]
 fn leaving_is_said_to_the_server_and_does_not_hang() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     run.give(Input::StopRequested);
     assert_eq!(
         run.sent(),
@@ -323,7 +323,7 @@ fn leaving_is_said_to_the_server_and_does_not_hang() {
     run.give(Input::Frame(Frame::receipt("bye")));
     assert_eq!(run.out, [Action::Close, Action::Finished(None)]);
 
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     run.give(Input::StopRequested)
         .give(Input::Fired(Timer::Receipt));
     assert!(run.machine.is_finished());
@@ -332,9 +332,9 @@ fn leaving_is_said_to_the_server_and_does_not_hang() {
 
 #[test]
 fn a_filter_that_cannot_be_sent_is_refused_before_anything_happens() {
-    let options = Options {
+    let options = SubscriptionOptions {
         filter: Some("x".repeat(2000)),
-        ..Options::default()
+        ..SubscriptionOptions::default()
     };
     let error = Subscription::new(options, Vec::new()).unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
@@ -343,7 +343,7 @@ fn a_filter_that_cannot_be_sent_is_refused_before_anything_happens() {
 proptest! {
     #[test]
     fn pauses_stay_within_their_bounds(tries in 0_u32..100, random in any::<u32>()) {
-        let options = Options::default();
+        let options = SubscriptionOptions::default();
         let pause = crate::pxgrid::subscription::machine::nodes::growing_pause(&options, tries, random);
         let whole = Duration::from_secs(1_u64 << tries.min(10)).min(options.reconnect_max);
         prop_assert!(pause >= whole / 2 && pause <= whole);

@@ -12,7 +12,7 @@ fn session(mac: &str, state: &str, time: &str) -> String {
 
 #[test]
 fn a_message_is_cut_to_sessions_in_the_servers_words() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     let (one, two) = (
         session("AA:00:00:00:00:01", "STARTED", "02:00:01"),
         session("AA:00:00:00:00:02", "STARTED", "02:00:01"),
@@ -62,7 +62,7 @@ fn other_topics_carry_the_servers_word() {
         "/topic/com.cisco.ise.posture.visibility",
         "/topic/com.cisco.ise.config.trustsec.security.group.acl",
     ];
-    let mut run = Run::live(Options::default(), &topics);
+    let mut run = Run::live(SubscriptionOptions::default(), &topics);
     for (index, body, word, mac) in [
         (
             0,
@@ -115,7 +115,7 @@ fn other_topics_carry_the_servers_word() {
 
 #[test]
 fn a_gap_is_filled_from_the_newest_time_seen_and_merged() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     run.now = Duration::from_mins(15);
     let first = session("M1", "STARTED", "02:10:00");
     run.message(0, &format!(r#"{{"sequence":1,"sessions":[{first}]}}"#));
@@ -163,7 +163,7 @@ fn a_gap_is_filled_from_the_newest_time_seen_and_merged() {
 
 #[test]
 fn a_restarted_publisher_means_a_full_read_too_that_tells_what_is_gone() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     run.now = Duration::from_mins(15);
     let (one, two) = (
         session("M1", "STARTED", "02:10:00"),
@@ -209,7 +209,7 @@ fn a_restarted_publisher_means_a_full_read_too_that_tells_what_is_gone() {
 
 #[test]
 fn a_failed_read_is_made_again_and_an_unknown_one_replaced() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     run.message(0, r#"{"sequence":1,"sessions":[]}"#);
     run.message(0, r#"{"sequence":3,"sessions":[]}"#);
     let (id, read) = run.read().unwrap();
@@ -245,7 +245,7 @@ fn a_later_run_goes_on_where_the_last_one_was() {
         sequence: Some(41),
         compared: false,
     };
-    let mut run = Run::new(Options::default(), vec![mark.clone()]);
+    let mut run = Run::new(SubscriptionOptions::default(), vec![mark.clone()]);
     run.give(Input::Started)
         .looked_up(&[SESSION], &["a"])
         .connect();
@@ -260,9 +260,9 @@ fn a_later_run_goes_on_where_the_last_one_was() {
 
 #[test]
 fn the_snapshot_is_told_as_recovered() {
-    let options = Options {
+    let options = SubscriptionOptions {
         snapshot: true,
-        ..Options::default()
+        ..SubscriptionOptions::default()
     };
     let mut run = Run::live(options, &[SESSION, ANC]);
     let (id, read) = run.read().unwrap();
@@ -282,7 +282,7 @@ fn the_snapshot_is_told_as_recovered() {
 
 #[test]
 fn bindings_are_compared_with_what_was_there_at_the_start() {
-    let mut run = Run::live(Options::default(), &[SXP]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SXP]);
     let row = |prefix: &str, tag: u8| format!(r#"{{"ipPrefix":"{prefix}","tag":{tag}}}"#);
     let (id, _) = run.read().unwrap();
     run.give(Input::Rows {
@@ -314,7 +314,7 @@ fn bindings_are_compared_with_what_was_there_at_the_start() {
 
 #[test]
 fn what_cannot_be_read_is_said_and_counted() {
-    let mut run = Run::live(Options::default(), &[SESSION]);
+    let mut run = Run::live(SubscriptionOptions::default(), &[SESSION]);
     for body in ["", "[]", "{\"sequence\":", "<html>"] {
         run.message(0, body);
         assert_eq!(run.said().len(), 1, "{body}");
@@ -364,7 +364,7 @@ fn near_messages() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn hostile_messages_do_no_harm(bodies in proptest::collection::vec((0_usize..3, near_messages()), 0..20)) {
-        let mut run = Run::live(Options::default(), &[SESSION, ANC, SXP]);
+        let mut run = Run::live(SubscriptionOptions::default(), &[SESSION, ANC, SXP]);
         let mut events = 0;
         for (index, body) in &bodies {
             run.message(*index, body);

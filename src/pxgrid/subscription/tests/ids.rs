@@ -12,18 +12,18 @@ fn ids(run: &Run) -> Vec<String> {
 
 /// The id of a session that comes live, in a deployment.
 fn live(deployment: &str, topic: &str, body: &str) -> Vec<String> {
-    let options = Options {
+    let options = SubscriptionOptions {
         deployment: deployment.to_owned(),
-        ..Options::default()
+        ..SubscriptionOptions::default()
     };
     ids(Run::live(options, &[topic]).message(0, body))
 }
 
 /// The id of the same session when it comes with the snapshot.
 fn recovered(row: &str) -> Vec<String> {
-    let options = Options {
+    let options = SubscriptionOptions {
         snapshot: true,
-        ..Options::default()
+        ..SubscriptionOptions::default()
     };
     let mut run = Run::live(options, &[SESSION]);
     let (id, _) = run.read().unwrap();

@@ -26,7 +26,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(options: Options, resume: Vec<Mark>) -> Self {
+    fn new(options: SubscriptionOptions, resume: Vec<Mark>) -> Self {
         Self {
             machine: Subscription::new(options, resume).unwrap(),
             now: Duration::ZERO,
@@ -69,7 +69,7 @@ impl Run {
         self
     }
 
-    fn live(options: Options, destinations: &[&str]) -> Self {
+    fn live(options: SubscriptionOptions, destinations: &[&str]) -> Self {
         let mut run = Self::new(options, Vec::new());
         run.give(Input::Started)
             .looked_up(destinations, &["a", "b"]);

@@ -55,21 +55,23 @@ impl Topic {
     /// Says and counts what a number told, and wants what was missed. To be called before the
     /// message's own times are noted.
     fn missed(&mut self, order: SequenceCheck, context: &mut EmitContext<'_>) {
-        let topic = self.destination.clone();
         match order {
             SequenceCheck::Expected | SequenceCheck::Duplicate => {}
             SequenceCheck::Gap(_) if self.filtered => {
                 if !std::mem::replace(&mut self.holes_said, true) {
+                    let topic = self.destination.clone();
                     context.say(Notice::FilteredNumbers { topic });
                 }
             }
             SequenceCheck::Gap(missed) => {
+                let topic = self.destination.clone();
                 context.figures.gaps += 1;
                 context.figures.missed = context.figures.missed.saturating_add(missed);
                 context.say(Notice::Gap { topic, missed });
                 self.want_missed(self.since(), context);
             }
             SequenceCheck::Restarted => {
+                let topic = self.destination.clone();
                 context.figures.restarts += 1;
                 context.say(Notice::PublisherRestarted { topic });
                 // What changed, ends among it, and then what goes on unchanged.

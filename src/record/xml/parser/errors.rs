@@ -3,7 +3,6 @@
 use super::super::DocumentShape;
 use super::{Parser, Phase};
 use crate::error::{Error, Kind};
-use crate::record::RecordSink;
 
 /// What to do about an answer that does not come from the API.
 pub(crate) const NOT_THE_API: &str = "this may be a login page: check that host and port are the Monitoring node's, and that the account is an internal administrator with the MnT Admin role";
@@ -11,7 +10,7 @@ pub(crate) const NOT_THE_API: &str = "this may be a login page: check that host 
 /// What to do about a document that ISE does not write.
 const NOT_OF_ISE: &str = "ISE sends no such document: check that host and port are the Monitoring node's, and that no gateway on the way changes its answers";
 
-impl<S: RecordSink> Parser<'_, S> {
+impl Parser<'_> {
     /// A [`Kind::Malformed`] error that says `what` at byte `at` of the document.
     pub(in super::super) fn malformed(&self, what: &str, at: u64) -> Error {
         Error::new(

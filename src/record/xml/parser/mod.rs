@@ -39,9 +39,9 @@ enum Phase {
 }
 
 /// See the module's documentation.
-pub(super) struct Parser<'d, S> {
+pub(super) struct Parser<'d> {
     document: &'d Document,
-    sink: S,
+    sink: &'d mut dyn RecordSink,
     phase: Phase,
     summary: XmlSummary,
     /// The root was accepted and the sink told of it.
@@ -71,8 +71,8 @@ pub(super) struct Parser<'d, S> {
     record_bytes: usize,
 }
 
-impl<'d, S: RecordSink> Parser<'d, S> {
-    pub(super) fn new(document: &'d Document, sink: S) -> Self {
+impl<'d> Parser<'d> {
+    pub(super) fn new(document: &'d Document, sink: &'d mut dyn RecordSink) -> Self {
         Self {
             document,
             sink,
@@ -97,8 +97,8 @@ impl<'d, S: RecordSink> Parser<'d, S> {
         }
     }
 
-    pub(super) fn into_outcome(self, outcome: Result<()>) -> (S, Result<XmlSummary>) {
-        (self.sink, outcome.map(|()| self.summary))
+    pub(super) fn summary(&self) -> XmlSummary {
+        self.summary
     }
 
     /// Whether the sink wanted no more.

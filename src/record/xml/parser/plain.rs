@@ -8,9 +8,8 @@ use super::super::MAX_NAME;
 use super::text::{is_blank, is_layout};
 use super::{LIST, Parser};
 use crate::error::Result;
-use crate::record::RecordSink;
 
-impl<S: RecordSink> Parser<'_, S> {
+impl Parser<'_> {
     /// Takes the run of plain fields and lists that `rest`, which begins directly inside a row,
     /// begins with; says how long it was.
     pub(super) fn plain_fields(&mut self, rest: &str, at: u64) -> Result<usize> {

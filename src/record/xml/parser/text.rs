@@ -8,12 +8,11 @@ use super::super::MAX_FIELD;
 use super::errors::NOT_THE_API;
 use super::{Parser, Phase};
 use crate::error::Result;
-use crate::record::RecordSink;
 
 /// The member for text that stands beside child elements.
 const MIXED: &str = "#text";
 
-impl<S: RecordSink> Parser<'_, S> {
+impl Parser<'_> {
     /// Text that came; it stays where it is as long as it is the element's only piece.
     pub(super) fn characters<'w>(
         &mut self,

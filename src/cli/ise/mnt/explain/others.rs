@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::Context;
 use crate::cli::ise::doctor::is_set;
 use crate::error::Result;
+use crate::joins::endpoints::key;
 use crate::record::{Record, RecordSink};
 
 /// More endpoints than this are not told apart.
@@ -30,7 +31,7 @@ pub(super) async fn count(context: &Context, explanation: &Value) -> Value {
     let others = Others {
         code: code_of(&failure).to_owned(),
         nas,
-        endpoint: text(explanation.get("mac")),
+        endpoint: endpoint(&text(explanation.get("mac")), &why("user")),
         endpoints: HashSet::new(),
         attempts: 0,
     };
@@ -60,6 +61,13 @@ pub(super) async fn count(context: &Context, explanation: &Value) -> Value {
     })
 }
 
+/// By what failures of the endpoint that is explained are known.
+fn endpoint(station: &str, user: &str) -> Option<String> {
+    key(&Record::from_value(
+        json!({ "callingStationId": station, "userName": user }),
+    ))
+}
+
 /// The number that a reason begins with.
 fn code_of(reason: &str) -> &str {
     reason.split_whitespace().next().unwrap_or_default()
@@ -68,7 +76,7 @@ fn code_of(reason: &str) -> &str {
 struct Others {
     code: String,
     nas: String,
-    endpoint: String,
+    endpoint: Option<String>,
     endpoints: HashSet<String>,
     attempts: u64,
 }
@@ -79,17 +87,19 @@ impl RecordSink for Others {
     }
 
     fn record(&mut self, record: &Record) -> Result<ControlFlow<()>> {
-        let is = |member: &str, wanted: &str| record.text(member).as_deref() == Some(wanted);
+        let at_nas = match self.nas.parse() {
+            Ok(nas) => record.has_address("nasIpAddress", nas),
+            Err(_) => record.text("nasIpAddress").as_deref() == Some(&self.nas),
+        };
         let reason = record.text("failureReason").unwrap_or_default();
-        if code_of(&reason) != self.code || !is("nasIpAddress", &self.nas) {
+        if code_of(&reason) != self.code || !at_nas {
             return Ok(ControlFlow::Continue(()));
         }
-        let station = record.first(&["macAddress", "callingStationId"]);
-        let station = station.unwrap_or_default().to_uppercase().replace('-', ":");
-        if station != self.endpoint {
+        let failed = key(record);
+        if failed != self.endpoint {
             self.attempts += 1;
             if self.endpoints.len() < MOST {
-                self.endpoints.insert(station);
+                self.endpoints.insert(failed.unwrap_or_default());
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -105,12 +115,13 @@ mod tests {
         let mut others = Others {
             code: "22040".into(),
             nas: "10.0.0.1".into(),
-            endpoint: "00:00:5E:00:53:F0".into(),
+            endpoint: endpoint("00:00:5E:00:53:F0", "robin"),
             endpoints: HashSet::new(),
             attempts: 0,
         };
         for (mac, nas, reason) in [
             ("00-00-5e-00-53-f0", "10.0.0.1", "22040 Wrong"),
+            ("0000.5e00.53f0", "10.0.0.1", "22040 Wrong"),
             ("00:00:5E:00:53:01", "10.0.0.1", "22040 Wrong"),
             ("00:00:5E:00:53:01", "10.0.0.1", "22040 Wrong"),
             ("00:00:5E:00:53:02", "10.0.0.2", "22040 Wrong"),

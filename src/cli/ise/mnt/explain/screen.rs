@@ -54,6 +54,13 @@ pub(super) fn draw(explanation: &Value, style: &Style) -> String {
     out.push_str(&head.replacen(verdict, &paint(verdict, style), 1));
     out.push('\n');
     line(&mut out, "where", &place(why), style);
+    if let (Some(_), Some(missing)) = (
+        member(why, "failure"),
+        member(explanation, "catalogueMissing"),
+    ) {
+        let unknown = format!("not known, nor is the remedy: {missing}");
+        line(&mut out, "cause", &unknown, style);
+    }
     for (name, label) in FACTS {
         let Some(value) = member(why, name) else {
             continue;
@@ -66,6 +73,7 @@ pub(super) fn draw(explanation: &Value, style: &Style) -> String {
         line(&mut out, label, &value, style);
     }
     line(&mut out, "others", &others(explanation), style);
+    line(&mut out, "history", &history(explanation, style), style);
     if let Some(list) = why.get("stepDetails").and_then(Value::as_array) {
         let failed = member(why, "failure").and_then(|reason| reason.split_whitespace().next());
         steps::draw(list, failed, style, &mut out);
@@ -84,7 +92,10 @@ struct Run<'a> {
 }
 
 fn attempts(out: &mut String, explanation: &Value, style: &Style) {
-    if let Some(missing) = member(explanation, "attemptsMissing") {
+    let list = explanation.get("attempts").and_then(Value::as_array);
+    let list = list.map(Vec::as_slice).unwrap_or_default();
+    let missing = member(explanation, "attemptsMissing");
+    if let Some(missing) = missing.filter(|_| list.is_empty()) {
         out.push_str("\nlast attempts\n");
         let told = format!(
             "not known, the above is from the session alone: {}",
@@ -93,15 +104,15 @@ fn attempts(out: &mut String, explanation: &Value, style: &Style) {
         wrapped(out, "  ", &told, LABEL + 2, style);
         return;
     }
-    let list = explanation.get("attempts").and_then(Value::as_array);
-    let runs = runs(list.map(Vec::as_slice).unwrap_or_default());
+    let runs = runs(list);
     let may_continue = explanation
         .get("attemptsMayContinue")
         .and_then(Value::as_bool)
         == Some(true);
     let oldest_run = runs.len().saturating_sub(1);
     if !runs.is_empty() {
-        out.push_str("\nlast attempts\n");
+        let from = missing.map_or("", |_| ", by Data Connect");
+        let _ = writeln!(out, "\nlast attempts{from}");
     }
     for (at, run) in runs.into_iter().enumerate() {
         // No older ones were asked for: the oldest run may have begun before.
@@ -193,6 +204,35 @@ fn others(explanation: &Value) -> String {
             )
         }
     }
+}
+
+/// How it fared in the last days; empty where history was not asked.
+fn history(explanation: &Value, style: &Style) -> String {
+    let Some(history) = explanation.get("history").filter(|one| one.is_object()) else {
+        return String::new();
+    };
+    let number = |name: &str| history.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let (days, passed, failed) = (number("days"), number("passed"), number("failed"));
+    let newest = |name: &str| history.get(name).filter(|one| one.is_object());
+    let mut text = match (passed, failed, newest("lastPass")) {
+        (0, 0, _) => return format!("no authentication in {days} days"),
+        (0, ..) => format!("none passed, {failed} failed in {days} days"),
+        (_, _, last) => {
+            let last = last.map_or_else(String::new, |last| ago(text(last, "time"), style));
+            format!("{passed} passed (the last {last}), {failed} failed in {days} days")
+        }
+    };
+    if history.get("mayContinue").and_then(Value::as_bool) == Some(true) {
+        text = format!("at least {text}");
+    }
+    if let Some(last) = newest("lastFailure") {
+        let (when, reason) = (
+            ago(self::text(last, "time"), style),
+            self::text(last, "reason"),
+        );
+        let _ = write!(text, "; last failure {when}: {reason}");
+    }
+    text
 }
 
 fn line(out: &mut String, label: &str, value: &str, style: &Style) {
@@ -339,21 +379,28 @@ mod tests {
     fn what_is_not_known_of_the_attempts_is_said() {
         let style = style(80, false, false);
         let attempt = serde_json::json!({"result": "fail", "failure": "22040 x", "time": "t"});
-        let draw = |more: bool, missing: Option<&str>| {
+        let both = [attempt.clone(), attempt];
+        let draw_of = |attempts: &[Value], more: bool, missing: Option<&str>| {
             draw(
                 &serde_json::json!({
                     "mac": "M", "verdict": "on the network, quarantined", "quarantine": "ANC Isolate",
-                    "why": {}, "attempts": [attempt, attempt],
+                    "why": {}, "attempts": attempts,
                     "attemptsMayContinue": more, "attemptsMissing": missing,
                 }),
                 &style,
             )
         };
+        let draw = |more, missing| draw_of(&both, more, missing);
         assert!(draw(false, None).starts_with("M  on the network, quarantined (ANC Isolate)\n\n"));
         assert!(draw(false, None).contains("2 times, t to t: 22040 x"));
         assert!(draw(true, None).contains("2 times or more, t to t or earlier: 22040 x"));
-        let missing = draw(false, Some("HTTP 404"));
+        let missing = draw_of(&[], false, Some("HTTP 404"));
         assert!(missing.contains("not known, the above is from the session alone: HTTP 404"));
-        assert!(!missing.contains("22040"));
+        let told = draw(false, Some("HTTP 404"));
+        assert!(
+            told.contains("\nlast attempts, by Data Connect\n"),
+            "{told}"
+        );
+        assert!(told.contains("2 times, t to t: 22040 x"), "{told}");
     }
 }

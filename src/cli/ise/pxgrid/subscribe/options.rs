@@ -21,7 +21,7 @@ use crate::delivery::counters::Counters;
 use crate::delivery::{self, Deliverer, RETRY_PAUSES, Sink, spool};
 use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
-use crate::pxgrid::subscription::Options;
+use crate::pxgrid::subscription::SubscriptionOptions;
 
 /// What happens to an event.
 #[derive(Args, Debug)]
@@ -86,7 +86,7 @@ impl DeliveryArgs {
         }
         // Who prints brings dead letters from a thread that has nothing else to do.
         let waits = matches!(sink, Sink::Print(_));
-        let options = delivery::Options {
+        let options = delivery::DeliveryOptions {
             jobs: self.callbacks.jobs(),
             retries: self.callbacks.retries,
             backoff: RETRY_PAUSES,
@@ -141,18 +141,18 @@ pub(super) struct Reconnecting {
 
 impl Reconnecting {
     /// The subscription's options as far as they are these.
-    pub(super) fn options(&self) -> Result<Options> {
+    pub(super) fn options(&self) -> Result<SubscriptionOptions> {
         if self.reconnect_min > self.reconnect_max {
             return Err(Error::usage(
                 "--reconnect-min is longer than --reconnect-max",
             ));
         }
-        Ok(Options {
+        Ok(SubscriptionOptions {
             reconnect_min: self.reconnect_min,
             reconnect_max: self.reconnect_max,
             lookup_pause: self.lookup_pause,
             silence: self.silence,
-            ..Options::default()
+            ..SubscriptionOptions::default()
         })
     }
 }

@@ -6,16 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::super::nats_login::NatsLoginArgs;
 use crate::cli::Context;
 use crate::cli::input;
 use crate::delivery::Sink;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::nats::message::{MOST_PARTITIONS, MessageMaker, TopicFacts};
 use crate::nats::open::Wanted;
+use crate::nats::subscribers::{self, SubscriberValue};
 use crate::nats::{Connection, CreateOptions, Login, OpenStream, Publisher, StreamAddress};
+use crate::process::host_name;
 use crate::pxgrid::catalogue::{Occurrence, SERVICES, Topic, TopicName};
+use crate::threads::RuntimeThread;
 
 /// Where events go, and how to get there.
 #[derive(Args, Debug)]
@@ -136,7 +140,14 @@ impl StreamTarget {
 
     /// Connects, finds or makes the stream, and checks that it takes what will come.
     pub(super) async fn open(self, context: &Context) -> Result<Sink> {
-        let connection = Connection::open(&self.address, self.login).await?;
+        // The connection has a thread of its own, beside the one that follows the subscription.
+        let thread = RuntimeThread::start("nats")?;
+        let (address, login) = (self.address.clone(), self.login);
+        let opening = async move { Connection::open(&address, login).await };
+        let opening = thread.handle().spawn(opening);
+        let connection = opening.await.map_err(|error| {
+            Error::new(Kind::Failed, format!("connecting broke off: {error}"))
+        })??;
         let wanted = Wanted {
             deployment: &self.deployment,
             aliases: &self.aliases,
@@ -161,8 +172,18 @@ impl StreamTarget {
             partitions: stream.partitions,
             topics: Arc::new(topics),
         };
+        let me = SubscriberValue {
+            name: maker.member.clone(),
+            deployment: maker.deployment.clone(),
+            topics: self.aliases.clone(),
+            host: host_name(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            since: format!("{:.0}", Timestamp::now()),
+            stored: 0,
+            duplicates: 0,
+        };
         let name = self.address.stream.clone();
-        let publisher = Publisher::new(connection, name, &stream, maker);
+        let publisher = Publisher::new(connection.clone(), thread, name, &stream, maker);
         if let Some(alias) = self.aliases.first() {
             publisher.check_permission(alias).await?;
         }
@@ -176,7 +197,9 @@ impl StreamTarget {
                 self.untold.join(", ")
             ));
         }
-        Ok(Sink::Stream(Arc::new(publisher)))
+        let publisher = Arc::new(publisher);
+        subscribers::tell(connection, &self.address, stream.replicas, &publisher, me);
+        Ok(Sink::Stream(publisher))
     }
 }
 
