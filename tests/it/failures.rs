@@ -410,3 +410,75 @@ fn many_failures_with_hostile_names() {
         "{words}"
     );
 }
+
+/// A failure without a time is a failure: where no window was asked for it is counted, and said.
+#[test]
+fn failures_without_a_time_are_counted_and_said() {
+    let now = jiff::Timestamp::now();
+    let failure = |number: u8, time: Value| {
+        json!({
+            "failureReason": "22040 Wrong password", "userName": "pat.kim", "timestamp": time,
+            "macAddress": format!("00:00:5E:00:53:0{number}"),
+        })
+    };
+    let body = json!({"failures": [
+        failure(1, json!(now.to_string())), failure(2, json!(now.as_millisecond())),
+        failure(3, Value::Null), failure(4, json!("nonsense")),
+        failure(5, json!("2020-01-01T00:00:00Z")),
+    ]});
+    let deployment = plan()
+        .answering("getFailures", 200, &body.to_string())
+        .start();
+    for (window, counted, words) in [
+        (
+            &[][..],
+            4,
+            "2 failures have no time that can be read: they are counted",
+        ),
+        (
+            &["--since", "1h"],
+            2,
+            "2 failures have no time that can be read: they are left out",
+        ),
+    ] {
+        let mut command = deployment.ise(&["failures", "--json"]);
+        let run = command.args(window).assert().success();
+        let groups: Value = serde_json::from_str(&stdout(&run)).unwrap();
+        assert_eq!(groups[0]["attempts"], counted, "{groups}");
+        assert_eq!(groups[0]["trend"][11], 2, "{groups}");
+        assert!(stderr(&run).contains(words), "{}", stderr(&run));
+    }
+}
+
+/// Users have names of digits. A code that somebody fails with is the code.
+#[test]
+fn a_name_of_digits_is_found_where_no_reason_has_the_code() {
+    let now = jiff::Timestamp::now().to_string();
+    let failure = |user: &str, code: u32| {
+        json!({
+            "failureReason": format!("{code} Wrong password"), "userName": user, "timestamp": now,
+            "macAddress": "00:00:5E:00:53:01", "networkDeviceName": "sw-lab-02",
+        })
+    };
+    let body =
+        json!({"failures": [failure("104233", 22040), failure("LAB\\22040", 5411)]}).to_string();
+    let deployment = plan().answering("getFailures", 200, &body).start();
+    let run = |arguments: &[&str]| {
+        let mut command = deployment.ise(&["failures", "--json"]);
+        let run = command.args(arguments).assert().success();
+        serde_json::from_str::<Value>(&stdout(&run)).unwrap()
+    };
+    for arguments in [&["104233"][..], &["104233", "--by", "user"]] {
+        let rows = run(arguments);
+        assert_eq!(rows[0]["user"], "104233", "{arguments:?}: {rows}");
+        assert_eq!(rows.as_array().unwrap().len(), 1);
+    }
+    let rows = run(&["22040"]);
+    assert_eq!(rows[0]["user"], "104233", "{rows}");
+    let words = deployment.ise(&["failures", "22040"]).assert().success();
+    let words = stderr(&words);
+    assert!(words.contains("as another value: 1"), "{words}");
+    let rows = run(&["22040", "--by", "nas"]);
+    assert_eq!(rows[0]["nas"], "sw-lab-02", "{rows}");
+    assert_eq!(run(&["99999"]), json!([]));
+}

@@ -59,6 +59,42 @@ fn events_of_the_lab_are_stored_beside_it_and_nothing_is_left() {
     assert_eq!(left, 0, "its directory stayed");
 }
 
+/// Hides each nats-server that the lab would find: in a mount namespace nothing else is touched.
+const HIDING: &str = "\
+IFS=:
+for dir in $PATH:/usr/local/sbin:/usr/sbin; do
+    if test -f \"$dir/nats-server\"; then
+        mount --bind /dev/null \"$dir/nats-server\" || exit 77
+    fi
+done
+exec \"$@\"";
+
+#[test]
+fn without_a_server_it_is_said_how_to_install_one() {
+    let unshare = |options: &[&str], what: &[&str]| {
+        let mut command = assert_cmd::Command::new("unshare");
+        command.arg("--mount").args(options).args(what).output()
+    };
+    let works = |options: &&&[&str]| {
+        let probe = ["sh", "-c", HIDING, "sh", "true"];
+        unshare(options, &probe).is_ok_and(|output| output.status.success())
+    };
+    let ways: [&[&str]; 2] = [&["--map-root-user"], &[]];
+    let Some(way) = ways.iter().find(works) else {
+        skipped("nats-server cannot be hidden: mount namespaces are not allowed here");
+        return;
+    };
+    let program = env!("CARGO_BIN_EXE_netapi");
+    let lab = [
+        "sh", "-c", HIDING, "sh", program, "ise", "lab", "up", "--nats",
+    ];
+    let output = unshare(way, &lab).unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("there is no nats-server on PATH"), "{err}");
+    assert!(err.contains("apt-get install nats-server"), "{err}");
+}
+
 #[test]
 fn a_lab_that_is_killed_leaves_no_server_behind() {
     if !is_there() {

@@ -13,6 +13,7 @@
     clippy::indexing_slicing
 )]
 
+mod active_sessions;
 mod aliases;
 mod arrows;
 mod bulk_changes;
@@ -24,8 +25,15 @@ mod cli_tree;
 mod completion;
 mod config_init;
 mod counts;
+mod dc_contract;
+mod dc_faults;
 mod dc_hostile;
+mod dc_joins;
 mod dc_lab;
+mod dc_live;
+mod dc_queries;
+mod dc_turns;
+mod dc_windows;
 mod dead_letters;
 mod deployments;
 mod documented;
@@ -96,6 +104,8 @@ mod stream_creds;
 #[cfg(feature = "nats")]
 mod stream_faults;
 #[cfg(feature = "nats")]
+mod stream_members;
+#[cfg(feature = "nats")]
 mod stream_outages;
 #[cfg(feature = "nats")]
 mod stream_publish;
@@ -118,7 +128,10 @@ mod threads;
 mod tls;
 mod top;
 mod unread_stderr;
+mod unread_stdout;
 mod who;
+#[cfg(feature = "nats")]
+mod worker_cluster;
 #[cfg(feature = "nats")]
 mod worker_events;
 #[cfg(feature = "nats")]

@@ -22,9 +22,13 @@ const SUBSCRIBE: [&str; 6] = [
 ];
 
 fn start(lab: &TestLab, arguments: &[&str]) -> (Running, String) {
+    start_with(lab, arguments, &[])
+}
+
+fn start_with(lab: &TestLab, arguments: &[&str], variables: &[(&str, &str)]) -> (Running, String) {
     let mut words = arguments.to_vec();
     words.extend(["--metrics", "0"]);
-    let running = lab.start_netapi(&words, &[]);
+    let running = lab.start_netapi(&words, variables);
     running.says("metrics at");
     let err = running.err();
     let line = err
@@ -97,6 +101,8 @@ fn parsed(text: &str) -> (Vec<String>, BTreeMap<String, String>) {
 fn names_kinds_and_help_are_those_of_the_golden_file() {
     let lab = lab::lab();
     let mut text = String::new();
+    let state = tempfile::tempdir().unwrap();
+    let variables = [("XDG_STATE_HOME", state.path().to_str().unwrap())];
     for (name, arguments, ready) in [
         ("subscribe", &SUBSCRIBE[..], "subscribed on"),
         (
@@ -112,9 +118,10 @@ fn names_kinds_and_help_are_those_of_the_golden_file() {
             "connected to",
         ),
         ("watch", &["ise", "mnt", "watch"], "watching"),
+        ("dc live", &["ise", "dc", "live"], "following"),
         ("lab up", &["ise", "lab", "up"], "the lab is up"),
     ] {
-        let (running, address) = start(&lab, arguments);
+        let (running, address) = start_with(&lab, arguments, &variables);
         running.says(ready);
         let answer = ask(&address, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -132,7 +139,9 @@ fn names_kinds_and_help_are_those_of_the_golden_file() {
 #[cfg(feature = "nats")]
 #[test]
 fn names_kinds_and_help_of_a_worker_are_kept() {
-    let Some(server) = crate::support::nats::server(crate::support::nats::JETSTREAM) else {
+    use crate::support::nats::{JETSTREAM, Servers, server};
+
+    let Some(server) = server(JETSTREAM) else {
         return;
     };
     server.make_stream(|_| {});

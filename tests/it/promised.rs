@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::lab::{self, TestLab};
 #[cfg(feature = "nats")]
-use crate::support::nats::{JETSTREAM, server};
+use crate::support::nats::{JETSTREAM, Servers, server};
 use crate::support::sessions::{publish, session};
 use crate::support::stderr;
 use crate::support::subscription::Subscription;

@@ -163,6 +163,42 @@ fn a_vpn_session_is_found_by_the_address_that_its_row_shows() {
     );
 }
 
+/// The whole list for each address of a list would be five downloads where one does.
+#[test]
+fn a_list_of_addresses_reads_the_sessions_once() {
+    let vpn = |station: &str| json!({"callingStationId": station, "userName": station});
+    let sessions =
+        json!({"sessions": [vpn("203.0.113.1"), vpn("203.0.113.2"), vpn("203.0.113.2")]});
+    let deployment = plan()
+        .when(move |arrived| match arrived.operation.as_str() {
+            "getSessionByIpAddress" => Some(Answer::Text(204, String::new())),
+            "getSessions" => Some(Answer::json(&sessions)),
+            _ => None,
+        })
+        .start();
+    let run = deployment
+        .pxgrid(&["session", "-", "--json"])
+        .write_stdin("203.0.113.1\n203.0.113.2\n203.0.113.3\n203.0.113.4\n")
+        .assert()
+        .code(1);
+    let found: Value = serde_json::from_str(&stdout(&run)).unwrap();
+    assert_eq!(
+        found,
+        json!([{"callingStationId": "203.0.113.1", "userName": "203.0.113.1"}])
+    );
+    let words = stderr(&run);
+    for said in [
+        "203.0.113.2 is the calling station of 2 sessions",
+        "no session has the address 203.0.113.3",
+        "no session has the address 203.0.113.4",
+    ] {
+        assert!(words.contains(said), "{words}");
+    }
+    let operations = deployment.operations();
+    let lists = operations.iter().filter(|name| *name == "getSessions");
+    assert_eq!(lists.count(), 1, "{operations:?}");
+}
+
 /// One bound for whatever comes in, also where an answer is only passed on, and for what a user
 /// hands in.
 #[test]

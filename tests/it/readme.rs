@@ -22,6 +22,12 @@ fn shown(command: &str) -> Vec<&'static str> {
 
 /// What really comes.
 fn comes(lab: &TestLab, command: &str) -> String {
+    comes_with(lab, command, &[])
+}
+
+/// The same with these variables of the lab as well, and a place to remember in.
+fn comes_with(lab: &TestLab, command: &str, more: &[&'static str]) -> String {
+    let state = tempfile::tempdir().unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_netapi"));
     let path = format!(
         "{}:{}",
@@ -49,6 +55,8 @@ fn comes(lab: &TestLab, command: &str) -> String {
             .map(|name| (name, lab.variable(name))),
         )
         .env("PATH", path)
+        .envs(more.iter().map(|name| (name, lab.variable(name))))
+        .env("XDG_STATE_HOME", state.path())
         .env("HOME", "/nonexistent")
         .output()
         .unwrap();
@@ -91,6 +99,24 @@ fn records_and_answers() {
             bare(&comes(&lab, command)),
             "{command}"
         );
+    }
+}
+
+#[test]
+fn history() {
+    let lab = lab();
+    let database = ["ISE_DC_HOST", "ISE_DC_PORT", "ISE_DC_PASS"];
+    for command in [
+        "netapi ise dc history C8:5B:76:C6:59:62 --since 30m --fields WHAT,USER,NAS,DETAIL",
+        "netapi ise who 10.50.10.101 --at 23h --fields MAC,USER,NAS,CERTAIN",
+        "netapi ise dc endpoints --host WorkStation.example.com --fields MAC,IP,PROFILE",
+        "netapi ise dc sql \"SELECT HOSTNAME, NODE_TYPE, NODE_ROLE, PDP_SERVICES FROM NODE_LIST\"",
+    ] {
+        // A table on a terminal has a dash where a pipe has nothing.
+        let rows = shown(command)[1..].join("\n");
+        let rows = rows.replace("  -\n", "\n");
+        let come = comes_with(&lab, command, &database);
+        assert_eq!(bare(&rows), bare(&come), "{command}");
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use netapi::testing::lab::LabOptions;
 
+use crate::support::hostile::{Reply, node};
 use crate::support::lab::{TestLab, faulty, lab, with};
 use crate::support::{json, stderr, stdout};
 
@@ -211,6 +212,45 @@ fn without_pxgrid_the_page_is_the_monitoring_nodes_and_no_failure() {
     );
     assert!(stderr(&run).contains("pxGrid was not asked: not set up"));
     assert!(!rows(&page, "By PSN").is_empty());
+}
+
+/// What one endpoint does not tell takes nothing from what the others told.
+#[test]
+fn a_failed_question_leaves_the_other_failures_in_the_page() {
+    let node = node(|path| {
+        if path.starts_with("Session/ActiveList") {
+            let row = |mac| {
+                format!(
+                    "<activeSession><calling_station_id>00:00:5E:00:53:0{mac}</calling_station_id></activeSession>"
+                )
+            };
+            let rows: String = (1..=3).map(row).collect();
+            return Reply::xml(&format!(
+                "<activeList noOfActiveSession=\"3\">{rows}</activeList>"
+            ));
+        }
+        if path.contains("53:03/") {
+            return Reply::status(500);
+        }
+        // Without a verdict: the reason is one.
+        Reply::xml(&format!(
+            "<authStatusOutputList><authStatusList><authStatusElements><failure_reason>22040 Wrong \
+             password</failure_reason><acs_timestamp>{}</acs_timestamp></authStatusElements>\
+             </authStatusList></authStatusOutputList>",
+            jiff::Timestamp::now()
+        ))
+    });
+    let run = node.ise(&["report", "-"]).assert().code(1);
+    let page = stdout(&run);
+    assert!(page.contains("Not all: 1 of 3 failed."), "{page}");
+    assert!(page.contains("22040 Wrong password"), "{page}");
+    assert!(page.contains("Not known: pxGrid is not set up."), "{page}");
+    let words = stderr(&run);
+    assert!(words.contains("did not answer every question"), "{words}");
+    assert!(!words.contains("could not be asked"), "{words}");
+    let run = node.ise(&["failures", "--json"]).assert().code(1);
+    let groups: serde_json::Value = serde_json::from_str(&stdout(&run)).unwrap();
+    assert_eq!(groups[0]["attempts"], 2, "{groups}");
 }
 
 #[test]

@@ -140,6 +140,44 @@ fn no_script_of_a_strangers_name_runs_in_any_page() {
     }
 }
 
+/// What sheets have beside their margins of 12 mm, in CSS pixels.
+const PORTRAIT: u32 = 703;
+const LANDSCAPE: u32 = 1_032;
+
+/// Names and addresses stay on one line, and the tables are no wider than the sheet.
+#[test]
+fn on_paper_no_name_is_broken_and_no_table_is_cut() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let (lab, folder) = (lab(), tempfile::tempdir().unwrap());
+    let list = folder.path().join("list.html");
+    let run = lab
+        .netapi()
+        .args(["ise", "pxgrid", "sessions", "--format", "html"])
+        .assert()
+        .success();
+    std::fs::write(&list, &run.get_output().stdout).unwrap();
+    for (file, width) in [(report(&lab, folder.path()), PORTRAIT), (list, LANDSCAPE)] {
+        browser.open(&file, 1280);
+        browser.lay_out_for_paper(width);
+        let shown = browser.value("document.documentElement.scrollWidth");
+        assert!(shown.as_u64().unwrap() <= width.into(), "{shown}: {file:?}");
+        // A cell's text is in as many boxes as it has lines.
+        let broken = browser.value(
+            "Array.from(document.querySelectorAll('tbody td:not(.t), tbody th')).filter(cell => {\
+               const range = document.createRange();\
+               range.selectNodeContents(cell);\
+               const lines = new Set(Array.from(range.getClientRects()).map(box => box.top));\
+               return cell.textContent.length <= 28 && lines.size > 1;\
+             }).map(cell => cell.textContent)",
+        );
+        assert_eq!(texts(&broken), Vec::<String>::new(), "{file:?}");
+    }
+    let pages = browser.printed_pages();
+    assert!((1..=3).contains(&pages), "{pages} sheets for 50 sessions");
+}
+
 #[test]
 fn a_report_of_nothing_is_a_quiet_page() {
     let Some(mut browser) = Browser::start() else {

@@ -282,7 +282,7 @@ fn spooled(dir: &Path) {
         received_at: jiff::Timestamp::now(),
         recovered: false,
         mac: None,
-        station: Some("k".to_owned()),
+        station: Some("k".into()),
         state: None,
         message: Message::whole("{}"),
     };

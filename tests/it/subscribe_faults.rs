@@ -12,17 +12,30 @@ use crate::support::lab::{self, TestLab};
 use crate::support::running::Running;
 use crate::support::sessions::{HASTY, SESSIONS};
 
-/// When each session changed last, by endpoint and audit session.
-type Last = BTreeMap<String, Timestamp>;
+/// What was last seen of a session.
+#[derive(Clone, Copy)]
+struct Seen {
+    at: Timestamp,
+    ended: bool,
+}
+
+/// By endpoint and audit session. Who has no MAC address is an endpoint for each session: nothing
+/// takes its place.
+type Last = BTreeMap<(String, String), Seen>;
 
 fn note(last: &mut Last, message: &Value) {
     for session in message["sessions"].as_array().unwrap() {
-        let key = format!("{} {}", session["macAddress"], session["auditSessionId"]);
+        let audit = session["auditSessionId"].to_string();
+        let mac = session["macAddress"].as_str();
+        let endpoint = mac.map_or_else(|| audit.clone(), str::to_owned);
         // Of a session that ended unseen only its identity is told; nothing follows.
         let time = session["timestamp"].as_str();
-        let time = time.map_or(Timestamp::MAX, |time| time.parse().unwrap());
-        let newest = last.entry(key).or_insert(time);
-        *newest = time.max(*newest);
+        let at = time.map_or(Timestamp::MAX, |time| time.parse().unwrap());
+        let ended = session["state"] == "DISCONNECTED";
+        let newest = last.entry((endpoint, audit)).or_insert(Seen { at, ended });
+        if at >= newest.at {
+            *newest = Seen { at, ended };
+        }
     }
 }
 
@@ -42,8 +55,30 @@ fn published(lab: &TestLab, since: Timestamp) -> Last {
             note(&mut last, &serde_json::from_str(&event.body).unwrap());
         }
     }
-    last.retain(|_, time| *time >= since);
+    last.retain(|_, seen| seen.at >= since);
     last
+}
+
+/// Whether what was printed tells the last change of each endpoint, and the end of each session
+/// that another one of its endpoint has followed. A session that began, ended and was followed
+/// while nobody listened is nowhere to be seen any more.
+fn tells(got: &Last, published: &Last) -> bool {
+    let mut newest = BTreeMap::new();
+    for ((endpoint, audit), seen) in published {
+        let newest = newest.entry(endpoint).or_insert((audit, seen.at));
+        if seen.at >= newest.1 {
+            *newest = (audit, seen.at);
+        }
+    }
+    newest.iter().all(|(endpoint, (audit, at))| {
+        let key = ((*endpoint).clone(), (*audit).clone());
+        got.get(&key).is_some_and(|seen| seen.at >= *at)
+    }) && got.iter().all(|((endpoint, audit), seen)| {
+        let followed = newest
+            .get(endpoint)
+            .filter(|(last, at)| *last != audit && *at > seen.at);
+        followed.is_none() || seen.ended
+    })
 }
 
 /// Follows a lab in which these orders are given; `word` is said, that many times.
@@ -74,10 +109,7 @@ fn survives_what(trouble: impl FnOnce(&TestLab, &Running), word: &str, times: us
     let wanted = published(&lab, since);
     assert!(wanted.len() > 5);
     running.until("every session's last change", || {
-        let got = printed(&running);
-        wanted
-            .iter()
-            .all(|(key, time)| got.get(key).is_some_and(|seen| seen >= time))
+        tells(&printed(&running), &wanted)
     });
     running.signal(Signal::TERM);
     let (code, out, _) = running.end();

@@ -4,6 +4,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::Signal;
 
 use crate::support::callback::{lines, script};
@@ -71,10 +72,13 @@ fn what_is_left_at_a_signal_is_said_when_the_spool_was_replaced() {
     three_events(&lab);
     running.until("a callback", || !lines(&dir.path().join("log")).is_empty());
     let spool = dir.path().join("spool");
-    std::fs::rename(&spool, dir.path().join("old")).unwrap();
-    // A second one begins beside it.
-    let second = start(&lab, dir.path(), &callback, &[]);
+    // Another one's spool takes its place; at no moment there is none.
+    let beside = dir.path().join("beside");
+    std::fs::create_dir(&beside).unwrap();
+    let second = start(&lab, &beside, &callback, &[]);
     second.says("subscribed");
+    let other = beside.join("spool");
+    renameat_with(CWD, &spool, CWD, &other, RenameFlags::EXCHANGE).unwrap();
     running.says("was replaced while it was in use as spool");
     running.signal(Signal::TERM);
     running.says("leaving");

@@ -57,10 +57,16 @@ fn no_line_is_wider_than_the_terminal_and_no_enumeration_is_cut() {
         sessions: 300,
         ..LabOptions::default()
     });
+    let state = tempfile::tempdir().unwrap();
     for width in ["80", "120", "200"] {
         for command in COMMANDS {
             let args = [&["ise"][..], command, &["--no-pager"]].concat();
-            let variables = [("COLUMNS", OsString::from(width)), ("NO_COLOR", "1".into())];
+            let variables = [
+                ("COLUMNS", OsString::from(width)),
+                ("NO_COLOR", "1".into()),
+                // Data Connect is asked too, where it has something to add.
+                ("XDG_STATE_HOME", state.path().into()),
+            ];
             let Some(terminal) = lab.on_terminal(&args, &variables) else {
                 return;
             };

@@ -58,6 +58,26 @@ fn it_shows_the_lab_and_gives_the_terminal_back() {
 }
 
 #[test]
+fn a_key_that_comes_with_a_new_size_needs_no_other_key() {
+    let lab = lab();
+    let Some(mut screen) = started(&lab, &[]) else {
+        return;
+    };
+    for turn in 0..10 {
+        screen.resize(100 + turn, 40);
+        screen.types("?");
+        screen.shows("search in every column");
+        screen.resize(80, 24 + turn);
+        screen.types("q");
+        screen.until("help closed", |screen| {
+            !screen.text().contains("search in every column")
+        });
+    }
+    screen.types("q");
+    ends(screen, 0);
+}
+
+#[test]
 fn a_quarantine_is_applied_and_cleared_once_each_after_a_question() {
     let lab = lab();
     let Some(mut screen) = on_mac(&lab, &[]) else {
@@ -153,7 +173,16 @@ fn an_address_is_copied_and_an_explanation_read() {
 #[test]
 fn signals_give_the_terminal_back_and_end_it_as_a_shell_expects() {
     let lab = lab();
-    for (signal, number) in [("TERM", 15), ("HUP", 1), ("INT", 2)] {
+    for (signal, number) in [
+        ("TERM", 15),
+        ("HUP", 1),
+        ("INT", 2),
+        ("QUIT", 3),
+        ("USR2", if cfg!(target_os = "macos") { 31 } else { 12 }),
+        ("ALRM", 14),
+        ("XCPU", 24),
+        ("PROF", 27),
+    ] {
         let Some(mut screen) = started(&lab, &[]) else {
             return;
         };
@@ -200,6 +229,39 @@ fn a_node_that_goes_is_told_in_the_header() {
     screen.shows("reconnects 1");
     screen.types("q");
     ends(screen, 0);
+}
+
+#[test]
+fn a_picture_is_there_at_once_where_pxgrid_is_away() {
+    let lab = lab();
+    // It takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap();
+    // Nobody listens there.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = closed.local_addr().map(|address| (address, drop(closed)));
+    let (closed, ()) = closed.unwrap();
+    for (address, words) in [
+        (silent, "waiting for the first answer"),
+        (closed, "again at"),
+    ] {
+        let host = format!("localhost:{}", address.port());
+        let args = ["ise", "top", "--pxgrid-host", &host];
+        let Some(terminal) = lab.on_terminal(&args, &[]) else {
+            return;
+        };
+        let mut screen = Screen::of(terminal);
+        screen.shows("connecting to localhost");
+        screen.shows(words);
+        if address == closed {
+            screen.resize(120, 24);
+            screen.shows("the connection was refused");
+        }
+        screen.types("?");
+        screen.shows("search in every column");
+        screen.types("qq");
+        ends(screen, 0);
+    }
 }
 
 #[test]

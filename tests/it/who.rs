@@ -3,7 +3,7 @@
 use netapi::testing::lab::LabOptions;
 use serde_json::{Value, json};
 
-use crate::pxgrid_node::plan;
+use crate::pxgrid_node::{Answer, Arrived, plan};
 use crate::support::lab::{TestLab, faulty, lab, with};
 use crate::support::{stderr, stdout};
 
@@ -201,4 +201,121 @@ fn names_that_strangers_choose_reach_no_terminal_raw() {
         "{text:?}"
     );
     assert!(text.lines().count() >= 50);
+}
+
+/// A deployment whose sessions and failures are these.
+fn knowing(sessions: &Value, failures: &Value) -> crate::pxgrid_node::Deployment {
+    let (sessions, failures) = (
+        json!({ "sessions": sessions }),
+        json!({ "failures": failures }),
+    );
+    let answer = move |arrived: &Arrived| match arrived.operation.as_str() {
+        "getSessions" => Some(Answer::json(&sessions)),
+        "getFailures" => Some(Answer::json(&failures)),
+        "getEndpoints" => Some(Answer::json(&json!({"endpoints":
+            [{"macAddress": "00:00:5E:00:53:01", "policyName": "Isolate"}]}))),
+        _ => None,
+    };
+    plan().when(answer).start()
+}
+
+#[test]
+fn the_newest_is_told_by_the_instant_whatever_the_zone() {
+    let mac = "00:00:5E:00:53:01";
+    let session = |time: &str, state: &str, user: &str| json!({"timestamp": time, "state": state, "macAddress": mac, "userName": user});
+    let failure = |time: &str, reason: &str| json!({"timestamp": time, "failureReason": reason, "macAddress": mac});
+    let deployment = knowing(
+        &json!([
+            session("2026-11-29T14:00:00+03:00", "DISCONNECTED", "old"),
+            session("2026-11-29T12:30:00Z", "STARTED", "new"),
+        ]),
+        &json!([
+            failure("2026-11-29T15:10:00+03:00", "12514 old"),
+            failure("2026-11-29T12:50:00Z", "22040 new"),
+        ]),
+    );
+    let fields = "USER,STATE,pxgrid.failure.failureReason";
+    let run = deployment.ise(&["who", mac, "--fields", fields]).assert();
+    assert_eq!(stdout(&run.success()), "new\tSTARTED\t22040 new\n");
+}
+
+#[test]
+fn people_behind_one_address_have_a_row_each() {
+    let session = |user: &str, id: &str| {
+        json!({"state": "STARTED", "callingStationId": "203.0.113.90", "userName": user,
+            "auditSessionId": id})
+    };
+    let nowhere = |user: &str| json!({"state": "STARTED", "userName": user});
+    let deployment = knowing(
+        &json!([
+            session("vpn.anna", "A1"),
+            session("vpn.boris", "B2"),
+            nowhere("vpn.cleo"),
+            nowhere("vpn.dora"),
+        ]),
+        &json!([{"callingStationId": "203.0.113.90", "userName": "vpn.boris",
+            "failureReason": "22040 x", "timestamp": "2026-11-29T12:50:00Z"}]),
+    );
+    let users = |query: &str| {
+        let run = deployment
+            .ise(&["who", query, "--fields", "MAC,USER,WHY"])
+            .assert();
+        stdout(&run.success())
+    };
+    let (anna, boris) = (
+        "203.0.113.90\tvpn.anna\t\n",
+        "203.0.113.90\tvpn.boris\t22040 x\n",
+    );
+    assert_eq!(users("203.0.113.90"), format!("{anna}{boris}"));
+    let all = users("vpn*");
+    assert_eq!(all, format!("{anna}{boris}\tvpn.cleo\t\n\tvpn.dora\t\n"));
+}
+
+/// Failures carry neither address nor session id of the endpoint that is found by one.
+#[test]
+fn the_last_failure_is_that_of_who_was_found() {
+    let mac = "00:00:5E:00:53:01";
+    let deployment = knowing(
+        &json!([{"state": "STARTED", "macAddress": mac, "ipAddresses": ["10.50.10.102"],
+            "auditSessionId": "0A32010B00000001", "userName": "jsmith"}]),
+        &json!([{"macAddress": mac, "failureReason": "22040 x", "userName": "other",
+            "timestamp": "2026-11-29T12:50:00Z"},
+            {"macAddress": "00:00:5E:00:53:02", "failureReason": "12514 y"}]),
+    );
+    for query in [mac, "10.50.10.102", "0A32010B00000001", "jsmith"] {
+        let rows: Value = {
+            let run = deployment.ise(&["who", query, "--json"]).assert().success();
+            serde_json::from_str(&stdout(&run)).unwrap()
+        };
+        assert_eq!(rows.as_array().unwrap().len(), 1, "{query}");
+        assert_eq!(
+            rows[0]["pxgrid"]["failure"]["failureReason"], "22040 x",
+            "{query}"
+        );
+        assert_eq!(rows[0]["pxgrid"]["anc"]["policyName"], "Isolate", "{query}");
+    }
+}
+
+#[test]
+fn a_service_that_is_away_hides_no_other() {
+    let mac = "00:00:5E:00:53:02";
+    let lab = faulty(&["lookup-empty:session"]);
+    let anc = ["anc", "apply", "--mac", mac, "--policy", "Quarantine"];
+    lab.pxgrid(&anc).assert().success();
+    let fields = "MAC,ANC,pxgrid.failure.failureReason";
+    let run = lab
+        .netapi()
+        .args(["ise", "who", mac, "--fields", fields])
+        .assert();
+    let run = run.code(1);
+    let row = stdout(&run);
+    assert!(
+        row.starts_with(&format!("{mac}\tQuarantine\t22040 ")),
+        "{row}"
+    );
+    assert!(
+        stderr(&run).contains("pxGrid could not be asked"),
+        "{}",
+        stderr(&run)
+    );
 }

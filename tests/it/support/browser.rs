@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
@@ -134,6 +136,25 @@ impl Browser {
             let event = self.next();
             self.events.push(event);
         }
+    }
+
+    /// Lays the open page out as for paper of this width, in CSS pixels.
+    pub(crate) fn lay_out_for_paper(&mut self, width: u32) {
+        self.call("Emulation.setEmulatedMedia", &json!({"media": "print"}));
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            &json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false}),
+        );
+    }
+
+    /// How many sheets the open page is, printed as it wishes.
+    pub(crate) fn printed_pages(&mut self) -> usize {
+        let options = json!({"preferCSSPageSize": true, "printBackground": true});
+        let pdf = self.call("Page.printToPDF", &options);
+        let pdf = STANDARD.decode(pdf["data"].as_str().unwrap()).unwrap();
+        let text = String::from_utf8_lossy(&pdf);
+        // `/Type /Pages` is the tree that holds them.
+        text.matches("/Type /Page").count() - text.matches("/Type /Pages").count()
     }
 
     /// The value of an expression in the page.

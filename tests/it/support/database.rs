@@ -3,8 +3,9 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use aes::Aes256;
 use assert_cmd::Command;
@@ -37,8 +38,15 @@ pub(crate) struct Script {
     pub(crate) silent_at: Option<Stage>,
     /// In the place of the listener's answer.
     pub(crate) listener: Option<Vec<u8>>,
+    /// In the place of the protocol's answer; where it is `endless`, again and again.
+    pub(crate) protocol: Option<Vec<u8>>,
+    pub(crate) endless: bool,
     /// Whether it shows that it knows the password.
     pub(crate) proves_itself: bool,
+    /// Whether an interrupt is answered.
+    pub(crate) obeys: bool,
+    /// The error that answers a right password.
+    pub(crate) refusal: Option<(u64, &'static [u8])>,
     /// The messages that answer a SELECT, and the call for more rows.
     pub(crate) first: Vec<u8>,
     pub(crate) more: Vec<u8>,
@@ -49,7 +57,11 @@ impl Default for Script {
         Self {
             silent_at: None,
             listener: None,
+            protocol: None,
+            endless: false,
             proves_itself: true,
+            obeys: true,
+            refusal: None,
             first: [described(&[("A", 1)]), row(&[Some(b"x")]), end(0)].concat(),
             more: end(1403),
         }
@@ -67,6 +79,21 @@ pub(crate) struct Database {
 struct Counts {
     logons: AtomicUsize,
     interrupts: AtomicUsize,
+    statements: AtomicUsize,
+    times: Mutex<Times>,
+}
+
+/// What was when, for who measures it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Times {
+    /// The latest connection came.
+    pub(crate) connected: Option<Instant>,
+    /// The latest SELECT came.
+    pub(crate) asked: Option<Instant>,
+    /// The latest interrupt came.
+    pub(crate) interrupted: Option<Instant>,
+    /// The latest connection that ended was closed.
+    pub(crate) left: Option<Instant>,
 }
 
 impl Database {
@@ -95,6 +122,7 @@ impl Database {
                 std::thread::spawn(move || {
                     // A client that goes away is its own affair.
                     let _ = serve(socket, config, &script, &counts);
+                    counts.times.lock().unwrap().left = Some(Instant::now());
                 });
             }
         });
@@ -135,9 +163,24 @@ impl Database {
         ]
     }
 
+    /// Where its commands remember.
+    pub(crate) fn state(&self) -> std::path::PathBuf {
+        self.directory.path().join("state")
+    }
+
     /// How many passwords were sent to it.
     pub(crate) fn logons(&self) -> usize {
         self.counts.logons.load(Ordering::SeqCst)
+    }
+
+    /// How many SELECTs came.
+    pub(crate) fn statements(&self) -> usize {
+        self.counts.statements.load(Ordering::SeqCst)
+    }
+
+    /// What was when.
+    pub(crate) fn times(&self) -> Times {
+        *self.counts.times.lock().unwrap()
     }
 
     /// How many interrupts it saw.
@@ -159,6 +202,7 @@ fn serve(
     counts: &Counts,
 ) -> std::io::Result<()> {
     let at = |stage| script.silent_at == Some(stage);
+    counts.times.lock().unwrap().connected = Some(Instant::now());
     if at(Stage::Tls) {
         silence(&mut socket);
         return Ok(());
@@ -199,6 +243,15 @@ fn serve(
             silence(&mut stream);
             return Ok(());
         }
+        if let (Stage::Protocol, Some(bytes)) = (stage, &script.protocol) {
+            loop {
+                stream.write_all(bytes)?;
+                if !script.endless {
+                    silence(&mut stream);
+                    return Ok(());
+                }
+            }
+        }
         send(&mut stream, &answer)?;
     }
     let (_, logon) = packet(&mut stream, true)?;
@@ -207,7 +260,11 @@ fn serve(
         silence(&mut stream);
         return Ok(());
     }
-    send(&mut stream, &second_answer(&logon, script.proves_itself))?;
+    let answer = match script.refusal {
+        Some((number, text)) => failed(number, text, 0),
+        None => second_answer(&logon, script.proves_itself),
+    };
+    send(&mut stream, &answer)?;
     statements(&mut stream, script, counts)
 }
 
@@ -215,7 +272,11 @@ fn statements(stream: &mut Stream, script: &Script, counts: &Counts) -> std::io:
     loop {
         let (kind, message) = packet(stream, true)?;
         if kind == 12 {
+            counts.times.lock().unwrap().interrupted = Some(Instant::now());
             counts.interrupts.fetch_add(1, Ordering::SeqCst);
+            if !script.obeys {
+                continue;
+            }
             marker(stream, 1)?;
             packet(stream, true)?;
             marker(stream, 2)?;
@@ -230,6 +291,8 @@ fn statements(stream: &mut Stream, script: &Script, counts: &Counts) -> std::io:
             send(stream, &end(0))?;
             continue;
         } else if has(b"SELECT") {
+            counts.times.lock().unwrap().asked = Some(Instant::now());
+            counts.statements.fetch_add(1, Ordering::SeqCst);
             (Stage::Statement, &script.first)
         } else if message.get(1) == Some(&5) {
             (Stage::MoreRows, &script.more)

@@ -64,6 +64,11 @@ impl Node {
 
     /// `netapi ise mnt …`, pointed at this node.
     pub(crate) fn mnt(&self, arguments: &[&str]) -> Command {
+        self.ise(&[&["mnt"], arguments].concat())
+    }
+
+    /// `netapi ise …`, the same; pxGrid is not set up.
+    pub(crate) fn ise(&self, arguments: &[&str]) -> Command {
         let mut command = super::netapi();
         command
             .env("ISE_MNT_FQDN", "localhost")
@@ -71,7 +76,7 @@ impl Node {
             .env("ISE_CA_CERT", self.ca.path())
             .env("ISE_MNT_USER", "reader")
             .env("ISE_MNT_PASS", "secret")
-            .args(["ise", "mnt"])
+            .arg("ise")
             .args(arguments);
         command
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use netapi::testing::lab::{EventRate, LabOptions};
@@ -12,17 +12,17 @@ use tempfile::TempDir;
 use super::account::published;
 use super::callback::{lines, script};
 use super::lab::{self, TestLab};
-use super::nats::{NatsServer, Stored, endpoint, holds};
+use super::nats::{NatsServer, Servers, Stored, endpoint, holds};
 use super::running::Running;
 use super::sessions::SESSIONS;
 use super::{PATIENCE, wait_for};
 
 /// See the module's documentation.
-pub(crate) struct Fleet {
-    pub(crate) server: NatsServer,
+pub(crate) struct Fleet<S = NatsServer> {
+    pub(crate) server: S,
     pub(crate) lab: TestLab,
     pub(crate) dir: TempDir,
-    subscriber: Option<Running>,
+    pub(crate) subscriber: Option<Running>,
     since: Timestamp,
 }
 
@@ -38,10 +38,10 @@ pub(crate) struct Run {
 const NOTE: &str =
     "#!/bin/sh\necho \"$NETAPI_ID $NETAPI_REPEATED $NETAPI_ATTEMPT\" >> \"$NOTES\"\n";
 
-impl Fleet {
+impl<S: Servers> Fleet<S> {
     /// A subscriber that fills the stream of this server, which is made, at so many events a
     /// second.
-    pub(crate) fn start(server: NatsServer, events_per_second: u32) -> Self {
+    pub(crate) fn start(server: S, events_per_second: u32) -> Self {
         let lab = lab::with(LabOptions {
             sessions: 300,
             events_per_second: EventRate::PerSecond(events_per_second),
@@ -51,7 +51,15 @@ impl Fleet {
         let spool = tempfile::tempdir().unwrap();
         let subscriber = lab.subscribed(
             "session",
-            &["--to", &to, "--create-stream", "--max-bytes", "100M"],
+            &[
+                "--to",
+                &to,
+                "--create-stream",
+                "--max-bytes",
+                "100M",
+                "--replicas",
+                S::REPLICAS,
+            ],
         );
         lab.listened_to(SESSIONS, 1);
         Self {
@@ -70,9 +78,9 @@ impl Fleet {
 
     /// A worker of this group whose callback goes on as `more` says.
     pub(crate) fn worker(&self, group: &str, more: &str, options: &[&str]) -> Running {
-        let name = self.dir.path().join(group);
-        std::fs::create_dir_all(&name).unwrap();
-        let callback = script(&name, &format!("{NOTE}{more}"));
+        // One of its own: another's may be running.
+        let dir = tempfile::tempdir_in(self.dir.path()).unwrap().keep();
+        let callback = script(&dir, &format!("{NOTE}{more}"));
         let from = self.server.to();
         let lease = ["--lease", "2s", "--group", group];
         let arguments = [
@@ -112,6 +120,14 @@ impl Fleet {
         });
     }
 
+    /// How long it takes until all is handled that is stored within the next second, or was before.
+    pub(crate) fn catches_up(&self, group: &str) -> Duration {
+        let began = Instant::now();
+        std::thread::sleep(Duration::from_secs(1));
+        self.handles(group, &self.server.stored());
+        began.elapsed()
+    }
+
     /// Ends the subscriber; all that the lab published is in the stream then.
     pub(crate) fn fill(&mut self) -> Vec<Stored> {
         let stored = holds(&self.server, &published(&self.lab, self.since));
@@ -129,27 +145,41 @@ impl Fleet {
         self.judge_stored(group, &stored)
     }
 
-    /// The same for what is stored.
-    pub(crate) fn judge_stored(&self, group: &str, stored: &[Stored]) -> usize {
-        let began = Instant::now();
-        let wanted: BTreeSet<&str> = stored.iter().map(id).collect();
+    /// Waits until all of this is handled. A machine with much to do may take its time, as long as
+    /// it goes on.
+    pub(crate) fn handles(&self, group: &str, stored: &[Stored]) {
+        let wanted = ids(stored);
+        let (mut since, mut before) = (Instant::now(), 0);
         loop {
             let runs = self.runs(group);
             let handled: BTreeSet<&str> = runs.iter().map(|run| run.id.as_str()).collect();
             let lacks: Vec<&&str> = wanted.difference(&handled).collect();
             if lacks.is_empty() {
-                break;
+                return;
+            }
+            if handled.len() > before {
+                (since, before) = (Instant::now(), handled.len());
             }
             assert!(
-                began.elapsed() < PATIENCE,
+                since.elapsed() < PATIENCE,
                 "{} of {} never came: {lacks:?}",
                 lacks.len(),
                 wanted.len()
             );
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// The same for what is stored.
+    pub(crate) fn judge_stored(&self, group: &str, stored: &[Stored]) -> usize {
+        self.handles(group, stored);
         check(stored, &self.runs(group))
     }
+}
+
+/// Ids of those.
+fn ids(stored: &[Stored]) -> BTreeSet<&str> {
+    stored.iter().map(id).collect()
 }
 
 fn id(stored: &Stored) -> &str {

@@ -136,11 +136,13 @@ async fn serve(
 impl HostileNode {
     /// `netapi ise mnt …`, pointed at this node.
     pub(crate) fn mnt(&self, arguments: &[&str]) -> Command {
+        self.ise(&[&["mnt"][..], arguments].concat())
+    }
+
+    /// `netapi ise …`, the same.
+    pub(crate) fn ise(&self, arguments: &[&str]) -> Command {
         let mut command = super::netapi();
-        command
-            .args(["ise", "mnt"])
-            .args(arguments)
-            .envs(self.environment());
+        command.arg("ise").args(arguments).envs(self.environment());
         command
     }
 

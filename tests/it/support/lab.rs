@@ -81,6 +81,16 @@ impl TestLab {
         running
     }
 
+    /// The variables that make a subscriber the second pxGrid client.
+    pub(crate) fn second_member(&self) -> [(&'static str, String); 3] {
+        [
+            ("ISE_PXGRID_CLIENT_NAME", "ISE_PXGRID_CLIENT_NAME_2"),
+            ("PXGRID_CERT", "PXGRID_CERT_2"),
+            ("PXGRID_KEY", "PXGRID_KEY_2"),
+        ]
+        .map(|(ours, theirs)| (ours, self.variable(theirs)))
+    }
+
     /// Any command, running beside the test in an environment that points at this lab.
     pub(crate) fn start_command(&self, mut command: std::process::Command) -> Running {
         let ours = super::process();
@@ -184,6 +194,11 @@ impl TestLab {
     /// What arrived, in full.
     pub(crate) fn entries(&self) -> Vec<RequestEntry> {
         self.lab.requests()
+    }
+
+    /// The variables that point at this lab.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        self.lab.environment()
     }
 
     /// One of the lab's variables.

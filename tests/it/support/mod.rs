@@ -20,6 +20,8 @@ pub(crate) mod pubsub;
 pub(crate) mod running;
 pub(crate) mod screen;
 pub(crate) mod scripted;
+#[cfg(feature = "nats")]
+pub(crate) mod seeds;
 pub(crate) mod sessions;
 pub(crate) mod subscription;
 pub(crate) mod terminal;

@@ -135,11 +135,6 @@ impl NatsServer {
         format!("127.0.0.1:{}", self.port.unwrap())
     }
 
-    /// What `--to` takes.
-    pub(crate) fn to(&self) -> String {
-        format!("nats://{}/EVENTS", self.host())
-    }
-
     /// Does something with JetStream.
     pub(crate) fn ask<T>(&self, work: impl AsyncFnOnce(jetstream::Context) -> T) -> T {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -171,31 +166,93 @@ impl NatsServer {
         })
     }
 
-    /// All that the stream has, in its order.
-    pub(crate) fn stored(&self) -> Vec<Stored> {
-        self.ask(async |jetstream| {
-            let mut stream = jetstream.get_stream("EVENTS").await.unwrap();
-            let state = stream.info().await.unwrap().state.clone();
-            let settings = consumer::pull::Config {
-                ack_policy: consumer::AckPolicy::None,
-                ..consumer::pull::Config::default()
-            };
-            let consumer = stream.create_consumer(settings).await.unwrap();
-            let mut found = Vec::new();
-            while (found.len() as u64) < state.messages {
-                let mut batch = consumer.fetch().max_messages(500).messages().await.unwrap();
-                while let Some(message) = batch.next().await {
-                    let message = message.unwrap();
-                    found.push(Stored {
-                        subject: message.subject.to_string(),
-                        headers: message.headers.clone().unwrap_or_default(),
-                        body: serde_json::from_slice(&message.payload).unwrap(),
-                    });
+    /// How many events and questions were sent to the server meanwhile, and how many seconds that
+    /// took.
+    pub(crate) fn requests_while(&self, work: impl FnOnce()) -> (f64, f64) {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = async_nats::connect(self.host()).await.unwrap();
+            let events = client.subscribe("netapi.>").await.unwrap();
+            let questions = client.subscribe("$JS.API.>").await.unwrap();
+            client.flush().await.unwrap();
+            let began = Instant::now();
+            work();
+            let seconds = began.elapsed().as_secs_f64();
+            // What was sent before this comes before its answer.
+            client.flush().await.unwrap();
+            let mut asked = 0.0;
+            for mut messages in [events, questions] {
+                while tokio::time::timeout(Duration::from_millis(200), messages.next())
+                    .await
+                    .is_ok_and(|message| message.is_some())
+                {
+                    asked += 1.0;
                 }
             }
-            found
+            (asked, seconds)
         })
     }
+
+    /// Takes away the stream's bound on the number of its messages.
+    pub(crate) fn enlarge_stream(&self) {
+        self.ask(async |jetstream| {
+            let mut stream = jetstream.get_stream("EVENTS").await.unwrap();
+            let config = stream.info().await.unwrap().config.clone();
+            let larger = stream::Config {
+                max_messages: -1,
+                ..config
+            };
+            jetstream.update_stream(larger).await.unwrap();
+        });
+    }
+}
+
+/// Where a stream lies: one server, or three.
+pub(crate) trait Servers {
+    /// On how many servers each message is.
+    const REPLICAS: &str;
+
+    /// What `--to` and `--from` take.
+    fn to(&self) -> String;
+
+    /// All that the stream has, in its order.
+    fn stored(&self) -> Vec<Stored>;
+}
+
+impl Servers for NatsServer {
+    const REPLICAS: &str = "1";
+
+    fn to(&self) -> String {
+        format!("nats://{}/EVENTS", self.host())
+    }
+
+    fn stored(&self) -> Vec<Stored> {
+        self.ask(all_stored).unwrap()
+    }
+}
+
+/// All that the stream has, in its order; `None` where reading it broke off.
+pub(super) async fn all_stored(jetstream: jetstream::Context) -> Option<Vec<Stored>> {
+    let mut stream = jetstream.get_stream("EVENTS").await.ok()?;
+    let state = stream.info().await.ok()?.state.clone();
+    let settings = consumer::pull::Config {
+        ack_policy: consumer::AckPolicy::None,
+        ..consumer::pull::Config::default()
+    };
+    let consumer = stream.create_consumer(settings).await.ok()?;
+    let mut found = Vec::new();
+    while (found.len() as u64) < state.messages {
+        let mut batch = consumer.fetch().max_messages(500).messages().await.ok()?;
+        while let Some(message) = batch.next().await {
+            let message = message.ok()?;
+            found.push(Stored {
+                subject: message.subject.to_string(),
+                headers: message.headers.clone().unwrap_or_default(),
+                body: serde_json::from_slice(&message.payload).unwrap(),
+            });
+        }
+    }
+    Some(found)
 }
 
 impl Drop for NatsServer {
@@ -218,7 +275,7 @@ pub(crate) fn secret_file(dir: &Path, name: &str, text: &str) -> String {
 
 /// Waits until nothing of what the lab published of sessions lacks, and checks that nothing is
 /// there twice and each endpoint's changes are in their order.
-pub(crate) fn holds(server: &NatsServer, published: &Changes) -> Vec<Stored> {
+pub(crate) fn holds(server: &impl Servers, published: &Changes) -> Vec<Stored> {
     let began = Instant::now();
     let mut found = server.stored();
     let mut lacks = lacking(&found, published);
@@ -233,7 +290,7 @@ pub(crate) fn holds(server: &NatsServer, published: &Changes) -> Vec<Stored> {
         lacks = lacking(&found, published);
     }
     let mut ids = BTreeSet::new();
-    let mut last: BTreeMap<[&str; 3], Timestamp> = BTreeMap::new();
+    let mut last: BTreeMap<[&str; 3], (Timestamp, &Stored)> = BTreeMap::new();
     for message in &found {
         let id = message.header("Nats-Msg-Id").unwrap();
         assert!(ids.insert(id), "twice: {message:?}");
@@ -246,10 +303,10 @@ pub(crate) fn holds(server: &NatsServer, published: &Changes) -> Vec<Stored> {
             (["changed", who, audit], &session["timestamp"]),
         ] {
             let Some(time) = time.as_str() else { continue };
-            let time = time.parse().unwrap();
-            let before = last.insert(key, time);
-            let in_order = before.is_none_or(|before| before <= time);
-            assert!(in_order, "{key:?}: {before:?} before {time}");
+            let time: Timestamp = time.parse().unwrap();
+            let before = last.insert(key, (time, message));
+            let in_order = before.is_none_or(|(before, _)| before <= time);
+            assert!(in_order, "{key:?}: {before:#?} before {time}, {message:#?}");
         }
     }
     found

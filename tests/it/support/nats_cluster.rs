@@ -9,7 +9,7 @@ use std::process::Command;
 use async_nats::jetstream::{self, stream};
 use tokio::runtime::Builder;
 
-use super::nats::NatsServer;
+use super::nats::{NatsServer, Servers, Stored, all_stored};
 use super::wait_for;
 
 /// Three running servers; ended when it is dropped.
@@ -66,13 +66,26 @@ pub(crate) fn cluster() -> Option<Cluster> {
     Some(cluster)
 }
 
-impl Cluster {
-    /// What `--to` takes: all three.
-    pub(crate) fn to(&self) -> String {
+impl Servers for Cluster {
+    const REPLICAS: &str = "3";
+
+    fn to(&self) -> String {
         let hosts = self.servers.each_ref().map(NatsServer::host);
         format!("nats://{}/EVENTS", hosts.join(","))
     }
 
+    fn stored(&self) -> Vec<Stored> {
+        // While its servers elect a leader it cannot be read.
+        let mut stored = None;
+        wait_for("the stream's messages", || {
+            stored = self.ask(all_stored);
+            stored.is_some()
+        });
+        stored.unwrap()
+    }
+}
+
+impl Cluster {
     /// Asks whichever server is there.
     pub(crate) fn ask<T>(&self, work: impl AsyncFnOnce(jetstream::Context) -> T) -> T {
         let hosts = self.servers.each_ref().map(NatsServer::host);
