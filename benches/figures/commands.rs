@@ -1,7 +1,7 @@
 //! Runs whole commands and takes their time or their memory.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use crate::server::Server;
@@ -16,6 +16,8 @@ pub(crate) struct Run {
     status: i32,
     /// Whether its words on standard error are thrown away.
     silent: bool,
+    /// What is removed before each run.
+    forgotten: Option<PathBuf>,
 }
 
 /// Times in seconds.
@@ -39,6 +41,7 @@ impl Run {
             output: None,
             status: 0,
             silent: false,
+            forgotten: None,
         }
     }
 
@@ -114,6 +117,18 @@ impl Run {
         Some(run)
     }
 
+    /// In this environment.
+    pub(crate) fn in_environment(mut self, environment: &[(String, String)]) -> Self {
+        environment.clone_into(&mut self.environment);
+        self
+    }
+
+    /// Without what an earlier run left in this directory.
+    pub(crate) fn forgetting(mut self, directory: &Path) -> Self {
+        self.forgotten = Some(directory.to_owned());
+        self
+    }
+
     /// Without its words on standard error.
     pub(crate) fn silent(mut self) -> Self {
         self.silent = true;
@@ -187,6 +202,9 @@ impl Run {
     }
 
     fn command(&self, program: &Path) -> Command {
+        if let Some(directory) = self.forgotten.as_ref().filter(|one| one.exists()) {
+            std::fs::remove_dir_all(directory).expect("the directory can be removed");
+        }
         let mut command = Command::new(program);
         // No settings but ours, and nothing of what cargo adds: a user's shell has none of that,
         // and every process would pay for it.
@@ -206,6 +224,14 @@ impl Run {
             command.stderr(Stdio::null());
         }
         command
+    }
+
+    /// Starts it.
+    pub(crate) fn spawn(&self) -> Child {
+        self.command(&self.program)
+            .args(&self.arguments)
+            .spawn()
+            .expect("the command starts")
     }
 
     /// Wall time of one run, in seconds.

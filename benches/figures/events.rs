@@ -13,7 +13,7 @@ use crate::pubsub::{Node, Plan};
 const PX_SUBSCRIBE: f64 = 15_000.0;
 
 /// Sessions of a campus, which change again and again.
-const SESSIONS: u64 = 20_000;
+pub(crate) const SESSIONS: u64 = 20_000;
 
 /// A callback that writes its message's number and its own start time, in nanoseconds since the
 /// epoch.
@@ -29,7 +29,7 @@ fn main() {
 "#;
 
 /// The command that takes this many events.
-fn subscribe(node: &Node, events: u64, more: &[&str]) -> Run {
+pub(crate) fn subscribe(node: &Node, events: u64, more: &[&str]) -> Run {
     let count = events.to_string();
     let mut arguments = vec!["ise", "pxgrid", "subscribe", "--topic", "session"];
     arguments.extend(["--count", &count]);
@@ -40,18 +40,18 @@ fn subscribe(node: &Node, events: u64, more: &[&str]) -> Run {
 }
 
 /// Events a second, from the subscription to the program's end.
-fn rate(node: &Node, run: &Run, events: u64) -> f64 {
+pub(crate) fn rate(node: &Node, run: &Run, events: u64) -> f64 {
     run.seconds();
     per_second(events, node.since_subscribed())
 }
 
-fn per_second(events: u64, seconds: f64) -> f64 {
+pub(crate) fn per_second(events: u64, seconds: f64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "a count of events")]
     let events = events as f64;
     events / seconds
 }
 
-fn best_rate(rounds: u32, node: &Node, run: &Run, events: u64) -> f64 {
+pub(crate) fn best_rate(rounds: u32, node: &Node, run: &Run, events: u64) -> f64 {
     (0..rounds)
         .map(|_| rate(node, run, events))
         .fold(0.0, f64::max)

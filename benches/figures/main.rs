@@ -3,7 +3,8 @@
 //!
 //! Whole commands are timed, netapi and its reference in turn, on documents that a TLS server in
 //! this process hands out from memory, so that the lab's own cost does not count. Needs curl,
-//! timeout and GNU time (`/usr/bin/time`). A missed bound is exit status 1.
+//! timeout and GNU time (`/usr/bin/time`), and nats-server for the groups of a stream. A missed
+//! bound is exit status 1.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,9 +16,15 @@
 )]
 
 mod commands;
+mod data_connect;
 mod events;
+mod lab;
+mod nats;
 mod pubsub;
+mod report;
 mod server;
+mod streams;
+mod top;
 
 use commands::{Run, best_of};
 use server::{Body, Server};
@@ -28,7 +35,7 @@ const ROWS: u64 = 200_000;
 type Group = fn(&mut Figures);
 
 /// The groups by name, in the order of the README.
-const GROUPS: [(&str, Group); 11] = [
+const GROUPS: [(&str, Group); 16] = [
     ("start-up", start_up),
     ("big-list", big_list),
     ("slow-link", slow_link),
@@ -40,6 +47,11 @@ const GROUPS: [(&str, Group); 11] = [
     ("latency", events::latency),
     ("waiting", events::memory),
     ("memory-of-sessions", events::memory_of_sessions),
+    ("stored", streams::stored),
+    ("workers", streams::workers_rates),
+    ("data-connect", data_connect::data_connect),
+    ("top", top::top),
+    ("report", report::report),
 ];
 
 struct Figures {
@@ -78,6 +90,13 @@ fn main() {
         }
     }
     std::process::exit(i32::from(figures.missed > 0));
+}
+
+/// How many sessions a large deployment has: fewer try whether a group works.
+fn sessions(usual: u64) -> u64 {
+    std::env::var("NETAPI_FIGURE_SESSIONS").map_or(usual, |text| {
+        text.parse().expect("NETAPI_FIGURE_SESSIONS is a number")
+    })
 }
 
 fn start_up(figures: &mut Figures) {
