@@ -156,8 +156,9 @@ impl Bucket {
         let stream = self.stream();
         let doing = "looking at the bucket of the workers";
         let subject = format!("STREAM.INFO.{stream}");
-        let found = self.connection.ask::<(), Info>(subject, &(), doing).await?;
-        let config = found
+        let found = || self.connection.ask::<(), Info>(subject.clone(), &(), doing);
+        let config = until_answered(found)
+            .await?
             .map_err(|error| said(&self.connection, doing, &error))?
             .config;
         if config.max_age.is_zero() || config.max_age >= age {
@@ -170,8 +171,11 @@ impl Bucket {
             ..config
         };
         let subject = format!("STREAM.UPDATE.{stream}");
-        let changed = self.connection.ask::<Config, Info>(subject, &config, doing);
-        let changed = changed
+        let changed = || {
+            let subject = subject.clone();
+            self.connection.ask::<Config, Info>(subject, &config, doing)
+        };
+        let changed = until_answered(changed)
             .await
             .and_then(|changed| changed.map_err(|error| said(&self.connection, doing, &error)));
         changed.map(drop).map_err(|error| {

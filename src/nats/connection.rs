@@ -29,6 +29,10 @@ const CONNECTING: Duration = Duration::from_secs(5);
 /// How long an answer may take.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
+/// What helps where a cluster does not answer, or not yet.
+const NO_MAJORITY: &str =
+    "a cluster answers when a majority of its servers is up; look at their logs";
+
 /// How many refusals are remembered: one may come while another is looked for.
 const REFUSALS: usize = 16;
 
@@ -223,6 +227,8 @@ impl Connection {
     }
 
     /// Asks JetStream. `Err` of the answer is JetStream's own; `doing` is for messages.
+    ///
+    /// Errors: [`Kind::TimedOut`] where nobody answers, or a cluster elects.
     pub(super) async fn ask<Q: Serialize + ?Sized, A: DeserializeOwned>(
         &self,
         subject: String,
@@ -243,6 +249,11 @@ impl Connection {
             Ok(Response::Err { error }) if is_without_jetstream(error.error_code()) => {
                 Err(self.no_jetstream())
             }
+            Ok(Response::Err { error })
+                if error.error_code() == ErrorCode::CLUSTER_NOT_AVAILABLE =>
+            {
+                Err(self.no_leader(doing))
+            }
             Ok(Response::Err { error }) => Ok(Err(error)),
             Err(error) => Err(match error.kind() {
                 RequestErrorKind::NoResponders => self.no_jetstream(),
@@ -254,7 +265,7 @@ impl Connection {
                         ANSWER.as_secs()
                     ),
                 )
-                .hint("a cluster answers when a majority of its servers is up; look at their logs"),
+                .hint(NO_MAJORITY),
                 _ => Error::new(
                     Kind::Malformed,
                     format!(
@@ -283,6 +294,15 @@ impl Connection {
             format!("{}: refused while {doing}: {why}", self.hosts),
         )
         .hint("what accounts need, as the server's configuration: netapi ise pxgrid fleet permissions STREAM --for subscriber,worker,fleet")
+    }
+
+    /// The error while a cluster elects: as good as no answer.
+    pub(super) fn no_leader(&self, doing: &str) -> Error {
+        Error::new(
+            Kind::TimedOut,
+            format!("{}: the cluster has no leader while {doing}", self.hosts),
+        )
+        .hint(NO_MAJORITY)
     }
 
     fn no_jetstream(&self) -> Error {

@@ -224,11 +224,12 @@ impl DeadStream {
 
     async fn is_there(&self) -> Result<bool> {
         let subject = format!("STREAM.INFO.{}", self.name());
-        let found = self
-            .connection
-            .ask::<(), Info>(subject, &(), "looking for the dead letters")
-            .await?;
-        Ok(found.is_ok())
+        let doing = "looking for the dead letters";
+        match self.connection.ask::<(), Info>(subject, &(), doing).await? {
+            Ok(_) => Ok(true),
+            Err(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(false),
+            Err(error) => Err(said(&self.connection, doing, &error)),
+        }
     }
 
     /// Takes a letter out for good.

@@ -8,6 +8,7 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
 use tokio::time::{Instant, sleep};
 
+use super::connection::until_answered;
 use super::message::{self, MOST_PARTITIONS, PARTITIONS};
 use super::{Connection, StreamAddress};
 use crate::error::{Error, Kind, Result};
@@ -150,10 +151,9 @@ pub(super) fn missing(address: &StreamAddress) -> Error {
 
 async fn find(connection: &Connection, name: &str) -> Result<Option<Info>> {
     let subject = format!("STREAM.INFO.{name}");
-    let found = connection
-        .ask::<(), Info>(subject, &(), "looking for the stream")
-        .await?;
-    match found {
+    let doing = "looking for the stream";
+    let found = || connection.ask::<(), Info>(subject.clone(), &(), doing);
+    match until_answered(found).await? {
         Ok(info) => Ok(Some(info)),
         Err(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
         Err(error) => Err(said(connection, "the stream", &error)),
@@ -188,10 +188,9 @@ async fn make(
     let until = Instant::now() + PLACING;
     loop {
         let subject = format!("STREAM.CREATE.{}", address.stream);
-        let made = connection
-            .ask::<Config, Info>(subject, &config, "making the stream")
-            .await?;
-        match made {
+        let doing = "making the stream";
+        let made = || connection.ask::<Config, Info>(subject.clone(), &config, doing);
+        match until_answered(made).await? {
             Ok(info) => return Ok(info),
             // Another subscriber was faster.
             Err(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST => {
