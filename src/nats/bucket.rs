@@ -2,41 +2,31 @@
 //! only where nobody else wrote meanwhile, and watched. Made the way the servers' own clients make
 //! one; by hand, because the library's way fails on servers before 2.10.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
+use async_nats::jetstream::{ErrorCode, Message};
 use bytes::Bytes;
-use futures_util::StreamExt;
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::Connection;
-use super::connection::{ANSWER, until_answered};
+use super::connection::until_answered;
 use super::open::said;
+use super::reader::{StreamReader, last_message, said_of};
 use crate::error::Result;
 
 /// The header of a message that removes a key.
 const OPERATION: &str = "KV-Operation";
 
-/// How long the server waits for news before it answers that there are none.
-const NEWS: Duration = Duration::from_secs(2);
-
 /// A watch that broke off begins anew after this time.
 const AGAIN: Duration = Duration::from_millis(500);
-
-/// A watch that nobody reads any more is removed after this time.
-const FORGOTTEN: Duration = Duration::from_secs(30);
-
-/// Keys asked for at a time.
-const BATCH: usize = 256;
 
 /// The largest window in which a server knows a message again.
 const WINDOW: Duration = Duration::from_mins(2);
@@ -83,25 +73,31 @@ pub struct Bucket {
     name: String,
 }
 
-/// How a message of a stream is stored.
+/// A reading of a bucket.
+struct Reading {
+    reader: StreamReader,
+    /// The subjects of keys that were there at its beginning and have not come yet. The numbers of
+    /// messages would not tell: a value that is replaced comes later, under another one.
+    lacks: BTreeSet<String>,
+}
+
+impl Reading {
+    /// Whether every key that was there at its beginning has come.
+    fn is_complete(&self) -> bool {
+        self.lacks.is_empty()
+    }
+}
+
+/// The subjects that a stream has.
 #[derive(Deserialize)]
-struct Found {
-    message: FoundMessage,
+struct Subjects {
+    state: SubjectsState,
 }
 
 #[derive(Deserialize)]
-struct FoundMessage {
-    seq: u64,
-    hdrs: Option<String>,
-}
-
-/// The last value of each key: one that was written during the reading comes a second time.
-fn latest(news: impl Iterator<Item = News>) -> Vec<Entry> {
-    let entries = news.filter_map(|news| match news {
-        News::Entry(entry) => Some((entry.key.clone(), entry)),
-        News::Began | News::Complete => None,
-    });
-    entries.collect::<BTreeMap<_, _>>().into_values().collect()
+struct SubjectsState {
+    /// With the number of their messages.
+    subjects: Option<BTreeMap<String, u64>>,
 }
 
 impl Bucket {
@@ -246,18 +242,12 @@ impl Bucket {
     /// The revision of a key, as the stream's leader has it; `None`: there is none. `Err`: nobody
     /// answered.
     pub async fn revision(&self, key: &str) -> Result<Option<u64>, ()> {
-        if !self.connection.stands() {
-            return Err(());
-        }
-        let subject = format!("STREAM.MSG.GET.{}", self.stream());
-        let question = serde_json::json!({ "last_by_subj": self.subject(key) });
-        let doing = "reading a key of the workers";
-        let asked = self.connection.ask::<_, Found>(subject, &question, doing);
-        match asked.await.map_err(|_| ())? {
-            Ok(found) => Ok(found.message.hdrs.is_none().then_some(found.message.seq)),
-            Err(error) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
-            Err(_) => Err(()),
-        }
+        let (stream, subject) = (self.stream(), self.subject(key));
+        let found = last_message(&self.connection, &stream, &subject).await;
+        let found = found.map_err(|_| ())?;
+        Ok(found
+            .filter(|found| found.hdrs.is_none())
+            .map(|found| found.seq))
     }
 
     /// Tells what is in the bucket, and each change, of keys that this filter takes (`group.>`).
@@ -276,116 +266,76 @@ impl Bucket {
     ///
     /// Errors: `None` where it breaks off.
     pub async fn entries(&self, filter: &str) -> Option<Vec<Entry>> {
-        let consumer = self.consumer(filter).await?;
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let mut number = 0;
-        self.read_all(&consumer, &tell, &mut number).await?;
-        let name = consumer.cached_info().name.clone();
-        self.connection.drop_consumer(&self.stream(), &name).await;
-        let told = std::iter::from_fn(|| told.try_recv().ok());
-        Some(latest(told))
-    }
-
-    async fn consumer(&self, filter: &str) -> Option<consumer::Consumer<pull::Config>> {
-        let config = pull::Config {
-            deliver_policy: DeliverPolicy::LastPerSubject,
-            ack_policy: AckPolicy::None,
-            filter_subject: self.subject(filter),
-            inactive_threshold: FORGOTTEN,
-            memory_storage: true,
-            num_replicas: 1,
-            ..pull::Config::default()
-        };
-        let jetstream = &self.connection.jetstream;
-        let made = jetstream.create_consumer_on_stream(config, self.stream());
-        timeout(ANSWER, made).await.ok()?.ok()
-    }
-
-    /// Tells all that is there.
-    async fn read_all(
-        &self,
-        consumer: &consumer::Consumer<pull::Config>,
-        tell: &mpsc::UnboundedSender<News>,
-        number: &mut u64,
-    ) -> Option<()> {
-        loop {
-            let batch = consumer.fetch().max_messages(BATCH).messages();
-            let mut batch = timeout(ANSWER, batch).await.ok()?.ok()?;
-            let before = *number;
-            while let Some(message) = timeout(ANSWER, batch.next()).await.ok()? {
-                self.tell(&message.ok()?, tell, number)?;
-            }
-            if *number == before {
-                return Some(());
+        let mut reading = self.read(filter).await?;
+        let mut entries = BTreeMap::new();
+        while !reading.is_complete() {
+            if let Some(entry) = self.next(&mut reading).await? {
+                // One that was written during the reading comes a second time.
+                entries.insert(entry.key.clone(), entry);
             }
         }
+        reading.reader.close().await;
+        Some(entries.into_values().collect())
     }
 
     async fn watch_once(&self, filter: &str, tell: &mpsc::UnboundedSender<News>) -> Option<()> {
-        let consumer = self.consumer(filter).await?;
+        let mut reading = self.read(filter).await?;
         tell.send(News::Began).ok()?;
-        let mut number = 0;
-        self.read_all(&consumer, tell, &mut number).await?;
-        tell.send(News::Complete).ok()?;
+        let mut complete = false;
         loop {
-            let batch = consumer
-                .batch()
-                .max_messages(BATCH)
-                .expires(NEWS)
-                .messages();
-            let mut batch = timeout(ANSWER, batch).await.ok()?.ok()?;
-            while let Some(message) = timeout(NEWS + ANSWER / 2, batch.next()).await.ok()? {
-                self.tell(&message.ok()?, tell, &mut number)?;
+            if !complete && reading.is_complete() {
+                complete = true;
+                tell.send(News::Complete).ok()?;
+            }
+            if let Some(entry) = self.next(&mut reading).await? {
+                tell.send(News::Entry(entry)).ok()?;
             }
         }
     }
 
-    /// Tells of one message; `None` where one before it was lost.
-    fn tell(
-        &self,
-        message: &async_nats::jetstream::Message,
-        tell: &mpsc::UnboundedSender<News>,
-        number: &mut u64,
-    ) -> Option<()> {
-        let info = message.info().ok()?;
-        *number += 1;
-        if info.consumer_sequence != *number {
-            return None;
-        }
+    /// Begins to read.
+    async fn read(&self, filter: &str) -> Option<Reading> {
+        let (stream, subjects) = (self.stream(), self.subject(filter));
+        let opened = StreamReader::open(&self.connection, &stream, subjects.clone());
+        let reader = opened.await.ok()?;
+        let question = serde_json::json!({ "subjects_filter": subjects });
+        let asked = self.connection.ask::<_, Subjects>(
+            format!("STREAM.INFO.{stream}"),
+            &question,
+            "looking at the keys of the workers",
+        );
+        let state = asked.await.ok()?.ok()?.state;
+        Some(Reading {
+            reader,
+            lacks: state.subjects.unwrap_or_default().into_keys().collect(),
+        })
+    }
+
+    /// The next entry; `None` (inside) where there is none for a while. `None`: it broke off.
+    async fn next(&self, reading: &mut Reading) -> Option<Option<Entry>> {
+        let Some(message) = reading.reader.next().await.ok()? else {
+            if reading.reader.is_at_end() {
+                // What has not come was removed, or grew too old.
+                reading.lacks.clear();
+            }
+            return Some(None);
+        };
+        reading.lacks.remove(message.subject.as_str());
+        self.entry(&message).map(Some)
+    }
+
+    /// What a message says; `None`: it is none of this bucket.
+    fn entry(&self, message: &Message) -> Option<Entry> {
+        let info = said_of(message).ok()?;
         let prefix = self.subject("");
         let key = message.subject.strip_prefix(&prefix)?.to_owned();
         let headers = message.headers.as_ref();
         let removed = headers.is_some_and(|headers| headers.get(OPERATION).is_some());
-        let entry = Entry {
+        Some(Entry {
             key,
             revision: info.stream_sequence,
             value: (!removed).then(|| message.payload.clone()),
             at: Timestamp::from_nanosecond(info.published.unix_timestamp_nanos()).ok()?,
-        };
-        tell.send(News::Entry(entry)).ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_that_is_written_during_the_reading_is_there_once() {
-        let entry = |key: &str, revision| {
-            News::Entry(Entry {
-                key: key.to_owned(),
-                revision,
-                value: None,
-                at: Timestamp::now(),
-            })
-        };
-        let news = [entry("a", 1), entry("b", 2), entry("a", 3)];
-        let found = latest(news.into_iter());
-        let found: Vec<_> = found
-            .iter()
-            .map(|one| (one.key.as_str(), one.revision))
-            .collect();
-        assert_eq!(found, [("a", 3), ("b", 2)]);
+        })
     }
 }

@@ -13,6 +13,7 @@
 //! | [`overview`] | how a stream stands, for a person who looks |
 //! | [`publisher`] | stores one event, and says what became of it |
 //! | [`subscribers`] | what subscribers tell of themselves, for a person who looks |
+//! | `reader` | reads what a stream holds of some subjects, to its end and on |
 //! | `known` | which events the stream holds already, where its own memory does not reach |
 //!
 //! When an event is sent, and again, is decided in `delivery`; nothing here prints.
@@ -27,6 +28,7 @@ pub mod message;
 pub mod open;
 pub mod overview;
 pub mod publisher;
+mod reader;
 pub mod subscribers;
 
 pub use address::StreamAddress;

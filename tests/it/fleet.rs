@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::callback::{lines, script};
 use crate::support::fleet::Fleet;
-use crate::support::nats::{JETSTREAM, NatsServer, Servers, secret_file, server};
+use crate::support::nats::{JETSTREAM, NatsServer, Servers, ask, secret_file, server};
 use crate::support::running::Running;
 use crate::support::{json, netapi, stderr, stdout, wait_for};
 
@@ -88,6 +89,40 @@ fn status_shows_stream_members_and_what_each_group_has_to_do() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+/// A server before 2.10 miscounts what is left when values are replaced that it was about to
+/// deliver, and a request that is not to wait then waits.
+#[test]
+fn members_that_write_while_they_are_read_are_read_to_the_end() {
+    let Some(server) = server(JETSTREAM) else {
+        return;
+    };
+    let fleet_of = Fleet::start(server, 1);
+    let one = fleet_of.worker("g", "", &[]);
+    one.says("32 of 32 partitions are ours");
+    let value = r#"{"lease":60000,"leaving":false,"host":"h","version":"1","since":"2026-11-22T02:00:00Z","jobs":1,"partitions":0,"inHand":0,"delivered":0,"failed":0,"repeated":0}"#;
+    let write = move |jetstream: &jetstream::Context| {
+        let client = jetstream.client();
+        async move {
+            for member in 0..20 {
+                let key = format!("$KV.NETAPI_EVENTS_members.other.{member}");
+                let answer = client.request(key, value.into()).await.unwrap();
+                assert!(!answer.payload.is_empty());
+            }
+        }
+    };
+    fleet_of
+        .server
+        .ask(async move |jetstream| write(&jetstream).await);
+    let host = fleet_of.server.host();
+    let first = "CONSUMER.MSG.NEXT.KV_NETAPI_EVENTS_members";
+    let door = fleet_of.server.before(first, move || {
+        ask(&host, async move |jetstream| write(&jetstream).await);
+    });
+    let shown = json(&fleet(&["status", &door, "--json"]).success());
+    assert_eq!(shown["members"].as_array().unwrap().len(), 21, "{shown}");
+    ends(one);
 }
 
 #[test]

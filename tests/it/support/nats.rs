@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
@@ -18,6 +21,15 @@ use tokio::runtime::Builder;
 
 use super::account::{Account, Changes};
 use super::{PATIENCE, wait_for};
+
+/// Does something with the JetStream of this server.
+pub(crate) fn ask<T>(host: &str, work: impl AsyncFnOnce(jetstream::Context) -> T) -> T {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = async_nats::connect(host).await.unwrap();
+        work(jetstream::new(client)).await
+    })
+}
 
 /// A running server with JetStream; ended when it is dropped.
 pub(crate) struct NatsServer {
@@ -137,11 +149,7 @@ impl NatsServer {
 
     /// Does something with JetStream.
     pub(crate) fn ask<T>(&self, work: impl AsyncFnOnce(jetstream::Context) -> T) -> T {
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let client = async_nats::connect(self.host()).await.unwrap();
-            work(jetstream::new(client)).await
-        })
+        ask(&self.host(), work)
     }
 
     /// Makes the stream `EVENTS`, as changed.
@@ -191,6 +199,39 @@ impl NatsServer {
             }
             (asked, seconds)
         })
+    }
+
+    /// Another address of the server, where the first bytes that hold `text` wait until this is done.
+    pub(crate) fn before(&self, text: &str, work: impl FnOnce() + Send + 'static) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let door = listener.local_addr().unwrap();
+        let work = Arc::new(Mutex::new(Some(work)));
+        let (host, text) = (self.host(), text.to_owned());
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let server = TcpStream::connect(&host).unwrap();
+                let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                let (work, text) = (Arc::clone(&work), text.clone());
+                std::thread::spawn(move || {
+                    let mut bytes = vec![0; 65_536];
+                    // Either side may leave when it likes.
+                    while let Ok(count @ 1..) = from.read(&mut bytes) {
+                        if String::from_utf8_lossy(&bytes[..count]).contains(&text)
+                            && let Some(work) = work.lock().unwrap().take()
+                        {
+                            work();
+                        }
+                        if to.write_all(&bytes[..count]).is_err() {
+                            break;
+                        }
+                    }
+                    let _gone = to.shutdown(Shutdown::Both);
+                });
+                let (mut from, mut to) = (server, client);
+                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            }
+        });
+        format!("nats://{door}/EVENTS")
     }
 
     /// Takes away the stream's bound on the number of its messages.

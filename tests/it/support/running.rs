@@ -170,7 +170,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Why a test fails may stand with another of its processes than the one that it waited for.
         if std::thread::panicking() {
-            println!("a process of this test{}", self.said());
+            super::seeds::shown(&format!("a process of this test{}", self.said()));
         }
         // After `end` there is nothing left to kill.
         if let Ok(child) = self.child.get_mut() {

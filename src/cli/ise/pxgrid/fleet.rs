@@ -178,6 +178,13 @@ fn reading(stream: &str) -> Vec<String> {
     subjects
 }
 
+/// What reading a stream to its end needs.
+fn reading_whole(stream: &str) -> Vec<String> {
+    let mut subjects = reading(stream);
+    subjects.push(format!("$JS.API.STREAM.MSG.GET.{stream}"));
+    subjects
+}
+
 /// The buckets in which workers say who has what.
 fn buckets(stream: &str) -> [String; 2] {
     ["members", "claims"].map(|name| format!("NETAPI_{stream}_{name}"))
@@ -193,10 +200,9 @@ fn of_workers(stream: &str) -> String {
         format!("netapi_dead.{stream}.>"),
     ]);
     for bucket in buckets(stream) {
-        subjects.extend(reading(&format!("KV_{bucket}")));
+        subjects.extend(reading_whole(&format!("KV_{bucket}")));
         subjects.extend([
             format!("$JS.API.STREAM.CREATE.KV_{bucket}"),
-            format!("$JS.API.STREAM.MSG.GET.KV_{bucket}"),
             format!("$KV.{bucket}.>"),
         ]);
     }
@@ -208,7 +214,7 @@ fn of_workers(stream: &str) -> String {
 }
 
 fn of_fleet(stream: &str) -> String {
-    let mut subjects = reading(&format!("{stream}_DEAD"));
+    let mut subjects = reading_whole(&format!("{stream}_DEAD"));
     subjects.extend([
         format!("$JS.API.STREAM.INFO.{stream}"),
         format!("$JS.API.STREAM.MSG.GET.{stream}"),
@@ -217,7 +223,7 @@ fn of_fleet(stream: &str) -> String {
     ]);
     let [members, claims] = buckets(stream);
     for bucket in [members, claims, bucket_name(stream)] {
-        subjects.extend(reading(&format!("KV_{bucket}")));
+        subjects.extend(reading_whole(&format!("KV_{bucket}")));
     }
     let comment = format!("netapi ise pxgrid fleet status|dead nats://HOST/{stream}");
     block(&comment, "FLEET", &subjects)

@@ -1,0 +1,202 @@
+//! Reads what a stream holds of some subjects: in order, up to the last message that was there,
+//! and on to what comes later. What a message means is not known here.
+//!
+//! The end is known by number, and asked for. A server before 2.10 miscounts what is left where
+//! messages were replaced meanwhile: a request that is not to wait then waits for the next one, and
+//! reading until none comes has no end.
+
+use std::time::Duration;
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::consumer::pull::{self, Batch};
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy};
+use async_nats::jetstream::{Message, message};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::Connection;
+use super::connection::ANSWER;
+
+/// How long the server waits for a message before it answers that there is none.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// How much later its answer may come.
+const LATE: Duration = Duration::from_millis(2500);
+
+/// Messages asked for at a time.
+const BATCH: usize = 256;
+
+/// A consumer that nobody reads any more is removed after this time.
+const FORGOTTEN: Duration = Duration::from_secs(30);
+
+/// Why reading broke off.
+pub(super) type Broken = &'static str;
+
+const NO_ANSWER: Broken = "no answer";
+const BROKE_OFF: Broken = "it broke off";
+const LOST: Broken = "a message did not come";
+
+/// How a message of a stream is stored.
+#[derive(Deserialize)]
+struct Found {
+    message: FoundMessage,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FoundMessage {
+    /// Its number in the stream.
+    pub(super) seq: u64,
+    /// Its headers, if it has any.
+    pub(super) hdrs: Option<String>,
+}
+
+/// The last message of these subjects, as the stream's leader has it; they may have wildcards.
+/// `None`: there is none. `Err`: nobody answered.
+pub(super) async fn last_message(
+    connection: &Connection,
+    stream: &str,
+    subjects: &str,
+) -> Result<Option<FoundMessage>, Broken> {
+    if !connection.stands() {
+        return Err(NO_ANSWER);
+    }
+    let subject = format!("STREAM.MSG.GET.{stream}");
+    let question = serde_json::json!({ "last_by_subj": subjects });
+    let asked = connection.ask::<_, Found>(subject, &question, "looking for the last message");
+    match asked.await.map_err(|_| NO_ANSWER)? {
+        Ok(found) => Ok(Some(found.message)),
+        Err(error) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
+        Err(_) => Err(NO_ANSWER),
+    }
+}
+
+/// See the module's documentation.
+pub(super) struct StreamReader {
+    connection: Connection,
+    stream: String,
+    subjects: String,
+    consumer: Consumer<pull::Config>,
+    /// The request that is under way, and how many messages came of it.
+    request: Option<(Batch, usize)>,
+    /// How many messages came.
+    came: u64,
+    /// The number of the last one.
+    last: u64,
+    /// The number of the last one that was there when that was asked.
+    end: u64,
+    /// A request ended before all of them had come.
+    lacks: bool,
+}
+
+impl StreamReader {
+    /// Begins with the oldest message of these subjects.
+    ///
+    /// Errors: why it cannot be read.
+    pub(super) async fn open(
+        connection: &Connection,
+        stream: &str,
+        subjects: String,
+    ) -> Result<Self, String> {
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::None,
+            filter_subject: subjects.clone(),
+            inactive_threshold: FORGOTTEN,
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        };
+        let made = connection
+            .jetstream
+            .create_consumer_on_stream(config, stream);
+        let consumer = timeout(ANSWER, made)
+            .await
+            .map_err(|_| NO_ANSWER)?
+            .map_err(|error| error.kind().to_string())?;
+        let mut reader = Self {
+            connection: connection.clone(),
+            stream: stream.to_owned(),
+            subjects,
+            consumer,
+            request: None,
+            came: 0,
+            last: 0,
+            end: 0,
+            lacks: false,
+        };
+        reader.find_end().await?;
+        Ok(reader)
+    }
+
+    /// Whether all that was there when this was asked last has come.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.last >= self.end
+    }
+
+    /// The next message and what the server says of it. `None`: none came for a while, and
+    /// [`is_at_end`](Self::is_at_end) was asked anew.
+    ///
+    /// Errors: what broke it off; one that did not come is noticed.
+    pub(super) async fn next(&mut self) -> Result<Option<Message>, Broken> {
+        loop {
+            let (batch, of_it) = match &mut self.request {
+                Some(request) => request,
+                request => request.insert((ask(&self.consumer).await?, 0)),
+            };
+            let next = timeout(WAIT + LATE, batch.next()).await;
+            let Some(message) = next.map_err(|_| NO_ANSWER)? else {
+                let full = *of_it == BATCH;
+                self.request = None;
+                if full {
+                    continue;
+                }
+                self.find_end().await?;
+                let lacked = self.lacks;
+                self.lacks = !self.is_at_end();
+                // One may have been stored between the request's end and the question.
+                if lacked && self.lacks {
+                    return Err(LOST);
+                }
+                return Ok(None);
+            };
+            let message = message.map_err(|_| BROKE_OFF)?;
+            *of_it += 1;
+            let said = said_of(&message)?;
+            self.came += 1;
+            if said.consumer_sequence != self.came {
+                return Err(LOST);
+            }
+            self.last = said.stream_sequence;
+            self.lacks = false;
+            return Ok(Some(message));
+        }
+    }
+
+    async fn find_end(&mut self) -> Result<(), Broken> {
+        let last = last_message(&self.connection, &self.stream, &self.subjects).await?;
+        self.end = last.map_or(0, |message| message.seq);
+        Ok(())
+    }
+
+    /// Tells the server that nothing more is read. Otherwise it notices after a while.
+    pub(super) async fn close(self) {
+        let name = &self.consumer.cached_info().name;
+        self.connection.drop_consumer(&self.stream, name).await;
+    }
+}
+
+async fn ask(consumer: &Consumer<pull::Config>) -> Result<Batch, Broken> {
+    let asked = consumer
+        .batch()
+        .max_messages(BATCH)
+        .expires(WAIT)
+        .messages();
+    let asked = timeout(ANSWER, asked).await.map_err(|_| NO_ANSWER)?;
+    asked.map_err(|_| BROKE_OFF)
+}
+
+/// What the server says of a message beside it.
+pub(super) fn said_of(message: &Message) -> Result<message::Info<'_>, Broken> {
+    message.info().map_err(|_| BROKE_OFF)
+}
