@@ -50,21 +50,20 @@ impl Message {
         AROUND.0.len() + self.text.len() + AROUND.1.len()
     }
 
-    /// Appends the message as a whole: a session stands alone in its list.
-    pub(super) fn write_json(&self, out: &mut Vec<u8>) {
-        if self.session {
-            out.extend_from_slice(AROUND.0.as_bytes());
-        }
-        out.extend_from_slice(&self.text);
-        if self.session {
-            out.extend_from_slice(AROUND.1.as_bytes());
-        }
+    /// The same as bytes, without a look at them.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// What stands around it in the message: a session stands alone in its list.
+    pub(super) fn around(&self) -> (&'static str, &'static str) {
+        if self.session { AROUND } else { ("", "") }
     }
 }
 
 impl std::fmt::Display for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (before, after) = if self.session { AROUND } else { ("", "") };
+        let (before, after) = self.around();
         write!(f, "{before}{}{after}", self.object())
     }
 }

@@ -117,6 +117,13 @@ impl Event {
 
     /// Appends the same to `out`, without a line end.
     pub fn write_json(&self, delivery: Option<Delivery>, out: &mut Vec<u8>) {
+        self.write_head(delivery, out);
+        out.extend_from_slice(self.message.text());
+        self.write_tail(out);
+    }
+
+    /// Appends what stands before the text of the message.
+    pub fn write_head(&self, delivery: Option<Delivery>, out: &mut Vec<u8>) {
         // A Vec always takes bytes; ids, numbers and times have nothing to escape.
         let _ = write!(out, r#"{{"type":"MESSAGE","id":"{}","event":"#, self.id);
         write_string(&self.event, out);
@@ -145,7 +152,12 @@ impl Event {
             }
         }
         out.extend_from_slice(br#","message":"#);
-        self.message.write_json(out);
+        out.extend_from_slice(self.message.around().0.as_bytes());
+    }
+
+    /// Appends what stands after it.
+    pub fn write_tail(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.message.around().1.as_bytes());
         out.push(b'}');
     }
 }

@@ -2,7 +2,7 @@
 //! they are written, and what becomes of those that cannot be, is delivery's affair.
 
 use std::borrow::Cow;
-use std::io::{Stdout, Write};
+use std::io::{self, IoSlice, Stdout, Write};
 
 use serde_json::Value;
 
@@ -121,8 +121,8 @@ fn text(value: &Value) -> Option<Cow<'_, str>> {
 
 /// Writes events as the options say.
 pub(super) enum StdoutWriter {
-    /// JSON as it is, a batch at a time; the buffer is kept for its room.
-    Lines(Stdout, Vec<u8>),
+    /// JSON as it is, a batch at a time.
+    Lines(Lines),
     /// Everything else.
     Rendered(Box<Renderer<Stdout>>),
 }
@@ -141,7 +141,7 @@ impl StdoutWriter {
             && style.jq.is_none()
             && !style.screen.terminal;
         if plain {
-            return Ok(Self::Lines(std::io::stdout(), Vec::new()));
+            return Ok(Self::Lines(Lines::default()));
         }
         let renderer = Renderer::new(style, COLUMNS, Shape::List, std::io::stdout())?
             .live()
@@ -151,17 +151,62 @@ impl StdoutWriter {
     }
 }
 
+/// The text of a batch, without the messages themselves: those are written from where they lie. Kept
+/// for its room.
+#[derive(Default)]
+pub(super) struct Lines {
+    text: Vec<u8>,
+    /// How much of it stands before each message, and after the one before.
+    before: Vec<usize>,
+}
+
+impl Lines {
+    fn write(&mut self, events: &[Printed<'_>], out: &mut impl Write) -> io::Result<()> {
+        self.text.clear();
+        self.before.clear();
+        let mut written = 0;
+        for printed in events {
+            printed.event.write_head(delivery(printed), &mut self.text);
+            self.before.push(self.text.len() - written);
+            written = self.text.len();
+            printed.event.write_tail(&mut self.text);
+            self.text.push(b'\n');
+        }
+        let mut parts = Vec::with_capacity(2 * events.len() + 1);
+        let mut rest = self.text.as_slice();
+        for (printed, before) in events.iter().zip(&self.before) {
+            let (text, after) = rest.split_at_checked(*before).unwrap_or_default();
+            parts.extend([text, printed.event.message.text()].map(IoSlice::new));
+            rest = after;
+        }
+        parts.push(IoSlice::new(rest));
+        write_all(&mut parts, out)
+    }
+}
+
+/// Writes all of these, one after the other.
+fn write_all(mut parts: &mut [IoSlice<'_>], out: &mut impl Write) -> io::Result<()> {
+    // None that is empty in front, or nothing would seem to be written.
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        match out.write_vectored(parts) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut parts, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 impl EventWriter for StdoutWriter {
     fn write(&mut self, events: &[Printed<'_>]) -> Result<Vec<(usize, Error)>> {
         let mut unprinted = Vec::new();
         match self {
-            Self::Lines(out, buffer) => {
-                buffer.clear();
-                for printed in events {
-                    printed.event.write_json(delivery(printed), buffer);
-                    buffer.push(b'\n');
-                }
-                out.write_all(buffer)
+            Self::Lines(lines) => {
+                let mut out = std::io::stdout().lock();
+                lines
+                    .write(events, &mut out)
                     .and_then(|()| out.flush())
                     .map_err(|error| from_output(&error))?;
             }
@@ -222,4 +267,47 @@ pub(in super::super) fn refuse_formats(context: &Context) -> Result<()> {
         .hint("the callback gets the event as JSON on its standard input, the stream as its body"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+
+    /// Takes so many bytes at a time.
+    struct Narrow(Vec<u8>, usize);
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(self.1);
+            self.0.extend_from_slice(bytes.get(..taken).unwrap());
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_written_in_parts_is_what_one_buffer_would_hold() {
+        let texts = [
+            r#"{"type":"MESSAGE","id":"AAAAAAAAAAAAAAAAAAAAAA","event":"e","sequenceNumber":1,"topic":"t","node":"n","receivedAt":"2026-11-22T02:00:00Z","recovered":false,"message":{"sessions":[{"a":1}]}}"#,
+            r#"{"type":"MESSAGE","id":"AAAAAAAAAAAAAAAAAAAAAA","event":"e","sequenceNumber":null,"topic":"t","node":"n","receivedAt":"2026-11-22T02:00:00Z","recovered":true,"message":{"b":"ä"}}"#,
+        ];
+        let events = texts.map(|text| Event::parse(text).unwrap());
+        let printed = events.each_ref().map(|event| Printed {
+            event,
+            repeated: event.recovered,
+        });
+        let again = texts[1].replace(r#""recovered":true"#, r#""recovered":true,"repeated":true"#);
+        let expected = format!("{}\n{again}\n", texts[0]);
+        for width in [1, 2, 7, 10_000] {
+            let mut out = Narrow(Vec::new(), width);
+            let mut lines = Lines::default();
+            lines.write(&printed, &mut out).unwrap();
+            lines.write(&[], &mut out).unwrap();
+            assert_eq!(String::from_utf8(out.0).unwrap(), expected);
+        }
+    }
 }
