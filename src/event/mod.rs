@@ -117,13 +117,19 @@ impl Event {
 
     /// Appends the same to `out`, without a line end.
     pub fn write_json(&self, delivery: Option<Delivery>, out: &mut Vec<u8>) {
-        self.write_head(delivery, out);
+        self.write_head(delivery, &mut TimeText::default(), out);
         out.extend_from_slice(self.message.text());
         self.write_tail(out);
     }
 
-    /// Appends what stands before the text of the message.
-    pub fn write_head(&self, delivery: Option<Delivery>, out: &mut Vec<u8>) {
+    /// Appends what stands before the text of the message. `received` is the text of the last
+    /// event's time.
+    pub fn write_head(
+        &self,
+        delivery: Option<Delivery>,
+        received: &mut TimeText,
+        out: &mut Vec<u8>,
+    ) {
         // A Vec always takes bytes; ids, numbers and times have nothing to escape.
         let _ = write!(out, r#"{{"type":"MESSAGE","id":"{}","event":"#, self.id);
         write_string(&self.event, out);
@@ -141,7 +147,8 @@ impl Event {
         let _ = write!(
             out,
             r#","receivedAt":"{}","recovered":{}"#,
-            self.received_at, self.recovered
+            received.of(self.received_at),
+            self.recovered
         );
         if let Some(Delivery { attempt, repeated }) = delivery {
             if attempt > 0 {
@@ -159,6 +166,22 @@ impl Event {
     pub fn write_tail(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.message.around().1.as_bytes());
         out.push(b'}');
+    }
+}
+
+/// The text of the time that was written last: events that came together have the same one.
+#[derive(Debug, Default)]
+pub struct TimeText {
+    time: Option<Timestamp>,
+    text: String,
+}
+
+impl TimeText {
+    fn of(&mut self, time: Timestamp) -> &str {
+        if self.time.replace(time) != Some(time) {
+            self.text = time.to_string();
+        }
+        &self.text
     }
 }
 

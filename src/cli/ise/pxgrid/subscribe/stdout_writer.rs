@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::cli::Context;
 use crate::delivery::sink::print::{EventWriter, Printed};
 use crate::error::{Error, Kind, Result, from_output};
-use crate::event::Delivery;
+use crate::event::{Delivery, TimeText};
 use crate::record::{JsonText, Record, RecordSink};
 use crate::render::{CellKind, Column, Format, Renderer, Shape, check_endless, column, with};
 
@@ -158,6 +158,7 @@ pub(super) struct Lines {
     text: Vec<u8>,
     /// How much of it stands before each message, and after the one before.
     before: Vec<usize>,
+    received: TimeText,
 }
 
 impl Lines {
@@ -166,10 +167,11 @@ impl Lines {
         self.before.clear();
         let mut written = 0;
         for printed in events {
-            printed.event.write_head(delivery(printed), &mut self.text);
+            let event = printed.event;
+            event.write_head(delivery(printed), &mut self.received, &mut self.text);
             self.before.push(self.text.len() - written);
             written = self.text.len();
-            printed.event.write_tail(&mut self.text);
+            event.write_tail(&mut self.text);
             self.text.push(b'\n');
         }
         let mut parts = Vec::with_capacity(2 * events.len() + 1);
