@@ -5,6 +5,7 @@
 //! - Tables to unwind the stack are left out: a panic ends the program, and without names of
 //!   functions they would add bare addresses to its message. Debuggers miss them too; who wants
 //!   them builds with debug information (`CARGO_PROFILE_DIST_DEBUG=line-tables-only`).
+//! - Functions whose code is the same are there once (identical code folding).
 //!
 //! Not every linker and C library knows them. A small program is built in the same way first: what
 //! does not build, does not run here, or does not say why it panics is not asked for, and the
@@ -35,6 +36,8 @@ INSERT AFTER .comment;
 
 const PACKED: &str = "-Wl,-z,pack-relative-relocs";
 
+const FOLDED: &str = "-Wl,--icf=all";
+
 #[allow(clippy::print_stdout, reason = "it is how Cargo is told")]
 fn main() {
     println!("cargo::rerun-if-changed=src/build.rs");
@@ -54,11 +57,14 @@ fn main() {
         return;
     }
     let without_tables = format!("-Wl,--no-eh-frame-hdr,-T,{}", script.display());
-    let all = [PACKED, &without_tables];
-    let wanted: [&[&str]; 3] = [&all, &all[..1], &all[1..]];
-    let works = |arguments: &&&[&str]| works(&trial, arguments).unwrap_or(false);
-    for argument in wanted.iter().find(works).copied().unwrap_or_default() {
-        println!("cargo::rustc-link-arg-bins={argument}");
+    let mut arguments = Vec::new();
+    for argument in [PACKED, &without_tables, FOLDED] {
+        arguments.push(argument);
+        if works(&trial, &arguments) == Some(true) {
+            println!("cargo::rustc-link-arg-bins={argument}");
+        } else {
+            arguments.pop();
+        }
     }
 }
 
