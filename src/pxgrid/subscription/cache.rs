@@ -360,6 +360,12 @@ impl Cache {
         }
     }
 
+    /// The newest time of one that is here.
+    pub(super) fn newest(&self, key: &str) -> Option<Timestamp> {
+        let seen = self.young.get(key).or_else(|| self.old.get(key))?;
+        Timestamp::from_microsecond(seen.newest).ok()
+    }
+
     /// The end of one that was in the memory only is being told.
     pub(super) fn end_away(&mut self, key: &str) {
         self.bring_back(key);

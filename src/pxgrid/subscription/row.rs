@@ -287,13 +287,24 @@ pub(super) fn recovered_message(
     })
 }
 
-/// A row that ended unseen: of it only remains what identified it.
-pub(super) fn gone_message(shape: MessageShape, identity: &str) -> (&'static str, Message) {
+/// The member of a session whose end was found that says how long it went on for certain. It is
+/// none of the session's, and not in ids: each subscriber knows another time.
+pub(super) const KNOWN_UNTIL: &str = "knownUntil";
+
+/// A row that ended unseen: of it only remains what identified it, and how long it went on for
+/// certain.
+pub(super) fn gone_message(
+    shape: MessageShape,
+    identity: &str,
+    known_until: Option<Timestamp>,
+) -> (&'static str, Message) {
     match shape {
-        MessageShape::Sessions => (
-            "sessionDeleted",
-            Message::session(format!(r#"{{{identity},"state":"DISCONNECTED"}}"#)),
-        ),
+        MessageShape::Sessions => {
+            let until = known_until.map(|time| format!(r#","{KNOWN_UNTIL}":"{time}""#));
+            let until = until.unwrap_or_default();
+            let text = format!(r#"{{{identity},"state":"DISCONNECTED"{until}}}"#);
+            ("sessionDeleted", Message::session(text))
+        }
         MessageShape::Operation(name) => (
             "DELETE",
             operation_message("DELETE", name, &format!("{{{identity}}}")),

@@ -113,6 +113,8 @@ pub(super) struct Topic {
     /// When what the last read told is long ago, and the read's number.
     settles: Option<(Timestamp, u32)>,
     pub(super) reads: CatchUp,
+    /// From when on changes were read last; reads of everything follow for the same reason.
+    read_since: Option<Timestamp>,
     /// Events that the running read brought so far.
     read_events: u64,
     /// Rows that it brought so far.
@@ -168,6 +170,7 @@ impl Topic {
             holes_said: false,
             settles: None,
             reads: CatchUp::default(),
+            read_since: None,
             read_events: 0,
             read_rows: 0,
             doubt: None,

@@ -198,7 +198,7 @@ fn a_restarted_publisher_means_a_full_read_too_that_tells_what_is_gone() {
     assert_eq!(run.words(), ["sessionDeleted"]);
     assert_eq!(
         run.events()[0].message.to_string(),
-        r#"{"sessions":[{"macAddress":"M2","auditSessionId":"0AM2","state":"DISCONNECTED"}]}"#
+        r#"{"sessions":[{"macAddress":"M2","auditSessionId":"0AM2","state":"DISCONNECTED","knownUntil":"2026-11-22T02:10:00Z"}]}"#
     );
     assert_eq!(run.machine.figures().restarts, 1);
     // The server's own word of it is no second end.

@@ -13,7 +13,9 @@ use crate::pxgrid::subscription::catch_up::{Purpose, Since};
 use crate::pxgrid::subscription::catch_up_plan::{CatchUpPlan, MessageShape, Read};
 use crate::pxgrid::subscription::members::Members;
 use crate::pxgrid::subscription::notice::{LossCause, Notice};
-use crate::pxgrid::subscription::row::{Row, gone_message, identity, mac_of, recovered_message};
+use crate::pxgrid::subscription::row::{
+    KNOWN_UNTIL, Row, gone_message, identity, mac_of, recovered_message,
+};
 
 impl Topic {
     /// The read to make now, if one is wanted and none runs.
@@ -33,6 +35,9 @@ impl Topic {
             self.reads.skip();
             return None;
         };
+        if purpose != Purpose::Missed(Since::Everything) {
+            self.read_since = since;
+        }
         self.cache.begin_round();
         self.read_events = 0;
         self.read_rows = 0;
@@ -186,6 +191,8 @@ impl Topic {
     fn gone(&mut self, plan: &CatchUpPlan, key: &str, context: &mut EmitContext<'_>) {
         self.cache.end_away(key);
         self.cache.note_gone(key);
+        // While nothing was missed its end would have been told.
+        let known_until = self.cache.newest(key).max(self.read_since);
         let Some(identity) = identity(key, plan) else {
             return self.remember(context);
         };
@@ -197,7 +204,7 @@ impl Topic {
         if plan.shape == MessageShape::Sessions {
             row.state = Some(Cow::Borrowed("DISCONNECTED"));
         }
-        let (word, message) = gone_message(plan.shape, &identity);
+        let (word, message) = gone_message(plan.shape, &identity, known_until);
         self.emit_recovered(word, row, message, context);
         self.remember(context);
     }
@@ -239,7 +246,8 @@ impl Topic {
         // It was read before, or written by us.
         let members = Members::parse_row(text.object(), &mut self.names).unwrap_or_default();
         if message.is_session() {
-            self.names.hash(&members, &mut self.hashed);
+            let shown = members.without(&[KNOWN_UNTIL]);
+            self.names.hash(&shown, &mut self.hashed);
         } else {
             self.hash(&members);
         }
