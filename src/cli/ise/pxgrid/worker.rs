@@ -80,9 +80,10 @@ Examples:
   netapi ise pxgrid worker --from EVENTS --group tickets --from-now \\
     --callback ./open-ticket.py --jobs 16        # servers: NATS_URL
 
-Each event goes to one worker of a group, those of one endpoint in order. At
-least once: what may come twice is marked \"repeated\". What a callback gets:
-netapi help callbacks. What no callback took: netapi ise pxgrid fleet dead
+Each event goes to one worker of a group, those of one endpoint in the order of
+the stream. At least once: what may come twice is marked \"repeated\", what lies
+behind a newer state of its endpoint \"overtaken\". What a callback gets: netapi
+help callbacks. What no callback took: netapi ise pxgrid fleet dead
 Ctrl-C (TERM, HUP) once: running callbacks finish, the others' work is handed
 over. Twice: at once. SIGUSR1 says the figures so far."
 )]
