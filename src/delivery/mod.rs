@@ -108,6 +108,7 @@ pub(crate) mod testing {
             node: "node".into(),
             received_at: jiff::Timestamp::now(),
             recovered: false,
+            overtaken: false,
             mac: Some(key.into()),
             station: None,
             state: Some("STARTED".into()),

@@ -56,6 +56,8 @@ pub struct Event {
     /// Whether it was missed live and fetched from the server afterwards, or belongs to the
     /// snapshot at the start.
     pub recovered: bool,
+    /// Whether the stream that it is in held a newer state of its endpoint when it was stored.
+    pub overtaken: bool,
     /// The endpoint's MAC address as the server wrote it.
     pub mac: Option<CompactString>,
     /// Without a MAC address, what else stands for the endpoint: the calling station, else the
@@ -106,7 +108,8 @@ impl Event {
     }
 
     /// The event as one line of JSON, always with the same members (`sequenceNumber` is `null`
-    /// where there is none); with those of its delivery, where it is being delivered.
+    /// where there is none) but `overtaken`, which is there where it is true; with those of its
+    /// delivery, where it is being delivered.
     pub fn to_json(&self, delivery: Option<Delivery>) -> String {
         let mut out = Vec::with_capacity(self.message.written_length() + 288);
         self.write_json(delivery, &mut out);
@@ -150,6 +153,9 @@ impl Event {
             received.of(self.received_at),
             self.recovered
         );
+        if self.overtaken {
+            out.extend_from_slice(br#","overtaken":true"#);
+        }
         if let Some(Delivery { attempt, repeated }) = delivery {
             if attempt > 0 {
                 let _ = write!(out, r#","attempt":{attempt}"#);
@@ -225,6 +231,7 @@ mod tests {
             node: "~ise-pubsub-\"a\"".into(),
             received_at: "2026-11-22T02:00:00Z".parse().unwrap(),
             recovered: false,
+            overtaken: false,
             mac: Some("C8:5B:76:C6:59:62".into()),
             state: Some("STARTED".into()),
             station: None,
@@ -260,6 +267,7 @@ mod tests {
             node: Arc::default(),
             received_at: Timestamp::UNIX_EPOCH,
             recovered: false,
+            overtaken: false,
             mac: Some("C8:5B:76:C6:59:62".into()),
             state: None,
             station: None,

@@ -19,6 +19,7 @@ struct Envelope<'j> {
     node: Option<String>,
     received_at: Option<String>,
     recovered: Option<bool>,
+    overtaken: Option<bool>,
     #[serde(borrow)]
     message: &'j RawValue,
 }
@@ -48,6 +49,7 @@ impl Event {
             node: read.node.unwrap_or_default().into(),
             received_at: received.unwrap_or(Timestamp::UNIX_EPOCH),
             recovered: read.recovered == Some(true),
+            overtaken: read.overtaken == Some(true),
             station: mac.is_none().then(station).flatten().map(Into::into),
             mac: mac.map(Into::into),
             state: text(&["state"]).map(Into::into),
@@ -86,6 +88,11 @@ mod tests {
         assert_eq!(event.mac.as_deref(), Some("C8:5B:76:C6:59:62"));
         let delivered = event.to_json(Some(Delivery::FIRST));
         assert_eq!(Event::parse(&delivered), Some(event));
+        let overtaken = text.replace(
+            r#""recovered":true"#,
+            r#""recovered":true,"overtaken":true"#,
+        );
+        assert_eq!(Event::parse(&overtaken).unwrap().to_json(None), overtaken);
         // As earlier versions wrote them.
         let old = text.replace(r#""id":"AQAAAAAAAAAAAAAAAAAAAA","#, "");
         let (one, other) = (Event::parse(&old).unwrap(), Event::parse(&old).unwrap());

@@ -1,21 +1,26 @@
-//! Which events the stream holds, read from their headers.
+//! What the stream holds, read from headers: which events, and the newest time of each endpoint.
 //!
 //! The stream knows ids by itself for its duplicate window only. What has waited longer than half
 //! of it, by a stall, a restart or because it was recovered, is compared with what the stream
 //! stored since then; whatever comes into the stream after the reading is within the window again.
-//! A process that is stopped between this look and the sending, for longer than the window, can
-//! store that event a second time: no server compares it then.
+//!
+//! An event that others may have overtaken is stored only if nothing came to its subject since this
+//! was read, which the server looks after ([`Seen::last`]). Where something came, that is read
+//! first. So such an event never lies unmarked behind a newer one of its endpoint.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
+use foldhash::quality::RandomState;
 use futures_util::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::Connection;
 use super::connection::ANSWER;
+use super::message::names::{KEY_NAME, MEMBER_NAME, SUBJECT_NAME, TIME_NAME};
 use crate::event::EventId;
 
 /// A server's clock may be that much behind ours.
@@ -24,7 +29,8 @@ const CLOCKS: SignedDuration = SignedDuration::from_secs(60);
 /// Events asked for at a time; their headers have about half a kilobyte each.
 const BATCH: usize = 2000;
 
-/// With more of them (40 bytes each) a reading is not gone on with, but begun anew.
+/// With more of them (40 bytes each, and at most as much for its endpoint) a reading is not gone on
+/// with, but begun anew.
 const MOST_IDS: usize = 5_000_000;
 
 /// With so many it is begun anew where what is asked for is much younger than its beginning: a
@@ -43,8 +49,44 @@ pub(super) struct KnownIds {
     filter: String,
     /// For how long a reading is good.
     good_for: Duration,
+    /// Our own name, as headers have it.
+    member: String,
     ids: HashSet<EventId>,
+    /// The newest time, in microseconds, of each endpoint's events on a subject.
+    newest: HashMap<u64, i64>,
+    hasher: RandomState,
+    /// The last number on each subject.
+    last: HashMap<String, u64>,
+    /// When another subscriber stored something last, by the server's clock.
+    others: Option<Timestamp>,
     reading: Option<Reading>,
+}
+
+/// An event as it will lie in the stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'e> {
+    pub(super) id: EventId,
+    pub(super) subject: &'e str,
+    /// Its endpoint, as headers have it.
+    pub(super) endpoint: &'e str,
+    /// The earliest that it can have been stored by anybody.
+    pub(super) since: Timestamp,
+    /// How old the state is that it tells.
+    pub(super) time: Option<Timestamp>,
+}
+
+/// What the stream holds of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// The event itself.
+    Held,
+    /// Not that.
+    Not {
+        /// It has a newer state of its endpoint.
+        overtaken: bool,
+        /// The last number on the event's subject; 0: there is none.
+        last: u64,
+    },
 }
 
 /// What was read.
@@ -87,28 +129,95 @@ impl KnownIds {
         stream: String,
         filter: String,
         good_for: Duration,
+        member: String,
     ) -> Self {
         Self {
             connection,
             stream,
             filter,
             good_for,
+            member,
             ids: HashSet::new(),
+            newest: HashMap::new(),
+            hasher: RandomState::default(),
+            last: HashMap::new(),
+            others: None,
             reading: None,
         }
     }
 
-    /// Whether the stream has an event that cannot have been stored before `since`. Reads the
-    /// stream where that is not known. `Err`: why it cannot be known now.
-    pub(super) async fn has(&mut self, id: EventId, since: Timestamp) -> Result<bool, String> {
-        let good = self
-            .reading
-            .as_ref()
-            .is_some_and(|reading| reading.from <= since && reading.at.elapsed() < self.good_for);
+    /// What the stream holds of an event. Reads the stream where that is not known. `Err`: why it
+    /// cannot be known now.
+    pub(super) async fn look(&mut self, wanted: &Wanted<'_>) -> Result<Seen, String> {
+        let good = self.reading.as_ref().is_some_and(|reading| {
+            reading.from <= wanted.since && reading.at.elapsed() < self.good_for
+        });
         if !good {
-            self.read(since).await?;
+            self.read(wanted.since).await?;
         }
-        Ok(self.ids.contains(&id))
+        if self.ids.contains(&wanted.id) {
+            return Ok(Seen::Held);
+        }
+        let newest = self
+            .newest
+            .get(&self.place(wanted.subject, wanted.endpoint));
+        let overtaken = wanted
+            .time
+            .zip(newest)
+            .is_some_and(|(time, newest)| time.as_microsecond() < *newest);
+        let last = self.last.get(wanted.subject).copied().unwrap_or(0);
+        Ok(Seen::Not { overtaken, last })
+    }
+
+    /// An event was stored under this number, and nothing came to its subject before it.
+    pub(super) fn stored(&mut self, wanted: &Wanted<'_>, at: Option<Timestamp>, number: u64) {
+        self.ids.insert(wanted.id);
+        self.note(wanted.subject, wanted.endpoint, at, number);
+    }
+
+    /// The server does not have `sent` as the last number on this subject, but `now`: reads what
+    /// came.
+    pub(super) async fn differs(
+        &mut self,
+        wanted: &Wanted<'_>,
+        sent: u64,
+        now: u64,
+    ) -> Result<(), String> {
+        let read = self.reading.as_ref().map_or(0, |reading| reading.last);
+        if now > read {
+            self.read(wanted.since).await?;
+        }
+        let seen = self.last.entry(wanted.subject.to_owned()).or_default();
+        // It is older than the reading reaches back, or what came after it was removed.
+        if *seen == sent {
+            *seen = now;
+        }
+        Ok(())
+    }
+
+    /// Whether another subscriber stored anything since then.
+    pub(super) async fn others_since(&mut self, since: Timestamp) -> Result<bool, String> {
+        self.read(since).await?;
+        let since = since.checked_sub(CLOCKS).unwrap_or(since);
+        Ok(self.others.is_some_and(|time| time >= since))
+    }
+
+    fn place(&self, subject: &str, endpoint: &str) -> u64 {
+        self.hasher.hash_one((subject, endpoint))
+    }
+
+    fn note(&mut self, subject: &str, endpoint: &str, at: Option<Timestamp>, number: u64) {
+        if let Some(at) = at.map(Timestamp::as_microsecond) {
+            let place = self.place(subject, endpoint);
+            let newest = self.newest.entry(place).or_insert(at);
+            *newest = at.max(*newest);
+        }
+        match self.last.get_mut(subject) {
+            Some(last) => *last = number.max(*last),
+            None => {
+                self.last.insert(subject.to_owned(), number);
+            }
+        }
     }
 
     /// Reads what was stored since then, or since the last reading where that reaches as far back.
@@ -121,6 +230,8 @@ impl KnownIds {
             }
             reading => {
                 self.ids = HashSet::new();
+                self.newest = HashMap::new();
+                self.last = HashMap::new();
                 let now = Timestamp::now();
                 (
                     reading.map_or(from, |reading| reading.back_to(from, now)),
@@ -171,17 +282,24 @@ impl KnownIds {
                 )
             })?;
         let name = consumer.cached_info().name.clone();
-        let mut left = consumer.cached_info().num_pending;
+        // Those that were there when it was made; what comes meanwhile would have no end.
+        let wanted = consumer.cached_info().num_pending;
         let mut last = after.unwrap_or(0);
+        let mut came = 0;
         let result = loop {
+            let left = wanted.saturating_sub(came);
             if left == 0 {
                 break Ok(last);
             }
-            match self.read_batch(&consumer).await {
-                Ok(Some((number, pending))) => (last, left) = (number, pending),
+            match self.read_batch(&consumer, left, &mut came).await {
+                Ok(Some(number)) => last = number,
                 Ok(None) => match consumer.get_info().await {
                     // What was there is gone: purged, or too old.
-                    Ok(info) if info.num_pending == 0 => break Ok(last),
+                    Ok(info)
+                        if info.num_pending == 0 && info.delivered.consumer_sequence == came =>
+                    {
+                        break Ok(last);
+                    }
                     _ => break Err(self.broken()),
                 },
                 Err(why) => break Err(why),
@@ -191,14 +309,17 @@ impl KnownIds {
         result
     }
 
-    /// Adds the ids of a batch: the last one's number, and how many are left after it.
+    /// Adds what a batch holds, of no more than these; gives the last one's number. `came`: how many
+    /// came so far.
     async fn read_batch(
         &mut self,
         consumer: &consumer::Consumer<pull::Config>,
-    ) -> Result<Option<(u64, u64)>, String> {
+        left: u64,
+        came: &mut u64,
+    ) -> Result<Option<u64>, String> {
         let mut batch = consumer
             .fetch()
-            .max_messages(BATCH)
+            .max_messages(usize::try_from(left).map_or(BATCH, |left| left.min(BATCH)))
             .expires(ANSWER)
             .messages()
             .await
@@ -210,16 +331,35 @@ impl KnownIds {
                 return Ok(seen);
             };
             let message = message.map_err(|_| self.broken())?;
-            let id = message.headers.as_ref().and_then(|headers| {
-                let id = headers.get(async_nats::header::NATS_MESSAGE_ID)?;
-                id.as_str().parse().ok()
-            });
+            let info = message.info().map_err(|_| self.broken())?;
+            *came += 1;
+            // One before it went to a connection that is gone.
+            if info.consumer_sequence != *came {
+                return Err(self.broken());
+            }
+            let header = |name: &str| {
+                let value = message.headers.as_ref()?.get(name)?;
+                Some(value.as_str())
+            };
             // One of somebody else's, without such an id, is none of ours.
-            if let Some(id) = id {
+            let id = header(async_nats::header::NATS_MESSAGE_ID.as_ref());
+            if let Some(id) = id.and_then(|id| id.parse().ok()) {
                 self.ids.insert(id);
             }
-            let info = message.info().map_err(|_| self.broken())?;
-            seen = Some((info.stream_sequence, info.pending));
+            let at = header(TIME_NAME).and_then(|time| time.parse().ok());
+            self.note(
+                &message.subject,
+                header(SUBJECT_NAME)
+                    .or(header(KEY_NAME))
+                    .unwrap_or_default(),
+                at,
+                info.stream_sequence,
+            );
+            if header(MEMBER_NAME).is_some_and(|member| member != self.member) {
+                let stored = info.published.unix_timestamp_nanos();
+                self.others = Timestamp::from_nanosecond(stored).ok().max(self.others);
+            }
+            seen = Some(info.stream_sequence);
         }
     }
 

@@ -53,8 +53,16 @@ pub struct TopicFacts {
 impl MessageMaker {
     /// The subject of an event.
     pub fn subject(&self, event: &Event) -> String {
-        let partition = partition(&event.order_key(), self.partitions);
-        subject(&self.deployment, &self.alias(&event.topic), partition)
+        subject(
+            &self.deployment,
+            &self.alias(&event.topic),
+            self.partition(event),
+        )
+    }
+
+    /// The partition of an event.
+    pub fn partition(&self, event: &Event) -> u32 {
+        partition(&event.order_key(), self.partitions)
     }
 
     /// The topic's name in subjects.
@@ -93,42 +101,48 @@ impl MessageMaker {
     }
 }
 
-/// Adds the headers of an event that is stored by this id to those of all. `happened`: its
-/// [`server_time`].
-pub fn add_headers(
-    event: &Event,
-    id: EventId,
-    happened: Option<Timestamp>,
-    headers: &mut HeaderMap,
-) {
+/// Adds the headers of an event that is stored by this id to those of all. `happened`: when, by
+/// [`happened()`].
+pub fn add_headers(event: &Event, id: EventId, happened: Happened, headers: &mut HeaderMap) {
     let topic = event.topic.strip_prefix("/topic/").unwrap_or(&event.topic);
     headers.insert(names::ID.clone(), id.text(&mut [0; TEXT]));
     headers.insert(names::TYPE.clone(), word(topic));
-    if let Some(mac) = endpoint(event) {
-        headers.insert(names::SUBJECT.clone(), &*mac);
+    match endpoint(event) {
+        Some(mac) => headers.insert(names::SUBJECT.clone(), &*mac),
+        None => headers.insert(names::KEY.clone(), key(event)),
     }
-    if let Some(time) = happened {
+    if let Some(time) = happened.at() {
         headers.insert(names::TIME.clone(), time.to_string());
     }
     headers.insert(names::EVENT.clone(), word(&event.event));
     let recovered = if event.recovered { "true" } else { "false" };
     headers.insert(names::RECOVERED.clone(), recovered);
+    if event.overtaken {
+        headers.insert(names::OVERTAKEN.clone(), "true");
+    }
 }
 
 /// The names of headers: static ones take no memory of their own.
-mod names {
+pub(super) mod names {
     use async_nats::HeaderName;
+
+    pub(in crate::nats) const MEMBER_NAME: &str = "Netapi-Member";
+    pub(in crate::nats) const SUBJECT_NAME: &str = "ce-subject";
+    pub(in crate::nats) const KEY_NAME: &str = "Netapi-Key";
+    pub(in crate::nats) const TIME_NAME: &str = "ce-time";
 
     pub(super) static SPECVERSION: HeaderName = HeaderName::from_static("ce-specversion");
     pub(super) static ID: HeaderName = HeaderName::from_static("ce-id");
     pub(super) static TYPE: HeaderName = HeaderName::from_static("ce-type");
     pub(super) static SOURCE: HeaderName = HeaderName::from_static("ce-source");
-    pub(super) static SUBJECT: HeaderName = HeaderName::from_static("ce-subject");
-    pub(super) static TIME: HeaderName = HeaderName::from_static("ce-time");
+    pub(super) static SUBJECT: HeaderName = HeaderName::from_static(SUBJECT_NAME);
+    pub(super) static KEY: HeaderName = HeaderName::from_static(KEY_NAME);
+    pub(super) static TIME: HeaderName = HeaderName::from_static(TIME_NAME);
     pub(super) static CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
     pub(super) static EVENT: HeaderName = HeaderName::from_static("Netapi-Event");
-    pub(super) static MEMBER: HeaderName = HeaderName::from_static("Netapi-Member");
+    pub(super) static MEMBER: HeaderName = HeaderName::from_static(MEMBER_NAME);
     pub(super) static RECOVERED: HeaderName = HeaderName::from_static("Netapi-Recovered");
+    pub(super) static OVERTAKEN: HeaderName = HeaderName::from_static("Netapi-Overtaken");
 }
 
 /// The subject of a topic's partition.
@@ -138,9 +152,24 @@ pub fn subject(deployment: &str, alias: &str, partition: u32) -> String {
 
 /// The partition of an order key: FNV-1a of 32 bits, modulo their number.
 pub fn partition(key: &str, partitions: u32) -> u32 {
+    hash(key) % partitions.max(1)
+}
+
+/// FNV-1a of 32 bits.
+fn hash(key: &str) -> u32 {
     let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    let hash = key.bytes().fold(0x811c_9dc5, step);
-    hash % partitions.max(1)
+    key.bytes().fold(0x811c_9dc5, step)
+}
+
+/// What tells an endpoint without MAC address from others, and does not say who it is: the hash
+/// that its partition is told by.
+fn key(event: &Event) -> String {
+    format!("{:08x}", hash(&event.order_key()))
+}
+
+/// What messages of an endpoint have in a header: its MAC address, else its key.
+pub(super) fn endpoint_or_key(event: &Event) -> Cow<'_, str> {
+    endpoint(event).unwrap_or_else(|| Cow::Owned(key(event)))
 }
 
 /// The MAC address of the endpoint as [`Mac`] writes it, where it is known by one.
@@ -154,12 +183,44 @@ fn endpoint(event: &Event) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(mac.to_string()))
 }
 
+/// When something happened, by the server's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// The server says so.
+    At(Timestamp),
+    /// An end that was found, not told: the session went on until then.
+    After(Timestamp),
+    /// Nobody says.
+    Unknown,
+}
+
+impl Happened {
+    /// When, where the server says so.
+    pub fn at(self) -> Option<Timestamp> {
+        match self {
+            Self::At(time) => Some(time),
+            Self::After(_) | Self::Unknown => None,
+        }
+    }
+
+    /// The earliest that it can have been.
+    pub fn earliest(self) -> Option<Timestamp> {
+        match self {
+            Self::At(time) | Self::After(time) => Some(time),
+            Self::Unknown => None,
+        }
+    }
+}
+
 /// A member of a message, as far as it tells when it happened.
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
 enum Member {
     Timestamp,
     Failures,
+    SecurityGroup,
+    LastSyncTime,
+    KnownUntil,
     #[serde(other)]
     Other,
 }
@@ -174,6 +235,7 @@ struct Row {
 struct TimeSeeker {
     timestamp: Option<String>,
     of_row: Option<String>,
+    known_until: Option<String>,
 }
 
 impl<'de> Visitor<'de> for &mut TimeSeeker {
@@ -196,6 +258,12 @@ impl<'de> Visitor<'de> for &mut TimeSeeker {
                     let rows: Vec<Row> = members.next_value()?;
                     self.of_row = rows.into_iter().find_map(|row| row.timestamp);
                 }
+                Member::SecurityGroup => {
+                    let row: Row = members.next_value()?;
+                    self.of_row = row.timestamp;
+                }
+                Member::LastSyncTime => self.of_row = members.next_value()?,
+                Member::KnownUntil => self.known_until = members.next_value()?,
                 Member::Other => {
                     let _skipped: IgnoredAny = members.next_value()?;
                 }
@@ -206,16 +274,21 @@ impl<'de> Visitor<'de> for &mut TimeSeeker {
 }
 
 /// When it happened by the server's clock, where it says so.
-pub fn server_time(event: &Event) -> Option<Timestamp> {
+pub fn happened(event: &Event) -> Happened {
     let mut seeker = TimeSeeker::default();
     let mut message = serde_json::Deserializer::from_str(event.message.object());
     // That is an error where it stopped early, too.
-    let whole = message.deserialize_map(&mut seeker);
-    let time = match seeker.timestamp {
-        Some(time) => time,
-        None => whole.ok().and(seeker.of_row)?,
+    let whole = message.deserialize_map(&mut seeker).is_ok();
+    let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    let of_whole = |text: Option<String>| time(text.filter(|_| whole));
+    let at = match seeker.timestamp {
+        Some(text) => time(Some(text)),
+        None => of_whole(seeker.of_row),
     };
-    time.parse().ok()
+    let until = of_whole(seeker.known_until.filter(|_| event.recovered));
+    at.map(Happened::At)
+        .or(until.map(Happened::After))
+        .unwrap_or(Happened::Unknown)
 }
 
 /// A text as one token of a subject.
@@ -225,7 +298,7 @@ fn token(text: &str) -> String {
 }
 
 /// A text as a word in a header.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     cut(text, fits)
 }
@@ -257,6 +330,7 @@ mod tests {
             node: Arc::default(),
             received_at: Timestamp::UNIX_EPOCH,
             recovered: false,
+            overtaken: false,
             mac: mac.map(Into::into),
             station: None,
             state: None,
@@ -266,7 +340,7 @@ mod tests {
 
     fn headers(maker: &MessageMaker, event: &Event, id: EventId) -> HeaderMap {
         let mut headers = maker.common_headers();
-        add_headers(event, id, server_time(event), &mut headers);
+        add_headers(event, id, happened(event), &mut headers);
         headers
     }
 
@@ -384,10 +458,29 @@ mod tests {
                 Message::session(r#"{"a":[1],"timestamp":"2026-11-22T04:00:00Z","b":1}"#),
                 Some("2026-11-22T04:00:00Z"),
             ),
+            (
+                Message::whole(
+                    r#"{"operation":"UPDATE","securityGroup":{"id":"1","timestamp":"2026-11-22T03:00:00Z"}}"#,
+                ),
+                Some("2026-11-22T03:00:00Z"),
+            ),
+            (
+                Message::whole(r#"{"lastSyncTime":"2026-11-22T03:00:00Z"}"#),
+                Some("2026-11-22T03:00:00Z"),
+            ),
             (Message::whole("{}"), None),
         ] {
-            let time = server_time(&event("/topic/t", None, message));
+            let time = happened(&event("/topic/t", None, message)).at();
             assert_eq!(time.map(|time| time.to_string()).as_deref(), wanted);
         }
+        let text = r#"{"state":"DISCONNECTED","knownUntil":"2026-11-22T03:00:00Z"}"#;
+        let found = event("/topic/t", None, Message::session(text));
+        assert_eq!(happened(&found), Happened::Unknown);
+        let found = Event {
+            recovered: true,
+            ..found
+        };
+        let until = "2026-11-22T03:00:00Z".parse().unwrap();
+        assert_eq!(happened(&found), Happened::After(until));
     }
 }

@@ -13,17 +13,23 @@
 //! | [`overview`] | how a stream stands, for a person who looks |
 //! | [`publisher`] | stores one event, and says what became of it |
 //! | [`subscribers`] | what subscribers tell of themselves, for a person who looks |
+//! | `bodies` | where bodies of events are written |
+//! | `failure` | why an event was not acknowledged |
+//! | `known` | what the stream holds already, where its own memory does not reach |
+//! | `lateness` | whether an event may have been overtaken |
 //! | `reader` | reads what a stream holds of some subjects, to its end and on |
-//! | `known` | which events the stream holds already, where its own memory does not reach |
 //!
 //! When an event is sent, and again, is decided in `delivery`; nothing here prints.
 
 pub mod address;
+mod bodies;
 pub mod bucket;
 pub mod connection;
 pub mod consumer;
 pub mod dead;
+mod failure;
 mod known;
+mod lateness;
 pub mod message;
 pub mod open;
 pub mod overview;

@@ -1,24 +1,36 @@
 //! Stores one event in the stream, and says what became of it. Whether and when it is tried again
 //! is decided by whoever asks.
+//!
+//! Where several subscribers store the same events, one that missed some can store what followed
+//! before another has stored those. So:
+//!
+//! - What comes first after a gap waits for [`SETTLED`] where others are at work: by then they have
+//!   stored what they received before, or it is late.
+//! - What is late, ([`Lateness`]), or was recovered is compared with the stream, and stored only if
+//!   nothing came to its subject since it was read. Where the stream holds a newer state of its
+//!   endpoint it is stored all the same, marked as overtaken.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{HeaderMap, header};
-use bytes::{Bytes, BytesMut};
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use super::Connection;
+use super::bodies::Bodies;
 use super::connection::ANSWER;
-use super::known::KnownIds;
-use super::message::{MessageMaker, add_headers, server_time, subject};
+use super::failure::{Failure, last_number};
+use super::known::{KnownIds, Seen, Wanted};
+use super::lateness::Lateness;
+use super::message::{
+    Happened, MessageMaker, add_headers, endpoint_or_key, happened, subject, word,
+};
 use super::open::{OpenStream, said};
 use crate::error::{Error, Kind, Result};
 use crate::event::id::TEXT;
@@ -35,6 +47,16 @@ const NO_STREAM: &str = "netapi-nobody";
 /// How long an event that comes live may have been on its way: it lies in buffers while we, or the
 /// network, are stopped. It bounds what is read of a stream where clocks differ.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long after a gap others may still store what they received before its end, without being
+/// [late](super::lateness).
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// Others are at work that stored something within this time.
+const AT_WORK: SignedDuration = SignedDuration::from_secs(30);
+
+/// How often what has to be compared is sent while others store on the same subject.
+const MOST_TRIES: u32 = 100;
 
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +79,12 @@ pub struct Publisher {
     /// An event that has waited longer may have been stored, and be forgotten by the stream.
     fresh: Duration,
     known: Mutex<KnownIds>,
+    /// Of each partition: what has to be compared is stored one after the other.
+    turns: Vec<Mutex<()>>,
+    lateness: Lateness,
+    /// When a gap ended, until what others do about it has been waited for.
+    gap: std::sync::Mutex<Option<Instant>>,
+    waiting: Mutex<()>,
     /// The headers that all messages have alike.
     common_headers: HeaderMap,
     bodies: std::sync::Mutex<Bodies>,
@@ -79,13 +107,25 @@ impl Publisher {
         common_headers.insert(header::NATS_EXPECTED_STREAM, stream.as_str());
         let fresh = open.dedupe_window / 2;
         let filter = format!("netapi.{}.>", maker.deployment);
-        let known = KnownIds::new(connection.clone(), stream.clone(), filter, fresh / 2);
+        let member = word(&maker.member);
+        let known = KnownIds::new(
+            connection.clone(),
+            stream.clone(),
+            filter,
+            fresh / 2,
+            member,
+        );
+        let turns = (0..maker.partitions).map(|_| Mutex::default()).collect();
         Self {
             connection,
             stream,
             maker,
             fresh,
             known: Mutex::new(known),
+            turns,
+            lateness: Lateness::default(),
+            gap: std::sync::Mutex::default(),
+            waiting: Mutex::default(),
             common_headers,
             bodies: std::sync::Mutex::default(),
             thread,
@@ -138,19 +178,23 @@ impl Publisher {
             Ok(_) | Err(_) => return Err(timed_out()),
         }
         let mut known = self.known.lock().await;
-        known.read(Timestamp::now()).await.map_err(|why| {
-            let denied = self.connection.denied_since(began, None);
-            let doing = "reading the stream";
-            denied.map_or_else(
-                || {
-                    Error::new(
-                        Kind::Server,
-                        format!("{}: {doing}: {why}", self.connection.hosts()),
-                    )
-                },
-                |why| self.connection.no_permission(doing, &why),
-            )
-        })
+        known
+            .others_since(at_work())
+            .await
+            .map(drop)
+            .map_err(|why| {
+                let denied = self.connection.denied_since(began, None);
+                let doing = "reading the stream";
+                denied.map_or_else(
+                    || {
+                        Error::new(
+                            Kind::Server,
+                            format!("{}: {doing}: {why}", self.connection.hosts()),
+                        )
+                    },
+                    |why| self.connection.no_permission(doing, &why),
+                )
+            })
     }
 
     /// Where events are best published from: what goes through the connection changes no thread
@@ -181,6 +225,15 @@ impl Publisher {
         published
     }
 
+    /// A subscription stands, for the first time or again: what happened before it was missed.
+    pub fn listens(&self) {
+        *self.gap() = Some(Instant::now());
+    }
+
+    fn gap(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.gap.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn try_to_publish(&self, event: &Event, number: u64) -> Published {
         if !self.connection.stands() {
             return Published::Unavailable(format!(
@@ -188,35 +241,142 @@ impl Publisher {
                 self.connection.hosts()
             ));
         }
-        let id = self.maker.message_id(event, number);
-        // The whole message is read for it, so it is read once.
-        let happened = server_time(event);
-        match self.may_be_forgotten(event, id, happened).await {
-            Ok(true) => return Published::HadIt,
-            Ok(false) => {}
-            Err(why) => return Published::Unavailable(why),
+        if let Err(why) = self.after_gap().await {
+            return Published::Unavailable(why);
         }
+        let subject = self.maker.subject(event);
+        let message = Outgoing {
+            event,
+            id: self.maker.message_id(event, number),
+            // The whole message is read for it, so it is read once.
+            happened: happened(event),
+            subject: &subject,
+        };
+        match self.to_compare(&message) {
+            Some(since) => self.store_compared(&message, since).await,
+            None => match self.store(&message, None).await {
+                Stored::Done(published, _) => published,
+                Stored::Differs(_) => self.busy(&subject),
+            },
+        }
+    }
+
+    /// Waits after a gap until others have stored what they received before its end, where there
+    /// are others.
+    async fn after_gap(&self) -> Result<(), String> {
+        if self.gap().is_none() {
+            return Ok(());
+        }
+        // Whoever comes meanwhile waits here.
+        let _waiting = self.waiting.lock().await;
+        loop {
+            let Some(ended) = *self.gap() else {
+                return Ok(());
+            };
+            if self.known.lock().await.others_since(at_work()).await? {
+                sleep(SETTLED.saturating_sub(ended.elapsed())).await;
+            }
+            self.gap().take_if(|later| *later == ended);
+        }
+    }
+
+    /// Stores an event unless the stream has it, and marks it where the stream has a newer state of
+    /// its endpoint. `since`: the earliest that anybody can have stored it.
+    async fn store_compared(&self, message: &Outgoing<'_>, since: Timestamp) -> Published {
+        let Outgoing { event, subject, .. } = *message;
+        let endpoint = endpoint_or_key(event);
+        let wanted = Wanted {
+            id: message.id,
+            subject,
+            endpoint: &endpoint,
+            since,
+            time: message.happened.earliest(),
+        };
+        let _turn = match self.turn(event) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
+        let mut differed = false;
+        for _ in 0..MOST_TRIES {
+            let seen = self.known.lock().await.look(&wanted).await;
+            let (overtaken, last) = match seen {
+                Ok(Seen::Held) => return Published::HadIt,
+                Ok(Seen::Not { overtaken, last }) => (overtaken, last),
+                Err(why) => return Published::Unavailable(why),
+            };
+            let marked;
+            let message = if overtaken {
+                let event = event.clone();
+                marked = Event { overtaken, ..event };
+                Outgoing {
+                    event: &marked,
+                    ..*message
+                }
+            } else {
+                *message
+            };
+            match self.store(&message, Some(last)).await {
+                // A cluster may have noted the id of a copy that it then did not store.
+                Stored::Done(Published::HadIt, _) if differed => {
+                    if let Err(why) = self.known.lock().await.read(since).await {
+                        return Published::Unavailable(why);
+                    }
+                    sleep(ASK_AGAIN).await;
+                }
+                Stored::Done(published, number) => {
+                    if let Some(number) = number {
+                        let at = message.happened.at();
+                        self.known.lock().await.stored(&wanted, at, number);
+                    }
+                    return published;
+                }
+                Stored::Differs(now) => {
+                    differed = true;
+                    let read = self.known.lock().await.differs(&wanted, last, now).await;
+                    if let Err(why) = read {
+                        return Published::Unavailable(why);
+                    }
+                }
+            }
+        }
+        self.busy(subject)
+    }
+
+    /// Sends an event until it is known what became of it. `last`: the last number that its subject
+    /// must have.
+    async fn store(&self, message: &Outgoing<'_>, last: Option<u64>) -> Stored {
+        let Outgoing { event, id, .. } = *message;
         let body = self.bodies().body(event);
         let began = Instant::now();
-        let subject = self.maker.subject(event);
         loop {
             let mut headers = self.common_headers.clone();
-            add_headers(event, id, happened, &mut headers);
+            add_headers(event, id, message.happened, &mut headers);
             headers.insert(header::NATS_MESSAGE_ID, id.text(&mut [0; TEXT]));
-            let message = PublishMessage::build()
+            let mut sent = PublishMessage::build()
                 .payload(body.clone())
                 .headers(headers);
-            return match self.send(subject.clone(), message).await {
-                Ok(true) => Published::HadIt,
-                Ok(false) => Published::Stored,
+            if let Some(last) = last {
+                sent = sent.expected_last_subject_sequence(last);
+            }
+            let published = match self.send(message.subject.to_owned(), sent).await {
+                Ok(Acknowledged::HadIt) => Published::HadIt,
+                Ok(Acknowledged::Stored(number)) => {
+                    return Stored::Done(Published::Stored, Some(number));
+                }
                 Err(Failure::TooLarge) => Published::Refused(format!(
                     "{} bytes are more than the server takes (max_payload)",
                     body.len()
                 )),
                 Err(Failure::JetStream(error)) => match error.error_code() {
-                    STILL_STORING if began.elapsed() < ANSWER => {
+                    // Or something else is on its way there.
+                    STILL_STORING | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT
+                        if began.elapsed() < ANSWER =>
+                    {
                         sleep(ASK_AGAIN).await;
                         continue;
+                    }
+                    ErrorCode::STREAM_WRONG_LAST_SEQUENCE => {
+                        return Stored::Differs(last_number(&error.to_string()));
                     }
                     ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
                     | ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM => {
@@ -232,9 +392,23 @@ impl Publisher {
                     "nobody takes events of the stream {}: it is gone, or has no leader",
                     self.stream
                 )),
-                Err(Failure::TimedOut) => Published::Unavailable(self.silent(began, &subject)),
+                Err(Failure::TimedOut) => {
+                    Published::Unavailable(self.silent(began, message.subject))
+                }
             };
+            return Stored::Done(published, None);
         }
+    }
+
+    /// Where what has to be compared takes its turn.
+    fn turn(&self, event: &Event) -> Option<&Mutex<()>> {
+        let partition = usize::try_from(self.maker.partition(event)).ok()?;
+        self.turns.get(partition)
+    }
+
+    /// Others store on a subject without a break.
+    fn busy(&self, subject: &str) -> Published {
+        Published::Unavailable(format!("the stream {}: too much on {subject}", self.stream))
     }
 
     /// Why nothing came back of what was sent to this subject since then.
@@ -245,81 +419,71 @@ impl Publisher {
         }
     }
 
-    /// Whether the stream has an event that waited for so long that the stream may have forgotten
-    /// its id. `happened`: when it was, by the server's clock.
-    async fn may_be_forgotten(
-        &self,
-        event: &Event,
-        id: EventId,
-        happened: Option<Timestamp>,
-    ) -> Result<bool, String> {
-        let received = event.received_at;
+    /// Whether an event has to be compared with the stream, which may have forgotten its id, or
+    /// have a newer one of its endpoint: since when.
+    fn to_compare(&self, message: &Outgoing<'_>) -> Option<Timestamp> {
+        let event = message.event;
+        let (received, now) = (event.received_at, Timestamp::now());
         // Another subscriber may have stored it when it happened.
-        let happened = happened.map_or(received, |time| time.min(received));
-        let since = if event.recovered {
-            happened
-        } else {
-            let earliest = received.checked_sub(ON_ITS_WAY).unwrap_or(received);
-            happened.max(earliest)
-        };
-        // Negative: our clock was set back, and nobody knows how long it waited.
-        let waited = Duration::try_from(Timestamp::now().duration_since(since));
-        if waited.is_ok_and(|waited| waited <= self.fresh) {
-            return Ok(false);
+        let happened = message.happened.earliest();
+        let earliest = received.checked_sub(ON_ITS_WAY).unwrap_or(received);
+        if event.recovered {
+            return Some(happened.map_or(earliest, |time| time.min(received)));
         }
-        self.known.lock().await.has(id, since).await
+        let since = happened.map_or(received, |time| time.min(received).max(earliest));
+        let late = self.lateness.is_late(received, message.happened.at(), now);
+        // Negative: our clock was set back, and nobody knows how long it waited.
+        let waited = Duration::try_from(now.duration_since(since));
+        let known_again = waited.is_ok_and(|waited| waited <= self.fresh);
+        // Beside what is compared: what was stored without a look would have to be read by that.
+        let beside = || {
+            self.turn(event)
+                .is_some_and(|turn| turn.try_lock().is_err())
+        };
+        (late || !known_again || beside()).then_some(since)
     }
 
-    /// Sends a message; whether the stream had it already.
-    async fn send(&self, subject: String, message: PublishMessage) -> Result<bool, Failure> {
+    /// Sends a message.
+    async fn send(
+        &self,
+        subject: String,
+        message: PublishMessage,
+    ) -> Result<Acknowledged, Failure> {
         let jetstream = &self.connection.jetstream;
         let sent = jetstream.send_publish(subject, message).await?;
-        Ok(sent.await?.duplicate)
+        let acknowledged = sent.await?;
+        Ok(if acknowledged.duplicate {
+            Acknowledged::HadIt
+        } else {
+            Acknowledged::Stored(acknowledged.sequence)
+        })
     }
 }
 
-/// Where bodies are written: several in one piece of memory, which is asked for once.
-#[derive(Default)]
-struct Bodies {
-    written: Vec<u8>,
-    piece: BytesMut,
+/// Whoever stored something since then is at work.
+fn at_work() -> Timestamp {
+    Timestamp::now().checked_sub(AT_WORK).unwrap_or_default()
 }
 
-/// The size of a piece, unless one body is larger.
-const PIECE: usize = 16 << 10;
-
-impl Bodies {
-    fn body(&mut self, event: &Event) -> Bytes {
-        self.written.clear();
-        event.write_json(None, &mut self.written);
-        let length = self.written.len();
-        if self.piece.capacity() < length {
-            self.piece = BytesMut::with_capacity(length.max(PIECE));
-        }
-        self.piece.extend_from_slice(&self.written);
-        self.written.shrink_to(PIECE);
-        self.piece.split().freeze()
-    }
+/// An event that is being stored.
+#[derive(Clone, Copy)]
+struct Outgoing<'e> {
+    event: &'e Event,
+    id: EventId,
+    happened: Happened,
+    subject: &'e str,
 }
 
-/// Why an event was not acknowledged.
-enum Failure {
-    TooLarge,
-    NoResponders,
-    TimedOut,
-    JetStream(jetstream::Error),
+/// What came of sending it.
+enum Stored {
+    /// What became of it, and under which number it was stored.
+    Done(Published, Option<u64>),
+    /// Another number is the last on its subject.
+    Differs(u64),
 }
 
-impl From<async_nats::jetstream::context::PublishError> for Failure {
-    fn from(error: async_nats::jetstream::context::PublishError) -> Self {
-        match error.kind() {
-            PublishErrorKind::MaxPayloadExceeded => Self::TooLarge,
-            PublishErrorKind::StreamNotFound => Self::NoResponders,
-            _ => {
-                let source = std::error::Error::source(&error);
-                let answer = source.and_then(|source| source.downcast_ref::<jetstream::Error>());
-                answer.map_or(Self::TimedOut, |answer| Self::JetStream(answer.clone()))
-            }
-        }
-    }
+/// What the stream answered.
+enum Acknowledged {
+    HadIt,
+    Stored(u64),
 }

@@ -43,6 +43,7 @@ fn event(session: &serde_json::Value, at: Timestamp) -> Event {
         node: Arc::default(),
         received_at: at,
         recovered: false,
+        overtaken: false,
         mac: None,
         station: None,
         state: None,

@@ -1,6 +1,9 @@
 //! Two subscribers that fill one stream, and what happens to one of them: nothing is lost, nothing
 //! is there twice, and endpoints are in order. Judged by what the lab published.
 
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -9,7 +12,7 @@ use rustix::process::Signal;
 
 use crate::support::account::{published, stop};
 use crate::support::lab::{self, TestLab};
-use crate::support::nats::{JETSTREAM, NatsServer, Servers, holds, server};
+use crate::support::nats::{JETSTREAM, NatsServer, Servers, Stored, holds, in_order, server};
 use crate::support::running::Running;
 use crate::support::seeds::{Seed, seeds};
 use crate::support::sessions::{SESSIONS, publish, session};
@@ -41,6 +44,16 @@ impl Members {
         let mut members = Self { server, lab, since };
         let (one, two) = (members.first(), members.second());
         members.lab.listened_to(SESSIONS, 2);
+        // What comes first waits for what the other one stores.
+        for member in [&one, &two] {
+            member.until("that to be over", || {
+                std::thread::sleep(Duration::from_millis(100));
+                member.signal(Signal::USR1);
+                let said = member.err();
+                let said = said.iter().rev().find(|line| line.starts_with("received "));
+                said.is_some_and(|line| !line.contains("delivered 0,") && line.contains(" lag 0."))
+            });
+        }
         members.since = Timestamp::now();
         members.more(100);
         Some((members, one, two))
@@ -51,18 +64,26 @@ impl Members {
     }
 
     fn second(&self) -> Running {
-        let second = self.lab.second_member();
-        let second: Vec<(&str, &str)> = second.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        self.member(&second)
+        self.second_with(&["--to", &self.server.to()])
     }
 
     fn member(&self, variables: &[(&str, &str)]) -> Running {
-        let to = self.server.to();
+        self.member_with(&["--to", &self.server.to()], variables)
+    }
+
+    fn member_with(&self, more: &[&str], variables: &[(&str, &str)]) -> Running {
         let arguments = ["ise", "pxgrid", "subscribe", "--topic", "session"];
-        let arguments = [&arguments[..], &["--to", &to]].concat();
+        let arguments = [&arguments[..], more].concat();
         let running = self.lab.start_netapi(&arguments, variables);
         running.says("subscribed");
         running
+    }
+
+    /// The second one, with these options.
+    fn second_with(&self, more: &[&str]) -> Running {
+        let second = self.lab.second_member();
+        let second: Vec<(&str, &str)> = second.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        self.member_with(more, &second)
     }
 
     /// Waits until so many more events are stored.
@@ -190,4 +211,216 @@ fn two_subscribers_are_restarted_one_after_the_other() {
         stop(one);
         stop(two);
     });
+}
+
+/// Two subscribers, of which the second was there first, and nothing happens by itself.
+fn quiet() -> Option<Members> {
+    let server = server(JETSTREAM)?;
+    server.make_stream(|_| {});
+    let lab = lab::with(LabOptions {
+        events_per_second: EventRate::PerSecond(0),
+        ..LabOptions::default()
+    });
+    let since = Timestamp::now();
+    Some(Members { server, lab, since })
+}
+
+const MAC: &str = "00:00:5E:00:53:01";
+
+/// The second one stores an event alone, then the first one comes; the second is kept `away`, and
+/// receives what the first one misses. Then the first one stores what followed.
+fn overtakes(members: &Members, two: &Running, away: impl FnOnce()) {
+    members.lab.listened_to(SESSIONS, 1);
+    publish(&members.lab, &[session(MAC, "pat", "AUTHENTICATED")]);
+    two.until("an event", || members.server.count() == 1);
+    let one = members.first();
+    members.lab.listened_to(SESSIONS, 2);
+    away();
+    one.signal(Signal::KILL);
+    let (_, _) = one.end_by_signal();
+    publish(&members.lab, &[session(MAC, "pat", "POSTURED")]);
+    let one = members.first();
+    members.lab.listened_to(SESSIONS, 3);
+    publish(&members.lab, &[session(MAC, "pat", "STARTED")]);
+    one.until("another event", || members.server.count() == 2);
+    stop(one);
+}
+
+/// What was overtaken is there, behind what overtook it, and says so.
+fn overtaken_is_marked(members: &Members) {
+    let stored = holds(&members.server, &published(&members.lab, members.since));
+    let states: Vec<_> = stored
+        .iter()
+        .map(|message| {
+            let state = &message.body["message"]["sessions"][0]["state"];
+            let marked = message.header("Netapi-Overtaken").is_some();
+            (state.as_str().unwrap(), marked)
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("AUTHENTICATED", false),
+            ("STARTED", false),
+            ("POSTURED", true)
+        ]
+    );
+}
+
+#[test]
+fn what_a_stopped_subscriber_stores_behind_newer_states_is_marked() {
+    let Some(members) = quiet() else { return };
+    let two = members.second();
+    overtakes(&members, &two, || two.signal(Signal::STOP));
+    two.signal(Signal::CONT);
+    two.until("the last event", || members.server.count() == 3);
+    stop(two);
+    overtaken_is_marked(&members);
+}
+
+#[test]
+fn what_a_subscriber_without_nats_stores_behind_newer_states_is_marked() {
+    let Some(members) = quiet() else { return };
+    let relay = Relay::start(members.server.host());
+    let two = members.second_with(&["--to", &format!("nats://{}/EVENTS", relay.host)]);
+    overtakes(&members, &two, || relay.cut());
+    relay.connect();
+    two.until("the last event", || members.server.count() == 3);
+    stop(two);
+    overtaken_is_marked(&members);
+}
+
+/// A way to a server that can be cut.
+struct Relay {
+    host: String,
+    /// What goes through it; `None`: it is cut.
+    open: Arc<Mutex<Option<Vec<TcpStream>>>>,
+}
+
+impl Relay {
+    fn start(server: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let open = Arc::new(Mutex::new(Some(Vec::new())));
+        let kept = Arc::clone(&open);
+        // Ends with the test's process.
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let mut kept = kept.lock().unwrap();
+                let Some(open) = &mut *kept else { continue };
+                let Ok(client) = client else { return };
+                let Ok(server) = TcpStream::connect(&server) else {
+                    continue;
+                };
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    std::thread::spawn(move || {
+                        let _cut = io::copy(&mut from, &mut to);
+                        let _closed = to.shutdown(Shutdown::Both);
+                    });
+                }
+                open.extend([client, server]);
+            }
+        });
+        Self { host, open }
+    }
+
+    fn cut(&self) {
+        for stream in self.open.lock().unwrap().take().into_iter().flatten() {
+            let _gone = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn connect(&self) {
+        *self.open.lock().unwrap() = Some(Vec::new());
+    }
+}
+
+/// A few sessions that end and begin again, so that a subscriber that comes back finds ends that
+/// nobody told it.
+fn restless() -> Option<Members> {
+    let server = server(JETSTREAM)?;
+    server.make_stream(|config| config.duplicate_window = WINDOW);
+    let lab = lab::with(LabOptions {
+        sessions: 20,
+        events_per_second: EventRate::PerSecond(50),
+        ..LabOptions::default()
+    });
+    let since = Timestamp::now();
+    Some(Members { server, lab, since })
+}
+
+/// How many ends were found, not told; how many of them are marked.
+fn found_ends(stored: &[Stored]) -> (usize, usize) {
+    in_order(stored);
+    let found = stored
+        .iter()
+        .filter(|message| message.body["message"]["sessions"][0]["timestamp"].is_null());
+    let marked = |message: &&Stored| message.header("Netapi-Overtaken").is_some();
+    (found.clone().count(), found.filter(marked).count())
+}
+
+#[test]
+fn ends_that_a_subscriber_finds_behind_newer_sessions_are_marked() {
+    let Some(mut members) = restless() else {
+        return;
+    };
+    let spool = tempfile::tempdir().unwrap();
+    let to = members.server.to();
+    let options = ["--to", &to, "--spool", spool.path().to_str().unwrap()];
+    let (one, two) = (members.member_with(&options, &[]), members.second());
+    members.lab.listened_to(SESSIONS, 2);
+    members.since = Timestamp::now();
+    members.more(100);
+    stop(one);
+    members.more(400);
+    let one = members.member_with(&options, &[]);
+    members.lab.listened_to(SESSIONS, 3);
+    one.says("fetched, ");
+    // Whatever it found is stored then.
+    stop(one);
+    members.more(100);
+    let stored = holds(&members.server, &published(&members.lab, members.since));
+    let (found, marked) = found_ends(&stored);
+    assert!(marked > 0, "{marked} of {found}");
+    stop(two);
+}
+
+/// They have no time, and come when the stream has long forgotten that the other one stored them.
+#[test]
+fn ends_that_two_subscribers_find_one_after_the_other_are_stored_once() {
+    let Some(mut members) = restless() else {
+        return;
+    };
+    let spools = tempfile::tempdir().unwrap();
+    let to = members.server.to();
+    let spool = |name| spools.path().join(name).to_str().unwrap().to_owned();
+    let (spool_one, spool_two) = (spool("one"), spool("two"));
+    let options_one = ["--to", &to, "--spool", &spool_one];
+    let options_two = ["--to", &to, "--spool", &spool_two];
+    let one = members.member_with(&options_one, &[]);
+    let two = members.second_with(&options_two);
+    members.lab.listened_to(SESSIONS, 2);
+    members.since = Timestamp::now();
+    members.more(100);
+    stop(two);
+    stop(one);
+    let published = members.lab.event_log().len();
+    wait_for("changes", || {
+        members.lab.event_log().len() > published + 200
+    });
+    let one = members.member_with(&options_one, &[]);
+    members.lab.listened_to(SESSIONS, 3);
+    one.says("fetched, ");
+    members.more(50);
+    stop(one);
+    // Until the stream has forgotten them.
+    std::thread::sleep(2 * WINDOW);
+    let two = members.second_with(&options_two);
+    members.lab.listened_to(SESSIONS, 4);
+    two.says("fetched, ");
+    members.more(50);
+    stop(two);
+    let (found, _) = found_ends(&members.server.stored());
+    assert!(found > 0);
 }

@@ -281,6 +281,7 @@ fn spooled(dir: &Path) {
         node: "n".into(),
         received_at: jiff::Timestamp::now(),
         recovered: false,
+        overtaken: false,
         mac: None,
         station: Some("k".into()),
         state: None,

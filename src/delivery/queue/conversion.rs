@@ -63,6 +63,7 @@ fn today((key, topic, event, sequence, mac, state, received, json): OldRead<'_>)
         node: std::sync::Arc::default(),
         received_at: Timestamp::UNIX_EPOCH,
         recovered: false,
+        overtaken: false,
         mac: None,
         station: None,
         state: None,

@@ -237,6 +237,7 @@ pub(super) fn read(row: Read<'_>) -> Event {
         node: node.into(),
         received_at: Timestamp::from_microsecond(received).unwrap_or(Timestamp::UNIX_EPOCH),
         recovered,
+        overtaken: false,
         mac: mac.map(Into::into),
         station: station.map(Into::into),
         state: state.map(|state| state.to_owned().into()),

@@ -72,6 +72,18 @@ impl Sink {
     }
 
     /// Whether it is done with events so fast that those in memory go to it at the end, too.
+    /// What is to be told when a subscription stands, for the first time or again.
+    pub fn listens(&self) -> Box<dyn Fn() + Send> {
+        match self {
+            #[cfg(feature = "nats")]
+            Self::Stream(publisher) => {
+                let publisher = Arc::clone(publisher);
+                Box::new(move || publisher.listens())
+            }
+            _ => Box::new(|| {}),
+        }
+    }
+
     pub(super) fn empties_memory(&self) -> bool {
         matches!(self, Self::Print(_))
     }

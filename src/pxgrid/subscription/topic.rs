@@ -353,6 +353,7 @@ impl Topic {
             node: Arc::clone(context.node),
             received_at: context.at,
             recovered: false,
+            overtaken: false,
             mac: row.mac.map(Into::into),
             station: row.station.map(Into::into),
             state: row.state,

@@ -70,6 +70,7 @@ pub(super) fn unreadable() -> Event {
         node: Arc::default(),
         received_at: jiff::Timestamp::UNIX_EPOCH,
         recovered: false,
+        overtaken: false,
         mac: None,
         station: None,
         state: None,

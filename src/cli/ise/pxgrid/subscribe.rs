@@ -176,6 +176,7 @@ impl Subscribe {
                 }
             }
         };
+        let listens = sink.listens();
         let deliverer = self.delivery.start(sink, &context.reporter)?;
         let of_endpoints = |topic: &TopicName| matches!(topic, TopicName::Known(_, topic) if topic.alias == "endpoint");
         if self.topics.iter().any(of_endpoints) {
@@ -200,6 +201,7 @@ impl Subscribe {
             trouble: None,
             unread: 0,
             connection: ConnectionState::default(),
+            listens,
         };
         let result = follower.run(deliverer, &mut running).await;
         running.end(result).await

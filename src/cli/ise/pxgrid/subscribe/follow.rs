@@ -36,6 +36,8 @@ pub(super) struct Follower {
     /// How many topics were left with something that was missed and not fetched.
     pub(super) unread: u64,
     pub(super) connection: ConnectionState,
+    /// Told when a subscription stands, for the first time or again.
+    pub(super) listens: Box<dyn Fn() + Send>,
 }
 
 /// Events on their way into the spool.
@@ -207,6 +209,7 @@ impl Follower {
         for notice in &update.notices {
             self.connection.hear(notice);
             match notice {
+                Notice::Subscribed { .. } => (self.listens)(),
                 Notice::NodeFailed { why, .. } => self.trouble = Some(why.clone()),
                 Notice::LookupFailed(error) => self.trouble = Some(Why::Error(error.clone())),
                 _ => {}
