@@ -5,7 +5,7 @@
 //! stored since then; whatever comes into the stream after the reading is within the window again.
 //!
 //! An event that others may have overtaken is stored only if nothing came to its subject since this
-//! was read, which the server looks after ([`Seen::last`]). Where something came, that is read
+//! was read, which the server looks after ([`Seen::Not`]). Where something came, that is read
 //! first. So such an event never lies unmarked behind a newer one of its endpoint.
 
 use std::collections::{HashMap, HashSet};
@@ -42,7 +42,7 @@ const MUCH_YOUNGER: SignedDuration = SignedDuration::from_mins(30);
 const FORGOTTEN: Duration = Duration::from_secs(30);
 
 /// See the module's documentation.
-pub(super) struct KnownIds {
+pub(super) struct StoredEvents {
     connection: Connection,
     stream: String,
     /// The subjects of our deployment.
@@ -123,7 +123,7 @@ impl Reading {
     }
 }
 
-impl KnownIds {
+impl StoredEvents {
     pub(super) fn new(
         connection: Connection,
         stream: String,

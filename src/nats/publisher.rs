@@ -26,7 +26,7 @@ use super::Connection;
 use super::bodies::Bodies;
 use super::connection::ANSWER;
 use super::failure::{Failure, last_number};
-use super::known::{KnownIds, Seen, Wanted};
+use super::known::{Seen, StoredEvents, Wanted};
 use super::lateness::Lateness;
 use super::message::{
     Happened, MessageMaker, add_headers, endpoint_or_key, happened, subject, word,
@@ -78,7 +78,7 @@ pub struct Publisher {
     maker: MessageMaker,
     /// An event that has waited longer may have been stored, and be forgotten by the stream.
     fresh: Duration,
-    known: Mutex<KnownIds>,
+    known: Mutex<StoredEvents>,
     /// Of each partition: what has to be compared is stored one after the other.
     turns: Vec<Mutex<()>>,
     lateness: Lateness,
@@ -108,7 +108,7 @@ impl Publisher {
         let fresh = open.dedupe_window / 2;
         let filter = format!("netapi.{}.>", maker.deployment);
         let member = word(&maker.member);
-        let known = KnownIds::new(
+        let known = StoredEvents::new(
             connection.clone(),
             stream.clone(),
             filter,

@@ -71,7 +71,6 @@ impl Sink {
         }
     }
 
-    /// Whether it is done with events so fast that those in memory go to it at the end, too.
     /// What is to be told when a subscription stands, for the first time or again.
     pub fn listens(&self) -> Box<dyn Fn() + Send> {
         match self {
@@ -84,6 +83,7 @@ impl Sink {
         }
     }
 
+    /// Whether it is done with events so fast that those in memory go to it at the end, too.
     pub(super) fn empties_memory(&self) -> bool {
         matches!(self, Self::Print(_))
     }
