@@ -84,6 +84,8 @@ pub(super) enum Seen {
     Not {
         /// It has a newer state of its endpoint.
         overtaken: bool,
+        /// Another subscriber stored something since the earliest that it can have been stored.
+        others: bool,
         /// The last number on the event's subject; 0: there is none.
         last: u64,
     },
@@ -166,7 +168,11 @@ impl StoredEvents {
             .zip(newest)
             .is_some_and(|(time, newest)| time.as_microsecond() < *newest);
         let last = self.last.get(wanted.subject).copied().unwrap_or(0);
-        Ok(Seen::Not { overtaken, last })
+        Ok(Seen::Not {
+            overtaken,
+            others: self.others_stored(wanted.since),
+            last,
+        })
     }
 
     /// An event was stored under this number, and nothing came to its subject before it.
@@ -198,8 +204,13 @@ impl StoredEvents {
     /// Whether another subscriber stored anything since then.
     pub(super) async fn others_since(&mut self, since: Timestamp) -> Result<bool, String> {
         self.read(since).await?;
+        Ok(self.others_stored(since))
+    }
+
+    /// The same, as far as was read.
+    fn others_stored(&self, since: Timestamp) -> bool {
         let since = since.checked_sub(CLOCKS).unwrap_or(since);
-        Ok(self.others.is_some_and(|time| time >= since))
+        self.others.is_some_and(|time| time >= since)
     }
 
     fn place(&self, subject: &str, endpoint: &str) -> u64 {

@@ -6,9 +6,12 @@
 //!
 //! - What comes first after a gap waits for [`SETTLED`] where others are at work: by then they have
 //!   stored what they received before, or it is late.
-//! - What is late, ([`Lateness`]), or was recovered is compared with the stream, and stored only if
+//! - What is late ([`Lateness`]), or was recovered is compared with the stream, and stored only if
 //!   nothing came to its subject since it was read. Where the stream holds a newer state of its
 //!   endpoint it is stored all the same, marked as overtaken.
+//! - Where no other subscriber was at work since ([`Others`]) nothing was overtaken.
+
+mod permission;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{MutexGuard, PoisonError};
@@ -28,11 +31,9 @@ use super::connection::ANSWER;
 use super::failure::{Failure, last_number};
 use super::known::{Seen, StoredEvents, Wanted};
 use super::lateness::Lateness;
-use super::message::{
-    Happened, MessageMaker, add_headers, endpoint_or_key, happened, subject, word,
-};
-use super::open::{OpenStream, said};
-use crate::error::{Error, Kind, Result};
+use super::message::{Happened, MessageMaker, add_headers, endpoint_or_key, happened, word};
+use super::open::OpenStream;
+use super::subscribers::Others;
 use crate::event::id::TEXT;
 use crate::event::{Event, EventId};
 use crate::threads::RuntimeThread;
@@ -40,9 +41,6 @@ use crate::threads::RuntimeThread;
 /// A copy whose first is still on its way to the replicas: to be asked again after this time.
 const STILL_STORING: ErrorCode = ErrorCode(10158);
 const ASK_AGAIN: Duration = Duration::from_millis(100);
-
-/// A stream that no server has, to be refused by: it shows that the server would take an event.
-const NO_STREAM: &str = "netapi-nobody";
 
 /// How long an event that comes live may have been on its way: it lies in buffers while we, or the
 /// network, are stopped. It bounds what is read of a stream where clocks differ.
@@ -79,6 +77,7 @@ pub struct Publisher {
     /// An event that has waited longer may have been stored, and be forgotten by the stream.
     fresh: Duration,
     known: Mutex<StoredEvents>,
+    others: Others,
     /// Of each partition: what has to be compared is stored one after the other.
     turns: Vec<Mutex<()>>,
     lateness: Lateness,
@@ -108,6 +107,7 @@ impl Publisher {
         let fresh = open.dedupe_window / 2;
         let filter = format!("netapi.{}.>", maker.deployment);
         let member = word(&maker.member);
+        let others = Others::than(&connection, &stream, &maker.deployment, &maker.member);
         let known = StoredEvents::new(
             connection.clone(),
             stream.clone(),
@@ -122,6 +122,7 @@ impl Publisher {
             maker,
             fresh,
             known: Mutex::new(known),
+            others,
             turns,
             lateness: Lateness::default(),
             gap: std::sync::Mutex::default(),
@@ -132,69 +133,6 @@ impl Publisher {
             stored: AtomicU64::new(0),
             had: AtomicU64::new(0),
         }
-    }
-
-    /// Whether the server would take an event from us, and let us read the stream: asked without
-    /// storing anything.
-    ///
-    /// Errors: [`Kind::Refused`] without the permission, [`Kind::Server`] and [`Kind::TimedOut`]
-    /// where the stream does not answer.
-    pub async fn check_permission(&self, alias: &str) -> Result<()> {
-        let subject = subject(&self.maker.deployment, alias, 0);
-        let message = PublishMessage::build().expected_stream(NO_STREAM);
-        let ours = subject.clone();
-        let doing = "trying whether events may be published";
-        let began = Instant::now();
-        let timed_out = || {
-            let denied = self.connection.denied_since(began, Some(&ours));
-            denied.map_or_else(
-                || {
-                    Error::new(
-                        Kind::TimedOut,
-                        format!("{}: no answer while {doing}", self.connection.hosts()),
-                    )
-                    .hint("a cluster answers when a majority of its servers is up; look at their logs")
-                },
-                |why| self.connection.no_permission(doing, &why),
-            )
-        };
-        match self.send(subject, message).await {
-            Err(Failure::JetStream(error)) if error.error_code() == ErrorCode::STREAM_NOT_MATCH => {
-            }
-            Err(Failure::JetStream(error)) => return Err(said(&self.connection, doing, &error)),
-            Err(Failure::NoResponders) => {
-                return Err(Error::new(
-                    Kind::Server,
-                    format!(
-                        "{}: nobody takes events of the stream {}",
-                        self.connection.hosts(),
-                        self.stream
-                    ),
-                )
-                .hint(
-                    "is the stream there, with netapi.> among its subjects, and has it a leader?",
-                ));
-            }
-            Ok(_) | Err(_) => return Err(timed_out()),
-        }
-        let mut known = self.known.lock().await;
-        known
-            .others_since(at_work())
-            .await
-            .map(drop)
-            .map_err(|why| {
-                let denied = self.connection.denied_since(began, None);
-                let doing = "reading the stream";
-                denied.map_or_else(
-                    || {
-                        Error::new(
-                            Kind::Server,
-                            format!("{}: {doing}: {why}", self.connection.hosts()),
-                        )
-                    },
-                    |why| self.connection.no_permission(doing, &why),
-                )
-            })
     }
 
     /// Where events are best published from: what goes through the connection changes no thread
@@ -252,8 +190,8 @@ impl Publisher {
             happened: happened(event),
             subject: &subject,
         };
-        match self.to_compare(&message) {
-            Some(since) => self.store_compared(&message, since).await,
+        match self.to_compare(&message).await {
+            Some((since, others)) => self.store_compared(&message, since, others).await,
             None => match self.store(&message, None).await {
                 Stored::Done(published, _) => published,
                 Stored::Differs(_) => self.busy(&subject),
@@ -281,8 +219,14 @@ impl Publisher {
     }
 
     /// Stores an event unless the stream has it, and marks it where the stream has a newer state of
-    /// its endpoint. `since`: the earliest that anybody can have stored it.
-    async fn store_compared(&self, message: &Outgoing<'_>, since: Timestamp) -> Published {
+    /// its endpoint. `since`: the earliest that anybody can have stored it; `others`: whether anybody
+    /// else may have stored something since then.
+    async fn store_compared(
+        &self,
+        message: &Outgoing<'_>,
+        since: Timestamp,
+        others: bool,
+    ) -> Published {
         let Outgoing { event, subject, .. } = *message;
         let endpoint = endpoint_or_key(event);
         let wanted = Wanted {
@@ -293,15 +237,20 @@ impl Publisher {
             time: message.happened.earliest(),
         };
         let _turn = match self.turn(event) {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
+            Some(turn) if others => Some(turn.lock().await),
+            _ => None,
         };
         let mut differed = false;
         for _ in 0..MOST_TRIES {
             let seen = self.known.lock().await.look(&wanted).await;
             let (overtaken, last) = match seen {
                 Ok(Seen::Held) => return Published::HadIt,
-                Ok(Seen::Not { overtaken, last }) => (overtaken, last),
+                // Others that were seen in the stream alone count too.
+                Ok(Seen::Not {
+                    overtaken,
+                    others: theirs,
+                    last,
+                }) => (overtaken, (others || theirs).then_some(last)),
                 Err(why) => return Published::Unavailable(why),
             };
             let marked;
@@ -315,7 +264,7 @@ impl Publisher {
             } else {
                 *message
             };
-            match self.store(&message, Some(last)).await {
+            match self.store(&message, last).await {
                 // A cluster may have noted the id of a copy that it then did not store.
                 Stored::Done(Published::HadIt, _) if differed => {
                     if let Err(why) = self.known.lock().await.read(since).await {
@@ -332,7 +281,12 @@ impl Publisher {
                 }
                 Stored::Differs(now) => {
                     differed = true;
-                    let read = self.known.lock().await.differs(&wanted, last, now).await;
+                    let read = self
+                        .known
+                        .lock()
+                        .await
+                        .differs(&wanted, last.unwrap_or(0), now)
+                        .await;
                     if let Err(why) = read {
                         return Published::Unavailable(why);
                     }
@@ -420,27 +374,27 @@ impl Publisher {
     }
 
     /// Whether an event has to be compared with the stream, which may have forgotten its id, or
-    /// have a newer one of its endpoint: since when.
-    fn to_compare(&self, message: &Outgoing<'_>) -> Option<Timestamp> {
+    /// have a newer one of its endpoint: since when, and whether others may have stored something.
+    async fn to_compare(&self, message: &Outgoing<'_>) -> Option<(Timestamp, bool)> {
         let event = message.event;
         let (received, now) = (event.received_at, Timestamp::now());
         // Another subscriber may have stored it when it happened.
         let happened = message.happened.earliest();
         let earliest = received.checked_sub(ON_ITS_WAY).unwrap_or(received);
         if event.recovered {
-            return Some(happened.map_or(earliest, |time| time.min(received)));
+            let since = happened.map_or(earliest, |time| time.min(received));
+            return Some((since, self.others.since(since).await));
         }
         let since = happened.map_or(received, |time| time.min(received).max(earliest));
-        let late = self.lateness.is_late(received, message.happened.at(), now);
         // Negative: our clock was set back, and nobody knows how long it waited.
         let waited = Duration::try_from(now.duration_since(since));
         let known_again = waited.is_ok_and(|waited| waited <= self.fresh);
+        let late = self.lateness.is_late(received, message.happened.at(), now);
         // Beside what is compared: what was stored without a look would have to be read by that.
-        let beside = || {
-            self.turn(event)
-                .is_some_and(|turn| turn.try_lock().is_err())
-        };
-        (late || !known_again || beside()).then_some(since)
+        let turn = self.turn(event);
+        let beside = || turn.is_some_and(|turn| turn.try_lock().is_err());
+        let overtaken = (late || beside()) && self.others.since(since).await;
+        (overtaken || !known_again).then_some((since, overtaken))
     }
 
     /// Sends a message.

@@ -124,7 +124,7 @@ impl Permissions {
     fn of_subscribers(&self, stream: &str) -> String {
         let consumer = |what: &str| format!("$JS.API.CONSUMER.{what}.{stream}.>");
         let bucket = bucket_name(stream);
-        let subjects = [
+        let mut subjects = vec![
             format!("netapi.{}.>", self.deployment),
             format!("$JS.API.STREAM.INFO.{stream}"),
             format!("$JS.API.STREAM.CREATE.{stream}"),
@@ -134,12 +134,13 @@ impl Permissions {
             consumer("MSG.NEXT"),
             consumer("DELETE"),
             format!("$JS.API.STREAM.CREATE.KV_{bucket}"),
-            format!("$JS.API.STREAM.INFO.KV_{bucket}"),
             format!("$KV.{bucket}.>"),
         ];
+        subjects.extend(reading_whole(&format!("KV_{bucket}")));
         let comment = format!(
             "netapi ise pxgrid subscribe --to nats://HOST/{stream}: stores events, and reads what is there.\n\
-            # STREAM.CREATE.{stream} is for --create-stream alone, what has {bucket} for fleet status."
+            # STREAM.CREATE.{stream} is for --create-stream alone, what has {bucket} for fleet status,\n\
+            # and for subscribers to see each other: without it each takes it that others are there."
         );
         block(&comment, "SUBSCRIBER", &subjects)
     }
