@@ -399,7 +399,7 @@ fn an_account_that_may_not_tell_of_itself_stores_its_events_all_the_same() {
     );
     // As they were printed before subscribers told of themselves.
     let told = |line: &&str| line.contains("_subscribers") && !line.starts_with('#');
-    assert_eq!(printed.lines().filter(told).count(), 3);
+    assert_eq!(printed.lines().filter(told).count(), 8);
     let printed: Vec<&str> = printed.lines().filter(|line| !told(line)).collect();
     let users = r"users = [ { user: netapi, password: right, permissions: $NETAPI_SUBSCRIBER } ]";
     let permissions = printed.join("\n");
