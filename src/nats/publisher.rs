@@ -273,7 +273,7 @@ impl Publisher {
                     sleep(ASK_AGAIN).await;
                 }
                 Stored::Done(published, number) => {
-                    if let Some(number) = number {
+                    if let (Some(number), Some(_)) = (number, last) {
                         let at = message.happened.at();
                         self.known.lock().await.stored(&wanted, at, number);
                     }
