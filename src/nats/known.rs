@@ -51,7 +51,7 @@ pub(super) struct StoredEvents {
     good_for: Duration,
     /// Our own name, as headers have it.
     member: String,
-    ids: HashSet<EventId>,
+    ids: HashSet<EventId, RandomState>,
     /// The newest time, in microseconds, of each endpoint's events on a subject.
     newest: HashMap<u64, i64>,
     hasher: RandomState,
@@ -73,6 +73,8 @@ pub(super) struct Wanted<'e> {
     pub(super) since: Timestamp,
     /// How old the state is that it tells.
     pub(super) time: Option<Timestamp>,
+    /// Whether another subscriber may have stored something since then.
+    pub(super) others: bool,
 }
 
 /// What the stream holds of an event.
@@ -84,10 +86,9 @@ pub(super) enum Seen {
     Not {
         /// It has a newer state of its endpoint.
         overtaken: bool,
-        /// Another subscriber stored something since the earliest that it can have been stored.
-        others: bool,
-        /// The last number on the event's subject; 0: there is none.
-        last: u64,
+        /// The last number on the event's subject, 0 where there is none; `None`: nobody else
+        /// stored anything that it could lie behind.
+        last: Option<u64>,
     },
 }
 
@@ -139,7 +140,7 @@ impl StoredEvents {
             filter,
             good_for,
             member,
-            ids: HashSet::new(),
+            ids: HashSet::default(),
             newest: HashMap::new(),
             hasher: RandomState::default(),
             last: HashMap::new(),
@@ -160,18 +161,19 @@ impl StoredEvents {
         if self.ids.contains(&wanted.id) {
             return Ok(Seen::Held);
         }
-        let newest = self
-            .newest
-            .get(&self.place(wanted.subject, wanted.endpoint));
-        let overtaken = wanted
-            .time
-            .zip(newest)
-            .is_some_and(|(time, newest)| time.as_microsecond() < *newest);
+        // Others that were seen in the stream alone count too.
+        if !wanted.others && !self.others_stored(wanted.since) {
+            return Ok(Seen::Not {
+                overtaken: false,
+                last: None,
+            });
+        }
+        let place = self.place(wanted.subject, wanted.endpoint);
+        let newest = wanted.time.zip(self.newest.get(&place));
         let last = self.last.get(wanted.subject).copied().unwrap_or(0);
         Ok(Seen::Not {
-            overtaken,
-            others: self.others_stored(wanted.since),
-            last,
+            overtaken: newest.is_some_and(|(time, newest)| time.as_microsecond() < *newest),
+            last: Some(last),
         })
     }
 
@@ -240,7 +242,7 @@ impl StoredEvents {
                 (reading.from, Some(reading.last))
             }
             reading => {
-                self.ids = HashSet::new();
+                self.ids = HashSet::default();
                 self.newest = HashMap::new();
                 self.last = HashMap::new();
                 let now = Timestamp::now();

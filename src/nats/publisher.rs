@@ -235,6 +235,7 @@ impl Publisher {
             endpoint: &endpoint,
             since,
             time: message.happened.earliest(),
+            others,
         };
         let _turn = match self.turn(event) {
             Some(turn) if others => Some(turn.lock().await),
@@ -245,12 +246,7 @@ impl Publisher {
             let seen = self.known.lock().await.look(&wanted).await;
             let (overtaken, last) = match seen {
                 Ok(Seen::Held) => return Published::HadIt,
-                // Others that were seen in the stream alone count too.
-                Ok(Seen::Not {
-                    overtaken,
-                    others: theirs,
-                    last,
-                }) => (overtaken, (others || theirs).then_some(last)),
+                Ok(Seen::Not { overtaken, last }) => (overtaken, last),
                 Err(why) => return Published::Unavailable(why),
             };
             let marked;
