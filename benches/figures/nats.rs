@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use async_nats::{HeaderMap, header};
 use async_nats::jetstream::{self, consumer, stream};
+use async_nats::{HeaderMap, header};
 use futures_util::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -110,7 +110,11 @@ impl NatsServer {
             let messages = consumer.messages().await.unwrap().take(wanted);
             let messages = messages.map_ok(|message| Message {
                 subject: message.subject.to_string(),
-                headers: unconditional(message.headers.clone().unwrap_or_default()),
+                headers: message
+                    .headers
+                    .as_ref()
+                    .map(unconditional)
+                    .unwrap_or_default(),
                 body: message.payload.clone(),
             });
             messages.try_collect().await.unwrap()
@@ -157,7 +161,7 @@ impl NatsServer {
 }
 
 /// An event that was compared with the stream expects a number that an empty one does not have.
-fn unconditional(headers: HeaderMap) -> HeaderMap {
+fn unconditional(headers: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::new();
     for (name, values) in headers.iter() {
         if *name != header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE {

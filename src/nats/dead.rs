@@ -4,17 +4,25 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
 use async_nats::jetstream::{self, ErrorCode};
+use futures_util::StreamExt;
 use serde::Deserialize;
+use tokio::time::timeout;
 
-use super::connection::until_answered;
+use super::connection::{ANSWER, until_answered};
 use super::open::said;
-use super::reader::{StreamReader, said_of};
 use super::{Connection, StreamAddress};
 use crate::error::{Error, Kind, Result};
 use crate::event::EventId;
+
+/// Letters asked for at a time.
+const BATCH: usize = 200;
+
+/// A reading that nobody goes on with is removed after this time.
+const FORGOTTEN: Duration = Duration::from_secs(30);
 
 /// The header that says whose callback did not take it.
 const GROUP: &str = "Netapi-Group";
@@ -147,10 +155,20 @@ impl DeadStream {
         group: Option<&str>,
         mut take: impl FnMut(StoredLetter) -> Result<()>,
     ) -> Result<()> {
-        let subjects = match group {
-            Some(group) => format!("netapi_dead.{}.{group}.*", self.of),
-            None => self.subjects(),
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::None,
+            filter_subject: match group {
+                Some(group) => format!("netapi_dead.{}.{group}.*", self.of),
+                None => self.subjects(),
+            },
+            inactive_threshold: FORGOTTEN,
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
         };
+        let jetstream = &self.connection.jetstream;
+        let made = jetstream.create_consumer_on_stream(config, self.name());
         let broken = |why: &str| {
             Error::new(
                 Kind::Server,
@@ -160,9 +178,8 @@ impl DeadStream {
                 ),
             )
         };
-        let opened = StreamReader::open(&self.connection, &self.name(), subjects).await;
-        let mut reader = match opened {
-            Ok(reader) => reader,
+        let consumer: consumer::Consumer<pull::Config> = match made.await {
+            Ok(consumer) => consumer,
             Err(_) if !self.is_there().await? => {
                 return Err(Error::new(
                     Kind::NotFound,
@@ -174,21 +191,34 @@ impl DeadStream {
                 )
                 .hint("a worker of this stream makes it when it starts"));
             }
-            Err(why) => return Err(broken(&why)),
+            Err(error) => return Err(broken(&error.kind().to_string())),
         };
-        while !reader.is_at_end() {
-            let Some(message) = reader.next().await.map_err(broken)? else {
-                continue;
-            };
-            let headers = message.headers.as_ref();
-            let group = headers.and_then(|headers| headers.get(GROUP));
-            take(StoredLetter {
-                sequence: said_of(&message).map_err(broken)?.stream_sequence,
-                group: group.map(ToString::to_string).unwrap_or_default(),
-                text: String::from_utf8_lossy(&message.payload).into_owned(),
-            })?;
+        loop {
+            let batch = consumer.fetch().max_messages(BATCH).messages().await;
+            let mut batch = batch.map_err(|error| broken(&error.to_string()))?;
+            let mut came = false;
+            loop {
+                let next = timeout(ANSWER, batch.next()).await;
+                let Some(message) = next.map_err(|_| broken("no answer"))? else {
+                    break;
+                };
+                let message = message.map_err(|_| broken("it broke off"))?;
+                let info = message.info().map_err(|_| broken("it broke off"))?;
+                came = true;
+                let headers = message.headers.as_ref();
+                let group = headers.and_then(|headers| headers.get(GROUP));
+                take(StoredLetter {
+                    sequence: info.stream_sequence,
+                    group: group.map(ToString::to_string).unwrap_or_default(),
+                    text: String::from_utf8_lossy(&message.payload).into_owned(),
+                })?;
+            }
+            if !came {
+                break;
+            }
         }
-        reader.close().await;
+        let name = consumer.cached_info().name.clone();
+        self.connection.drop_consumer(&self.name(), &name).await;
         Ok(())
     }
 

@@ -106,7 +106,7 @@ fn a_lab_that_is_killed_leaves_no_server_behind() {
         .args(["ise", "lab", "up", "--nats"])
         .env("TMPDIR", temporary.path());
     let running = Running::start(command);
-    running.says("the lab is up");
+    running.until("the address", || url(&running.out()).is_some());
     let url = url(&running.out()).unwrap();
     assert!(answers(&url));
     running.signal(Signal::KILL);

@@ -25,7 +25,9 @@ pub(crate) fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Its lines.
+/// Its lines; one that is still being written is none yet.
 pub(crate) fn lines(path: &Path) -> Vec<String> {
-    text(path).lines().map(str::to_owned).collect()
+    let text = text(path);
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole.lines().map(str::to_owned).collect()
 }

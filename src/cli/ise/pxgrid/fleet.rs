@@ -215,7 +215,7 @@ fn of_workers(stream: &str) -> String {
 }
 
 fn of_fleet(stream: &str) -> String {
-    let mut subjects = reading_whole(&format!("{stream}_DEAD"));
+    let mut subjects = reading(&format!("{stream}_DEAD"));
     subjects.extend([
         format!("$JS.API.STREAM.INFO.{stream}"),
         format!("$JS.API.STREAM.MSG.GET.{stream}"),
