@@ -1,9 +1,10 @@
-//! Reads what a stream holds of some subjects: in order, up to the last message that was there,
-//! and on to what comes later. What a message means is not known here.
+//! Reads what a stream holds of some subjects, in order, and on to what comes later. What a message
+//! means is not known here, nor how much of it is enough.
 //!
-//! The end is known by number, and asked for. A server before 2.10 miscounts what is left where
-//! messages were replaced meanwhile: a request that is not to wait then waits for the next one, and
-//! reading until none comes has no end.
+//! A request waits for a message. One that is not to wait has no end on a server before 2.10, which
+//! miscounts what is left where messages were replaced meanwhile. Where none came, the number of the
+//! last message is asked for, so that one that was lost on its way is noticed; such a server tells
+//! none where the last message was removed, and then nothing is noticed.
 
 use std::time::Duration;
 
@@ -83,7 +84,7 @@ pub(super) struct StreamReader {
     came: u64,
     /// The number of the last one.
     last: u64,
-    /// The number of the last one that was there when that was asked.
+    /// The number of the last one that was there, when none came.
     end: u64,
     /// A request ended before all of them had come.
     lacks: bool,
@@ -114,7 +115,7 @@ impl StreamReader {
             .await
             .map_err(|_| NO_ANSWER)?
             .map_err(|error| error.kind().to_string())?;
-        let mut reader = Self {
+        Ok(Self {
             connection: connection.clone(),
             stream: stream.to_owned(),
             subjects,
@@ -124,18 +125,16 @@ impl StreamReader {
             last: 0,
             end: 0,
             lacks: false,
-        };
-        reader.find_end().await?;
-        Ok(reader)
+        })
     }
 
-    /// Whether all that was there when this was asked last has come.
+    /// Whether, when none came for a while, nothing was left.
     pub(super) fn is_at_end(&self) -> bool {
         self.last >= self.end
     }
 
     /// The next message and what the server says of it. `None`: none came for a while, and
-    /// [`is_at_end`](Self::is_at_end) was asked anew.
+    /// [`is_at_end`](Self::is_at_end) tells about now.
     ///
     /// Errors: what broke it off; one that did not come is noticed.
     pub(super) async fn next(&mut self) -> Result<Option<Message>, Broken> {
