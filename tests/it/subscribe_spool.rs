@@ -107,7 +107,7 @@ fn a_spool_that_others_could_use_against_us_is_refused() {
         let callback = script(dir.path(), "#!/bin/sh\n");
         let (spool, victim) = (dir.path().join("spool"), dir.path().join("victim"));
         std::fs::create_dir(&spool).unwrap();
-        std::fs::write(&victim, "precious").unwrap();
+        std::fs::write(&victim, "precious\n").unwrap();
         let mode = if what.is_empty() { 0o777 } else { 0o700 };
         std::fs::set_permissions(&spool, std::fs::Permissions::from_mode(mode)).unwrap();
         if !what.is_empty() {

@@ -28,6 +28,8 @@ pub(crate) fn text(path: &Path) -> String {
 /// Its lines; one that is still being written is none yet.
 pub(crate) fn lines(path: &Path) -> Vec<String> {
     let text = text(path);
-    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    whole.lines().map(str::to_owned).collect()
+    let whole = text
+        .split_inclusive('\n')
+        .filter_map(|line| line.strip_suffix('\n'));
+    whole.map(str::to_owned).collect()
 }
