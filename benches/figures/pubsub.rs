@@ -1,5 +1,5 @@
 //! A pubsub node that publishes sessions, as fast as they can be encrypted or at a pace. Frames are
-//! made once; only their numbers are written over before each is sent, so that its own cost hardly
+//! made once; only their numbers and times are written over before each is sent, so that its own cost hardly
 //! counts.
 
 use std::io::{BufRead, Read, Write};
@@ -12,6 +12,9 @@ use crate::server::{Connection, Request, Server, TOPIC, control, request};
 
 /// The sequence number of the first message; all have as many digits.
 const FIRST: u64 = 1_000_000_000;
+
+/// How often the time in the messages is set.
+const TICK: Duration = Duration::from_millis(10);
 
 /// How many messages are written at once when there is no pace: three records of TLS.
 const AT_ONCE: u64 = 36;
@@ -182,8 +185,12 @@ fn publish(
     };
     let mut block = Block::new(subscription, at_once);
     let began = Instant::now();
-    let mut number = 0;
+    let (mut number, mut ticked) = (0, began);
     while number < plan.events {
+        if ticked.elapsed() >= TICK {
+            ticked = Instant::now();
+            block.set_time();
+        }
         if let Some(per_second) = plan.per_second {
             let due = Duration::from_micros(number * 1_000_000 / per_second);
             std::thread::sleep(due.saturating_sub(began.elapsed()));
@@ -205,6 +212,8 @@ struct Block {
     /// Of one message.
     length: usize,
     sequence: usize,
+    /// Where its time stands.
+    time: usize,
     /// Where the session's number stands.
     session: [usize; 3],
     /// Where the message's number stands in the session, so that no two are alike.
@@ -222,9 +231,10 @@ impl Block {
         websocket(2, frame.as_bytes(), &mut one);
         let text = String::from_utf8_lossy(one.get(4..).unwrap()).into_owned();
         let after = |name: &str| 4 + text.find(name).unwrap() + name.len();
-        Self {
+        let mut block = Self {
             length: one.len(),
             sequence: after("\"sequence\":"),
+            time: after("\"timestamp\":\""),
             session: [
                 after("\"macAddress\":\"C8:5B:"),
                 after("\"callingStationId\":\"C8:5B:"),
@@ -232,6 +242,18 @@ impl Block {
             ],
             content: after("\"acctSessionId\":\""),
             bytes: one.repeat(usize::try_from(count).unwrap()),
+        };
+        block.set_time();
+        block
+    }
+
+    /// What happens, happens now.
+    fn set_time(&mut self) {
+        let time = jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+            .to_string();
+        for message in self.bytes.chunks_exact_mut(self.length) {
+            message[self.time..self.time + time.len()].copy_from_slice(time.as_bytes());
         }
     }
 

@@ -74,7 +74,7 @@ pub(crate) mod testing {
     use std::sync::Mutex;
 
     use super::Listener;
-    use crate::event::{Event, Message};
+    use crate::event::{Event, EventId, Message};
 
     /// Remembers everything that was said.
     #[derive(Debug, Default)]
@@ -101,7 +101,7 @@ pub(crate) mod testing {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&sequence.to_be_bytes());
         Event {
-            id: id.into(),
+            id: EventId::from(id).into(),
             event: "sessionCreated".into(),
             sequence: Some(sequence),
             topic: "/topic/com.cisco.ise.session".into(),

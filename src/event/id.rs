@@ -14,6 +14,9 @@
 //!
 //! Not in it: the word `event`, which each subscriber tells from what it has seen; the node; our
 //! clock; whether it was recovered.
+//!
+//! To hash it costs as much as to read it. Whoever reads events only puts the text together
+//! ([`DeferredId`]); it is hashed where the id is first needed, on another thread.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,6 +24,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 
 use crate::record::compact_json;
@@ -88,13 +92,66 @@ impl FromStr for EventId {
     }
 }
 
-/// Makes the ids of one topic's events.
-#[derive(Debug, Clone)]
-pub struct IdMaker {
-    /// What all of them have in common was hashed.
-    begun: Sha256,
-    numbered: bool,
+/// An event's id, or the text that it is made of.
+#[derive(Clone)]
+pub struct DeferredId(Source);
+
+#[derive(Clone)]
+enum Source {
+    Made(EventId),
+    Text(Bytes),
 }
+
+impl DeferredId {
+    /// The id. Made anew each time where only its text is here.
+    pub fn get(&self) -> EventId {
+        match &self.0 {
+            Source::Made(id) => *id,
+            Source::Text(text) => EventId::cut(&Sha256::digest(text)),
+        }
+    }
+
+    /// How much memory the text takes, in bytes.
+    pub(crate) fn text_length(&self) -> usize {
+        match &self.0 {
+            Source::Made(_) => 0,
+            Source::Text(text) => text.len(),
+        }
+    }
+}
+
+impl From<EventId> for DeferredId {
+    fn from(id: EventId) -> Self {
+        Self(Source::Made(id))
+    }
+}
+
+impl PartialEq for DeferredId {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Eq for DeferredId {}
+
+impl fmt::Debug for DeferredId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+/// Makes the ids of one topic's events.
+#[derive(Debug)]
+pub struct IdMaker {
+    /// What the texts of all of them begin with.
+    begin: Box<[u8]>,
+    numbered: bool,
+    /// Room that the texts of many events lie in.
+    room: BytesMut,
+}
+
+/// How much room is taken at a time, in bytes.
+const ROOM: usize = 32 * 1024;
 
 /// The members of a session or of a message as ids hash them: sorted by name, each name and value
 /// after a NUL.
@@ -105,25 +162,42 @@ impl IdMaker {
     /// For a topic of a deployment. `numbered`: its events carry no time of their own, so that the
     /// message's number, where there is one, belongs to the id.
     pub fn new(deployment: &str, topic: &str, numbered: bool) -> Self {
-        let mut begun = Sha256::new();
+        let mut begin = Vec::new();
         for part in [SCHEME, deployment, topic] {
-            begun.update(part);
-            begun.update([0]);
+            begin.extend_from_slice(part.as_bytes());
+            begin.push(0);
         }
-        Self { begun, numbered }
+        Self {
+            begin: begin.into(),
+            numbered,
+            room: BytesMut::new(),
+        }
     }
 
     /// The id of an event. `identity` is that of its row; `members` are those of the session, or of
     /// the message without its counter. `number` is the message's.
-    pub fn id(&self, identity: &str, members: &HashedMembers, number: Option<i64>) -> EventId {
-        let mut hash = self.begun.clone();
-        hash.update(identity);
-        hash.update(&members.0);
-        if let Some(number) = number.filter(|_| self.numbered) {
-            hash.update([0]);
-            hash.update(number.to_string());
+    pub fn id(
+        &mut self,
+        identity: &str,
+        members: &HashedMembers,
+        number: Option<i64>,
+    ) -> DeferredId {
+        let number = number.filter(|_| self.numbered);
+        let number = number.map_or_else(String::new, |number| format!("\0{number}"));
+        let parts = [
+            &self.begin,
+            identity.as_bytes(),
+            &members.0,
+            number.as_bytes(),
+        ];
+        let length = parts.iter().map(|part| part.len()).sum();
+        if self.room.capacity() < length {
+            self.room = BytesMut::with_capacity(ROOM.max(length));
         }
-        EventId::cut(&hash.finalize())
+        for part in parts {
+            self.room.extend_from_slice(part);
+        }
+        DeferredId(Source::Text(self.room.split().freeze()))
     }
 }
 
@@ -173,7 +247,7 @@ mod tests {
     ];
 
     fn id(
-        maker: &IdMaker,
+        maker: &mut IdMaker,
         identity: &str,
         members: &[(&str, &str)],
         number: Option<i64>,
@@ -184,32 +258,35 @@ mod tests {
         for (name, value) in sorted {
             hashed.push(&HashedMembers::name(name), value);
         }
-        maker.id(identity, &hashed, number).to_string()
+        maker.id(identity, &hashed, number).get().to_string()
     }
 
     /// The published test vectors, made by another program; `src/cli/contract.md` has them too.
     #[test]
     fn the_published_vectors() {
-        let session = IdMaker::new("ise", "/topic/com.cisco.ise.session", false);
+        let mut session = IdMaker::new("ise", "/topic/com.cisco.ise.session", false);
         let identity = "\"C8:5B:76:C6:59:62\"\0\0\0\"0A01\"";
         assert_eq!(
-            id(&session, identity, &SESSION, Some(7)),
+            id(&mut session, identity, &SESSION, Some(7)),
             "7ABYge6I_sGs7LOmksDgHA"
         );
-        let sxp = IdMaker::new("ise", "/topic/com.cisco.ise.sxp.binding", true);
+        let mut sxp = IdMaker::new("ise", "/topic/com.cisco.ise.sxp.binding", true);
         let binding = [
             ("operation", r#""CREATE""#),
             ("binding", r#"{"ipPrefix":"10.0.0.0/24","tag":5}"#),
         ];
         let identity = "\"10.0.0.0/24\"\0\0\0";
-        assert_eq!(id(&sxp, identity, &binding, None), "XjH-g1njmZhH2okZovdnkw");
         assert_eq!(
-            id(&sxp, identity, &binding, Some(3)),
+            id(&mut sxp, identity, &binding, None),
+            "XjH-g1njmZhH2okZovdnkw"
+        );
+        assert_eq!(
+            id(&mut sxp, identity, &binding, Some(3)),
             "WxUqvGOgy50uzkdMM5QcgA"
         );
-        let other = IdMaker::new("lab", "/topic/com.cisco.ise.sxp.binding", true);
+        let mut other = IdMaker::new("lab", "/topic/com.cisco.ise.sxp.binding", true);
         assert_eq!(
-            id(&other, identity, &binding, None),
+            id(&mut other, identity, &binding, None),
             "Tg53YYdR6g-gpFRo280LCg"
         );
     }
@@ -218,10 +295,10 @@ mod tests {
     fn the_hashed_text_is_the_documented_one() {
         let text = "netapi/1\0ise\0/topic/t\0\"M\"\0a\0[1,\"x y\"]\0b\x001.10\x007";
         let digest = Sha256::digest(text);
-        let maker = IdMaker::new("ise", "/topic/t", true);
+        let mut maker = IdMaker::new("ise", "/topic/t", true);
         let members = [("b", "1.10"), ("a", "[ 1,\n\"x y\" ]")];
         let expected = URL_SAFE_NO_PAD.encode(&digest[..16]);
-        assert_eq!(id(&maker, "\"M\"", &members, Some(7)), expected);
+        assert_eq!(id(&mut maker, "\"M\"", &members, Some(7)), expected);
         assert_eq!(expected.len(), 22);
         assert_eq!(expected.parse::<EventId>().unwrap().to_string(), expected);
         assert!("short".parse::<EventId>().is_err());

@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use crate::record::Mac;
 
 pub use figures::Figures;
-pub use id::{EventId, HashedMembers, IdMaker};
+pub use id::{DeferredId, EventId, HashedMembers, IdMaker};
 pub use message::{Message, Text};
 pub use remembered::{Memory, Progress, Remembered};
 
@@ -38,7 +38,7 @@ pub use remembered::{Memory, Progress, Remembered};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// The same for the same occurrence, wherever and however it is seen.
-    pub id: EventId,
+    pub id: DeferredId,
     /// `sessionCreated`, `sessionUpdated` or `sessionDeleted` for session topics; for others the
     /// server's operation (`CREATE`, `UPDATE`, `DELETE`), the status of an ANC operation, or
     /// `MESSAGE` where the server names neither.
@@ -101,6 +101,11 @@ pub struct Mark {
 }
 
 impl Event {
+    /// Its id; made anew each time for an event that came just now.
+    pub fn id(&self) -> EventId {
+        self.id.get()
+    }
+
     /// Within this key events are to be delivered in order: the endpoint, else the topic as a
     /// whole. A MAC address is one endpoint however a topic spells it.
     pub fn order_key(&self) -> Cow<'_, str> {
@@ -134,7 +139,7 @@ impl Event {
         out: &mut Vec<u8>,
     ) {
         // A Vec always takes bytes; ids, numbers and times have nothing to escape.
-        let _ = write!(out, r#"{{"type":"MESSAGE","id":"{}","event":"#, self.id);
+        let _ = write!(out, r#"{{"type":"MESSAGE","id":"{}","event":"#, self.id());
         write_string(&self.event, out);
         out.extend_from_slice(br#","sequenceNumber":"#);
         match self.sequence {
@@ -224,7 +229,7 @@ mod tests {
     #[test]
     fn the_json_is_the_contracts() {
         let mut event = Event {
-            id: EventId::default(),
+            id: EventId::default().into(),
             event: "sessionCreated".into(),
             sequence: Some(1),
             topic: "/topic/com.cisco.ise.session".into(),
@@ -260,7 +265,7 @@ mod tests {
     #[test]
     fn an_endpoint_has_one_key_however_it_is_spelled() {
         let mut event = Event {
-            id: EventId::default(),
+            id: EventId::default().into(),
             event: "MESSAGE".into(),
             sequence: None,
             topic: "/topic/com.cisco.ise.session".into(),

@@ -40,8 +40,8 @@ impl Event {
         let received = read.received_at.and_then(|text| text.parse().ok());
         Some(Self {
             id: match read.id {
-                Some(id) => id.parse().ok()?,
-                None => EventId::of_text(json),
+                Some(id) => id.parse::<EventId>().ok()?.into(),
+                None => EventId::of_text(json).into(),
             },
             event: read.event.into(),
             sequence: read.sequence_number,

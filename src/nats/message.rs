@@ -83,9 +83,9 @@ impl MessageMaker {
             .get(&*event.topic)
             .is_some_and(|facts| facts.exact);
         if exact || event.sequence.is_some() {
-            return event.id;
+            return event.id();
         }
-        let (id, member, received) = (event.id, &self.member, event.received_at);
+        let (id, member, received) = (event.id(), &self.member, event.received_at);
         EventId::of_text(&format!("{id} {member} {received} {number}"))
     }
 
@@ -323,7 +323,7 @@ mod tests {
 
     fn event(topic: &str, mac: Option<&str>, message: Message) -> Event {
         Event {
-            id: EventId::default(),
+            id: EventId::default().into(),
             event: "sessionCreated".into(),
             sequence: None,
             topic: topic.into(),
@@ -410,7 +410,7 @@ mod tests {
                 .subject(&hostile)
                 .starts_with("netapi.ise.a-b------X--y.")
         );
-        let headers = headers(&maker, &hostile, hostile.id);
+        let headers = headers(&maker, &hostile, hostile.id());
         let value = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
         assert_eq!(
             value("Netapi-Event").as_deref(),
@@ -423,7 +423,7 @@ mod tests {
     #[test]
     fn what_cannot_be_told_apart_has_an_id_for_each_copy() {
         let timed = event("/topic/com.cisco.ise.session", None, Message::session("{}"));
-        assert_eq!(maker().message_id(&timed, 1), timed.id);
+        assert_eq!(maker().message_id(&timed, 1), timed.id());
         let mut binding = event(
             "/topic/com.cisco.ise.sxp.binding",
             None,
@@ -438,7 +438,7 @@ mod tests {
         binding.received_at += jiff::SignedDuration::from_millis(1);
         assert_ne!(maker().message_id(&binding, 1), first);
         binding.sequence = Some(7);
-        assert_eq!(maker().message_id(&binding, 1), binding.id);
+        assert_eq!(maker().message_id(&binding, 1), binding.id());
     }
 
     #[test]

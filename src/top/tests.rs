@@ -36,7 +36,7 @@ fn setup() -> Setup {
 
 fn event(session: &serde_json::Value, at: Timestamp) -> Event {
     Event {
-        id: EventId::default(),
+        id: EventId::default().into(),
         event: "sessionUpdated".into(),
         sequence: Some(1),
         topic: "/topic/com.cisco.ise.session".into(),

@@ -431,7 +431,7 @@ impl Machine {
                 Task::Bury(sequence, letter) => {
                     let id = self
                         .partition(partition)
-                        .and_then(|one| Some(one.event(sequence)?.id));
+                        .and_then(|one| Some(one.event(sequence)?.id()));
                     match (self.receipt(partition, sequence), id) {
                         (Some(receipt), Some(id)) => Action::Bury(receipt, id, letter),
                         _ => continue,

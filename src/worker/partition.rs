@@ -276,7 +276,7 @@ impl Partition {
         let mut withdrawn = if gap { self.hold() } else { Vec::new() };
         let mut tasks = Vec::new();
         if let Some(event) = &event
-            && !self.makes_room(sequence, event.id, &mut withdrawn, &mut tasks)
+            && !self.makes_room(sequence, event.id(), &mut withdrawn, &mut tasks)
         {
             return (withdrawn, tasks);
         }
@@ -298,7 +298,7 @@ impl Partition {
         let finished = self.finished.get(&sequence);
         let done = event
             .as_ref()
-            .is_none_or(|event| finished == Some(&event.id));
+            .is_none_or(|event| finished == Some(&event.id()));
         match self.state {
             PartitionState::Closed => return (withdrawn, tasks),
             PartitionState::Draining if !done => {
@@ -343,7 +343,7 @@ impl Partition {
         let Some(one) = self.in_hand.get(&sequence) else {
             return true;
         };
-        if one.event.id == id {
+        if one.event.id() == id {
             return true;
         }
         match one.stage {

@@ -274,7 +274,7 @@ fn a_damaged_spool_is_named_with_what_to_do() {
 /// A spool with one event.
 fn spooled(dir: &Path) {
     let event = Event {
-        id: EventId::default(),
+        id: EventId::default().into(),
         event: "CREATE".into(),
         sequence: None,
         topic: "/topic/t".into(),

@@ -35,7 +35,8 @@ pub(super) fn convert(transaction: &WriteTransaction) -> Result<(), redb::Error>
         let mut events = transaction.open_table(EVENTS)?;
         for entry in old.iter()? {
             let (number, row) = entry?;
-            events.insert(number.value(), write(&today(row.value())))?;
+            let event = today(row.value());
+            events.insert(number.value(), write(&event, &event.id()))?;
         }
     }
     transaction.delete_table(OLD_EVENTS)?;
@@ -56,7 +57,7 @@ type OldRead<'r> = (
 /// The event that an old row holds. What is no event's JSON is kept as the message.
 fn today((key, topic, event, sequence, mac, state, received, json): OldRead<'_>) -> Event {
     let parsed = Event::parse(json).unwrap_or_else(|| Event {
-        id: EventId::default(),
+        id: EventId::default().into(),
         event: event.to_owned().into(),
         sequence,
         topic: topic.into(),

@@ -168,7 +168,8 @@ impl Recent {
 /// sessions that came together each counts its own part.
 fn size(event: &Event) -> usize {
     let length = |text: &Option<CompactString>| text.as_ref().map_or(0, CompactString::len);
-    event.message.written_length() + length(&event.mac) + length(&event.station) + OVERHEAD
+    let texts = length(&event.mac) + length(&event.station) + event.id.text_length();
+    event.message.written_length() + texts + OVERHEAD
 }
 
 #[cfg(test)]

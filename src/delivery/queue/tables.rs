@@ -11,7 +11,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableErro
 
 use super::conversion;
 use super::journal::Left;
-use crate::event::{Event, Mark, Message, order_key};
+use crate::event::{Event, EventId, Mark, Message, order_key};
 
 /// id, event, sequence, topic, node, received (µs since the epoch), recovered, MAC, station, state,
 /// whether the message is one session, message.
@@ -166,7 +166,7 @@ pub(super) fn write_events<'e>(
 ) -> Result<(), redb::Error> {
     let mut events = transaction.open_table(EVENTS)?;
     for (number, event) in batch {
-        events.insert(number, write(event))?;
+        events.insert(number, write(event, &event.id()))?;
     }
     Ok(())
 }
@@ -207,10 +207,10 @@ pub(super) fn add_attempts(
     Ok(())
 }
 
-/// An event as a row.
-pub(super) fn write(event: &Event) -> Read<'_> {
+/// An event as a row, beside its id.
+pub(super) fn write<'e>(event: &'e Event, id: &'e EventId) -> Read<'e> {
     (
-        event.id.bytes(),
+        id.bytes(),
         &event.event,
         event.sequence,
         &event.topic,
@@ -230,7 +230,7 @@ pub(super) fn read(row: Read<'_>) -> Event {
     let (id, event, sequence, topic, node, received, recovered, mac, station, state, session, text) =
         row;
     Event {
-        id: (*id).into(),
+        id: EventId::from(*id).into(),
         event: event.to_owned().into(),
         sequence,
         topic: topic.into(),

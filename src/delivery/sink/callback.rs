@@ -382,7 +382,7 @@ fn variables(event: &Event, delivery: Delivery) -> Vec<(&'static str, String)> {
                 .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
     };
     let mut variables = Vec::with_capacity(OURS.len());
-    variables.push(("NETAPI_ID", event.id.to_string()));
+    variables.push(("NETAPI_ID", event.id().to_string()));
     variables.push(("NETAPI_ATTEMPT", delivery.attempt.to_string()));
     variables.push(("NETAPI_REPEATED", delivery.repeated.to_string()));
     if event.topic.starts_with('/') && fits(&event.topic, 200, "/._-") {

@@ -153,15 +153,12 @@ impl<'a> Walk<'a> {
 
     /// Steps over a member and the comma after it, without a look at what nearly no server sends:
     /// `None` where anything else stands than the name that came after `before` the last time, a
-    /// string without escapes, and no white space.
+    /// [plain value](plain_value_end), and no white space.
     fn plain_member(&mut self, names: &MemberNames, before: Option<NameId>) -> Option<Member<'a>> {
         let (id, quoted) = names.next(before)?;
         let rest = self.text.as_bytes().get(self.at..)?;
-        let rest = rest.strip_prefix(quoted.as_bytes())?;
-        if rest.first() != Some(&b'"') {
-            return None;
-        }
-        let length = plain_string_end(rest, 0)?;
+        let rest = without_prefix(rest, quoted.as_bytes())?;
+        let length = plain_value_end(rest)?;
         if rest.get(length) != Some(&b',') {
             return None;
         }
@@ -215,6 +212,39 @@ impl<'a> Walk<'a> {
     fn fault(&self, what: &'static str) -> Fault {
         Fault { at: self.at, what }
     }
+}
+
+/// Where a value ends that is a string without escapes, a truth value, or a short whole number.
+fn plain_value_end(bytes: &[u8]) -> Option<usize> {
+    match bytes.first()? {
+        b'"' => plain_string_end(bytes, 0),
+        b'0' => Some(1),
+        b'1'..=b'9' => {
+            let digits = bytes.iter().take(16);
+            Some(digits.take_while(|byte| byte.is_ascii_digit()).count())
+        }
+        b't' => bytes.starts_with(b"true").then_some(4),
+        b'f' => bytes.starts_with(b"false").then_some(5),
+        _ => None,
+    }
+}
+
+/// What follows `prefix`, which is a name: compared by its two ends, since a call for so few bytes
+/// would cost more.
+fn without_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (begin, rest) = bytes.split_at_checked(prefix.len())?;
+    let same = match prefix.len() {
+        8..=16 => {
+            begin.first_chunk::<8>() == prefix.first_chunk()
+                && begin.last_chunk::<8>() == prefix.last_chunk()
+        }
+        17..=32 => {
+            begin.first_chunk::<16>() == prefix.first_chunk()
+                && begin.last_chunk::<16>() == prefix.last_chunk()
+        }
+        _ => begin == prefix,
+    };
+    same.then_some(rest)
 }
 
 /// The text of a value that was found to be well-formed and is a string; borrowed where it has no
@@ -370,6 +400,30 @@ mod tests {
             assert!(Members::parse(text).is_err(), "{text}");
         }
         assert!(Members::parse(" { } ").unwrap().get("a").is_none());
+    }
+
+    #[test]
+    fn a_value_that_is_none_is_told_where_its_name_is_known_too() {
+        let mut names = MemberNames::default();
+        let known = r#"{"a":1,"b":true,"c":"x"}"#;
+        assert!(Members::parse_row(known, &mut names).is_ok());
+        let wrong = [
+            "01", "+1", "1.", "1e", "truely", "fals", "tru", "\"x", "x\"", "-", "\"\t\"", "",
+        ];
+        for value in wrong {
+            for text in [
+                format!(r#"{{"a":{value},"b":true,"c":"x"}}"#),
+                format!(r#"{{"a":1,"b":{value},"c":"x"}}"#),
+            ] {
+                assert!(Members::parse_row(&text, &mut names).is_err(), "{text}");
+            }
+        }
+        let members = Members::parse_row(known, &mut names).unwrap();
+        assert!(
+            members
+                .iter()
+                .eq([("a", "1"), ("b", "true"), ("c", r#""x""#)])
+        );
     }
 
     #[test]

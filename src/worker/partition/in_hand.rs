@@ -63,7 +63,7 @@ pub(super) struct InHand {
 /// Stands for what could not be read, which is only acknowledged.
 pub(super) fn unreadable() -> Event {
     Event {
-        id: EventId::default(),
+        id: EventId::default().into(),
         event: "MESSAGE".into(),
         sequence: None,
         topic: Arc::default(),

@@ -60,7 +60,7 @@ impl Partition {
             *in_hand = in_hand.saturating_sub(1);
         }
         if let Some(one) = self.in_hand.get(&sequence) {
-            self.finished.insert(sequence, one.event.id);
+            self.finished.insert(sequence, one.event.id());
         }
         if self.finished.len() > FINISHED {
             self.finished.pop_first();

@@ -16,7 +16,7 @@ fn pulled(sequence: u64, delivery: u64, id: u8) -> Pulled {
         times: 1,
         reply: "reply".into(),
         event: Some(Event {
-            id: EventId::from([id; 16]),
+            id: EventId::from([id; 16]).into(),
             ..unreadable()
         }),
     }
@@ -80,7 +80,7 @@ fn another_event_of_a_number_takes_the_place_of_one_that_has_not_begun() {
     // What runs is not replaced: the other comes again.
     let (withdrawn, tasks) = partition.delivered(pulled(7, 3, b'c'), NOW, NOW);
     assert_eq!((withdrawn, tasks), (vec![], vec![]));
-    assert_eq!(partition.event(7).unwrap().id, EventId::from([b'b'; 16]));
+    assert_eq!(partition.event(7).unwrap().id(), EventId::from([b'b'; 16]));
 }
 
 #[test]

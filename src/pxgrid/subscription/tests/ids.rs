@@ -7,7 +7,7 @@ use super::*;
 /// The ids of the events that came out last.
 fn ids(run: &Run) -> Vec<String> {
     let events = run.events();
-    events.iter().map(|event| event.id.to_string()).collect()
+    events.iter().map(|event| event.id().to_string()).collect()
 }
 
 /// The id of a session that comes live, in a deployment.
