@@ -111,6 +111,11 @@ impl Machine {
         std::mem::take(&mut self.actions)
     }
 
+    /// The last of what is to be done, if it is such a one; whoever takes it does it.
+    pub fn take_last(&mut self, wanted: impl FnOnce(&Action) -> bool) -> Option<Action> {
+        self.actions.pop_if(|action| wanted(action))
+    }
+
     /// How many partitions are ours.
     pub fn owned(&self) -> usize {
         self.leases.owned()
@@ -177,6 +182,7 @@ impl Machine {
         Room {
             events: most.saturating_sub(self.in_hand()) / partitions,
             worth_a_pull: (most / partitions / 2).max(1),
+            share: most / partitions,
         }
     }
 

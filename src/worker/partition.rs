@@ -29,7 +29,7 @@ const FAILED: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_
 /// What JetStream did not hear is said again after this time.
 const SAY_AGAIN: Duration = Duration::from_millis(500);
 
-/// With fewer events in hand more are asked for, whatever the others have.
+/// When few events are in hand so many are asked for at least, whatever the others have.
 const LEAST: usize = 4;
 
 /// So many finished events are known again when they come again.
@@ -42,6 +42,9 @@ pub struct Room {
     pub events: usize,
     /// With some events in hand it is asked for no fewer than these.
     pub worth_a_pull: usize,
+    /// A partition's share of all. With a third of it, or fewer, in hand more are asked for,
+    /// whatever the others have.
+    pub share: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -417,7 +420,7 @@ impl Partition {
             // Dead letters find no place: there are enough of them.
             _ if self.unburied > 0 && !self.held => 0,
             _ if self.held => self.missing.max(LEAST),
-            few if few < LEAST => room.events.max(LEAST),
+            few if few <= room.share / 3 => room.events.max(room.share).max(LEAST),
             // A pull costs both sides more than an event.
             _ if room.events < room.worth_a_pull => 0,
             _ => room.events,

@@ -1,18 +1,28 @@
 //! What the worker and its callbacks share: the machine, behind a lock.
+//!
+//! A callback's job waits until the server has heard that its event is done, so that way is short:
+//! the acknowledgement is sent and heard beside the driver, which is not woken.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use crate::delivery::gate::{End, Gate};
 use crate::event::Delivery;
-use crate::worker::machine::Machine;
+use crate::nats::Connection;
+use crate::nats::consumer::Saying;
+use crate::worker::machine::{Action, Machine, Receipt};
 use crate::worker::moment;
 
 /// What the worker and its callbacks share.
 pub struct Shared {
+    /// Ourselves, for what is sent.
+    this: Weak<Self>,
+    connection: Connection,
+    /// Where it is sent and heard: the runtime that serves the connection.
+    runtime: Handle,
     machine: Mutex<Machine>,
     pub(super) wake: Notify,
     /// Who waits, by an event's number, until the server knows that it is done.
@@ -35,10 +45,14 @@ pub struct Standing {
 }
 
 impl Shared {
-    /// For a worker of this name.
-    pub fn new(me: String, lease: Duration, partitions: u32, jobs: usize) -> Arc<Self> {
-        Arc::new(Self {
-            machine: Mutex::new(Machine::new(me, lease, partitions, jobs)),
+    /// For a worker of this connection. Inside the runtime that serves it.
+    pub fn new(connection: Connection, machine: Machine) -> Arc<Self> {
+        let runtime = Handle::current();
+        Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
+            connection,
+            runtime,
+            machine: Mutex::new(machine),
             wake: Notify::new(),
             unsettled: Mutex::default(),
         })
@@ -72,6 +86,20 @@ impl Shared {
         }
     }
 
+    /// Sends an acknowledgement, and tells the machine whether it was heard. What was not heard is
+    /// the driver's to say again.
+    async fn acknowledge(self: Arc<Self>, number: u64, receipt: Receipt) {
+        let heard = self.connection.say(&receipt.reply, Saying::Done).await;
+        let settled = {
+            let mut machine = self.machine();
+            machine.acked(receipt.partition, receipt.sequence, heard, moment());
+            machine.take_last(|action| *action == Action::Settled(number))
+        };
+        if settled.is_some() {
+            self.settle(Some(number));
+        }
+    }
+
     /// Only a panic while the guard is held poisons a mutex; the state is whole all the same.
     pub(super) fn machine(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
@@ -95,7 +123,19 @@ impl Gate for Shared {
             .unwrap_or_else(PoisonError::into_inner);
         unsettled.insert(number, settled);
         drop(unsettled);
-        self.ended(number, End::Delivered);
+        let mut machine = self.machine();
+        machine.ended(number, End::Delivered, moment());
+        let receipt = match machine.take_last(|action| matches!(action, Action::Ack(_))) {
+            Some(Action::Ack(receipt)) => Some(receipt),
+            _ => None,
+        };
+        drop(machine);
+        match (receipt, self.this.upgrade()) {
+            (Some(receipt), Some(this)) => {
+                self.runtime.spawn(this.acknowledge(number, receipt));
+            }
+            _ => self.wake.notify_one(),
+        }
         wait
     }
 

@@ -7,6 +7,7 @@ const NOW: Moment = Moment::ZERO;
 const ROOM: Room = Room {
     events: 8,
     worth_a_pull: 8,
+    share: 6,
 };
 
 fn pulled(sequence: u64, delivery: u64, id: u8) -> Pulled {

@@ -33,6 +33,7 @@ use crate::nats::message::MOST_PARTITIONS;
 use crate::nats::{Connection, Login, OpenStream, StreamAddress};
 use crate::pxgrid::subscription::DEPLOYMENT;
 use crate::worker::driver::{Driver, Parts, Shared};
+use crate::worker::machine::Machine;
 use crate::worker::moment;
 use crate::worker::values::{MemberValue, bucket_names};
 
@@ -195,7 +196,8 @@ impl Worker {
             None => return running.end(Ok(DONE)).await,
         };
         let partitions = u32::try_from(parts.consumers.len()).unwrap_or(u32::MAX);
-        let shared = Shared::new(me, self.lease, partitions, self.callbacks.jobs());
+        let machine = Machine::new(me, self.lease, partitions, self.callbacks.jobs());
+        let shared = Shared::new(parts.connection.clone(), machine);
         let options = delivery::DeliveryOptions {
             jobs: self.callbacks.jobs(),
             retries: self.callbacks.retries,
