@@ -126,7 +126,7 @@ fn where_few_files_may_be_open_fewer_callbacks_run() {
     let lab = lab::lab();
     let (code, _, err) = subscription.start_after("ulimit -n 200", &lab).end();
     assert_eq!(code, 0, "{err:?}");
-    let word = "only 200 files may be open (ulimit -n): 20 callbacks at a time, not 150";
+    let word = "only 200 files may be open (ulimit -n): 34 callbacks at a time, not 150";
     assert!(err.iter().any(|line| line == word), "{err:?}");
 }
 

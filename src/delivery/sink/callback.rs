@@ -146,6 +146,8 @@ impl fmt::Debug for Environment {
 
 /// What serves one run after the other: the command as far as it is always the same, and the pipe
 /// that takes its output. Standard output and error share it, so that their lines keep their order.
+/// It keeps no file open that a run alone needs: each that is open here costs the start of every
+/// other program.
 pub struct PreparedCommand {
     command: Command,
     pub(super) output: Output,
@@ -153,10 +155,10 @@ pub struct PreparedCommand {
 
 impl PreparedCommand {
     pub(super) fn new(callback: &Callback, listener: &Arc<dyn Listener>) -> io::Result<Self> {
-        let output = Output::open(listener)?;
-        let mut command = callback.command();
-        command.stdout(output.writer()?).stderr(output.writer()?);
-        Ok(Self { command, output })
+        Ok(Self {
+            output: Output::open(listener)?,
+            command: callback.command(),
+        })
     }
 
     /// Starts the callback with this input and these variables of its own.
@@ -171,9 +173,11 @@ impl PreparedCommand {
                 None => self.command.env_remove(name),
             };
         }
-        let child = self.command.stdin(input).spawn();
-        // The input is the callback's alone now.
-        self.command.stdin(Stdio::null());
+        let (out, err) = (self.output.writer()?, self.output.writer()?);
+        let child = self.command.stdin(input).stdout(out).stderr(err).spawn();
+        // These are the callback's alone now.
+        let none = Stdio::null;
+        self.command.stdin(none()).stdout(none()).stderr(none());
         let child = child?;
         self.output.begin(group(&child));
         Ok(child)
@@ -210,7 +214,7 @@ impl Callback {
         mut stop: watch::Receiver<Stop>,
     ) -> CallbackOutcome {
         let free = prepared.take().filter(|prepared| prepared.output.is_free());
-        let started = input(&event.to_json(Some(delivery)), scratch).and_then(|input| {
+        let started = input(event.to_json(Some(delivery)), scratch).and_then(|input| {
             let mut prepared = free.map_or_else(|| PreparedCommand::new(self, listener), Ok)?;
             let child = prepared.start(input, &variables(event, delivery))?;
             Ok((child, prepared))
@@ -319,17 +323,15 @@ pub(super) async fn ended(child: &mut Child, output: &mut Output) -> io::Result<
 
 /// The event in a file without a name, ready to be read from its start: in memory, or in `scratch`
 /// where the system has no such files.
-fn input(json: &str, scratch: &Path) -> io::Result<File> {
+fn input(json: String, scratch: &Path) -> io::Result<File> {
     let file = files::in_memory().or_else(|_| tempfile::tempfile_in(scratch))?;
     write_input(file, json)
 }
 
 /// Writes the event's line; the file's position stays at the start.
-fn write_input(file: File, json: &str) -> io::Result<File> {
-    let mut line = Vec::with_capacity(json.len() + 1);
-    line.extend_from_slice(json.as_bytes());
-    line.push(b'\n');
-    files::write_to_be_read(&file, &line)?;
+fn write_input(file: File, mut line: String) -> io::Result<File> {
+    line.push('\n');
+    files::write_to_be_read(&file, line.as_bytes())?;
     Ok(file)
 }
 

@@ -18,9 +18,9 @@ use crate::delivery::Listener;
 use crate::delivery::deliverer::cannot_start;
 use crate::error::Result;
 
-/// Files that a running callback keeps open here: both ends of its output's pipe, two more for the
-/// next one to write into, and what tells of its end.
-const FILES_A_JOB: u64 = 5;
+/// Files that a running callback keeps open here: both ends of its output's pipe, and what tells of
+/// its end.
+const FILES_A_JOB: u64 = 3;
 
 /// Files that are kept for everything else: connections, the spool, the threads' own, and what is
 /// open for a moment while one is started.
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(with_open_files(1024, None), 1024);
         assert_eq!(with_open_files(1024, Some(1_000_000)), 1024);
         assert_eq!(with_open_files(4, Some(1024)), 4);
-        assert_eq!(with_open_files(1024, Some(1024)), 185);
+        assert_eq!(with_open_files(1024, Some(1024)), 309);
         assert_eq!(with_open_files(1024, Some(20)), 1);
     }
 

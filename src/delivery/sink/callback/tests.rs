@@ -229,7 +229,7 @@ fn a_big_event_is_there_whole_and_can_be_read_again() {
 #[test]
 fn a_file_on_the_disk_serves_as_well() {
     let mut read = String::new();
-    let mut file = write_input(tempfile::tempfile().unwrap(), "{}").unwrap();
+    let mut file = write_input(tempfile::tempfile().unwrap(), "{}".to_owned()).unwrap();
     file.read_to_string(&mut read).unwrap();
     assert_eq!(read, "{}\n");
 }
