@@ -85,6 +85,22 @@ fn another_event_of_a_number_takes_the_place_of_one_that_has_not_begun() {
 }
 
 #[test]
+fn a_share_is_asked_for_when_a_third_of_it_is_left() {
+    let full = Room {
+        events: 0,
+        share: 9,
+        ..ROOM
+    };
+    for (in_hand, tasks) in [(3, vec![Task::Pull(9)]), (4, vec![])] {
+        let mut partition = open();
+        for number in 1..=in_hand {
+            deliver(&mut partition, pulled(number, number, 1));
+        }
+        assert_eq!(partition.tick(full, NOW), tasks, "{in_hand}");
+    }
+}
+
+#[test]
 fn with_events_in_hand_no_few_are_asked_for() {
     let less = Room { events: 7, ..ROOM };
     let mut partition = open();
