@@ -186,6 +186,15 @@ impl Machine {
         }
     }
 
+    /// Whether so few of a partition's events are left in hand that more are to be asked for now.
+    pub fn is_short(&self, partition: u32) -> bool {
+        let room = self.room();
+        let place = usize::try_from(partition).ok();
+        place
+            .and_then(|place| self.partitions.get(place))
+            .is_some_and(|one| one.is_short(room))
+    }
+
     /// We are to hand over everything.
     pub fn leave(&mut self, now: Moment) {
         self.leases.leave();

@@ -401,6 +401,11 @@ impl Partition {
         (Some(delivery), Vec::new())
     }
 
+    /// Whether few events are left in hand.
+    pub fn is_short(&self, room: Room) -> bool {
+        self.in_hand.len() <= room.share / 3
+    }
+
     /// What is to be done now.
     pub fn tick(&mut self, room: Room, now: Moment) -> Vec<Task> {
         let mut tasks = Vec::new();
@@ -420,7 +425,7 @@ impl Partition {
             // Dead letters find no place: there are enough of them.
             _ if self.unburied > 0 && !self.held => 0,
             _ if self.held => self.missing.max(LEAST),
-            few if few <= room.share / 3 => room.events.max(room.share).max(LEAST),
+            _ if self.is_short(room) => room.events.max(room.share).max(LEAST),
             // A pull costs both sides more than an event.
             _ if room.events < room.worth_a_pull => 0,
             _ => room.events,

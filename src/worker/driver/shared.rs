@@ -1,7 +1,8 @@
 //! What the worker and its callbacks share: the machine, behind a lock.
 //!
 //! A callback's job waits until the server has heard that its event is done, so that way is short:
-//! the acknowledgement is sent and heard beside the driver, which is not woken.
+//! the acknowledgement is sent and heard beside the driver, which is woken only where few events are
+//! left in hand.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -90,13 +91,18 @@ impl Shared {
     /// the driver's to say again.
     async fn acknowledge(self: Arc<Self>, number: u64, receipt: Receipt) {
         let heard = self.connection.say(&receipt.reply, Saying::Done).await;
-        let settled = {
+        let (settled, short) = {
             let mut machine = self.machine();
             machine.acked(receipt.partition, receipt.sequence, heard, moment());
-            machine.take_last(|action| *action == Action::Settled(number))
+            let settled = machine.take_last(|action| *action == Action::Settled(number));
+            (settled.is_some(), machine.is_short(receipt.partition))
         };
-        if settled.is_some() {
+        if settled {
             self.settle(Some(number));
+        }
+        // The driver need not wait for its time to ask for more.
+        if short {
+            self.wake.notify_one();
         }
     }
 
