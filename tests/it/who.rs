@@ -92,6 +92,14 @@ fn what_could_not_be_asked_is_named() {
     let alone = without(&[&["ISE_MNT_FQDN"][..], &pan].concat()).success();
     assert_eq!(stdout(&alone), both);
     assert!(stderr(&alone).contains("the Monitoring node was not asked"));
+    // The administration node is named for the Monitoring node's sake.
+    let account = ["PXGRID_CERT", "PXGRID_KEY", "ISE_PXGRID_CLIENT_NAME"];
+    let alone = without(&[&["ISE_PXGRID_HOST"][..], &account].concat()).success();
+    assert_eq!(stdout(&alone), both);
+    assert!(stderr(&alone).contains("pxGrid was not asked: not set up (--cert"));
+    // A node of its own is meant to be asked.
+    let half = without(&account).code(2);
+    assert!(stderr(&half).contains("no client certificate"));
     // Set up and away: the other's answer is printed, and the exit status says that it is half.
     let away = lab
         .netapi()

@@ -1,6 +1,7 @@
 //! The two interfaces as far as they are set up, for commands that ask both; what is not set up is
 //! said once. Nothing is sent from here.
 
+use super::doctor::is_set;
 use crate::cli::Context;
 use crate::error::{Error, Kind, Result};
 use crate::mnt::MntClient;
@@ -20,12 +21,11 @@ pub(super) struct Interfaces {
 }
 
 impl Interfaces {
-    /// Those that have a host in the settings. Asks for missing passwords.
+    /// Those that are set up. Asks for missing passwords.
     ///
     /// Errors: with neither set up, what the Monitoring node's settings need.
     pub(super) fn new(context: &Context) -> Result<Self> {
-        let is_set = |setting| super::doctor::is_set(context, setting);
-        let (mnt, pxgrid) = (is_set("mnt-host"), is_set("pxgrid-host"));
+        let (mnt, pxgrid) = (is_set(context, "mnt-host"), has_pxgrid(context));
         Ok(Self {
             mnt: (mnt || !pxgrid).then(|| context.mnt()).transpose()?,
             pxgrid: pxgrid.then(|| context.pxgrid()).transpose()?,
@@ -47,9 +47,30 @@ impl Interfaces {
             say(MNT, "--mnt-host or ISE_MNT_FQDN", mnt);
         }
         if self.pxgrid.is_none() {
-            say(PXGRID, "--pxgrid-host or ISE_PXGRID_HOST", pxgrid);
+            let lacks = if is_set(context, "pxgrid-host") {
+                "--cert and --key, or PXGRID_CERT and PXGRID_KEY"
+            } else {
+                "--pxgrid-host or ISE_PXGRID_HOST"
+            };
+            say(PXGRID, lacks, pxgrid);
         }
     }
+}
+
+/// Whether pxGrid is set up: a host is set for it. The administration node's, which stands for the
+/// Monitoring node too, counts where an account is set.
+fn has_pxgrid(context: &Context) -> bool {
+    let of_pan = |source: &str| {
+        ["ISE_PAN_FQDN", "ISE_PAN_IP"]
+            .iter()
+            .any(|variable| source.contains(variable))
+    };
+    let rows = context.settings.rows();
+    let of_pan = rows
+        .iter()
+        .any(|row| row.setting == "pxgrid-host" && of_pan(&row.source));
+    let account = ["cert", "client-name", "client-password"];
+    is_set(context, "pxgrid-host") && (!of_pan || account.iter().any(|name| is_set(context, name)))
 }
 
 /// What there is to say of sources that failed: nothing came at all, or a part of it lacks.
