@@ -367,13 +367,18 @@ impl Context {
         Ok(())
     }
 
-    /// To a person: of how many rows `--limit` showed the first, where that is known.
+    /// To a person: of how many rows `--limit` showed the first, or that nobody counted them.
     fn say_limited(&self, output: &Renderer<PagedOutput>, rows: u64) {
-        if let Some(all) = output.beyond_limit()
-            && Self::on_terminal()
-        {
+        if !Self::on_terminal() {
+            return;
+        }
+        if let Some(all) = output.beyond_limit() {
             self.reporter
                 .note(&format!("{rows} of {all} rows (--limit)"));
+        } else if output.stopped_at_limit() {
+            self.reporter.note(&format!(
+                "the first {rows} rows; no more were read (--limit)"
+            ));
         }
     }
 

@@ -204,6 +204,12 @@ impl<W: Write + Send + 'static> Renderer<W> {
         is_cut.then_some(all)
     }
 
+    /// Whether it ended with `--limit`, so that nobody knows whether there are more.
+    pub fn stopped_at_limit(&self) -> bool {
+        let stopped = self.style.limit == Some(self.rows) && self.style.sort.is_none();
+        stopped && self.rows > 0 && self.announced.is_none()
+    }
+
     /// Ends well: writes what is held, closes what is open. The number of records written; for xml,
     /// of those seen. A second call does nothing.
     pub fn finish(&mut self) -> Result<u64> {

@@ -93,3 +93,32 @@ fn no_line_is_wider_than_the_terminal_and_no_enumeration_is_cut() {
         }
     }
 }
+
+/// Whoever sees the first rows is told how many there are, or that nobody counted them.
+#[test]
+fn a_limit_says_of_how_many() {
+    let lab = with(LabOptions::default());
+    for (command, said) in [
+        (&["mnt", "sessions"][..], "3 of 50 rows (--limit)"),
+        (
+            &["pxgrid", "sessions", "--sort", "mac"],
+            "3 of 50 rows (--limit)",
+        ),
+        (
+            &["pxgrid", "sessions"],
+            "the first 3 rows; no more were read (--limit)",
+        ),
+        (
+            &["pxgrid", "endpoints"],
+            "the first 3 rows; no more were read (--limit)",
+        ),
+    ] {
+        let args = [&["ise"][..], command, &["--limit", "3", "--no-pager"]].concat();
+        let Some(terminal) = lab.on_terminal(&args, &[("NO_COLOR", "1".into())]) else {
+            return;
+        };
+        let (status, shown) = terminal.end();
+        assert!(status.success(), "{command:?}: {shown}");
+        assert!(shown.contains(said), "{command:?}: {shown}");
+    }
+}
