@@ -111,6 +111,11 @@ impl DeferredId {
         }
     }
 
+    /// Makes the id, once and for all; its text takes memory no more.
+    pub(crate) fn settle(&mut self) {
+        self.0 = Source::Made(self.get());
+    }
+
     /// How much memory the text takes, in bytes.
     pub(crate) fn text_length(&self) -> usize {
         match &self.0 {

@@ -78,8 +78,11 @@ impl Recent {
         self.bytes + bytes <= self.limit
     }
 
-    /// Keeps the event, if it fits.
-    pub(super) fn keep(&mut self, id: u64, event: Event) {
+    /// Keeps the event, if it fits. Its id is made where it will have to wait.
+    pub(super) fn keep(&mut self, id: u64, mut event: Event) {
+        if self.bytes > self.limit / 4 {
+            event.id.settle();
+        }
         let bytes = self.bytes + size(&event);
         if bytes <= self.limit {
             self.bytes = bytes;
@@ -99,7 +102,8 @@ impl Recent {
     }
 
     /// Keeps the event beyond the limit, until it is written.
-    pub(super) fn keep_unwritten(&mut self, id: u64, event: Event) {
+    pub(super) fn keep_unwritten(&mut self, id: u64, mut event: Event) {
+        event.id.settle();
         let bytes = size(&event);
         self.bytes += bytes;
         self.unwritten_bytes += bytes;

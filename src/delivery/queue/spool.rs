@@ -238,6 +238,11 @@ impl Spool {
         self.check_readable()?;
         let mut tail = lock(&self.next);
         let temporary = self.is_temporary();
+        if !temporary {
+            for event in &mut batch {
+                event.id.settle();
+            }
+        }
         let in_memory = temporary && lock(&self.recent).fits(&batch);
         if !in_memory {
             if temporary {
