@@ -30,7 +30,7 @@ const CONNECTING: Duration = Duration::from_secs(5);
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
 /// What helps where a cluster does not answer, or not yet.
-const NO_MAJORITY: &str =
+pub(super) const NO_MAJORITY: &str =
     "a cluster answers when a majority of its servers is up; look at their logs";
 
 /// How many refusals are remembered: one may come while another is looked for.

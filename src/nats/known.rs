@@ -8,26 +8,22 @@
 //! was read, which the server looks after ([`Seen::Not`]). Where something came, that is read
 //! first. So such an event never lies unmarked behind a newer one of its endpoint.
 
+mod read;
+
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use foldhash::quality::RandomState;
-use futures_util::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::Connection;
-use super::connection::ANSWER;
-use super::message::names::{KEY_NAME, MEMBER_NAME, SUBJECT_NAME, TIME_NAME};
+use crate::error::Result;
 use crate::event::EventId;
 
 /// A server's clock may be that much behind ours.
 const CLOCKS: SignedDuration = SignedDuration::from_secs(60);
-
-/// Events asked for at a time; their headers have about half a kilobyte each.
-const BATCH: usize = 2000;
 
 /// With more of them (40 bytes each, and at most as much for its endpoint) a reading is not gone on
 /// with, but begun anew.
@@ -37,9 +33,6 @@ const MOST_IDS: usize = 5_000_000;
 /// subscriber whose server's clock is behind asks for ever.
 const MANY_IDS: usize = 200_000;
 const MUCH_YOUNGER: SignedDuration = SignedDuration::from_mins(30);
-
-/// A consumer that nobody reads any more is removed after this time.
-const FORGOTTEN: Duration = Duration::from_secs(30);
 
 /// See the module's documentation.
 pub(super) struct StoredEvents {
@@ -151,7 +144,7 @@ impl StoredEvents {
 
     /// What the stream holds of an event. Reads the stream where that is not known. `Err`: why it
     /// cannot be known now.
-    pub(super) async fn look(&mut self, wanted: &Wanted<'_>) -> Result<Seen, String> {
+    pub(super) async fn look(&mut self, wanted: &Wanted<'_>) -> Result<Seen> {
         let good = self.reading.as_ref().is_some_and(|reading| {
             reading.from <= wanted.since && reading.at.elapsed() < self.good_for
         });
@@ -185,12 +178,7 @@ impl StoredEvents {
 
     /// The server does not have `sent` as the last number on this subject, but `now`: reads what
     /// came.
-    pub(super) async fn differs(
-        &mut self,
-        wanted: &Wanted<'_>,
-        sent: u64,
-        now: u64,
-    ) -> Result<(), String> {
+    pub(super) async fn differs(&mut self, wanted: &Wanted<'_>, sent: u64, now: u64) -> Result<()> {
         let read = self.reading.as_ref().map_or(0, |reading| reading.last);
         if now > read {
             self.read(wanted.since).await?;
@@ -204,7 +192,7 @@ impl StoredEvents {
     }
 
     /// Whether another subscriber stored anything since then.
-    pub(super) async fn others_since(&mut self, since: Timestamp) -> Result<bool, String> {
+    pub(super) async fn others_since(&mut self, since: Timestamp) -> Result<bool> {
         self.read(since).await?;
         Ok(self.others_stored(since))
     }
@@ -231,155 +219,6 @@ impl StoredEvents {
                 self.last.insert(subject.to_owned(), number);
             }
         }
-    }
-
-    /// Reads what was stored since then, or since the last reading where that reaches as far back.
-    pub(super) async fn read(&mut self, since: Timestamp) -> Result<(), String> {
-        let began = Instant::now();
-        let from = since.checked_sub(CLOCKS).unwrap_or(Timestamp::UNIX_EPOCH);
-        let (from, after) = match self.reading.take() {
-            Some(reading) if reading.goes_on(since, self.ids.len()) => {
-                (reading.from, Some(reading.last))
-            }
-            reading => {
-                self.ids = HashSet::default();
-                self.newest = HashMap::new();
-                self.last = HashMap::new();
-                let now = Timestamp::now();
-                (
-                    reading.map_or(from, |reading| reading.back_to(from, now)),
-                    None,
-                )
-            }
-        };
-        let last = self.read_ids(from, after).await?;
-        self.reading = Some(Reading {
-            from,
-            last,
-            at: began,
-        });
-        Ok(())
-    }
-
-    /// Adds the ids stored since then, or after that number; gives the last one's number.
-    async fn read_ids(&mut self, from: Timestamp, after: Option<u64>) -> Result<u64, String> {
-        let deliver_policy = match after.filter(|last| *last > 0) {
-            Some(last) => DeliverPolicy::ByStartSequence {
-                start_sequence: last + 1,
-            },
-            None => DeliverPolicy::ByStartTime {
-                start_time: async_nats::datetime::from_nanos(from.as_nanosecond())
-                    .map_err(|_| "a time that nobody can ask for".to_owned())?,
-            },
-        };
-        let config = pull::Config {
-            deliver_policy,
-            ack_policy: AckPolicy::None,
-            headers_only: true,
-            filter_subject: self.filter.clone(),
-            inactive_threshold: FORGOTTEN,
-            memory_storage: true,
-            num_replicas: 1,
-            ..pull::Config::default()
-        };
-        let jetstream = &self.connection.jetstream;
-        let consumer: consumer::Consumer<pull::Config> = jetstream
-            .create_consumer_on_stream(config, &self.stream)
-            .await
-            .map_err(|error| {
-                let hosts = self.connection.hosts();
-                format!(
-                    "the stream {} on {hosts} cannot be read: {}",
-                    self.stream,
-                    error.kind()
-                )
-            })?;
-        let name = consumer.cached_info().name.clone();
-        // Those that were there when it was made; what comes meanwhile would have no end.
-        let wanted = consumer.cached_info().num_pending;
-        let mut last = after.unwrap_or(0);
-        let mut came = 0;
-        let result = loop {
-            let left = wanted.saturating_sub(came);
-            if left == 0 {
-                break Ok(last);
-            }
-            match self.read_batch(&consumer, left, &mut came).await {
-                Ok(Some(number)) => last = number,
-                Ok(None) => match consumer.get_info().await {
-                    // What was there is gone: purged, or too old.
-                    Ok(info)
-                        if info.num_pending == 0 && info.delivered.consumer_sequence == came =>
-                    {
-                        break Ok(last);
-                    }
-                    _ => break Err(self.broken()),
-                },
-                Err(why) => break Err(why),
-            }
-        };
-        self.connection.drop_consumer(&self.stream, &name).await;
-        result
-    }
-
-    /// Adds what a batch holds, of no more than these; gives the last one's number. `came`: how many
-    /// came so far.
-    async fn read_batch(
-        &mut self,
-        consumer: &consumer::Consumer<pull::Config>,
-        left: u64,
-        came: &mut u64,
-    ) -> Result<Option<u64>, String> {
-        let mut batch = consumer
-            .fetch()
-            .max_messages(usize::try_from(left).map_or(BATCH, |left| left.min(BATCH)))
-            .expires(ANSWER)
-            .messages()
-            .await
-            .map_err(|_| self.broken())?;
-        let mut seen = None;
-        loop {
-            let next = tokio::time::timeout(ANSWER, batch.next()).await;
-            let Some(message) = next.map_err(|_| self.broken())? else {
-                return Ok(seen);
-            };
-            let message = message.map_err(|_| self.broken())?;
-            let info = message.info().map_err(|_| self.broken())?;
-            *came += 1;
-            // One before it went to a connection that is gone.
-            if info.consumer_sequence != *came {
-                return Err(self.broken());
-            }
-            let header = |name: &str| {
-                let value = message.headers.as_ref()?.get(name)?;
-                Some(value.as_str())
-            };
-            // One of somebody else's, without such an id, is none of ours.
-            let id = header(async_nats::header::NATS_MESSAGE_ID.as_ref());
-            if let Some(id) = id.and_then(|id| id.parse().ok()) {
-                self.ids.insert(id);
-            }
-            let at = header(TIME_NAME).and_then(|time| time.parse().ok());
-            self.note(
-                &message.subject,
-                header(SUBJECT_NAME)
-                    .or(header(KEY_NAME))
-                    .unwrap_or_default(),
-                at,
-                info.stream_sequence,
-            );
-            if header(MEMBER_NAME).is_some_and(|member| member != self.member) {
-                let stored = info.published.unix_timestamp_nanos();
-                self.others = Timestamp::from_nanosecond(stored).ok().max(self.others);
-            }
-            seen = Some(info.stream_sequence);
-        }
-    }
-
-    /// Why a reading ended early; the library's words say no more.
-    fn broken(&self) -> String {
-        let hosts = self.connection.hosts();
-        format!("reading the stream {} on {hosts} broke off", self.stream)
     }
 }
 

@@ -211,7 +211,10 @@ impl Publisher {
             let Some(ended) = *self.gap() else {
                 return Ok(());
             };
-            if self.known.lock().await.others_since(at_work()).await? {
+            let mut known = self.known.lock().await;
+            let others = known.others_since(at_work()).await;
+            drop(known);
+            if others.map_err(|error| error.to_string())? {
                 sleep(SETTLED.saturating_sub(ended.elapsed())).await;
             }
             self.gap().take_if(|later| *later == ended);
@@ -247,7 +250,7 @@ impl Publisher {
             let (overtaken, last) = match seen {
                 Ok(Seen::Held) => return Published::HadIt,
                 Ok(Seen::Not { overtaken, last }) => (overtaken, last),
-                Err(why) => return Published::Unavailable(why),
+                Err(error) => return Published::Unavailable(error.to_string()),
             };
             let marked;
             let message = if overtaken {
@@ -263,8 +266,8 @@ impl Publisher {
             match self.store(&message, last).await {
                 // A cluster may have noted the id of a copy that it then did not store.
                 Stored::Done(Published::HadIt, _) if differed => {
-                    if let Err(why) = self.known.lock().await.read(since).await {
-                        return Published::Unavailable(why);
+                    if let Err(error) = self.known.lock().await.read(since).await {
+                        return Published::Unavailable(error.to_string());
                     }
                     sleep(ASK_AGAIN).await;
                 }
@@ -283,8 +286,8 @@ impl Publisher {
                         .await
                         .differs(&wanted, last.unwrap_or(0), now)
                         .await;
-                    if let Err(why) = read {
-                        return Published::Unavailable(why);
+                    if let Err(error) = read {
+                        return Published::Unavailable(error.to_string());
                     }
                 }
             }

@@ -6,18 +6,30 @@
 //! last message is asked for, so that one that was lost on its way is noticed; such a server tells
 //! none where the last message was removed, and then nothing is noticed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::pull::{self, Batch};
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy};
+use async_nats::jetstream::stream::ConsumerErrorKind;
 use async_nats::jetstream::{Message, message};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::Connection;
-use super::connection::ANSWER;
+use super::connection::{ANSWER, NO_MAJORITY};
+use crate::error::{Error, Kind};
+
+/// How long nobody may answer, try after try, before a consumer is made anew. It has one replica, and
+/// a cluster may place it on a server that is gone; the last try waits as long as any question.
+pub(super) const PATIENCE: [Duration; 5] = [
+    Duration::from_millis(1500),
+    Duration::from_millis(1500),
+    Duration::from_millis(1500),
+    Duration::from_millis(1500),
+    ANSWER,
+];
 
 /// How long the server waits for a message before it answers that there is none.
 const WAIT: Duration = Duration::from_secs(2);
@@ -98,7 +110,7 @@ impl StreamReader {
         connection: &Connection,
         stream: &str,
         subjects: String,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Error> {
         let config = pull::Config {
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::None,
@@ -108,13 +120,23 @@ impl StreamReader {
             num_replicas: 1,
             ..pull::Config::default()
         };
-        let made = connection
-            .jetstream
-            .create_consumer_on_stream(config, stream);
-        let consumer = timeout(ANSWER, made)
-            .await
-            .map_err(|_| NO_ANSWER)?
-            .map_err(|error| error.kind().to_string())?;
+        let mut patience = PATIENCE.iter();
+        let consumer = loop {
+            let silence = patience.next().copied();
+            let made = make_consumer(
+                connection,
+                stream,
+                config.clone(),
+                silence.unwrap_or(ANSWER),
+            );
+            match made.await {
+                Err(error)
+                    if error.kind() == Kind::TimedOut
+                        && patience.len() > 0
+                        && connection.stands() => {}
+                made => break made?,
+            }
+        };
         Ok(Self {
             connection: connection.clone(),
             stream: stream.to_owned(),
@@ -183,6 +205,51 @@ impl StreamReader {
         let name = &self.consumer.cached_info().name;
         self.connection.drop_consumer(&self.stream, name).await;
     }
+}
+
+/// Makes a consumer that one reader has for itself, unless nobody answers for so long.
+///
+/// Errors: [`Kind::TimedOut`] where nobody answered, or a cluster elects; [`Kind::Refused`] without
+/// the permission; [`Kind::Server`] for what the server said.
+pub(super) async fn make_consumer(
+    connection: &Connection,
+    stream: &str,
+    config: pull::Config,
+    silence: Duration,
+) -> Result<Consumer<pull::Config>, Error> {
+    let began = Instant::now();
+    let made = connection
+        .jetstream
+        .create_consumer_on_stream(config, stream);
+    let kind = match timeout(silence, made).await {
+        Ok(Ok(consumer)) => return Ok(consumer),
+        Ok(Err(error)) => error.kind(),
+        Err(_) => ConsumerErrorKind::TimedOut,
+    };
+    let doing = "reading the stream";
+    let hosts = connection.hosts();
+    Err(match kind {
+        ConsumerErrorKind::TimedOut => {
+            let subject = format!("$JS.API.CONSUMER.CREATE.{stream}");
+            match connection.denied_since(began, Some(&subject)) {
+                Some(why) => connection.no_permission(doing, &why),
+                None => Error::new(
+                    Kind::TimedOut,
+                    format!("{hosts}: no answer while {doing} {stream}"),
+                )
+                .hint(NO_MAJORITY),
+            }
+        }
+        ConsumerErrorKind::JetStream(error)
+            if error.error_code() == ErrorCode::CLUSTER_NOT_AVAILABLE =>
+        {
+            connection.no_leader(doing)
+        }
+        kind => Error::new(
+            Kind::Server,
+            format!("the stream {stream} on {hosts} cannot be read: {kind}"),
+        ),
+    })
 }
 
 async fn ask(consumer: &Consumer<pull::Config>) -> Result<Batch, Broken> {

@@ -82,3 +82,30 @@ fn a_leader_that_is_stopped_and_goes_on_costs_no_event_and_no_order() {
         stop(running);
     }
 }
+
+/// A reading's consumer lies on one server, and may be placed on the one that is gone.
+#[test]
+fn subscribers_start_while_one_of_three_servers_is_gone() {
+    let Some(mut cluster) = cluster() else {
+        return;
+    };
+    let lab = lab::with(LabOptions {
+        sessions: 20,
+        events_per_second: EventRate::PerSecond(0),
+        ..LabOptions::default()
+    });
+    let to = cluster.to();
+    let wanted = ["subscribe", "--topic", "session", "--snapshot", "--count"];
+    let create = ["--create-stream", "--max-bytes", "50M", "--replicas", "3"];
+    let first = [&wanted[..], &["20", "--to", &to], &create].concat();
+    let (code, _, err) = lab.start(&first).end();
+    assert_eq!(code, 0, "{err:?}");
+    let away = (cluster.leader() + 1) % 3;
+    cluster.servers[away].kill();
+    for round in 0..4 {
+        let again = [&wanted[..], &["20", "--to", &to]].concat();
+        let (code, _, err) = lab.start(&again).end();
+        assert_eq!(code, 0, "round {round}: {err:?}");
+    }
+    assert_eq!(cluster.count(), Some(20));
+}

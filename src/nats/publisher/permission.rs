@@ -8,6 +8,7 @@ use async_nats::jetstream::message::PublishMessage;
 
 use super::{Publisher, at_work};
 use crate::error::{Error, Kind, Result};
+use crate::nats::connection::{NO_MAJORITY, until_answered};
 use crate::nats::failure::Failure;
 use crate::nats::message::subject;
 use crate::nats::open::said;
@@ -22,6 +23,11 @@ impl Publisher {
     /// Errors: [`Kind::Refused`] without the permission, [`Kind::Server`] and [`Kind::TimedOut`]
     /// where the stream does not answer.
     pub async fn check_permission(&self, alias: &str) -> Result<()> {
+        until_answered(|| self.may_publish(alias)).await?;
+        until_answered(|| self.may_read()).await
+    }
+
+    async fn may_publish(&self, alias: &str) -> Result<()> {
         let subject = subject(&self.maker.deployment, alias, 0);
         let message = PublishMessage::build().expected_stream(NO_STREAM);
         let ours = subject.clone();
@@ -35,7 +41,7 @@ impl Publisher {
                         Kind::TimedOut,
                         format!("{}: no answer while {doing}", self.connection.hosts()),
                     )
-                    .hint("a cluster answers when a majority of its servers is up; look at their logs")
+                    .hint(NO_MAJORITY)
                 },
                 |why| self.connection.no_permission(doing, &why),
             )
@@ -59,23 +65,19 @@ impl Publisher {
             }
             Ok(_) | Err(_) => return Err(timed_out()),
         }
+        Ok(())
+    }
+
+    async fn may_read(&self) -> Result<()> {
+        let began = Instant::now();
         let mut known = self.known.lock().await;
         known
             .others_since(at_work())
             .await
             .map(drop)
-            .map_err(|why| {
-                let denied = self.connection.denied_since(began, None);
-                let doing = "reading the stream";
-                denied.map_or_else(
-                    || {
-                        Error::new(
-                            Kind::Server,
-                            format!("{}: {doing}: {why}", self.connection.hosts()),
-                        )
-                    },
-                    |why| self.connection.no_permission(doing, &why),
-                )
+            .map_err(|error| match self.connection.denied_since(began, None) {
+                Some(why) => self.connection.no_permission("reading the stream", &why),
+                None => error,
             })
     }
 }

@@ -1,0 +1,195 @@
+//! Reads what the stream holds into [`StoredEvents`]: from headers, in order, once more where it
+//! broke off.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{CLOCKS, Reading, StoredEvents};
+use crate::error::{Error, Kind, Result};
+use crate::event::EventId;
+use crate::nats::connection::{ANSWER, NO_MAJORITY};
+use crate::nats::message::names::{KEY_NAME, MEMBER_NAME, SUBJECT_NAME, TIME_NAME};
+use crate::nats::reader::{PATIENCE, make_consumer};
+
+/// Events asked for at a time; their headers have about half a kilobyte each.
+const BATCH: usize = 2000;
+
+/// A consumer that nobody reads any more is removed after this time.
+const FORGOTTEN: Duration = Duration::from_secs(30);
+
+/// Two tries begin no sooner after each other.
+const AGAIN: Duration = Duration::from_millis(300);
+
+impl StoredEvents {
+    /// Reads what was stored since then, or since the last reading where that reaches as far back.
+    pub(in crate::nats) async fn read(&mut self, since: Timestamp) -> Result<()> {
+        let from = since.checked_sub(CLOCKS).unwrap_or(Timestamp::UNIX_EPOCH);
+        let (from, mut last) = match self.reading.take() {
+            Some(reading) if reading.goes_on(since, self.ids.len()) => (reading.from, reading.last),
+            reading => {
+                self.ids = HashSet::default();
+                self.newest = HashMap::new();
+                self.last = HashMap::new();
+                let now = Timestamp::now();
+                let from = reading.map_or(from, |reading| reading.back_to(from, now));
+                (from, 0)
+            }
+        };
+        let mut tries = 0;
+        while let Some(silence) = PATIENCE.get(tries) {
+            let (at, before) = (Instant::now(), last);
+            match self.read_on(from, &mut last, *silence).await {
+                Ok(()) => {
+                    self.reading = Some(Reading { from, last, at });
+                    return Ok(());
+                }
+                Err(error) if error.kind() != Kind::TimedOut || !self.connection.stands() => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    // What was read stays so, and is gone on from.
+                    tries = if last > before { 0 } else { tries + 1 };
+                    if tries == PATIENCE.len() {
+                        return Err(error);
+                    }
+                    sleep_until(at + AGAIN).await;
+                }
+            }
+        }
+        Err(self.broken())
+    }
+
+    /// Adds what is stored after this number, or without one since then. `last`: the last one's
+    /// number, as far as it came.
+    ///
+    /// Errors: [`Kind::TimedOut`] where nobody answered for so long, or some did not come.
+    async fn read_on(&mut self, from: Timestamp, last: &mut u64, silence: Duration) -> Result<()> {
+        let deliver_policy = if *last > 0 {
+            DeliverPolicy::ByStartSequence {
+                start_sequence: *last + 1,
+            }
+        } else {
+            let start_time =
+                async_nats::datetime::from_nanos(from.as_nanosecond()).map_err(|_| {
+                    let hosts = self.connection.hosts();
+                    Error::new(
+                        Kind::Failed,
+                        format!("{hosts}: a time that nobody can ask for"),
+                    )
+                })?;
+            DeliverPolicy::ByStartTime { start_time }
+        };
+        let config = pull::Config {
+            deliver_policy,
+            ack_policy: AckPolicy::None,
+            headers_only: true,
+            filter_subject: self.filter.clone(),
+            inactive_threshold: FORGOTTEN,
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        };
+        let consumer = make_consumer(&self.connection, &self.stream, config, silence).await?;
+        let read = self.read_pending(&consumer, last, silence).await;
+        let (connection, stream) = (self.connection.clone(), self.stream.clone());
+        let name = consumer.cached_info().name.clone();
+        // Where it is gone with its server nobody answers.
+        tokio::spawn(async move { connection.drop_consumer(&stream, &name).await });
+        read
+    }
+
+    /// Adds what was there when the consumer was made; what comes meanwhile would have no end.
+    async fn read_pending(
+        &mut self,
+        consumer: &Consumer<pull::Config>,
+        last: &mut u64,
+        silence: Duration,
+    ) -> Result<()> {
+        let wanted = consumer.cached_info().num_pending;
+        let mut came = 0;
+        while came < wanted {
+            let before = came;
+            self.read_batch(consumer, wanted - came, &mut came, last, silence)
+                .await?;
+            if came == before {
+                let info = timeout(silence, consumer.get_info()).await;
+                let info = info.ok().and_then(Result::ok);
+                // What was there is gone: purged, or too old.
+                let gone = info.is_some_and(|info| {
+                    info.num_pending == 0 && info.delivered.consumer_sequence == came
+                });
+                return if gone { Ok(()) } else { Err(self.broken()) };
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what a batch holds, of no more than these. `came`: how many came so far.
+    async fn read_batch(
+        &mut self,
+        consumer: &Consumer<pull::Config>,
+        left: u64,
+        came: &mut u64,
+        last: &mut u64,
+        silence: Duration,
+    ) -> Result<()> {
+        let asked = consumer
+            .fetch()
+            .max_messages(usize::try_from(left).map_or(BATCH, |left| left.min(BATCH)))
+            .expires(ANSWER)
+            .messages();
+        let asked = timeout(silence, asked).await.map_err(|_| self.broken())?;
+        let mut batch = asked.map_err(|_| self.broken())?;
+        loop {
+            let next = timeout(silence, batch.next()).await;
+            let Some(message) = next.map_err(|_| self.broken())? else {
+                return Ok(());
+            };
+            let message = message.map_err(|_| self.broken())?;
+            let info = message.info().map_err(|_| self.broken())?;
+            *came += 1;
+            // One before it went to a connection that is gone.
+            if info.consumer_sequence != *came {
+                return Err(self.broken());
+            }
+            let header = |name: &str| {
+                let value = message.headers.as_ref()?.get(name)?;
+                Some(value.as_str())
+            };
+            // One of somebody else's, without such an id, is none of ours.
+            let id = header(async_nats::header::NATS_MESSAGE_ID.as_ref());
+            if let Some(id) = id.and_then(|id| id.parse::<EventId>().ok()) {
+                self.ids.insert(id);
+            }
+            let at = header(TIME_NAME).and_then(|time| time.parse().ok());
+            self.note(
+                &message.subject,
+                header(SUBJECT_NAME)
+                    .or(header(KEY_NAME))
+                    .unwrap_or_default(),
+                at,
+                info.stream_sequence,
+            );
+            if header(MEMBER_NAME).is_some_and(|member| member != self.member) {
+                let stored = info.published.unix_timestamp_nanos();
+                self.others = Timestamp::from_nanosecond(stored).ok().max(self.others);
+            }
+            *last = info.stream_sequence;
+        }
+    }
+
+    /// Why a reading ended early; the library's words say no more.
+    fn broken(&self) -> Error {
+        let hosts = self.connection.hosts();
+        Error::new(
+            Kind::TimedOut,
+            format!("reading the stream {} on {hosts} broke off", self.stream),
+        )
+        .hint(NO_MAJORITY)
+    }
+}
