@@ -151,7 +151,7 @@ impl StoredEvents {
         if !good {
             self.read(wanted.since).await?;
         }
-        if self.ids.contains(&wanted.id) {
+        if self.holds(wanted.id) {
             return Ok(Seen::Held);
         }
         // Others that were seen in the stream alone count too.
@@ -168,6 +168,11 @@ impl StoredEvents {
             overtaken: newest.is_some_and(|(time, newest)| time.as_microsecond() < *newest),
             last: Some(last),
         })
+    }
+
+    /// Whether one of this id was read, or stored by us.
+    pub(super) fn holds(&self, id: EventId) -> bool {
+        self.ids.contains(&id)
     }
 
     /// An event was stored under this number, and nothing came to its subject before it.

@@ -244,7 +244,6 @@ impl Publisher {
             Some(turn) if others => Some(turn.lock().await),
             _ => None,
         };
-        let mut differed = false;
         for _ in 0..MOST_TRIES {
             let seen = self.known.lock().await.look(&wanted).await;
             let (overtaken, last) = match seen {
@@ -264,11 +263,17 @@ impl Publisher {
                 *message
             };
             match self.store(&message, last).await {
-                // A cluster may have noted the id of a copy that it then did not store.
-                Stored::Done(Published::HadIt, _) if differed => {
-                    if let Err(error) = self.known.lock().await.read(since).await {
+                // A cluster may have noted the id of a copy that it then did not store, in this try
+                // or an earlier one, of ours or of another.
+                Stored::Done(Published::HadIt, _) if last.is_some() => {
+                    let mut known = self.known.lock().await;
+                    if let Err(error) = known.read(since).await {
                         return Published::Unavailable(error.to_string());
                     }
+                    if known.holds(message.id) {
+                        return Published::HadIt;
+                    }
+                    drop(known);
                     sleep(ASK_AGAIN).await;
                 }
                 Stored::Done(published, number) => {
@@ -279,7 +284,6 @@ impl Publisher {
                     return published;
                 }
                 Stored::Differs(now) => {
-                    differed = true;
                     let read = self
                         .known
                         .lock()
@@ -312,6 +316,14 @@ impl Publisher {
                 sent = sent.expected_last_subject_sequence(last);
             }
             let published = match self.send(message.subject.to_owned(), sent).await {
+                Ok(Acknowledged::Storing) if began.elapsed() < ANSWER => {
+                    sleep(ASK_AGAIN).await;
+                    continue;
+                }
+                Ok(Acknowledged::Storing) => Published::Unavailable(format!(
+                    "the stream {} has not stored another copy yet",
+                    self.stream
+                )),
                 Ok(Acknowledged::HadIt) => Published::HadIt,
                 Ok(Acknowledged::Stored(number)) => {
                     return Stored::Done(Published::Stored, Some(number));
@@ -405,11 +417,10 @@ impl Publisher {
         let jetstream = &self.connection.jetstream;
         let sent = jetstream.send_publish(subject, message).await?;
         let acknowledged = sent.await?;
-        Ok(if acknowledged.duplicate {
-            Acknowledged::HadIt
-        } else {
-            Acknowledged::Stored(acknowledged.sequence)
-        })
+        Ok(Acknowledged::of(
+            acknowledged.duplicate,
+            acknowledged.sequence,
+        ))
     }
 }
 
@@ -436,7 +447,32 @@ enum Stored {
 }
 
 /// What the stream answered.
+#[derive(Debug, PartialEq, Eq)]
 enum Acknowledged {
     HadIt,
+    /// It noted the id of a copy that has no number yet, and may never have one.
+    Storing,
     Stored(u64),
+}
+
+impl Acknowledged {
+    fn of(duplicate: bool, number: u64) -> Self {
+        match (duplicate, number) {
+            (true, 0) => Self::Storing,
+            (true, _) => Self::HadIt,
+            (false, number) => Self::Stored(number),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_without_a_number_is_not_stored_yet() {
+        assert_eq!(Acknowledged::of(true, 0), Acknowledged::Storing);
+        assert_eq!(Acknowledged::of(true, 7), Acknowledged::HadIt);
+        assert_eq!(Acknowledged::of(false, 7), Acknowledged::Stored(7));
+    }
 }
