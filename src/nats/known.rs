@@ -115,7 +115,9 @@ impl Reading {
             return since;
         }
         let twice = self.from.checked_sub(now.duration_since(self.from));
-        twice.map_or(since, |twice| twice.min(since))
+        let from = twice.map_or(since, |twice| twice.min(since));
+        // Servers are asked for no time before it.
+        from.max(Timestamp::UNIX_EPOCH)
     }
 }
 
@@ -243,6 +245,11 @@ mod tests {
         assert_eq!(reading(10).back_to(minutes(5), now), minutes(5));
         assert_eq!(reading(10).back_to(minutes(11), now), minutes(20));
         assert_eq!(reading(10).back_to(minutes(50), now), minutes(50));
+        let decades = minutes(60 * 24 * 365 * 40);
+        assert_eq!(
+            reading(60 * 24 * 365 * 30).back_to(decades, now),
+            Timestamp::UNIX_EPOCH
+        );
         // Rows of an hour, newest first.
         let mut reading = reading(1);
         let older = (1..=3600).map(|seconds| now - SignedDuration::from_secs(seconds));

@@ -45,6 +45,8 @@ pub struct OpenStream {
     pub partitions: u32,
     /// How long it knows an event's id.
     pub dedupe_window: Duration,
+    /// How long it keeps an event; zero: for ever.
+    pub max_age: Duration,
     /// On how many servers each event lies.
     pub replicas: usize,
     /// What the user should hear.
@@ -139,6 +141,7 @@ impl OpenStream {
         Ok(Self {
             partitions,
             dedupe_window: config.duplicate_window,
+            max_age: config.max_age,
             replicas: config.num_replicas,
             notices,
         })

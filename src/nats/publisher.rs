@@ -12,6 +12,7 @@
 //! - Where no other subscriber was at work since ([`Others`]) nothing was overtaken.
 
 mod permission;
+mod since;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{MutexGuard, PoisonError};
@@ -25,6 +26,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
+use self::since::{at_work, kept_since};
 use super::Connection;
 use super::bodies::Bodies;
 use super::connection::ANSWER;
@@ -50,9 +52,6 @@ const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(15);
 /// [late](super::lateness).
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// Others are at work that stored something within this time.
-const AT_WORK: SignedDuration = SignedDuration::from_secs(30);
-
 /// How often what has to be compared is sent while others store on the same subject.
 const MOST_TRIES: u32 = 100;
 
@@ -76,6 +75,8 @@ pub struct Publisher {
     maker: MessageMaker,
     /// An event that has waited longer may have been stored, and be forgotten by the stream.
     fresh: Duration,
+    /// What is older than this is in the stream no more; zero: it stays for ever.
+    max_age: Duration,
     known: Mutex<StoredEvents>,
     others: Others,
     /// Of each partition: what has to be compared is stored one after the other.
@@ -121,6 +122,7 @@ impl Publisher {
             stream,
             maker,
             fresh,
+            max_age: open.max_age,
             known: Mutex::new(known),
             others,
             turns,
@@ -392,13 +394,16 @@ impl Publisher {
         // Another subscriber may have stored it when it happened.
         let happened = message.happened.earliest();
         let earliest = received.checked_sub(ON_ITS_WAY).unwrap_or(received);
+        let kept = kept_since(now, self.max_age);
         if event.recovered {
             let since = happened.map_or(earliest, |time| time.min(received));
+            let since = since.max(kept);
             return Some((since, self.others.since(since).await));
         }
         let since = happened.map_or(received, |time| time.min(received).max(earliest));
         // Negative: our clock was set back, and nobody knows how long it waited.
         let waited = Duration::try_from(now.duration_since(since));
+        let since = since.max(kept);
         let known_again = waited.is_ok_and(|waited| waited <= self.fresh);
         let late = self.lateness.is_late(received, message.happened.at(), now);
         // Beside what is compared: what was stored without a look would have to be read by that.
@@ -422,11 +427,6 @@ impl Publisher {
             acknowledged.sequence,
         ))
     }
-}
-
-/// Whoever stored something since then is at work.
-fn at_work() -> Timestamp {
-    Timestamp::now().checked_sub(AT_WORK).unwrap_or_default()
 }
 
 /// An event that is being stored.

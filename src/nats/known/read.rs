@@ -29,6 +29,7 @@ impl StoredEvents {
     /// Reads what was stored since then, or since the last reading where that reaches as far back.
     pub(in crate::nats) async fn read(&mut self, since: Timestamp) -> Result<()> {
         let from = since.checked_sub(CLOCKS).unwrap_or(Timestamp::UNIX_EPOCH);
+        let from = from.max(Timestamp::UNIX_EPOCH);
         let (from, mut last) = match self.reading.take() {
             Some(reading) if reading.goes_on(since, self.ids.len()) => (reading.from, reading.last),
             reading => {

@@ -6,7 +6,8 @@ use std::time::Instant;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::message::PublishMessage;
 
-use super::{Publisher, at_work};
+use super::Publisher;
+use super::since::at_work;
 use crate::error::{Error, Kind, Result};
 use crate::nats::connection::{NO_MAJORITY, until_answered};
 use crate::nats::failure::Failure;
