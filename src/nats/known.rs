@@ -2,11 +2,14 @@
 //!
 //! The stream knows ids by itself for its duplicate window only. What has waited longer than half
 //! of it, by a stall, a restart or because it was recovered, is compared with what the stream
-//! stored since then; whatever comes into the stream after the reading is within the window again.
+//! stored since then; whatever comes into the stream after the reading is within the window again,
+//! unless what is sent then lies in a connection, or in a process that is stopped, for longer than
+//! the window: that can be stored twice.
 //!
 //! An event that others may have overtaken is stored only if nothing came to its subject since this
 //! was read, which the server looks after ([`Seen::Not`]). Where something came, that is read
-//! first. So such an event never lies unmarked behind a newer one of its endpoint.
+//! first. So such an event does not lie unmarked behind a newer one of its endpoint that its header
+//! tells the time of. That holds for what is known to be late when it is looked at.
 
 mod read;
 
@@ -191,7 +194,8 @@ impl StoredEvents {
             self.read(wanted.since).await?;
         }
         let seen = self.last.entry(wanted.subject.to_owned()).or_default();
-        // It is older than the reading reaches back, or what came after it was removed.
+        // It is older than the reading reaches back, or what came after it was removed, or has not
+        // come yet.
         if *seen == sent {
             *seen = now;
         }

@@ -6,10 +6,14 @@
 //!
 //! - What comes first after a gap waits for [`SETTLED`] where others are at work: by then they have
 //!   stored what they received before, or it is late.
-//! - What is late ([`Lateness`]), or was recovered is compared with the stream, and stored only if
-//!   nothing came to its subject since it was read. Where the stream holds a newer state of its
-//!   endpoint it is stored all the same, marked as overtaken.
-//! - Where no other subscriber was at work since ([`Others`]) nothing was overtaken.
+//! - What is late ([`Lateness`]) or was recovered, and what is sent beside that to the same
+//!   partition, is compared with the stream, and stored only if nothing came to its subject since it
+//!   was read. Where the stream holds a newer state of its endpoint it is stored all the same,
+//!   marked as overtaken.
+//! - Where no other subscriber was at work since ([`Others`], and what was read) nothing was
+//!   overtaken: it is compared only where the stream may have forgotten its id.
+//! - What is held up between that look and the server is neither: it may lie behind a newer state
+//!   unmarked, and be stored twice where that takes longer than the duplicate window.
 
 mod permission;
 mod since;
