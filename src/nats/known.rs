@@ -37,6 +37,9 @@ const MOST_IDS: usize = 5_000_000;
 const MANY_IDS: usize = 200_000;
 const MUCH_YOUNGER: SignedDuration = SignedDuration::from_mins(30);
 
+/// So many readings at most for one event.
+const MOST_READINGS: u32 = 3;
+
 /// See the module's documentation.
 pub(super) struct StoredEvents {
     connection: Connection,
@@ -94,6 +97,8 @@ struct Reading {
     from: Timestamp,
     /// Up to this number.
     last: u64,
+    /// Nothing that has a number up to this one is left to read.
+    reached: u64,
     /// When the reading began.
     at: Instant,
 }
@@ -150,10 +155,14 @@ impl StoredEvents {
     /// What the stream holds of an event. Reads the stream where that is not known. `Err`: why it
     /// cannot be known now.
     pub(super) async fn look(&mut self, wanted: &Wanted<'_>) -> Result<Seen> {
-        let good = self.reading.as_ref().is_some_and(|reading| {
-            reading.from <= wanted.since && reading.at.elapsed() < self.good_for
-        });
-        if !good {
+        // One that took long is gone on with, which is short then.
+        for _ in 0..MOST_READINGS {
+            let good = self.reading.as_ref().is_some_and(|reading| {
+                reading.from <= wanted.since && reading.at.elapsed() < self.good_for
+            });
+            if good {
+                break;
+            }
             self.read(wanted.since).await?;
         }
         if self.holds(wanted.id) {
@@ -193,10 +202,11 @@ impl StoredEvents {
         if now > read {
             self.read(wanted.since).await?;
         }
+        let reached = self.reading.as_ref().map_or(0, |reading| reading.reached);
         let seen = self.last.entry(wanted.subject.to_owned()).or_default();
-        // It is older than the reading reaches back, or what came after it was removed, or has not
-        // come yet.
-        if *seen == sent {
+        // It is older than the reading reaches back, or what came after it was removed. What has not
+        // come yet is read first.
+        if *seen == sent && now <= reached {
             *seen = now;
         }
         Ok(())
@@ -244,6 +254,7 @@ mod tests {
         let reading = |from| Reading {
             from: minutes(from),
             last: 1,
+            reached: 1,
             at: Instant::now(),
         };
         assert_eq!(reading(10).back_to(minutes(5), now), minutes(5));
@@ -273,6 +284,7 @@ mod tests {
         let reading = |minutes| Reading {
             from: now - SignedDuration::from_mins(minutes),
             last: 1,
+            reached: 1,
             at: Instant::now(),
         };
         assert!(reading(1).goes_on(now, MANY_IDS));

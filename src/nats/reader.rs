@@ -60,27 +60,40 @@ struct Found {
 pub(super) struct FoundMessage {
     /// Its number in the stream.
     pub(super) seq: u64,
+    /// When it was stored, by the server's clock.
+    #[serde(default)]
+    pub(super) time: String,
     /// Its headers, if it has any.
     pub(super) hdrs: Option<String>,
 }
 
 /// The last message of these subjects, as the stream's leader has it; they may have wildcards.
-/// `None`: there is none. `Err`: nobody answered.
+/// `None`: there is none.
+///
+/// Errors: [`Kind::TimedOut`] where nobody answered; those of asking.
 pub(super) async fn last_message(
     connection: &Connection,
     stream: &str,
     subjects: &str,
-) -> Result<Option<FoundMessage>, Broken> {
+) -> Result<Option<FoundMessage>, Error> {
+    let doing = "looking for the last message";
+    let hosts = connection.hosts();
     if !connection.stands() {
-        return Err(NO_ANSWER);
+        return Err(Error::new(
+            Kind::TimedOut,
+            format!("{hosts}: no connection while {doing}"),
+        ));
     }
     let subject = format!("STREAM.MSG.GET.{stream}");
     let question = serde_json::json!({ "last_by_subj": subjects });
-    let asked = connection.ask::<_, Found>(subject, &question, "looking for the last message");
-    match asked.await.map_err(|_| NO_ANSWER)? {
+    let asked = connection.ask::<_, Found>(subject, &question, doing);
+    match asked.await? {
         Ok(found) => Ok(Some(found.message)),
         Err(error) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
-        Err(_) => Err(NO_ANSWER),
+        Err(error) => Err(Error::new(
+            Kind::Server,
+            format!("{hosts}: {doing}: {error}"),
+        )),
     }
 }
 
@@ -195,7 +208,8 @@ impl StreamReader {
     }
 
     async fn find_end(&mut self) -> Result<(), Broken> {
-        let last = last_message(&self.connection, &self.stream, &self.subjects).await?;
+        let last = last_message(&self.connection, &self.stream, &self.subjects).await;
+        let last = last.map_err(|_| NO_ANSWER)?;
         self.end = last.map_or(0, |message| message.seq);
         Ok(())
     }

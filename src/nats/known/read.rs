@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::EventId;
 use crate::nats::connection::{ANSWER, NO_MAJORITY};
 use crate::nats::message::names::{KEY_NAME, MEMBER_NAME, SUBJECT_NAME, TIME_NAME};
-use crate::nats::reader::{PATIENCE, make_consumer};
+use crate::nats::reader::{PATIENCE, last_message, make_consumer};
 
 /// Events asked for at a time; their headers have about half a kilobyte each.
 const BATCH: usize = 2000;
@@ -25,6 +25,28 @@ const FORGOTTEN: Duration = Duration::from_secs(30);
 /// Two tries begin no sooner after each other.
 const AGAIN: Duration = Duration::from_millis(300);
 
+/// A server that lags is read from again so often, after this pause.
+const MOST_LAGS: u32 = 50;
+const LAG: Duration = Duration::from_millis(100);
+
+/// The last message of our subjects, as the stream's leader has it.
+struct End {
+    number: u64,
+    /// When it was stored, by the server's clock.
+    stored: Option<Timestamp>,
+}
+
+/// Up to which number nothing is left, after what was stored since then was read up to this one;
+/// `None`: something is. Without an end nothing is left, or nobody can tell: servers before 2.10,
+/// which none lags behind, tell of none where the last message was removed.
+fn reached(end: Option<&End>, from: Timestamp, last: u64) -> Option<u64> {
+    let Some(end) = end else {
+        return Some(u64::MAX);
+    };
+    let older = end.stored.is_some_and(|stored| stored < from);
+    (last >= end.number || older).then(|| last.max(end.number))
+}
+
 impl StoredEvents {
     /// Reads what was stored since then, or since the last reading where that reaches as far back.
     pub(in crate::nats) async fn read(&mut self, since: Timestamp) -> Result<()> {
@@ -33,21 +55,31 @@ impl StoredEvents {
         let (from, mut last) = match self.reading.take() {
             Some(reading) if reading.goes_on(since, self.ids.len()) => (reading.from, reading.last),
             reading => {
-                self.ids = HashSet::default();
-                self.newest = HashMap::new();
-                self.last = HashMap::new();
+                self.forget();
                 let now = Timestamp::now();
                 let from = reading.map_or(from, |reading| reading.back_to(from, now));
                 (from, 0)
             }
         };
-        let mut tries = 0;
+        let (mut tries, mut lags) = (0, 0);
         while let Some(silence) = PATIENCE.get(tries) {
             let (at, before) = (Instant::now(), last);
-            match self.read_on(from, &mut last, *silence).await {
-                Ok(()) => {
-                    self.reading = Some(Reading { from, last, at });
+            let pause = match self.read_to_end(from, &mut last, *silence).await {
+                Ok(Some(reached)) => {
+                    self.reading = Some(Reading {
+                        from,
+                        last,
+                        reached,
+                        at,
+                    });
                     return Ok(());
+                }
+                Ok(None) => {
+                    lags += 1;
+                    if lags == MOST_LAGS {
+                        return Err(self.broken());
+                    }
+                    LAG
                 }
                 Err(error) if error.kind() != Kind::TimedOut || !self.connection.stands() => {
                     return Err(error);
@@ -58,11 +90,42 @@ impl StoredEvents {
                     if tries == PATIENCE.len() {
                         return Err(error);
                     }
-                    sleep_until(at + AGAIN).await;
+                    AGAIN
                 }
-            }
+            };
+            sleep_until(at + pause).await;
         }
         Err(self.broken())
+    }
+
+    fn forget(&mut self) {
+        self.ids = HashSet::default();
+        self.newest = HashMap::new();
+        self.last = HashMap::new();
+    }
+
+    /// Reads on to what the stream's leader has now, and gives the number up to which nothing is left
+    /// then. `None`: the server that was read from has not got it all yet.
+    async fn read_to_end(
+        &mut self,
+        from: Timestamp,
+        last: &mut u64,
+        silence: Duration,
+    ) -> Result<Option<u64>> {
+        let asked = last_message(&self.connection, &self.stream, &self.filter);
+        let asked = timeout(silence, asked).await;
+        let found = asked.map_err(|_| self.broken())??;
+        let end = found.map(|message| End {
+            number: message.seq,
+            stored: message.time.parse().ok(),
+        });
+        if end.as_ref().is_none_or(|end| end.number < *last) {
+            // The stream was made anew or restored, or its end was removed.
+            self.forget();
+            *last = 0;
+        }
+        self.read_on(from, last, silence).await?;
+        Ok(reached(end.as_ref(), from, *last))
     }
 
     /// Adds what is stored after this number, or without one since then. `last`: the last one's
@@ -192,5 +255,28 @@ impl StoredEvents {
             format!("reading the stream {} on {hosts} broke off", self.stream),
         )
         .hint(NO_MAJORITY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_is_whole_when_it_has_what_the_leader_has() {
+        let from: Timestamp = "2026-11-22T03:00:00Z".parse().unwrap();
+        let end = |number, stored: &str| End {
+            number,
+            stored: stored.parse().ok(),
+        };
+        let later = end(7, "2026-11-22T03:00:00.5Z");
+        assert_eq!(reached(Some(&later), from, 0), None);
+        assert_eq!(reached(Some(&later), from, 6), None);
+        assert_eq!(reached(Some(&later), from, 7), Some(7));
+        assert_eq!(reached(Some(&later), from, 9), Some(9));
+        // Nothing was stored since then.
+        let older = end(7, "2026-11-22T02:59:59.5Z");
+        assert_eq!(reached(Some(&older), from, 0), Some(7));
+        assert_eq!(reached(None, from, 3), Some(u64::MAX));
     }
 }

@@ -127,6 +127,7 @@ impl Permissions {
         let mut subjects = vec![
             format!("netapi.{}.>", self.deployment),
             format!("$JS.API.STREAM.INFO.{stream}"),
+            format!("$JS.API.STREAM.MSG.GET.{stream}"),
             format!("$JS.API.STREAM.CREATE.{stream}"),
             format!("$JS.API.CONSUMER.CREATE.{stream}"),
             consumer("CREATE"),
