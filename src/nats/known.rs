@@ -59,7 +59,12 @@ pub(super) struct StoredEvents {
     /// When another subscriber stored something last, by the server's clock.
     others: Option<Timestamp>,
     reading: Option<Reading>,
+    /// Where it is said, once, that a reading takes long.
+    warn: Option<Warn>,
 }
+
+/// Says a warning to the user.
+pub(super) type Warn = Box<dyn Fn(&str) + Send + Sync>;
 
 /// An event as it will lie in the stream.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +141,7 @@ impl StoredEvents {
         filter: String,
         good_for: Duration,
         member: String,
+        warn: Warn,
     ) -> Self {
         Self {
             connection,
@@ -149,6 +155,7 @@ impl StoredEvents {
             last: HashMap::new(),
             others: None,
             reading: None,
+            warn: Some(warn),
         }
     }
 

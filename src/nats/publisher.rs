@@ -99,13 +99,15 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// For a stream that was opened, by a connection that is served on this thread.
+    /// For a stream that was opened, by a connection that is served on this thread. `warn` says a
+    /// warning to the user.
     pub fn new(
         connection: Connection,
         thread: RuntimeThread,
         stream: String,
         open: &OpenStream,
         maker: MessageMaker,
+        warn: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
         let mut common_headers = maker.common_headers();
         common_headers.insert(header::NATS_EXPECTED_STREAM, stream.as_str());
@@ -119,6 +121,7 @@ impl Publisher {
             filter,
             fresh / 2,
             member,
+            Box::new(warn),
         );
         let turns = (0..maker.partitions).map(|_| Mutex::default()).collect();
         Self {

@@ -2,6 +2,7 @@
 //! broke off.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
@@ -9,7 +10,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{CLOCKS, Reading, StoredEvents};
+use super::{CLOCKS, Reading, StoredEvents, Warn};
 use crate::error::{Error, Kind, Result};
 use crate::event::EventId;
 use crate::nats::connection::{ANSWER, NO_MAJORITY};
@@ -24,6 +25,9 @@ const FORGOTTEN: Duration = Duration::from_secs(30);
 
 /// Two tries begin no sooner after each other.
 const AGAIN: Duration = Duration::from_millis(300);
+
+/// A reading that takes longer is told of.
+const LONG: Duration = Duration::from_secs(5);
 
 /// A server that lags is read from again so often, after this pause.
 const MOST_LAGS: u32 = 50;
@@ -47,9 +51,39 @@ fn reached(end: Option<&End>, from: Timestamp, last: u64) -> Option<u64> {
     (last >= end.number || older).then(|| last.max(end.number))
 }
 
+/// Says this where the work takes longer; gives the means back where it does not.
+async fn or_say<T>(
+    work: impl Future<Output = T>,
+    longer: Duration,
+    warn: Warn,
+    text: &str,
+) -> (T, Option<Warn>) {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(longer, &mut work).await {
+        return (done, Some(warn));
+    }
+    warn(text);
+    (work.await, None)
+}
+
 impl StoredEvents {
     /// Reads what was stored since then, or since the last reading where that reaches as far back.
+    /// Says it, the first time, where that takes long.
     pub(in crate::nats) async fn read(&mut self, since: Timestamp) -> Result<()> {
+        let Some(warn) = self.warn.take() else {
+            return self.read_since(since).await;
+        };
+        let text = format!(
+            "reading what the stream {} holds takes longer than {} s: events that are compared with it wait",
+            self.stream,
+            LONG.as_secs()
+        );
+        let (read, warn) = or_say(self.read_since(since), LONG, warn, &text).await;
+        self.warn = warn;
+        read
+    }
+
+    async fn read_since(&mut self, since: Timestamp) -> Result<()> {
         let from = since.checked_sub(CLOCKS).unwrap_or(Timestamp::UNIX_EPOCH);
         let from = from.max(Timestamp::UNIX_EPOCH);
         let (from, mut last) = match self.reading.take() {
@@ -261,6 +295,20 @@ impl StoredEvents {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_takes_long_is_said_while_it_does() {
+        let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
+        let warn = || -> Warn {
+            let say = say.clone();
+            Box::new(move |text: &str| say.send(text.to_owned()).unwrap())
+        };
+        let (done, left) = or_say(async { 7 }, LONG, warn(), "long").await;
+        assert!(done == 7 && left.is_some());
+        let (text, left) = or_say(said.recv(), Duration::from_millis(1), warn(), "long").await;
+        assert_eq!(text.as_deref(), Some("long"));
+        assert!(left.is_none());
+    }
 
     #[test]
     fn a_reading_is_whole_when_it_has_what_the_leader_has() {

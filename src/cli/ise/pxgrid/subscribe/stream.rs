@@ -183,7 +183,9 @@ impl StreamTarget {
             duplicates: 0,
         };
         let name = self.address.stream.clone();
-        let publisher = Publisher::new(connection.clone(), thread, name, &stream, maker);
+        let reporter = context.reporter.clone();
+        let warn = move |text: &str| reporter.warn(text);
+        let publisher = Publisher::new(connection.clone(), thread, name, &stream, maker, warn);
         if let Some(alias) = self.aliases.first() {
             publisher.check_permission(alias).await?;
         }
