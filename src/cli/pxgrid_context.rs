@@ -71,13 +71,11 @@ impl Context {
         if certificate.is_none() && password.is_none() {
             let why = Error::usage("no client certificate and no pxGrid account password is set")
                 .hint("give --cert FILE --key FILE (or PXGRID_CERT, PXGRID_KEY); for a password account, --client-name NAME --client-password-file FILE (or ISE_PXGRID_PASSWORD)");
-            let Some(name) = name else {
+            let Some(name) = name.filter(|_| self.settings.may_ask()) else {
                 return Err(why);
             };
-            let asked = self
-                .settings
-                .ask(&format!("Password of the pxGrid account {name}"));
-            password = Some(asked.map_err(|_| why)?);
+            let asked = format!("Password of the pxGrid account {name}");
+            password = Some(self.settings.ask(&asked)?);
         }
         let name = name.ok_or_else(|| {
             Error::usage("no pxGrid client name is set, and no certificate has one")

@@ -49,7 +49,7 @@ impl Settings {
         let secret = secret.unwrap_or_else(|| Secret::asked(&self.layers.of_profile(&user)));
         let password = self.fetch(&secret, &mut connection.warnings);
         let password = password.map_err(|error| {
-            if !asked {
+            if !asked || self.may_ask() {
                 return error;
             }
             Error::usage("no password of Data Connect is set").hint(

@@ -18,6 +18,11 @@ impl Settings {
         secret::ask(&what, &self.layers.environment, self.layers.flags.no_input)
     }
 
+    /// Whether [`Self::ask`] has somebody to ask.
+    pub fn may_ask(&self) -> bool {
+        secret::may_ask(&self.layers.environment, self.layers.flags.no_input)
+    }
+
     /// The first line of a file that `option` names, read as all passwords are. What the user
     /// should be warned of is added to `warnings`.
     pub fn secret_of_file(

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::echo_signals;
 use crate::process::{Signal, signal_our_group};
+use crate::unix::signals::{SIGINT, act_as_if_unhandled, is_listened_to};
 use crate::unix::terminal::Modes;
 
 /// A terminal hands over no longer line (`MAX_CANON`, 4096 on Linux).
@@ -27,6 +28,10 @@ pub fn ask(prompt: &str) -> Result<SecretString> {
         // As the terminal would have done: to everyone in the foreground, also the script that we
         // stand in.
         signal_our_group(Signal::INT)?;
+        // Ours need not have come yet, and the first process of a container is spared by its kernel.
+        if std::process::id() != 1 && !is_listened_to(SIGINT) {
+            act_as_if_unhandled(SIGINT);
+        }
         return Err(ErrorKind::Interrupted.into());
     };
     let text = std::str::from_utf8(&line).map_err(|_| ErrorKind::InvalidData)?;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use self::command_output::{Line, MOST_OUTPUT, end, own_group, receive, wait_until};
@@ -23,6 +23,7 @@ use super::source::Source;
 use super::value::{RawValue, control_character};
 use crate::error::{Error, Kind, Result};
 use crate::files;
+use crate::unix::signals::SIGINT;
 
 /// No password is longer; what is longer is the wrong file.
 const LONGEST: u64 = 64 * 1024;
@@ -249,29 +250,43 @@ pub fn while_nobody_is_asked() -> MutexGuard<'static, ()> {
     ASKING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Where a secret can come from when nobody types it.
+const OTHER_WAYS: &str = "give it with a password file (`-` reads standard input), the environment (`netapi help environment`), or a profile's password command";
+
+/// Whether there is somebody to ask.
+pub(super) fn may_ask(environment: &Environment, no_input: bool) -> bool {
+    !no_input && environment.terminal()
+}
+
 /// Asks on the terminal, hidden, or says why not and what to do instead.
 pub(crate) fn ask(what: &str, environment: &Environment, no_input: bool) -> Result<SecretString> {
-    if no_input || !environment.terminal() {
+    if !may_ask(environment, no_input) {
         let why = if no_input {
             "--no-input forbids asking for it"
         } else {
             "standard input is no terminal to ask on"
         };
-        return Err(
-            Error::usage(format!("{what} is missing, and {why}")).hint(
-                "give it with a password file (`-` reads standard input), the environment (`netapi help environment`), or a profile's password command",
-            ),
-        );
+        return Err(Error::usage(format!("{what} is missing, and {why}")).hint(OTHER_WAYS));
     }
     let _one = while_nobody_is_asked();
-    super::hidden_input::ask(&format!("{what}: "))
-        .map_err(|error| Error::usage(format!("{what} could not be asked for: {error}")))
+    let typed =
+        super::hidden_input::ask(&format!("{what}: ")).map_err(|error| match error.kind() {
+            // Somebody listens to the signal; it ends the command nevertheless.
+            ErrorKind::Interrupted => Error::new(Kind::Stopped(SIGINT), "interrupted"),
+            _ => Error::usage(format!("{what} could not be asked for: {error}")).hint(OTHER_WAYS),
+        })?;
+    if typed.expose_secret().is_empty() {
+        return Err(
+            Error::usage(format!("{what} is missing: the line is empty"))
+                .hint("nothing was sent; run it again and type it"),
+        );
+    }
+    Ok(typed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
     use std::os::unix::fs::PermissionsExt;
 
     fn secret(place: SecretPlace) -> Secret {

@@ -1,11 +1,11 @@
-//! A signal while a password is typed: the terminal shows again what is typed, and the program ends
-//! by that signal.
+//! A signal or Ctrl-C while a password is typed: the terminal shows again what is typed, and the
+//! program ends by that signal. An empty line is no password.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,6 +13,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::support::{process, skipped, wait_for};
+
+const MNT: &str = "ise mnt count --mnt-user somebody --mnt-host ADDRESS";
 
 /// The program on a terminal of its own, asking for the password of somebody.
 struct Asking {
@@ -24,6 +26,11 @@ struct Asking {
 impl Asking {
     /// `None` where `setsid` is not there to give it a terminal.
     fn begin(port: u16) -> Option<Self> {
+        Self::with(MNT, port, "Password of somebody: ")
+    }
+
+    /// This command line, where the server's address stands for `ADDRESS`.
+    fn with(words: &str, port: u16, question: &str) -> Option<Self> {
         let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&person).unwrap();
         unlockpt(&person).unwrap();
@@ -35,19 +42,12 @@ impl Asking {
                 .into()
         };
         let netapi = process();
+        let words = words.replace("ADDRESS", &format!("127.0.0.1:{port}"));
         let mut command = Command::new("setsid");
         command
             .arg("--ctty")
             .arg(netapi.get_program())
-            .args([
-                "ise",
-                "mnt",
-                "count",
-                "--mnt-user",
-                "somebody",
-                "--mnt-host",
-            ])
-            .arg(format!("127.0.0.1:{port}"))
+            .args(words.split(' '))
             .env_clear()
             .envs(
                 netapi
@@ -66,7 +66,7 @@ impl Asking {
             terminal: open(),
             child,
         };
-        asking.until("Password of somebody: ");
+        asking.until(question);
         assert!(!asking.echoes());
         Some(asking)
     }
@@ -91,12 +91,16 @@ impl Asking {
     }
 
     fn ended_by(&mut self, signal: Signal) {
+        assert_eq!(self.end().signal(), Some(signal.as_raw()));
+    }
+
+    fn end(&mut self) -> ExitStatus {
         let mut status = None;
         wait_for("the end", || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
-        assert_eq!(status.unwrap().signal(), Some(signal.as_raw()));
+        status.unwrap()
     }
 }
 
@@ -123,6 +127,59 @@ fn every_signal_puts_the_terminal_back_and_ends_the_program() {
         asking.send(signal);
         asking.ended_by(signal);
         assert!(asking.echoes(), "{signal:?}");
+    }
+}
+
+/// Command lines that ask, and the question of each.
+const QUESTIONS: [(&str, &str); 6] = [
+    (MNT, "Password of somebody: "),
+    (
+        "ise dc views --dc-user somebody --dc-host ADDRESS",
+        "Password of somebody: ",
+    ),
+    (
+        "ise mnt watch --mnt-user somebody --mnt-host ADDRESS",
+        "Password of somebody: ",
+    ),
+    (
+        "ise pxgrid sessions --client-name me --pxgrid-host ADDRESS",
+        "Password of the pxGrid account me: ",
+    ),
+    (
+        "ise pxgrid subscribe --topic session --client-name me --pxgrid-host ADDRESS",
+        "Password of the pxGrid account me: ",
+    ),
+    (
+        "ise pxgrid sessions --client-name me --pxgrid-host ise.example --proxy http://somebody@ADDRESS",
+        "Password of somebody at the proxy: ",
+    ),
+];
+
+#[test]
+fn ctrl_c_ends_the_program_by_the_signal_at_every_question() {
+    for (words, question) in QUESTIONS {
+        let Some(mut asking) = Asking::with(words, 1, question) else {
+            return;
+        };
+        asking.person.write_all(b"\x03").unwrap();
+        asking.ended_by(Signal::INT);
+        assert!(asking.echoes(), "{words}");
+    }
+}
+
+#[test]
+fn an_empty_line_is_no_password_and_nothing_is_sent() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let port = server.local_addr().unwrap().port();
+    for (words, question) in QUESTIONS {
+        let Some(mut asking) = Asking::with(words, port, question) else {
+            return;
+        };
+        asking.person.write_all(b"\n").unwrap();
+        assert_eq!(asking.end().code(), Some(2), "{words}");
+        asking.until("is missing: the line is empty");
+        assert!(server.accept().is_err(), "{words}");
     }
 }
 

@@ -8,9 +8,10 @@ use std::io::{IsTerminal, Read, Write};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::render::{terminal_safe, wrap};
 use crate::settings::ask_hidden;
+use crate::unix::signals::SIGINT;
 
 /// A terminal hands over no longer line (`MAX_CANON`, 4096 on Linux).
 const LONGEST: usize = 4096;
@@ -180,6 +181,9 @@ impl Terminal {
 }
 
 fn ended(error: &std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::Interrupted {
+        return Error::new(Kind::Stopped(SIGINT), "interrupted; nothing was written");
+    }
     Error::usage(format!(
         "the conversation ended ({error}); nothing was written"
     ))
