@@ -380,7 +380,7 @@ fn orders_that_fail_say_why_in_ises_words() {
         ),
         (
             vec!["apply", "--ip", "10.9.9.9", "--policy", "quarantine"],
-            vec!["Session lookup failure", "10.9.9.9"],
+            vec!["Session lookup failure", "10.9.9.9", "active session"],
         ),
         (
             vec!["clear", "--mac", "C8:5B:76:00:00:00"],

@@ -288,12 +288,15 @@ impl Orders<'_> {
             Err(error) => {
                 let message = format!("{}: {}", self.what_for(target), error.message());
                 let told = error.reworded(message);
-                Err(match told.kind() {
-                    Kind::Server => told
-                        .hint(advice(&self.order, target))
-                        .answer(status.json.as_str()),
-                    _ => told,
-                })
+                if told.kind() != Kind::Server {
+                    return Err(told);
+                }
+                let reason = status.failure_reason.as_deref().unwrap_or_default();
+                let told = match advice(&self.order, target, reason) {
+                    Some(hint) => told.hint(hint),
+                    None => told,
+                };
+                Err(told.answer(status.json.as_str()))
             }
         }
     }
@@ -427,22 +430,24 @@ fn name_of(target: &Target) -> String {
     }
 }
 
-/// What to look at after a failure: the causes that the reference knows (section 3.3) for this
-/// order and target.
-fn advice(order: &PolicyChange, target: &Target) -> &'static str {
+/// What to look at after a failure: what the reason that ISE gave is about (reference, section 3.3),
+/// for this order and target. `None` for a reason that no look explains.
+fn advice(order: &PolicyChange, target: &Target, reason: &str) -> Option<&'static str> {
+    let reason = reason.to_ascii_lowercase();
     match (order, target) {
-        (PolicyChange::Apply(_), Target::Ip(_)) => {
-            "does the policy exist (`netapi ise pxgrid anc policies`), and has the address an active session (`netapi ise pxgrid session --ip IP`)? --mac needs none"
+        (PolicyChange::Apply(_), Target::Ip(_)) if reason.contains("session lookup") => Some(
+            "has the address an active session (`netapi ise pxgrid session --ip IP`)? --mac needs none",
+        ),
+        (PolicyChange::Clear, Target::Ip(_)) if reason.contains("session lookup") => {
+            Some("has the address an active session (`netapi ise pxgrid session --ip IP`)?")
         }
-        (PolicyChange::Apply(_), _) => {
-            "does the policy exist? `netapi ise pxgrid anc policies` lists them"
+        (PolicyChange::Apply(_), _) if reason.contains("policy") => {
+            Some("does the policy exist? `netapi ise pxgrid anc policies` lists them")
         }
-        (PolicyChange::Clear, Target::Ip(_)) => {
-            "has the address an active session (`netapi ise pxgrid session --ip IP`), and a policy (`netapi ise pxgrid anc endpoints`)?"
-        }
-        (PolicyChange::Clear, _) => {
-            "`netapi ise pxgrid anc endpoints` lists those that have a policy; one that was put on with --nas must be taken off with it"
-        }
+        (PolicyChange::Clear, _) if reason.contains("policy") => Some(
+            "`netapi ise pxgrid anc endpoints` lists those that have a policy; one that was put on with --nas must be taken off with it",
+        ),
+        _ => None,
     }
 }
 
@@ -450,4 +455,43 @@ fn advice(order: &PolicyChange, target: &Target) -> &'static str {
 /// because it was carried out already.
 pub(super) fn check_outcome(status: &Status) -> Result<()> {
     anc::outcome(&PolicyChange::Apply(String::new()), status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_fits_the_reason_or_is_not_given() {
+        let mac = Target::Mac("C8:5B:76:C6:59:62".parse().unwrap());
+        let ip = Target::Ip("10.9.9.9".parse().unwrap());
+        let apply = PolicyChange::Apply("Quarantine".to_owned());
+        for (order, target, reason, words) in [
+            (&apply, &mac, "Policy is not configured", "anc policies"),
+            (&apply, &ip, "Policy is not configured", "anc policies"),
+            (&apply, &ip, "Session lookup failure", "active session"),
+            (
+                &PolicyChange::Clear,
+                &mac,
+                "mac address is not associated with a policy",
+                "anc endpoints",
+            ),
+            (
+                &PolicyChange::Clear,
+                &ip,
+                "Session lookup failure",
+                "active session",
+            ),
+        ] {
+            let advice = advice(order, target, reason).unwrap();
+            assert!(advice.contains(words), "{reason}: {advice}");
+        }
+        for reason in [
+            "Radius session could not be reached",
+            "",
+            "Session lookup failure",
+        ] {
+            assert_eq!(advice(&apply, &mac, reason), None, "{reason}");
+        }
+    }
 }
