@@ -45,7 +45,9 @@ pub fn parse(text: &str) -> Result<Duration> {
 
 fn wrong(text: &str) -> Error {
     let error = Error::usage(format!("`{text}` is no length of time"));
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+    // Nothing has no unit that would make it something.
+    let number = text.bytes().any(|byte| byte != b'0');
+    if number && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return error.hint(format!("add a unit: `{text}s`, `{text}m`, `{text}h`"));
     }
     error.hint("write it as `500ms`, `3s`, `2m`, `1h30m` or `1d`")
@@ -162,6 +164,18 @@ mod tests {
             parse("10").unwrap_err().hint_text(),
             Some("add a unit: `10s`, `10m`, `10h`")
         );
+    }
+
+    #[test]
+    fn a_unit_is_proposed_where_it_makes_a_time() {
+        for text in ["0", "00"] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(
+                error.hint_text(),
+                Some("write it as `500ms`, `3s`, `2m`, `1h30m` or `1d`"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -118,6 +118,10 @@ const BAD_INPUT: &[(&[&str], &str)] = &[
         "--timeout is no length of time: `soon`\nhint: write it as `500ms`",
     ),
     (
+        &["count", "--timeout", "0"],
+        "--timeout is no length of time: `0`\nhint: write it as `500ms`",
+    ),
+    (
         &["count", "--mnt-port", "99999"],
         "99999 is not in 0..=65535",
     ),
