@@ -105,11 +105,7 @@ impl OpenStream {
         partitions: Option<u32>,
     ) -> Result<Self> {
         let info = find(connection, &address.stream).await?;
-        let info = info.ok_or_else(|| {
-            missing(address).hint(
-                "a subscriber makes it: netapi ise pxgrid subscribe --to … --create-stream --max-bytes 10G",
-            )
-        })?;
+        let info = info.ok_or_else(|| missing(address).hint(MADE_BY_SUBSCRIBER))?;
         let wanted = Wanted {
             deployment,
             aliases: &["session".to_owned()],
@@ -147,6 +143,10 @@ impl OpenStream {
         })
     }
 }
+
+/// How there comes to be a stream, for who does not make it.
+pub(super) const MADE_BY_SUBSCRIBER: &str =
+    "a subscriber makes it: netapi ise pxgrid subscribe --to … --create-stream --max-bytes 10G";
 
 pub(super) fn missing(address: &StreamAddress) -> Error {
     Error::new(Kind::NotFound, format!("there is no {address}"))

@@ -9,7 +9,7 @@ use async_nats::jetstream::stream::{DiscardPolicy, Info};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::open::{missing, partitions_of, said};
+use super::open::{MADE_BY_SUBSCRIBER, missing, partitions_of, said};
 use super::{Connection, StreamAddress};
 use crate::error::{Error, Kind, Result};
 
@@ -82,9 +82,7 @@ struct FoundMessage {
 pub async fn stream(connection: &Connection, address: &StreamAddress) -> Result<StreamState> {
     let info = info(connection, &address.stream).await?;
     let Some(info) = info else {
-        return Err(
-            missing(address).hint("netapi ise pxgrid subscribe --to … --create-stream makes it")
-        );
+        return Err(missing(address).hint(MADE_BY_SUBSCRIBER));
     };
     let (config, state) = (&info.config, &info.state);
     let time = |time: async_nats::datetime::DateTime| {

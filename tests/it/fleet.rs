@@ -38,6 +38,7 @@ fn status_shows_stream_members_and_what_each_group_has_to_do() {
     };
     let err = stderr(&fleet(&["status", &server.to()]).code(3));
     assert!(err.contains("there is no stream EVENTS"), "{err}");
+    assert!(err.contains("--create-stream --max-bytes 10G"), "{err}");
     let mut fleet_of = Fleet::start(server, 40);
     let worker = fleet_of.worker("g", "", &["--jobs", "3"]);
     worker.says("32 of 32 partitions are ours");
