@@ -125,13 +125,14 @@ impl Subscription {
     }
 }
 
-/// `reconnect_min` doubled `tries` times up to `reconnect_max`; half of that is certain, the other
-/// half left to chance, so that a thousand subscribers that lost one node do not come back at once.
+/// `reconnect_min` doubled `tries` times up to `reconnect_max`; half of that is certain, but never
+/// less than `reconnect_min`, the rest left to chance, so that a thousand subscribers that lost one node do not come back at once.
 pub(in crate::pxgrid::subscription) fn growing_pause(
     options: &SubscriptionOptions,
     tries: u32,
     random: u32,
 ) -> Duration {
     let pauses = Backoff::new(options.reconnect_min, options.reconnect_max);
-    jittered(pauses.after(tries.saturating_add(1)), random)
+    let pause = jittered(pauses.after(tries.saturating_add(1)), random);
+    pause.max(options.reconnect_min.min(options.reconnect_max))
 }

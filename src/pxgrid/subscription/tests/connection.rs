@@ -347,5 +347,6 @@ proptest! {
         let pause = crate::pxgrid::subscription::machine::nodes::growing_pause(&options, tries, random);
         let whole = Duration::from_secs(1_u64 << tries.min(10)).min(options.reconnect_max);
         prop_assert!(pause >= whole / 2 && pause <= whole);
+        prop_assert!(pause >= options.reconnect_min);
     }
 }
