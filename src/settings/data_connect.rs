@@ -105,4 +105,16 @@ impl Settings {
         }
         Ok(found.timeout()?.min(LONGEST_LIMIT))
     }
+
+    /// That an option gives a statement no longer than a node bears. What a variable or a profile
+    /// says is for all commands, and is cut to that.
+    pub fn check_statement_limit(&self) -> Result<()> {
+        let found = self.demand(&table::TIMEOUT)?;
+        if matches!(found.source, Source::Flag(_)) && found.timeout()? > LONGEST_LIMIT {
+            return Err(found
+                .wrong("is too long for a statement")
+                .hint("at most 60s is accepted: the node has other work"));
+        }
+        Ok(())
+    }
 }

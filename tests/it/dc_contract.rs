@@ -122,6 +122,20 @@ fn the_node_is_the_one_that_ise_names_and_flags_come_first() {
 }
 
 #[test]
+fn a_limit_that_no_node_bears_is_refused_before_anything_is_asked() {
+    let database = Database::start(Script::default());
+    for words in [&["sql", "SELECT a FROM t"][..], &["views"], &["last"]] {
+        let mut run = database.dc(&[words, &["--timeout", "90s"]].concat());
+        let text = stderr(&run.assert().code(2));
+        assert!(
+            text.contains("--timeout is too long for a statement"),
+            "{text}"
+        );
+        assert!(text.contains("hint: at most 60s"), "{text}");
+    }
+}
+
+#[test]
 fn one_process_at_a_time_asks_a_node() {
     let database = Database::start(Script {
         silent_at: Some(Stage::Statement),

@@ -87,8 +87,19 @@ impl Dc {
         }
     }
 
+    /// Whether it asks the database; the others speak HTTP with ISE, which may take longer.
+    fn runs_statements(&self) -> bool {
+        !matches!(
+            self,
+            Self::Enable(_) | Self::Disable(_) | Self::Password(_) | Self::Expiry(_)
+        )
+    }
+
     /// Runs the command.
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode> {
+        if self.runs_statements() {
+            context.settings.check_statement_limit()?;
+        }
         match self {
             Self::Live(command) => return Box::pin(command.run(context)).await,
             Self::History(command) => command.run(context).await,
