@@ -79,7 +79,11 @@ impl fmt::Display for Ending {
                 dir.display()
             ),
             None if self.reader_gone => {
-                write!(f, "the reader is gone; {left} {events} {were} not printed")
+                // A part of them may have been printed: what a failed write left behind is not known.
+                write!(
+                    f,
+                    "the reader is gone; up to {left} {events} {were} not printed"
+                )
             }
             None => write!(
                 f,
