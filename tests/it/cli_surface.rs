@@ -5,6 +5,7 @@ use crate::support::{json, netapi, stderr, stdout};
 
 #[test]
 fn help_topics() {
+    let mut known = Vec::new();
     for (topic, words) in [
         ("environment", "ISE_MNT_FQDN"),
         ("exit-codes", "130"),
@@ -12,7 +13,10 @@ fn help_topics() {
         ("callbacks", "NETAPI_ID"),
         ("files", "spool.redb"),
         ("options", "--connect-timeout"),
+        ("filters", "--where"),
+        ("queries", "SELECT"),
     ] {
+        known.push(topic);
         let run = netapi().args(["help", topic]).assert().success();
         let text = stdout(&run);
         assert!(text.contains(words), "{topic}");
@@ -21,7 +25,13 @@ fn help_topics() {
         }
     }
     let run = netapi().args(["help", "nonsense"]).assert().code(2);
-    assert!(stderr(&run).starts_with("netapi: no command or topic 'nonsense'\nhint: "));
+    let said = stderr(&run);
+    assert!(said.starts_with("netapi: no command or topic 'nonsense'\nhint: "));
+    let (_, topics) = said.trim_end().split_once("topics are ").unwrap();
+    let mut topics: Vec<&str> = topics.split(", ").collect();
+    topics.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(topics, known, "a topic that was not looked at");
 }
 
 #[test]
