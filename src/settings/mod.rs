@@ -62,6 +62,7 @@ pub use hidden_input::ask as ask_hidden;
 pub use nats::{NatsFlags, NatsLogin};
 pub use secret::while_nobody_is_asked;
 pub use template::init;
+pub use variables::Server;
 
 use crate::authority::Authority;
 use crate::error::{Error, Result};

@@ -36,6 +36,15 @@ pub(super) const DATA_CONNECT: [&Spec; 4] = [
     &table::DC_SERVICE,
     &table::DC_USER,
 ];
+/// What of these holds for each server of ISE.
+pub(super) const ISE: [&Spec; 6] = [
+    &table::PIN,
+    &table::VERIFY_HOSTNAME,
+    &table::INSECURE,
+    &table::RESOLVE,
+    &table::CONNECT_TIMEOUT,
+    &table::TIMEOUT,
+];
 pub(super) const CONNECTION: [&Spec; 9] = [
     &table::MNT_CA,
     &table::PXGRID_CA,

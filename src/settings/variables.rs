@@ -3,13 +3,25 @@
 
 use super::{Settings, show, table};
 
-/// Variables that hold a secret.
-const SECRETS: [&str; 3] = ["ISE_PXGRID_PASSWORD", "PXGRID_KEY_PASSWORD", "ISE_DC_PASS"];
+/// A server that a command speaks with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// The Monitoring node.
+    Mnt,
+    /// pxGrid.
+    Pxgrid,
+    /// Data Connect, for which the Monitoring node's settings stand in.
+    DataConnect,
+    /// NATS.
+    Nats,
+}
+
+/// Variables of each pxGrid account and of Data Connect that hold a secret.
+const PXGRID_SECRETS: [&str; 2] = ["ISE_PXGRID_PASSWORD", "PXGRID_KEY_PASSWORD"];
+const DATA_CONNECT_SECRETS: [&str; 1] = ["ISE_DC_PASS"];
 
 /// Variables that no table has.
-const OTHERS: [&str; 8] = [
-    "NETAPI_PROFILE",
-    "NETAPI_PROXY_CREDENTIALS_FILE",
+const NATS: [&str; 6] = [
     "NATS_URL",
     "NATS_CREDS",
     "NATS_NKEY",
@@ -18,29 +30,58 @@ const OTHERS: [&str; 8] = [
     "NATS_KEY",
 ];
 
+/// The names of the variables that speaking with a server needs, and whether they are secret.
+fn names(server: Server) -> Vec<(&'static str, bool)> {
+    let mut names = Vec::new();
+    let mut of = |specs: &[&table::Spec]| {
+        let specs = specs.iter().flat_map(|spec| spec.variables);
+        names.extend(specs.map(|name| (*name, false)));
+    };
+    if server != Server::Nats {
+        of(&show::ISE);
+        of(&[&table::PROXY, &table::NO_PROXY, &table::PROXY_CA]);
+    }
+    match server {
+        Server::Mnt => {
+            of(&show::BEFORE_PAIRS);
+            of(&[&table::MNT_CA]);
+            for (user, password) in table::MNT_PAIRS {
+                names.extend([(user, false), (password, true)]);
+            }
+        }
+        Server::Pxgrid => {
+            of(&show::PXGRID);
+            of(&[&table::PXGRID_CA]);
+            let files = table::CERTIFICATE_PAIRS
+                .iter()
+                .flat_map(|(certificate, key)| [*certificate, *key]);
+            names.extend(files.map(|name| (name, false)));
+            names.extend(PXGRID_SECRETS.map(|name| (name, true)));
+        }
+        Server::DataConnect => {
+            of(&show::BEFORE_PAIRS);
+            of(&show::DATA_CONNECT);
+            of(&[&table::MNT_CA]);
+            names.extend(DATA_CONNECT_SECRETS.map(|name| (name, true)));
+        }
+        Server::Nats => names.extend(NATS.map(|name| (name, false))),
+    }
+    if server != Server::Nats {
+        names.push(("NETAPI_PROXY_CREDENTIALS_FILE", false));
+    }
+    // Whether a command may run at all, and where else settings are, is asked by every one.
+    names.extend(["NETAPI_PROFILE", "NETAPI_READ_ONLY"].map(|name| (name, false)));
+    names
+}
+
 impl Settings {
-    /// The settings' variables that are set in this process's environment, by name. `None` for the
-    /// value of one that is secret, or that might have a secret in it.
-    pub fn variables(&self) -> Vec<(&'static str, Option<String>)> {
-        let specs = show::BEFORE_PAIRS
+    /// The settings' variables that are set in this process's environment and that speaking with
+    /// these servers needs, by name. `None` for the value of one that is secret, or that might have
+    /// a secret in it.
+    pub fn variables(&self, servers: &[Server]) -> Vec<(&'static str, Option<String>)> {
+        let mut found: Vec<_> = servers
             .iter()
-            .chain(&show::PXGRID)
-            .chain(&show::DATA_CONNECT)
-            .chain(&show::CONNECTION)
-            .chain(&[&table::PROXY, &table::NO_PROXY, &table::PROXY_CA]);
-        let users = table::MNT_PAIRS.iter().map(|(user, _)| *user);
-        let passwords = table::MNT_PAIRS.iter().map(|(_, password)| *password);
-        let files = table::CERTIFICATE_PAIRS
-            .iter()
-            .flat_map(|(certificate, key)| [*certificate, *key]);
-        let open = specs
-            .flat_map(|spec| spec.variables.iter().copied())
-            .chain(users)
-            .chain(files)
-            .chain(OTHERS);
-        let mut found: Vec<_> = open
-            .map(|name| (name, false))
-            .chain(passwords.chain(SECRETS).map(|name| (name, true)))
+            .flat_map(|server| names(*server))
             .filter_map(|(name, secret)| {
                 let value = self.layers.environment.get(name)?;
                 let shown = value.to_str().filter(|text| !secret && is_harmless(text));
@@ -62,6 +103,7 @@ fn is_harmless(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::Server;
     use crate::settings::{Environment, Flags, Settings};
 
     #[test]
@@ -74,7 +116,8 @@ mod tests {
             ("PXGRID_KEY", "-----BEGIN PRIVATE KEY-----\ngeheim"),
             ("ISE_SOMETHING_ELSE", "geheim"),
         ]);
-        let found = Settings::resolve(Flags::default(), environment).variables();
+        let settings = Settings::resolve(Flags::default(), environment);
+        let found = settings.variables(&[Server::Mnt, Server::Pxgrid]);
         let hosts = Some("a.example,b.example".to_owned());
         assert_eq!(
             found,
@@ -86,5 +129,7 @@ mod tests {
                 ("https_proxy", None),
             ]
         );
+        assert_eq!(settings.variables(&[Server::Nats]), []);
+        assert_eq!(settings.variables(&[]), []);
     }
 }

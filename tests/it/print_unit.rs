@@ -157,6 +157,68 @@ fn settings_of_the_environment_are_written_down_and_secrets_only_named() {
     assert!(!unit.contains("geheim") && !stderr(&run).contains("geheim"));
 }
 
+/// A secret that a command does not use is not asked for, and none of its neighbours' settings stand
+/// in its unit.
+#[test]
+fn a_unit_names_only_what_its_command_uses() {
+    let environment = [
+        ("ISE_MNT_FQDN", "mnt.example"),
+        ("ISE_MNT_USER", "reader"),
+        ("ISE_MNT_PASS", "geheim"),
+        ("ISE_API_PASS", "geheim"),
+        ("ISE_DC_HOST", "dc.example"),
+        ("ISE_DC_PASS", "geheim"),
+        ("ISE_PXGRID_HOST", "px.example"),
+        ("ISE_PXGRID_CLIENT_NAME", "me"),
+        ("ISE_PXGRID_PASSWORD", "geheim"),
+        ("NATS_URL", "nats://127.0.0.1:1"),
+    ];
+    let mnt = [
+        "ISE_MNT_FQDN",
+        "ISE_MNT_USER",
+        "ISE_MNT_PASS",
+        "ISE_API_PASS",
+    ];
+    let pxgrid = [
+        "ISE_PXGRID_HOST",
+        "ISE_PXGRID_CLIENT_NAME",
+        "ISE_PXGRID_PASSWORD",
+    ];
+    for (words, wanted) in [
+        (
+            "pxgrid worker --from EVENTS --callback /bin/true",
+            vec!["NATS_URL"],
+        ),
+        ("pxgrid subscribe --topic session", pxgrid.to_vec()),
+        (
+            "pxgrid subscribe --topic session --to EVENTS",
+            [&pxgrid[..], &["NATS_URL"]].concat(),
+        ),
+        ("mnt watch", mnt.to_vec()),
+        (
+            "dc live",
+            vec!["ISE_MNT_FQDN", "ISE_DC_HOST", "ISE_DC_PASS"],
+        ),
+        ("lab up", Vec::new()),
+    ] {
+        let run = netapi()
+            .arg("ise")
+            .args(words.split(' '))
+            .arg("--print-unit")
+            .envs(environment)
+            .assert()
+            .code(0);
+        let unit = stdout(&run);
+        for (name, _) in environment {
+            let named = unit.contains(name);
+            assert_eq!(named, wanted.contains(&name), "{words}: {name}\n{unit}");
+        }
+        assert!(!unit.contains("geheim"), "{unit}");
+        let secret = wanted.iter().any(|name| name.contains("PASS"));
+        assert_eq!(unit.contains("EnvironmentFile="), secret, "{words}");
+    }
+}
+
 #[test]
 fn what_no_service_can_have_is_refused() {
     for arguments in [

@@ -15,6 +15,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, ValueHint};
 use crate::cli::context::write_out;
 use crate::cli::{Cli, Context};
 use crate::error::{Error, Kind, Result};
+use crate::settings::Server;
 
 /// Longer than the watchdog's own period of signs of life by far.
 const WATCHDOG: Duration = Duration::from_secs(30);
@@ -33,6 +34,8 @@ pub(crate) struct Service {
     pub(crate) does: String,
     /// The longest that a callback may go on after TERM; zero without callbacks.
     pub(crate) callbacks: Duration,
+    /// Whom it speaks with: their settings and secrets stand in the unit, no others.
+    pub(crate) speaks_with: Vec<Server>,
     /// Directories that it writes to.
     pub(crate) writes: Vec<PathBuf>,
 }
@@ -56,7 +59,7 @@ pub(super) fn print(context: &Context, service: &Service) -> Result<()> {
         words: texts(words)?,
         directory: text(directory.into_os_string())?,
         writes: texts(writes.map(PathBuf::into_os_string).collect())?,
-        variables: context.settings.variables(),
+        variables: context.settings.variables(&service.speaks_with),
         user: user(),
     };
     write_out(&unit.text())

@@ -60,6 +60,7 @@ impl Up {
                 name: "lab",
                 does: "a simulated ISE deployment".to_owned(),
                 callbacks: Duration::ZERO,
+                speaks_with: Vec::new(),
                 writes: self.options.directories(),
             })
         };

@@ -37,6 +37,7 @@ use crate::mnt::MntClient;
 use crate::record::Record;
 use crate::record::selection::Selection;
 use crate::render::{CellKind, Column, Renderer, Shape, check_endless, column, with};
+use crate::settings::Server;
 
 const TIME: Column = column("TIME", "at").kind(CellKind::Time);
 const CHANGE: Column = column("CHANGE", "change").kind(CellKind::Enumeration("changed".len()));
@@ -95,6 +96,7 @@ impl Watch {
                 name: "watch",
                 does: "changes of ISE's sessions".to_owned(),
                 callbacks: Duration::ZERO,
+                speaks_with: vec![Server::Mnt],
                 writes: Vec::new(),
             })
         };

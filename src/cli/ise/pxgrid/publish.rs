@@ -156,6 +156,7 @@ impl Publish {
             name: "publish",
             does: format!("publishes on {}", self.topic.path),
             callbacks: Duration::ZERO,
+            speaks_with: vec![crate::settings::Server::Pxgrid],
             writes: Vec::new(),
         })
     }

@@ -32,6 +32,7 @@ use crate::nats::dead::DeadStream;
 use crate::nats::message::MOST_PARTITIONS;
 use crate::nats::{Connection, Login, OpenStream, StreamAddress};
 use crate::pxgrid::subscription::DEPLOYMENT;
+use crate::settings::Server;
 use crate::worker::driver::{Driver, Parts, Shared};
 use crate::worker::machine::Machine;
 use crate::worker::moment;
@@ -166,6 +167,7 @@ impl Worker {
                 name: "worker",
                 does: "events of ISE from a stream".to_owned(),
                 callbacks: self.callbacks.longest(),
+                speaks_with: vec![Server::Nats],
                 writes: Vec::new(),
             })
         };

@@ -30,6 +30,7 @@ use crate::cli::Context;
 use crate::cli::context::DONE;
 use crate::cli::filters::{Filters, Window, kinds};
 use crate::cli::input;
+use crate::cli::ise::doctor::is_set;
 use crate::cli::ise::polling::{LONGEST_PAUSE, Printing, all_printed, ends};
 use crate::cli::long_running::{LongRunning, Reader, Request, Service, ServiceArgs};
 use crate::cli::state_directory;
@@ -38,6 +39,7 @@ use crate::oracle::Bind;
 use crate::record::Record;
 use crate::record::selection::Selection;
 use crate::render::{Columns, Renderer, Shape, check_endless};
+use crate::settings::Server;
 
 /// Rows of one statement; where there are more the next statement goes on behind them.
 const PAGE: usize = 1000;
@@ -101,6 +103,12 @@ impl Live {
                 name: "dc-live",
                 does: "authentications of ISE's Data Connect".to_owned(),
                 callbacks: Duration::ZERO,
+                speaks_with: if is_set(context, "dc-host") {
+                    vec![Server::DataConnect]
+                } else {
+                    // An administrator asks ISE for the node.
+                    vec![Server::DataConnect, Server::Mnt]
+                },
                 writes: state_directory::of("data-connect").into_iter().collect(),
             })
         };

@@ -22,6 +22,7 @@ use crate::delivery::{self, Deliverer, RETRY_PAUSES, Sink, spool};
 use crate::error::{Error, Result};
 use crate::pxgrid::catalogue::TopicName;
 use crate::pxgrid::subscription::SubscriptionOptions;
+use crate::settings::Server;
 
 /// What happens to an event.
 #[derive(Args, Debug)]
@@ -111,10 +112,17 @@ impl DeliveryArgs {
     pub(super) fn as_service(&self) -> Service {
         let letters = self.dead_letters.as_deref().and_then(Path::parent);
         let writes = self.spool.as_deref().into_iter().chain(letters);
+        #[cfg_attr(not(feature = "nats"), allow(unused_mut, reason = "of a stream"))]
+        let mut speaks_with = vec![Server::Pxgrid];
+        #[cfg(feature = "nats")]
+        if self.stream.to.is_some() {
+            speaks_with.push(Server::Nats);
+        }
         Service {
             name: "subscribe",
             does: "events of ISE".to_owned(),
             callbacks: self.callbacks.longest(),
+            speaks_with,
             writes: writes.map(Path::to_path_buf).collect(),
         }
     }
