@@ -296,5 +296,6 @@ pub fn from_output(error: &std::io::Error) -> Error {
             Kind::Failed,
             format!("cannot write to standard output: {error}"),
         )
+        .hint("is there room where it leads? what is printed is not complete")
     }
 }

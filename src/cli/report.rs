@@ -144,9 +144,9 @@ impl Reporter {
         }
         let worded = |text: &str| {
             if self.json {
-                json_safe(&json!({ "notice": text }).to_string()).into_owned()
+                json_safe(&self.placed("notice", json!(text)).to_string()).into_owned()
             } else {
-                terminal_safe(text).into_owned()
+                terminal_safe(&format!("{}{text}", self.place())).into_owned()
             }
         };
         self.stderr.say(&worded(text), Line::Step);

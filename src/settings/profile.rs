@@ -162,6 +162,7 @@ impl<'a> File<'a> {
             let span = error.span().unwrap_or(0..0);
             // The message is of fixed words; the error as a whole would quote the line.
             self.wrong(&span, &format!("no TOML: {}", one_line(error.message())))
+                .hint("a table is [profiles.NAME], an entry key = \"value\"; `netapi help environment` shows one")
         })
     }
 

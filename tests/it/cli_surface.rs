@@ -207,6 +207,7 @@ fn help_and_version_on_a_full_disk_say_why_they_failed() {
             text.starts_with("netapi: cannot write to standard output: "),
             "{text}"
         );
+        assert!(text.contains("\nhint: is there room"), "{text}");
     }
 }
 

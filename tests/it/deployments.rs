@@ -268,6 +268,23 @@ fn a_list_that_breaks_off_leaves_the_array_open() {
 }
 
 #[test]
+fn a_notice_says_of_which_deployment_it_is() {
+    let (one, two) = (lab(), lab());
+    let home = Home::of(&[("campus", &one), ("plant", &two)]);
+    let text = home.text();
+    let without = text
+        .lines()
+        .filter(|line| !line.starts_with("pxgrid_hosts"));
+    home.write(&without.collect::<Vec<_>>().join("\n"));
+    let run = home.run(&["ise", "nodes", "--all-profiles"]).assert();
+    let said = stderr(&run.success());
+    for name in ["campus", "plant"] {
+        let notice = format!("{name}: pxGrid was not asked: not set up");
+        assert!(said.contains(&notice), "{said}");
+    }
+}
+
+#[test]
 fn what_the_environment_has_of_one_deployment_is_sent_to_none() {
     let (one, two) = (lab(), lab());
     let home = Home::of(&[("campus", &one), ("plant", &two)]);

@@ -263,6 +263,10 @@ fn a_wrong_configuration_file_is_named_with_its_line() {
         ),
         ("[profiles.a]\nmnt_host = \n", "config.toml:2: no TOML"),
         (
+            "[profiles.a\nmnt_host = \"x\"\n",
+            "\nhint: a table is [profiles.NAME]",
+        ),
+        (
             "[profiles.a]\nmnt_password = \"hunter2\"\n",
             "config.toml:2: mnt_password: secrets do not stand in this file",
         ),
