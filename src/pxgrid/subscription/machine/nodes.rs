@@ -126,7 +126,8 @@ impl Subscription {
 }
 
 /// `reconnect_min` doubled `tries` times up to `reconnect_max`; half of that is certain, but never
-/// less than `reconnect_min`, the rest left to chance, so that a thousand subscribers that lost one node do not come back at once.
+/// less than `reconnect_min`, and the rest is left to chance, so that a thousand subscribers that
+/// lost one node do not come back at once.
 pub(in crate::pxgrid::subscription) fn growing_pause(
     options: &SubscriptionOptions,
     tries: u32,
