@@ -28,7 +28,7 @@ pub(super) struct Terminal {
 impl Terminal {
     /// The process's terminal.
     ///
-    /// Errors: [`Kind::Usage`](crate::error::Kind::Usage) where nobody can be asked, with what to
+    /// Errors: [`Kind::Usage`] where nobody can be asked, with what to
     /// do instead.
     pub(super) fn open(no_input: bool, width: u16) -> Result<Self> {
         let nobody = |why: &str| {
