@@ -16,6 +16,10 @@ pub enum Server {
     Nats,
 }
 
+impl Server {
+    const ALL: [Self; 4] = [Self::Mnt, Self::Pxgrid, Self::DataConnect, Self::Nats];
+}
+
 /// Variables of each pxGrid account and of Data Connect that hold a secret.
 const PXGRID_SECRETS: [&str; 2] = ["ISE_PXGRID_PASSWORD", "PXGRID_KEY_PASSWORD"];
 const DATA_CONNECT_SECRETS: [&str; 1] = ["ISE_DC_PASS"];
@@ -77,16 +81,26 @@ fn names(server: Server) -> Vec<(&'static str, bool)> {
 impl Settings {
     /// The settings' variables that are set in this process's environment and that speaking with
     /// these servers needs, by name. `None` for the value of one that is secret, or that might have
-    /// a secret in it.
-    pub fn variables(&self, servers: &[Server]) -> Vec<(&'static str, Option<String>)> {
-        let mut found: Vec<_> = servers
-            .iter()
-            .flat_map(|server| names(*server))
-            .filter_map(|(name, secret)| {
-                let value = self.layers.environment.get(name)?;
-                let shown = value.to_str().filter(|text| !secret && is_harmless(text));
-                Some((name, shown.map(str::to_owned)))
-            })
+    /// a secret in it. `callbacks`: also those of all servers that are not, since a callback may
+    /// speak with any.
+    pub fn variables(
+        &self,
+        servers: &[Server],
+        callbacks: bool,
+    ) -> Vec<(&'static str, Option<String>)> {
+        let set = |(name, secret): (&'static str, bool)| {
+            let value = self.layers.environment.get(name)?;
+            let shown = value.to_str().filter(|text| !secret && is_harmless(text));
+            Some((name, shown.map(str::to_owned)))
+        };
+        let needed = servers.iter().flat_map(|server| names(*server));
+        let others = Server::ALL
+            .into_iter()
+            .filter(|_| callbacks)
+            .flat_map(names);
+        let mut found: Vec<_> = needed
+            .filter_map(set)
+            .chain(others.filter_map(set).filter(|(_, value)| value.is_some()))
             .collect();
         crate::order::sort(&mut found);
         found.dedup();
@@ -117,7 +131,7 @@ mod tests {
             ("ISE_SOMETHING_ELSE", "geheim"),
         ]);
         let settings = Settings::resolve(Flags::default(), environment);
-        let found = settings.variables(&[Server::Mnt, Server::Pxgrid]);
+        let found = settings.variables(&[Server::Mnt, Server::Pxgrid], false);
         let hosts = Some("a.example,b.example".to_owned());
         assert_eq!(
             found,
@@ -129,7 +143,11 @@ mod tests {
                 ("https_proxy", None),
             ]
         );
-        assert_eq!(settings.variables(&[Server::Nats]), []);
-        assert_eq!(settings.variables(&[]), []);
+        assert_eq!(settings.variables(&[Server::Nats], false), []);
+        assert_eq!(settings.variables(&[], false), []);
+        // A callback gets no secrets.
+        let open = found.into_iter().filter(|(_, value)| value.is_some());
+        let for_callbacks = settings.variables(&[Server::Nats], true);
+        assert!(for_callbacks.into_iter().eq(open));
     }
 }

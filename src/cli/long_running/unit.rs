@@ -34,7 +34,8 @@ pub(crate) struct Service {
     pub(crate) does: String,
     /// The longest that a callback may go on after TERM; zero without callbacks.
     pub(crate) callbacks: Duration,
-    /// Whom it speaks with: their settings and secrets stand in the unit, no others.
+    /// Whom it speaks with: their settings and secrets stand in the unit. With callbacks the other
+    /// settings do too, without their secrets, which callbacks do not get.
     pub(crate) speaks_with: Vec<Server>,
     /// Directories that it writes to.
     pub(crate) writes: Vec<PathBuf>,
@@ -59,7 +60,9 @@ pub(super) fn print(context: &Context, service: &Service) -> Result<()> {
         words: texts(words)?,
         directory: text(directory.into_os_string())?,
         writes: texts(writes.map(PathBuf::into_os_string).collect())?,
-        variables: context.settings.variables(&service.speaks_with),
+        variables: context
+            .settings
+            .variables(&service.speaks_with, !service.callbacks.is_zero()),
         user: user(),
     };
     write_out(&unit.text())
