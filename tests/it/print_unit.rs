@@ -173,7 +173,7 @@ fn a_unit_names_only_what_its_command_uses() {
         ("ISE_PXGRID_PASSWORD", "geheim"),
         ("NATS_URL", "nats://127.0.0.1:1"),
     ];
-    let names = environment.iter().map(|(name, _)| *name);
+    let all = environment.iter().map(|(name, _)| *name);
     let mnt = [
         "ISE_MNT_FQDN",
         "ISE_MNT_USER",
@@ -188,8 +188,7 @@ fn a_unit_names_only_what_its_command_uses() {
     for (words, wanted) in [
         (
             "pxgrid worker --from EVENTS --callback /bin/true",
-            names
-                .filter(|name| !name.ends_with("_PASS") && !name.ends_with("PASSWORD"))
+            all.filter(|name| !name.ends_with("_PASS") && !name.ends_with("PASSWORD"))
                 .collect(),
         ),
         ("pxgrid subscribe --topic session", pxgrid.to_vec()),
