@@ -36,7 +36,7 @@ pub(super) const DATA_CONNECT: [&Spec; 4] = [
     &table::DC_SERVICE,
     &table::DC_USER,
 ];
-/// What of these holds for each server of ISE.
+/// How to connect to any server of ISE.
 pub(super) const ISE: [&Spec; 6] = [
     &table::PIN,
     &table::VERIFY_HOSTNAME,
@@ -44,17 +44,6 @@ pub(super) const ISE: [&Spec; 6] = [
     &table::RESOLVE,
     &table::CONNECT_TIMEOUT,
     &table::TIMEOUT,
-];
-pub(super) const CONNECTION: [&Spec; 9] = [
-    &table::MNT_CA,
-    &table::PXGRID_CA,
-    &table::PIN,
-    &table::VERIFY_HOSTNAME,
-    &table::INSECURE,
-    &table::RESOLVE,
-    &table::CONNECT_TIMEOUT,
-    &table::TIMEOUT,
-    &table::READ_ONLY,
 ];
 
 impl Settings {
@@ -81,7 +70,9 @@ impl Settings {
             credentials::data_connect_password(&self.layers),
             "--dc-password-file, ISE_DC_PASS, profile dc_password_file or dc_password_command",
         ));
-        rows.extend(CONNECTION.map(|spec| self.row(spec)));
+        rows.extend([&table::MNT_CA, &table::PXGRID_CA].map(|spec| self.row(spec)));
+        rows.extend(ISE.map(|spec| self.row(spec)));
+        rows.push(self.row(&table::READ_ONLY));
         rows.extend(self.proxy_rows());
         self.add_contradictions(&mut rows);
         rows

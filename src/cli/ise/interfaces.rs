@@ -60,17 +60,16 @@ impl Interfaces {
 /// Whether pxGrid is set up: a host is set for it. The administration node's, which stands for the
 /// Monitoring node too, counts where an account is set.
 fn has_pxgrid(context: &Context) -> bool {
-    let of_pan = |source: &str| {
-        ["ISE_PAN_FQDN", "ISE_PAN_IP"]
-            .iter()
-            .any(|variable| source.contains(variable))
+    let names_pan = |source: &str| {
+        let variables = ["ISE_PAN_FQDN", "ISE_PAN_IP"];
+        variables.iter().any(|variable| source.contains(variable))
     };
     let rows = context.settings.rows();
-    let of_pan = rows
+    let is_pan = rows
         .iter()
-        .any(|row| row.setting == "pxgrid-host" && of_pan(&row.source));
+        .any(|row| row.setting == "pxgrid-host" && names_pan(&row.source));
     let account = ["cert", "client-name", "client-password"];
-    is_set(context, "pxgrid-host") && (!of_pan || account.iter().any(|name| is_set(context, name)))
+    is_set(context, "pxgrid-host") && (!is_pan || account.iter().any(|name| is_set(context, name)))
 }
 
 /// What there is to say of sources that failed: nothing came at all, or a part of it lacks.
