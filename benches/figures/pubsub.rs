@@ -119,8 +119,15 @@ fn pubsub(connection: &mut Connection, plan: Plan, seen: &Mutex<Seen>) -> std::i
                     subscribed: Some(Instant::now()),
                     sent: Vec::new(),
                 };
-                publish(connection, plan, header("id"), seen)?;
-                if header("id") == "my-id" {
+                let subscription = header("id");
+                // The client of pxgrid-util asks nothing; netapi does, and is answered before it
+                // hears of anything, as by a node that reads while it publishes.
+                let pings = subscription != "my-id";
+                if pings && let (9, asked) = receive(connection)? {
+                    send(connection, 10, &asked)?;
+                }
+                publish(connection, plan, subscription, seen)?;
+                if !pings {
                     // pxgrid-util would wait for more until it is told that there is none.
                     send(connection, 8, &1000_u16.to_be_bytes())?;
                 }

@@ -32,6 +32,10 @@ const WINDOW: usize = 20_000;
 /// when it was first full since at least half of it was free.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The same where delivery is only slower than the source: as much as memory holds is delivered
+/// within [`PATIENCE`], and writing it to disk would take the time that delivering it takes.
+const MOST_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How events are delivered, and where they wait.
 pub struct DeliveryOptions {
     /// How many callbacks may run at a time (`--jobs`).
@@ -117,8 +121,24 @@ pub struct Deliverer {
 struct Lag {
     /// When memory was first found full.
     since: Option<Instant>,
+    /// How often what it holds had been delivered when that was looked at, and when.
+    looked: Option<(u64, Instant)>,
     /// Whether it was said.
     said: bool,
+}
+
+impl Lag {
+    /// Until when to wait for room, after so many turnovers of what memory holds.
+    fn patience(&mut self, turnovers: u64) -> Instant {
+        let now = Instant::now();
+        let since = *self.since.get_or_insert(now);
+        let (before, at) = *self.looked.get_or_insert((turnovers, now));
+        if turnovers > before && at.elapsed() < PATIENCE {
+            self.looked = Some((turnovers, now));
+        }
+        let looked = self.looked.map_or(since, |(_, at)| at);
+        (looked + PATIENCE).min(since + MOST_PATIENCE)
+    }
 }
 
 impl Deliverer {
@@ -280,7 +300,7 @@ impl Deliverer {
                 }
                 Err(refused) => batch = refused,
             }
-            let patience = *self.lag().since.get_or_insert_with(Instant::now) + PATIENCE;
+            let patience = self.lag().patience(self.spool.turnovers());
             tokio::select! {
                 waited = timeout_at(patience, room) => if waited.is_err() {
                     let said = std::mem::replace(&mut self.lag().said, true);

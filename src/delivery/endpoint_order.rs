@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::quality::RandomState;
+
 use crate::backoff::Backoff;
 
 /// The rules of a run.
@@ -64,11 +66,11 @@ struct Line {
 #[derive(Debug)]
 pub struct EndpointOrder {
     rules: Rules,
-    lines: HashMap<Arc<str>, Line>,
+    lines: HashMap<Arc<str>, Line, RandomState>,
     ready: VecDeque<Arc<str>>,
     waiting: BTreeMap<(Instant, u64), Arc<str>>,
     /// Each with the outage before which it began.
-    running: HashMap<u64, (Arc<str>, u32)>,
+    running: HashMap<u64, (Arc<str>, u32), RandomState>,
     held: usize,
     hold: Option<Hold>,
     /// How often in a row nothing could be started.
@@ -92,10 +94,10 @@ impl EndpointOrder {
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
-            lines: HashMap::new(),
+            lines: HashMap::default(),
             ready: VecDeque::new(),
             waiting: BTreeMap::new(),
-            running: HashMap::new(),
+            running: HashMap::default(),
             held: 0,
             hold: None,
             not_started: 0,

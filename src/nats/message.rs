@@ -1,20 +1,19 @@
-//! What a stored event looks like (contract, section 10): its subject with the partition, its
-//! headers (CloudEvents, binary mode), its body.
+//! What a stored event is told by (contract, section 10): its subject with the partition, its id,
+//! its endpoint, when it happened. Its headers are made of that in [`super::headers`].
 //!
-//! Nothing in subject or headers was chosen freely by somebody on the network: what the server says
-//! there is cut down to letters, digits, `.`, `-` and `_`.
+//! Nothing in a subject was chosen freely by somebody on the network: what the server says there is
+//! cut down to letters, digits, `-` and `_`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use async_nats::HeaderMap;
+use async_nats::Subject;
 use jiff::Timestamp;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer as _};
 
-use crate::event::id::TEXT;
 use crate::event::{Event, EventId};
 use crate::record::Mac;
 
@@ -52,12 +51,9 @@ pub struct TopicFacts {
 
 impl MessageMaker {
     /// The subject of an event.
-    pub fn subject(&self, event: &Event) -> String {
-        subject(
-            &self.deployment,
-            &self.alias(&event.topic),
-            self.partition(event),
-        )
+    pub fn subject(&self, event: &Event) -> Subject {
+        let alias = self.alias(&event.topic);
+        subject(&self.deployment, &alias, self.partition(event)).into()
     }
 
     /// The partition of an event.
@@ -66,10 +62,10 @@ impl MessageMaker {
     }
 
     /// The topic's name in subjects.
-    fn alias(&self, topic: &str) -> String {
+    fn alias(&self, topic: &str) -> Cow<'_, str> {
         match self.topics.get(topic) {
-            Some(facts) => facts.alias.clone(),
-            None => token(topic.strip_prefix("/topic/").unwrap_or(topic)),
+            Some(facts) => Cow::Borrowed(&facts.alias),
+            None => Cow::Owned(token(topic.strip_prefix("/topic/").unwrap_or(topic))),
         }
     }
 
@@ -88,61 +84,6 @@ impl MessageMaker {
         let (id, member, received) = (event.id(), &self.member, event.received_at);
         EventId::of_text(&format!("{id} {member} {received} {number}"))
     }
-
-    /// The headers that all events of the subscriber have alike, but for those of JetStream.
-    pub fn common_headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        let source = format!("urn:netapi:pxgrid:{}", self.deployment);
-        headers.insert(names::SPECVERSION.clone(), "1.0");
-        headers.insert(names::SOURCE.clone(), source);
-        headers.insert(names::CONTENT_TYPE.clone(), "application/json");
-        headers.insert(names::MEMBER.clone(), word(&self.member));
-        headers
-    }
-}
-
-/// Adds the headers of an event that is stored by this id to those of all. `happened`: when, by
-/// [`happened()`].
-pub fn add_headers(event: &Event, id: EventId, happened: Happened, headers: &mut HeaderMap) {
-    let topic = event.topic.strip_prefix("/topic/").unwrap_or(&event.topic);
-    headers.insert(names::ID.clone(), id.text(&mut [0; TEXT]));
-    headers.insert(names::TYPE.clone(), word(topic));
-    match endpoint(event) {
-        Some(mac) => headers.insert(names::SUBJECT.clone(), &*mac),
-        None => headers.insert(names::KEY.clone(), key(event)),
-    }
-    if let Some(time) = happened.at() {
-        headers.insert(names::TIME.clone(), time.to_string());
-    }
-    headers.insert(names::EVENT.clone(), word(&event.event));
-    let recovered = if event.recovered { "true" } else { "false" };
-    headers.insert(names::RECOVERED.clone(), recovered);
-    if event.overtaken {
-        headers.insert(names::OVERTAKEN.clone(), "true");
-    }
-}
-
-/// The names of headers: static ones take no memory of their own.
-pub(super) mod names {
-    use async_nats::HeaderName;
-
-    pub(in crate::nats) const MEMBER_NAME: &str = "Netapi-Member";
-    pub(in crate::nats) const SUBJECT_NAME: &str = "ce-subject";
-    pub(in crate::nats) const KEY_NAME: &str = "Netapi-Key";
-    pub(in crate::nats) const TIME_NAME: &str = "ce-time";
-
-    pub(super) static SPECVERSION: HeaderName = HeaderName::from_static("ce-specversion");
-    pub(super) static ID: HeaderName = HeaderName::from_static("ce-id");
-    pub(super) static TYPE: HeaderName = HeaderName::from_static("ce-type");
-    pub(super) static SOURCE: HeaderName = HeaderName::from_static("ce-source");
-    pub(super) static SUBJECT: HeaderName = HeaderName::from_static(SUBJECT_NAME);
-    pub(super) static KEY: HeaderName = HeaderName::from_static(KEY_NAME);
-    pub(super) static TIME: HeaderName = HeaderName::from_static(TIME_NAME);
-    pub(super) static CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
-    pub(super) static EVENT: HeaderName = HeaderName::from_static("Netapi-Event");
-    pub(super) static MEMBER: HeaderName = HeaderName::from_static(MEMBER_NAME);
-    pub(super) static RECOVERED: HeaderName = HeaderName::from_static("Netapi-Recovered");
-    pub(super) static OVERTAKEN: HeaderName = HeaderName::from_static("Netapi-Overtaken");
 }
 
 /// The subject of a topic's partition.
@@ -163,7 +104,7 @@ fn hash(key: &str) -> u32 {
 
 /// What tells an endpoint without MAC address from others, and does not say who it is: the hash
 /// that its partition is told by.
-fn key(event: &Event) -> String {
+pub(super) fn key(event: &Event) -> String {
     format!("{:08x}", hash(&event.order_key()))
 }
 
@@ -173,7 +114,7 @@ pub(super) fn endpoint_or_key(event: &Event) -> Cow<'_, str> {
 }
 
 /// The MAC address of the endpoint as [`Mac`] writes it, where it is known by one.
-fn endpoint(event: &Event) -> Option<Cow<'_, str>> {
+pub(super) fn endpoint(event: &Event) -> Option<Cow<'_, str>> {
     let text = event.mac.as_deref().or(event.station.as_deref())?;
     // Nearly always it is written so already.
     if Mac::from_canonical(text).is_some() {
@@ -276,7 +217,7 @@ impl<'de> Visitor<'de> for &mut TimeSeeker {
 /// When it happened by the server's clock, where it says so.
 pub fn happened(event: &Event) -> Happened {
     let mut seeker = TimeSeeker::default();
-    let mut message = serde_json::Deserializer::from_str(event.message.object());
+    let mut message = serde_json::Deserializer::from_slice(event.message.text());
     // That is an error where it stopped early, too.
     let whole = message.deserialize_map(&mut seeker).is_ok();
     let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
@@ -338,12 +279,6 @@ mod tests {
         }
     }
 
-    fn headers(maker: &MessageMaker, event: &Event, id: EventId) -> HeaderMap {
-        let mut headers = maker.common_headers();
-        add_headers(event, id, happened(event), &mut headers);
-        headers
-    }
-
     fn maker() -> MessageMaker {
         let session = TopicFacts {
             alias: "session".to_owned(),
@@ -369,55 +304,19 @@ mod tests {
     }
 
     #[test]
-    fn subject_and_headers_are_the_contracts() {
-        let text = r#"{"timestamp":"2026-11-22T03:00:00.120+01:00","userName":"pat"}"#;
-        let session = Message::session(text);
-        let event = event(
-            "/topic/com.cisco.ise.session",
-            Some("c8-5b-76-c6-59-62"),
-            session,
-        );
-        let maker = maker();
-        let subject = maker.subject(&event);
+    fn the_subject_is_the_contracts() {
+        let mac = Some("c8-5b-76-c6-59-62");
+        let event = event("/topic/com.cisco.ise.session", mac, Message::session("{}"));
         let partition = partition("C8:5B:76:C6:59:62", 32);
-        assert_eq!(subject, format!("netapi.ise.session.{partition}"));
-        let headers = headers(&maker, &event, maker.message_id(&event, 7));
-        let value = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
-        for (name, wanted) in [
-            ("ce-specversion", "1.0"),
-            ("ce-id", "AAAAAAAAAAAAAAAAAAAAAA"),
-            ("ce-type", "com.cisco.ise.session"),
-            ("ce-source", "urn:netapi:pxgrid:ise"),
-            ("ce-subject", "C8:5B:76:C6:59:62"),
-            ("ce-time", "2026-11-22T02:00:00.12Z"),
-            ("content-type", "application/json"),
-            ("Netapi-Event", "sessionCreated"),
-            ("Netapi-Member", "one"),
-            ("Netapi-Recovered", "false"),
-        ] {
-            assert_eq!(value(name).as_deref(), Some(wanted), "{name}");
-        }
+        let subject = maker().subject(&event);
+        assert_eq!(&*subject, format!("netapi.ise.session.{partition}"));
     }
 
     #[test]
-    fn nothing_that_a_stranger_chose_gets_into_subject_or_headers() {
-        let mut hostile = event("/topic/a b.*.>\r\nX: y", None, Message::whole("[]"));
-        hostile.event = "x\r\nNats-Rollup: all".into();
-        hostile.station = Some("LAB\\pat.kim".into());
-        let maker = maker();
-        assert!(
-            maker
-                .subject(&hostile)
-                .starts_with("netapi.ise.a-b------X--y.")
-        );
-        let headers = headers(&maker, &hostile, hostile.id());
-        let value = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
-        assert_eq!(
-            value("Netapi-Event").as_deref(),
-            Some("x--Nats-Rollup--all")
-        );
-        assert!(value("ce-subject").is_none() && value("ce-time").is_none());
-        assert!(!format!("{headers:?}").contains("pat"));
+    fn nothing_that_a_stranger_chose_gets_into_the_subject() {
+        let hostile = event("/topic/a b.*.>\r\nX: y", None, Message::whole("[]"));
+        let subject = maker().subject(&hostile);
+        assert!(subject.starts_with("netapi.ise.a-b------X--y."));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! | [`address`] | `nats://HOST[,HOST…]/STREAM` as a user writes it |
 //! | [`connection`] | logging in, and what a refused connection means |
 //! | [`open`] | the stream: found or created, and checked before anything is sent |
-//! | [`message`] | subject, partition, headers and body of a stored event |
+//! | [`message`] | subject, partition, id and time of a stored event |
 //! | [`bucket`] | a bucket of the key-value store |
 //! | [`consumer`] | what delivers the events of a partition to a group of workers |
 //! | [`dead`] | the stream of dead letters |
@@ -15,6 +15,7 @@
 //! | [`subscribers`] | what subscribers tell of themselves, for a person who looks |
 //! | `bodies` | where bodies of events are written |
 //! | `failure` | why an event was not acknowledged |
+//! | `headers` | the headers of a stored event |
 //! | `known` | what the stream holds already, where its own memory does not reach |
 //! | `lateness` | whether an event may have been overtaken |
 //! | `reader` | reads what a stream holds of some subjects, to its end and on |
@@ -28,6 +29,7 @@ pub mod connection;
 pub mod consumer;
 pub mod dead;
 mod failure;
+mod headers;
 mod known;
 mod lateness;
 pub mod message;

@@ -22,9 +22,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_nats::Subject;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -35,12 +35,12 @@ use super::Connection;
 use super::bodies::Bodies;
 use super::connection::ANSWER;
 use super::failure::{Failure, last_number};
+use super::headers::HeaderMaker;
 use super::known::{Seen, StoredEvents, Wanted};
 use super::lateness::Lateness;
-use super::message::{Happened, MessageMaker, add_headers, endpoint_or_key, happened, word};
+use super::message::{Happened, MessageMaker, endpoint_or_key, happened, word};
 use super::open::OpenStream;
 use super::subscribers::Others;
-use crate::event::id::TEXT;
 use crate::event::{Event, EventId};
 use crate::threads::RuntimeThread;
 
@@ -89,8 +89,7 @@ pub struct Publisher {
     /// When a gap ended, until what others do about it has been waited for.
     gap: std::sync::Mutex<Option<Instant>>,
     waiting: Mutex<()>,
-    /// The headers that all messages have alike.
-    common_headers: HeaderMap,
+    headers: HeaderMaker,
     bodies: std::sync::Mutex<Bodies>,
     /// Where the connection is served.
     thread: RuntimeThread,
@@ -109,8 +108,7 @@ impl Publisher {
         maker: MessageMaker,
         warn: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
-        let mut common_headers = maker.common_headers();
-        common_headers.insert(header::NATS_EXPECTED_STREAM, stream.as_str());
+        let headers = HeaderMaker::new(&maker, &stream);
         let fresh = open.dedupe_window / 2;
         let filter = format!("netapi.{}.>", maker.deployment);
         let member = word(&maker.member);
@@ -136,7 +134,7 @@ impl Publisher {
             lateness: Lateness::default(),
             gap: std::sync::Mutex::default(),
             waiting: Mutex::default(),
-            common_headers,
+            headers,
             bodies: std::sync::Mutex::default(),
             thread,
             stored: AtomicU64::new(0),
@@ -315,16 +313,14 @@ impl Publisher {
         let body = self.bodies().body(event);
         let began = Instant::now();
         loop {
-            let mut headers = self.common_headers.clone();
-            add_headers(event, id, message.happened, &mut headers);
-            headers.insert(header::NATS_MESSAGE_ID, id.text(&mut [0; TEXT]));
+            let headers = self.headers.headers(event, id, message.happened);
             let mut sent = PublishMessage::build()
                 .payload(body.clone())
                 .headers(headers);
             if let Some(last) = last {
                 sent = sent.expected_last_subject_sequence(last);
             }
-            let published = match self.send(message.subject.to_owned(), sent).await {
+            let published = match self.send(message.subject.clone(), sent).await {
                 Ok(Acknowledged::Storing) if began.elapsed() < ANSWER => {
                     sleep(ASK_AGAIN).await;
                     continue;
@@ -423,7 +419,7 @@ impl Publisher {
     /// Sends a message.
     async fn send(
         &self,
-        subject: String,
+        subject: Subject,
         message: PublishMessage,
     ) -> Result<Acknowledged, Failure> {
         let jetstream = &self.connection.jetstream;
@@ -442,7 +438,7 @@ struct Outgoing<'e> {
     event: &'e Event,
     id: EventId,
     happened: Happened,
-    subject: &'e str,
+    subject: &'e Subject,
 }
 
 /// What came of sending it.

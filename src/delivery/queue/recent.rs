@@ -19,8 +19,12 @@ const OVERHEAD: usize = 512;
 pub(super) struct Recent {
     events: BTreeMap<u64, Arc<Event>>,
     bytes: usize,
+    /// How many bytes were given up so far.
+    gone: u64,
     /// How many bytes there may be.
     limit: usize,
+    /// How many bytes were last refused, or 0.
+    refused: usize,
     /// Numbers of events that are kept beyond the limit until they are written together, in order;
     /// some may be gone.
     unwritten: Vec<u64>,
@@ -36,7 +40,9 @@ impl Recent {
         Self {
             events: BTreeMap::new(),
             bytes: 0,
+            gone: 0,
             limit,
+            refused: 0,
             unwritten: Vec::new(),
             unwritten_bytes: 0,
             unwritten_limit,
@@ -49,9 +55,15 @@ impl Recent {
         self.bytes <= self.limit / 2
     }
 
-    /// Whether so much of it is free that more is worth bringing.
+    /// Whether so much of it is free that more is worth bringing: what was refused, at least.
     pub(super) fn is_worth_filling(&self) -> bool {
-        self.bytes <= self.limit - self.limit / 16
+        let wanted = self.refused.max(self.limit / 16).min(self.limit);
+        self.bytes <= self.limit - wanted
+    }
+
+    /// How often as much as there may be was given up so far.
+    pub(super) fn turnovers(&self) -> u64 {
+        self.gone / (self.limit as u64).max(1)
     }
 
     /// The events from number `from` to the first that is not here: at most `most`, and of no more
@@ -72,10 +84,13 @@ impl Recent {
             .collect()
     }
 
-    /// Whether all of them could be kept.
-    pub(super) fn fits(&self, batch: &[Event]) -> bool {
+    /// Whether all of them can be kept. What cannot is remembered, to say when it can
+    /// ([`is_worth_filling`](Self::is_worth_filling)).
+    pub(super) fn fits(&mut self, batch: &[Event]) -> bool {
         let bytes: usize = batch.iter().map(size).sum();
-        self.bytes + bytes <= self.limit
+        let fits = self.bytes + bytes <= self.limit;
+        self.refused = if fits { 0 } else { bytes };
+        fits
     }
 
     /// Keeps the event, if it fits. Its id is made where it will have to wait.
@@ -139,7 +154,9 @@ impl Recent {
     /// Gives the event up; whether it was there.
     pub(super) fn remove(&mut self, id: u64) -> bool {
         let removed = self.events.remove(&id);
-        self.bytes -= removed.as_deref().map_or(0, size);
+        let bytes = removed.as_deref().map_or(0, size);
+        self.bytes -= bytes;
+        self.gone += bytes as u64;
         removed.is_some()
     }
 
@@ -187,6 +204,7 @@ mod tests {
         let mut recent = Recent::new(2 * one, 0);
         assert!(recent.fits(&[event("a", 1), event("a", 2)]));
         assert!(!recent.fits(&[event("a", 1), event("a", 2), event("a", 3)]));
+        assert!(recent.is_worth_filling());
         for (id, n) in [(5, 1), (6, 2), (7, 3)] {
             recent.keep(id, event("a", n));
         }
@@ -200,8 +218,11 @@ mod tests {
             run.into_iter().map(|waiting| waiting.id).collect()
         };
         assert_eq!((run(6), run(7), run(8)), (vec![6], vec![], vec![8]));
-        assert!(!recent.is_half_empty());
+        assert!(!recent.fits(&[event("a", 9)]));
+        assert!(!recent.is_half_empty() && !recent.is_worth_filling());
+        let turnovers = recent.turnovers();
         recent.remove(8);
+        assert!(recent.is_worth_filling() && recent.turnovers() == turnovers);
         assert!(recent.is_half_empty());
         recent.keep(7, event("a", 3));
         let ids = |most, bytes| -> Vec<u64> {

@@ -14,7 +14,7 @@ use super::{CLOCKS, Reading, StoredEvents, Warn};
 use crate::error::{Error, Kind, Result};
 use crate::event::EventId;
 use crate::nats::connection::{ANSWER, NO_MAJORITY};
-use crate::nats::message::names::{KEY_NAME, MEMBER_NAME, SUBJECT_NAME, TIME_NAME};
+use crate::nats::headers::names::{KEY_NAME, MEMBER_NAME, SUBJECT_NAME, TIME_NAME};
 use crate::nats::reader::{PATIENCE, last_message, make_consumer};
 
 /// Events asked for at a time; their headers have about half a kilobyte each.

@@ -47,7 +47,7 @@ impl Publisher {
                 |why| self.connection.no_permission(doing, &why),
             )
         };
-        match self.send(subject, message).await {
+        match self.send(subject.into(), message).await {
             Err(Failure::JetStream(error)) if error.error_code() == ErrorCode::STREAM_NOT_MATCH => {
             }
             Err(Failure::JetStream(error)) => return Err(said(&self.connection, doing, &error)),

@@ -32,6 +32,11 @@ impl Spool {
         lock(&self.recent).is_worth_filling()
     }
 
+    /// How often as much as memory holds was delivered from it so far.
+    pub fn turnovers(&self) -> u64 {
+        lock(&self.recent).turnovers()
+    }
+
     /// Takes events that go to the file of a temporary spool later, with others; gives them back
     /// where what waits for that has to be written first, and where the spool is none. It waits
     /// for no disk.
