@@ -6,9 +6,9 @@
 //! [`super::queue`] keeps the events.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use compact_str::CompactString;
 use foldhash::quality::RandomState;
 
 use crate::backoff::Backoff;
@@ -54,10 +54,13 @@ pub enum After {
     Unknown,
 }
 
-/// The events of one key; the first is the one that is ready, waiting or running.
-#[derive(Debug, Default)]
+/// The events of one key.
+#[derive(Debug)]
 struct Line {
-    ids: VecDeque<u64>,
+    /// The one that is ready, waiting or running.
+    first: u64,
+    /// Those that come after it; mostly there are none.
+    later: VecDeque<u64>,
     /// Attempts of the first event that have ended.
     failed: u32,
 }
@@ -66,11 +69,11 @@ struct Line {
 #[derive(Debug)]
 pub struct EndpointOrder {
     rules: Rules,
-    lines: HashMap<Arc<str>, Line, RandomState>,
-    ready: VecDeque<Arc<str>>,
-    waiting: BTreeMap<(Instant, u64), Arc<str>>,
+    lines: HashMap<CompactString, Line, RandomState>,
+    ready: VecDeque<CompactString>,
+    waiting: BTreeMap<(Instant, u64), CompactString>,
     /// Each with the outage before which it began.
-    running: HashMap<u64, (Arc<str>, u32), RandomState>,
+    running: HashMap<u64, (CompactString, u32), RandomState>,
     held: usize,
     hold: Option<Hold>,
     /// How often in a row nothing could be started.
@@ -114,14 +117,16 @@ impl EndpointOrder {
         }
         self.held += 1;
         if let Some(line) = self.lines.get_mut(key) {
-            line.ids.push_back(id);
+            line.later.push_back(id);
         } else {
-            let key: Arc<str> = Arc::from(key);
+            // An address stands in it without memory of its own.
+            let key = CompactString::from(key);
             let line = Line {
-                ids: VecDeque::from([id]),
+                first: id,
+                later: VecDeque::new(),
                 failed: 0,
             };
-            self.lines.insert(Arc::clone(&key), line);
+            self.lines.insert(key.clone(), line);
             self.ready.push_back(key);
         }
         true
@@ -145,7 +150,7 @@ impl EndpointOrder {
         let key = self.ready.pop_front()?;
         let line = self.lines.get(&key)?;
         let start = Start {
-            id: *line.ids.front()?,
+            id: line.first,
             attempt: line.failed + 1,
         };
         self.running.insert(start.id, (key, self.outages));
@@ -177,14 +182,14 @@ impl EndpointOrder {
             }
         }
         let attempts = line.failed;
-        line.ids.pop_front();
         line.failed = 0;
         self.held -= 1;
-        if line.ids.is_empty() {
-            self.lines.remove(&key);
-        } else {
+        if let Some(next) = line.later.pop_front() {
+            line.first = next;
             // To the end of the queue: a busy endpoint does not starve the quiet ones.
             self.ready.push_back(key);
+        } else {
+            self.lines.remove(&key);
         }
         if delivered {
             After::Delivered

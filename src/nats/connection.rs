@@ -10,7 +10,7 @@ use async_nats::connection::State;
 use async_nats::jetstream::context::RequestErrorKind;
 use async_nats::jetstream::response::Response;
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{AuthError, ConnectErrorKind, ConnectOptions, Event, ServerError};
+use async_nats::{AuthError, Client, ConnectErrorKind, ConnectOptions, Event, ServerError};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,6 +72,7 @@ pub enum Proof {
 #[derive(Clone)]
 pub struct Connection {
     pub(super) jetstream: jetstream::Context,
+    client: Client,
     hosts: String,
     /// What the server refused lately, by permissions.
     denied: watch::Receiver<VecDeque<Denied>>,
@@ -175,18 +176,24 @@ impl Connection {
             .connect(address.urls())
             .await
             .map_err(|error| refused(&hosts, &login.proof, &login.seen, &error))?;
-        let mut jetstream = jetstream::new(client);
+        let mut jetstream = jetstream::new(client.clone());
         jetstream.set_timeout(ANSWER);
         Ok(Self {
             jetstream,
+            client,
             hosts,
             denied,
         })
     }
 
+    /// For requests that are none of JetStream's own.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Whether it stands now; while it does not the library would keep what is sent for later.
     pub fn stands(&self) -> bool {
-        self.jetstream.client().connection_state() == State::Connected
+        self.client.connection_state() == State::Connected
     }
 
     /// The servers, for a message.
@@ -196,7 +203,7 @@ impl Connection {
 
     /// The version of the server that we are connected to: major and minor number.
     pub(super) fn version(&self) -> (u32, u32, String) {
-        let text = self.jetstream.client().server_info().version;
+        let text = self.client.server_info().version;
         let mut numbers = text.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
         let (major, minor) = (numbers.next(), numbers.next());
         (major.unwrap_or(0), minor.unwrap_or(0), text)

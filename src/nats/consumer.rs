@@ -326,7 +326,7 @@ impl Connection {
         if !self.stands() {
             return false;
         }
-        let client = self.jetstream.client();
+        let client = self.client();
         let text = match saying {
             Saying::Done => "+ACK",
             Saying::UnderWay => "+WPI",

@@ -13,8 +13,8 @@
 //! | [`overview`] | how a stream stands, for a person who looks |
 //! | [`publisher`] | stores one event, and says what became of it |
 //! | [`subscribers`] | what subscribers tell of themselves, for a person who looks |
+//! | `acknowledgement` | whether an event was acknowledged, and why not |
 //! | `bodies` | where bodies of events are written |
-//! | `failure` | why an event was not acknowledged |
 //! | `headers` | the headers of a stored event |
 //! | `known` | what the stream holds already, where its own memory does not reach |
 //! | `lateness` | whether an event may have been overtaken |
@@ -22,13 +22,13 @@
 //!
 //! When an event is sent, and again, is decided in `delivery`; nothing here prints.
 
+mod acknowledgement;
 pub mod address;
 mod bodies;
 pub mod bucket;
 pub mod connection;
 pub mod consumer;
 pub mod dead;
-mod failure;
 mod headers;
 mod known;
 mod lateness;

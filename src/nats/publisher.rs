@@ -22,9 +22,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_nats::Subject;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::message::PublishMessage;
+use async_nats::{HeaderMap, Request, Subject, header};
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -32,9 +32,9 @@ use tokio::time::sleep;
 
 use self::since::{at_work, kept_since};
 use super::Connection;
+use super::acknowledgement::{Acknowledged, Failure, last_number};
 use super::bodies::Bodies;
 use super::connection::ANSWER;
-use super::failure::{Failure, last_number};
 use super::headers::HeaderMaker;
 use super::known::{Seen, StoredEvents, Wanted};
 use super::lateness::Lateness;
@@ -313,14 +313,15 @@ impl Publisher {
         let body = self.bodies().body(event);
         let began = Instant::now();
         loop {
-            let headers = self.headers.headers(event, id, message.happened);
-            let mut sent = PublishMessage::build()
-                .payload(body.clone())
-                .headers(headers);
+            let mut headers = self.headers.headers(event, id, message.happened);
             if let Some(last) = last {
-                sent = sent.expected_last_subject_sequence(last);
+                headers.insert(
+                    header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+                    last.to_string(),
+                );
             }
-            let published = match self.send(message.subject.clone(), sent).await {
+            let sent = self.send(message.subject.clone(), headers, body.clone());
+            let published = match sent.await {
                 Ok(Acknowledged::Storing) if began.elapsed() < ANSWER => {
                     sleep(ASK_AGAIN).await;
                     continue;
@@ -416,19 +417,18 @@ impl Publisher {
         (overtaken || !known_again).then_some((since, overtaken))
     }
 
-    /// Sends a message.
+    /// Sends a message. The library's publishing does the same, but reads each answer as a failure
+    /// first.
     async fn send(
         &self,
         subject: Subject,
-        message: PublishMessage,
+        headers: HeaderMap,
+        body: Bytes,
     ) -> Result<Acknowledged, Failure> {
-        let jetstream = &self.connection.jetstream;
-        let sent = jetstream.send_publish(subject, message).await?;
-        let acknowledged = sent.await?;
-        Ok(Acknowledged::of(
-            acknowledged.duplicate,
-            acknowledged.sequence,
-        ))
+        let request = Request::new().headers(headers).payload(body);
+        let client = self.connection.client();
+        let answer = client.send_request(subject, request.timeout(Some(ANSWER)));
+        Acknowledged::read(&answer.await?.payload)
     }
 }
 
@@ -447,35 +447,4 @@ enum Stored {
     Done(Published, Option<u64>),
     /// Another number is the last on its subject.
     Differs(u64),
-}
-
-/// What the stream answered.
-#[derive(Debug, PartialEq, Eq)]
-enum Acknowledged {
-    HadIt,
-    /// It noted the id of a copy that has no number yet, and may never have one.
-    Storing,
-    Stored(u64),
-}
-
-impl Acknowledged {
-    fn of(duplicate: bool, number: u64) -> Self {
-        match (duplicate, number) {
-            (true, 0) => Self::Storing,
-            (true, _) => Self::HadIt,
-            (false, number) => Self::Stored(number),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_copy_without_a_number_is_not_stored_yet() {
-        assert_eq!(Acknowledged::of(true, 0), Acknowledged::Storing);
-        assert_eq!(Acknowledged::of(true, 7), Acknowledged::HadIt);
-        assert_eq!(Acknowledged::of(false, 7), Acknowledged::Stored(7));
-    }
 }

@@ -33,6 +33,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use compact_str::CompactString;
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, StorageBackend};
 
@@ -70,7 +71,7 @@ pub struct Waiting {
     /// Its number; later events have larger ones.
     pub id: u64,
     /// Its order key.
-    pub key: String,
+    pub key: CompactString,
     /// When it was received, in milliseconds since the epoch.
     pub received: i64,
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use compact_str::CompactString;
 use jiff::Timestamp;
 use redb::WriteTransaction;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
@@ -251,9 +252,9 @@ pub(super) fn read(row: Read<'_>) -> Event {
 
 /// Of a row: its order key, when it was received in milliseconds since the epoch, and the length
 /// of its message.
-pub(super) fn glance(row: Read<'_>) -> (String, i64, usize) {
+pub(super) fn glance(row: Read<'_>) -> (CompactString, i64, usize) {
     let (_, _, _, topic, _, received, _, mac, station, _, _, text) = row;
-    let key = order_key(mac, station, topic).into_owned();
+    let key = order_key(mac, station, topic).into();
     (key, received / 1000, text.len())
 }
 

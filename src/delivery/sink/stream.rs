@@ -5,6 +5,7 @@
 //! Which one that is, and when, is decided where every order is
 //! ([`crate::delivery::endpoint_order`]); what is sent, in [`crate::nats`].
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,32 +55,32 @@ impl StreamSink {
     /// Stores one event after the other, as long as there is one.
     pub(super) async fn store_on(self: Arc<Self>, scheduler: Arc<Scheduler>, first: Attempt) {
         let mut stop = self.stop.clone();
+        // Asked for once: to begin to wait takes longer than to go on.
+        let mut stopped = pin!(Stop::AtOnce.reached(&mut stop));
         let mut next = Some(first);
         while let Some(attempt) = next {
-            let outcome = self
-                .store(&attempt.event, attempt.number(), &mut stop)
-                .await;
+            let outcome = tokio::select! {
+                biased;
+                () = &mut stopped => CallbackOutcome::Stopped,
+                outcome = self.store(&attempt.event, attempt.number()) => outcome,
+            };
+            let ends = outcome == CallbackOutcome::Stopped;
             next = scheduler.settle_and_next(&attempt, &outcome).await;
+            if ends {
+                return;
+            }
         }
     }
 
-    async fn store(
-        &self,
-        event: &Event,
-        number: u64,
-        stop: &mut watch::Receiver<Stop>,
-    ) -> CallbackOutcome {
-        tokio::select! {
-            published = self.publisher.publish(event, number) => match published {
-                Published::Stored => CallbackOutcome::Success,
-                Published::HadIt => {
-                    self.counters.had_already();
-                    CallbackOutcome::Success
-                }
-                Published::Refused(why) => CallbackOutcome::Refused(why),
-                Published::Unavailable(why) => CallbackOutcome::Unavailable(why),
-            },
-            () = Stop::AtOnce.reached(stop) => CallbackOutcome::Stopped,
+    async fn store(&self, event: &Event, number: u64) -> CallbackOutcome {
+        match self.publisher.publish(event, number).await {
+            Published::Stored => CallbackOutcome::Success,
+            Published::HadIt => {
+                self.counters.had_already();
+                CallbackOutcome::Success
+            }
+            Published::Refused(why) => CallbackOutcome::Refused(why),
+            Published::Unavailable(why) => CallbackOutcome::Unavailable(why),
         }
     }
 }

@@ -4,13 +4,14 @@
 use std::time::Instant;
 
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::message::PublishMessage;
+use async_nats::{HeaderMap, header};
+use bytes::Bytes;
 
 use super::Publisher;
 use super::since::at_work;
 use crate::error::{Error, Kind, Result};
+use crate::nats::acknowledgement::Failure;
 use crate::nats::connection::{NO_MAJORITY, until_answered};
-use crate::nats::failure::Failure;
 use crate::nats::message::subject;
 use crate::nats::open::said;
 
@@ -30,7 +31,8 @@ impl Publisher {
 
     async fn may_publish(&self, alias: &str) -> Result<()> {
         let subject = subject(&self.maker.deployment, alias, 0);
-        let message = PublishMessage::build().expected_stream(NO_STREAM);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::NATS_EXPECTED_STREAM, NO_STREAM);
         let ours = subject.clone();
         let doing = "trying whether events may be published";
         let began = Instant::now();
@@ -47,7 +49,7 @@ impl Publisher {
                 |why| self.connection.no_permission(doing, &why),
             )
         };
-        match self.send(subject.into(), message).await {
+        match self.send(subject.into(), headers, Bytes::new()).await {
             Err(Failure::JetStream(error)) if error.error_code() == ErrorCode::STREAM_NOT_MATCH => {
             }
             Err(Failure::JetStream(error)) => return Err(said(&self.connection, doing, &error)),

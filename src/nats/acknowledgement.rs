@@ -1,0 +1,124 @@
+//! Whether an event was acknowledged, and why not, as the library and the server tell it. What
+//! follows from it is the publisher's affair.
+
+use async_nats::client::{RequestError, RequestErrorKind};
+use async_nats::jetstream;
+use serde::Deserialize;
+
+/// What the stream answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Acknowledged {
+    HadIt,
+    /// It noted the id of a copy that has no number yet, and may never have one.
+    Storing,
+    Stored(u64),
+}
+
+/// An answer as the server writes it. Beside an error there may be a number, of nothing.
+#[derive(Deserialize)]
+struct Answer {
+    error: Option<jetstream::Error>,
+    seq: Option<u64>,
+    #[serde(default)]
+    duplicate: bool,
+}
+
+impl Acknowledged {
+    /// What an answer says.
+    pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
+        match serde_json::from_slice(answer) {
+            Ok(Answer {
+                error: Some(error), ..
+            }) => Err(Failure::JetStream(error)),
+            Ok(Answer {
+                seq: Some(number),
+                duplicate,
+                ..
+            }) => Ok(Self::of(duplicate, number)),
+            // No server says that: as if nothing had come.
+            _ => Err(Failure::TimedOut),
+        }
+    }
+
+    fn of(duplicate: bool, number: u64) -> Self {
+        match (duplicate, number) {
+            (true, 0) => Self::Storing,
+            (true, _) => Self::HadIt,
+            (false, number) => Self::Stored(number),
+        }
+    }
+}
+
+/// Why an event was not acknowledged.
+pub(super) enum Failure {
+    TooLarge,
+    NoResponders,
+    TimedOut,
+    JetStream(jetstream::Error),
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        match error.kind() {
+            RequestErrorKind::MaxPayloadExceeded => Self::TooLarge,
+            RequestErrorKind::NoResponders => Self::NoResponders,
+            _ => Self::TimedOut,
+        }
+    }
+}
+
+/// The number in the server's words `wrong last sequence: NUMBER`.
+pub(super) fn last_number(said: &str) -> u64 {
+    let words = said.split_once("sequence: ").map_or("", |(_, after)| after);
+    let end = words.find(|c: char| !c.is_ascii_digit());
+    let digits = end.and_then(|end| words.get(..end)).unwrap_or(words);
+    digits.parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_nats::jetstream::ErrorCode;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_as_the_server_means_it() {
+        let stored = Acknowledged::read(br#"{"stream":"EVENTS","seq":7}"#);
+        assert!(matches!(stored, Ok(Acknowledged::Stored(7))));
+        let had = Acknowledged::read(br#"{"stream":"EVENTS","seq":7,"duplicate":true}"#);
+        assert!(matches!(had, Ok(Acknowledged::HadIt)));
+        let error = r#"{"error":{"code":503,"err_code":10077,"description":"full"}"#;
+        for end in [r#","stream":"EVENTS","seq":0}"#, "}"] {
+            let answer = format!("{error}{end}");
+            let read = Acknowledged::read(answer.as_bytes());
+            assert!(matches!(
+                read,
+                Err(Failure::JetStream(error)) if error.error_code() == ErrorCode::STREAM_STORE_FAILED
+            ));
+        }
+        for answer in ["", "{}", "[]", r#"{"stream":"EVENTS"}"#] {
+            assert!(matches!(
+                Acknowledged::read(answer.as_bytes()),
+                Err(Failure::TimedOut)
+            ));
+        }
+    }
+
+    #[test]
+    fn a_copy_without_a_number_is_not_stored_yet() {
+        assert_eq!(Acknowledged::of(true, 0), Acknowledged::Storing);
+        assert_eq!(Acknowledged::of(true, 7), Acknowledged::HadIt);
+        assert_eq!(Acknowledged::of(false, 7), Acknowledged::Stored(7));
+    }
+
+    #[test]
+    fn the_last_number_is_in_the_servers_words() {
+        for (said, number) in [
+            ("wrong last sequence: 57 (code 400, error code 10071)", 57),
+            ("wrong last sequence: 0", 0),
+            ("wrong last sequence", 0),
+        ] {
+            assert_eq!(last_number(said), number, "{said}");
+        }
+    }
+}
