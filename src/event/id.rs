@@ -212,21 +212,50 @@ impl HashedMembers {
         self.0.clear();
     }
 
-    /// What a name adds, to be given to [`Self::push`].
-    pub fn name(name: &str) -> Box<[u8]> {
-        [b"\0", name.as_bytes(), b"\0"].concat().into()
-    }
-
-    /// Adds a member: what [`Self::name`] made of its name, and the text of its value. Names come
-    /// sorted; repeated ones keep their order.
-    pub fn push(&mut self, name: &[u8], value: &str) {
-        self.0.extend_from_slice(name);
+    /// Adds a member: its name, and the text of its value. Names come sorted; repeated ones keep
+    /// their order.
+    pub fn push(&mut self, name: &HashedName, value: &str) {
+        match name {
+            HashedName::Short(room, length) => {
+                let before = self.0.len();
+                self.0.extend_from_slice(room);
+                self.0.truncate(before + usize::from(*length));
+            }
+            HashedName::Long(name) => self.0.extend_from_slice(name),
+        }
         self.0.extend_from_slice(compact_value(value).as_bytes());
     }
 
     /// All of them, as they are hashed.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// So many bytes are copied faster than as many as there are, if those are fewer.
+const SHORT: usize = 32;
+
+/// What a name adds to what is hashed.
+#[derive(Debug, Clone)]
+pub enum HashedName {
+    /// The first so many bytes of these.
+    Short([u8; SHORT], u8),
+    /// It is longer.
+    Long(Box<[u8]>),
+}
+
+impl HashedName {
+    /// The name between two NUL.
+    pub fn of(name: &str) -> Self {
+        let bytes = [b"\0", name.as_bytes(), b"\0"].concat();
+        let mut room = [0; SHORT];
+        match (room.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+            (Some(begin), Ok(length)) => {
+                begin.copy_from_slice(&bytes);
+                Self::Short(room, length)
+            }
+            _ => Self::Long(bytes.into()),
+        }
     }
 }
 
@@ -261,7 +290,7 @@ mod tests {
         sorted.sort_by_key(|(name, _)| *name);
         let mut hashed = HashedMembers::default();
         for (name, value) in sorted {
-            hashed.push(&HashedMembers::name(name), value);
+            hashed.push(&HashedName::of(name), value);
         }
         maker.id(identity, &hashed, number).get().to_string()
     }

@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use crate::record::Mac;
 
 pub use figures::Figures;
-pub use id::{DeferredId, EventId, HashedMembers, IdMaker};
+pub use id::{DeferredId, EventId, HashedMembers, HashedName, IdMaker};
 pub use message::{Message, Text};
 pub use remembered::{Memory, Progress, Remembered};
 

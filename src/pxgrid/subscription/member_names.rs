@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use foldhash::quality::RandomState;
 
 use super::members::{Member, Members};
-use crate::event::HashedMembers;
+use crate::event::{HashedMembers, HashedName};
 
 /// So many names are known at most; ISE's sessions have some sixty.
 const MOST: usize = 256;
@@ -34,6 +34,10 @@ pub(super) struct MemberNames {
     first: NameId,
     /// Of each known name, in order, the place of its member; kept for its room.
     taken: Vec<Option<usize>>,
+    /// The names of the row that was hashed last, as they came.
+    came: Vec<NameId>,
+    /// Its members in the order of their names: place and name.
+    sorted: Vec<(usize, u16)>,
     /// Room of a row that was looked at, for the next one's members.
     room: Vec<Member<'static>>,
 }
@@ -41,8 +45,7 @@ pub(super) struct MemberNames {
 struct KnownName {
     /// With its quotes and colon, as compact JSON has it.
     quoted: Box<str>,
-    /// As ids hash it.
-    hashed: Box<[u8]>,
+    hashed: HashedName,
     /// How many known names are before it.
     rank: usize,
     /// The one that came after it last.
@@ -145,7 +148,7 @@ impl MemberNames {
         }
         self.known.push(KnownName {
             quoted: format!("\"{name}\":").into(),
-            hashed: HashedMembers::name(name),
+            hashed: HashedName::of(name),
             rank,
             next: NameId::default(),
             meaning: Meaning::of(name),
@@ -164,29 +167,46 @@ impl MemberNames {
     pub(super) fn hash(&mut self, members: &Members<'_>, hashed: &mut HashedMembers) {
         hashed.clear();
         let members = members.as_slice();
-        if self.take_places(members) {
-            for member in self.taken.iter().filter_map(|at| members.get((*at)?)) {
-                let name = self.get(member.id).map(|known| &*known.hashed);
-                hashed.push(name.unwrap_or_default(), member.value);
+        if self.sort(members) {
+            for (at, name) in &self.sorted {
+                let known = self.known.get(usize::from(*name));
+                if let (Some(member), Some(known)) = (members.get(*at), known) {
+                    hashed.push(&known.hashed, member.value);
+                }
             }
             return;
         }
         let mut sorted: Vec<&Member<'_>> = members.iter().collect();
         sorted.sort_by_key(|member| &member.name);
         for member in sorted {
-            hashed.push(&HashedMembers::name(&member.name), member.value);
+            hashed.push(&HashedName::of(&member.name), member.value);
         }
     }
 
-    /// Puts each member at the place of its name; false where one has none, or not for itself.
-    fn take_places(&mut self, members: &[Member<'_>]) -> bool {
+    /// Sorts the members by their names, which nearly always come as in the row before; false where
+    /// one is not known, or comes twice.
+    fn sort(&mut self, members: &[Member<'_>]) -> bool {
+        let ids = || members.iter().map(|member| member.id);
+        if !members.is_empty() && self.came.iter().copied().eq(ids()) {
+            return true;
+        }
+        // Of what is not sorted, or of names that were not all known, nothing is kept.
+        self.came.clear();
         self.taken.clear();
         self.taken.resize(self.known.len(), None);
-        members.iter().enumerate().all(|(at, member)| {
+        let all = members.iter().enumerate().all(|(at, member)| {
             let known = member.id.0.and_then(|id| self.known.get(usize::from(id)));
             let taken = known.and_then(|known| self.taken.get_mut(known.rank));
             taken.is_some_and(|taken| taken.replace(at).is_none())
-        })
+        });
+        if all {
+            let taken = self.taken.iter().flatten();
+            let named = taken.filter_map(|at| Some((*at, members.get(*at)?.id.0?)));
+            self.sorted.clear();
+            self.sorted.extend(named);
+            self.came.extend(ids());
+        }
+        all
     }
 }
 
