@@ -1,9 +1,13 @@
-//! Whether an event was acknowledged, and why not, as the library and the server tell it. What
-//! follows from it is the publisher's affair.
+//! Sends a message to a stream: whether it was acknowledged, and why not, as the library and the
+//! server tell it. What follows from it is the affair of whoever sends.
 
 use async_nats::client::{RequestError, RequestErrorKind};
-use async_nats::jetstream;
+use async_nats::{HeaderMap, Request, Subject, jetstream};
+use bytes::Bytes;
 use serde::Deserialize;
+
+use super::Connection;
+use super::connection::ANSWER;
 
 /// What the stream answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,6 +16,22 @@ pub(super) enum Acknowledged {
     /// It noted the id of a copy that has no number yet, and may never have one.
     Storing,
     Stored(u64),
+}
+
+impl Connection {
+    /// Sends a message that a stream is to take. The library's publishing does the same, but reads
+    /// each answer as a failure first.
+    pub(super) async fn publish(
+        &self,
+        subject: Subject,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Acknowledged, Failure> {
+        let request = Request::new().headers(headers).payload(body);
+        let request = request.timeout(Some(ANSWER));
+        let answer = self.client().send_request(subject, request).await?;
+        Acknowledged::read(&answer.payload)
+    }
 }
 
 /// An answer as the server writes it. Beside an error there may be a number, of nothing.
@@ -25,7 +45,7 @@ struct Answer {
 
 impl Acknowledged {
     /// What an answer says.
-    pub(super) fn read(answer: &[u8]) -> Result<Self, Failure> {
+    fn read(answer: &[u8]) -> Result<Self, Failure> {
         match serde_json::from_slice(answer) {
             Ok(Answer {
                 error: Some(error), ..
@@ -49,7 +69,7 @@ impl Acknowledged {
     }
 }
 
-/// Why an event was not acknowledged.
+/// Why a message was not acknowledged.
 pub(super) enum Failure {
     TooLarge,
     NoResponders,

@@ -5,11 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use async_nats::HeaderMap;
-use async_nats::jetstream::context::PublishErrorKind;
-use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
 use async_nats::jetstream::{ErrorCode, Message};
+use async_nats::{HeaderMap, header};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -17,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::Connection;
+use super::acknowledgement::{Acknowledged, Failure};
 use super::connection::until_answered;
 use super::open::said;
 use super::reader::{StreamReader, last_message, said_of};
@@ -200,16 +199,16 @@ impl Bucket {
 
     /// Writes a value; false where nobody knows whether it is written.
     pub async fn put(&self, key: &str, value: String) -> bool {
-        let message = PublishMessage::build().payload(value.into());
-        matches!(self.write(key, message).await, Written::Done(_))
+        let written = self.write(key, HeaderMap::new(), value).await;
+        matches!(written, Written::Done(_))
     }
 
     /// Writes a value if the key has this revision; 0: if it was never written.
     pub async fn put_if(&self, key: &str, value: String, revision: u64) -> Written {
-        let message = PublishMessage::build()
-            .payload(value.into())
-            .expected_last_subject_sequence(revision);
-        self.write(key, message).await
+        let mut headers = HeaderMap::new();
+        let name = header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
+        headers.insert(name, revision.to_string());
+        self.write(key, headers, value).await
     }
 
     /// Removes a key.
@@ -217,25 +216,23 @@ impl Bucket {
         let mut headers = HeaderMap::new();
         headers.insert(OPERATION, "DEL");
         // Should it stay it grows old.
-        let _written = self
-            .write(key, PublishMessage::build().headers(headers))
-            .await;
+        let _written = self.write(key, headers, String::new()).await;
     }
 
-    async fn write(&self, key: &str, message: PublishMessage) -> Written {
+    async fn write(&self, key: &str, headers: HeaderMap, value: String) -> Written {
         if !self.connection.stands() {
             return Written::Unknown;
         }
-        let jetstream = &self.connection.jetstream;
-        let sent = jetstream.send_publish(self.subject(key), message).await;
-        let acknowledged = match sent {
-            Ok(sent) => sent.await,
-            Err(error) => Err(error),
-        };
-        match acknowledged {
-            Ok(acknowledged) => Written::Done(acknowledged.sequence),
-            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Written::Conflict,
-            Err(_) => Written::Unknown,
+        let subject = self.subject(key).into();
+        let sent = self.connection.publish(subject, headers, value.into());
+        match sent.await {
+            Ok(Acknowledged::Stored(revision)) => Written::Done(revision),
+            Err(Failure::JetStream(error))
+                if error.error_code() == ErrorCode::STREAM_WRONG_LAST_SEQUENCE =>
+            {
+                Written::Conflict
+            }
+            Ok(_) | Err(_) => Written::Unknown,
         }
     }
 

@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use async_nats::HeaderMap;
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
-use async_nats::jetstream::{self, ErrorCode};
+use async_nats::{HeaderMap, header};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use super::acknowledgement::{Acknowledged, Failure};
 use super::connection::{ANSWER, until_answered};
 use super::open::said;
 use super::{Connection, StreamAddress};
@@ -116,34 +116,23 @@ impl DeadStream {
         let mut headers = HeaderMap::new();
         headers.insert(GROUP, group);
         headers.insert("content-type", "application/json");
-        let message = PublishMessage::build()
-            .payload(letter.into())
-            .headers(headers)
-            .message_id(format!("{group}-{sequence}-{id}"));
+        headers.insert(header::NATS_MESSAGE_ID, format!("{group}-{sequence}-{id}"));
         let subject = format!("netapi_dead.{}.{group}.{partition}", self.of);
-        let jetstream = &self.connection.jetstream;
-        let sent = jetstream.send_publish(subject, message).await;
-        let stored = match sent {
-            Ok(sent) => sent.await,
-            Err(error) => Err(error),
-        };
-        stored.map(|_| ()).map_err(|error| {
-            let source = std::error::Error::source(&error);
-            let answer = source.and_then(|source| source.downcast_ref::<jetstream::Error>());
-            match answer {
-                Some(answer) => format!(
-                    "the stream {} on {}: {answer}",
-                    self.name(),
-                    self.connection.hosts()
-                ),
-                None => format!(
-                    "the stream {} on {}: {}",
-                    self.name(),
-                    self.connection.hosts(),
-                    error.kind()
-                ),
+        let sent = self
+            .connection
+            .publish(subject.into(), headers, letter.into());
+        let why = match sent.await {
+            Ok(Acknowledged::Stored(_) | Acknowledged::HadIt) => return Ok(()),
+            Ok(Acknowledged::Storing) => "it has not stored another copy yet".to_owned(),
+            Err(Failure::TooLarge) => "it is more than the server takes (max_payload)".to_owned(),
+            Err(Failure::NoResponders) => {
+                "nobody takes messages: it is gone, or has no leader".to_owned()
             }
-        })
+            Err(Failure::TimedOut) => "no answer".to_owned(),
+            Err(Failure::JetStream(error)) => error.to_string(),
+        };
+        let hosts = self.connection.hosts();
+        Err(format!("the stream {} on {hosts}: {why}", self.name()))
     }
 
     /// Gives every letter to `take`, those of one group where it is named, oldest first.

@@ -23,8 +23,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::ErrorCode;
-use async_nats::{HeaderMap, Request, Subject, header};
-use bytes::Bytes;
+use async_nats::{Subject, header};
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -320,7 +319,8 @@ impl Publisher {
                     last.to_string(),
                 );
             }
-            let sent = self.send(message.subject.clone(), headers, body.clone());
+            let subject = message.subject.clone();
+            let sent = self.connection.publish(subject, headers, body.clone());
             let published = match sent.await {
                 Ok(Acknowledged::Storing) if began.elapsed() < ANSWER => {
                     sleep(ASK_AGAIN).await;
@@ -415,20 +415,6 @@ impl Publisher {
         let beside = || turn.is_some_and(|turn| turn.try_lock().is_err());
         let overtaken = (late || beside()) && self.others.since(since).await;
         (overtaken || !known_again).then_some((since, overtaken))
-    }
-
-    /// Sends a message. The library's publishing does the same, but reads each answer as a failure
-    /// first.
-    async fn send(
-        &self,
-        subject: Subject,
-        headers: HeaderMap,
-        body: Bytes,
-    ) -> Result<Acknowledged, Failure> {
-        let request = Request::new().headers(headers).payload(body);
-        let client = self.connection.client();
-        let answer = client.send_request(subject, request.timeout(Some(ANSWER)));
-        Acknowledged::read(&answer.await?.payload)
     }
 }
 

@@ -49,7 +49,10 @@ impl Publisher {
                 |why| self.connection.no_permission(doing, &why),
             )
         };
-        match self.send(subject.into(), headers, Bytes::new()).await {
+        let sent = self
+            .connection
+            .publish(subject.into(), headers, Bytes::new());
+        match sent.await {
             Err(Failure::JetStream(error)) if error.error_code() == ErrorCode::STREAM_NOT_MATCH => {
             }
             Err(Failure::JetStream(error)) => return Err(said(&self.connection, doing, &error)),
