@@ -128,16 +128,16 @@ struct Lag {
 }
 
 impl Lag {
-    /// Until when to wait for room, after so many turnovers of what memory holds.
-    fn patience(&mut self, turnovers: u64) -> Instant {
-        let now = Instant::now();
+    /// Until when to wait for room, where what memory holds has been delivered so often by now.
+    fn patience(&mut self, turnovers: u64, now: Instant) -> Instant {
         let since = *self.since.get_or_insert(now);
         let (before, at) = *self.looked.get_or_insert((turnovers, now));
-        if turnovers > before && at.elapsed() < PATIENCE {
+        let in_time = turnovers > before && now < at + PATIENCE;
+        let from = if in_time { now } else { at };
+        if in_time {
             self.looked = Some((turnovers, now));
         }
-        let looked = self.looked.map_or(since, |(_, at)| at);
-        (looked + PATIENCE).min(since + MOST_PATIENCE)
+        (from + PATIENCE).min(since + MOST_PATIENCE)
     }
 }
 
@@ -300,7 +300,8 @@ impl Deliverer {
                 }
                 Err(refused) => batch = refused,
             }
-            let patience = self.lag().patience(self.spool.turnovers());
+            let turnovers = self.spool.turnovers();
+            let patience = self.lag().patience(turnovers, Instant::now());
             tokio::select! {
                 waited = timeout_at(patience, room) => if waited.is_err() {
                     let said = std::mem::replace(&mut self.lag().said, true);

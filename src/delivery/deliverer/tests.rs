@@ -368,3 +368,21 @@ fn a_callback_that_stays_away_ends_a_finite_run_and_its_events_stay() {
     let letters = place.path("spool").join("dead-letters.jsonl");
     assert_eq!(std::fs::read_to_string(letters).unwrap(), "");
 }
+
+#[test]
+fn whoever_brings_events_waits_longer_for_a_sink_that_is_only_slower() {
+    let start = tokio::time::Instant::now();
+    let at = |tenths: u32| start + PATIENCE * tenths / 10;
+    let mut lag = Lag::default();
+    assert_eq!(lag.patience(7, at(0)), at(10));
+    // Nothing was delivered, or not enough.
+    assert_eq!(lag.patience(7, at(9)), at(10));
+    assert_eq!(lag.patience(8, at(9)), at(19));
+    // Not within the time.
+    assert_eq!(lag.patience(9, at(19)), at(19));
+    assert_eq!(lag.patience(10, at(20)), at(19));
+    // Not for ever.
+    let mut lag = Lag::default();
+    let last = (0..200).map(|step| lag.patience(step.into(), at(5 * step)));
+    assert_eq!(last.max(), Some(start + MOST_PATIENCE));
+}
