@@ -231,15 +231,16 @@ impl Scheduler {
         let oldest = events.iter().map(|(_, event)| event.received_at);
         let oldest = oldest.min().map(jiff::Timestamp::as_millisecond);
         self.counters.oldest(oldest);
-        let attempt = |(id, event)| {
+        let mut attempts = Vec::with_capacity(events.len());
+        for (id, event) in events {
             self.spool.begin(id)?;
-            Ok(Attempt {
+            attempts.push(Attempt {
                 start: Start { id, attempt: 1 },
                 event,
                 delivery: self.spool.delivery(id, 1),
-            })
-        };
-        events.into_iter().map(attempt).collect()
+            });
+        }
+        Ok(attempts)
     }
 
     /// Settles a delivery that ended: the event is done with, waits for a retry, or is a dead

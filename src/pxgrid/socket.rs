@@ -89,6 +89,8 @@ pub struct Socket {
     over: Option<Error>,
     /// Pings in a row whose answers could not be written at once.
     unanswered: u32,
+    /// How much was handed on last: room for as much is made at once.
+    handed_on: usize,
     date: Option<Timestamp>,
     host: String,
     seen: HandshakeNotes,
@@ -133,6 +135,7 @@ impl Socket {
             decoder: Decoder::new(Reading::Server),
             over: None,
             unanswered: 0,
+            handed_on: 0,
             host,
             seen,
         })
@@ -149,7 +152,7 @@ impl Socket {
     ///
     /// Errors: the connection is over, and why.
     pub async fn receive(&mut self) -> Result<Vec<Incoming>> {
-        let mut batch = Vec::new();
+        let mut batch = Vec::with_capacity(self.handed_on);
         let mut bytes = 0;
         while bytes < BATCH && self.over.is_none() {
             match self.decoder.next_frame() {
@@ -220,6 +223,7 @@ impl Socket {
             Some(error) if batch.is_empty() => Err(error),
             over => {
                 self.over = over;
+                self.handed_on = batch.len();
                 Ok(batch)
             }
         }

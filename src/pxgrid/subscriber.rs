@@ -84,6 +84,8 @@ pub struct Subscriber {
     parts: mpsc::Receiver<(u64, Part)>,
     give_parts: mpsc::Sender<(u64, Part)>,
     update: Update,
+    /// How many events the last update had: room for as many is made at once.
+    handed_on: usize,
     /// Empty between two inputs; kept for its room.
     actions: Vec<Action>,
     dice: RandomState,
@@ -128,6 +130,7 @@ impl Subscriber {
             parts,
             give_parts,
             update: Update::default(),
+            handed_on: 0,
             actions: Vec::new(),
             dice: RandomState::new(),
             thrown: 0,
@@ -176,6 +179,7 @@ impl Subscriber {
         loop {
             if self.has_news() {
                 let mut update = std::mem::take(&mut self.update);
+                self.handed_on = update.events.len();
                 update.progress.marks = self.machine.marks();
                 return update;
             }
@@ -349,7 +353,13 @@ impl Subscriber {
                 let filter = self.filter.clone().filter(|_| !read.filtered_by_server());
                 tokio::spawn(reading::read(services, id, read, filter, parts));
             }
-            Action::Emit(event) => self.update.events.push(event),
+            Action::Emit(event) => {
+                let events = &mut self.update.events;
+                if events.is_empty() {
+                    events.reserve(self.handed_on);
+                }
+                events.push(event);
+            }
             Action::Remember(state) => {
                 let after = self.update.events.len();
                 self.update.progress.remembered.push((after, state));

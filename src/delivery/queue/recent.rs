@@ -70,7 +70,8 @@ impl Recent {
     /// than about `bytes` bytes, but one if there is one.
     pub(super) fn run(&self, from: u64, most: usize, bytes: usize) -> Vec<(u64, Arc<Event>)> {
         let mut taken = 0;
-        self.events
+        let run = self
+            .events
             .range(from..)
             .zip(from..)
             .take_while(|((id, _), expected)| *id == expected)
@@ -79,9 +80,10 @@ impl Recent {
                 let fits = taken < bytes;
                 taken += size(event);
                 fits
-            })
-            .map(|((id, event), _)| (*id, Arc::clone(event)))
-            .collect()
+            });
+        let mut events = Vec::with_capacity(most.min(self.events.len()));
+        events.extend(run.map(|((id, event), _)| (*id, Arc::clone(event))));
+        events
     }
 
     /// Whether all of them can be kept. What cannot is remembered, to say when it can

@@ -222,7 +222,7 @@ impl Follower {
             ..
         } = update;
         // The places of those that are wanted, counted from 1.
-        let (mut place, mut places) = (0, Vec::new());
+        let (mut place, mut places) = (0, Vec::with_capacity(events.len()));
         let all = self.selection.is_empty();
         events.retain(|event| {
             place += 1;
