@@ -67,6 +67,12 @@ pub(crate) fn stored(figures: &mut Figures) {
         1.0 / 0.5,
         "x",
     );
+    figures.line(
+        "the same, beside async-nats with the same headers (1/0.5)",
+        whole / ours,
+        1.0 / 0.5,
+        "x",
+    );
 
     let dir = tempfile::tempdir().unwrap();
     let spool = dir.path().join("spool");

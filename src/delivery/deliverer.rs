@@ -1,5 +1,5 @@
-//! The way in: a handle to the delivering thread. Offering events waits for the disk, or a moment
-//! for room in memory, and never for a delivery.
+//! The way in: a handle to the delivering thread. Offering events waits for the disk, or some seconds
+//! for room in memory, and never for one delivery.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@
 //! | [`overview`] | how a stream stands, for a person who looks |
 //! | [`publisher`] | stores one event, and says what became of it |
 //! | [`subscribers`] | what subscribers tell of themselves, for a person who looks |
-//! | `acknowledgement` | whether an event was acknowledged, and why not |
+//! | `acknowledgement` | sends a message to a stream: whether it was acknowledged, and why not |
 //! | `bodies` | where bodies of events are written |
 //! | `headers` | the headers of a stored event |
 //! | `known` | what the stream holds already, where its own memory does not reach |
