@@ -120,27 +120,12 @@ pub(super) mod names {
 mod tests {
     use std::collections::HashMap;
 
-    use jiff::Timestamp;
-
     use super::*;
     use crate::event::Message;
-    use crate::nats::message::{PARTITIONS, happened};
+    use crate::nats::message::{self, PARTITIONS, happened};
 
     fn event(topic: &str, text: &str) -> Event {
-        Event {
-            id: EventId::default().into(),
-            event: "sessionCreated".into(),
-            sequence: None,
-            topic: topic.into(),
-            node: Arc::default(),
-            received_at: Timestamp::UNIX_EPOCH,
-            recovered: false,
-            overtaken: false,
-            mac: Some("c8-5b-76-c6-59-62".into()),
-            station: None,
-            state: None,
-            message: Message::session(text),
-        }
+        message::tests::event(topic, Some("c8-5b-76-c6-59-62"), Message::session(text))
     }
 
     fn maker() -> HeaderMaker {

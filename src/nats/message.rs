@@ -258,11 +258,11 @@ fn cut(text: &str, fits: impl Fn(char) -> bool) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::event::{EventId, Message};
 
-    fn event(topic: &str, mac: Option<&str>, message: Message) -> Event {
+    pub(in crate::nats) fn event(topic: &str, mac: Option<&str>, message: Message) -> Event {
         Event {
             id: EventId::default().into(),
             event: "sessionCreated".into(),
