@@ -193,3 +193,31 @@ fn an_empty_answer_is_doubted_though_all_that_is_known_came_live_meanwhile() {
     let lost = |event: &Event| event.message.object().contains(r#""s1a0""#);
     assert!(world.emitted.iter().any(lost), "{:?}", world.machine);
 }
+
+/// The list of everything comes right after the changes that are doubted, and lacks nobody who is
+/// known to go on.
+#[test]
+fn changes_stay_doubted_though_an_empty_list_after_them_lacks_nobody() {
+    use HistoryStep::{Change, Crash, Empty, End, Restart, Wait};
+    let remembered = SubscriptionOptions::default().remembered;
+    let dice = 649_932_155_087_312_474;
+    let mut world = World::new(dice, (0, 0), true, false, Some(Arc::default()), remembered);
+    world.run(5_000);
+    world.change(SESSIONS - 1, false);
+    world.run(100);
+    let steps = [
+        Empty(76_322),
+        Restart,
+        Change(1),
+        Crash,
+        Wait(884),
+        End(5),
+        Wait(2422),
+    ];
+    for step in &steps {
+        world.step(step);
+    }
+    world.mend();
+    let lost = |event: &Event| event.message.object().contains(r#""s1a0""#);
+    assert!(world.emitted.iter().any(lost), "{:?}", world.machine);
+}

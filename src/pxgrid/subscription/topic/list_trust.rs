@@ -15,7 +15,7 @@
 //! ([`MOST_READINGS`]), for a list that never settles must not hide ends for ever.
 //!
 //! The answer of changes since a time is doubted too when it lacks what was seen after that time:
-//! then both are read again.
+//! then both are read again, whatever a list says meanwhile.
 
 use std::time::Duration;
 
@@ -71,7 +71,12 @@ impl Topic {
             .cache
             .lacking(seconds(context.elapsed.saturating_sub(MOMENT)));
         if lacking.missing == 0 {
-            self.doubt = None;
+            // Of changes that are doubted too, no list tells: what came and went is in none.
+            let open = |doubt: &Doubt| {
+                let age = context.elapsed.saturating_sub(doubt.at);
+                doubt.from.is_some() && age < doubt.pause()
+            };
+            self.doubt = self.doubt.filter(open);
             return false;
         }
         let Some(doubt) = self.doubt else {
@@ -114,8 +119,7 @@ impl Topic {
         since: Since,
         context: &mut EmitContext<'_>,
     ) {
-        let (Since::Time(from), MessageShape::Sessions, None) = (since, plan.shape, self.doubt)
-        else {
+        let (Since::Time(from), MessageShape::Sessions) = (since, plan.shape) else {
             return;
         };
         // Of those near its beginning the server may have an older time than the newest that we
@@ -128,8 +132,11 @@ impl Topic {
         let missing = self.cache.lacks_since(surely, ended, away);
         let overtaken = self.read_rows == 0 && self.cache.overtook_since(surely);
         let missing = missing.max(usize::from(overtaken));
-        if missing > 0 {
-            self.begin_doubt(0, Some(from), missing, context);
+        match &mut self.doubt {
+            _ if missing == 0 => {}
+            // They are read again with the list.
+            Some(doubt) => doubt.from = Some(doubt.from.map_or(from, |other| other.min(from))),
+            None => self.begin_doubt(0, Some(from), missing, context),
         }
     }
 
