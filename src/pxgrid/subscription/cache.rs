@@ -195,11 +195,6 @@ impl Cache {
         });
     }
 
-    /// Notes that the end of one was found and is being told.
-    pub(super) fn note_gone(&mut self, key: &str) {
-        self.note(key);
-    }
-
     fn all(&self) -> impl Iterator<Item = &KnownRow> {
         self.young.values().chain(self.old.values())
     }
@@ -243,13 +238,12 @@ impl Cache {
             seen.round < self.round && seen.newest >= since && (ended || !seen.ended)
         };
         let here = self.all().filter(lacks).count();
-        let away = away && self.recent_away;
-        let lacking = here
-            + if away {
-                self.lacks_away(since, ended)
-            } else {
-                0
-            };
+        let away = if away && self.recent_away {
+            self.lacks_away(since, ended)
+        } else {
+            0
+        };
+        let lacking = here + away;
         // An answer that lacks nothing brought all of them here.
         self.recent_away &= lacking > 0;
         lacking
@@ -322,32 +316,41 @@ impl Cache {
     }
 
     /// The identities of sessions that a new one of their endpoint has taken the place of;
-    /// `arriving` tells of an identity whether, and when. They count as ended from now on.
+    /// `arriving` tells of an identity whether, and when. They count as ended from now on; those in
+    /// the memory only from [`Cache::tell_end`] on.
     pub(super) fn replaced<'e>(
         &mut self,
         endpoints: impl Iterator<Item = &'e str>,
         arriving: impl Fn(&str) -> Option<Option<Timestamp>>,
     ) -> Vec<String> {
-        self.recall_endpoints(endpoints);
-        self.end(|key, seen| arriving(key).is_some_and(|time| seen.newest <= microseconds(time)))
+        let ends =
+            |key: &str, newest: i64| arriving(key).is_some_and(|time| newest <= microseconds(time));
+        let mut replaced = self.endpoints_away(endpoints, ends);
+        replaced.append(&mut self.end(|key, seen| ends(key, seen.newest)));
+        replaced.sort();
+        replaced
     }
 
-    /// Brings back what was told of the sessions of these endpoints that go on.
-    fn recall_endpoints<'e>(&mut self, endpoints: impl Iterator<Item = &'e str>) {
-        let Some((memory, topic)) = self.memory.clone() else {
-            return;
+    /// Those sessions of these endpoints in the memory only that go on and that `ends` tells to have
+    /// ended. They are not brought here, which would push out others that are asked for.
+    fn endpoints_away<'e>(
+        &self,
+        endpoints: impl Iterator<Item = &'e str>,
+        ends: impl Fn(&str, i64) -> bool,
+    ) -> Vec<String> {
+        let Some((memory, topic)) = &self.memory else {
+            return Vec::new();
         };
-        let mut keys = Vec::new();
+        let mut away = Vec::new();
         for endpoint in endpoints {
-            memory.find_endpoint(&topic, endpoint, &mut |key, state| {
-                if !state.ended {
-                    keys.push(key.to_owned());
+            memory.find_endpoint(topic, endpoint, &mut |key, state| {
+                let here = self.young.contains_key(key) || self.old.contains_key(key);
+                if !here && !state.ended && ends(key, state.newest) {
+                    away.push(key.to_owned());
                 }
             });
         }
-        for key in keys {
-            self.bring_back(&key);
-        }
+        away
     }
 
     /// Brings back what was told of one, unless it is here.
@@ -366,8 +369,8 @@ impl Cache {
         Timestamp::from_microsecond(seen.newest).ok()
     }
 
-    /// The end of one that was in the memory only is being told.
-    pub(super) fn end_away(&mut self, key: &str) {
+    /// The end of one was found and is being told; it may have been in the memory only.
+    pub(super) fn tell_end(&mut self, key: &str) {
         self.bring_back(key);
         let seen = self.young.get_mut(key).or_else(|| self.old.get_mut(key));
         if let Some(seen) = seen.filter(|seen| !seen.ended) {
@@ -375,6 +378,7 @@ impl Cache {
             seen.doubted = false;
             seen.digests = UNSEEN_END;
         }
+        self.note(key);
     }
 
     /// Notes the end of those that go on and that `ends` tells to have ended.

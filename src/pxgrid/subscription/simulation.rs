@@ -8,7 +8,7 @@
 mod answers;
 mod directory;
 mod histories;
-mod kept;
+pub(super) mod kept;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

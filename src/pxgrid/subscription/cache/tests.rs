@@ -1,6 +1,7 @@
 //! What follows for each observation, from what was seen before.
 
 use super::*;
+use crate::pxgrid::subscription::simulation::kept::Kept;
 
 fn observation(key: &str, second: i64, ended: bool, digest: u64) -> Observation {
     Observation {
@@ -119,6 +120,37 @@ fn a_new_session_takes_the_place_of_the_older_one_of_its_endpoint() {
     };
     assert_eq!(cache.replaced(std::iter::empty(), arriving), ["m 1"]);
     assert_eq!(cache.replaced(std::iter::empty(), arriving), [""; 0]);
+}
+
+#[test]
+fn what_a_new_session_replaces_is_found_wherever_it_is() {
+    let kept: Arc<Kept> = Arc::default();
+    let memory = (Arc::clone(&kept) as Arc<dyn Memory>, Arc::from("/topic"));
+    let mut cache = Cache::new(2, Some(memory), false);
+    let key = |endpoint: &str| format!("\"{endpoint}\"\0\0\0\"1\"");
+    // Of two at a time the last four are here, and the oldest of them is the next to go.
+    for (second, endpoint) in ["e", "f", "a", "b", "c", "d"].into_iter().enumerate() {
+        let second = i64::try_from(second).unwrap();
+        let seen = observation(&key(endpoint), second, false, 7);
+        assert_eq!(
+            cache.observe(&seen, ObservationSource::Live),
+            Verdict::Created
+        );
+        cache.take_changes().iter().for_each(|told| kept.keep(told));
+    }
+    let endpoints = ["\"a\"", "\"e\"", "\"f\""];
+    let arriving = |key: &str| {
+        let asked = endpoints.iter().any(|endpoint| key.starts_with(endpoint));
+        asked.then(|| Timestamp::from_second(100).ok())
+    };
+    let replaced = cache.replaced(endpoints.into_iter(), arriving);
+    assert_eq!(replaced, [key("a"), key("e"), key("f")]);
+    for key in &replaced {
+        cache.tell_end(key);
+        cache.take_changes().iter().for_each(|told| kept.keep(told));
+        assert!(kept.find("/topic", key).unwrap().ended, "{key}");
+    }
+    assert!(cache.replaced(endpoints.into_iter(), arriving).is_empty());
 }
 
 #[test]

@@ -8,10 +8,10 @@ use crate::event::remembered::{Remembered, RememberedState, endpoint};
 
 /// What was told, by topic and identity.
 #[derive(Debug, Default)]
-pub(super) struct Kept(Mutex<BTreeMap<(String, String), RememberedState>>);
+pub(in crate::pxgrid::subscription) struct Kept(Mutex<BTreeMap<(String, String), RememberedState>>);
 
 impl Kept {
-    pub(super) fn keep(&self, told: &Remembered) {
+    pub(in crate::pxgrid::subscription) fn keep(&self, told: &Remembered) {
         let key = (told.topic.to_string(), told.key.to_string());
         self.0.lock().unwrap().insert(key, told.state);
     }

@@ -189,8 +189,7 @@ impl Topic {
 
     /// A session that ended unseen.
     fn gone(&mut self, plan: &CatchUpPlan, key: &str, context: &mut EmitContext<'_>) {
-        self.cache.end_away(key);
-        self.cache.note_gone(key);
+        self.cache.tell_end(key);
         // While nothing was missed its end would have been told.
         let known_until = self.cache.newest(key).max(self.read_since);
         let Some(identity) = identity(key, plan) else {
