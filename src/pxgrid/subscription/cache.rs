@@ -71,8 +71,8 @@ pub(super) struct Cache {
     memory: Option<(Arc<dyn Memory>, Arc<str>)>,
     /// Whether what is here may be forgotten when it is old, also while it goes on.
     passing: bool,
-    /// Of what was told last some may be in the memory only.
-    recent_away: bool,
+    /// Of what was told last some may be in the memory only: the round in which that came about.
+    recent_away: Option<u32>,
     /// What changed and is to be written to the memory.
     changes: Vec<Remembered>,
     /// Hashes of those that were observed in this round and pushed out; sorted when they are used.
@@ -93,7 +93,7 @@ impl Cache {
         passing: bool,
     ) -> Self {
         Self {
-            recent_away: memory.is_some(),
+            recent_away: memory.as_ref().map(|_| 0),
             memory,
             passing,
             changes: Vec::new(),
@@ -238,14 +238,14 @@ impl Cache {
             seen.round < self.round && seen.newest >= since && (ended || !seen.ended)
         };
         let here = self.all().filter(lacks).count();
-        let away = if away && self.recent_away {
-            self.lacks_away(since, ended)
-        } else {
-            0
+        let away = match self.recent_away {
+            Some(_) if away => self.lacks_away(since, ended),
+            _ => 0,
         };
         let lacking = here + away;
-        // An answer that lacks nothing brought all of them here.
-        self.recent_away &= lacking > 0;
+        // An answer that lacks nothing brought all of them here, if it pushed none out again.
+        let stays = |since: &u32| lacking > 0 || *since == self.round;
+        self.recent_away = self.recent_away.filter(stays);
         lacking
     }
 
@@ -480,7 +480,7 @@ impl Cache {
             // Their room is used again, and does not grow anew from nothing.
             std::mem::swap(&mut self.young, &mut self.old);
             if self.memory.is_some() {
-                self.recent_away = true;
+                self.recent_away = Some(self.round);
                 let (round, hasher) = (self.round, &self.away_hasher);
                 let sighted = self.young.iter().filter(|(_, seen)| seen.round == round);
                 self.sighted_away

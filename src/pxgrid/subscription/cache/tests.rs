@@ -154,6 +154,23 @@ fn what_a_new_session_replaces_is_found_wherever_it_is() {
 }
 
 #[test]
+fn what_an_answer_brought_and_pushed_out_again_is_lacked_by_the_next() {
+    let kept: Arc<Kept> = Arc::default();
+    let memory = (Arc::clone(&kept) as Arc<dyn Memory>, Arc::from("/topic"));
+    let mut cache = Cache::new(2, Some(memory), false);
+    let since = Timestamp::from_second(0).unwrap();
+    cache.begin_round();
+    for (key, second) in (0..7).map(|number| (format!("\"{number}\""), number)) {
+        let seen = observation(&key, second, false, 7);
+        cache.observe(&seen, ObservationSource::Recovered(None));
+        cache.take_changes().iter().for_each(|told| kept.keep(told));
+    }
+    assert_eq!(cache.lacks_since(since, true, true), 0);
+    cache.begin_round();
+    assert_eq!(cache.lacks_since(since, true, true), 7);
+}
+
+#[test]
 fn what_rest_told_is_taken_back_when_nothing_can_be_on_its_way_any_more() {
     let mut cache = Cache::new(9, None, false);
     cache.begin_round();
