@@ -5,6 +5,7 @@ use async_nats::client::{RequestError, RequestErrorKind};
 use async_nats::{HeaderMap, Request, Subject, jetstream};
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::Connection;
 use super::connection::ANSWER;
@@ -38,6 +39,8 @@ impl Connection {
 #[derive(Deserialize)]
 struct Answer {
     error: Option<jetstream::Error>,
+    /// Which one it is of: the one that we expect, as a header says.
+    stream: Option<IgnoredAny>,
     seq: Option<u64>,
     #[serde(default)]
     duplicate: bool,
@@ -51,6 +54,7 @@ impl Acknowledged {
                 error: Some(error), ..
             }) => Err(Failure::JetStream(error)),
             Ok(Answer {
+                stream: Some(_),
                 seq: Some(number),
                 duplicate,
                 ..
@@ -116,7 +120,8 @@ mod tests {
                 Err(Failure::JetStream(error)) if error.error_code() == ErrorCode::STREAM_STORE_FAILED
             ));
         }
-        for answer in ["", "{}", "[]", r#"{"stream":"EVENTS"}"#] {
+        // The last is of no stream: whoever listens there beside it has stored nothing.
+        for answer in ["", "{}", "[]", r#"{"stream":"EVENTS"}"#, r#"{"seq":7}"#] {
             assert!(matches!(
                 Acknowledged::read(answer.as_bytes()),
                 Err(Failure::TimedOut)
