@@ -300,6 +300,9 @@ impl Deliverer {
                 }
                 Err(refused) => batch = refused,
             }
+            if self.spool.refused_for_good() {
+                return Err(batch);
+            }
             let turnovers = self.spool.turnovers();
             let patience = self.lag().patience(turnovers, Instant::now());
             tokio::select! {

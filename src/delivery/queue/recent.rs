@@ -61,6 +61,11 @@ impl Recent {
         self.bytes <= self.limit - wanted
     }
 
+    /// Whether what was last refused is more than there may ever be.
+    pub(super) fn refused_for_good(&self) -> bool {
+        self.refused > self.limit
+    }
+
     /// How often as much as there may be was given up so far.
     pub(super) fn turnovers(&self) -> u64 {
         self.gone / (self.limit as u64).max(1)
@@ -206,7 +211,7 @@ mod tests {
         let mut recent = Recent::new(2 * one, 0);
         assert!(recent.fits(&[event("a", 1), event("a", 2)]));
         assert!(!recent.fits(&[event("a", 1), event("a", 2), event("a", 3)]));
-        assert!(recent.is_worth_filling());
+        assert!(recent.is_worth_filling() && recent.refused_for_good());
         for (id, n) in [(5, 1), (6, 2), (7, 3)] {
             recent.keep(id, event("a", n));
         }
@@ -220,7 +225,7 @@ mod tests {
             run.into_iter().map(|waiting| waiting.id).collect()
         };
         assert_eq!((run(6), run(7), run(8)), (vec![6], vec![], vec![8]));
-        assert!(!recent.fits(&[event("a", 9)]));
+        assert!(!recent.fits(&[event("a", 9)]) && !recent.refused_for_good());
         assert!(!recent.is_half_empty() && !recent.is_worth_filling());
         let turnovers = recent.turnovers();
         recent.remove(8);

@@ -128,6 +128,25 @@ fn what_is_not_read_in_time_waits_on_disk_which_is_said_once_and_keeps_its_order
 }
 
 #[test]
+fn what_is_more_than_memory_ever_holds_waits_for_no_room_and_is_no_sign_of_a_slow_reader() {
+    let place = Place::new();
+    let (writer, open, printed) = writer();
+    drop(open);
+    block_on(async {
+        let sink = Sink::Print(Box::new(writer));
+        let deliverer = Deliverer::start(sink, place.options()).unwrap();
+        offer(&deliverer, vec![event("a", 0)]).await;
+        offer(&deliverer, vec![large(1), large(2)]).await;
+        assert!(deliverer.lag().since.is_none());
+        offer(&deliverer, vec![event("a", 3)]).await;
+        deliverer.stop(Stop::Drained);
+        assert_eq!(deliverer.finish().await, Ending::default());
+    });
+    assert_eq!(slow(&place), 0);
+    assert_eq!(*printed.lock().unwrap(), [0, 1, 2, 3]);
+}
+
+#[test]
 fn a_reader_that_catches_up_in_time_spares_the_disk() {
     let place = Place::new();
     let (writer, open, printed) = writer();

@@ -32,6 +32,11 @@ impl Spool {
         lock(&self.recent).is_worth_filling()
     }
 
+    /// Whether what memory last had no room for is more than it ever holds.
+    pub fn refused_for_good(&self) -> bool {
+        lock(&self.recent).refused_for_good()
+    }
+
     /// How often as much as memory holds was delivered from it so far.
     pub fn turnovers(&self) -> u64 {
         lock(&self.recent).turnovers()
