@@ -226,7 +226,7 @@ impl Topic {
     /// Where a later subscription has to go on; `None` before this one began.
     pub(super) fn mark(&self) -> Option<Mark> {
         let start = self.start()?;
-        let doubted = self.doubt.and_then(|doubt| doubt.from).map(Since::Time);
+        let doubted = self.doubt.and_then(Doubt::from).map(Since::Time);
         let open = [self.reads.open_since(), self.away, doubted]
             .into_iter()
             .flatten()

@@ -221,3 +221,72 @@ fn changes_stay_doubted_though_an_empty_list_after_them_lacks_nobody() {
     let lost = |event: &Event| event.message.object().contains(r#""s1a0""#);
     assert!(world.emitted.iter().any(lost), "{:?}", world.machine);
 }
+
+/// Others were doubted minutes before, so that all are read again while the directory, which has
+/// come up once more, is still empty.
+#[test]
+fn changes_are_read_again_minutes_after_they_were_doubted_whatever_was_doubted_before() {
+    use HistoryStep::{Change, Empty, End, Lose, Wait};
+    let remembered = SubscriptionOptions::default().remembered;
+    let mut world = World::new(0, (0, 0), true, false, None, remembered);
+    world.run(5_000);
+    world.change(SESSIONS - 1, false);
+    world.run(100);
+    let known = SESSIONS - 1;
+    let once = [Empty(20_000), Lose(1), Change(0), Change(known)];
+    for step in once.iter().chain([&Wait(170_000)]) {
+        world.step(step);
+    }
+    assert!(world.machine.doubts());
+    world.empty_until = world.now + 100_000;
+    // Nobody who is known goes on after that.
+    for step in &[Lose(1), Change(1), End(known), Wait(100_000)] {
+        world.step(step);
+    }
+    world.mend();
+    let lost = |event: &Event| event.message.object().contains(r#""s1a0""#);
+    assert!(world.emitted.iter().any(lost), "{:?}", world.machine);
+    assert!(world.machine.is_at_rest());
+}
+
+/// The directory comes up again shortly before the list that was doubted is read again.
+#[test]
+fn a_list_after_another_restart_agrees_with_none_before_it() {
+    use HistoryStep::{Change, Empty, End, Restart, Wait};
+    let remembered = SubscriptionOptions::default().remembered;
+    let mut world = World::new(0, (0, 0), true, false, None, remembered);
+    world.run(5_000);
+    world.change(SESSIONS - 1, false);
+    world.run(100);
+    for step in &[Empty(20_000), Restart, Change(0), Wait(170_000)] {
+        world.step(step);
+    }
+    assert!(world.machine.doubts());
+    world.empty_until = world.now + 100_000;
+    for step in &[Restart, End(0), Wait(100_000)] {
+        world.step(step);
+    }
+    world.mend();
+    assert!(world.machine.is_at_rest());
+}
+
+#[test]
+fn a_publisher_that_restarts_again_and_again_hides_no_end() {
+    use HistoryStep::{Change, End, Lose, Restart, Wait};
+    let remembered = SubscriptionOptions::default().remembered;
+    let mut world = World::new(0, (0, 0), false, false, None, remembered);
+    world.run(5_000);
+    world.change(SESSIONS - 1, false);
+    world.run(100);
+    world.step(&Lose(1));
+    world.step(&End(SESSIONS - 1));
+    for _ in 0..60 {
+        for step in &[Restart, Change(0), Wait(60_000)] {
+            world.step(step);
+        }
+    }
+    let told = |event: &Event| {
+        event.event == "sessionDeleted" && event.message.object().contains(r#""s5a0""#)
+    };
+    assert!(world.emitted.iter().any(told), "{:?}", world.machine);
+}

@@ -12,7 +12,8 @@
 //! Nothing is told then. What it lacks is remembered, and the list is read again some minutes
 //! later ([`CONFIRM`]). The second list is believed if it lacks the same, and nothing of it was
 //! seen anywhere meanwhile; if not, it is doubted in turn, with longer pauses, a few times
-//! ([`MOST_READINGS`]), for a list that never settles must not hide ends for ever.
+//! ([`MOST_READINGS`]), for a list that never settles must not hide ends for ever. Where the
+//! publisher restarts meanwhile, what was doubted before says nothing of the lists after it.
 //!
 //! The answer of changes since a time is doubted too when it lacks what was seen after that time:
 //! then both are read again, whatever a list says meanwhile.
@@ -47,14 +48,33 @@ pub(super) struct Doubt {
     at: Duration,
     /// How many lists of everything were doubted in a row.
     readings: u32,
-    /// From when on changes are to be read again.
-    pub(super) from: Option<Timestamp>,
+    /// Changes that are to be read again with the list.
+    changes: Option<DoubtedChanges>,
+}
+
+/// An answer of changes that is not believed yet.
+#[derive(Debug, Clone, Copy)]
+struct DoubtedChanges {
+    from: Timestamp,
+    /// When the answer came, that of the latest time if there were several.
+    at: Duration,
 }
 
 impl Doubt {
     /// How long after it the next list is read.
     fn pause(self) -> Duration {
         Backoff::new(CONFIRM, LONGEST).after(self.readings)
+    }
+
+    /// How long it is until then; `None`: it has been.
+    fn left(self, elapsed: Duration) -> Option<Duration> {
+        let left = self.at.saturating_add(self.pause()).checked_sub(elapsed)?;
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// From when on changes are to be read again.
+    pub(super) fn from(self) -> Option<Timestamp> {
+        self.changes.map(|changes| changes.from)
     }
 }
 
@@ -71,12 +91,7 @@ impl Topic {
             .cache
             .lacking(seconds(context.elapsed.saturating_sub(MOMENT)));
         if lacking.missing == 0 {
-            // Of changes that are doubted too, no list tells: what came and went is in none.
-            let open = |doubt: &Doubt| {
-                let age = context.elapsed.saturating_sub(doubt.at);
-                doubt.from.is_some() && age < doubt.pause()
-            };
-            self.doubt = self.doubt.filter(open);
+            self.trust_list(context);
             return false;
         }
         let Some(doubt) = self.doubt else {
@@ -90,7 +105,8 @@ impl Topic {
         let age = context.elapsed.saturating_sub(doubt.at);
         if age < TOGETHER {
             self.cache.doubt();
-            self.begin_doubt(doubt.readings.max(1), doubt.from, lacking.missing, context);
+            let readings = doubt.readings.max(1);
+            self.begin_doubt(readings, doubt.changes, lacking.missing, context);
             return false;
         }
         if age < doubt.pause() {
@@ -104,12 +120,33 @@ impl Topic {
         let agrees =
             lacking.returned == 0 && lacking.recent == 0 && is_plausible(&more, self.read_rows);
         if agrees || doubt.readings >= MOST_READINGS {
-            self.doubt = None;
+            self.trust_list(context);
             return true;
         }
         self.cache.doubt();
-        self.begin_doubt(doubt.readings + 1, doubt.from, lacking.missing, context);
+        self.begin_doubt(doubt.readings + 1, doubt.changes, lacking.missing, context);
         false
+    }
+
+    /// No list is doubted any more. Of changes that are doubted too, no list tells: what came and
+    /// went is in none. They stay so until they were read again as long after as a list is.
+    fn trust_list(&mut self, context: &mut EmitContext<'_>) {
+        let Some((doubt, changes)) = self.doubt.take().and_then(|it| Some((it, it.changes?)))
+        else {
+            return;
+        };
+        let of_changes = Doubt {
+            at: changes.at,
+            readings: 0,
+            ..doubt
+        };
+        for doubt in [doubt, of_changes] {
+            if let Some(after) = doubt.left(context.elapsed) {
+                self.doubt = Some(doubt);
+                self.set_confirm(after, context);
+                return;
+            }
+        }
     }
 
     /// The answer of what changed since a time came to its end.
@@ -132,12 +169,42 @@ impl Topic {
         let missing = self.cache.lacks_since(surely, ended, away);
         let overtaken = self.read_rows == 0 && self.cache.overtook_since(surely);
         let missing = missing.max(usize::from(overtaken));
-        match &mut self.doubt {
-            _ if missing == 0 => {}
-            // They are read again with the list.
-            Some(doubt) => doubt.from = Some(doubt.from.map_or(from, |other| other.min(from))),
-            None => self.begin_doubt(0, Some(from), missing, context),
+        if missing == 0 {
+            return;
         }
+        let at = context.elapsed;
+        let read = DoubtedChanges { from, at };
+        match &mut self.doubt {
+            // They are read again with the list.
+            Some(doubt) => {
+                let changes = doubt.changes.get_or_insert(read);
+                // What began earlier was read again by this.
+                if from > changes.from {
+                    changes.at = at;
+                }
+                changes.from = from.min(changes.from);
+            }
+            None => self.begin_doubt(0, Some(read), missing, context),
+        }
+    }
+
+    /// The publisher has restarted while a list is doubted: its directory may be empty once more, so
+    /// that the next list agrees with none before.
+    pub(super) fn doubt_anew(&mut self, context: &mut EmitContext<'_>) {
+        if let Some(doubt) = &mut self.doubt
+            && (1..MOST_READINGS).contains(&doubt.readings)
+            && context.elapsed.saturating_sub(doubt.at) >= TOGETHER
+        {
+            doubt.at = context.elapsed;
+            doubt.readings += 1;
+            let doubt = *doubt;
+            self.set_confirm(doubt.pause(), context);
+        }
+    }
+
+    fn set_confirm(&self, after: Duration, context: &mut EmitContext<'_>) {
+        let timer = Timer::Confirm(self.index);
+        context.out.push(Action::SetTimer { timer, after });
     }
 
     /// Whether a list is not believed yet.
@@ -149,14 +216,14 @@ impl Topic {
     fn begin_doubt(
         &mut self,
         readings: u32,
-        from: Option<Timestamp>,
+        changes: Option<DoubtedChanges>,
         missing: usize,
         context: &mut EmitContext<'_>,
     ) {
         let doubt = Doubt {
             at: context.elapsed,
             readings,
-            from,
+            changes,
         };
         self.doubt = Some(doubt);
         context.say(Notice::NotWhole {
@@ -164,16 +231,13 @@ impl Topic {
             missing,
             pause: doubt.pause(),
         });
-        context.out.push(Action::SetTimer {
-            timer: Timer::Confirm(self.index),
-            after: doubt.pause(),
-        });
+        self.set_confirm(doubt.pause(), context);
     }
 
     /// The time has come to read again what was doubted.
     pub(in crate::pxgrid::subscription) fn confirm(&mut self) {
         let Some(doubt) = self.doubt else { return };
-        if let Some(from) = doubt.from {
+        if let Some(from) = doubt.from() {
             self.reads.want(Purpose::Missed(Since::Time(from)));
         }
         if self.plan.is_some_and(|plan| plan.full.is_some()) {

@@ -73,6 +73,7 @@ impl Topic {
             SequenceCheck::Restarted => {
                 let topic = self.destination.clone();
                 context.figures.restarts += 1;
+                self.doubt_anew(context);
                 context.say(Notice::PublisherRestarted { topic });
                 // What changed, ends among it, and then what goes on unchanged.
                 self.want_missed(self.since(), context);
