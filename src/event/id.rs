@@ -326,6 +326,18 @@ mod tests {
     }
 
     #[test]
+    fn names_of_any_length_are_hashed_whole() {
+        for length in (0..40).chain([254, 255, 256, 300]) {
+            let name = "é".repeat(length / 2) + &"x".repeat(length % 2);
+            let mut hashed = HashedMembers::default();
+            hashed.push(&HashedName::of(&name), "1");
+            hashed.push(&HashedName::of("b"), "2");
+            let expected = format!("\0{name}\01\0b\02");
+            assert_eq!(hashed.as_bytes(), expected.as_bytes(), "{length}");
+        }
+    }
+
+    #[test]
     fn the_hashed_text_is_the_documented_one() {
         let text = "netapi/1\0ise\0/topic/t\0\"M\"\0a\0[1,\"x y\"]\0b\x001.10\x007";
         let digest = Sha256::digest(text);

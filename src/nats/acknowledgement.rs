@@ -6,6 +6,7 @@ use async_nats::{HeaderMap, Request, Subject, jetstream};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use tokio::time::timeout;
 
 use super::Connection;
 use super::connection::ANSWER;
@@ -28,9 +29,10 @@ impl Connection {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Acknowledged, Failure> {
-        let request = Request::new().headers(headers).payload(body);
-        let request = request.timeout(Some(ANSWER));
-        let answer = self.client().send_request(subject, request).await?;
+        // The library would wait for a place among what it has not sent yet, however long.
+        let request = Request::new().headers(headers).payload(body).timeout(None);
+        let answer = timeout(ANSWER, self.client().send_request(subject, request));
+        let answer = answer.await.map_err(|_| Failure::TimedOut)??;
         Acknowledged::read(&answer.payload)
     }
 }
@@ -102,8 +104,13 @@ pub(super) fn last_number(said: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use async_nats::jetstream::ErrorCode;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
     use super::*;
+    use crate::nats::StreamAddress;
+    use crate::nats::connection::{Login, Proof};
+    use crate::transport::{Tls, TlsOptions};
 
     #[test]
     fn an_answer_is_read_as_the_server_means_it() {
@@ -127,6 +134,49 @@ mod tests {
                 Err(Failure::TimedOut)
             ));
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_reads_nothing_is_waited_for_no_longer_than_for_an_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("nats://{}/EVENTS", listener.local_addr().unwrap());
+        let address = StreamAddress::parse(&address, None).unwrap();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let info = r#"INFO {"server_id":"a","server_name":"a","version":"2.10.0","proto":1,"host":"a","port":1,"max_payload":1048576,"headers":true}"#;
+            stream
+                .write_all(format!("{info}\r\n").as_bytes())
+                .await
+                .unwrap();
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"PING\r\n") {
+                stream.read_buf(&mut seen).await.unwrap();
+            }
+            stream.write_all(b"PONG\r\n").await.unwrap();
+            stream
+        });
+        let tls = rustls::ClientConfig::builder_with_provider(crate::transport::provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let login = Login {
+            name: "netapi".to_owned(),
+            proof: Proof::None,
+            tls,
+            seen: Tls::new(&TlsOptions::default()).unwrap().no_handshake(),
+        };
+        let connection = Connection::open(&address, login).await.unwrap();
+        let _silent = server.await.unwrap();
+        let body = Bytes::from(vec![b'x'; 64 * 1024]);
+        let one = |_| connection.publish("a".into(), HeaderMap::new(), body.clone());
+        let all = futures_util::future::join_all((0..4000).map(one));
+        let answers = timeout(3 * ANSWER, all).await.unwrap();
+        assert!(
+            answers
+                .iter()
+                .all(|answer| matches!(answer, Err(Failure::TimedOut)))
+        );
     }
 
     #[test]
