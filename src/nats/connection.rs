@@ -250,6 +250,8 @@ impl Connection {
         let answer = tokio::select! {
             answer = asked => answer,
             denied = denied => return Err(self.no_permission(doing, &denied)),
+            // The library waits for a place among what it has not sent yet, however long.
+            () = sleep(ANSWER) => return Err(self.no_answer(doing)),
         };
         match answer {
             Ok(Response::Ok(answer)) => Ok(Ok(answer)),
@@ -264,15 +266,7 @@ impl Connection {
             Ok(Response::Err { error }) => Ok(Err(error)),
             Err(error) => Err(match error.kind() {
                 RequestErrorKind::NoResponders => self.no_jetstream(),
-                RequestErrorKind::TimedOut => Error::new(
-                    Kind::TimedOut,
-                    format!(
-                        "{}: no answer within {} s while {doing}",
-                        self.hosts,
-                        ANSWER.as_secs()
-                    ),
-                )
-                .hint(NO_MAJORITY),
+                RequestErrorKind::TimedOut => self.no_answer(doing),
                 _ => Error::new(
                     Kind::Malformed,
                     format!(
@@ -283,6 +277,12 @@ impl Connection {
                 .hint("is this a NATS server with JetStream, of version 2.9 or newer?"),
             }),
         }
+    }
+
+    fn no_answer(&self, doing: &str) -> Error {
+        let seconds = ANSWER.as_secs();
+        let text = format!("{}: no answer within {seconds} s while {doing}", self.hosts);
+        Error::new(Kind::TimedOut, text).hint(NO_MAJORITY)
     }
 
     /// Removes a consumer that nobody reads any more. Should that fail it goes by itself.

@@ -336,6 +336,8 @@ impl Connection {
         if saying == Saying::HandedBack {
             return client.publish(subject, text.into()).await.is_ok();
         }
-        client.request(subject, text.into()).await.is_ok()
+        let asked = client.request(subject, text.into());
+        // The library waits for a place among what it has not sent yet, however long.
+        matches!(timeout(ANSWER, asked).await, Ok(Ok(_)))
     }
 }

@@ -290,3 +290,27 @@ fn a_publisher_that_restarts_again_and_again_hides_no_end() {
     };
     assert!(world.emitted.iter().any(told), "{:?}", world.machine);
 }
+
+/// However many answers of changes are doubted one after the other: what is read again does not
+/// begin ever longer ago.
+#[test]
+fn what_is_doubted_all_the_time_is_read_again_from_a_time_that_goes_on() {
+    use HistoryStep::{Change, End, Lose, Wait};
+    let remembered = SubscriptionOptions::default().remembered;
+    let mut world = World::new(0, (0, 0), true, false, None, remembered);
+    world.run(5_000);
+    world.change(SESSIONS - 1, false);
+    world.run(100);
+    world.empty_until = u64::MAX;
+    let known = SESSIONS - 1;
+    for _ in 0..60 {
+        for step in &[Lose(1), Change(1), Change(known), End(known), Wait(60_000)] {
+            world.step(step);
+        }
+    }
+    let marks = world.machine.marks();
+    let behind = world.wall() - marks.first().unwrap().newest.as_millisecond();
+    assert!(world.machine.doubts() && behind < 600_000, "{behind} ms");
+    world.mend();
+    assert!(world.machine.is_at_rest());
+}

@@ -52,12 +52,40 @@ pub(super) struct Doubt {
     changes: Option<DoubtedChanges>,
 }
 
-/// An answer of changes that is not believed yet.
+/// Answers of changes that are not believed yet.
 #[derive(Debug, Clone, Copy)]
 struct DoubtedChanges {
+    /// The earliest time that one of them was from.
     from: Timestamp,
-    /// When the answer came, that of the latest time if there were several.
+    /// The next such time, where one that was from a later time came after the first.
+    later: Option<Timestamp>,
+    /// When the last of those came.
     at: Duration,
+}
+
+impl DoubtedChanges {
+    fn new(from: Timestamp, at: Duration) -> Self {
+        Self {
+            from,
+            later: None,
+            at,
+        }
+    }
+
+    /// An answer of changes since `from` came. `lacks`: it lacks something; `due`: the time had come
+    /// to read the first ones again.
+    fn answered(&mut self, from: Timestamp, lacks: bool, due: bool, at: Duration) {
+        match (from <= self.from, due) {
+            // What was doubted first was read again, and is believed.
+            (true, true) => self.from = self.later.take().unwrap_or(self.from),
+            (true, false) if lacks => self.from = from,
+            (false, _) if lacks => {
+                self.later = Some(self.later.map_or(from, |later| later.min(from)));
+                self.at = at;
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Doubt {
@@ -169,22 +197,21 @@ impl Topic {
         let missing = self.cache.lacks_since(surely, ended, away);
         let overtaken = self.read_rows == 0 && self.cache.overtook_since(surely);
         let missing = missing.max(usize::from(overtaken));
-        if missing == 0 {
-            return;
-        }
-        let at = context.elapsed;
-        let read = DoubtedChanges { from, at };
+        let (lacks, at) = (missing > 0, context.elapsed);
         match &mut self.doubt {
+            None if lacks => {
+                let changes = DoubtedChanges::new(from, at);
+                self.begin_doubt(0, Some(changes), missing, context);
+            }
+            None => {}
             // They are read again with the list.
             Some(doubt) => {
-                let changes = doubt.changes.get_or_insert(read);
-                // What began earlier was read again by this.
-                if from > changes.from {
-                    changes.at = at;
+                let due = doubt.left(at).is_none();
+                match &mut doubt.changes {
+                    Some(changes) => changes.answered(from, lacks, due, at),
+                    none => *none = lacks.then(|| DoubtedChanges::new(from, at)),
                 }
-                changes.from = from.min(changes.from);
             }
-            None => self.begin_doubt(0, Some(read), missing, context),
         }
     }
 
