@@ -35,6 +35,8 @@ struct Listeners {
     handed_over: bool,
     /// Whether the handler does what the system would do.
     default: Arc<AtomicBool>,
+    /// It came, and none of [`Arrivals`] has heard it yet.
+    came: Arc<AtomicBool>,
     registered: bool,
 }
 
@@ -59,6 +61,9 @@ fn prepare(signal: i32) -> Result<()> {
     let listeners = all.entry(signal).or_default();
     if !listeners.registered {
         listeners.settle();
+        // In front of the rest: a signal that finds somebody listening has left its mark when that
+        // one looks after its end.
+        signal_hook::flag::register(signal, Arc::clone(&listeners.came))?;
         let default = Arc::clone(&listeners.default);
         if std::process::id() == 1 {
             // The system spares the first process of a container: without a handler it goes on.
@@ -71,14 +76,17 @@ fn prepare(signal: i32) -> Result<()> {
     Ok(())
 }
 
-/// One more listens.
-fn begin_to_listen(signal: i32) -> Result<()> {
+/// One more listens. Gives the mark of a signal that nobody has heard.
+fn begin_to_listen(signal: i32) -> Result<Arc<AtomicBool>> {
     prepare(signal)?;
     let mut all = listeners();
     let listeners = all.entry(signal).or_default();
+    if listeners.number == 0 {
+        listeners.came.store(false, Ordering::SeqCst);
+    }
     listeners.number += 1;
     listeners.settle();
-    Ok(())
+    Ok(Arc::clone(&listeners.came))
 }
 
 /// One listens no longer.
@@ -100,23 +108,37 @@ pub(crate) fn is_listened_to(signal: i32) -> bool {
 /// does without a handler.
 pub(crate) struct Arrivals {
     signal: i32,
-    arrivals: tokio::signal::unix::Signal,
+    stream: tokio::signal::unix::Signal,
+    came: Arc<AtomicBool>,
 }
 
 impl Arrivals {
     /// From now on it does nothing else. Must be called inside a runtime.
     pub(crate) fn of(signal: i32) -> Result<Self> {
         prepare(signal)?;
-        let arrivals = tokio::signal::unix::signal(SignalKind::from_raw(signal))?;
-        begin_to_listen(signal)?;
-        Ok(Self { signal, arrivals })
+        let stream = tokio::signal::unix::signal(SignalKind::from_raw(signal))?;
+        Ok(Self {
+            signal,
+            stream,
+            came: begin_to_listen(signal)?,
+        })
     }
 
     /// Waits for the next one. Safe to drop and to call again.
     pub(crate) async fn next(&mut self) {
-        if self.arrivals.recv().await.is_none() {
+        if self.stream.recv().await.is_none() {
             std::future::pending::<()>().await;
         }
+        self.came.store(false, Ordering::SeqCst);
+    }
+
+    /// Listens no longer. The signal, if it came, nobody heard it, and nobody else listens: what it
+    /// does without a handler is then left to do.
+    pub(crate) fn end(self) -> Option<i32> {
+        let (signal, came) = (self.signal, Arc::clone(&self.came));
+        drop(self);
+        let unheard = came.swap(false, Ordering::SeqCst) && !is_listened_to(signal);
+        unheard.then_some(signal)
     }
 }
 
@@ -124,8 +146,12 @@ impl Arrivals {
 pub(crate) async fn next_of(all: &mut [Arrivals]) -> i32 {
     poll_fn(|context| {
         let mut came = all.iter_mut().filter_map(|one| {
-            let arrival = one.arrivals.poll_recv(context);
-            matches!(arrival, Poll::Ready(Some(()))).then_some(one.signal)
+            let arrival = one.stream.poll_recv(context);
+            let heard = matches!(arrival, Poll::Ready(Some(())));
+            heard.then(|| {
+                one.came.store(false, Ordering::SeqCst);
+                one.signal
+            })
         });
         came.next().map_or(Poll::Pending, Poll::Ready)
     })
@@ -169,7 +195,7 @@ pub(crate) struct Unheard(i32);
 impl Unheard {
     /// From now on, to the program's end or to [`Self::end`].
     pub(crate) fn begin(signal: i32) -> Result<Self> {
-        begin_to_listen(signal).map(|()| Self(signal))
+        begin_to_listen(signal).map(|_| Self(signal))
     }
 
     /// No more.
@@ -237,6 +263,29 @@ impl Ignored {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// By URG, which does nothing where nobody handles it.
+    #[tokio::test]
+    async fn a_signal_that_nobody_heard_is_known_at_the_end() {
+        let listen = || Arrivals::of(signal_hook::consts::SIGURG).unwrap();
+        let send = async |to: &Arrivals| {
+            let ourselves = rustix::process::getpid();
+            rustix::process::kill_process(ourselves, rustix::process::Signal::URG).unwrap();
+            while !to.came.load(Ordering::SeqCst) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let mut heard = listen();
+        send(&heard).await;
+        heard.next().await;
+        assert_eq!(heard.end(), None);
+        let (first, last) = (listen(), listen());
+        send(&first).await;
+        assert_eq!(first.end(), None);
+        send(&last).await;
+        assert_eq!(last.end(), Some(signal_hook::consts::SIGURG));
+        assert_eq!(listen().end(), None);
+    }
 
     #[test]
     fn what_is_ignored_is_known_from_the_mask() {

@@ -64,6 +64,11 @@ fn status_shows_stream_members_and_what_each_group_has_to_do() {
             .all(|one| one["owner"] == members[0]["name"])
     );
     ends(worker);
+    // It says goodbye for a second; on a machine that is busy its lease may have to run out.
+    wait_for("a group without members", || {
+        let shown = status(&fleet_of.server);
+        shown["members"].as_array().unwrap().is_empty()
+    });
     // Nobody works now: it piles up, and is nobody's.
     wait_for("lag", || {
         status(&fleet_of.server)["groups"][0]["lag"]

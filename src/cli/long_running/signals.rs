@@ -7,7 +7,9 @@ use tokio::sync::watch;
 
 use crate::error::{Error, Kind, Result};
 use crate::threads;
-use crate::unix::signals::{Arrivals, Ignored, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use crate::unix::signals::{
+    Arrivals, Ignored, SIGHUP, SIGINT, SIGTERM, SIGUSR1, act_as_if_unhandled, is_listened_to,
+};
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,17 @@ impl Signals {
         }
     }
 
+    /// Listens no longer. The signal that asks to end, if one came that nobody heard, and nobody
+    /// else listens to it.
+    fn end(self) -> Option<i32> {
+        let stopping = [Some(self.interrupt), Some(self.terminate), self.hang_up];
+        // All of them are ended.
+        let mut unheard = stopping.into_iter().flatten().filter_map(Arrivals::end);
+        let signal = unheard.next();
+        unheard.for_each(drop);
+        signal
+    }
+
     /// Waits for the next one. Safe to drop and to call again.
     pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
@@ -68,8 +81,8 @@ impl Signals {
 
 /// Hears the first signal that asks to end on a thread of its own, also while output that nobody
 /// reads holds up everything else; a second one ends the program at once. The signal's number is
-/// told, 0 until then, and `then` runs on that thread. Nothing is heard any more when all receivers
-/// are gone.
+/// told, 0 until then, and `then` runs on that thread. When all receivers are gone it ends the program
+/// at once, as where nobody listens.
 pub(crate) fn hear_first_stop(
     then: impl FnOnce(i32, &watch::Sender<i32>) + Send + 'static,
 ) -> Result<watch::Receiver<i32>> {
@@ -80,16 +93,22 @@ pub(crate) fn hear_first_stop(
         Signals::listen()?
     };
     threads::spawn("signals", move || {
-        let signal = runtime.block_on(async {
+        let heard = runtime.block_on(async {
             tokio::select! {
                 signal = signals.stopped() => Some(signal),
                 () = tell.closed() => None,
             }
         });
-        drop(signals);
-        if let Some(signal) = signal {
-            let _nobody_asks = tell.send(signal).is_err();
-            then(signal, &tell);
+        let unheard = signals.end();
+        match (heard, unheard) {
+            (Some(signal), _) if tell.send(signal).is_ok() => then(signal, &tell),
+            // It came when nobody asked any more, before it was known here.
+            (Some(signal), _) | (None, Some(signal)) => {
+                if !is_listened_to(signal) {
+                    act_as_if_unhandled(signal);
+                }
+            }
+            (None, None) => {}
         }
     })?;
     Ok(told)
