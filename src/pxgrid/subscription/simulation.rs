@@ -248,6 +248,12 @@ impl World {
         }
     }
 
+    fn steps<'a>(&mut self, steps: impl IntoIterator<Item = &'a HistoryStep>) {
+        for step in steps {
+            self.step(step);
+        }
+    }
+
     fn step(&mut self, step: &HistoryStep) {
         match *step {
             HistoryStep::Change(session) => self.change(session, false),

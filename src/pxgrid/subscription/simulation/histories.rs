@@ -53,9 +53,7 @@ proptest! {
         // The first number is the base line; a loss before it cannot be told.
         world.change(SESSIONS - 1, false);
         world.run(100);
-        for step in &steps {
-            world.step(step);
-        }
+        world.steps(&steps);
         world.mend();
 
         world.before.push((world.machine.figures(), world.emitted.len()));
@@ -129,22 +127,22 @@ proptest! {
     }
 }
 
+/// A topic that is followed and has told its first number.
+fn followed(dice: u64, knows_recovery: bool, kept: Option<Arc<Kept>>) -> World {
+    let remembered = SubscriptionOptions::default().remembered;
+    let mut world = World::new(dice, (0, 0), knows_recovery, false, kept, remembered);
+    world.run(5_000);
+    world.change(SESSIONS - 1, false);
+    world.run(100);
+    world
+}
+
 /// Times of empty answers that follow each other are one time: else the list of the second would
 /// agree with that of the first, which is believed.
 #[test]
 fn empty_answers_again_while_one_is_doubted_end_nobody() {
     use HistoryStep::{Change, Empty, Error, FailLookups, Restart, Wait};
-    let mut world = World::new(
-        6_504_570_487_545_537_042,
-        (0, 0),
-        true,
-        false,
-        None,
-        SubscriptionOptions::default().remembered,
-    );
-    world.run(5_000);
-    world.change(SESSIONS - 1, false);
-    world.run(100);
+    let mut world = followed(6_504_570_487_545_537_042, true, None);
     let steps = [
         Restart,
         Change(0),
@@ -162,9 +160,7 @@ fn empty_answers_again_while_one_is_doubted_end_nobody() {
         Wait(44_964),
         Wait(98_352),
     ];
-    for step in &steps {
-        world.step(step);
-    }
+    world.steps(&steps);
     world.mend();
     assert!(world.subscribed && world.machine.is_at_rest());
 }
@@ -173,11 +169,7 @@ fn empty_answers_again_while_one_is_doubted_end_nobody() {
 #[test]
 fn an_empty_answer_is_doubted_though_all_that_is_known_came_live_meanwhile() {
     use HistoryStep::{Change, Empty, Lose, Wait};
-    let remembered = SubscriptionOptions::default().remembered;
-    let mut world = World::new(0, (0, 0), true, false, None, remembered);
-    world.run(5_000);
-    world.change(SESSIONS - 1, false);
-    world.run(100);
+    let mut world = followed(0, true, None);
     let steps = [
         Empty(1000),
         Lose(1),
@@ -186,9 +178,7 @@ fn an_empty_answer_is_doubted_though_all_that_is_known_came_live_meanwhile() {
         Change(5),
         Wait(10),
     ];
-    for step in &steps {
-        world.step(step);
-    }
+    world.steps(&steps);
     world.mend();
     let lost = |event: &Event| event.message.object().contains(r#""s1a0""#);
     assert!(world.emitted.iter().any(lost), "{:?}", world.machine);
@@ -199,12 +189,7 @@ fn an_empty_answer_is_doubted_though_all_that_is_known_came_live_meanwhile() {
 #[test]
 fn changes_stay_doubted_though_an_empty_list_after_them_lacks_nobody() {
     use HistoryStep::{Change, Crash, Empty, End, Restart, Wait};
-    let remembered = SubscriptionOptions::default().remembered;
-    let dice = 649_932_155_087_312_474;
-    let mut world = World::new(dice, (0, 0), true, false, Some(Arc::default()), remembered);
-    world.run(5_000);
-    world.change(SESSIONS - 1, false);
-    world.run(100);
+    let mut world = followed(649_932_155_087_312_474, true, Some(Arc::default()));
     let steps = [
         Empty(76_322),
         Restart,
@@ -214,9 +199,7 @@ fn changes_stay_doubted_though_an_empty_list_after_them_lacks_nobody() {
         End(5),
         Wait(2422),
     ];
-    for step in &steps {
-        world.step(step);
-    }
+    world.steps(&steps);
     world.mend();
     let lost = |event: &Event| event.message.object().contains(r#""s1a0""#);
     assert!(world.emitted.iter().any(lost), "{:?}", world.machine);
@@ -227,22 +210,14 @@ fn changes_stay_doubted_though_an_empty_list_after_them_lacks_nobody() {
 #[test]
 fn changes_are_read_again_minutes_after_they_were_doubted_whatever_was_doubted_before() {
     use HistoryStep::{Change, Empty, End, Lose, Wait};
-    let remembered = SubscriptionOptions::default().remembered;
-    let mut world = World::new(0, (0, 0), true, false, None, remembered);
-    world.run(5_000);
-    world.change(SESSIONS - 1, false);
-    world.run(100);
+    let mut world = followed(0, true, None);
     let known = SESSIONS - 1;
     let once = [Empty(20_000), Lose(1), Change(0), Change(known)];
-    for step in once.iter().chain([&Wait(170_000)]) {
-        world.step(step);
-    }
+    world.steps(once.iter().chain([&Wait(170_000)]));
     assert!(world.machine.doubts());
     world.empty_until = world.now + 100_000;
     // Nobody who is known goes on after that.
-    for step in &[Lose(1), Change(1), End(known), Wait(100_000)] {
-        world.step(step);
-    }
+    world.steps(&[Lose(1), Change(1), End(known), Wait(100_000)]);
     world.mend();
     let lost = |event: &Event| event.message.object().contains(r#""s1a0""#);
     assert!(world.emitted.iter().any(lost), "{:?}", world.machine);
@@ -253,19 +228,11 @@ fn changes_are_read_again_minutes_after_they_were_doubted_whatever_was_doubted_b
 #[test]
 fn a_list_after_another_restart_agrees_with_none_before_it() {
     use HistoryStep::{Change, Empty, End, Restart, Wait};
-    let remembered = SubscriptionOptions::default().remembered;
-    let mut world = World::new(0, (0, 0), true, false, None, remembered);
-    world.run(5_000);
-    world.change(SESSIONS - 1, false);
-    world.run(100);
-    for step in &[Empty(20_000), Restart, Change(0), Wait(170_000)] {
-        world.step(step);
-    }
+    let mut world = followed(0, true, None);
+    world.steps(&[Empty(20_000), Restart, Change(0), Wait(170_000)]);
     assert!(world.machine.doubts());
     world.empty_until = world.now + 100_000;
-    for step in &[Restart, End(0), Wait(100_000)] {
-        world.step(step);
-    }
+    world.steps(&[Restart, End(0), Wait(100_000)]);
     world.mend();
     assert!(world.machine.is_at_rest());
 }
@@ -273,17 +240,11 @@ fn a_list_after_another_restart_agrees_with_none_before_it() {
 #[test]
 fn a_publisher_that_restarts_again_and_again_hides_no_end() {
     use HistoryStep::{Change, End, Lose, Restart, Wait};
-    let remembered = SubscriptionOptions::default().remembered;
-    let mut world = World::new(0, (0, 0), false, false, None, remembered);
-    world.run(5_000);
-    world.change(SESSIONS - 1, false);
-    world.run(100);
+    let mut world = followed(0, false, None);
     world.step(&Lose(1));
     world.step(&End(SESSIONS - 1));
     for _ in 0..60 {
-        for step in &[Restart, Change(0), Wait(60_000)] {
-            world.step(step);
-        }
+        world.steps(&[Restart, Change(0), Wait(60_000)]);
     }
     let told = |event: &Event| {
         event.event == "sessionDeleted" && event.message.object().contains(r#""s5a0""#)
@@ -296,17 +257,11 @@ fn a_publisher_that_restarts_again_and_again_hides_no_end() {
 #[test]
 fn what_is_doubted_all_the_time_is_read_again_from_a_time_that_goes_on() {
     use HistoryStep::{Change, End, Lose, Wait};
-    let remembered = SubscriptionOptions::default().remembered;
-    let mut world = World::new(0, (0, 0), true, false, None, remembered);
-    world.run(5_000);
-    world.change(SESSIONS - 1, false);
-    world.run(100);
+    let mut world = followed(0, true, None);
     world.empty_until = u64::MAX;
     let known = SESSIONS - 1;
     for _ in 0..60 {
-        for step in &[Lose(1), Change(1), Change(known), End(known), Wait(60_000)] {
-            world.step(step);
-        }
+        world.steps(&[Lose(1), Change(1), Change(known), End(known), Wait(60_000)]);
     }
     let marks = world.machine.marks();
     let behind = world.wall() - marks.first().unwrap().newest.as_millisecond();

@@ -41,12 +41,12 @@ const MOST_READINGS: u32 = 6;
 /// Reads that follow each other within this time are one reading.
 const TOGETHER: Duration = Duration::from_secs(30);
 
-/// A list that is not believed yet.
+/// What is not believed yet: a list, changes, or both.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Doubt {
     /// When it was read.
     at: Duration,
-    /// How many lists of everything were doubted in a row.
+    /// How many lists of everything were doubted in a row; 0: only changes are.
     readings: u32,
     /// Changes that are to be read again with the list.
     changes: Option<DoubtedChanges>,
