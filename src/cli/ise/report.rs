@@ -78,7 +78,9 @@ impl Report {
             signal = signals.stopped() => return Err(stopped(signal)),
         };
         // What is written may wait for a reader: from here on a signal is the end.
-        drop(signals);
+        if let Some(signal) = signals.end() {
+            return Err(stopped(signal));
+        }
         let (mut gathered, failed) = gathered?;
         if gathered.is_nothing() {
             return failed.instead_of_an_answer(context);

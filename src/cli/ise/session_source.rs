@@ -91,7 +91,9 @@ pub(super) async fn take(context: &Context, source: Source, file: File) -> Resul
         taken = taking => taken,
         signal = signals.stopped() => return Err(stopped(signal)),
     };
-    drop(signals);
+    if let Some(signal) = signals.end() {
+        return Err(stopped(signal));
+    }
     outcome?;
     let Some(Taking(writer)) = writer else {
         return Err(Error::new(Kind::NotSent, "nothing was asked for"));

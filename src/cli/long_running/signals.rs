@@ -58,8 +58,8 @@ impl Signals {
     }
 
     /// Listens no longer. The signal that asks to end, if one came that nobody heard, and nobody
-    /// else listens to it.
-    fn end(self) -> Option<i32> {
+    /// else listens to it: for whoever goes on to what a signal is to end at once.
+    pub(crate) fn end(self) -> Option<i32> {
         let stopping = [Some(self.interrupt), Some(self.terminate), self.hang_up];
         // All of them are ended.
         let mut unheard = stopping.into_iter().flatten().filter_map(Arrivals::end);
@@ -81,8 +81,8 @@ impl Signals {
 
 /// Hears the first signal that asks to end on a thread of its own, also while output that nobody
 /// reads holds up everything else; a second one ends the program at once. The signal's number is
-/// told, 0 until then, and `then` runs on that thread. When all receivers are gone it ends the program
-/// at once, as where nobody listens.
+/// told, 0 until then, and `then` runs on that thread. When all receivers are gone it ends the
+/// program at once, as where nobody listens.
 pub(crate) fn hear_first_stop(
     then: impl FnOnce(i32, &watch::Sender<i32>) + Send + 'static,
 ) -> Result<watch::Receiver<i32>> {
