@@ -108,9 +108,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::nats::StreamAddress;
-    use crate::nats::connection::{Login, Proof};
-    use crate::transport::{Tls, TlsOptions};
+    use crate::nats::scripted;
 
     #[test]
     fn an_answer_is_read_as_the_server_means_it() {
@@ -139,35 +137,18 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_reads_nothing_is_waited_for_no_longer_than_for_an_answer() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("nats://{}/EVENTS", listener.local_addr().unwrap());
-        let address = StreamAddress::parse(&address, None).unwrap();
-        let server = tokio::spawn(async move {
+        let connecting = scripted::connect(&listener);
+        let accepting = async {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let info = r#"INFO {"server_id":"a","server_name":"a","version":"2.10.0","proto":1,"host":"a","port":1,"max_payload":1048576,"headers":true}"#;
-            stream
-                .write_all(format!("{info}\r\n").as_bytes())
-                .await
-                .unwrap();
+            stream.write_all(scripted::INFO.as_bytes()).await.unwrap();
             let mut seen = Vec::new();
             while !seen.ends_with(b"PING\r\n") {
                 stream.read_buf(&mut seen).await.unwrap();
             }
             stream.write_all(b"PONG\r\n").await.unwrap();
             stream
-        });
-        let tls = rustls::ClientConfig::builder_with_provider(crate::transport::provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let login = Login {
-            name: "netapi".to_owned(),
-            proof: Proof::None,
-            tls,
-            seen: Tls::new(&TlsOptions::default()).unwrap().no_handshake(),
         };
-        let connection = Connection::open(&address, login).await.unwrap();
-        let _silent = server.await.unwrap();
+        let (connection, _silent) = tokio::join!(connecting, accepting);
         let body = Bytes::from(vec![b'x'; 64 * 1024]);
         let one = |_| connection.publish("a".into(), HeaderMap::new(), body.clone());
         let all = futures_util::future::join_all((0..4000).map(one));

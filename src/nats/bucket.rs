@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use super::Connection;
 use super::acknowledgement::{Acknowledged, Failure};
 use super::connection::until_answered;
-use super::open::said;
+use super::open::{create_stream, said};
 use super::reader::{StreamReader, last_message, said_of};
 use crate::error::Result;
 
@@ -108,9 +108,8 @@ impl Bucket {
         replicas: usize,
     ) -> Result<Self> {
         let bucket = Self::named(connection, name);
-        let stream = bucket.stream();
         let config = Config {
-            name: stream.clone(),
+            name: bucket.stream(),
             subjects: vec![format!("$KV.{}.>", bucket.name)],
             description: Some("how netapi's workers and subscribers stand".to_owned()),
             discard: DiscardPolicy::New,
@@ -129,9 +128,7 @@ impl Bucket {
             ..Config::default()
         };
         let doing = "making the bucket of the workers";
-        let subject = format!("STREAM.CREATE.{stream}");
-        let made = || connection.ask::<Config, Info>(subject.clone(), &config, doing);
-        match until_answered(made).await? {
+        match create_stream(connection, &config, doing).await? {
             Ok(_) => Ok(bucket),
             Err(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST => {
                 if let Some(age) = max_age {

@@ -279,7 +279,7 @@ impl Connection {
         }
     }
 
-    fn no_answer(&self, doing: &str) -> Error {
+    pub(super) fn no_answer(&self, doing: &str) -> Error {
         let seconds = ANSWER.as_secs();
         let text = format!("{}: no answer within {seconds} s while {doing}", self.hosts);
         Error::new(Kind::TimedOut, text).hint(NO_MAJORITY)

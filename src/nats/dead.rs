@@ -12,8 +12,8 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::acknowledgement::{Acknowledged, Failure};
-use super::connection::{ANSWER, until_answered};
-use super::open::said;
+use super::connection::ANSWER;
+use super::open::{create_stream, said};
 use super::{Connection, StreamAddress};
 use crate::error::{Error, Kind, Result};
 use crate::event::EventId;
@@ -86,10 +86,7 @@ impl DeadStream {
             ..Config::default()
         };
         let doing = "making the stream of dead letters";
-        let subject = format!("STREAM.CREATE.{}", self.name());
-        let connection = &self.connection;
-        let made = || connection.ask::<Config, Info>(subject.clone(), &config, doing);
-        match until_answered(made).await? {
+        match create_stream(&self.connection, &config, doing).await? {
             Ok(_) => Ok(()),
             Err(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST => Ok(()),
             Err(error) => Err(said(&self.connection, doing, &error)

@@ -37,6 +37,8 @@ pub mod open;
 pub mod overview;
 pub mod publisher;
 mod reader;
+#[cfg(test)]
+mod scripted;
 pub mod subscribers;
 
 pub use address::StreamAddress;

@@ -22,8 +22,11 @@ const DESCRIBED: &str = " partitions";
 /// A cluster that has just started has no servers to place a stream on for so long.
 const PLACING: Duration = Duration::from_secs(10);
 
-/// Pause between two tries of it.
-const PLACE_AGAIN: Duration = Duration::from_millis(500);
+/// Whoever makes a stream at the same moment is done within this time.
+const BEING_MADE: Duration = Duration::from_secs(3);
+
+/// Pause between two tries of either.
+const CREATE_AGAIN: Duration = Duration::from_millis(500);
 
 /// How a stream is made that is not there.
 #[derive(Debug, Clone)]
@@ -190,10 +193,7 @@ async fn make(
     };
     let until = Instant::now() + PLACING;
     loop {
-        let subject = format!("STREAM.CREATE.{}", address.stream);
-        let doing = "making the stream";
-        let made = || connection.ask::<Config, Info>(subject.clone(), &config, doing);
-        match until_answered(made).await? {
+        match create_stream(connection, &config, "making the stream").await? {
             Ok(info) => return Ok(info),
             // Another subscriber was faster.
             Err(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST => {
@@ -209,7 +209,29 @@ async fn make(
                 ));
             }
         }
-        sleep(PLACE_AGAIN).await;
+        sleep(CREATE_AGAIN).await;
+    }
+}
+
+/// Makes a stream, or finds one that is alike. A server to whom two send the same at the same moment
+/// tells one of them that its subjects are another stream's: that is tried again.
+pub(super) async fn create_stream(
+    connection: &Connection,
+    config: &Config,
+    doing: &str,
+) -> Result<Result<Info, async_nats::jetstream::Error>> {
+    let subject = format!("STREAM.CREATE.{}", config.name);
+    let until = Instant::now() + BEING_MADE;
+    loop {
+        let asked = || connection.ask::<Config, Info>(subject.clone(), config, doing);
+        let created = until_answered(asked).await?;
+        let overlaps = created.as_ref().is_err_and(|error| {
+            error.error_code() == ErrorCode::STREAM_SUBJECT_OVERLAP && Instant::now() < until
+        });
+        if !overlaps {
+            return Ok(created);
+        }
+        sleep(CREATE_AGAIN).await;
     }
 }
 
@@ -354,6 +376,31 @@ fn takes(filter: &str, subject: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nats::scripted::{self, Answer};
+
+    #[tokio::test]
+    async fn a_stream_that_another_makes_at_this_moment_is_there() {
+        let mut asked = 0;
+        let connection = scripted::connection(move |subject| {
+            assert_eq!(subject, "$JS.API.STREAM.CREATE.EVENTS");
+            asked += 1;
+            Answer::Body(match asked {
+                1 => {
+                    r#"{"error":{"code":400,"err_code":10065,"description":"subjects overlap with an existing stream"}}"#
+                }
+                _ => {
+                    r#"{"error":{"code":400,"err_code":10058,"description":"stream name already in use"}}"#
+                }
+            })
+        });
+        let config = Config {
+            name: "EVENTS".to_owned(),
+            ..Config::default()
+        };
+        let created = create_stream(&connection.await, &config, "making it").await;
+        let error = created.unwrap().unwrap_err();
+        assert_eq!(error.error_code(), ErrorCode::STREAM_NAME_EXIST);
+    }
 
     #[test]
     fn wildcards_are_those_of_nats() {
