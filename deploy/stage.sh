@@ -26,7 +26,11 @@ chmod 644 "$stage/config.toml"
 
 install -m 755 tests/it/callbacks/*.sh "$stage/callbacks/"
 cp -R deploy/systemd/. "$stage/systemd/"
-cp -R deploy/fleet "$stage/"
+# By name: beside them may lie the keys and passwords that compose.yaml asks for.
+mkdir "$stage/fleet"
+for file in compose.yaml grafana.json nats.conf permissions.conf prometheus.yml worker.Containerfile; do
+    cp "deploy/fleet/$file" "$stage/fleet/"
+done
 cp README.md CHANGELOG.md LICENSE "$stage/"
 # Debian's own form of it, with the day of the newest version.
 {
