@@ -14,12 +14,14 @@ use tokio::time::sleep;
 
 use super::bucket::Bucket;
 use super::{Connection, Publisher, StreamAddress};
+use crate::backoff::Backoff;
 
 /// How often it is told.
 const TELL: Duration = Duration::from_secs(2);
 
-/// A bucket that cannot be made or written is tried again after this time.
-const AGAIN: Duration = Duration::from_mins(1);
+/// The pauses before a bucket that cannot be made or written is tried again. The first is short:
+/// another subscriber may just be making it, and counts on seeing us.
+const AGAIN: Backoff = Backoff::new(TELL, Duration::from_mins(1));
 
 /// Whether others are there is looked at again after this time: who comes waits longer before it
 /// stores anything.
@@ -148,6 +150,7 @@ pub fn tell(
     tokio::spawn(async move {
         let key = key(&value.deployment, &value.name);
         let mut bucket = None;
+        let mut again = AGAIN;
         loop {
             let Some(counts) = publisher.upgrade().map(|publisher| publisher.counts()) else {
                 return;
@@ -166,9 +169,10 @@ pub fn tell(
                 // What was not heard is told with later figures.
                 if !heard {
                     bucket = None;
-                    sleep(AGAIN).await;
+                    sleep(again.next_pause()).await;
                     continue;
                 }
+                again.reset();
             }
             sleep(TELL).await;
         }
