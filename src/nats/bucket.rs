@@ -3,7 +3,7 @@
 //! one; by hand, because the library's way fails on servers before 2.10.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
 use async_nats::jetstream::{ErrorCode, Message};
@@ -37,6 +37,17 @@ pub enum Written {
     Done(u64),
     /// Another one came before.
     Conflict,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// What came of an unconditional write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// It is written.
+    Done,
+    /// The server does not take it.
+    Refused,
     /// Nobody knows.
     Unknown,
 }
@@ -127,8 +138,8 @@ impl Bucket {
             allow_direct: true,
             ..Config::default()
         };
-        let doing = "making the bucket of the workers";
-        match create_stream(connection, &config, doing).await? {
+        let doing = format!("making the bucket {}", bucket.name);
+        match create_stream(connection, &config, &doing).await? {
             Ok(_) => Ok(bucket),
             Err(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST => {
                 if let Some(age) = max_age {
@@ -136,7 +147,7 @@ impl Bucket {
                 }
                 Ok(bucket)
             }
-            Err(error) => Err(said(connection, doing, &error)
+            Err(error) => Err(said(connection, &doing, &error)
                 .hint("the account needs room for a few kilobytes, and two more streams")),
         }
     }
@@ -146,7 +157,7 @@ impl Bucket {
     /// others would take what is its own.
     async fn keep_for(&self, age: Duration) -> Result<()> {
         let stream = self.stream();
-        let doing = "looking at the bucket of the workers";
+        let doing = &format!("looking at the bucket {}", self.name);
         let subject = format!("STREAM.INFO.{stream}");
         let found = || self.connection.ask::<(), Info>(subject.clone(), &(), doing);
         let config = until_answered(found)
@@ -157,7 +168,7 @@ impl Bucket {
             return Ok(());
         }
         let kept = config.max_age.as_secs_f64();
-        let doing = "making the bucket of the workers keep its values for longer";
+        let doing = &format!("making the bucket {} keep its values for longer", self.name);
         let config = Config {
             max_age: age,
             ..config
@@ -194,10 +205,18 @@ impl Bucket {
         format!("$KV.{}.{key}", self.name)
     }
 
-    /// Writes a value; false where nobody knows whether it is written.
-    pub async fn put(&self, key: &str, value: String) -> bool {
-        let written = self.write(key, HeaderMap::new(), value).await;
-        matches!(written, Written::Done(_))
+    /// Writes a value.
+    pub async fn put(&self, key: &str, value: String) -> Put {
+        let began = Instant::now();
+        match self.write(key, HeaderMap::new(), value).await {
+            Ok(_) => Put::Done,
+            Err(Failure::JetStream(_) | Failure::TooLarge) => Put::Refused,
+            Err(Failure::NoResponders | Failure::TimedOut) => {
+                let subject = self.subject(key);
+                let denied = self.connection.denied_since(began, Some(&subject));
+                denied.map_or(Put::Unknown, |_| Put::Refused)
+            }
+        }
     }
 
     /// Writes a value if the key has this revision; 0: if it was never written.
@@ -205,7 +224,15 @@ impl Bucket {
         let mut headers = HeaderMap::new();
         let name = header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
         headers.insert(name, revision.to_string());
-        self.write(key, headers, value).await
+        match self.write(key, headers, value).await {
+            Ok(revision) => Written::Done(revision),
+            Err(Failure::JetStream(error))
+                if error.error_code() == ErrorCode::STREAM_WRONG_LAST_SEQUENCE =>
+            {
+                Written::Conflict
+            }
+            Err(_) => Written::Unknown,
+        }
     }
 
     /// Removes a key.
@@ -216,20 +243,20 @@ impl Bucket {
         let _written = self.write(key, headers, String::new()).await;
     }
 
-    async fn write(&self, key: &str, headers: HeaderMap, value: String) -> Written {
+    /// Its revision.
+    async fn write(&self, key: &str, headers: HeaderMap, value: String) -> Result<u64, Failure> {
         if !self.connection.stands() {
-            return Written::Unknown;
+            return Err(Failure::TimedOut);
         }
         let subject = self.subject(key).into();
-        let sent = self.connection.publish(subject, headers, value.into());
-        match sent.await {
-            Ok(Acknowledged::Stored(revision)) => Written::Done(revision),
-            Err(Failure::JetStream(error))
-                if error.error_code() == ErrorCode::STREAM_WRONG_LAST_SEQUENCE =>
-            {
-                Written::Conflict
-            }
-            Ok(_) | Err(_) => Written::Unknown,
+        match self
+            .connection
+            .publish(subject, headers, value.into())
+            .await?
+        {
+            Acknowledged::Stored(revision) => Ok(revision),
+            // Without an id no server knows a message again.
+            Acknowledged::HadIt | Acknowledged::Storing => Err(Failure::TimedOut),
         }
     }
 
@@ -296,7 +323,7 @@ impl Bucket {
         let asked = self.connection.ask::<_, Subjects>(
             format!("STREAM.INFO.{stream}"),
             &question,
-            "looking at the keys of the workers",
+            "looking at the keys of a bucket",
         );
         let state = asked.await.ok()?.ok()?.state;
         Some(Reading {

@@ -22,7 +22,8 @@ const DESCRIBED: &str = " partitions";
 /// A cluster that has just started has no servers to place a stream on for so long.
 const PLACING: Duration = Duration::from_secs(10);
 
-/// Whoever makes a stream at the same moment is done within this time.
+/// Of two that make the same stream at the same moment a server tells one that its subjects are
+/// another stream's, until the other one is done: within this time.
 const BEING_MADE: Duration = Duration::from_secs(3);
 
 /// Pause between two tries of either.
@@ -191,7 +192,6 @@ async fn make(
         duplicate_window: create.dedupe_window,
         ..Config::default()
     };
-    let until = Instant::now() + PLACING;
     loop {
         match create_stream(connection, &config, "making the stream").await? {
             Ok(info) => return Ok(info),
@@ -201,8 +201,6 @@ async fn make(
                     return Ok(info);
                 }
             }
-            Err(error)
-                if error.error_code() == ErrorCode::CLUSTER_NO_PEERS && Instant::now() < until => {}
             Err(error) => {
                 return Err(said(connection, "making the stream", &error).hint(
                     "--max-bytes must fit into the server's storage, --replicas needs as many servers, and no other stream may have the subjects",
@@ -213,25 +211,31 @@ async fn make(
     }
 }
 
-/// Makes a stream, or finds one that is alike. A server to whom two send the same at the same moment
-/// tells one of them that its subjects are another stream's: that is tried again.
+/// Makes a stream, or finds one that is alike.
 pub(super) async fn create_stream(
     connection: &Connection,
     config: &Config,
     doing: &str,
 ) -> Result<Result<Info, async_nats::jetstream::Error>> {
     let subject = format!("STREAM.CREATE.{}", config.name);
-    let until = Instant::now() + BEING_MADE;
+    let began = Instant::now();
     loop {
         let asked = || connection.ask::<Config, Info>(subject.clone(), config, doing);
         let created = until_answered(asked).await?;
-        let overlaps = created.as_ref().is_err_and(|error| {
-            error.error_code() == ErrorCode::STREAM_SUBJECT_OVERLAP && Instant::now() < until
-        });
-        if !overlaps {
+        let passes = created.as_ref().err().and_then(passes_within);
+        if passes.is_none_or(|patience| began.elapsed() >= patience) {
             return Ok(created);
         }
         sleep(CREATE_AGAIN).await;
+    }
+}
+
+/// How long an error may last that goes by itself.
+fn passes_within(error: &async_nats::jetstream::Error) -> Option<Duration> {
+    match error.error_code() {
+        ErrorCode::STREAM_SUBJECT_OVERLAP => Some(BEING_MADE),
+        ErrorCode::CLUSTER_NO_PEERS => Some(PLACING),
+        _ => None,
     }
 }
 

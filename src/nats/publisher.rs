@@ -4,6 +4,7 @@
 //! Where several subscribers store the same events, one that missed some can store what followed
 //! before another has stored those. So:
 //!
+//! - Nothing is stored that others would not see us store ([`OwnSign`]).
 //! - What comes first after a gap waits for [`SETTLED`] where others are at work: by then they have
 //!   stored what they received before, or it is late.
 //! - What is late ([`Lateness`]) or was recovered, and what is sent beside that to the same
@@ -19,7 +20,7 @@ mod permission;
 mod since;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::ErrorCode;
@@ -39,7 +40,7 @@ use super::known::{Seen, StoredEvents, Wanted};
 use super::lateness::Lateness;
 use super::message::{Happened, MessageMaker, endpoint_or_key, happened, word};
 use super::open::OpenStream;
-use super::subscribers::Others;
+use super::subscribers::{Others, OwnSign, bucket_name};
 use crate::event::{Event, EventId};
 use crate::threads::RuntimeThread;
 
@@ -82,6 +83,7 @@ pub struct Publisher {
     max_age: Duration,
     known: Mutex<StoredEvents>,
     others: Others,
+    sign: Arc<OwnSign>,
     /// Of each partition: what has to be compared is stored one after the other.
     turns: Vec<Mutex<()>>,
     lateness: Lateness,
@@ -129,6 +131,7 @@ impl Publisher {
             max_age: open.max_age,
             known: Mutex::new(known),
             others,
+            sign: Arc::new(OwnSign::new()),
             turns,
             lateness: Lateness::default(),
             gap: std::sync::Mutex::default(),
@@ -169,6 +172,20 @@ impl Publisher {
         published
     }
 
+    /// Whether others see us.
+    pub(super) fn sign(&self) -> &Arc<OwnSign> {
+        &self.sign
+    }
+
+    /// Others see us since then. Where they did not, what they have under way is waited for: they
+    /// took it that nobody else stores.
+    pub(super) fn is_seen_since(&self, told: Instant) {
+        if !self.sign.suffices() {
+            self.listens();
+        }
+        self.sign.is_heard(told);
+    }
+
     /// A subscription stands, for the first time or again: what happened before it was missed.
     pub fn listens(&self) {
         *self.gap() = Some(Instant::now());
@@ -183,6 +200,12 @@ impl Publisher {
             return Published::Unavailable(format!(
                 "no connection to NATS at {}",
                 self.connection.hosts()
+            ));
+        }
+        if !self.sign.suffices_within(ANSWER).await {
+            return Published::Unavailable(format!(
+                "no answer from the bucket {}, by which subscribers see each other",
+                bucket_name(&self.stream)
             ));
         }
         if let Err(why) = self.after_gap().await {
@@ -217,14 +240,19 @@ impl Publisher {
             let Some(ended) = *self.gap() else {
                 return Ok(());
             };
-            let mut known = self.known.lock().await;
-            let others = known.others_since(at_work()).await;
-            drop(known);
-            if others.map_err(|error| error.to_string())? {
+            if self.others_at_work(ended).await? {
                 sleep(SETTLED.saturating_sub(ended.elapsed())).await;
             }
             self.gap().take_if(|later| *later == ended);
         }
+    }
+
+    /// Whether others store something of late, or may begin to: as a look shows that began after
+    /// this.
+    async fn others_at_work(&self, after: Instant) -> Result<bool, String> {
+        let stored = self.known.lock().await.others_since(at_work()).await;
+        Ok(stored.map_err(|error| error.to_string())?
+            || self.others.since(at_work(), Some(after)).await)
     }
 
     /// Stores an event unless the stream has it, and marks it where the stream has a newer state of
@@ -402,7 +430,7 @@ impl Publisher {
         if event.recovered {
             let since = happened.map_or(earliest, |time| time.min(received));
             let since = since.max(kept);
-            return Some((since, self.others.since(since).await));
+            return Some((since, self.others.since(since, None).await));
         }
         let since = happened.map_or(received, |time| time.min(received).max(earliest));
         // Negative: our clock was set back, and nobody knows how long it waited.
@@ -413,7 +441,7 @@ impl Publisher {
         // Beside what is compared: what was stored without a look would have to be read by that.
         let turn = self.turn(event);
         let beside = || turn.is_some_and(|turn| turn.try_lock().is_err());
-        let overtaken = (late || beside()) && self.others.since(since).await;
+        let overtaken = (late || beside()) && self.others.since(since, None).await;
         (overtaken || !known_again).then_some((since, overtaken))
     }
 }

@@ -1,6 +1,10 @@
 //! What each subscriber tells of itself in the stream's key-value store, for whoever looks: how
-//! many events it stored, and how many the stream had already. A subscriber that may not write it
-//! stores its events all the same. By it others see that they are not alone ([`Others`]).
+//! many events it stored, and how many the stream had already.
+//!
+//! By it subscribers see that they are not alone ([`Others`]), so one stores nothing before others
+//! can see it ([`OwnSign`]). One that may not write it stores its events all the same.
+
+mod own_sign;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,23 +16,29 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
-use super::bucket::Bucket;
+use self::own_sign::FRESH;
+pub(super) use self::own_sign::OwnSign;
+use super::bucket::{Bucket, Put};
 use super::{Connection, Publisher, StreamAddress};
 use crate::backoff::Backoff;
+use crate::error::Kind;
 
 /// How often it is told.
 const TELL: Duration = Duration::from_secs(2);
 
-/// The pauses before a bucket that cannot be made or written is tried again. The first is short:
-/// another subscriber may just be making it, and counts on seeing us.
-const AGAIN: Backoff = Backoff::new(TELL, Duration::from_mins(1));
+/// The pauses before it is told again where nobody answered: events wait for it.
+const UNHEARD: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
+
+/// The pauses where the server refused it: each try is a line in its log.
+const REFUSED: Backoff = Backoff::new(TELL, Duration::from_mins(1));
 
 /// Whether others are there is looked at again after this time: who comes waits longer before it
 /// stores anything.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// A server's clock may be that much behind ours.
-const CLOCKS: SignedDuration = SignedDuration::from_secs(60);
+/// A server's clock may be that much behind ours, and whoever stores something gave its last sign
+/// no longer before that than [`FRESH`].
+const BEFORE: SignedDuration = SignedDuration::from_secs(60 + FRESH.as_secs().cast_signed());
 
 /// Of one that has said nothing for this time nothing is known any more.
 const FORGOTTEN: Duration = Duration::from_mins(10);
@@ -71,7 +81,15 @@ pub(super) struct Others {
     bucket: Bucket,
     deployment: String,
     ours: String,
-    seen: Mutex<Option<(Instant, Sign)>>,
+    seen: Mutex<Option<Look>>,
+}
+
+/// A look at the signs of others.
+#[derive(Clone, Copy)]
+struct Look {
+    began: Instant,
+    ended: Instant,
+    sign: Sign,
 }
 
 /// The last sign of others.
@@ -91,7 +109,7 @@ impl Sign {
         match self {
             Self::Unknown => true,
             Self::Never => false,
-            Self::At(time) => time >= since.checked_sub(CLOCKS).unwrap_or(since),
+            Self::At(time) => time >= since.checked_sub(BEFORE).unwrap_or(since),
         }
     }
 }
@@ -112,17 +130,24 @@ impl Others {
         }
     }
 
-    /// Whether any may have stored something since then. Where nobody can tell, one has.
-    pub(super) async fn since(&self, since: Timestamp) -> bool {
+    /// Whether any may have stored something since then. Where nobody can tell, one has. `looked`:
+    /// a look that began before this is too old.
+    pub(super) async fn since(&self, since: Timestamp, looked: Option<Instant>) -> bool {
         // Whoever comes while one looks waits for what that one sees.
         let mut seen = self.seen.lock().await;
-        if let Some((at, sign)) = *seen
-            && at.elapsed() < LOOK_AGAIN
-        {
-            return sign.is_since(since);
+        let good = |look: &Look| {
+            look.ended.elapsed() < LOOK_AGAIN && looked.is_none_or(|after| look.began >= after)
+        };
+        if let Some(look) = seen.filter(good) {
+            return look.sign.is_since(since);
         }
+        let began = Instant::now();
         let sign = self.look().await;
-        *seen = Some((Instant::now(), sign));
+        *seen = Some(Look {
+            began,
+            ended: Instant::now(),
+            sign,
+        });
         sign.is_since(since)
     }
 
@@ -137,44 +162,101 @@ impl Others {
     }
 }
 
-/// Tells of this publisher, as long as it is there.
+/// Tells of this publisher, as long as it is there. `warn` says, once, where it may not.
 pub fn tell(
     connection: Connection,
     address: &StreamAddress,
     replicas: usize,
     publisher: &Arc<Publisher>,
     mut value: SubscriberValue,
+    warn: impl Fn(&str) + Send + 'static,
 ) {
+    let sign = Arc::clone(publisher.sign());
     let publisher = Arc::downgrade(publisher);
-    let name = bucket_name(&address.stream);
+    let mut board = Board {
+        key: key(&value.deployment, &value.name),
+        name: bucket_name(&address.stream),
+        connection,
+        replicas,
+        bucket: None,
+    };
     tokio::spawn(async move {
-        let key = key(&value.deployment, &value.name);
-        let mut bucket = None;
-        let mut again = AGAIN;
+        let (mut unheard, mut refused) = (UNHEARD, REFUSED);
+        let mut warn = Some(warn);
         loop {
             let Some(counts) = publisher.upgrade().map(|publisher| publisher.counts()) else {
                 return;
             };
-            if connection.stands() {
-                (value.stored, value.duplicates) = counts;
-                let text = serde_json::to_string(&value).unwrap_or_default();
-                if bucket.is_none() {
-                    let made = Bucket::open(&connection, name.clone(), Some(FORGOTTEN), replicas);
-                    bucket = made.await.ok();
-                }
-                let heard = match &bucket {
-                    Some(bucket) => bucket.put(&key, text).await,
-                    None => false,
-                };
-                // What was not heard is told with later figures.
-                if !heard {
-                    bucket = None;
-                    sleep(again.next_pause()).await;
-                    continue;
-                }
-                again.reset();
+            if !board.connection.stands() {
+                sign.wanted_within(TELL).await;
+                continue;
             }
-            sleep(TELL).await;
+            (value.stored, value.duplicates) = counts;
+            let told = Instant::now();
+            match board.tell(&value).await {
+                Put::Done => {
+                    (unheard, refused) = (UNHEARD, REFUSED);
+                    let Some(publisher) = publisher.upgrade() else {
+                        return;
+                    };
+                    publisher.is_seen_since(told);
+                    drop(publisher);
+                    sign.wanted_within(TELL).await;
+                }
+                // What was not heard is told with later figures.
+                Put::Unknown => sleep(unheard.next_pause()).await,
+                Put::Refused => {
+                    if let Some(warn) = warn.take() {
+                        warn(&board.may_not());
+                    }
+                    sign.is_refused();
+                    sleep(refused.next_pause()).await;
+                }
+            }
         }
     });
+}
+
+/// Where a subscriber tells of itself.
+struct Board {
+    connection: Connection,
+    name: String,
+    key: String,
+    replicas: usize,
+    bucket: Option<Bucket>,
+}
+
+impl Board {
+    async fn tell(&mut self, value: &SubscriberValue) -> Put {
+        let bucket = match self.bucket.take() {
+            Some(bucket) => bucket,
+            None => match self.open().await {
+                Ok(bucket) => bucket,
+                Err(put) => return put,
+            },
+        };
+        let text = serde_json::to_string(value).unwrap_or_default();
+        let put = bucket.put(&self.key, text).await;
+        if put == Put::Done {
+            self.bucket = Some(bucket);
+        }
+        put
+    }
+
+    async fn open(&self) -> Result<Bucket, Put> {
+        let name = self.name.clone();
+        let opened = Bucket::open(&self.connection, name, Some(FORGOTTEN), self.replicas);
+        opened.await.map_err(|error| match error.kind() {
+            Kind::TimedOut => Put::Unknown,
+            _ => Put::Refused,
+        })
+    }
+
+    fn may_not(&self) -> String {
+        format!(
+            "NATS at {} does not let this subscriber tell of itself in the bucket {}: other subscribers do not see it, so what they store late may lie behind its newer events unmarked, and fleet status does not show it",
+            self.connection.hosts(),
+            self.name
+        )
+    }
 }

@@ -22,7 +22,7 @@ use crate::delivery::{Deliverer, Listener, Stop};
 use crate::error::{Error, Result};
 use crate::event::Progress;
 use crate::nats::Connection;
-use crate::nats::bucket::{Bucket, News};
+use crate::nats::bucket::{Bucket, News, Put};
 use crate::nats::consumer::PartitionConsumer;
 use crate::nats::dead::DeadStream;
 use asking::{Heard, ask, pull};
@@ -291,7 +291,8 @@ impl Driver {
                     let value = MemberValue { leaving, ..value };
                     let sent = moment();
                     let value = serde_json::to_string(&value).unwrap_or_default();
-                    Some(Heard::Renewed(sent, parts.members.put(&key, value).await))
+                    let done = parts.members.put(&key, value).await == Put::Done;
+                    Some(Heard::Renewed(sent, done))
                 }
                 (Action::Pull(partition, count), _) => pull(&parts, &tell, partition, count).await,
                 (action, _) => ask(&parts, action).await,

@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream::stream;
 use jiff::Timestamp;
 use netapi::testing::lab::{EventRate, LabOptions};
 use rustix::process::Signal;
@@ -226,6 +227,58 @@ fn quiet() -> Option<Members> {
 }
 
 const MAC: &str = "00:00:5E:00:53:01";
+
+/// Where subscribers tell of themselves, as if somebody had made it already.
+const SIGNS: &str = "KV_NETAPI_EVENTS_subscribers";
+
+fn make_signs(members: &Members, no_ack: bool) {
+    let config = stream::Config {
+        name: SIGNS.to_owned(),
+        subjects: vec!["$KV.NETAPI_EVENTS_subscribers.>".to_owned()],
+        max_messages_per_subject: 1,
+        no_ack,
+        ..stream::Config::default()
+    };
+    members.server.ask(async |jetstream| {
+        jetstream.create_stream(config).await.unwrap();
+    });
+}
+
+#[test]
+fn a_subscriber_that_others_cannot_see_yet_stores_nothing() {
+    let Some(members) = quiet() else { return };
+    make_signs(&members, true);
+    let one = members.first();
+    members.lab.listened_to(SESSIONS, 1);
+    publish(&members.lab, &[session(MAC, "pat", "AUTHENTICATED")]);
+    one.says("no answer from the bucket NETAPI_EVENTS_subscribers, by which subscribers see each");
+    assert_eq!(members.server.count(), 0);
+    // It makes it again.
+    members.server.ask(async |jetstream| {
+        jetstream.delete_stream(SIGNS).await.unwrap();
+    });
+    one.until("the event", || members.server.count() == 1);
+    stop(one);
+    members.holds_all();
+}
+
+#[test]
+fn a_subscriber_that_begins_waits_for_what_another_has_under_way() {
+    let Some(members) = quiet() else { return };
+    make_signs(&members, false);
+    members.server.ask(async |jetstream| {
+        let another = "$KV.NETAPI_EVENTS_subscribers.ise.YW5vdGhlcg";
+        let told = jetstream.publish(another, "{}".into()).await.unwrap();
+        told.await.unwrap();
+    });
+    let began = Instant::now();
+    let one = members.first();
+    members.lab.listened_to(SESSIONS, 1);
+    publish(&members.lab, &[session(MAC, "pat", "AUTHENTICATED")]);
+    one.until("the event", || members.server.count() == 1);
+    assert!(began.elapsed() > Duration::from_secs(3));
+    stop(one);
+}
 
 /// The second one stores an event alone, then the first one comes; the second is kept `away`, and
 /// receives what the first one misses. Then the first one stores what followed.

@@ -185,6 +185,7 @@ impl StreamTarget {
         let name = self.address.stream.clone();
         let reporter = context.reporter.clone();
         let warn = move |text: &str| reporter.warn(text);
+        let warn_too = warn.clone();
         let publisher = Publisher::new(connection.clone(), thread, name, &stream, maker, warn);
         if let Some(alias) = self.aliases.first() {
             publisher.check_permission(alias).await?;
@@ -200,7 +201,15 @@ impl StreamTarget {
             ));
         }
         let publisher = Arc::new(publisher);
-        subscribers::tell(connection, &self.address, stream.replicas, &publisher, me);
+        let replicas = stream.replicas;
+        subscribers::tell(
+            connection,
+            &self.address,
+            replicas,
+            &publisher,
+            me,
+            warn_too,
+        );
         Ok(Sink::Stream(publisher))
     }
 }
