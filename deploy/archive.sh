@@ -17,6 +17,8 @@ output=$(cd "$output" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -R target/stage "$work/$name"
+# For images alone.
+rmdir "$work/$name/empty"
 # The time of the release's commit; of now where there is no repository.
 when=$(git log -1 --format=%ct 2>/dev/null || date +%s)
 if tar --version 2>/dev/null | grep -q 'GNU tar'; then

@@ -32,6 +32,8 @@ for file in compose.yaml grafana.json nats.conf permissions.conf prometheus.yml 
     cp "deploy/fleet/$file" "$stage/fleet/"
 done
 cp README.md CHANGELOG.md LICENSE "$stage/"
+# What deploy/Containerfile makes its volumes of.
+mkdir "$stage/empty"
 # Debian's own form of it, with the day of the newest version.
 {
     printf 'netapi (%s) unstable; urgency=medium\n\n' "$(deploy/version.sh)"

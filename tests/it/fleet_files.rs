@@ -156,6 +156,80 @@ fn what_one_service_names_another_place_has() {
     }
 }
 
+/// Docker fails where two services make one image.
+#[test]
+fn each_image_of_our_own_is_made_by_one_service() {
+    let compose = yaml("compose.yaml");
+    for image in ["netapi", "netapi-worker"] {
+        let services = services(&compose).values();
+        let services = services.filter(|service| service["image"] == image);
+        let (makes, uses) =
+            services.partition::<Vec<_>, _>(|service| service.get("build").is_some());
+        assert_eq!((makes.len(), uses.len()), (1, 1), "{image}");
+    }
+}
+
+/// Runs `deploy/stage.sh` on a copy of what it takes; beside it lies what users put there.
+#[test]
+fn what_is_staged_is_what_images_are_made_of_and_has_no_secrets() {
+    const SECRET: &str = "geheim-4711";
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let copy = tempfile::tempdir().unwrap();
+    let at = |name: &str| copy.path().join(name);
+    fs::create_dir_all(at("tests/it")).unwrap();
+    for name in [
+        "deploy",
+        "tests/it/callbacks",
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "Cargo.toml",
+    ] {
+        let copied = Command::new("cp")
+            .arg("-R")
+            .arg(root.join(name))
+            .arg(at(name))
+            .status();
+        assert!(copied.unwrap().success(), "{name}");
+    }
+    for name in [
+        ".env",
+        "worker-password",
+        "subscriber-1.key",
+        "callback",
+        "compose.yaml.orig",
+    ] {
+        fs::write(at("deploy/fleet").join(name), SECRET).unwrap();
+    }
+    let staged = Command::new(at("deploy/stage.sh"))
+        .arg(env!("CARGO_BIN_EXE_netapi"))
+        .output()
+        .unwrap();
+    assert!(staged.status.success(), "{staged:?}");
+    let stage = at("target/stage");
+    let found = Command::new("grep")
+        .args(["-rlF", SECRET])
+        .arg(&stage)
+        .output()
+        .unwrap();
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    assert!(stage.join("fleet/compose.yaml").exists());
+    for image in ["Containerfile", "fleet/worker.Containerfile"] {
+        let text = fs::read_to_string(at("deploy").join(image)).unwrap();
+        let copies = text.lines().filter_map(|line| line.strip_prefix("COPY "));
+        let words = copies.map(|line| line.split(' ').filter(|word| !word.starts_with("--")));
+        let mut count = 0;
+        for mut words in words {
+            words.next_back();
+            for file in words {
+                assert!(stage.join(file).exists(), "{image}: {file}");
+                count += 1;
+            }
+        }
+        assert!(count > 3, "{image}: {count}");
+    }
+}
+
 #[test]
 fn prometheus_asks_those_that_answer() {
     let compose = yaml("compose.yaml");
