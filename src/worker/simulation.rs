@@ -51,8 +51,6 @@ struct Process {
     running: Vec<(u64, Moment)>,
     /// Done, and the server's answer is awaited; the place is taken.
     unsettled: BTreeSet<u64>,
-    /// The same, and the place is given up: the acknowledgement left the process.
-    written: BTreeSet<u64>,
     mail: VecDeque<(Moment, Mail)>,
     stopped_until: Moment,
     leaving: bool,
@@ -124,7 +122,6 @@ impl World {
             offered: Vec::new(),
             running: Vec::new(),
             unsettled: BTreeSet::new(),
-            written: BTreeSet::new(),
             mail: VecDeque::new(),
             stopped_until: Duration::ZERO,
             leaving: false,
@@ -243,18 +240,10 @@ impl World {
         process.running = running;
         let ended: Vec<(u64, Moment)> = ended;
         for (number, _) in ended {
-            let written = self.chance(2) == 0;
-            let at = self.began + now;
-            let process = &mut self.processes[index];
             let sequence = process.offered[usize::try_from(number).unwrap()];
             self.done.insert(sequence);
+            process.unsettled.insert(number);
             process.machine.ended(number, End::Delivered, now);
-            if written && process.written.len() < JOBS {
-                process.written.insert(number);
-                process.order.done(number, true, at);
-            } else {
-                process.unsettled.insert(number);
-            }
         }
         self.act(index);
     }
@@ -359,7 +348,6 @@ impl World {
                     if process.unsettled.remove(&number) {
                         process.order.done(number, true, at);
                     }
-                    process.written.remove(&number);
                     continue;
                 }
                 Action::Lost => continue,

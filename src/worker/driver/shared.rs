@@ -1,11 +1,10 @@
 //! What the worker and its callbacks share: the machine, behind a lock.
 //!
-//! A callback's job goes on when the acknowledgement of its event has left this process, and only
-//! when the server has heard it where as many as there are jobs are not heard yet. So after our end
-//! no more events come again than there are jobs, and after the server's with ours twice as many.
-//! That way is short: it is beside the driver, which is woken only where few events are left in hand.
+//! A callback's job waits until the server has heard that its event is done, so that way is short:
+//! the acknowledgement is sent and heard beside the driver, which is woken only where few events are
+//! left in hand.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::runtime::Handle;
@@ -14,6 +13,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::delivery::gate::{End, Gate};
 use crate::event::Delivery;
 use crate::nats::Connection;
+use crate::nats::consumer::Saying;
 use crate::worker::machine::{Action, Machine, Receipt};
 use crate::worker::moment;
 
@@ -26,32 +26,8 @@ pub struct Shared {
     runtime: Handle,
     machine: Mutex<Machine>,
     pub(super) wake: Notify,
-    unsettled: Mutex<Unsettled>,
-    jobs: usize,
-}
-
-/// Events that are done, by their numbers, of which the server is not known to have heard.
-#[derive(Default)]
-struct Unsettled {
-    /// Whose jobs wait, which are answered by the end of the channel.
-    waiting: HashMap<u64, oneshot::Sender<()>>,
-    /// Whose acknowledgements left this process, and whose jobs went on.
-    written: HashSet<u64>,
-}
-
-impl Unsettled {
-    /// The server has heard of this event, or nobody asks any more.
-    fn settled(&mut self, number: u64) {
-        self.waiting.remove(&number);
-        self.written.remove(&number);
-    }
-
-    /// The acknowledgement of this event left us. `most` jobs may go on so.
-    fn written(&mut self, number: u64, most: usize) {
-        if self.written.len() < most && self.waiting.remove(&number).is_some() {
-            self.written.insert(number);
-        }
-    }
+    /// Who waits, by an event's number, until the server knows that it is done.
+    unsettled: Mutex<HashMap<u64, oneshot::Sender<()>>>,
 }
 
 /// How a worker stands.
@@ -70,8 +46,8 @@ pub struct Standing {
 }
 
 impl Shared {
-    /// For a worker of this connection, with so many jobs. Inside the runtime that serves it.
-    pub fn new(connection: Connection, machine: Machine, jobs: usize) -> Arc<Self> {
+    /// For a worker of this connection. Inside the runtime that serves it.
+    pub fn new(connection: Connection, machine: Machine) -> Arc<Self> {
         let runtime = Handle::current();
         Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
@@ -80,7 +56,6 @@ impl Shared {
             machine: Mutex::new(machine),
             wake: Notify::new(),
             unsettled: Mutex::default(),
-            jobs,
         })
     }
 
@@ -99,24 +74,23 @@ impl Shared {
 
     /// Nobody need wait for this event any more; for none (`None`).
     pub(super) fn settle(&self, number: Option<u64>) {
-        match number {
-            Some(number) => self.unsettled().settled(number),
-            None => *self.unsettled() = Unsettled::default(),
-        }
-    }
-
-    /// Only a panic while the guard is held poisons a mutex; the state is whole all the same.
-    fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
-        self.unsettled
+        let mut unsettled = self
+            .unsettled
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner);
+        // Who waits is answered by the end of the channel.
+        match number {
+            Some(number) => {
+                unsettled.remove(&number);
+            }
+            None => unsettled.clear(),
+        }
     }
 
     /// Sends an acknowledgement, and tells the machine whether it was heard. What was not heard is
     /// the driver's to say again.
     async fn acknowledge(self: Arc<Self>, number: u64, receipt: Receipt) {
-        let written = || self.unsettled().written(number, self.jobs);
-        let heard = self.connection.say_done(&receipt.reply, written).await;
+        let heard = self.connection.say(&receipt.reply, Saying::Done).await;
         let (settled, short) = {
             let mut machine = self.machine();
             machine.acked(receipt.partition, receipt.sequence, heard, moment());
@@ -132,7 +106,7 @@ impl Shared {
         }
     }
 
-    /// As [`Shared::unsettled`].
+    /// Only a panic while the guard is held poisons a mutex; the state is whole all the same.
     pub(super) fn machine(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -149,7 +123,12 @@ impl Gate for Shared {
 
     fn delivered(&self, number: u64) -> oneshot::Receiver<()> {
         let (settled, wait) = oneshot::channel();
-        self.unsettled().waiting.insert(number, settled);
+        let mut unsettled = self
+            .unsettled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unsettled.insert(number, settled);
+        drop(unsettled);
         let mut machine = self.machine();
         machine.ended(number, End::Delivered, moment());
         let receipt = match machine.take_last(|action| matches!(action, Action::Ack(_))) {
@@ -169,47 +148,5 @@ impl Gate for Shared {
     fn ended(&self, number: u64, end: End) {
         self.machine().ended(number, end, moment());
         self.wake.notify_one();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn done(unsettled: &mut Unsettled, number: u64) -> oneshot::Receiver<()> {
-        let (settled, wait) = oneshot::channel();
-        unsettled.waiting.insert(number, settled);
-        wait
-    }
-
-    /// Whether the job waits no more.
-    fn goes_on(wait: &mut oneshot::Receiver<()>) -> bool {
-        wait.try_recv() == Err(oneshot::error::TryRecvError::Closed)
-    }
-
-    #[test]
-    fn no_more_acknowledgements_are_in_doubt_than_there_are_jobs() {
-        let mut unsettled = Unsettled::default();
-        let mut waits: Vec<_> = (0..3).map(|one| done(&mut unsettled, one)).collect();
-        for number in 0..3 {
-            unsettled.written(number, 2);
-        }
-        let on: Vec<bool> = waits.iter_mut().map(goes_on).collect();
-        assert_eq!(on, [true, true, false]);
-        unsettled.settled(2);
-        assert!(goes_on(&mut waits[2]));
-        // One that was heard before it was known to be written takes no place.
-        unsettled.written(2, 2);
-        unsettled.settled(0);
-        let mut next = done(&mut unsettled, 3);
-        unsettled.written(3, 2);
-        assert!(goes_on(&mut next));
-        let mut last = done(&mut unsettled, 4);
-        unsettled.written(4, 2);
-        assert!(!goes_on(&mut last));
-        unsettled.settled(1);
-        assert!(!goes_on(&mut last));
-        unsettled.settled(4);
-        assert!(goes_on(&mut last));
     }
 }
