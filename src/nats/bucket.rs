@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
-use async_nats::jetstream::{ErrorCode, Message};
+use async_nats::jetstream::{self, ErrorCode, Message};
 use async_nats::{HeaderMap, header};
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use super::acknowledgement::{Acknowledged, Failure};
 use super::connection::until_answered;
 use super::open::{create_stream, said};
 use super::reader::{StreamReader, last_message, said_of};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 /// The header of a message that removes a key.
 const OPERATION: &str = "KV-Operation";
@@ -42,14 +42,50 @@ pub enum Written {
 }
 
 /// What came of an unconditional write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
     /// It is written.
     Done,
-    /// The server does not take it.
-    Refused,
-    /// Nobody knows.
-    Unknown,
+    /// The server does not take it, and will not soon: why.
+    Refused(String),
+    /// Nobody knows, or that may pass soon: why, where more is known than that nobody answered.
+    Unknown(Option<String>),
+}
+
+/// Why a bucket could not be found or made.
+pub struct NotOpened {
+    /// The error.
+    pub error: Error,
+    /// Whether it will not pass soon: permissions, or limits of the account.
+    pub lasts: bool,
+}
+
+impl From<Error> for NotOpened {
+    fn from(error: Error) -> Self {
+        let lasts = error.kind() == Kind::Refused;
+        Self { error, lasts }
+    }
+}
+
+impl From<NotOpened> for Error {
+    fn from(NotOpened { error, .. }: NotOpened) -> Self {
+        error
+    }
+}
+
+/// Whether an error of JetStream is a limit, or another's stream in the way, which lasts. Everything
+/// else may be a server that goes or comes.
+fn lasts(error: &jetstream::Error) -> bool {
+    matches!(
+        error.error_code(),
+        ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+            | ErrorCode::INSUFFICIENT_RESOURCES
+            | ErrorCode::MAXIMUM_STREAMS_LIMIT
+            | ErrorCode::MEMORY_RESOURCES_EXCEEDED
+            | ErrorCode::STORAGE_RESOURCES_EXCEEDED
+            | ErrorCode::STREAM_STORE_FAILED
+            | ErrorCode::STREAM_SUBJECT_OVERLAP
+    )
 }
 
 /// A key and its value.
@@ -117,7 +153,7 @@ impl Bucket {
         name: String,
         max_age: Option<Duration>,
         replicas: usize,
-    ) -> Result<Self> {
+    ) -> Result<Self, NotOpened> {
         let bucket = Self::named(connection, name);
         let config = Config {
             name: bucket.stream(),
@@ -147,8 +183,11 @@ impl Bucket {
                 }
                 Ok(bucket)
             }
-            Err(error) => Err(said(connection, &doing, &error)
-                .hint("the account needs room for a few kilobytes, and two more streams")),
+            Err(error) => Err(NotOpened {
+                lasts: lasts(&error),
+                error: said(connection, &doing, &error)
+                    .hint("the account needs room for a few kilobytes, and two more streams"),
+            }),
         }
     }
 
@@ -210,11 +249,13 @@ impl Bucket {
         let began = Instant::now();
         match self.write(key, HeaderMap::new(), value).await {
             Ok(_) => Put::Done,
-            Err(Failure::JetStream(_) | Failure::TooLarge) => Put::Refused,
+            Err(Failure::JetStream(error)) if lasts(&error) => Put::Refused(error.to_string()),
+            Err(Failure::JetStream(error)) => Put::Unknown(Some(error.to_string())),
+            Err(Failure::TooLarge) => Put::Refused("it is too large (max_payload)".to_owned()),
             Err(Failure::NoResponders | Failure::TimedOut) => {
                 let subject = self.subject(key);
                 let denied = self.connection.denied_since(began, Some(&subject));
-                denied.map_or(Put::Unknown, |_| Put::Refused)
+                denied.map_or(Put::Unknown(None), Put::Refused)
             }
         }
     }

@@ -218,12 +218,13 @@ pub(super) async fn create_stream(
     doing: &str,
 ) -> Result<Result<Info, async_nats::jetstream::Error>> {
     let subject = format!("STREAM.CREATE.{}", config.name);
-    let began = Instant::now();
+    let mut since = None;
     loop {
         let asked = || connection.ask::<Config, Info>(subject.clone(), config, doing);
         let created = until_answered(asked).await?;
         let passes = created.as_ref().err().and_then(passes_within);
-        if passes.is_none_or(|patience| began.elapsed() >= patience) {
+        let since = since.get_or_insert_with(Instant::now);
+        if passes.is_none_or(|patience| since.elapsed() >= patience) {
             return Ok(created);
         }
         sleep(CREATE_AGAIN).await;

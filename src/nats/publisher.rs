@@ -180,7 +180,7 @@ impl Publisher {
     /// Others see us since then. Where they did not, what they have under way is waited for: they
     /// took it that nobody else stores.
     pub(super) fn is_seen_since(&self, told: Instant) {
-        if !self.sign.suffices() {
+        if !self.sign.is_seen() {
             self.listens();
         }
         self.sign.is_heard(told);
@@ -196,17 +196,11 @@ impl Publisher {
     }
 
     async fn try_to_publish(&self, event: &Event, number: u64) -> Published {
-        if !self.connection.stands() {
-            return Published::Unavailable(format!(
-                "no connection to NATS at {}",
-                self.connection.hosts()
-            ));
+        if let Some(why) = self.disconnected() {
+            return why;
         }
         if !self.sign.suffices_within(ANSWER).await {
-            return Published::Unavailable(format!(
-                "no answer from the bucket {}, by which subscribers see each other",
-                bucket_name(&self.stream)
-            ));
+            return self.unseen();
         }
         if let Err(why) = self.after_gap().await {
             return Published::Unavailable(why);
@@ -226,6 +220,24 @@ impl Publisher {
                 Stored::Differs(_) => self.busy(&subject),
             },
         }
+    }
+
+    fn disconnected(&self) -> Option<Published> {
+        let hosts = self.connection.hosts();
+        let why = || Published::Unavailable(format!("no connection to NATS at {hosts}"));
+        (!self.connection.stands()).then(why)
+    }
+
+    /// Others would not see us store anything.
+    fn unseen(&self) -> Published {
+        self.disconnected().unwrap_or_else(|| {
+            let bucket = bucket_name(&self.stream);
+            let seen = "by which subscribers see each other";
+            Published::Unavailable(match self.sign.why_unheard() {
+                Some(why) => format!("the bucket {bucket}, {seen}: {why}"),
+                None => format!("no answer from the bucket {bucket}, {seen}"),
+            })
+        })
     }
 
     /// Waits after a gap until others have stored what they received before its end, where there
@@ -337,6 +349,10 @@ impl Publisher {
     /// must have.
     async fn store(&self, message: &Outgoing<'_>, last: Option<u64>) -> Stored {
         let Outgoing { event, id, .. } = *message;
+        // What had to be looked at before may have taken long.
+        if !self.sign.suffices() {
+            return Stored::Done(self.unseen(), None);
+        }
         let body = self.bodies().body(event);
         let began = Instant::now();
         loop {

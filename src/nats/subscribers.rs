@@ -14,14 +14,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use self::own_sign::FRESH;
 pub(super) use self::own_sign::OwnSign;
-use super::bucket::{Bucket, Put};
+use super::bucket::{Bucket, NotOpened, Put};
 use super::{Connection, Publisher, StreamAddress};
 use crate::backoff::Backoff;
-use crate::error::Kind;
 
 /// How often it is told.
 const TELL: Duration = Duration::from_secs(2);
@@ -35,6 +34,9 @@ const REFUSED: Backoff = Backoff::new(TELL, Duration::from_mins(1));
 /// Whether others are there is looked at again after this time: who comes waits longer before it
 /// stores anything.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// After a look that takes longer nobody can tell, for the same reason.
+const LOOKING: Duration = Duration::from_secs(1);
 
 /// A server's clock may be that much behind ours, and whoever stores something gave its last sign
 /// no longer before that than [`FRESH`].
@@ -142,7 +144,8 @@ impl Others {
             return look.sign.is_since(since);
         }
         let began = Instant::now();
-        let sign = self.look().await;
+        let looked = timeout(LOOKING, self.look()).await;
+        let sign = looked.unwrap_or(Sign::Unknown);
         *seen = Some(Look {
             began,
             ended: Instant::now(),
@@ -204,10 +207,13 @@ pub fn tell(
                     sign.wanted_within(TELL).await;
                 }
                 // What was not heard is told with later figures.
-                Put::Unknown => sleep(unheard.next_pause()).await,
-                Put::Refused => {
+                Put::Unknown(why) => {
+                    sign.is_unheard(why);
+                    sleep(unheard.next_pause()).await;
+                }
+                Put::Refused(why) => {
                     if let Some(warn) = warn.take() {
-                        warn(&board.may_not());
+                        warn(&board.may_not(&why));
                     }
                     sign.is_refused();
                     sleep(refused.next_pause()).await;
@@ -246,17 +252,73 @@ impl Board {
     async fn open(&self) -> Result<Bucket, Put> {
         let name = self.name.clone();
         let opened = Bucket::open(&self.connection, name, Some(FORGOTTEN), self.replicas);
-        opened.await.map_err(|error| match error.kind() {
-            Kind::TimedOut => Put::Unknown,
-            _ => Put::Refused,
+        opened.await.map_err(|NotOpened { error, lasts }| {
+            let why = error.message().to_owned();
+            if lasts {
+                Put::Refused(why)
+            } else {
+                Put::Unknown(Some(why))
+            }
         })
     }
 
-    fn may_not(&self) -> String {
+    fn may_not(&self, why: &str) -> String {
         format!(
-            "NATS at {} does not let this subscriber tell of itself in the bucket {}: other subscribers do not see it, so what they store late may lie behind its newer events unmarked, and fleet status does not show it",
-            self.connection.hosts(),
+            "this subscriber cannot tell of itself in the bucket {}: {why}; other subscribers do not see it, so what they store late may lie behind its newer events unmarked, and fleet status does not show it",
             self.name
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nats::scripted::{self, Answer};
+
+    async fn told(answer: fn(&str) -> Answer) -> Put {
+        let mut board = Board {
+            connection: scripted::connection(answer).await,
+            name: bucket_name("EVENTS"),
+            key: key("ise", "one"),
+            replicas: 1,
+            bucket: None,
+        };
+        let value = SubscriberValue {
+            name: "one".to_owned(),
+            deployment: "ise".to_owned(),
+            topics: Vec::new(),
+            host: "host".to_owned(),
+            version: "1".to_owned(),
+            since: "2026-11-30T03:00:00Z".to_owned(),
+            stored: 0,
+            duplicates: 0,
+        };
+        board.tell(&value).await
+    }
+
+    #[tokio::test]
+    async fn what_may_pass_is_not_taken_for_a_refusal() {
+        let away = told(|_| Answer::NoResponders).await;
+        assert!(matches!(away, Put::Unknown(Some(_))), "{away:?}");
+        let offline = told(|_| {
+            Answer::Body(
+                r#"{"error":{"code":500,"err_code":10118,"description":"stream is offline"}}"#,
+            )
+        });
+        let offline = offline.await;
+        assert!(
+            matches!(&offline, Put::Unknown(Some(why)) if why.contains("offline")),
+            "{offline:?}"
+        );
+        let full = told(|_| {
+            Answer::Body(
+                r#"{"error":{"code":400,"err_code":10027,"description":"maximum number of streams reached"}}"#,
+            )
+        });
+        let full = full.await;
+        assert!(
+            matches!(&full, Put::Refused(why) if why.contains("maximum number of streams")),
+            "{full:?}"
+        );
     }
 }

@@ -420,6 +420,6 @@ fn an_account_that_may_not_tell_of_itself_stores_its_events_all_the_same() {
     let all = [&arguments[..], &stream, &login].concat();
     let err = stderr(&lab.pxgrid(&all).assert().success());
     assert!(!err.contains("Permissions Violation"), "{err}");
-    let said = "does not let this subscriber tell of itself in the bucket";
+    let said = "this subscriber cannot tell of itself in the bucket";
     assert_eq!(err.matches(said).count(), 1, "{err}");
 }

@@ -1,5 +1,6 @@
 //! Whether other subscribers can see us: our sign was heard lately. Nothing is sent here.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -12,6 +13,8 @@ pub(super) const FRESH: Duration = Duration::from_secs(30);
 pub struct OwnSign {
     sign: watch::Sender<Sign>,
     wanted: Notify,
+    /// Why the last one was not heard, where that is known.
+    unheard: Mutex<Option<String>>,
 }
 
 /// What became of our last sign.
@@ -42,12 +45,29 @@ impl OwnSign {
         Self {
             sign: watch::Sender::new(Sign::None),
             wanted: Notify::new(),
+            unheard: Mutex::default(),
         }
     }
 
     /// Whether events may be stored: others can see us, or never will.
     pub(in crate::nats) fn suffices(&self) -> bool {
         self.sign.borrow().suffices(Instant::now())
+    }
+
+    /// Whether others can see us.
+    pub(in crate::nats) fn is_seen(&self) -> bool {
+        let sign = *self.sign.borrow();
+        matches!(sign, Sign::Heard(_)) && sign.suffices(Instant::now())
+    }
+
+    /// Why others cannot see us, in the words of whoever was asked; none: nobody answered.
+    pub(in crate::nats) fn why_unheard(&self) -> Option<String> {
+        self.unheard().clone()
+    }
+
+    /// A poisoned lock holds a text that is whole all the same.
+    fn unheard(&self) -> MutexGuard<'_, Option<String>> {
+        self.unheard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits so long until events may be stored. False: they may not.
@@ -66,6 +86,11 @@ impl OwnSign {
     /// A sign that was given then was heard.
     pub(in crate::nats) fn is_heard(&self, given: Instant) {
         self.sign.send_replace(Sign::Heard(given));
+    }
+
+    /// The last one was not heard: why, where that is known.
+    pub(super) fn is_unheard(&self, why: Option<String>) {
+        *self.unheard() = why;
     }
 
     /// The server lets us give none.
