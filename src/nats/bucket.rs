@@ -52,6 +52,9 @@ pub enum Put {
     Unknown(Option<String>),
 }
 
+/// What is said where permissions are the reason.
+pub(super) const NOT_PERMITTED: &str = "the account has no permission for it (netapi ise pxgrid fleet permissions STREAM --for subscriber prints what it needs)";
+
 /// Why a bucket could not be found or made.
 pub struct NotOpened {
     /// The error.
@@ -255,7 +258,9 @@ impl Bucket {
             Err(Failure::NoResponders | Failure::TimedOut) => {
                 let subject = self.subject(key);
                 let denied = self.connection.denied_since(began, Some(&subject));
-                denied.map_or(Put::Unknown(None), Put::Refused)
+                denied.map_or(Put::Unknown(None), |_| {
+                    Put::Refused(NOT_PERMITTED.to_owned())
+                })
             }
         }
     }

@@ -18,9 +18,10 @@ use tokio::time::{sleep, timeout};
 
 use self::own_sign::FRESH;
 pub(super) use self::own_sign::OwnSign;
-use super::bucket::{Bucket, NotOpened, Put};
+use super::bucket::{Bucket, NOT_PERMITTED, NotOpened, Put};
 use super::{Connection, Publisher, StreamAddress};
 use crate::backoff::Backoff;
+use crate::error::Kind;
 
 /// How often it is told.
 const TELL: Duration = Duration::from_secs(2);
@@ -253,7 +254,10 @@ impl Board {
         let name = self.name.clone();
         let opened = Bucket::open(&self.connection, name, Some(FORGOTTEN), self.replicas);
         opened.await.map_err(|NotOpened { error, lasts }| {
-            let why = error.message().to_owned();
+            let why = match error.kind() {
+                Kind::Refused => NOT_PERMITTED.to_owned(),
+                _ => error.message().to_owned(),
+            };
             if lasts {
                 Put::Refused(why)
             } else {
@@ -264,7 +268,7 @@ impl Board {
 
     fn may_not(&self, why: &str) -> String {
         format!(
-            "this subscriber cannot tell of itself in the bucket {}: {why}; other subscribers do not see it, so what they store late may lie behind its newer events unmarked, and fleet status does not show it",
+            "this subscriber cannot tell of itself in the bucket {}: {why}. Other subscribers do not see it, so what they store late may lie behind its newer events unmarked, and fleet status does not show it",
             self.name
         )
     }
