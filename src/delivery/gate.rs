@@ -13,19 +13,12 @@ pub trait Gate: Send + Sync + 'static {
     /// it is not to, and is dropped as if it had never been offered.
     fn begin(&self, number: u64, attempt: u32) -> Option<Delivery>;
 
-    /// The event of this number is done with.
-    fn delivered(&self, number: u64) -> Settling;
+    /// The event of this number is done with. The place that it took among those that may run at
+    /// a time stays taken until this is answered, so that no more than those are ever in doubt.
+    fn delivered(&self, number: u64) -> oneshot::Receiver<()>;
 
     /// What else became of an event that had begun.
     fn ended(&self, number: u64, end: End);
-}
-
-/// What a delivery that is done with still holds. Each is free when its channel ends.
-pub struct Settling {
-    /// Its place among those that may run at a time.
-    pub place: oneshot::Receiver<()>,
-    /// Its endpoint, of which nothing begins before. Never free before the place.
-    pub endpoint: oneshot::Receiver<()>,
 }
 
 /// What became of it.

@@ -15,15 +15,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
 
 use super::Listener;
 use super::counters::Counters;
 use super::dead_letters::{DeadLetters, letter};
 use super::endpoint_order::{After, EndpointOrder, Start};
-use super::gate::{End, Gate, Settling};
+use super::gate::{End, Gate};
 use super::queue::spool::{Spool, Waiting};
 use super::sink::Outage;
 use super::sink::callback::CallbackOutcome;
@@ -82,10 +80,6 @@ impl Attempt {
         self.start.id
     }
 }
-
-/// Deliveries of one job that gave up their places, and whose endpoints the gate still holds.
-#[derive(Default)]
-pub(super) struct Unsettled(JoinSet<Result<()>>);
 
 impl Scheduler {
     pub(super) fn new(
@@ -377,55 +371,22 @@ impl Scheduler {
 
     /// Settles a delivery and gives the event to go on with. A failure is left for the loop.
     pub(super) async fn settle_and_next(
-        self: &Arc<Self>,
-        attempt: Attempt,
-        outcome: CallbackOutcome,
-        unsettled: &mut Unsettled,
+        &self,
+        attempt: &Attempt,
+        outcome: &CallbackOutcome,
     ) -> Option<Attempt> {
-        let mut settled = match (&outcome, &self.gate) {
-            (CallbackOutcome::Success, Some(gate)) => {
-                let settling = gate.delivered(attempt.number());
-                self.settle_behind(settling, attempt, unsettled).await
-            }
-            _ => self.settle(&attempt, &outcome),
-        };
-        loop {
-            match settled.and_then(|()| self.next()) {
-                // What comes next may be of an endpoint that waits.
-                Ok(None) => settled = unsettled.0.join_next().await?.unwrap_or(Ok(())),
-                Ok(next) => return next,
-                Err(error) => {
-                    self.state().failure.get_or_insert(error);
-                    self.call.notify_one();
-                    return None;
-                }
+        if let (CallbackOutcome::Success, Some(gate)) = (outcome, &self.gate) {
+            // Without an answer it is settled all the same.
+            let _gone = gate.delivered(attempt.number()).await;
+        }
+        match self.settle(attempt, outcome).and_then(|()| self.next()) {
+            Ok(next) => next,
+            Err(error) => {
+                self.state().failure.get_or_insert(error);
+                self.call.notify_one();
+                None
             }
         }
-    }
-
-    /// Settles a delivery when the gate gives its endpoint, and waits only for its place.
-    async fn settle_behind(
-        self: &Arc<Self>,
-        settling: Settling,
-        attempt: Attempt,
-        unsettled: &mut Unsettled,
-    ) -> Result<()> {
-        let Settling {
-            place,
-            mut endpoint,
-        } = settling;
-        // Without an answer it is settled all the same.
-        let _gone = place.await;
-        if endpoint.try_recv() == Err(TryRecvError::Empty) {
-            self.state().order.gives_place(attempt.number());
-            let this = Arc::clone(self);
-            unsettled.0.spawn(async move {
-                let _gone = endpoint.await;
-                this.settle(&attempt, &CallbackOutcome::Success)
-            });
-            return Ok(());
-        }
-        self.settle(&attempt, &CallbackOutcome::Success)
     }
 
     /// The error when nothing is left that can go on, since the callback cannot be started and

@@ -1,7 +1,6 @@
 //! The consumers of a group of workers: one for each partition, durable, so that the server knows
 //! what of it was done. Who asks a consumer for events, and when, is not decided here.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -322,19 +321,6 @@ pub enum Saying {
 }
 
 impl Connection {
-    /// Says that a delivery is done; whether the server heard it. `written` is called when that has
-    /// left this process, so that it arrives also if that is killed.
-    pub async fn say_done(&self, reply: &str, written: impl FnOnce()) -> bool {
-        let mut said = pin!(self.say(reply, Saying::Done));
-        // In this order: what is flushed is what was said before.
-        tokio::select! {
-            biased;
-            heard = &mut said => return heard,
-            Ok(()) = self.client().flush() => written(),
-        }
-        said.await
-    }
-
     /// Says something of a delivery; whether the server heard it.
     pub async fn say(&self, reply: &str, saying: Saying) -> bool {
         if !self.stands() {
@@ -353,24 +339,5 @@ impl Connection {
         let asked = client.request(subject, text.into());
         // The library waits for a place among what it has not sent yet, however long.
         matches!(timeout(ANSWER, asked).await, Ok(Ok(_)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::sync::oneshot;
-
-    use crate::nats::scripted::{self, Answer};
-
-    #[tokio::test]
-    async fn what_is_done_has_left_us_also_where_the_server_does_not_answer() {
-        let connection = scripted::connection(|_| Answer::Nothing).await;
-        let (left, has_left) = oneshot::channel();
-        let written = || left.send(()).unwrap();
-        let said = connection.say_done("$JS.ACK.EVENTS.workers-0.1.7.3.0.0", written);
-        tokio::select! {
-            heard = said => panic!("{heard}"),
-            left = has_left => left.unwrap(),
-        }
     }
 }

@@ -14,7 +14,6 @@ pub(super) const INFO: &str = "INFO {\"server_id\":\"a\",\"server_name\":\"a\",\
 
 /// What the server answers to a message.
 pub(super) enum Answer {
-    Nothing,
     NoResponders,
     Body(&'static str),
 }
@@ -63,7 +62,6 @@ async fn serve(stream: TcpStream, mut answer: impl FnMut(&str) -> Answer) {
                 let mut message = vec![0; length + 2];
                 read.read_exact(&mut message).await.unwrap();
                 let said = match answer(subject) {
-                    Answer::Nothing => String::new(),
                     Answer::NoResponders => {
                         format!("HMSG {reply} {subscription} 16 16\r\nNATS/1.0 503\r\n\r\n\r\n")
                     }

@@ -198,11 +198,10 @@ impl Worker {
             None => return running.end(Ok(DONE)).await,
         };
         let partitions = u32::try_from(parts.consumers.len()).unwrap_or(u32::MAX);
-        let jobs = self.callbacks.jobs();
-        let machine = Machine::new(me, self.lease, partitions, jobs);
-        let shared = Shared::new(parts.connection.clone(), machine, jobs);
+        let machine = Machine::new(me, self.lease, partitions, self.callbacks.jobs());
+        let shared = Shared::new(parts.connection.clone(), machine);
         let options = delivery::DeliveryOptions {
-            jobs,
+            jobs: self.callbacks.jobs(),
             retries: self.callbacks.retries,
             backoff: RETRY_PAUSES,
             spool: None,
