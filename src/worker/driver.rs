@@ -14,7 +14,6 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::leases::Claim;
 use super::machine::Action;
 use super::values::{ClaimValue, MemberValue};
 use super::{Moment, moment};
@@ -414,16 +413,8 @@ impl Driver {
                 let Some(partition) = partition.and_then(|text| text.parse().ok()) else {
                     return;
                 };
-                let value = entry.value.as_deref().map(serde_json::from_slice);
-                let value: Option<ClaimValue> = value.and_then(Result::ok);
-                let (owner, done_to) =
-                    value.map_or((None, 0), |value| (value.owner, value.done_to));
-                let claim = Claim {
-                    revision: entry.revision,
-                    owner,
-                    done_to,
-                };
-                machine.claim(partition, claim);
+                let value = entry.value.as_deref();
+                machine.claim(partition, ClaimValue::claim(entry.revision, value));
             }
         }
     }

@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::claim::{Before, Claim};
 use super::{Moment, shares};
 use crate::nats::bucket::Written;
 
@@ -24,6 +25,9 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A renewal that failed, or a question that was not answered, is tried again after this time.
 const RENEW_AGAIN: Duration = Duration::from_millis(250);
+
+/// So many members that are gone are known again.
+const GONE: usize = 256;
 
 /// What is to be done, or has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +45,8 @@ pub enum Step {
         ours: bool,
         /// The revision.
         expected: u64,
-        /// Events up to this number of the stream may have been done.
-        done_to: u64,
+        /// What may have been done.
+        before: Before,
     },
     /// Ask for the revision of a member's key.
     Confirm(String),
@@ -50,26 +54,13 @@ pub enum Step {
     Open {
         /// Which one.
         partition: u32,
-        /// Whether it was taken from one who did not hand it over.
-        dead: bool,
-        /// Events up to this number of the stream may have been done before.
-        done_to: u64,
+        /// What may have been done.
+        before: Before,
     },
     /// It is to be handed over: [`Leases::release`] when nothing of it is under way.
     Drain(u32),
     /// It may be somebody else's already.
     Lost(u32),
-}
-
-/// A claim as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// Its revision.
-    pub revision: u64,
-    /// Whose the partition is, if anybody's.
-    pub owner: Option<String>,
-    /// Events up to this number may have been done.
-    pub done_to: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -97,8 +88,7 @@ impl Member {
 #[derive(Debug, Clone, Copy)]
 struct Write {
     ours: bool,
-    dead: bool,
-    done_to: u64,
+    before: Before,
     /// Since when we are sure of our lease, as a count.
     term: u64,
 }
@@ -120,6 +110,9 @@ pub struct Leases {
     lease: Duration,
     partitions: u32,
     members: BTreeMap<String, Member>,
+    /// Revisions of members that were forgotten since they were late: a key lives on for a while,
+    /// and a view that begins anew tells it again.
+    gone: BTreeMap<String, u64>,
     claims: BTreeMap<u32, Claim>,
     /// Whether everything stored is known.
     complete: bool,
@@ -146,6 +139,7 @@ impl Leases {
             lease,
             partitions,
             members: BTreeMap::new(),
+            gone: BTreeMap::new(),
             claims: BTreeMap::new(),
             complete: false,
             replayed: BTreeSet::new(),
@@ -219,11 +213,13 @@ impl Leases {
     ) {
         let Some((lease, leaving)) = told else {
             self.members.remove(name);
+            self.gone.remove(name);
             return;
         };
-        if name == self.me {
+        if name == self.me || self.gone.get(name) == Some(&revision) {
             return;
         }
+        self.gone.remove(name);
         match self.members.get_mut(name) {
             Some(known) if known.revision == revision && !known.of_claim => {}
             Some(known) if known.revision > revision && self.complete => {}
@@ -317,11 +313,8 @@ impl Leases {
         if self.claims.get(&partition).is_some_and(newer) {
             return Vec::new();
         }
-        let claim = Claim {
-            revision,
-            owner: write.ours.then(|| self.me.clone()),
-            done_to: write.done_to,
-        };
+        let owner = write.ours.then(|| self.me.clone());
+        let claim = Claim::new(revision, owner, write.before);
         self.claims.insert(partition, claim);
         self.replayed.insert(partition);
         let mut steps = self.expire(now);
@@ -329,20 +322,22 @@ impl Leases {
             self.owned.insert(partition, revision);
             steps.push(Step::Open {
                 partition,
-                dead: write.dead,
-                done_to: write.done_to,
+                before: write.before,
             });
         }
         steps
     }
 
     /// Nothing of the partition is under way any more; it goes to whoever takes it, who is told
-    /// that events up to this number may have been done.
-    pub fn release(&mut self, partition: u32, done_to: u64) {
+    /// what may have been done.
+    pub fn release(&mut self, partition: u32, before: Before) {
         self.owned.remove(&partition);
         self.draining.remove(&partition);
         if let Some(claim) = self.claims.get_mut(&partition) {
-            claim.done_to = claim.done_to.max(done_to);
+            claim.before = Before {
+                done_to: claim.before.done_to.max(before.done_to),
+                ..before
+            };
         }
     }
 
@@ -415,22 +410,23 @@ impl Leases {
             return None;
         }
         let claim = self.claims.get(&partition);
-        let (expected, done_to) = claim.map_or((0, 0), |claim| (claim.revision, claim.done_to));
-        let dead = match claim.and_then(|claim| claim.owner.clone()) {
+        let (expected, before) = claim.map_or((0, Before::default()), |claim| {
+            (claim.revision, claim.before)
+        });
+        match claim.and_then(|claim| claim.owner.clone()) {
             None if !wanted => return None,
-            None => false,
-            Some(owner) if owner == self.me => wanted,
+            None => {}
+            Some(owner) if owner == self.me => {}
             Some(_) if !wanted => return None,
             Some(owner) => match self.is_dead(&owner, now) {
-                Ok(true) => true,
+                Ok(true) => {}
                 Ok(false) => return None,
                 Err(ask) => return Some(ask),
             },
-        };
+        }
         let write = Write {
             ours: wanted,
-            dead,
-            done_to,
+            before,
             term: self.term,
         };
         self.writing.insert(partition, write);
@@ -439,7 +435,7 @@ impl Leases {
             partition,
             ours: wanted,
             expected,
-            done_to,
+            before,
         })
     }
 
@@ -473,8 +469,15 @@ impl Leases {
             .values()
             .filter_map(|claim| claim.owner.as_deref())
             .collect();
-        self.members
-            .retain(|name, member| !member.is_late(now) || owners.contains(name.as_str()));
+        let is_gone = |name: &String, member: &mut Member| {
+            member.is_late(now) && !owners.contains(name.as_str())
+        };
+        for (name, member) in self.members.extract_if(.., is_gone) {
+            self.gone.insert(name, member.revision);
+        }
+        while self.gone.len() > GONE {
+            self.gone.pop_first();
+        }
     }
 
     /// Whether a lease ran out: all is lost then.

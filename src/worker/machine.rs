@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Moment;
-use super::leases::{Claim, Leases, Step};
+use super::claim::{Before, Claim};
+use super::leases::{Leases, Step};
 use super::partition::{Partition, Room, Task};
 use crate::delivery::gate::End;
 use crate::event::{Delivery, Event, EventId};
@@ -47,8 +48,8 @@ pub enum Action {
         ours: bool,
         /// If its revision is this one.
         expected: u64,
-        /// Events up to this number may have been done.
-        done_to: u64,
+        /// What may have been done.
+        before: Before,
     },
     /// Ask for the revision of a member's key: [`Machine::confirmed`].
     Confirm(String),
@@ -161,8 +162,8 @@ impl Machine {
             };
             let tasks = one.tick(room, now);
             if one.is_drained() {
-                let done_to = one.close();
-                self.leases.release(number, done_to);
+                let before = one.close();
+                self.leases.release(number, before);
                 // The claim is written at once.
                 let steps = self.leases.tick(now);
                 self.step(steps);
@@ -376,20 +377,16 @@ impl Machine {
                     partition,
                     ours,
                     expected,
-                    done_to,
+                    before,
                 } => self.actions.push(Action::Claim {
                     partition,
                     ours,
                     expected,
-                    done_to,
+                    before,
                 }),
-                Step::Open {
-                    partition,
-                    dead,
-                    done_to,
-                } => {
+                Step::Open { partition, before } => {
                     if let Some(one) = self.partition(partition) {
-                        one.open(dead, done_to);
+                        one.open(before);
                     }
                 }
                 Step::Drain(partition) => {

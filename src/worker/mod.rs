@@ -5,6 +5,7 @@
 //! | part | holds |
 //! | --- | --- |
 //! | [`shares`] | which member is to own which partition |
+//! | [`claim`] | whose a partition is, and what of it may have been done |
 //! | [`leases`] | who owns what, and until when we are sure of it: without I/O |
 //! | [`partition`] | what is in hand of a partition: without I/O |
 //! | [`machine`] | both together: the worker as a state machine without I/O |
@@ -14,6 +15,7 @@
 //!
 //! Order per endpoint, retries and callbacks are `delivery`'s, what is said to a server `nats`'s.
 
+pub mod claim;
 pub mod driver;
 pub mod leases;
 pub mod machine;

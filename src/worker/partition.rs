@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Moment;
+use super::claim::Before;
 use crate::backoff::Backoff;
 use crate::event::{Delivery, Event, EventId};
 use crate::nats::consumer::{ConsumerState, MOST_PENDING, Pulled};
@@ -82,10 +83,8 @@ pub struct Partition {
     /// How many times in a row a dead letter could not be stored.
     unburied: u32,
     ack_wait: Duration,
-    /// It was taken from one who did not hand it over.
-    dead: bool,
-    /// So many events are marked, whatever the server's count.
-    marks: usize,
+    /// So many of the next deliveries are marked, whatever the server's count.
+    marks: u64,
     /// And those up to this number.
     marks_to: u64,
     /// The largest number that ever began here.
@@ -110,7 +109,6 @@ impl Partition {
             failures: 0,
             unburied: 0,
             ack_wait: Duration::ZERO,
-            dead: false,
             marks: 0,
             marks_to: 0,
             done_to: 0,
@@ -118,12 +116,12 @@ impl Partition {
     }
 
     /// It is ours from now on.
-    pub fn open(&mut self, dead: bool, done_to: u64) {
+    pub fn open(&mut self, before: Before) {
         self.state = PartitionState::Opening;
         self.held = true;
-        self.dead = dead;
-        self.marks_to = done_to;
-        self.done_to = self.done_to.max(done_to);
+        self.marks = before.marks;
+        self.marks_to = before.done_to;
+        self.done_to = self.done_to.max(before.done_to);
         self.ask_at = Moment::ZERO;
         self.last = 0;
         // An answer that is still to come says nothing of now.
@@ -157,6 +155,8 @@ impl Partition {
         self.in_hand.retain(|_, one| {
             let kept = one.stage == Stage::Kept;
             if kept {
+                // The server may forget that it was delivered.
+                self.marks = self.marks.saturating_add(one.repeated.into());
                 tasks.push(Task::HandBack(Arc::clone(&one.reply)));
             }
             !kept
@@ -169,10 +169,13 @@ impl Partition {
         self.state == PartitionState::Draining && !self.pulling && self.in_hand.is_empty()
     }
 
-    /// It was handed over. Gives the largest number of an event that may have been done.
-    pub fn close(&mut self) -> u64 {
+    /// It was handed over. Gives what may have been done.
+    pub fn close(&mut self) -> Before {
         self.state = PartitionState::Closed;
-        self.done_to
+        Before {
+            done_to: self.done_to,
+            marks: self.marks,
+        }
     }
 
     /// How many events are in hand.
@@ -245,7 +248,8 @@ impl Partition {
         if self.state == PartitionState::Opening {
             self.state = PartitionState::Open;
             self.last = self.last.max(found.delivered);
-            self.marks = if self.dead { 2 * found.most_pending } else { 0 };
+            let most = u64::try_from(found.most_pending).unwrap_or(Before::UNKNOWN);
+            self.marks = self.marks.min(most.saturating_mul(2));
         }
         let is_ours = |one: &InHand| one.stage != Stage::Kept || now < one.ours_until;
         if found.pending > in_hand || !self.in_hand.values().all(is_ours) {

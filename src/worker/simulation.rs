@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::Moment;
-use super::leases::Claim;
+use super::claim::Claim;
 use super::machine::{Action, Machine};
 use crate::backoff::Backoff;
 use crate::delivery::endpoint_order::{EndpointOrder, Rules};
@@ -129,6 +129,11 @@ impl World {
         });
     }
 
+    /// How many partitions are this one's.
+    pub(super) fn owned(&self, which: usize) -> usize {
+        self.processes[which].machine.owned()
+    }
+
     pub(super) fn count(&self) -> usize {
         self.processes.iter().filter(|one| !one.leaving).count()
     }
@@ -165,7 +170,7 @@ impl World {
     pub(super) fn server_away(&mut self, time: Duration, forgets: bool) {
         self.server.away_until = self.now + time;
         if forgets {
-            self.server.forget_recent(self.now);
+            self.server.forget_recent();
         }
         self.server.disconnect_all();
         for process in &mut self.processes {
@@ -367,11 +372,11 @@ impl World {
                     partition,
                     ours,
                     expected,
-                    done_to,
+                    before,
                 } => {
                     let owner = ours.then(|| name.clone());
                     let written = if there {
-                        server.claim(partition, owner, expected, done_to)
+                        server.claim(partition, owner, expected, before)
                     } else {
                         Written::Unknown
                     };
@@ -398,7 +403,7 @@ impl World {
                 }
                 Action::Ack(receipt) => {
                     if there {
-                        server.acknowledge(&receipt.reply, now);
+                        server.acknowledge(&receipt.reply);
                     }
                     Mail::Acked(receipt.partition, receipt.sequence, there)
                 }

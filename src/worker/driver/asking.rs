@@ -48,11 +48,12 @@ pub(super) async fn ask(parts: &Parts, action: Action) -> Option<Heard> {
             partition,
             ours,
             expected,
-            done_to,
+            before,
         } => {
             let value = ClaimValue {
                 owner: ours.then(|| parts.me.clone()),
-                done_to,
+                done_to: before.done_to,
+                marks: before.marks,
             };
             let key = format!("{}.{partition}", parts.group);
             let value = serde_json::to_string(&value).unwrap_or_default();

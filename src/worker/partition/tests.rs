@@ -25,8 +25,12 @@ fn pulled(sequence: u64, delivery: u64, id: u8) -> Pulled {
 
 /// One that is ours and holds nothing.
 fn open() -> Partition {
+    opened(Before::default())
+}
+
+fn opened(before: Before) -> Partition {
     let mut partition = Partition::new();
-    partition.open(false, 0);
+    partition.open(before);
     let question = match partition.tick(ROOM, NOW).as_slice() {
         [Task::Ask(question)] => *question,
         other => panic!("{other:?}"),
@@ -43,6 +47,47 @@ fn open() -> Partition {
 
 fn deliver(partition: &mut Partition, pulled: Pulled) -> Vec<Task> {
     partition.delivered(pulled, NOW, NOW).1
+}
+
+/// Its count may be lost with the server, so it is not enough.
+#[test]
+fn what_may_have_been_done_is_told_to_whoever_has_it_next() {
+    let before = Before {
+        done_to: 3,
+        marks: Before::UNKNOWN,
+    };
+    let mut never_asked = Partition::new();
+    never_asked.open(before);
+    assert_eq!(never_asked.drain(), (vec![], vec![]));
+    assert_eq!(never_asked.close(), before);
+
+    // At most so many are under way, twice.
+    let mut partition = opened(before);
+    assert_eq!(
+        deliver(&mut partition, pulled(7, 1, b'a')),
+        [Task::Offer(7)]
+    );
+    assert_eq!(
+        deliver(&mut partition, pulled(8, 2, b'b')),
+        [Task::Offer(8)]
+    );
+    partition.offered(7, 0);
+    partition.offered(8, 1);
+    assert!(partition.begin(7, NOW).0.is_some_and(|one| one.repeated));
+    assert_eq!(partition.ended(7, End::Delivered, NOW).1, [Task::Ack(7)]);
+    // One was done; the other one is handed back, and is in doubt as it was.
+    let (withdrawn, tasks) = partition.drain();
+    assert_eq!(
+        (withdrawn, tasks),
+        (vec![1], vec![Task::HandBack("reply".into())])
+    );
+    assert_eq!(partition.acked(7, true, NOW), Some(Task::Settled(0)));
+    assert!(partition.is_drained());
+    let left = Before {
+        done_to: 7,
+        marks: 127,
+    };
+    assert_eq!(partition.close(), left);
 }
 
 /// A server that was killed may have lost acknowledgements, and its last messages with them.

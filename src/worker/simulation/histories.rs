@@ -16,6 +16,8 @@ enum Happening {
     Kill(usize),
     Stop(usize, u64),
     ServerAway(u64, bool),
+    /// A worker and the server are killed at once.
+    KillBoth(usize, u64),
     ServerClock,
 }
 
@@ -27,6 +29,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => any::<usize>().prop_map(Happening::Kill),
         2 => (any::<usize>(), 500_u64..12_000).prop_map(|(which, time)| Happening::Stop(which, time)),
         2 => (100_u64..9_000, any::<bool>()).prop_map(|(time, forgets)| Happening::ServerAway(time, forgets)),
+        1 => (any::<usize>(), 100_u64..3_000).prop_map(|(which, time)| Happening::KillBoth(which, time)),
         1 => Just(Happening::ServerClock),
     ]
 }
@@ -48,6 +51,10 @@ fn happens(world: &mut World, happening: &Happening) {
         Happening::Stop(which, time) => world.stop(*which, Duration::from_millis(*time)),
         Happening::ServerAway(time, forgets) => {
             world.server_away(Duration::from_millis(*time), *forgets);
+        }
+        Happening::KillBoth(which, time) => {
+            world.kill(*which);
+            world.server_away(Duration::from_millis(*time), true);
         }
         Happening::ServerClock => world.server.members_expire(),
     }
@@ -114,6 +121,47 @@ fn partitions_of_a_dead_worker_go_on_within_two_leases_and_a_wait() {
     world.judge();
     let repeats = world.begun.len() - 40;
     assert!(repeats <= 2, "{repeats}");
+}
+
+/// Its key is there for a while, and is told again to whoever watches anew.
+#[test]
+fn a_dead_worker_gets_no_share_again() {
+    let mut world = World::new(4, 17);
+    world.join();
+    world.join();
+    world.run(Duration::from_secs(8));
+    world.kill(0);
+    world.run(3 * LEASE);
+    assert_eq!(world.owned(0), 4);
+    world.server_away(Duration::from_millis(100), false);
+    for _ in 0..50 {
+        world.run(Duration::from_millis(100));
+        assert_eq!(world.owned(0), 4);
+    }
+}
+
+/// Who takes over from a dead worker loses it again before anything came again, and gives it up.
+#[test]
+fn what_was_not_handed_over_is_marked_by_whoever_has_it_at_last() {
+    let mut world = World::new(1, 0);
+    world.join();
+    world.run(Duration::from_secs(3));
+    let history = [
+        (Happening::Join, 301),
+        (Happening::Join, 2901),
+        (Happening::Leave(0), 661),
+        (Happening::Events(vec![0; 15]), 1941),
+        (Happening::Kill(1), 3501),
+        (Happening::Events(vec![0]), 81),
+        (Happening::ServerAway(2841, true), 3141),
+        (Happening::Events(vec![0]), 0),
+        (Happening::KillBoth(0, 100), 0),
+    ];
+    for (happening, after) in &history {
+        happens(&mut world, happening);
+        world.run(Duration::from_millis(*after));
+    }
+    settle(&mut world);
 }
 
 /// How many histories `WORKER_HISTORIES` asks for.

@@ -10,27 +10,35 @@ use crate::nats::bucket::Written;
 use crate::nats::consumer::{ConsumerState, Pulled};
 use crate::nats::message::partition;
 use crate::worker::Moment;
-use crate::worker::leases::Claim;
+use crate::worker::claim::{Before, Claim};
 
 const MOST_PENDING: usize = 8;
 const PULL: Duration = Duration::from_secs(1);
 
-/// What a consumer was told shortly before the server was killed is forgotten.
-const FORGOTTEN: Duration = Duration::from_millis(400);
+/// How often a consumer's state is saved. What happened since is forgotten when the server is
+/// killed: also that an event was delivered, and how often.
+const SAVED: Duration = Duration::from_millis(400);
 
 #[derive(Default)]
 struct Consumer {
     /// The partition's events, in order.
     log: Vec<u64>,
-    /// How many of them were delivered once.
+    state: State,
+    saved: State,
+    saved_at: Moment,
+    again: VecDeque<u64>,
+    pull: Option<(String, Moment, usize)>,
+}
+
+/// What a server saves of a consumer.
+#[derive(Default, Clone)]
+struct State {
+    /// How many events were delivered once.
     given: usize,
     delivery: u64,
     /// Delivered and not acknowledged: until when, and how often.
     pending: BTreeMap<u64, (Moment, u64)>,
-    again: VecDeque<u64>,
     times: HashMap<u64, u64>,
-    acknowledged: Vec<(Moment, u64)>,
-    pull: Option<(String, Moment, usize)>,
 }
 
 /// See the module's documentation.
@@ -92,17 +100,17 @@ impl Server {
         (partition.parse().unwrap(), sequence.parse().unwrap())
     }
 
-    pub(super) fn acknowledge(&mut self, reply: &str, now: Moment) {
+    pub(super) fn acknowledge(&mut self, reply: &str) {
         let (partition, sequence) = Self::reply(reply);
         let consumer = self.consumer(partition);
-        consumer.pending.remove(&sequence);
+        consumer.state.pending.remove(&sequence);
         consumer.again.retain(|one| *one != sequence);
-        consumer.acknowledged.push((now, sequence));
     }
 
     pub(super) fn progress(&mut self, reply: &str, now: Moment) {
         let (partition, sequence) = Self::reply(reply);
-        if let Some((until, _)) = self.consumer(partition).pending.get_mut(&sequence) {
+        let pending = &mut self.consumer(partition).state.pending;
+        if let Some((until, _)) = pending.get_mut(&sequence) {
             *until = now + ACK_WAIT;
         }
     }
@@ -110,7 +118,7 @@ impl Server {
     pub(super) fn hand_back(&mut self, reply: &str) {
         let (partition, sequence) = Self::reply(reply);
         let consumer = self.consumer(partition);
-        if consumer.pending.contains_key(&sequence) && !consumer.again.contains(&sequence) {
+        if consumer.state.pending.contains_key(&sequence) && !consumer.again.contains(&sequence) {
             consumer.again.push_back(sequence);
         }
     }
@@ -118,8 +126,8 @@ impl Server {
     pub(super) fn state(&mut self, partition: u32) -> ConsumerState {
         let consumer = self.consumer(partition);
         ConsumerState {
-            delivered: consumer.delivery,
-            pending: consumer.pending.len(),
+            delivered: consumer.state.delivery,
+            pending: consumer.state.pending.len(),
             ack_wait: ACK_WAIT,
             most_pending: MOST_PENDING,
         }
@@ -179,15 +187,11 @@ impl Server {
         }
     }
 
-    /// The last acknowledgements were not on its disk.
-    pub(super) fn forget_recent(&mut self, now: Moment) {
+    /// What it had not saved is forgotten.
+    pub(super) fn forget_recent(&mut self) {
         for consumer in &mut self.consumers {
-            let recent = consumer.acknowledged.iter();
-            let recent = recent.filter(|(at, _)| *at + FORGOTTEN > now);
-            for (_, sequence) in recent {
-                let times = consumer.times.get(sequence).copied().unwrap_or(1);
-                consumer.pending.insert(*sequence, (now, times));
-            }
+            consumer.state = consumer.saved.clone();
+            consumer.again.clear();
         }
     }
 
@@ -226,7 +230,7 @@ impl Server {
         partition: u32,
         owner: Option<String>,
         expected: u64,
-        done_to: u64,
+        before: Before,
     ) -> Written {
         let known = self
             .claims
@@ -236,11 +240,7 @@ impl Server {
             return Written::Conflict;
         }
         self.revision += 1;
-        let claim = Claim {
-            revision: self.revision,
-            owner,
-            done_to,
-        };
+        let claim = Claim::new(self.revision, owner, before);
         self.claims.insert(partition, claim.clone());
         let watchers: Vec<String> = self.news.keys().cloned().collect();
         for watcher in watchers {
@@ -257,7 +257,12 @@ impl Server {
         }
         for partition in 0..self.partitions() {
             let consumer = self.consumer(partition);
+            if now >= consumer.saved_at + SAVED {
+                consumer.saved_at = now;
+                consumer.saved = consumer.state.clone();
+            }
             let late = consumer
+                .state
                 .pending
                 .iter()
                 .filter(|(_, (until, _))| *until <= now);
@@ -277,20 +282,21 @@ impl Server {
         };
         let mut given = Vec::new();
         let consumer = self.consumer(partition);
+        let state = &mut consumer.state;
         while given.len() < left {
             let sequence = if let Some(sequence) = consumer.again.pop_front() {
                 sequence
-            } else if consumer.pending.len() < MOST_PENDING && consumer.given < consumer.log.len() {
-                consumer.given += 1;
-                consumer.log[consumer.given - 1]
+            } else if state.pending.len() < MOST_PENDING && state.given < consumer.log.len() {
+                state.given += 1;
+                consumer.log[state.given - 1]
             } else {
                 break;
             };
-            consumer.delivery += 1;
-            let times = consumer.times.entry(sequence).or_default();
+            state.delivery += 1;
+            let times = state.times.entry(sequence).or_default();
             *times += 1;
-            consumer.pending.insert(sequence, (now + ACK_WAIT, *times));
-            given.push((sequence, consumer.delivery, *times));
+            state.pending.insert(sequence, (now + ACK_WAIT, *times));
+            given.push((sequence, state.delivery, *times));
         }
         let left = left - given.len();
         if let Some((_, _, count)) = &mut consumer.pull {
