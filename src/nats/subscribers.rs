@@ -92,12 +92,12 @@ pub(super) struct Others {
 struct Look {
     began: Instant,
     ended: Instant,
-    sign: Sign,
+    sign: LastSign,
 }
 
 /// The last sign of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sign {
+enum LastSign {
     /// Nobody can tell.
     Unknown,
     /// There is none.
@@ -106,7 +106,7 @@ enum Sign {
     At(Timestamp),
 }
 
-impl Sign {
+impl LastSign {
     /// Whether others may have stored anything since then, by our clock.
     fn is_since(self, since: Timestamp) -> bool {
         match self {
@@ -146,7 +146,7 @@ impl Others {
         }
         let began = Instant::now();
         let looked = timeout(LOOKING, self.look()).await;
-        let sign = looked.unwrap_or(Sign::Unknown);
+        let sign = looked.unwrap_or(LastSign::Unknown);
         *seen = Some(Look {
             began,
             ended: Instant::now(),
@@ -155,14 +155,14 @@ impl Others {
         sign.is_since(since)
     }
 
-    async fn look(&self) -> Sign {
+    async fn look(&self) -> LastSign {
         let entries = self.bucket.entries(&format!("{}.>", self.deployment)).await;
         let Some(entries) = entries.filter(|entries| !entries.is_empty()) else {
-            return Sign::Unknown;
+            return LastSign::Unknown;
         };
         let others = entries.iter().filter(|entry| entry.key != self.ours);
         let newest = others.map(|entry| entry.at).max();
-        newest.map_or(Sign::Never, Sign::At)
+        newest.map_or(LastSign::Never, LastSign::At)
     }
 }
 
@@ -177,7 +177,7 @@ pub fn tell(
 ) {
     let sign = Arc::clone(publisher.sign());
     let publisher = Arc::downgrade(publisher);
-    let mut board = Board {
+    let mut writer = EntryWriter {
         key: key(&value.deployment, &value.name),
         name: bucket_name(&address.stream),
         connection,
@@ -191,13 +191,13 @@ pub fn tell(
             let Some(counts) = publisher.upgrade().map(|publisher| publisher.counts()) else {
                 return;
             };
-            if !board.connection.stands() {
+            if !writer.connection.stands() {
                 sign.wanted_within(TELL).await;
                 continue;
             }
             (value.stored, value.duplicates) = counts;
             let told = Instant::now();
-            match board.tell(&value).await {
+            match writer.tell(&value).await {
                 Put::Done => {
                     (unheard, refused) = (UNHEARD, REFUSED);
                     let Some(publisher) = publisher.upgrade() else {
@@ -214,7 +214,7 @@ pub fn tell(
                 }
                 Put::Refused(why) => {
                     if let Some(warn) = warn.take() {
-                        warn(&board.may_not(&why));
+                        warn(&writer.may_not(&why));
                     }
                     sign.is_refused();
                     sleep(refused.next_pause()).await;
@@ -224,8 +224,8 @@ pub fn tell(
     });
 }
 
-/// Where a subscriber tells of itself.
-struct Board {
+/// Writes the entry in which a subscriber tells of itself.
+struct EntryWriter {
     connection: Connection,
     name: String,
     key: String,
@@ -233,7 +233,7 @@ struct Board {
     bucket: Option<Bucket>,
 }
 
-impl Board {
+impl EntryWriter {
     async fn tell(&mut self, value: &SubscriberValue) -> Put {
         let bucket = match self.bucket.take() {
             Some(bucket) => bucket,
@@ -280,7 +280,7 @@ mod tests {
     use crate::nats::scripted::{self, Answer};
 
     async fn told(answer: fn(&str) -> Answer) -> Put {
-        let mut board = Board {
+        let mut writer = EntryWriter {
             connection: scripted::connection(answer).await,
             name: bucket_name("EVENTS"),
             key: key("ise", "one"),
@@ -297,7 +297,7 @@ mod tests {
             stored: 0,
             duplicates: 0,
         };
-        board.tell(&value).await
+        writer.tell(&value).await
     }
 
     #[tokio::test]
