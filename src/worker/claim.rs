@@ -6,7 +6,8 @@
 pub struct Before {
     /// Those up to this number of the stream.
     pub done_to: u64,
-    /// And so many of the next deliveries; [`Before::UNKNOWN`]: all that may have been under way.
+    /// And so many of the next deliveries; [`Before::UNKNOWN`]: twice as many as a consumer may
+    /// have under way.
     pub marks: u64,
 }
 

@@ -414,7 +414,7 @@ impl Driver {
                     return;
                 };
                 let value = entry.value.as_deref();
-                machine.claim(partition, ClaimValue::claim(entry.revision, value));
+                machine.claim(partition, ClaimValue::claim(entry.revision, value), now);
             }
         }
     }

@@ -3,7 +3,8 @@
 //! Two kinds of keys decide. A **member's** key is rewritten each quarter of its lease; a
 //! **claim** names a partition's owner and is changed by compare-and-set alone. A member counts as
 //! dead when an observer saw its key unchanged for the member's whole lease by the observer's own
-//! clock, and the key is still the same when asked for then. Its owner, by its own clock, is sure of
+//! clock, and the key is still the same when asked for then; a claim that it wrote says that it
+//! lives, too. Its owner, by its own clock, is sure of
 //! its lease for nine tenths of it since it *sent* the last renewal that was acknowledged, which is
 //! earlier. So no two are sure of a partition at once, whatever a server's clock says, as long as
 //! two clocks run about equally fast.
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::claim::{Before, Claim};
+use super::members::{Members, Unsure};
 use super::{Moment, shares};
 use crate::nats::bucket::Written;
 
@@ -23,11 +25,8 @@ const WRITE_AGAIN: Duration = Duration::from_millis(500);
 /// A write that somebody else's was before is tried again then, when its news has come.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A renewal that failed, or a question that was not answered, is tried again after this time.
+/// A renewal that failed is tried again after this time.
 const RENEW_AGAIN: Duration = Duration::from_millis(250);
-
-/// So many members that are gone are known again.
-const GONE: usize = 256;
 
 /// What is to be done, or has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,28 +62,6 @@ pub enum Step {
     Lost(u32),
 }
 
-#[derive(Debug, Clone)]
-struct Member {
-    revision: u64,
-    lease: Duration,
-    /// It takes no partitions.
-    leaving: bool,
-    /// When this revision was seen first.
-    seen: Moment,
-    /// Whether its key was unchanged after its whole lease.
-    dead: bool,
-    /// It is known from a claim alone.
-    of_claim: bool,
-    /// When its key may be asked for again.
-    ask_at: Moment,
-}
-
-impl Member {
-    fn is_late(&self, now: Moment) -> bool {
-        now >= self.seen + self.lease
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Write {
     ours: bool,
@@ -109,10 +86,7 @@ pub struct Leases {
     me: String,
     lease: Duration,
     partitions: u32,
-    members: BTreeMap<String, Member>,
-    /// Revisions of members that were forgotten since they were late: a key lives on for a while,
-    /// and a view that begins anew tells it again.
-    gone: BTreeMap<String, u64>,
+    members: Members,
     claims: BTreeMap<u32, Claim>,
     /// Whether everything stored is known.
     complete: bool,
@@ -138,8 +112,7 @@ impl Leases {
             me,
             lease,
             partitions,
-            members: BTreeMap::new(),
-            gone: BTreeMap::new(),
+            members: Members::new(lease),
             claims: BTreeMap::new(),
             complete: false,
             replayed: BTreeSet::new(),
@@ -195,12 +168,9 @@ impl Leases {
         steps
     }
 
-    /// All members were told anew, after their view had broken off: what was not heard meanwhile
-    /// says nothing, so each has its whole lease from now on.
+    /// See [`Members::told_anew`].
     pub fn members_told_anew(&mut self, now: Moment) {
-        for member in self.members.values_mut().filter(|member| !member.dead) {
-            member.seen = now;
-        }
+        self.members.told_anew(now);
     }
 
     /// A member's key is this; `None`: it was removed.
@@ -211,35 +181,19 @@ impl Leases {
         told: Option<(Duration, bool)>,
         now: Moment,
     ) {
-        let Some((lease, leaving)) = told else {
-            self.members.remove(name);
-            self.gone.remove(name);
-            return;
-        };
-        if name == self.me || self.gone.get(name) == Some(&revision) {
-            return;
-        }
-        self.gone.remove(name);
-        match self.members.get_mut(name) {
-            Some(known) if known.revision == revision && !known.of_claim => {}
-            Some(known) if known.revision > revision && self.complete => {}
-            _ => {
-                let member = Member {
-                    revision,
-                    lease,
-                    leaving,
-                    seen: now,
-                    dead: false,
-                    of_claim: false,
-                    ask_at: now,
-                };
-                self.members.insert(name.to_owned(), member);
+        match told {
+            None => self.members.removed(name),
+            Some(_) if name == self.me => {}
+            Some((lease, leaving)) => {
+                let ordered = self.complete;
+                self.members
+                    .told(name, revision, lease, leaving, ordered, now);
             }
         }
     }
 
     /// A partition's claim is this.
-    pub fn claim(&mut self, partition: u32, claim: Claim) -> Vec<Step> {
+    pub fn claim(&mut self, partition: u32, claim: Claim, now: Moment) -> Vec<Step> {
         self.replayed.insert(partition);
         let known = self.claims.get(&partition);
         let owned = self.owned.get(&partition).copied();
@@ -247,7 +201,17 @@ impl Leases {
         if older && (self.complete || owned.is_some()) {
             return Vec::new();
         }
-        let another = owned.is_some_and(|owned| owned != claim.revision);
+        let same = |known: &Claim| (known.revision, &known.owner) == (claim.revision, &claim.owner);
+        if known.is_some_and(same) {
+            // What it leaves may be known better here.
+            return Vec::new();
+        }
+        // Whoever wrote it lives, also where the news of its key are late.
+        if let Some(writer) = &claim.owner {
+            self.members.lives(writer, now);
+        }
+        let is_ours = claim.owner.as_ref() == Some(&self.me);
+        let another = owned.is_some_and(|owned| owned != claim.revision || !is_ours);
         self.claims.insert(partition, claim);
         let lost = another.then(|| self.lose(partition)).flatten();
         lost.into_iter().collect()
@@ -264,7 +228,7 @@ impl Leases {
         let steps = self.expire(now);
         if self.sure_until.is_none() {
             // Whoever was not heard of while we were away may have been away with us.
-            self.members_told_anew(now);
+            self.members.told_anew(now);
         }
         let until = sent + self.lease * 9 / 10;
         self.sure_until = Some(self.sure_until.map_or(until, |known| known.max(until)));
@@ -279,18 +243,7 @@ impl Leases {
     /// The revision of a member's key when it was asked for (`None`: there is none); `Err`: nobody
     /// answered.
     pub fn confirmed(&mut self, name: &str, found: Result<Option<u64>, ()>, now: Moment) {
-        let Some(member) = self.members.get_mut(name) else {
-            return;
-        };
-        match found {
-            Err(()) => member.ask_at = now + RENEW_AGAIN,
-            Ok(Some(revision)) if revision != member.revision => {
-                // It lives; what it says now comes by the view.
-                member.seen = now;
-                member.dead = false;
-            }
-            Ok(_) => member.dead = member.is_late(now),
-        }
+        self.members.confirmed(name, found, now);
     }
 
     /// What came of a claim's write.
@@ -313,12 +266,22 @@ impl Leases {
         if self.claims.get(&partition).is_some_and(newer) {
             return Vec::new();
         }
+        let mut steps = self.expire(now);
+        let opens = write.ours && write.term == self.term && self.is_sure(now) && !self.leaving;
         let owner = write.ours.then(|| self.me.clone());
-        let claim = Claim::new(revision, owner, write.before);
+        let claim = if opens {
+            Claim::new(revision, owner, write.before)
+        } else {
+            // Nothing of it begins here.
+            Claim {
+                revision,
+                owner,
+                before: write.before,
+            }
+        };
         self.claims.insert(partition, claim);
         self.replayed.insert(partition);
-        let mut steps = self.expire(now);
-        if write.ours && write.term == self.term && self.is_sure(now) && !self.leaving {
+        if opens {
             self.owned.insert(partition, revision);
             steps.push(Step::Open {
                 partition,
@@ -394,9 +357,7 @@ impl Leases {
 
     /// The members that take partitions, by what is known.
     fn takers(&self, now: Moment) -> BTreeSet<String> {
-        let counts = |member: &Member| !member.leaving && !member.of_claim && !member.is_late(now);
-        let others = self.members.iter().filter(|(_, member)| counts(member));
-        let mut takers: BTreeSet<String> = others.map(|(name, _)| name.clone()).collect();
+        let mut takers = self.members.takers(now);
         if !self.leaving {
             takers.insert(self.me.clone());
         }
@@ -418,10 +379,10 @@ impl Leases {
             None => {}
             Some(owner) if owner == self.me => {}
             Some(_) if !wanted => return None,
-            Some(owner) => match self.is_dead(&owner, now) {
+            Some(owner) => match self.members.is_dead(&owner, now) {
                 Ok(true) => {}
                 Ok(false) => return None,
-                Err(ask) => return Some(ask),
+                Err(Unsure) => return Some(Step::Confirm(owner)),
             },
         }
         let write = Write {
@@ -439,29 +400,6 @@ impl Leases {
         })
     }
 
-    /// Whether the owner of a claim is dead; `Err`: what is to be asked first.
-    fn is_dead(&mut self, owner: &str, now: Moment) -> Result<bool, Step> {
-        let lease = self.lease;
-        let member = self.members.entry(owner.to_owned()).or_insert(Member {
-            revision: 0,
-            lease,
-            leaving: true,
-            seen: now,
-            dead: false,
-            of_claim: true,
-            ask_at: now,
-        });
-        if member.dead || !member.is_late(now) {
-            return Ok(member.dead);
-        }
-        if now < member.ask_at {
-            return Ok(false);
-        }
-        // Until it is answered, or that took too long.
-        member.ask_at = now + lease;
-        Err(Step::Confirm(owner.to_owned()))
-    }
-
     /// Members that are dead and own nothing.
     fn forget_the_dead(&mut self, now: Moment) {
         let owners: BTreeSet<&str> = self
@@ -469,15 +407,7 @@ impl Leases {
             .values()
             .filter_map(|claim| claim.owner.as_deref())
             .collect();
-        let is_gone = |name: &String, member: &mut Member| {
-            member.is_late(now) && !owners.contains(name.as_str())
-        };
-        for (name, member) in self.members.extract_if(.., is_gone) {
-            self.gone.insert(name, member.revision);
-        }
-        while self.gone.len() > GONE {
-            self.gone.pop_first();
-        }
+        self.members.forget(&owners, now);
     }
 
     /// Whether a lease ran out: all is lost then.
@@ -496,5 +426,93 @@ impl Leases {
         self.draining.remove(&partition);
         self.owned.remove(&partition)?;
         Some(Step::Lost(partition))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(4);
+
+    fn claim(revision: u64, owner: &str) -> Claim {
+        Claim::new(revision, Some(owner.to_owned()), Before::default())
+    }
+
+    /// Sees that the owner of the one partition is dead; gives when.
+    fn sees_it_dead(leases: &mut Leases) -> Moment {
+        leases.renewed(Moment::ZERO, true, Moment::ZERO);
+        leases.member("a", 1, Some((LEASE, false)), Moment::ZERO);
+        leases.claim(0, claim(10, "a"), Moment::ZERO);
+        leases.view_complete();
+        leases.renewed(LEASE / 2, true, LEASE / 2);
+        let steps = leases.tick(LEASE);
+        assert!(steps.contains(&Step::Confirm("a".to_owned())), "{steps:?}");
+        leases.confirmed("a", Ok(Some(1)), LEASE);
+        LEASE
+    }
+
+    fn writes(steps: &[Step]) -> bool {
+        steps
+            .iter()
+            .any(|step| matches!(step, Step::Write { ours: true, .. }))
+    }
+
+    /// News of claims and of members come by two ways.
+    #[test]
+    fn who_writes_a_claim_lives_whatever_is_heard_of_its_key() {
+        let mut leases = Leases::new("b".to_owned(), LEASE, 1);
+        let now = sees_it_dead(&mut leases);
+        assert!(writes(&leases.tick(now)));
+        leases.wrote(0, Written::Unknown, now);
+        // It goes on, and wins its claim again.
+        leases.claim(0, claim(11, "a"), now);
+        assert!(!writes(&leases.tick(now + WRITE_AGAIN)));
+        // A view that begins anew tells the same again.
+        leases.confirmed("a", Ok(Some(1)), now + WRITE_AGAIN);
+        assert!(!writes(&leases.tick(now + WRITE_AGAIN)));
+    }
+
+    #[test]
+    fn a_view_that_begins_anew_takes_nothing_from_what_is_known_of_a_claim() {
+        let mut leases = Leases::new("b".to_owned(), LEASE, 1);
+        leases.view_complete();
+        leases.renewed(Moment::ZERO, true, Moment::ZERO);
+        assert!(writes(&leases.tick(Moment::ZERO)));
+        leases.wrote(0, Written::Done(1), Moment::ZERO);
+        let left = Before {
+            done_to: 7,
+            marks: 2,
+        };
+        leases.leave();
+        leases.tick(Moment::ZERO);
+        leases.release(0, left);
+        leases.claim(0, claim(1, "b"), Moment::ZERO);
+        let steps = leases.tick(Moment::ZERO);
+        let write = Step::Write {
+            partition: 0,
+            ours: false,
+            expected: 1,
+            before: left,
+        };
+        assert!(steps.contains(&write), "{steps:?}");
+    }
+
+    #[test]
+    fn what_was_won_too_late_to_be_opened_leaves_what_it_had() {
+        let mut leases = Leases::new("b".to_owned(), LEASE, 1);
+        leases.view_complete();
+        leases.renewed(Moment::ZERO, true, Moment::ZERO);
+        assert!(writes(&leases.tick(Moment::ZERO)));
+        leases.leave();
+        assert_eq!(leases.wrote(0, Written::Done(1), Moment::ZERO), []);
+        let write = Step::Write {
+            partition: 0,
+            ours: false,
+            expected: 1,
+            before: Before::default(),
+        };
+        let steps = leases.tick(Moment::ZERO);
+        assert!(steps.contains(&write), "{steps:?}");
     }
 }

@@ -236,8 +236,8 @@ impl Machine {
     }
 
     /// See [`Leases::claim`].
-    pub fn claim(&mut self, partition: u32, claim: Claim) {
-        let steps = self.leases.claim(partition, claim);
+    pub fn claim(&mut self, partition: u32, claim: Claim, now: Moment) {
+        let steps = self.leases.claim(partition, claim, now);
         self.step(steps);
     }
 

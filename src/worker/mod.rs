@@ -7,6 +7,7 @@
 //! | [`shares`] | which member is to own which partition |
 //! | [`claim`] | whose a partition is, and what of it may have been done |
 //! | [`leases`] | who owns what, and until when we are sure of it: without I/O |
+//! | [`members`] | which members live: without I/O |
 //! | [`partition`] | what is in hand of a partition: without I/O |
 //! | [`machine`] | both together: the worker as a state machine without I/O |
 //! | [`driver`] | what does that machine's actions, and tells it what was heard |
@@ -19,6 +20,7 @@ pub mod claim;
 pub mod driver;
 pub mod leases;
 pub mod machine;
+pub mod members;
 pub mod partition;
 pub mod shares;
 #[cfg(test)]

@@ -83,12 +83,11 @@ pub struct Partition {
     /// How many times in a row a dead letter could not be stored.
     unburied: u32,
     ack_wait: Duration,
-    /// So many of the next deliveries are marked, whatever the server's count.
-    marks: u64,
-    /// And those up to this number.
-    marks_to: u64,
-    /// The largest number that ever began here.
+    /// Events up to this number are marked, whatever the server's count: it is the largest that
+    /// began here, or before.
     done_to: u64,
+    /// And so many of the next deliveries.
+    marks: u64,
 }
 
 impl Partition {
@@ -109,9 +108,8 @@ impl Partition {
             failures: 0,
             unburied: 0,
             ack_wait: Duration::ZERO,
-            marks: 0,
-            marks_to: 0,
             done_to: 0,
+            marks: 0,
         }
     }
 
@@ -120,7 +118,6 @@ impl Partition {
         self.state = PartitionState::Opening;
         self.held = true;
         self.marks = before.marks;
-        self.marks_to = before.done_to;
         self.done_to = self.done_to.max(before.done_to);
         self.ask_at = Moment::ZERO;
         self.last = 0;
@@ -156,7 +153,7 @@ impl Partition {
             let kept = one.stage == Stage::Kept;
             if kept {
                 // The server may forget that it was delivered.
-                self.marks = self.marks.saturating_add(one.repeated.into());
+                self.marks = self.marks.saturating_add(one.by_count.into());
                 tasks.push(Task::HandBack(Arc::clone(&one.reply)));
             }
             !kept
@@ -289,7 +286,10 @@ impl Partition {
         }
         let wait = self.ack_wait;
         let ours_until = sent + wait * 9 / 10;
+        let known = times > 1 || sequence <= self.done_to;
         if let Some(one) = self.in_hand.get_mut(&sequence) {
+            // Others may have had an orphan meanwhile.
+            one.repeated |= one.orphan && (known || self.marks > 0);
             one.reply = reply;
             one.times = one.times.max(times);
             one.ours_until = one.ours_until.max(ours_until);
@@ -314,14 +314,16 @@ impl Partition {
             }
             _ => {}
         }
-        let repeated = times > 1 || self.marks > 0 || sequence <= self.marks_to;
-        self.marks = self.marks.saturating_sub(1);
+        // One that is marked anyway uses up nothing.
+        let by_count = !done && !known && self.marks > 0;
+        self.marks = self.marks.saturating_sub(by_count.into());
         let one = InHand {
             stage: if done { Stage::Done(true) } else { Stage::Kept },
             reply,
             event: event.unwrap_or_else(unreadable),
             times,
-            repeated,
+            repeated: known || by_count,
+            by_count,
             ours_until,
             say_at: now + wait / 3,
             orphan: false,

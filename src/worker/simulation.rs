@@ -53,8 +53,11 @@ struct Process {
     unsettled: BTreeSet<u64>,
     mail: VecDeque<(Moment, Mail)>,
     stopped_until: Moment,
+    /// Until when news of members do not come; those come then.
+    blind_until: Moment,
+    withheld: Vec<Mail>,
     leaving: bool,
-    /// Since when the server knows nothing of its view any more; it watches anew then.
+    /// Whether the server tells it what changes; it watches anew else.
     watching: bool,
 }
 
@@ -70,6 +73,8 @@ pub(super) struct Begun {
 pub(super) struct World {
     pub(super) now: Moment,
     server: Server,
+    /// Until when what came of a claim's write is not told, and often nothing does.
+    pub(super) no_answer_until: Moment,
     processes: Vec<Process>,
     pub(super) begun: Vec<Begun>,
     /// Events whose callback ended well somewhere.
@@ -84,6 +89,7 @@ impl World {
         Self {
             now: Duration::from_secs(100),
             server: Server::new(partitions),
+            no_answer_until: Duration::ZERO,
             processes: Vec::new(),
             begun: Vec::new(),
             done: BTreeSet::new(),
@@ -124,6 +130,8 @@ impl World {
             unsettled: BTreeSet::new(),
             mail: VecDeque::new(),
             stopped_until: Duration::ZERO,
+            blind_until: Duration::ZERO,
+            withheld: Vec::new(),
             leaving: false,
             watching: false,
         });
@@ -152,7 +160,6 @@ impl World {
         }
     }
 
-    /// Gives how many callbacks were running.
     pub(super) fn kill(&mut self, which: usize) {
         if let Some(one) = self.pick(which) {
             let gone = self.processes.remove(one);
@@ -163,6 +170,12 @@ impl World {
     pub(super) fn stop(&mut self, which: usize, time: Duration) {
         if let Some(one) = self.pick(which) {
             self.processes[one].stopped_until = self.now + time;
+        }
+    }
+
+    pub(super) fn blind(&mut self, which: usize, time: Duration) {
+        if let Some(one) = self.pick(which) {
+            self.processes[one].blind_until = self.now + time;
         }
     }
 
@@ -219,10 +232,16 @@ impl World {
         }
         self.end_callbacks(index);
         let name = self.processes[index].name.clone();
-        for mail in self.server.news(&name) {
-            let at = now + Duration::from_millis(5);
-            self.processes[index].mail.push_back((at, mail));
-        }
+        let news = self.server.news(&name);
+        let process = &mut self.processes[index];
+        let is_blind = now < process.blind_until;
+        let (withheld, told): (Vec<Mail>, _) = std::mem::take(&mut process.withheld)
+            .into_iter()
+            .chain(news)
+            .partition(|mail| is_blind && matches!(mail, Mail::Member(..)));
+        process.withheld = withheld;
+        let at = now + Duration::from_millis(5);
+        process.mail.extend(told.into_iter().map(|mail| (at, mail)));
         // In the order of their sending, as on one connection.
         let mut due = Vec::new();
         let process = &mut self.processes[index];
@@ -325,7 +344,7 @@ impl World {
                 machine.view_complete(now);
             }
             Mail::Member(name, revision, told) => machine.member(&name, revision, told, now),
-            Mail::Claim(partition, claim) => machine.claim(partition, claim),
+            Mail::Claim(partition, claim) => machine.claim(partition, claim, now),
         }
         self.act(index);
     }
@@ -337,6 +356,7 @@ impl World {
             let there = self.now >= self.server.away_until;
             let name = self.processes[index].name.clone();
             let now = self.now;
+            let stores = self.chance(2) == 0;
             let server = &mut self.server;
             let answer = match action {
                 Action::Offer(number, event) => {
@@ -375,11 +395,14 @@ impl World {
                     before,
                 } => {
                     let owner = ours.then(|| name.clone());
-                    let written = if there {
-                        server.claim(partition, owner, expected, before)
-                    } else {
-                        Written::Unknown
-                    };
+                    let answers = now >= self.no_answer_until;
+                    let mut written = Written::Unknown;
+                    if there && (answers || stores) {
+                        written = server.claim(partition, owner, expected, before);
+                    }
+                    if !answers {
+                        written = Written::Unknown;
+                    }
                     Mail::Wrote(partition, written)
                 }
                 Action::Confirm(member) => {

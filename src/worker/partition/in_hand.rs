@@ -48,6 +48,8 @@ pub(super) struct InHand {
     pub(super) event: Event,
     pub(super) times: u64,
     pub(super) repeated: bool,
+    /// Whether that is so since it was one of the next deliveries after a takeover.
+    pub(super) by_count: bool,
     /// Until when it is ours.
     pub(super) ours_until: Moment,
     /// When something is to be said of it again.

@@ -221,3 +221,65 @@ fn dead_letters_that_find_no_place_are_tried_less_and_less_and_keep_new_events_a
             .any(|task| matches!(task, Task::Pull(_)))
     );
 }
+
+fn repeated(partition: &mut Partition, number: u64, delivery: u64) -> bool {
+    let id = u8::try_from(number).unwrap();
+    let tasks = deliver(partition, pulled(number, delivery, id));
+    assert_eq!(tasks, [Task::Offer(number)]);
+    partition.offered(number, number);
+    let (delivery, _) = partition.begin(number, NOW);
+    delivery.is_some_and(|delivery| delivery.repeated)
+}
+
+/// A server that was killed twice gives the same events twice to one that took over from a dead one.
+#[test]
+fn what_is_marked_or_known_anyway_uses_up_no_mark() {
+    let mut partition = opened(Before {
+        done_to: 2,
+        marks: 2,
+    });
+    // Marked by its number.
+    assert!(repeated(&mut partition, 1, 1));
+    // The first of two.
+    assert!(repeated(&mut partition, 3, 2));
+    assert_eq!(partition.ended(3, End::Delivered, NOW).1, [Task::Ack(3)]);
+    partition.acked(3, true, NOW);
+    // It is known.
+    assert_eq!(deliver(&mut partition, pulled(3, 3, 3)), [Task::Ack(3)]);
+    partition.acked(3, true, NOW);
+    assert!(repeated(&mut partition, 4, 4));
+    assert!(!repeated(&mut partition, 5, 5));
+    // What is below one that began here.
+    assert!(repeated(&mut partition, 2, 6));
+}
+
+/// Another worker may have had it meanwhile, and the server have forgotten that.
+#[test]
+fn what_began_before_the_partition_was_lost_is_marked_when_it_comes_again() {
+    let mut partition = open();
+    assert!(!repeated(&mut partition, 7, 1));
+    partition.lose();
+    partition.open(Before {
+        done_to: 0,
+        marks: Before::UNKNOWN,
+    });
+    let mut again = pulled(7, 1, 7);
+    again.reply = "later".into();
+    deliver(&mut partition, again);
+    let question = match partition.tick(ROOM, NOW).as_slice() {
+        [Task::Ask(question), ..] => *question,
+        other => panic!("{other:?}"),
+    };
+    let found = ConsumerState {
+        delivered: 1,
+        pending: 1,
+        ack_wait: Duration::from_secs(4),
+        most_pending: 64,
+    };
+    partition.asked(question, Some(found), NOW);
+    // It could not be begun after all.
+    let (over, _) = partition.ended(7, End::NotBegun, NOW);
+    assert!(!over);
+    let (delivery, _) = partition.begin(7, NOW);
+    assert!(delivery.is_some_and(|delivery| delivery.repeated));
+}

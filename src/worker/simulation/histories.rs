@@ -18,6 +18,10 @@ enum Happening {
     ServerAway(u64, bool),
     /// A worker and the server are killed at once.
     KillBoth(usize, u64),
+    /// News of members do not come to a worker.
+    Blind(usize, u64),
+    /// What came of a claim's write is not told.
+    NoAnswer(u64),
     ServerClock,
 }
 
@@ -30,6 +34,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => (any::<usize>(), 500_u64..12_000).prop_map(|(which, time)| Happening::Stop(which, time)),
         2 => (100_u64..9_000, any::<bool>()).prop_map(|(time, forgets)| Happening::ServerAway(time, forgets)),
         1 => (any::<usize>(), 100_u64..3_000).prop_map(|(which, time)| Happening::KillBoth(which, time)),
+        1 => (any::<usize>(), 500_u64..8_000).prop_map(|(which, time)| Happening::Blind(which, time)),
+        1 => (500_u64..8_000).prop_map(Happening::NoAnswer),
         1 => Just(Happening::ServerClock),
     ]
 }
@@ -55,6 +61,10 @@ fn happens(world: &mut World, happening: &Happening) {
         Happening::KillBoth(which, time) => {
             world.kill(*which);
             world.server_away(Duration::from_millis(*time), true);
+        }
+        Happening::Blind(which, time) => world.blind(*which, Duration::from_millis(*time)),
+        Happening::NoAnswer(time) => {
+            world.no_answer_until = world.now + Duration::from_millis(*time);
         }
         Happening::ServerClock => world.server.members_expire(),
     }
