@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::queue::spool::Spool;
-use super::scheduler::{CHUNK, Scheduler};
+use super::scheduler::{CHUNK, Scheduler, broken};
 use super::sink::{Feed, OpenSink};
 use super::stop::Stop;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 
 /// When delivered events leave the spool at the latest; see [`Spool::flush_at`].
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
@@ -206,10 +206,4 @@ async fn joined(flushing: &mut Option<JoinHandle<Result<()>>>) -> Result<()> {
         Some(flushing) => flushing.await.map_err(broken)?,
         None => std::future::pending().await,
     }
-}
-
-#[allow(clippy::needless_pass_by_value)] // the shape that `map_err` wants
-/// A task that panicked or was cancelled; neither is expected.
-fn broken(error: JoinError) -> Error {
-    Error::new(Kind::Failed, format!("a delivery broke off: {error}"))
 }

@@ -5,7 +5,7 @@
 //! events, and the caller says what time it is. It starts nothing and stores nothing;
 //! [`super::queue`] keeps the events.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use compact_str::CompactString;
@@ -74,6 +74,8 @@ pub struct EndpointOrder {
     waiting: BTreeMap<(Instant, u64), CompactString>,
     /// Each with the outage before which it began.
     running: HashMap<u64, (CompactString, u32), RandomState>,
+    /// Those of them that take no place any more, only their key.
+    placeless: HashSet<u64, RandomState>,
     held: usize,
     hold: Option<Hold>,
     /// How often in a row nothing could be started.
@@ -101,6 +103,7 @@ impl EndpointOrder {
             ready: VecDeque::new(),
             waiting: BTreeMap::new(),
             running: HashMap::default(),
+            placeless: HashSet::default(),
             held: 0,
             hold: None,
             not_started: 0,
@@ -144,7 +147,7 @@ impl EndpointOrder {
             return None;
         }
         self.hold = None;
-        if self.running.len() >= self.allowed {
+        if self.running.len() - self.placeless.len() >= self.allowed {
             return None;
         }
         let key = self.ready.pop_front()?;
@@ -157,12 +160,21 @@ impl EndpointOrder {
         Some(start)
     }
 
+    /// The delivery of `id` ended, and another key may have its place. Its own waits for
+    /// [`done`](Self::done).
+    pub fn gives_place(&mut self, id: u64) {
+        if self.running.contains_key(&id) {
+            self.placeless.insert(id);
+        }
+    }
+
     /// The delivery of `id` ended at `now`.
     pub fn done(&mut self, id: u64, delivered: bool, now: Instant) -> After {
         let proves = self.proves_recovery(id);
         let Some((key, _)) = self.running.remove(&id) else {
             return After::Unknown;
         };
+        self.placeless.remove(&id);
         if proves && self.is_probing() {
             self.allowed += 1;
         }
@@ -203,6 +215,7 @@ impl EndpointOrder {
     /// started. Where another delivery's end makes room (`or_an_end`), it comes then.
     pub fn not_started(&mut self, id: u64, or_an_end: bool, now: Instant) -> Duration {
         if let Some((key, _)) = self.running.remove(&id) {
+            self.placeless.remove(&id);
             self.ready.push_front(key);
         }
         if self.rules.probes {

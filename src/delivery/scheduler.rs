@@ -4,18 +4,21 @@
 //! detour over the loop's thread; the loop is called only for what is its own: more numbers from
 //! the spool, retries, taking out what was delivered, failures.
 //!
-//! It starts nothing. Nothing slow happens while the state is held, but for dead letters. It holds
-//! at most as many numbers as [`EndpointOrder`] has room for; no more are read from the spool then.
+//! It starts no delivery. Nothing slow happens while the state is held, but for dead letters. It
+//! holds at most as many numbers as [`EndpointOrder`] has room for; no more are read from the spool
+//! then.
 //! While dead letters have no room ([`Listener::has_room`]) nothing begins. A callback that cannot
 //! be started holds everything, with growing pauses.
 
 mod refusals;
+mod unsettled;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinError;
 
 use super::Listener;
 use super::counters::Counters;
@@ -29,6 +32,7 @@ use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Delivery, Event};
 use refusals::Refusals;
+pub(super) use unsettled::Unsettled;
 
 /// How many numbers are read from the spool at a time.
 pub(super) const CHUNK: usize = 1000;
@@ -369,26 +373,6 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Settles a delivery and gives the event to go on with. A failure is left for the loop.
-    pub(super) async fn settle_and_next(
-        &self,
-        attempt: &Attempt,
-        outcome: &CallbackOutcome,
-    ) -> Option<Attempt> {
-        if let (CallbackOutcome::Success, Some(gate)) = (outcome, &self.gate) {
-            // Without an answer it is settled all the same.
-            let _gone = gate.delivered(attempt.number()).await;
-        }
-        match self.settle(attempt, outcome).and_then(|()| self.next()) {
-            Ok(next) => next,
-            Err(error) => {
-                self.state().failure.get_or_insert(error);
-                self.call.notify_one();
-                None
-            }
-        }
-    }
-
     /// The error when nothing is left that can go on, since the callback cannot be started and
     /// every pause was tried.
     pub(super) fn stuck(&self) -> Option<Error> {
@@ -398,6 +382,12 @@ impl Scheduler {
             Kind::Failed,
             format!("what waits was not delivered: {why}"),
         ))
+    }
+
+    /// Leaves a failure for the loop.
+    fn fail(&self, error: Error) {
+        self.state().failure.get_or_insert(error);
+        self.call.notify_one();
     }
 
     /// What went wrong since it was last asked.
@@ -474,4 +464,10 @@ impl Scheduler {
     fn state(&self) -> MutexGuard<'_, SchedulerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A task that panicked or was cancelled; neither is expected.
+#[allow(clippy::needless_pass_by_value)] // the shape that `map_err` wants
+pub(super) fn broken(error: JoinError) -> Error {
+    Error::new(Kind::Failed, format!("a delivery broke off: {error}"))
 }

@@ -76,6 +76,8 @@ pub struct Connection {
     hosts: String,
     /// What the server refused lately, by permissions.
     denied: watch::Receiver<VecDeque<Denied>>,
+    /// Changes when it is lost, or a moment later.
+    pub(super) losses: watch::Receiver<()>,
 }
 
 /// What the server refused, by permissions.
@@ -137,6 +139,7 @@ impl Connection {
     pub async fn open(address: &StreamAddress, login: Login) -> Result<Self> {
         let hosts = address.hosts();
         let (deny, denied) = watch::channel(VecDeque::new());
+        let (lose, losses) = watch::channel(());
         let options = ConnectOptions::new()
             .name(login.name)
             .connection_timeout(CONNECTING)
@@ -156,8 +159,12 @@ impl Connection {
                         denied.push_front(Denied { at, text });
                     });
                 }
-                if matches!(event, Event::Connected) {
-                    deny.send_replace(VecDeque::new());
+                match event {
+                    Event::Connected => {
+                        deny.send_replace(VecDeque::new());
+                    }
+                    Event::Disconnected => lose.send_replace(()),
+                    _ => {}
                 }
                 std::future::ready(())
             })
@@ -183,6 +190,7 @@ impl Connection {
             client,
             hosts,
             denied,
+            losses,
         })
     }
 

@@ -1,6 +1,7 @@
 //! The consumers of a group of workers: one for each partition, durable, so that the server knows
 //! what of it was done. Who asks a consumer for events, and when, is not decided here.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -321,8 +322,25 @@ pub enum Saying {
 }
 
 impl Connection {
-    /// Says something of a delivery; whether the server heard it.
+    /// Says that a delivery is done; whether the server heard it. `written` is called when that has
+    /// left this process, so that it arrives also if that is killed, but for a connection that
+    /// stalled or broke.
+    pub async fn say_done(&self, reply: &str, written: impl FnOnce()) -> bool {
+        let mut said = pin!(self.say(reply, Saying::Done));
+        // In this order: what is flushed is what was said before.
+        tokio::select! {
+            biased;
+            heard = &mut said => return heard,
+            Ok(()) = self.client().flush() => written(),
+        }
+        said.await
+    }
+
+    /// Says something of a delivery; whether the server heard it. What is not answered when the
+    /// connection is lost was not heard.
     pub async fn say(&self, reply: &str, saying: Saying) -> bool {
+        let mut losses = self.losses.clone();
+        losses.mark_unchanged();
         if !self.stands() {
             return false;
         }
@@ -336,8 +354,53 @@ impl Connection {
         if saying == Saying::HandedBack {
             return client.publish(subject, text.into()).await.is_ok();
         }
-        let asked = client.request(subject, text.into());
         // The library waits for a place among what it has not sent yet, however long.
-        matches!(timeout(ANSWER, asked).await, Ok(Ok(_)))
+        let asked = timeout(ANSWER, client.request(subject, text.into()));
+        tokio::select! {
+            biased;
+            answer = asked => matches!(answer, Ok(Ok(_))),
+            // Also when it is closed.
+            _lost = losses.changed() => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+    use tokio::time::timeout;
+
+    use super::{ANSWER, Saying};
+    use crate::nats::scripted::{self, Answer};
+
+    const REPLY: &str = "$JS.ACK.EVENTS.workers-0.1.7.3.0.0";
+
+    #[tokio::test]
+    async fn what_is_done_has_left_us_also_where_the_server_does_not_answer() {
+        let connection = scripted::connection(|_| Answer::Nothing).await;
+        let (left, has_left) = oneshot::channel();
+        let written = || left.send(()).unwrap();
+        let said = connection.say_done(REPLY, written);
+        tokio::select! {
+            heard = said => panic!("{heard}"),
+            left = has_left => left.unwrap(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_server_did_not_hear_is_known_when_the_connection_is_lost() {
+        let mut answers = vec![Answer::Body(""), Answer::Gone].into_iter();
+        let answer = move |_: &str| answers.next_back().unwrap_or(Answer::Body(""));
+        let connection = scripted::connection(answer).await;
+        let said = connection.say_done(REPLY, || ());
+        assert_eq!(timeout(ANSWER / 2, said).await, Ok(false));
+        let again = async {
+            while !connection.say(REPLY, Saying::Done).await {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(15), again).await.unwrap();
     }
 }

@@ -1,6 +1,8 @@
 //! For tests: a connection to a server that is written here, since no real one answers so when it
 //! is wanted. It knows what a client sends first, subscriptions and what is published.
 
+use std::sync::Arc;
+
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,6 +16,9 @@ pub(super) const INFO: &str = "INFO {\"server_id\":\"a\",\"server_name\":\"a\",\
 
 /// What the server answers to a message.
 pub(super) enum Answer {
+    Nothing,
+    /// It hangs up.
+    Gone,
     NoResponders,
     Body(&'static str),
 }
@@ -36,17 +41,23 @@ pub(super) async fn connect(listener: &TcpListener) -> Connection {
     Connection::open(&address, login).await.unwrap()
 }
 
-/// A connection to a server that answers each message by what `answer` says of its subject.
-pub(super) async fn connection(answer: impl FnMut(&str) -> Answer + Send + 'static) -> Connection {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (connection, ()) = tokio::join!(connect(&listener), async {
-        let (stream, _) = listener.accept().await.unwrap();
-        tokio::spawn(serve(stream, answer));
+/// A connection to a server that answers each message by what `answer` says of its subject, and to
+/// which one may connect again.
+pub(super) async fn connection(
+    mut answer: impl FnMut(&str) -> Answer + Send + 'static,
+) -> Connection {
+    let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let accepting = Arc::clone(&listener);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = accepting.accept().await.unwrap();
+            serve(stream, &mut answer).await;
+        }
     });
-    connection
+    connect(&listener).await
 }
 
-async fn serve(stream: TcpStream, mut answer: impl FnMut(&str) -> Answer) {
+async fn serve(stream: TcpStream, answer: &mut impl FnMut(&str) -> Answer) {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     write.write_all(INFO.as_bytes()).await.unwrap();
@@ -62,6 +73,8 @@ async fn serve(stream: TcpStream, mut answer: impl FnMut(&str) -> Answer) {
                 let mut message = vec![0; length + 2];
                 read.read_exact(&mut message).await.unwrap();
                 let said = match answer(subject) {
+                    Answer::Nothing => String::new(),
+                    Answer::Gone => return,
                     Answer::NoResponders => {
                         format!("HMSG {reply} {subscription} 16 16\r\nNATS/1.0 503\r\n\r\n\r\n")
                     }

@@ -1,7 +1,7 @@
 //! A server, workers and faults as plain data on one clock, for whole histories: workers join,
 //! leave, are killed, are stopped for a while; the server is away, forgets acknowledgements, and its
-//! clock jumps. After each: nothing is lost, endpoints are in order, repeats are marked, and no two
-//! workers that are sure of their lease have the same partition.
+//! clock jumps. After each: nothing is lost, endpoints are in order, none is left behind in an older
+//! state, repeats are marked, and no two workers that are sure of their lease have the same partition.
 
 mod histories;
 mod server;
@@ -49,8 +49,10 @@ struct Process {
     offered: Vec<u64>,
     /// Running callbacks: number, until when.
     running: Vec<(u64, Moment)>,
-    /// Done, and the server's answer is awaited; the place is taken.
+    /// Done, and the server's answer is awaited.
     unsettled: BTreeSet<u64>,
+    /// Those of them whose places are given up: the acknowledgement left the process.
+    written: BTreeSet<u64>,
     mail: VecDeque<(Moment, Mail)>,
     stopped_until: Moment,
     /// Until when news of members do not come; those come then.
@@ -66,6 +68,8 @@ struct Process {
 pub(super) struct Begun {
     pub(super) sequence: u64,
     pub(super) repeated: bool,
+    /// The server had heard before that it is done.
+    heard: bool,
     pub(super) at: Moment,
 }
 
@@ -79,6 +83,8 @@ pub(super) struct World {
     pub(super) begun: Vec<Begun>,
     /// Events whose callback ended well somewhere.
     pub(super) done: BTreeSet<u64>,
+    /// Events of which the server heard that they are done, also where it forgot that.
+    heard: BTreeSet<u64>,
     began: Instant,
     names: u32,
     random: u64,
@@ -93,6 +99,7 @@ impl World {
             processes: Vec::new(),
             begun: Vec::new(),
             done: BTreeSet::new(),
+            heard: BTreeSet::new(),
             began: Instant::now(),
             names: 0,
             random: seed | 1,
@@ -128,6 +135,7 @@ impl World {
             offered: Vec::new(),
             running: Vec::new(),
             unsettled: BTreeSet::new(),
+            written: BTreeSet::new(),
             mail: VecDeque::new(),
             stopped_until: Duration::ZERO,
             blind_until: Duration::ZERO,
@@ -264,10 +272,16 @@ impl World {
         process.running = running;
         let ended: Vec<(u64, Moment)> = ended;
         for (number, _) in ended {
+            let written = self.chance(2) == 0;
+            let process = &mut self.processes[index];
             let sequence = process.offered[usize::try_from(number).unwrap()];
             self.done.insert(sequence);
-            process.unsettled.insert(number);
             process.machine.ended(number, End::Delivered, now);
+            process.unsettled.insert(number);
+            if written && process.written.len() < JOBS {
+                process.written.insert(number);
+                process.order.gives_place(number);
+            }
         }
         self.act(index);
     }
@@ -293,6 +307,7 @@ impl World {
             self.begun.push(Begun {
                 sequence,
                 repeated: delivery.repeated,
+                heard: self.heard.contains(&sequence),
                 at: now,
             });
             self.only_one_is_sure();
@@ -373,6 +388,7 @@ impl World {
                     if process.unsettled.remove(&number) {
                         process.order.done(number, true, at);
                     }
+                    process.written.remove(&number);
                     continue;
                 }
                 Action::Lost => continue,
@@ -427,6 +443,7 @@ impl World {
                 Action::Ack(receipt) => {
                     if there {
                         server.acknowledge(&receipt.reply);
+                        self.heard.insert(receipt.sequence);
                     }
                     Mail::Acked(receipt.partition, receipt.sequence, there)
                 }
@@ -466,6 +483,23 @@ impl World {
             .filter(|one| !seen.contains(one))
             .collect();
         assert!(lacks.is_empty(), "never came: {lacks:?}");
+        self.judge_repeats();
+    }
+
+    /// What was handled before an older event of its endpoint came again is handled again after it:
+    /// but for one of which the server forgot that it is done, which nobody could know.
+    fn judge_repeats(&self) {
+        let mut seen: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+        let mut stale: BTreeSet<u64> = BTreeSet::new();
+        for begun in &self.begun {
+            let seen = seen.entry(self.server.key(begun.sequence)).or_default();
+            stale.remove(&begun.sequence);
+            if !begun.heard {
+                stale.extend(seen.range(begun.sequence + 1..));
+            }
+            seen.insert(begun.sequence);
+        }
+        assert!(stale.is_empty(), "an older one remains, not {stale:?}");
     }
 }
 

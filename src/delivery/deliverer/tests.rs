@@ -1,5 +1,6 @@
 //! Tests of the whole way: offered, spooled, delivered by real scripts, stopped, restarted.
 
+mod gated;
 mod printed;
 
 use std::time::Instant;

@@ -227,3 +227,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_place_that_is_given_up_is_for_other_endpoints_alone() {
+    let mut order = EndpointOrder::new(rules(1, 0));
+    let now = Instant::now();
+    assert!(order.offer(1, "a") && order.offer(2, "a") && order.offer(3, "b"));
+    assert_eq!(order.next(now), Some(Start { id: 1, attempt: 1 }));
+    assert_eq!(order.next(now), None);
+    order.gives_place(1);
+    order.gives_place(1);
+    // Not running.
+    order.gives_place(2);
+    assert_eq!(order.next(now), Some(Start { id: 3, attempt: 1 }));
+    assert_eq!(order.done(3, true, now), After::Delivered);
+    // Nothing of it begins before it is done with.
+    assert_eq!(order.next(now), None);
+    assert_eq!(order.done(1, true, now), After::Delivered);
+    assert_eq!(order.next(now), Some(Start { id: 2, attempt: 1 }));
+    // That place is taken again.
+    assert!(order.offer(4, "c"));
+    assert_eq!(order.next(now), None);
+    assert_eq!(order.done(2, true, now), After::Delivered);
+    assert_eq!(order.next(now), Some(Start { id: 4, attempt: 1 }));
+}
+
+#[test]
+fn a_place_that_is_given_up_counts_no_more_when_its_event_waits_again() {
+    let mut order = EndpointOrder::new(rules(1, 0));
+    let now = Instant::now();
+    assert!(order.offer(1, "a") && order.offer(2, "b"));
+    assert_eq!(order.next(now), Some(Start { id: 1, attempt: 1 }));
+    order.gives_place(1);
+    let later = now + order.not_started(1, false, now);
+    assert_eq!(order.next(later), Some(Start { id: 1, attempt: 1 }));
+    // It takes a place as before.
+    assert_eq!(order.next(later), None);
+}

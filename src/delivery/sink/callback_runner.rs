@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::callback::Callback;
 use crate::delivery::Listener;
-use crate::delivery::scheduler::{Attempt, Scheduler};
+use crate::delivery::scheduler::{Attempt, Scheduler, Unsettled};
 use crate::delivery::stop::Stop;
 
 /// What a run of the callback needs beside the event.
@@ -23,6 +23,7 @@ impl CallbackRunner {
     /// Runs the callback for one event after the other, as long as there is one.
     pub(super) async fn run_on(self: Arc<Self>, scheduler: Arc<Scheduler>, first: Attempt) {
         let mut next = Some(first);
+        let mut unsettled = Unsettled::default();
         let mut prepared = None;
         while let Some(attempt) = next {
             let run = self.callback.run(
@@ -34,7 +35,9 @@ impl CallbackRunner {
                 self.stop.clone(),
             );
             let outcome = run.await;
-            next = scheduler.settle_and_next(&attempt, &outcome).await;
+            next = scheduler
+                .settle_and_next(attempt, outcome, &mut unsettled, || prepared = None)
+                .await;
         }
     }
 }

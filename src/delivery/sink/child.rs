@@ -28,7 +28,7 @@ use super::callback::{Callback, CallbackOutcome, PreparedCommand, end_group, end
 use super::output::Output;
 use crate::backoff::Backoff;
 use crate::delivery::Listener;
-use crate::delivery::scheduler::{Attempt, Scheduler};
+use crate::delivery::scheduler::{Attempt, Scheduler, Unsettled};
 use crate::delivery::stop::Stop;
 use crate::event::{Delivery, Event};
 use crate::unix::pipes::{self, Sender};
@@ -82,9 +82,12 @@ impl Feeder {
     /// Writes one event after the other, as long as there is one.
     pub(super) async fn feed_on(self, scheduler: Arc<Scheduler>, first: Attempt) {
         let mut next = Some(first);
+        let mut unsettled = Unsettled::default();
         while let Some(attempt) = next {
             let outcome = self.deliver(&attempt.event, attempt.delivery).await;
-            next = scheduler.settle_and_next(&attempt, &outcome).await;
+            next = scheduler
+                .settle_and_next(attempt, outcome, &mut unsettled, || ())
+                .await;
         }
     }
 }

@@ -16,7 +16,7 @@ use super::callback::CallbackOutcome;
 use crate::backoff::Backoff;
 use crate::delivery::counters::Counters;
 use crate::delivery::endpoint_order::Rules;
-use crate::delivery::scheduler::{Attempt, Scheduler};
+use crate::delivery::scheduler::{Attempt, Scheduler, Unsettled};
 use crate::delivery::stop::Stop;
 use crate::event::Event;
 use crate::nats::{Published, Publisher};
@@ -58,6 +58,7 @@ impl StreamSink {
         // Asked for once: to begin to wait takes longer than to go on.
         let mut stopped = pin!(Stop::AtOnce.reached(&mut stop));
         let mut next = Some(first);
+        let mut unsettled = Unsettled::default();
         while let Some(attempt) = next {
             let outcome = tokio::select! {
                 biased;
@@ -65,7 +66,9 @@ impl StreamSink {
                 outcome = self.store(&attempt.event, attempt.number()) => outcome,
             };
             let ends = outcome == CallbackOutcome::Stopped;
-            next = scheduler.settle_and_next(&attempt, &outcome).await;
+            next = scheduler
+                .settle_and_next(attempt, outcome, &mut unsettled, || ())
+                .await;
             if ends {
                 return;
             }

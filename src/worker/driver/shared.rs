@@ -1,8 +1,13 @@
 //! What the worker and its callbacks share: the machine, behind a lock.
 //!
-//! A callback's job waits until the server has heard that its event is done, so that way is short:
-//! the acknowledgement is sent and heard beside the driver, which is woken only where few events are
-//! left in hand.
+//! A callback's job goes on with another endpoint when the acknowledgement of its event has left
+//! this process, and where as many as there are jobs are not heard yet, when the server has heard it.
+//! So after our end no more events come again than there are jobs. It may be twice as many where the
+//! server ends with us, or the connection stalled or broke before: the library says that something
+//! was flushed also where a full socket did not take it, and a new connection drops that. An
+//! endpoint goes on when the server has heard it: else an older event could come again behind a
+//! newer one that is done. That way is short: it is beside the driver, which is woken only where few
+//! events are left in hand.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -10,10 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
-use crate::delivery::gate::{End, Gate};
+use crate::delivery::gate::{End, Gate, Settling};
 use crate::event::Delivery;
 use crate::nats::Connection;
-use crate::nats::consumer::Saying;
 use crate::worker::machine::{Action, Machine, Receipt};
 use crate::worker::moment;
 
@@ -26,8 +30,56 @@ pub struct Shared {
     runtime: Handle,
     machine: Mutex<Machine>,
     pub(super) wake: Notify,
-    /// Who waits, by an event's number, until the server knows that it is done.
-    unsettled: Mutex<HashMap<u64, oneshot::Sender<()>>>,
+    unsettled: Mutex<Unsettled>,
+    /// Of so many events the place may be free before the server has heard: `--jobs`, also where
+    /// fewer callbacks may run for want of files. Who waits for an endpoint keeps none open.
+    jobs: usize,
+}
+
+/// Events that are done, by their numbers, of which the server is not known to have heard.
+#[derive(Default)]
+struct Unsettled {
+    waiting: HashMap<u64, Waiting>,
+    /// Of how many the place is free.
+    written: usize,
+}
+
+/// Who waits is answered by the end of the channel.
+struct Waiting {
+    place: Option<oneshot::Sender<()>>,
+    _endpoint: oneshot::Sender<()>,
+}
+
+impl Unsettled {
+    fn wait(&mut self, number: u64) -> Settling {
+        let (free, place) = oneshot::channel();
+        let (over, endpoint) = oneshot::channel();
+        let waiting = Waiting {
+            place: Some(free),
+            _endpoint: over,
+        };
+        self.waiting.insert(number, waiting);
+        Settling { place, endpoint }
+    }
+
+    /// The server has heard of this event, or nobody asks any more.
+    fn settled(&mut self, number: u64) {
+        let waiting = self.waiting.remove(&number);
+        if waiting.is_some_and(|waiting| waiting.place.is_none()) {
+            self.written -= 1;
+        }
+    }
+
+    /// The acknowledgement of this event left us. Of `most` the places are free so.
+    fn written(&mut self, number: u64, most: usize) {
+        if self.written >= most {
+            return;
+        }
+        let waiting = self.waiting.get_mut(&number);
+        if waiting.and_then(|waiting| waiting.place.take()).is_some() {
+            self.written += 1;
+        }
+    }
 }
 
 /// How a worker stands.
@@ -46,8 +98,8 @@ pub struct Standing {
 }
 
 impl Shared {
-    /// For a worker of this connection. Inside the runtime that serves it.
-    pub fn new(connection: Connection, machine: Machine) -> Arc<Self> {
+    /// For a worker of this connection, with so many jobs. Inside the runtime that serves it.
+    pub fn new(connection: Connection, machine: Machine, jobs: usize) -> Arc<Self> {
         let runtime = Handle::current();
         Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
@@ -56,6 +108,7 @@ impl Shared {
             machine: Mutex::new(machine),
             wake: Notify::new(),
             unsettled: Mutex::default(),
+            jobs,
         })
     }
 
@@ -74,23 +127,24 @@ impl Shared {
 
     /// Nobody need wait for this event any more; for none (`None`).
     pub(super) fn settle(&self, number: Option<u64>) {
-        let mut unsettled = self
-            .unsettled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // Who waits is answered by the end of the channel.
         match number {
-            Some(number) => {
-                unsettled.remove(&number);
-            }
-            None => unsettled.clear(),
+            Some(number) => self.unsettled().settled(number),
+            None => *self.unsettled() = Unsettled::default(),
         }
+    }
+
+    /// Only a panic while the guard is held poisons a mutex; the state is whole all the same.
+    fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
+        self.unsettled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends an acknowledgement, and tells the machine whether it was heard. What was not heard is
     /// the driver's to say again.
     async fn acknowledge(self: Arc<Self>, number: u64, receipt: Receipt) {
-        let heard = self.connection.say(&receipt.reply, Saying::Done).await;
+        let written = || self.unsettled().written(number, self.jobs);
+        let heard = self.connection.say_done(&receipt.reply, written).await;
         let (settled, short) = {
             let mut machine = self.machine();
             machine.acked(receipt.partition, receipt.sequence, heard, moment());
@@ -106,7 +160,7 @@ impl Shared {
         }
     }
 
-    /// Only a panic while the guard is held poisons a mutex; the state is whole all the same.
+    /// As [`Shared::unsettled`].
     pub(super) fn machine(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,14 +175,8 @@ impl Gate for Shared {
         delivery
     }
 
-    fn delivered(&self, number: u64) -> oneshot::Receiver<()> {
-        let (settled, wait) = oneshot::channel();
-        let mut unsettled = self
-            .unsettled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        unsettled.insert(number, settled);
-        drop(unsettled);
+    fn delivered(&self, number: u64) -> Settling {
+        let settling = self.unsettled().wait(number);
         let mut machine = self.machine();
         machine.ended(number, End::Delivered, moment());
         let receipt = match machine.take_last(|action| matches!(action, Action::Ack(_))) {
@@ -142,11 +190,49 @@ impl Gate for Shared {
             }
             _ => self.wake.notify_one(),
         }
-        wait
+        settling
     }
 
     fn ended(&self, number: u64, end: End) {
         self.machine().ended(number, end, moment());
         self.wake.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oneshot::error::TryRecvError::Closed;
+
+    use super::*;
+
+    fn is_free(wait: &mut oneshot::Receiver<()>) -> bool {
+        wait.try_recv() == Err(Closed)
+    }
+
+    #[test]
+    fn no_more_acknowledgements_are_in_doubt_than_there_are_jobs() {
+        let mut unsettled = Unsettled::default();
+        let mut three: Vec<_> = (0..3).map(|one| unsettled.wait(one)).collect();
+        for number in 0..3 {
+            unsettled.written(number, 2);
+        }
+        let places = three.iter_mut().map(|one| is_free(&mut one.place));
+        assert_eq!(places.collect::<Vec<_>>(), [true, true, false]);
+        assert!(!three.iter_mut().any(|one| is_free(&mut one.endpoint)));
+        unsettled.settled(2);
+        assert!(is_free(&mut three[2].place) && is_free(&mut three[2].endpoint));
+        // One that was heard before it was known to be written takes no place.
+        unsettled.written(2, 2);
+        unsettled.settled(0);
+        assert!(is_free(&mut three[0].endpoint));
+        let mut next = unsettled.wait(3);
+        unsettled.written(3, 2);
+        assert!(is_free(&mut next.place));
+        let mut last = unsettled.wait(4);
+        unsettled.written(4, 2);
+        unsettled.settled(1);
+        assert!(!is_free(&mut last.place));
+        unsettled.settled(4);
+        assert!(is_free(&mut last.place) && is_free(&mut last.endpoint));
     }
 }

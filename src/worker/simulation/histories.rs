@@ -174,6 +174,32 @@ fn what_was_not_handed_over_is_marked_by_whoever_has_it_at_last() {
     settle(&mut world);
 }
 
+/// The server goes away just before a callback ends, so that its acknowledgement is lost, and is
+/// there when that of the next one would end.
+#[test]
+fn nothing_of_an_endpoint_is_done_before_the_server_has_heard_of_the_event_before() {
+    let step = Duration::from_millis(20);
+    for seed in 0..12 {
+        let mut world = World::new(1, 2 * seed);
+        world.join();
+        world.run(Duration::from_secs(3));
+        for _ in 0..10 {
+            world.server.store(0);
+        }
+        let ends = |world: &World| {
+            let running = &world.processes[0].running;
+            running.iter().any(|(_, until)| *until <= world.now + step)
+        };
+        while !ends(&world) {
+            world.run(step);
+        }
+        world.server_away(Duration::from_millis(100), false);
+        world.run(Duration::from_millis(350));
+        world.kill(0);
+        settle(&mut world);
+    }
+}
+
 /// How many histories `WORKER_HISTORIES` asks for.
 fn rounds() -> Option<u32> {
     let given = std::env::var("WORKER_HISTORIES").ok();

@@ -198,10 +198,11 @@ impl Worker {
             None => return running.end(Ok(DONE)).await,
         };
         let partitions = u32::try_from(parts.consumers.len()).unwrap_or(u32::MAX);
-        let machine = Machine::new(me, self.lease, partitions, self.callbacks.jobs());
-        let shared = Shared::new(parts.connection.clone(), machine);
+        let jobs = self.callbacks.jobs();
+        let machine = Machine::new(me, self.lease, partitions, jobs);
+        let shared = Shared::new(parts.connection.clone(), machine, jobs);
         let options = delivery::DeliveryOptions {
-            jobs: self.callbacks.jobs(),
+            jobs,
             retries: self.callbacks.retries,
             backoff: RETRY_PAUSES,
             spool: None,
