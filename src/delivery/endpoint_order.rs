@@ -165,6 +165,7 @@ impl EndpointOrder {
     pub fn gives_place(&mut self, id: u64) {
         if self.running.contains_key(&id) {
             self.placeless.insert(id);
+            self.hold.take_if(|hold| hold.or_an_end);
         }
     }
 

@@ -487,6 +487,8 @@ fn kind_of_refusal(text: &str) -> String {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        // An endpoint that is free would go on before the server has heard.
+        self.deliverer.stop(Stop::Finish);
         self.shared.settle(None);
     }
 }

@@ -89,6 +89,20 @@ fn what_had_no_room_comes_next_and_has_lost_no_attempt() {
     assert_eq!(order.wake_at(), None);
 }
 
+/// The process of a delivery has ended when its place is given up, not when it is done with.
+#[test]
+fn a_place_that_is_given_up_makes_room() {
+    let mut order = EndpointOrder::new(rules(3, 0));
+    let now = Instant::now();
+    assert!(order.offer(1, "a") && order.offer(2, "b"));
+    order.next(now).unwrap();
+    let start = order.next(now).unwrap();
+    order.not_started(start.id, true, now);
+    assert_eq!(order.next(now), None);
+    order.gives_place(1);
+    assert_eq!(order.next(now), Some(start));
+}
+
 #[test]
 fn what_cannot_be_started_holds_everything_with_growing_pauses() {
     let mut order = EndpointOrder::new(rules(3, 0));

@@ -26,7 +26,7 @@ impl Scheduler {
         attempt: Attempt,
         outcome: CallbackOutcome,
         unsettled: &mut Unsettled,
-        mut idle: impl FnMut(),
+        idle: &mut (dyn FnMut() + Send),
     ) -> Option<Attempt> {
         let mut settled = match (&outcome, &self.gate) {
             (CallbackOutcome::Success, Some(gate)) => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::callback::Callback;
+use super::spawn_pool::Busy;
 use crate::delivery::Listener;
 use crate::delivery::scheduler::{Attempt, Scheduler, Unsettled};
 use crate::delivery::stop::Stop;
@@ -21,7 +22,12 @@ pub(super) struct CallbackRunner {
 
 impl CallbackRunner {
     /// Runs the callback for one event after the other, as long as there is one.
-    pub(super) async fn run_on(self: Arc<Self>, scheduler: Arc<Scheduler>, first: Attempt) {
+    pub(super) async fn run_on(
+        self: Arc<Self>,
+        scheduler: Arc<Scheduler>,
+        first: Attempt,
+        mut busy: Busy,
+    ) {
         let mut next = Some(first);
         let mut unsettled = Unsettled::default();
         let mut prepared = None;
@@ -35,9 +41,14 @@ impl CallbackRunner {
                 self.stop.clone(),
             );
             let outcome = run.await;
+            let mut idle = || {
+                prepared = None;
+                busy.rests();
+            };
             next = scheduler
-                .settle_and_next(attempt, outcome, &mut unsettled, || prepared = None)
+                .settle_and_next(attempt, outcome, &mut unsettled, &mut idle)
                 .await;
+            busy.works();
         }
     }
 }

@@ -86,7 +86,7 @@ impl Feeder {
         while let Some(attempt) = next {
             let outcome = self.deliver(&attempt.event, attempt.delivery).await;
             next = scheduler
-                .settle_and_next(attempt, outcome, &mut unsettled, || ())
+                .settle_and_next(attempt, outcome, &mut unsettled, &mut || ())
                 .await;
         }
     }

@@ -238,8 +238,10 @@ impl OpenSink {
             Kind::Callbacks(runner, pool) => {
                 for attempt in attempts {
                     let runner = Arc::clone(runner);
-                    let run = runner.run_on(Arc::clone(scheduler), attempt);
-                    pool.spawn(&mut self.tasks, run);
+                    let scheduler = Arc::clone(scheduler);
+                    pool.spawn(&mut self.tasks, |busy| {
+                        runner.run_on(scheduler, attempt, busy)
+                    });
                 }
             }
             #[cfg(feature = "nats")]

@@ -8,6 +8,7 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, Handle};
@@ -17,6 +18,43 @@ use tokio::task::JoinSet;
 use crate::delivery::Listener;
 use crate::delivery::deliverer::cannot_start;
 use crate::error::Result;
+
+/// That a task is at work on its thread. One that rests is not counted when others are spread.
+pub(super) struct Busy {
+    tasks: Arc<AtomicUsize>,
+    works: bool,
+}
+
+impl Busy {
+    fn on(thread: &SpawnThread) -> Self {
+        let mut busy = Self {
+            tasks: Arc::clone(&thread.busy),
+            works: false,
+        };
+        busy.works();
+        busy
+    }
+
+    /// It goes on.
+    pub(super) fn works(&mut self) {
+        if !std::mem::replace(&mut self.works, true) {
+            self.tasks.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// It waits for something else than a process.
+    pub(super) fn rests(&mut self) {
+        if std::mem::replace(&mut self.works, false) {
+            self.tasks.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.rests();
+    }
+}
 
 /// Files that a running callback keeps open here: both ends of its output's pipe, and what tells of
 /// its end.
@@ -53,15 +91,15 @@ pub(super) struct SpawnPool(Vec<SpawnThread>);
 
 struct SpawnThread {
     handle: Handle,
-    /// As many clones as tasks are on this thread.
-    busy: Arc<()>,
+    /// How many tasks are at work on this thread.
+    busy: Arc<AtomicUsize>,
     /// Dropped to end the thread.
     stay: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl SpawnPool {
-    /// Starts the threads for at most `jobs` tasks at a time.
+    /// Starts the threads for at most `jobs` tasks at work at a time.
     pub(super) fn new(jobs: usize) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let threads = jobs.clamp(1, cores);
@@ -72,25 +110,16 @@ impl SpawnPool {
             .map_err(|error| cannot_start(&error))
     }
 
-    /// Runs `task`, as one of `tasks`, on the thread that has the fewest.
-    pub(super) fn spawn<T: Send + 'static>(
+    /// Runs a task, as one of `tasks`, on the thread that has the fewest at work.
+    pub(super) fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
         &self,
         tasks: &mut JoinSet<T>,
-        task: impl Future<Output = T> + Send + 'static,
+        task: impl FnOnce(Busy) -> F,
     ) {
-        let idlest = self
-            .0
-            .iter()
-            .min_by_key(|thread| Arc::strong_count(&thread.busy));
+        let idlest = self.0.iter().min_by_key(|thread| thread.busy.load(Relaxed));
         // There is at least one; see `new`.
         if let Some(thread) = idlest {
-            let busy = Arc::clone(&thread.busy);
-            let counted = async move {
-                let output = task.await;
-                drop(busy);
-                output
-            };
-            tasks.spawn_on(counted, &thread.handle);
+            tasks.spawn_on(task(Busy::on(thread)), &thread.handle);
         }
     }
 }
@@ -108,7 +137,7 @@ impl SpawnThread {
             })?;
         Ok(Self {
             handle,
-            busy: Arc::new(()),
+            busy: Arc::default(),
             stay: Some(stay),
             thread: Some(thread),
         })
@@ -142,9 +171,10 @@ mod tests {
             let barrier = Arc::new(tokio::sync::Barrier::new(4));
             for _ in 0..4 {
                 let barrier = Arc::clone(&barrier);
-                spawn_pool.spawn(&mut tasks, async move {
+                spawn_pool.spawn(&mut tasks, |busy| async move {
                     // All are under way before the first ends.
                     barrier.wait().await;
+                    drop(busy);
                     std::thread::current().id()
                 });
             }
@@ -152,6 +182,22 @@ mod tests {
             assert_eq!(used.len(), threads);
             assert!(!used.contains(&std::thread::current().id()));
         });
+    }
+
+    #[test]
+    fn a_task_that_rests_keeps_no_other_from_its_thread() {
+        let spawn_pool = SpawnPool::new(1).unwrap();
+        let at_work = || spawn_pool.0[0].busy.load(Relaxed);
+        let mut busy = Busy::on(&spawn_pool.0[0]);
+        assert_eq!(at_work(), 1);
+        busy.rests();
+        busy.rests();
+        assert_eq!(at_work(), 0);
+        busy.works();
+        busy.works();
+        assert_eq!(at_work(), 1);
+        drop(busy);
+        assert_eq!(at_work(), 0);
     }
 
     #[test]

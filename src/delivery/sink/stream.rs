@@ -67,7 +67,7 @@ impl StreamSink {
             };
             let ends = outcome == CallbackOutcome::Stopped;
             next = scheduler
-                .settle_and_next(attempt, outcome, &mut unsettled, || ())
+                .settle_and_next(attempt, outcome, &mut unsettled, &mut || ())
                 .await;
             if ends {
                 return;

@@ -2,9 +2,10 @@
 //!
 //! A callback's job goes on with another endpoint when the acknowledgement of its event has left
 //! this process, and where as many as there are jobs are not heard yet, when the server has heard it.
-//! So after our end no more events come again than there are jobs. It may be twice as many where the
-//! server ends with us, or the connection stalled or broke before: the library says that something
-//! was flushed also where a full socket did not take it, and a new connection drops that. An
+//! So after our end no more events come again than there are jobs. It may be twice as many, never
+//! more, where the server or the computer ends with us, or the connection stalled or broke before:
+//! the library says that something was flushed also where a full socket did not take it, and what
+//! lies in a socket may go with it. An
 //! endpoint goes on when the server has heard it: else an older event could come again behind a
 //! newer one that is done. That way is short: it is beside the driver, which is woken only where few
 //! events are left in hand.

@@ -74,9 +74,10 @@ impl Place {
 
     async fn end(&self, attempt: Attempt, unsettled: &mut Unsettled) -> Option<Attempt> {
         let ended = CallbackOutcome::Success;
+        let mut idle = || ();
         let next = self
             .scheduler
-            .settle_and_next(attempt, ended, unsettled, || ());
+            .settle_and_next(attempt, ended, unsettled, &mut idle);
         timeout(LONG, next).await.unwrap()
     }
 
@@ -125,11 +126,11 @@ async fn a_job_that_waits_for_endpoints_alone_keeps_nothing_and_goes_on() {
     let mut unsettled = Unsettled::default();
     let mut idle = false;
     let (first, ended) = (place.first(), CallbackOutcome::Success);
-    let next = || idle = true;
-    let next = place
-        .scheduler
-        .settle_and_next(first, ended, &mut unsettled, next);
     {
+        let mut becomes_idle = || idle = true;
+        let next = place
+            .scheduler
+            .settle_and_next(first, ended, &mut unsettled, &mut becomes_idle);
         let mut next = pin!(next);
         assert!(is_pending(next.as_mut()));
         place.gate.free(0);
