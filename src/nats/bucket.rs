@@ -9,7 +9,6 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
 use async_nats::jetstream::{self, ErrorCode, Message};
 use async_nats::{HeaderMap, header};
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -333,12 +332,7 @@ impl Bucket {
     /// What is in the bucket now.
     ///
     /// Errors: `None` where it breaks off.
-    pub fn entries<'a>(&'a self, filter: &'a str) -> BoxFuture<'a, Option<Vec<Entry>>> {
-        // Behind `dyn` it is compiled once.
-        Box::pin(self.read_entries(filter))
-    }
-
-    async fn read_entries(&self, filter: &str) -> Option<Vec<Entry>> {
+    pub async fn entries(&self, filter: &str) -> Option<Vec<Entry>> {
         let mut reading = self.read(filter).await?;
         let mut entries = BTreeMap::new();
         while !reading.is_complete() {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -71,20 +70,15 @@ impl StoredEvents {
     /// Reads what was stored since then, or since the last reading where that reaches as far back.
     /// Says it, the first time, where that takes long.
     pub(in crate::nats) async fn read(&mut self, since: Timestamp) -> Result<()> {
-        let warn = self.warn.take().map(|warn| {
-            let text = format!(
-                "reading what the stream {} holds takes longer than {} s: events that are compared with it wait",
-                self.stream,
-                LONG.as_secs()
-            );
-            (warn, text)
-        });
-        // Behind `dyn` it is compiled once.
-        let reading: BoxFuture<'_, Result<()>> = Box::pin(self.read_since(since));
-        let Some((warn, text)) = warn else {
-            return reading.await;
+        let Some(warn) = self.warn.take() else {
+            return self.read_since(since).await;
         };
-        let (read, warn) = or_say(reading, LONG, warn, &text).await;
+        let text = format!(
+            "reading what the stream {} holds takes longer than {} s: events that are compared with it wait",
+            self.stream,
+            LONG.as_secs()
+        );
+        let (read, warn) = or_say(self.read_since(since), LONG, warn, &text).await;
         self.warn = warn;
         read
     }
