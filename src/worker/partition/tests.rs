@@ -31,18 +31,23 @@ fn open() -> Partition {
 fn opened(before: Before) -> Partition {
     let mut partition = Partition::new();
     partition.open(before);
-    let question = match partition.tick(ROOM, NOW).as_slice() {
-        [Task::Ask(question)] => *question,
-        other => panic!("{other:?}"),
+    assert_eq!(answered(&mut partition, 0), []);
+    partition
+}
+
+/// Its consumer is asked, and has so many events delivered, all of them under way.
+fn answered(partition: &mut Partition, delivered: u64) -> Vec<Task> {
+    let tasks = partition.tick(ROOM, NOW);
+    let Some(Task::Ask(question)) = tasks.first() else {
+        panic!("{tasks:?}");
     };
     let found = ConsumerState {
-        delivered: 0,
-        pending: 0,
+        delivered,
+        pending: usize::try_from(delivered).unwrap(),
         ack_wait: Duration::from_secs(4),
         most_pending: 64,
     };
-    assert_eq!(partition.asked(question, Some(found), NOW), []);
-    partition
+    partition.asked(*question, Some(found), NOW)
 }
 
 fn deliver(partition: &mut Partition, pulled: Pulled) -> Vec<Task> {
@@ -266,17 +271,7 @@ fn what_began_before_the_partition_was_lost_is_marked_when_it_comes_again() {
     let mut again = pulled(7, 1, 7);
     again.reply = "later".into();
     deliver(&mut partition, again);
-    let question = match partition.tick(ROOM, NOW).as_slice() {
-        [Task::Ask(question), ..] => *question,
-        other => panic!("{other:?}"),
-    };
-    let found = ConsumerState {
-        delivered: 1,
-        pending: 1,
-        ack_wait: Duration::from_secs(4),
-        most_pending: 64,
-    };
-    partition.asked(question, Some(found), NOW);
+    answered(&mut partition, 1);
     // It could not be begun after all.
     let (over, _) = partition.ended(7, End::NotBegun, NOW);
     assert!(!over);
