@@ -2,14 +2,15 @@
 //! of its own.
 //!
 //! The event lies on its standard input as a file (in memory) that is already written, so a script
-//! that never reads cannot block us. The environment is ours without our secrets, plus eight
-//! variables whose values fit a strict pattern; nothing that somebody on the network chose freely
-//! gets in. A run that takes too long is asked to end (TERM), then ended (KILL), with everything in
-//! its group, and always reaped.
+//! that never reads cannot block us; what its environment holds is `environment`'s affair. A run
+//! that takes too long is asked to end (TERM), then ended (KILL), with everything in its group, and
+//! always reaped.
 //!
 //! Whether a failed run is repeated is decided elsewhere ([`crate::delivery::endpoint_order`]).
 
-use std::ffi::{OsStr, OsString};
+mod environment;
+
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -28,24 +29,9 @@ use crate::delivery::stop::Stop;
 use crate::error::{Error, Result};
 use crate::event::{Delivery, Event};
 use crate::process::{Group, Signal, in_a_group_of_its_own, is_fault_of_file, lacks_room};
-use crate::record::Mac;
 use crate::unix::{files, signals};
-
-/// What we set for the callback; also taken out of what we inherited, so that a value is never an
-/// older one.
-const OURS: [&str; 8] = [
-    "NETAPI_ID",
-    "NETAPI_ATTEMPT",
-    "NETAPI_REPEATED",
-    "NETAPI_TOPIC",
-    "NETAPI_EVENT",
-    "NETAPI_SEQUENCE",
-    "NETAPI_MAC",
-    "NETAPI_STATE",
-];
-
-/// What a service manager tells us alone: a callback with these could speak for us.
-const NOT_INHERITED: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+pub(crate) use environment::inheritable;
+use environment::{Environment, OURS, variables};
 
 /// How long a killed process may take to be gone before we go on without it.
 const REAP: Duration = Duration::from_secs(5);
@@ -117,31 +103,6 @@ pub struct Callback {
     pub grace: Duration,
     /// The inherited variables that it gets.
     environment: Environment,
-}
-
-/// Variables with their values; those are nobody's business.
-#[derive(Clone)]
-struct Environment(Vec<(OsString, OsString)>);
-
-impl Environment {
-    /// Those that a callback inherits.
-    fn of(inherited: impl Iterator<Item = (OsString, OsString)>) -> Self {
-        let ours = |name: &OsStr| OURS.iter().chain(&NOT_INHERITED).any(|ours| *ours == name);
-        Self(
-            inherited
-                .filter(|(name, _)| !ours(name))
-                .filter_map(|(name, value)| Some((name.clone(), inheritable(&name, value)?)))
-                .collect(),
-        )
-    }
-}
-
-impl fmt::Debug for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
-    }
 }
 
 /// What serves one run after the other: the command as far as it is always the same, and the pipe
@@ -255,11 +216,10 @@ impl Callback {
     /// The program with its arguments and environment, in a process group of its own.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        let Environment(environment) = &self.environment;
         command
             .args(&self.args)
             .env_clear()
-            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .envs(self.environment.iter())
             .kill_on_drop(true);
         in_a_group_of_its_own(command.as_std_mut());
         command
@@ -333,77 +293,6 @@ fn write_input(file: File, mut line: String) -> io::Result<File> {
     line.push('\n');
     files::write_to_be_read(&file, line.as_bytes())?;
     Ok(file)
-}
-
-/// What a program that we start is given of a variable that we inherited: nothing of a secret, and
-/// a proxy's address without the name and password in it.
-pub(crate) fn inheritable(name: &OsStr, value: OsString) -> Option<OsString> {
-    let proxy = name
-        .to_string_lossy()
-        .to_ascii_lowercase()
-        .ends_with("_proxy");
-    if is_secret(name) {
-        None
-    } else if proxy {
-        value.to_str().map(|address| without_login(address).into())
-    } else {
-        Some(value)
-    }
-}
-
-/// An address without what stands between its scheme and its last `@`.
-fn without_login(address: &str) -> String {
-    match address.rsplit_once('@') {
-        Some((before, host)) => match before.split_once("://") {
-            Some((scheme, _)) => format!("{scheme}://{host}"),
-            None => host.to_owned(),
-        },
-        None => address.to_owned(),
-    }
-}
-
-/// Whether the inherited variable `name` holds a secret: the passwords of the contract's section 3,
-/// and whatever under our prefixes is named like one.
-fn is_secret(name: &OsStr) -> bool {
-    let name = name.to_string_lossy().to_ascii_uppercase();
-    let ours = ["ISE_", "PXGRID_", "NETAPI_"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix));
-    ours && ["PASS", "SECRET", "TOKEN"]
-        .iter()
-        .any(|word| name.contains(word))
-}
-
-/// The variables about the event, each only if its value fits its pattern.
-fn variables(event: &Event, delivery: Delivery) -> Vec<(&'static str, String)> {
-    let fits = |text: &str, longest: usize, extra: &str| {
-        !text.is_empty()
-            && text.len() <= longest
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
-    };
-    let mut variables = Vec::with_capacity(OURS.len());
-    variables.push(("NETAPI_ID", event.id().to_string()));
-    variables.push(("NETAPI_ATTEMPT", delivery.attempt.to_string()));
-    variables.push(("NETAPI_REPEATED", delivery.repeated.to_string()));
-    if event.topic.starts_with('/') && fits(&event.topic, 200, "/._-") {
-        variables.push(("NETAPI_TOPIC", event.topic.to_string()));
-    }
-    if fits(&event.event, 64, "_-") {
-        variables.push(("NETAPI_EVENT", event.event.to_string()));
-    }
-    if let Some(sequence) = event.sequence {
-        variables.push(("NETAPI_SEQUENCE", sequence.to_string()));
-    }
-    let mac = event.mac.as_deref().map(str::parse::<Mac>);
-    if let Some(Ok(mac)) = mac {
-        variables.push(("NETAPI_MAC", mac.to_string()));
-    }
-    if let Some(state) = event.state.as_deref().filter(|state| fits(state, 32, "_")) {
-        variables.push(("NETAPI_STATE", state.to_owned()));
-    }
-    variables
 }
 
 /// Whether the callback can be run, said before anything is subscribed; returns its absolute path.
