@@ -14,6 +14,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -184,17 +185,45 @@ impl Membership {
     }
 }
 
+/// When a process began, by [`crate::unix::clock::since_start`] and to a clock tick (10 ms); `None`
+/// where it is gone or the system does not say.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn began_at(process: u32) -> Option<Duration> {
+    let ticks = parse_beginning(&fs::read(format!("/proc/{process}/stat")).ok()?)?;
+    let each = rustix::param::clock_ticks_per_second();
+    let rest = ticks.checked_rem(each)?.saturating_mul(1000) / each;
+    Some(Duration::from_secs(ticks / each) + Duration::from_millis(rest))
+}
+
+/// When a process began, by [`crate::unix::clock::since_start`]; `None`: the system does not say.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn began_at(_process: u32) -> Option<Duration> {
+    None
+}
+
 /// From a `stat` document: number, name in parentheses, state, parent, group, session, and more.
 /// The name may hold anything, so what counts is its last parenthesis.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn parse(stat: &[u8]) -> Option<Membership> {
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    let mut numbers = rest.split_ascii_whitespace().skip(2);
+    let mut numbers = after_name(stat)?.skip(2);
     Some(Membership {
         group: numbers.next()?.parse().ok()?,
         session: numbers.next()?.parse().ok()?,
     })
+}
+
+/// The same for its beginning, in clock ticks.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn parse_beginning(stat: &[u8]) -> Option<u64> {
+    after_name(stat)?.nth(19)?.parse().ok()
+}
+
+/// What comes after the name.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn after_name(stat: &[u8]) -> Option<impl Iterator<Item = &str>> {
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
+    Some(rest.split_ascii_whitespace())
 }
 
 #[cfg(all(test, any(target_os = "linux", target_os = "android")))]
@@ -211,6 +240,23 @@ mod tests {
         assert_eq!(parse(stat), Some(expected));
         assert_eq!(parse(b"1 (cut"), None);
         assert_eq!(parse(b"1 (cut) S 0"), None);
+    }
+
+    #[test]
+    fn a_process_began_between_what_was_before_and_after_it() {
+        let before = crate::unix::clock::since_start();
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let began = began_at(child.id()).unwrap();
+        let after = crate::unix::clock::since_start();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(began_at(child.id()), None);
+        // It is rounded down to a tick.
+        let before = before.saturating_sub(Duration::from_millis(10));
+        assert!(
+            (before..=after).contains(&began),
+            "{before:?} {began:?} {after:?}"
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! them back, and is to hear at once what became of each. The fleet's worker has one: its events
 //! belong to a stream, and are its own for a time only.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use crate::event::Delivery;
@@ -13,11 +15,34 @@ pub trait Gate: Send + Sync + 'static {
     /// it is not to, and is dropped as if it had never been offered.
     fn begin(&self, number: u64, attempt: u32) -> Option<Delivery>;
 
+    /// Whether the event of this number, which began, may still be started. Getting ready takes
+    /// time, and a process that was stopped meanwhile does not know how long.
+    fn may_start(&self, number: u64) -> bool;
+
     /// The event of this number is done with.
     fn delivered(&self, number: u64) -> Settling;
 
     /// What else became of an event that had begun.
     fn ended(&self, number: u64, end: End);
+}
+
+/// Leave to start an event that began. It can end at any moment, so it is asked for at the last.
+#[derive(Clone, Default)]
+pub struct StartPermit(Option<(Arc<dyn Gate>, u64)>);
+
+impl StartPermit {
+    /// Of this event; where nobody has a say, one that does not end.
+    pub fn new(gate: Option<&Arc<dyn Gate>>, number: u64) -> Self {
+        Self(gate.map(|gate| (Arc::clone(gate), number)))
+    }
+
+    /// Whether it is still given.
+    pub fn holds(&self) -> bool {
+        let Self(asked) = self;
+        asked
+            .as_ref()
+            .is_none_or(|(gate, number)| gate.may_start(*number))
+    }
 }
 
 /// What a delivery that is done with still holds. Each is free when its channel ends.
@@ -41,6 +66,8 @@ pub enum End {
     Failed,
     /// It could not be begun after all, and is tried again.
     NotBegun,
+    /// It was not to be started any more, or was ended as soon as it was: none of ours for now.
+    TakenBack,
     /// Every attempt failed; its dead letter, as one line of JSON.
     GaveUp(String),
     /// We are stopping: it was ended before it was done, or is not tried again.
@@ -48,17 +75,21 @@ pub enum End {
 }
 
 #[cfg(test)]
-pub(super) mod testing {
+pub(crate) mod testing {
     //! What the tests of this room share.
 
     use std::collections::BTreeMap;
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex, PoisonError};
 
-    use super::{Delivery, End, Gate, Settling, oneshot};
+    use super::{Delivery, End, Gate, Settling, StartPermit, oneshot};
 
     /// Gives places at once, and an endpoint when it is told to.
     #[derive(Default)]
-    pub(crate) struct Holding(Mutex<BTreeMap<u64, oneshot::Sender<()>>>);
+    pub(crate) struct Holding {
+        endpoints: Mutex<BTreeMap<u64, oneshot::Sender<()>>>,
+        ends: Mutex<Vec<(u64, End)>>,
+    }
 
     impl Holding {
         /// Whether it holds the endpoint of this event.
@@ -72,8 +103,15 @@ pub(super) mod testing {
             assert!(held.is_some(), "{number} is not held");
         }
 
+        /// What it heard that became of events.
+        pub(crate) fn ends(&self) -> Vec<(u64, End)> {
+            let ends = self.ends.lock();
+            ends.unwrap_or_else(PoisonError::into_inner).clone()
+        }
+
         fn held<T>(&self, look: impl FnOnce(&mut BTreeMap<u64, oneshot::Sender<()>>) -> T) -> T {
-            look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+            let endpoints = self.endpoints.lock();
+            look(&mut endpoints.unwrap_or_else(PoisonError::into_inner))
         }
     }
 
@@ -83,6 +121,10 @@ pub(super) mod testing {
             Some(Delivery { attempt, repeated })
         }
 
+        fn may_start(&self, _number: u64) -> bool {
+            true
+        }
+
         fn delivered(&self, number: u64) -> Settling {
             let (_, place) = oneshot::channel();
             let (held, endpoint) = oneshot::channel();
@@ -90,6 +132,64 @@ pub(super) mod testing {
             Settling { place, endpoint }
         }
 
+        fn ended(&self, number: u64, end: End) {
+            let ends = self.ends.lock();
+            let mut ends = ends.unwrap_or_else(PoisonError::into_inner);
+            ends.push((number, end));
+        }
+    }
+
+    /// Gives leave to start so many times.
+    pub(crate) struct Limited {
+        left: AtomicUsize,
+        asked: AtomicBool,
+    }
+
+    impl Limited {
+        /// So many times from now on.
+        pub(crate) fn of(times: usize) -> Self {
+            Self {
+                left: times.into(),
+                asked: false.into(),
+            }
+        }
+
+        /// Not any more.
+        pub(crate) fn end(&self) {
+            self.left.store(0, Ordering::SeqCst);
+        }
+
+        /// Whether it was asked at all.
+        pub(crate) fn was_asked(&self) -> bool {
+            self.asked.load(Ordering::SeqCst)
+        }
+    }
+
+    impl Gate for Limited {
+        fn begin(&self, _number: u64, attempt: u32) -> Option<Delivery> {
+            let repeated = false;
+            Some(Delivery { attempt, repeated })
+        }
+
+        fn may_start(&self, _number: u64) -> bool {
+            let order = Ordering::SeqCst;
+            let one_less = |left: usize| left.checked_sub(1);
+            self.asked.store(true, order);
+            self.left.fetch_update(order, order, one_less).is_ok()
+        }
+
+        fn delivered(&self, _number: u64) -> Settling {
+            let (_, place) = oneshot::channel();
+            let (_, endpoint) = oneshot::channel();
+            Settling { place, endpoint }
+        }
+
         fn ended(&self, _number: u64, _end: End) {}
+    }
+
+    /// One that holds so many times.
+    pub(crate) fn permit_for(times: usize) -> StartPermit {
+        let gate: Arc<dyn Gate> = Arc::new(Limited::of(times));
+        StartPermit::new(Some(&gate), 0)
     }
 }

@@ -6,7 +6,6 @@
 //! what was delivered between that and a kill would be delivered twice.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,8 @@ use tokio::task::JoinSet;
 use super::Listener;
 use super::dead_letter_file::{DeadLetterFile, Letter, Place};
 use super::endpoint_order::{After, EndpointOrder, Rules, Start};
-use super::sink::callback::{Callback, CallbackOutcome};
+use super::gate::StartPermit;
+use super::sink::callback::{Callback, CallbackOutcome, RunContext};
 use super::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::event::Delivery;
@@ -150,18 +150,15 @@ impl Work {
             repeated: letter.attempts > 0 || start.attempt > 1,
         };
         let callback = self.retry.callback.clone();
-        let listener = Arc::clone(&self.retry.listener);
-        let (scratch, stop): (PathBuf, _) = (std::env::temp_dir(), self.stop.clone());
+        let context = RunContext {
+            listener: Arc::clone(&self.retry.listener),
+            scratch: std::env::temp_dir(),
+            stop: self.stop.clone(),
+        };
+        let permit = StartPermit::default();
         running.spawn(async move {
             let outcome = callback
-                .run(
-                    &letter.event,
-                    delivery,
-                    &scratch,
-                    &mut None,
-                    &listener,
-                    stop,
-                )
+                .run(&letter.event, delivery, &permit, &mut None, &context)
                 .await;
             (start, letter, outcome)
         });
@@ -170,7 +167,7 @@ impl Work {
     fn settle(&mut self, (start, letter, outcome): Ended) -> Result<()> {
         let now = Instant::now();
         match outcome {
-            CallbackOutcome::Stopped => return Ok(()),
+            CallbackOutcome::Stopped | CallbackOutcome::TakenBack => return Ok(()),
             CallbackOutcome::NoRoom(_) => {
                 self.order.not_started(start.id, true, now);
                 return Ok(());

@@ -24,7 +24,7 @@ use super::Listener;
 use super::counters::Counters;
 use super::dead_letters::{DeadLetters, letter};
 use super::endpoint_order::{After, EndpointOrder, Start};
-use super::gate::{End, Gate};
+use super::gate::{End, Gate, StartPermit};
 use super::queue::spool::{Spool, Waiting};
 use super::sink::Outage;
 use super::sink::callback::CallbackOutcome;
@@ -76,6 +76,8 @@ pub(super) struct Attempt {
     start: Start,
     pub(super) event: Arc<Event>,
     pub(super) delivery: Delivery,
+    /// Leave to start it.
+    pub(super) permit: StartPermit,
 }
 
 impl Attempt {
@@ -167,10 +169,7 @@ impl Scheduler {
     pub(super) fn next(&self) -> Result<Option<Attempt>> {
         while let Some(start) = self.next_start() {
             let Some(delivery) = self.begin(start)? else {
-                // Whoever brought it took it back.
-                let mut state = self.state();
-                state.order.done(start.id, true, Instant::now());
-                self.leave(&mut state, start.id);
+                self.taken_back(&mut self.state(), start.id);
                 continue;
             };
             return match self.spool.get(start.id)? {
@@ -178,6 +177,7 @@ impl Scheduler {
                     start,
                     event,
                     delivery,
+                    permit: StartPermit::new(self.gate.as_ref(), start.id),
                 })),
                 None => Err(Error::new(
                     Kind::Failed,
@@ -242,6 +242,7 @@ impl Scheduler {
                 start: Start { id, attempt: 1 },
                 event,
                 delivery: self.spool.delivery(id, 1),
+                permit: StartPermit::default(),
             });
         }
         Ok(attempts)
@@ -254,12 +255,18 @@ impl Scheduler {
             start,
             event,
             delivery,
+            permit: _,
         } = attempt;
         let delivered = *outcome == CallbackOutcome::Success;
         let mut state = self.state();
         if *outcome == CallbackOutcome::Stopped || (state.closed && !delivered) {
             // It stays in the spool.
             self.tell_gate(start.id, End::Stopped);
+            return Ok(());
+        }
+        if *outcome == CallbackOutcome::TakenBack {
+            self.tell_gate(start.id, End::TakenBack);
+            self.taken_back(&mut state, start.id);
             return Ok(());
         }
         if let CallbackOutcome::NoRoom(why)
@@ -437,6 +444,12 @@ impl Scheduler {
     /// Lets nothing more begin.
     pub(super) fn close(&self) {
         self.state().closed = true;
+    }
+
+    /// Whoever brought the event has it again.
+    fn taken_back(&self, state: &mut SchedulerState, id: u64) {
+        state.order.done(id, true, Instant::now());
+        self.leave(state, id);
     }
 
     /// The event may leave the spool.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 /// The time since some beginning, the same for every process until the computer starts anew.
-#[cfg_attr(not(feature = "nats"), allow(dead_code, reason = "of a worker"))]
 pub(crate) fn since_start() -> Duration {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let clock = rustix::time::ClockId::Boottime;

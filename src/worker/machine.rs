@@ -2,8 +2,8 @@
 //! ours ([`Leases`]), what is in hand of each ([`Partition`]), and what may begin.
 //!
 //! Whoever drives it tells what was heard, and does the [`Action`]s that it gives, each answered
-//! once. What may begin is asked from the threads that run callbacks, so it is decided at once
-//! ([`Machine::begin`]).
+//! once. What may begin, and a moment later be started, is asked from the threads that run
+//! callbacks, so it is decided at once ([`Machine::begin`], [`Machine::may_start`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -307,6 +307,17 @@ impl Machine {
         delivery
     }
 
+    /// Whether the event of this number, which began, may still be started.
+    pub fn may_start(&mut self, number: u64, now: Moment) -> bool {
+        let steps = self.leases.expire(now);
+        self.step(steps);
+        let Some((partition, sequence)) = self.numbers.get(&number).copied() else {
+            return false;
+        };
+        self.partition(partition)
+            .is_some_and(|one| one.may_start(sequence, number, now))
+    }
+
     /// What became of an event that had begun.
     pub fn ended(&mut self, number: u64, end: End, now: Moment) {
         let Some((partition, sequence)) = self.numbers.get(&number).copied() else {
@@ -315,15 +326,16 @@ impl Machine {
         };
         if let Some(one) = self.partition(partition) {
             let waits = end == End::Delivered;
-            let (over, tasks) = one.ended(sequence, end, now);
-            if over {
+            let ended = one.ended(sequence, end, now);
+            if ended.over {
                 self.numbers.remove(&number);
             }
-            if waits && tasks.is_empty() {
+            if waits && ended.tasks.is_empty() {
                 // Nobody would answer.
                 self.actions.push(Action::Settled(number));
             }
-            self.perform(partition, tasks);
+            self.forget(&ended.withdrawn);
+            self.perform(partition, ended.tasks);
         }
     }
 

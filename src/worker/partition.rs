@@ -19,7 +19,7 @@ use crate::backoff::Backoff;
 use crate::event::{Delivery, Event, EventId};
 use crate::nats::consumer::{ConsumerState, MOST_PENDING, Pulled};
 pub use in_hand::Task;
-use in_hand::{InHand, Stage, unreadable};
+use in_hand::{InHand, Ownership, Stage, unreadable};
 
 /// How often a consumer is asked, while events are held.
 const ASK_AGAIN: Duration = Duration::from_millis(300);
@@ -139,7 +139,7 @@ impl Partition {
             )
         });
         for one in self.in_hand.values_mut() {
-            one.orphan = true;
+            one.ownership = Ownership::Lost;
         }
         (numbers, settled)
     }
@@ -289,11 +289,13 @@ impl Partition {
         let known = times > 1 || sequence <= self.done_to;
         if let Some(one) = self.in_hand.get_mut(&sequence) {
             // Others may have had an orphan meanwhile.
-            one.repeated |= one.orphan && (known || self.marks > 0);
+            one.repeated |= one.is_orphan() && (known || self.marks > 0);
             one.reply = reply;
             one.times = one.times.max(times);
             one.ours_until = one.ours_until.max(ours_until);
-            one.orphan = self.state == PartitionState::Closed;
+            if one.is_orphan() && self.state != PartitionState::Closed {
+                one.ownership = Ownership::Regained;
+            }
             if let Stage::Done(sending) = &mut one.stage {
                 *sending = true;
                 one.say_at = now + SAY_AGAIN;
@@ -326,7 +328,7 @@ impl Partition {
             by_count,
             ours_until,
             say_at: now + wait / 3,
-            orphan: false,
+            ownership: Ownership::Ours,
             begun: 0,
             unsettled: None,
         };
@@ -397,6 +399,7 @@ impl Partition {
             return (None, self.hold());
         }
         one.begun += 1;
+        one.ownership = Ownership::Ours;
         one.stage = Stage::Running(number);
         self.done_to = self.done_to.max(sequence);
         let attempt = one.times.saturating_sub(1) + u64::from(one.begun);
@@ -405,6 +408,15 @@ impl Partition {
             repeated: one.repeated || attempt > 1,
         };
         (Some(delivery), Vec::new())
+    }
+
+    /// Whether the event that began under this number may still be started.
+    pub fn may_start(&self, sequence: u64, number: u64, now: Moment) -> bool {
+        let Some(one) = self.in_hand.get(&sequence) else {
+            return false;
+        };
+        let began = one.stage == Stage::Running(number);
+        began && one.ownership == Ownership::Ours && now < one.ours_until
     }
 
     /// Whether few events are left in hand.
@@ -421,7 +433,7 @@ impl Partition {
         let asks = self.state == PartitionState::Opening
             || (self.state == PartitionState::Open && self.held);
         if asks && self.asking.is_none() && now >= self.ask_at {
-            let ours = |one: &&InHand| !one.orphan && !matches!(one.stage, Stage::Done(_));
+            let ours = |one: &&InHand| !one.is_orphan() && !matches!(one.stage, Stage::Done(_));
             self.asked += 1;
             self.asking = Some((self.asked, self.in_hand.values().filter(ours).count()));
             tasks.push(Task::Ask(self.asked));

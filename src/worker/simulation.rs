@@ -3,6 +3,7 @@
 //! clock jumps. After each: nothing is lost, endpoints are in order, none is left behind in an older
 //! state, repeats are marked, and no two workers that are sure of their lease have the same partition.
 
+mod callbacks;
 mod histories;
 mod judge;
 mod server;
@@ -15,7 +16,7 @@ use super::claim::Claim;
 use super::machine::{Action, Machine};
 use crate::backoff::Backoff;
 use crate::delivery::endpoint_order::{EndpointOrder, Rules};
-use crate::delivery::gate::End;
+use crate::event::Delivery;
 use crate::nats::bucket::Written;
 use crate::nats::consumer::{ConsumerState, Pulled};
 use server::Server;
@@ -48,6 +49,8 @@ struct Process {
     order: EndpointOrder,
     /// Numbers offered, in order: the event's sequence in the stream.
     offered: Vec<u64>,
+    /// Those that began and are to be started then.
+    starting: Vec<(u64, Delivery, Moment)>,
     /// Running callbacks: number, until when.
     running: Vec<(u64, Moment)>,
     /// Done, and the server's answer is awaited.
@@ -62,6 +65,13 @@ struct Process {
     leaving: bool,
     /// Whether the server tells it what changes; it watches anew else.
     watching: bool,
+}
+
+impl Process {
+    /// Whether no callback runs or is about to.
+    fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.starting.is_empty()
+    }
 }
 
 /// One beginning of a callback.
@@ -134,6 +144,7 @@ impl World {
             name,
             order: EndpointOrder::new(rules),
             offered: Vec::new(),
+            starting: Vec::new(),
             running: Vec::new(),
             unsettled: BTreeSet::new(),
             written: BTreeSet::new(),
@@ -223,7 +234,7 @@ impl World {
             }
         }
         self.processes
-            .retain(|one| !(one.leaving && one.machine.has_left() && one.running.is_empty()));
+            .retain(|one| !(one.leaving && one.machine.has_left() && one.is_idle()));
     }
 
     fn step_process(&mut self, index: usize) {
@@ -264,55 +275,6 @@ impl World {
         self.act(index);
         self.begin_callbacks(index);
         self.act(index);
-    }
-
-    fn end_callbacks(&mut self, index: usize) {
-        let now = self.now;
-        let process = &mut self.processes[index];
-        let (ended, running) = process.running.iter().partition(|(_, until)| *until <= now);
-        process.running = running;
-        let ended: Vec<(u64, Moment)> = ended;
-        for (number, _) in ended {
-            let written = self.chance(2) == 0;
-            let process = &mut self.processes[index];
-            let sequence = process.offered[usize::try_from(number).unwrap()];
-            self.done.insert(sequence);
-            process.machine.ended(number, End::Delivered, now);
-            process.unsettled.insert(number);
-            if written && process.written.len() < JOBS {
-                process.written.insert(number);
-                process.order.gives_place(number);
-            }
-        }
-        self.act(index);
-    }
-
-    fn begin_callbacks(&mut self, index: usize) {
-        let now = self.now;
-        loop {
-            let length = self.millis(20, 200);
-            let at = self.began + now;
-            let process = &mut self.processes[index];
-            if process.leaving {
-                return;
-            }
-            let Some(start) = process.order.next(at) else {
-                return;
-            };
-            let sequence = process.offered[usize::try_from(start.id).unwrap()];
-            let Some(delivery) = process.machine.begin(start.id, now) else {
-                process.order.done(start.id, true, at);
-                continue;
-            };
-            process.running.push((start.id, now + length));
-            self.begun.push(Begun {
-                sequence,
-                repeated: delivery.repeated,
-                heard: self.heard.contains(&sequence),
-                at: now,
-            });
-            self.only_one_is_sure();
-        }
     }
 
     /// No two have the same partition and are sure of it.

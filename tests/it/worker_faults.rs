@@ -2,10 +2,13 @@
 //! those of an endpoint in order, and what is handled again is marked. Judged by what the lab
 //! published.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde_json::Value;
 
+use crate::support::callback::lines;
 use crate::support::fleet::Fleet;
 use crate::support::nats::{JETSTREAM, Servers, server};
 use crate::support::running::Running;
@@ -123,6 +126,53 @@ fn a_worker_that_is_stopped_for_a_while_does_nothing_unmarked() {
         assert!(repeats <= 2, "{repeats} repeats");
         leaves(one);
         leaves(two);
+    }
+}
+
+/// Writes down each line, and goes on after it when it is told to.
+const CHILD: &str = "#!/bin/sh\nwhile read -r line; do printf '%s\\n' \"$line\" >> \"$NOTES.lines\"\n\
+    while [ ! -e \"$NOTES.go\" ]; do sleep 0.05; done; done\n";
+
+/// Its child reads slowly: what has begun waits for room in the pipe.
+#[test]
+fn a_child_of_a_worker_that_was_stopped_is_given_nothing_that_others_had() {
+    for mut seed in seeds(5) {
+        let Some(server) = server(JETSTREAM) else {
+            return;
+        };
+        let fleet = Fleet::start(server, 60);
+        let one = fleet.worker_of(GROUP, CHILD, &["--keep-running"]);
+        let notes = |name| fleet.notes(GROUP).with_extension(name);
+        let (read, go) = (notes("lines"), notes("go"));
+        wait_for("a line", || read.exists() && !lines(&read).is_empty());
+        let many = fleet.server.count() + 100;
+        wait_for("events in hand", || fleet.server.count() >= many);
+        seed.moment(MOMENT);
+        one.signal(Signal::STOP);
+        let two = fleet.worker(GROUP, "", &JOBS);
+        two.says("32 of 32 partitions are ours");
+        fleet.more_runs(GROUP, 150);
+        one.signal(Signal::CONT);
+        one.says("our lease ran out");
+        std::fs::write(&go, "").unwrap();
+        one.says_times("16 of 32 partitions are ours", 1);
+        let many = lines(&read).len() + 50;
+        wait_for("lines", || lines(&read).len() >= many);
+        leaves(one);
+        leaves(two);
+        let theirs = fleet.runs(GROUP);
+        let theirs: BTreeSet<&str> = theirs.iter().map(|run| run.id.as_str()).collect();
+        let late = lines(&read).into_iter().filter(|line| {
+            let event: Value = serde_json::from_str(line).unwrap();
+            event["repeated"] != true && theirs.contains(event["id"].as_str().unwrap())
+        });
+        // What lay in the pipe, the smallest there is, is the child's.
+        let late: Vec<usize> = late.map(|line| line.len() + 1).collect();
+        shown(&format!("the child was given {late:?}"));
+        assert!(
+            late.iter().sum::<usize>() <= rustix::param::page_size(),
+            "{late:?}"
+        );
     }
 }
 

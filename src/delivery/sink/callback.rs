@@ -4,7 +4,7 @@
 //! The event lies on its standard input as a file (in memory) that is already written, so a script
 //! that never reads cannot block us; what its environment holds is `environment`'s affair. A run
 //! that takes too long is asked to end (TERM), then ended (KILL), with everything in its group, and
-//! always reaped.
+//! always reaped. One that begins when its event is somebody else's already is ended at once.
 //!
 //! Whether a failed run is repeated is decided elsewhere ([`crate::delivery::endpoint_order`]).
 
@@ -25,16 +25,23 @@ use tokio::time::timeout;
 
 use super::output::Output;
 use crate::delivery::Listener;
+use crate::delivery::gate::StartPermit;
 use crate::delivery::stop::Stop;
 use crate::error::{Error, Result};
 use crate::event::{Delivery, Event};
-use crate::process::{Group, Signal, in_a_group_of_its_own, is_fault_of_file, lacks_room};
-use crate::unix::{files, signals};
+use crate::process::{
+    Group, Signal, began_at, in_a_group_of_its_own, is_fault_of_file, lacks_room,
+};
+use crate::unix::{clock, files, signals};
 pub(crate) use environment::inheritable;
 use environment::{Environment, OURS, variables};
 
 /// How long a killed process may take to be gone before we go on without it.
 const REAP: Duration = Duration::from_secs(5);
+
+/// Who starts a callback so long after it was known to be allowed was stopped between. Whoever takes
+/// over needs a tenth of the lease at least, and some answers.
+const STOPPED: Duration = Duration::from_millis(200);
 
 /// How a run, or an attempt to deliver, ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +70,8 @@ pub enum CallbackOutcome {
     Refused(String),
     /// We are stopping at once, and ended it.
     Stopped,
+    /// Whoever brought the event has taken it back: it was not started, or ended as soon as it was.
+    TakenBack,
 }
 
 impl fmt::Display for CallbackOutcome {
@@ -77,6 +86,7 @@ impl fmt::Display for CallbackOutcome {
             Self::Unavailable(why) => write!(f, "not taken: {why}"),
             Self::Refused(why) => write!(f, "refused: {why}"),
             Self::Stopped => f.write_str("stopped"),
+            Self::TakenBack => f.write_str("taken back"),
         }
     }
 }
@@ -122,27 +132,87 @@ impl PreparedCommand {
         })
     }
 
-    /// Starts the callback with this input and these variables of its own.
-    pub(super) fn start(
+    /// Starts the callback with this input and these variables of its own; `None`: it is not to be
+    /// started any more.
+    fn start_with(
         &mut self,
-        input: impl Into<Stdio>,
+        input: File,
         variables: &[(&str, String)],
-    ) -> io::Result<Child> {
+        permit: &StartPermit,
+    ) -> io::Result<Option<Started>> {
         for name in OURS {
             match variables.iter().find(|(ours, _)| *ours == name) {
                 Some((_, value)) => self.command.env(name, value),
                 None => self.command.env_remove(name),
             };
         }
-        let (out, err) = (self.output.writer()?, self.output.writer()?);
-        let child = self.command.stdin(input).stdout(out).stderr(err).spawn();
-        // These are the callback's alone now.
-        let none = Stdio::null;
-        self.command.stdin(none()).stdout(none()).stderr(none());
+        self.attach(input)?;
+        let asked_at = clock::since_start();
+        if !permit.holds() {
+            self.detach();
+            return Ok(None);
+        }
+        let child = self.spawn()?;
+        Ok(Some(Started { child, asked_at }))
+    }
+
+    /// Starts the callback with this input.
+    pub(super) fn start(&mut self, input: impl Into<Stdio>) -> io::Result<Child> {
+        self.attach(input)?;
+        self.spawn()
+    }
+
+    fn spawn(&mut self) -> io::Result<Child> {
+        let child = self.command.spawn();
+        self.detach();
         let child = child?;
         self.output.begin(group(&child));
         Ok(child)
     }
+
+    /// Opens what a run alone needs.
+    fn attach(&mut self, input: impl Into<Stdio>) -> io::Result<()> {
+        let (out, err) = (self.output.writer()?, self.output.writer()?);
+        self.command.stdin(input).stdout(out).stderr(err);
+        Ok(())
+    }
+
+    /// That is the callback's alone from now on.
+    fn detach(&mut self) {
+        let none = Stdio::null;
+        self.command.stdin(none()).stdout(none()).stderr(none());
+    }
+}
+
+/// A run that was just started.
+struct Started {
+    child: Child,
+    /// When it was known, the last time before, that it may be.
+    asked_at: Duration,
+}
+
+impl Started {
+    /// Whether it began when it was not to any more. Nothing makes question and start one step: we
+    /// may have been stopped between them. Where the system does not say when it began, it is not.
+    fn is_late(&self, permit: &StartPermit) -> bool {
+        let late = self.asked_at + STOPPED;
+        // Nothing begins later than now: most need not be looked at.
+        if clock::since_start() <= late || permit.holds() {
+            return false;
+        }
+        let began = self.child.id().and_then(began_at);
+        began.is_some_and(|began| began > late)
+    }
+}
+
+/// What every run shares beside the callback.
+pub struct RunContext {
+    /// Who hears what it prints.
+    pub listener: Arc<dyn Listener>,
+    /// The directory for inputs that have to lie in one.
+    pub scratch: PathBuf,
+    /// How urgently it is to end: with [`Stop::AtOnce`] it is killed.
+    pub stop: watch::Receiver<Stop>,
 }
 
 impl Callback {
@@ -162,38 +232,61 @@ impl Callback {
         })
     }
 
-    /// Runs it for one event and waits for its end. `scratch` is the directory for its input,
-    /// `prepared` that of an earlier run (one is made where there is none, and left there for the
-    /// next run). With [`Stop::AtOnce`] it is killed.
+    /// Runs it for one event and waits for its end. `prepared` is that of an earlier run (one is
+    /// made where there is none, and left there for the next run).
     pub async fn run(
         &self,
         event: &Event,
         delivery: Delivery,
-        scratch: &Path,
+        permit: &StartPermit,
         prepared: &mut Option<PreparedCommand>,
-        listener: &Arc<dyn Listener>,
-        mut stop: watch::Receiver<Stop>,
+        context: &RunContext,
     ) -> CallbackOutcome {
+        let RunContext {
+            listener, scratch, ..
+        } = context;
         let free = prepared.take().filter(|prepared| prepared.output.is_free());
         let started = input(event.to_json(Some(delivery)), scratch).and_then(|input| {
             let mut prepared = free.map_or_else(|| PreparedCommand::new(self, listener), Ok)?;
-            let child = prepared.start(input, &variables(event, delivery))?;
-            Ok((child, prepared))
+            let started = prepared.start_with(input, &variables(event, delivery), permit)?;
+            Ok((started, prepared))
         });
-        let (mut child, mut used) = match started {
+        let (started, mut used) = match started {
             Ok(started) => started,
             Err(error) => return self.not_started(&error),
         };
-        let outcome = tokio::select! {
-            outcome = self.supervise(&mut child, &mut used.output) => outcome,
-            () = Stop::AtOnce.reached(&mut stop) => {
-                end_group(&mut child, &mut used.output).await;
-                CallbackOutcome::Stopped
-            }
-        };
-        used.output.rest().await;
+        let mut outcome = CallbackOutcome::TakenBack;
+        if let Some(started) = started {
+            let (output, stop) = (&mut used.output, context.stop.clone());
+            outcome = self.finish(started, output, permit, stop).await;
+            used.output.rest().await;
+        }
         *prepared = Some(used);
         outcome
+    }
+
+    /// Waits for the end of what was just started.
+    async fn finish(
+        &self,
+        started: Started,
+        output: &mut Output,
+        permit: &StartPermit,
+        mut stop: watch::Receiver<Stop>,
+    ) -> CallbackOutcome {
+        let is_late = started.is_late(permit);
+        let Started { mut child, .. } = started;
+        // One that began in time goes on, like any other whose event is no longer ours.
+        if is_late {
+            end_group(&mut child, output).await;
+            return CallbackOutcome::TakenBack;
+        }
+        tokio::select! {
+            outcome = self.supervise(&mut child, output) => outcome,
+            () = Stop::AtOnce.reached(&mut stop) => {
+                end_group(&mut child, output).await;
+                CallbackOutcome::Stopped
+            }
+        }
     }
 
     /// What it is that there was this error in place of a run. A file that is not there, or not as

@@ -1,23 +1,15 @@
 //! A run of the callback for each event: what the runs share, and how one follows the other.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
-use super::callback::Callback;
+use super::callback::{Callback, RunContext};
 use super::spawn_pool::Busy;
-use crate::delivery::Listener;
 use crate::delivery::scheduler::{Attempt, Scheduler, Unsettled};
-use crate::delivery::stop::Stop;
 
 /// What a run of the callback needs beside the event.
 pub(super) struct CallbackRunner {
     pub(super) callback: Callback,
-    pub(super) listener: Arc<dyn Listener>,
-    /// The directory for inputs that have to lie in one.
-    pub(super) scratch: PathBuf,
-    pub(super) stop: watch::Receiver<Stop>,
+    pub(super) context: RunContext,
 }
 
 impl CallbackRunner {
@@ -35,10 +27,9 @@ impl CallbackRunner {
             let run = self.callback.run(
                 &attempt.event,
                 attempt.delivery,
-                &self.scratch,
+                &attempt.permit,
                 &mut prepared,
-                &self.listener,
-                self.stop.clone(),
+                &self.context,
             );
             let outcome = run.await;
             let mut idle = || {

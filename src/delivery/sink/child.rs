@@ -3,7 +3,7 @@
 //!
 //! An event counts as delivered when the child has read its line; the kernel tells how much of the
 //! pipe is unread. Several are under way at once, so that a child that reads fast is not kept
-//! waiting. A child that ends is started again after a pause that grows while it keeps ending
+//! waiting. A line is begun only while its event may be started. A child that ends is started again after a pause that grows while it keeps ending
 //! early. Had it read something, what it left unread is written to its successor first; had it read
 //! nothing, that was an attempt for each of those events, and a failed one. What it had read and
 //! not dealt with is its own affair. A child that reads nothing for the callback's time limit, once
@@ -13,6 +13,8 @@
 //! is longer than that; a child that reads slowly keeps the others waiting in the spool.
 //!
 //! Which events fail for good is decided elsewhere ([`crate::delivery::endpoint_order`]).
+
+mod unread;
 
 use std::collections::VecDeque;
 use std::io::{self, PipeReader};
@@ -28,10 +30,12 @@ use super::callback::{Callback, CallbackOutcome, PreparedCommand, end_group, end
 use super::output::Output;
 use crate::backoff::Backoff;
 use crate::delivery::Listener;
+use crate::delivery::gate::StartPermit;
 use crate::delivery::scheduler::{Attempt, Scheduler, Unsettled};
 use crate::delivery::stop::Stop;
 use crate::event::{Delivery, Event};
 use crate::unix::pipes::{self, Sender};
+use unread::{Request, Unread};
 
 /// How many events may be under way at once.
 pub(super) const WINDOW: usize = 64;
@@ -48,32 +52,28 @@ pub struct LongLivedChild {
     supervisor: tokio::task::JoinHandle<()>,
 }
 
-/// One event to be written.
-#[derive(Debug)]
-struct Request {
-    line: String,
-    reply: oneshot::Sender<CallbackOutcome>,
-}
-
-impl Request {
-    /// Answers it; whoever asked may be gone.
-    fn answer(self, outcome: CallbackOutcome) {
-        let _gone = self.reply.send(outcome);
-    }
-}
-
 /// Writes events; a clone goes with each delivery.
 #[derive(Debug, Clone)]
 pub struct Feeder(mpsc::Sender<Request>);
 
 impl Feeder {
     /// Writes one event to the child and waits until it has read it, also while the child is being
-    /// started again.
-    pub async fn deliver(&self, event: &Event, delivery: Delivery) -> CallbackOutcome {
+    /// started again. A line is begun only while the permit holds.
+    pub async fn deliver(
+        &self,
+        event: &Event,
+        delivery: Delivery,
+        permit: StartPermit,
+    ) -> CallbackOutcome {
         let mut line = event.to_json(Some(delivery));
         line.push('\n');
         let (reply, outcome) = oneshot::channel();
-        if self.0.send(Request { line, reply }).await.is_err() {
+        let request = Request {
+            line,
+            permit,
+            reply,
+        };
+        if self.0.send(request).await.is_err() {
             return CallbackOutcome::Stopped;
         }
         outcome.await.unwrap_or(CallbackOutcome::Stopped)
@@ -84,7 +84,9 @@ impl Feeder {
         let mut next = Some(first);
         let mut unsettled = Unsettled::default();
         while let Some(attempt) = next {
-            let outcome = self.deliver(&attempt.event, attempt.delivery).await;
+            let permit = attempt.permit.clone();
+            let outcome = self.deliver(&attempt.event, attempt.delivery, permit);
+            let outcome = outcome.await;
             next = scheduler
                 .settle_and_next(attempt, outcome, &mut unsettled, &mut || ())
                 .await;
@@ -134,47 +136,6 @@ impl LongLivedChild {
         drop(requests);
         // The supervisor does not panic, and nobody aborts it; there is nothing to learn from its end.
         let _ended = supervisor.await;
-    }
-}
-
-/// Lines that were written, or begun, and perhaps not read, oldest first.
-#[derive(Debug, Default)]
-struct Unread {
-    lines: VecDeque<Request>,
-    /// How many of their bytes were written.
-    bytes: u64,
-    /// How many bytes of the last one were not.
-    rest: usize,
-}
-
-impl Unread {
-    /// Begins a line, after the one before was written whole.
-    fn begin(&mut self, request: Request) {
-        self.rest = request.line.len();
-        self.lines.push_back(request);
-    }
-
-    /// What is to be written of the last line.
-    fn rest(&self) -> &[u8] {
-        let last = self.lines.back().map_or("", |request| &request.line);
-        let done = last.len().saturating_sub(self.rest);
-        last.as_bytes().get(done..).unwrap_or_default()
-    }
-
-    fn wrote(&mut self, count: usize) {
-        self.rest = self.rest.saturating_sub(count);
-        self.bytes += count as u64;
-    }
-
-    /// Only the last `unread` bytes lie in the pipe: gives the next line that was read to its end.
-    fn next_read(&mut self, unread: u64) -> Option<Request> {
-        let first = self.lines.front()?;
-        let left = self.bytes.checked_sub(first.line.len() as u64)?;
-        if left < unread {
-            return None;
-        }
-        self.bytes = left;
-        self.lines.pop_front()
     }
 }
 
@@ -267,7 +228,7 @@ impl ChildSupervisor {
         pipes::make_smallest(&writer);
         let stdin = Sender::from_owned_fd(writer.into())?;
         let mut prepared = PreparedCommand::new(&self.callback, &self.listener)?;
-        let process = prepared.start(pipe.try_clone()?, &[])?;
+        let process = prepared.start(pipe.try_clone()?)?;
         let now = Instant::now();
         Ok(ChildProcess {
             process,
@@ -319,6 +280,9 @@ impl ChildSupervisor {
         let mut stop = self.stop.clone();
         loop {
             child.look();
+            if let Some(late) = child.unread.take_back() {
+                late.answer(CallbackOutcome::TakenBack);
+            }
             let idle = child.unread.lines.is_empty();
             if !idle && Instant::now() >= child.deadline {
                 let ChildProcess {
@@ -373,6 +337,9 @@ impl ChildSupervisor {
     /// at all, back to where it came from.
     async fn give_back(&mut self, mut child: ChildProcess, outcome: CallbackOutcome) {
         child.rest().await;
+        if let Some(late) = child.unread.take_back() {
+            late.answer(CallbackOutcome::TakenBack);
+        }
         let mut unread = child.unread.lines;
         if child.lines_read > 0 {
             unread.append(&mut self.backlog);

@@ -33,7 +33,7 @@ use super::endpoint_order::Rules;
 use super::scheduler::{Attempt, Scheduler};
 use super::stop::Stop;
 use crate::error::Result;
-use callback::Callback;
+use callback::{Callback, RunContext};
 use callback_runner::CallbackRunner;
 use child::LongLivedChild;
 use print::EventWriter;
@@ -153,12 +153,12 @@ impl OpenSink {
         let (kind, feed) = match sink {
             Sink::Callback(callback) => {
                 let jobs = spawn_pool::affordable(options.jobs, &*listener);
-                let runner = CallbackRunner {
-                    callback,
+                let context = RunContext {
                     listener,
                     scratch,
                     stop: stop.subscribe(),
                 };
+                let runner = CallbackRunner { callback, context };
                 let pool = SpawnPool::new(jobs)?;
                 (
                     Kind::Callbacks(Arc::new(runner), pool),

@@ -176,6 +176,10 @@ impl Gate for Shared {
         delivery
     }
 
+    fn may_start(&self, number: u64) -> bool {
+        self.machine().may_start(number, moment())
+    }
+
     fn delivered(&self, number: u64) -> Settling {
         let settling = self.unsettled().wait(number);
         let mut machine = self.machine();

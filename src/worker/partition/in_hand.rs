@@ -40,6 +40,17 @@ pub(super) enum Stage {
     Dead(String, bool),
 }
 
+/// Whose an event in hand is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// Ours since before it began.
+    Ours,
+    /// It began when the partition was ours before, and did not come again since: an orphan.
+    Lost,
+    /// It came again since; its mark is as it was when it began.
+    Regained,
+}
+
 /// An event that was delivered and is not done with.
 #[derive(Debug)]
 pub(super) struct InHand {
@@ -54,12 +65,18 @@ pub(super) struct InHand {
     pub(super) ours_until: Moment,
     /// When something is to be said of it again.
     pub(super) say_at: Moment,
-    /// It began when the partition was ours before, and did not come again since.
-    pub(super) orphan: bool,
+    pub(super) ownership: Ownership,
     /// How often it was begun here.
     pub(super) begun: u32,
     /// Under which number it waits for the server to know that it is done.
     pub(super) unsettled: Option<u64>,
+}
+
+impl InHand {
+    /// Whether others may have it by now, and it did not come again.
+    pub(super) fn is_orphan(&self) -> bool {
+        self.ownership == Ownership::Lost
+    }
 }
 
 /// Stands for what could not be read, which is only acknowledged.

@@ -12,14 +12,35 @@ use crate::delivery::gate::End;
 /// The pauses of dead letters that find no place.
 const UNBURIED: Backoff = Backoff::new(SAY_AGAIN, Duration::from_secs(10));
 
+/// What comes of the end of an event that had begun.
+#[derive(Debug, PartialEq)]
+pub struct Ended {
+    /// Whether its number is done with.
+    pub over: bool,
+    /// The numbers that are taken back with it.
+    pub withdrawn: Vec<u64>,
+    /// What is to be done.
+    pub tasks: Vec<Task>,
+}
+
+impl Ended {
+    fn over(task: Option<Task>) -> Self {
+        Self {
+            over: true,
+            withdrawn: Vec::new(),
+            tasks: task.into_iter().collect(),
+        }
+    }
+}
+
 impl Partition {
-    /// What became of an event that had begun under this number. True: the number is done with.
-    pub fn ended(&mut self, sequence: u64, end: End, now: Moment) -> (bool, Vec<Task>) {
+    /// What became of an event that had begun.
+    pub fn ended(&mut self, sequence: u64, end: End, now: Moment) -> Ended {
         let Some(one) = self.in_hand.get_mut(&sequence) else {
-            return (true, Vec::new());
+            return Ended::over(None);
         };
         let Stage::Running(number) = one.stage else {
-            return (true, Vec::new());
+            return Ended::over(None);
         };
         one.say_at = now + SAY_AGAIN;
         match end {
@@ -27,31 +48,41 @@ impl Partition {
                 one.stage = Stage::Done(true);
                 one.unsettled = Some(number);
                 self.finish(sequence);
-                return (true, vec![Task::Ack(sequence)]);
+                return Ended::over(Some(Task::Ack(sequence)));
             }
             End::GaveUp(letter) => {
                 one.stage = Stage::Dead(letter.clone(), true);
-                return (true, vec![Task::Bury(sequence, letter)]);
+                return Ended::over(Some(Task::Bury(sequence, letter)));
             }
             End::NotBegun => one.begun = one.begun.saturating_sub(1),
+            End::TakenBack => {
+                one.begun = one.begun.saturating_sub(1);
+                one.repeated = true;
+            }
             End::Failed | End::Stopped => {}
         }
-        if self.state == PartitionState::Open && end != End::Stopped && !one.orphan {
-            one.say_at = now;
-            one.stage = if self.held {
-                Stage::Kept
-            } else {
-                Stage::Offered(number)
-            };
-            return (self.held, Vec::new());
+        let goes_on = matches!(self.state, PartitionState::Opening | PartitionState::Open);
+        if !goes_on || end == End::Stopped || one.is_orphan() {
+            let reply = Arc::clone(&one.reply);
+            self.in_hand.remove(&sequence);
+            let ours = self.state != PartitionState::Closed;
+            return Ended::over(ours.then_some(Task::HandBack(reply)));
         }
-        let reply = Arc::clone(&one.reply);
-        self.in_hand.remove(&sequence);
-        let ours = self.state != PartitionState::Closed;
-        (
-            true,
-            ours.then_some(Task::HandBack(reply)).into_iter().collect(),
-        )
+        one.say_at = now;
+        if self.held || end == End::TakenBack {
+            one.stage = Stage::Kept;
+            // What is newer does not begin before it.
+            let withdrawn = if self.held { Vec::new() } else { self.hold() };
+            return Ended {
+                withdrawn,
+                ..Ended::over(None)
+            };
+        }
+        one.stage = Stage::Offered(number);
+        Ended {
+            over: false,
+            ..Ended::over(None)
+        }
     }
 
     fn finish(&mut self, sequence: u64) {

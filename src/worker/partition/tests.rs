@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::delivery::gate::End;
+use crate::worker::partition::settling::Ended;
 
 const NOW: Moment = Moment::ZERO;
 const ROOM: Room = Room {
@@ -79,7 +80,10 @@ fn what_may_have_been_done_is_told_to_whoever_has_it_next() {
     partition.offered(7, 0);
     partition.offered(8, 1);
     assert!(partition.begin(7, NOW).0.is_some_and(|one| one.repeated));
-    assert_eq!(partition.ended(7, End::Delivered, NOW).1, [Task::Ack(7)]);
+    assert_eq!(
+        partition.ended(7, End::Delivered, NOW).tasks,
+        [Task::Ack(7)]
+    );
     // One was done; the other one is handed back, and is in doubt as it was.
     let (withdrawn, tasks) = partition.drain();
     assert_eq!(
@@ -105,7 +109,7 @@ fn a_finished_event_is_known_by_its_id_and_not_by_its_number_alone() {
     );
     partition.offered(7, 0);
     assert!(partition.begin(7, NOW).0.is_some());
-    let (over, tasks) = partition.ended(7, End::Delivered, NOW);
+    let Ended { over, tasks, .. } = partition.ended(7, End::Delivered, NOW);
     assert_eq!((over, tasks), (true, vec![Task::Ack(7)]));
     assert_eq!(partition.acked(7, true, NOW), Some(Task::Settled(0)));
     assert_eq!(deliver(&mut partition, pulled(7, 2, b'a')), [Task::Ack(7)]);
@@ -199,7 +203,9 @@ fn dead_letters_that_find_no_place_are_tried_less_and_less_and_keep_new_events_a
     deliver(&mut partition, pulled(5, 1, b'a'));
     partition.offered(5, 0);
     assert!(partition.begin(5, NOW).0.is_some());
-    let (_, tasks) = partition.ended(5, End::GaveUp("letter".to_owned()), NOW);
+    let tasks = partition
+        .ended(5, End::GaveUp("letter".to_owned()), NOW)
+        .tasks;
     assert!(matches!(tasks.as_slice(), [Task::Bury(5, _)]), "{tasks:?}");
     let mut tries = 0;
     partition.buried(5, false, NOW);
@@ -247,7 +253,10 @@ fn what_is_marked_or_known_anyway_uses_up_no_mark() {
     assert!(repeated(&mut partition, 1, 1));
     // The first of two.
     assert!(repeated(&mut partition, 3, 2));
-    assert_eq!(partition.ended(3, End::Delivered, NOW).1, [Task::Ack(3)]);
+    assert_eq!(
+        partition.ended(3, End::Delivered, NOW).tasks,
+        [Task::Ack(3)]
+    );
     partition.acked(3, true, NOW);
     // It is known.
     assert_eq!(deliver(&mut partition, pulled(3, 3, 3)), [Task::Ack(3)]);
@@ -273,8 +282,69 @@ fn what_began_before_the_partition_was_lost_is_marked_when_it_comes_again() {
     deliver(&mut partition, again);
     answered(&mut partition, 1);
     // It could not be begun after all.
-    let (over, _) = partition.ended(7, End::NotBegun, NOW);
-    assert!(!over);
+    assert!(!partition.ended(7, End::NotBegun, NOW).over);
     let (delivery, _) = partition.begin(7, NOW);
     assert!(delivery.is_some_and(|delivery| delivery.repeated));
+}
+
+fn taken_back(partition: &mut Partition, sequence: u64) -> Vec<u64> {
+    let ended = partition.ended(sequence, End::TakenBack, NOW);
+    assert!(ended.over && ended.tasks.is_empty(), "{ended:?}");
+    ended.withdrawn
+}
+
+fn begun(partition: &mut Partition, sequence: u64) -> Delivery {
+    partition.begin(sequence, NOW).0.unwrap()
+}
+
+/// It took so long to get ready that somebody else may have had it.
+#[test]
+fn what_was_not_started_in_time_comes_again_before_anything_newer() {
+    let mut partition = open();
+    assert!(!repeated(&mut partition, 7, 1));
+    deliver(&mut partition, pulled(8, 2, 8));
+    partition.offered(8, 8);
+    assert!(partition.may_start(7, 7, NOW + Duration::from_millis(3599)));
+    assert!(!partition.may_start(7, 7, NOW + Duration::from_millis(3600)));
+    assert_eq!(taken_back(&mut partition, 7), [8]);
+    assert!(partition.begin(8, NOW).0.is_none());
+    assert_eq!(
+        answered(&mut partition, 2),
+        [Task::Offer(7), Task::Offer(8)]
+    );
+    partition.offered(7, 9);
+    // That was no attempt.
+    let expected = Delivery {
+        attempt: 1,
+        repeated: true,
+    };
+    assert_eq!(begun(&mut partition, 7), expected);
+    assert!(!partition.may_start(7, 7, NOW));
+    assert!(partition.may_start(7, 9, NOW));
+}
+
+#[test]
+fn what_began_before_the_partition_was_lost_is_not_started() {
+    let mut partition = open();
+    assert!(!repeated(&mut partition, 7, 1));
+    partition.lose();
+    assert!(!partition.may_start(7, 7, NOW));
+    // It is ours again, and so is the event; but others had it.
+    partition.open(Before::default());
+    let again = Pulled {
+        times: 2,
+        ..pulled(7, 2, 7)
+    };
+    deliver(&mut partition, again);
+    assert!(!partition.may_start(7, 7, NOW));
+    // How the consumer stands is not known yet: it is not given back.
+    assert!(taken_back(&mut partition, 7).is_empty());
+    assert_eq!(answered(&mut partition, 1), [Task::Offer(7)]);
+    partition.offered(7, 9);
+    assert!(begun(&mut partition, 7).repeated);
+    assert!(partition.may_start(7, 9, NOW));
+    // It is somebody else's for good.
+    partition.lose();
+    assert!(taken_back(&mut partition, 7).is_empty());
+    assert_eq!(partition.len(), 0);
 }

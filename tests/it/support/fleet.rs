@@ -71,16 +71,21 @@ impl<S: Servers> Fleet<S> {
         }
     }
 
-    /// Where the callbacks of a group write.
-    fn notes(&self, group: &str) -> PathBuf {
+    /// Where the callbacks of a group write; in `$NOTES` for them.
+    pub(crate) fn notes(&self, group: &str) -> PathBuf {
         self.dir.path().join(format!("notes-{group}"))
     }
 
     /// A worker of this group whose callback goes on as `more` says.
     pub(crate) fn worker(&self, group: &str, more: &str, options: &[&str]) -> Running {
+        self.worker_of(group, &format!("{NOTE}{more}"), options)
+    }
+
+    /// A worker of this group with this script.
+    pub(crate) fn worker_of(&self, group: &str, text: &str, options: &[&str]) -> Running {
         // One of its own: another's may be running.
         let dir = tempfile::tempdir_in(self.dir.path()).unwrap().keep();
-        let callback = script(&dir, &format!("{NOTE}{more}"));
+        let callback = script(&dir, text);
         let from = self.server.to();
         let lease = ["--lease", "2s", "--group", group];
         let arguments = [

@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::delivery::counters::Counters;
 use crate::delivery::dead_letters::DeadLetters;
 use crate::delivery::endpoint_order::{EndpointOrder, Rules};
+use crate::delivery::gate::End;
 use crate::delivery::gate::testing::Holding;
 use crate::delivery::queue::spool::{Spool, Waiting};
 use crate::delivery::stop::Stop;
@@ -161,4 +162,22 @@ async fn a_job_ends_when_all_is_settled_also_after_an_error() {
     place.gate.free(0);
     assert!(end.await.is_none());
     assert_eq!(place.counters.figures().delivered, 2);
+}
+
+#[test]
+fn what_was_taken_back_is_forgotten_and_its_endpoint_free() {
+    let place = Place::new(&["a", "a"]);
+    for number in 0..2 {
+        let attempt = place.first();
+        assert_eq!(attempt.number(), number);
+        let taken_back = CallbackOutcome::TakenBack;
+        place.scheduler.settle(&attempt, &taken_back).unwrap();
+    }
+    assert_eq!(
+        place.gate.ends(),
+        [(0, End::TakenBack), (1, End::TakenBack)]
+    );
+    assert!(place.scheduler.is_empty());
+    assert_eq!(place.counters.figures().delivered, 0);
+    assert_eq!(place.counters.figures().failed, 0);
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::*;
+use crate::delivery::gate::testing::permit_for;
 use crate::delivery::testing::{Heard, event, script};
 use crate::error::Kind;
 use crate::event::Message;
@@ -32,18 +33,20 @@ fn block_on<F: Future>(future: F) -> F::Output {
         .block_on(future)
 }
 
+fn context(heard: &Arc<Heard>, stop: &watch::Receiver<Stop>) -> RunContext {
+    RunContext {
+        listener: heard.clone(),
+        scratch: std::env::temp_dir(),
+        stop: stop.clone(),
+    }
+}
+
 fn run(callback: &Callback, event: &Event, stop: &watch::Receiver<Stop>) -> Run {
     let heard = Arc::new(Heard::default());
-    let listener: Arc<dyn Listener> = heard.clone();
+    let context = context(&heard, stop);
     let begun = Instant::now();
-    let outcome = block_on(callback.run(
-        event,
-        AGAIN,
-        &std::env::temp_dir(),
-        &mut None,
-        &listener,
-        stop.clone(),
-    ));
+    let permit = StartPermit::default();
+    let outcome = block_on(callback.run(event, AGAIN, &permit, &mut None, &context));
     let lines = heard.lines.lock().unwrap().clone();
     Run {
         outcome,
@@ -302,21 +305,15 @@ fn a_pipe_serves_one_run_after_the_other_until_something_is_left_behind() {
     );
     let callback = callback(&script(dir.path(), "callback", &body));
     let heard = Arc::new(Heard::default());
-    let listener: Arc<dyn Listener> = heard.clone();
     let (_keep, stop) = watch::channel(Stop::No);
+    let context = context(&heard, &stop);
+    let permit = StartPermit::default();
     block_on(async {
         let mut prepared = None;
         for (sequence, free) in [(0, true), (1, true), (2, false), (3, true)] {
             let event = event("C8:5B:76:C6:59:62", sequence);
             let outcome = callback
-                .run(
-                    &event,
-                    AGAIN,
-                    dir.path(),
-                    &mut prepared,
-                    &listener,
-                    stop.clone(),
-                )
+                .run(&event, AGAIN, &permit, &mut prepared, &context)
                 .await;
             assert_eq!(outcome, CallbackOutcome::Success);
             let prepared = prepared.as_ref().unwrap();
@@ -398,4 +395,60 @@ fn what_cannot_be_run_is_said_before_anything_is_subscribed() {
     assert!(refused(&dos).contains("Windows line ends"));
     assert!(check(Path::new("sh")).unwrap().is_absolute());
     assert!(check(Path::new("/bin/sh")).is_ok());
+}
+
+/// Who brought the event takes it back before the callback is started.
+#[test]
+fn what_was_taken_back_is_not_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = script(dir.path(), "callback", "#!/bin/sh\necho ran\n");
+    let heard = Arc::new(Heard::default());
+    let (_keep, stop) = watch::channel(Stop::No);
+    let context = context(&heard, &stop);
+    let callback = callback(&path);
+    let mut prepared = None;
+    block_on(async {
+        for (times, expected) in [
+            (0, CallbackOutcome::TakenBack),
+            (9, CallbackOutcome::Success),
+        ] {
+            let (event, permit) = (event("a", 1), permit_for(times));
+            let run = callback.run(&event, AGAIN, &permit, &mut prepared, &context);
+            assert_eq!(run.await, expected);
+            assert!(prepared.as_ref().unwrap().output.is_free());
+        }
+    });
+    assert_eq!(*heard.lines.lock().unwrap(), ["ran"]);
+}
+
+/// We were stopped between the question and the start, or for no longer than it matters.
+#[test]
+fn what_began_long_after_it_might_is_ended_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let quick = script(dir.path(), "quick", "#!/bin/sh\nexit 0\n");
+    let slow = script(dir.path(), "slow", "#!/bin/sh\ntrap '' TERM\nsleep 60\n");
+    let heard: Arc<dyn Listener> = Arc::new(Heard::default());
+    let (_keep, stop) = watch::channel(Stop::No);
+    let now = clock::since_start();
+    let (before, after) = (
+        now.saturating_sub(2 * STOPPED),
+        now + Duration::from_mins(1),
+    );
+    block_on(async {
+        for (path, asked_at, times, expected) in [
+            (&slow, before, 0, CallbackOutcome::TakenBack),
+            (&quick, before, 1, CallbackOutcome::Success),
+            (&quick, after, 0, CallbackOutcome::Success),
+        ] {
+            let callback = callback(path);
+            let mut prepared = PreparedCommand::new(&callback, &heard).unwrap();
+            let child = prepared.start(Stdio::null()).unwrap();
+            let started = Started { child, asked_at };
+            let (output, permit) = (&mut prepared.output, permit_for(times));
+            let begun = Instant::now();
+            let outcome = callback.finish(started, output, &permit, stop.clone());
+            assert_eq!(outcome.await, expected);
+            assert!(begun.elapsed() < Duration::from_secs(10));
+        }
+    });
 }

@@ -3,8 +3,17 @@
 use std::path::Path;
 
 use super::*;
+use crate::delivery::gate::Gate;
+use crate::delivery::gate::testing::{Limited, permit_for};
 use crate::delivery::testing::{Heard, event, script};
 use crate::event::Message;
+
+impl Feeder {
+    /// Delivers what may be started at any time.
+    async fn give(&self, event: &Event, delivery: Delivery) -> CallbackOutcome {
+        self.deliver(event, delivery, StartPermit::default()).await
+    }
+}
 
 /// Runs `body` as the child, and `with` against it.
 fn with_child(
@@ -57,7 +66,7 @@ fn sequences(lines: &[String]) -> Vec<i64> {
 fn every_event_is_a_line_and_the_child_ends_with_its_input() {
     let heard = with_child("cat; echo end", LONG, async |feeder, _stop| {
         for sequence in 0..50 {
-            let outcome = feeder.deliver(&event("a", sequence), Delivery::FIRST).await;
+            let outcome = feeder.give(&event("a", sequence), Delivery::FIRST).await;
             assert_eq!(outcome, CallbackOutcome::Success);
         }
     });
@@ -76,7 +85,7 @@ fn a_child_that_ends_is_started_again_and_nothing_unread_is_lost() {
         LONG,
         async |feeder, _stop| {
             for sequence in 0..6 {
-                while feeder.deliver(&event("a", sequence), Delivery::FIRST).await
+                while feeder.give(&event("a", sequence), Delivery::FIRST).await
                     != CallbackOutcome::Success
                 {}
             }
@@ -100,8 +109,8 @@ fn what_a_child_that_reads_nothing_was_given_has_failed() {
     let heard = with_child("exit 3", LONG, async |feeder, _stop| {
         let (first, second) = (event("a", 1), event("b", 2));
         let outcomes = tokio::join!(
-            feeder.deliver(&first, Delivery::FIRST),
-            feeder.deliver(&second, Delivery::FIRST)
+            feeder.give(&first, Delivery::FIRST),
+            feeder.give(&second, Delivery::FIRST)
         );
         assert_eq!(
             outcomes,
@@ -112,7 +121,7 @@ fn what_a_child_that_reads_nothing_was_given_has_failed() {
     assert!(heard.lines.into_inner().unwrap().is_empty());
     with_child("exit 0", LONG, async |feeder, _stop| {
         assert_eq!(
-            feeder.deliver(&event("a", 1), Delivery::FIRST).await,
+            feeder.give(&event("a", 1), Delivery::FIRST).await,
             CallbackOutcome::Exit(0)
         );
     });
@@ -135,8 +144,8 @@ fn what_was_not_read_before_the_end_stays_where_it_was() {
                 },
                 async {
                     tokio::join!(
-                        feeder.deliver(&first, Delivery::FIRST),
-                        feeder.deliver(&second, Delivery::FIRST)
+                        feeder.give(&first, Delivery::FIRST),
+                        feeder.give(&second, Delivery::FIRST)
                     )
                 },
             );
@@ -159,7 +168,7 @@ fn a_child_that_reads_slowly_is_waited_for_and_costs_nothing() {
             let events: Vec<_> = (0..6).map(|n| event("a", n)).collect();
             let all = events
                 .iter()
-                .map(|event| feeder.deliver(event, Delivery::FIRST));
+                .map(|event| feeder.give(event, Delivery::FIRST));
             let outcomes = futures_util::future::join_all(all).await;
             assert_eq!(outcomes, vec![CallbackOutcome::Success; 6]);
         },
@@ -182,7 +191,7 @@ fn a_child_that_stops_reading_is_ended() {
             let mut big = event("a", 1);
             big.message = Message::whole(format!("{{\"a\":\"{}\"}}", "x".repeat(300 << 10)));
             assert_eq!(
-                feeder.deliver(&big, Delivery::FIRST).await,
+                feeder.give(&big, Delivery::FIRST).await,
                 CallbackOutcome::TimedOut
             );
             Stop::AtOnce.raise(&stop);
@@ -201,9 +210,9 @@ fn a_child_that_cannot_be_started_again_is_no_failure_of_its_events() {
         "rm DIR/child; read line; exit 0",
         LONG,
         async |feeder, _stop| {
-            let mut outcome = feeder.deliver(&event("a", 1), Delivery::FIRST).await;
+            let mut outcome = feeder.give(&event("a", 1), Delivery::FIRST).await;
             while !matches!(outcome, CallbackOutcome::NotStarted(_)) {
-                outcome = feeder.deliver(&event("a", 2), Delivery::FIRST).await;
+                outcome = feeder.give(&event("a", 2), Delivery::FIRST).await;
             }
             let CallbackOutcome::NotStarted(why) = outcome else {
                 panic!("{outcome}")
@@ -220,31 +229,53 @@ fn a_child_that_cannot_be_started_again_is_no_failure_of_its_events() {
 }
 
 #[test]
-fn what_was_read_is_known_line_by_line() {
-    let mut unread = Unread::default();
-    for line in ["aaaa", "bbbb", "cccc"] {
-        let (reply, _) = oneshot::channel();
-        unread.begin(Request {
-            line: line.to_owned(),
-            reply,
-        });
-        assert_eq!(unread.rest(), line.as_bytes());
-        unread.wrote(3);
-        if line != "cccc" {
-            unread.wrote(1);
-        }
-    }
-    assert_eq!(unread.rest(), b"c");
-    let read = |unread: &mut Unread, left| {
-        let next = std::iter::from_fn(|| unread.next_read(left));
-        next.map(|request| request.line).collect::<Vec<_>>()
-    };
-    assert!(read(&mut unread, 11).is_empty());
-    // A line read in part is not read.
-    assert_eq!(read(&mut unread, 6), ["aaaa"]);
-    // One that is not yet written whole neither.
-    assert_eq!(read(&mut unread, 0), ["bbbb"]);
-    unread.wrote(1);
-    assert_eq!(read(&mut unread, 0), ["cccc"]);
-    assert_eq!((unread.lines.len(), unread.bytes), (0, 0));
+fn what_was_taken_back_is_not_written() {
+    let heard = with_child("cat", LONG, async |feeder, _stop| {
+        let (one, two) = (event("a", 1), event("a", 2));
+        let outcome = feeder.deliver(&one, Delivery::FIRST, permit_for(0)).await;
+        assert_eq!(outcome, CallbackOutcome::TakenBack);
+        let outcome = feeder.give(&two, Delivery::FIRST).await;
+        assert_eq!(outcome, CallbackOutcome::Success);
+    });
+    assert_eq!(sequences(&heard.lines.into_inner().unwrap()), [2]);
+}
+
+/// An event whose line nearly fills the smallest pipe.
+fn a_pipe_full() -> Event {
+    let mut big = event("a", 2);
+    let message = |rest: usize| Message::whole(format!("{{\"a\":\"{}\"}}", "x".repeat(rest)));
+    big.message = message(0);
+    let short = big.to_json(Some(Delivery::FIRST)).len();
+    big.message = message(rustix::param::page_size() - short - 100);
+    big
+}
+
+/// The line before has not been read, and leaves no room in the pipe.
+#[test]
+fn a_line_that_waits_for_room_can_be_taken_back() {
+    let script = "read line; while [ ! -e DIR/go ]; do sleep 0.01; done; cat";
+    let heard = with_handle(script, LONG, async |child, _stop, dir| {
+        let gate = Arc::new(Limited::of(usize::MAX));
+        let theirs: Arc<dyn Gate> = gate.clone();
+        let feeder = child.feeder();
+        let (first, big, third) = (event("a", 1), a_pipe_full(), event("a", 3));
+        let outcome = feeder.give(&first, Delivery::FIRST).await;
+        assert_eq!(outcome, CallbackOutcome::Success);
+        let permit = StartPermit::new(Some(&theirs), 3);
+        let ends = async {
+            while !gate.was_asked() {
+                sleep(Duration::from_millis(1)).await;
+            }
+            gate.end();
+            std::fs::write(dir.join("go"), "").unwrap();
+        };
+        let (big, third, ()) = tokio::join!(
+            feeder.give(&big, Delivery::FIRST),
+            feeder.deliver(&third, Delivery::FIRST, permit),
+            ends
+        );
+        assert_eq!(big, CallbackOutcome::Success);
+        assert_eq!(third, CallbackOutcome::TakenBack);
+    });
+    assert_eq!(sequences(&heard.lines.into_inner().unwrap()), [2]);
 }
