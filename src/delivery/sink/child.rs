@@ -3,11 +3,12 @@
 //!
 //! An event counts as delivered when the child has read its line; the kernel tells how much of the
 //! pipe is unread. Several are under way at once, so that a child that reads fast is not kept
-//! waiting. A line is begun only while its event may be started. A child that ends is started again after a pause that grows while it keeps ending
-//! early. Had it read something, what it left unread is written to its successor first; had it read
-//! nothing, that was an attempt for each of those events, and a failed one. What it had read and
-//! not dealt with is its own affair. A child that reads nothing for the callback's time limit, once
-//! for each line that it read last, is ended and started again.
+//! waiting. A line is begun only while its event may be started; what lies in the pipe stays there.
+//! A child that ends is started again after a pause that grows while it keeps ending early. Had it
+//! read something, what it left unread is written to its successor first; had it read nothing, that
+//! was an attempt for each of those events, and a failed one. What it had read and not dealt with is
+//! its own affair. A child that reads nothing for the callback's time limit, once for each line that
+//! it read last, is ended and started again.
 //!
 //! At most `WINDOW` events are asked for at a time, each waiting for its answer, so no queue here
 //! is longer than that; a child that reads slowly keeps the others waiting in the spool.
