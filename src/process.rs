@@ -185,8 +185,8 @@ impl Membership {
     }
 }
 
-/// When a process began, by [`crate::unix::clock::since_start`] and to a clock tick (10 ms); `None`
-/// where it is gone or the system does not say.
+/// When a process began, by the clock that goes on from the computer's start, and to a tick of it
+/// (10 ms); `None` where it is gone or the system does not say.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn began_at(process: u32) -> Option<Duration> {
     let ticks = parse_beginning(&fs::read(format!("/proc/{process}/stat")).ok()?)?;
@@ -195,7 +195,7 @@ pub(crate) fn began_at(process: u32) -> Option<Duration> {
     Some(Duration::from_secs(ticks / each) + Duration::from_millis(rest))
 }
 
-/// When a process began, by [`crate::unix::clock::since_start`]; `None`: the system does not say.
+/// When a process began: the system does not say.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn began_at(_process: u32) -> Option<Duration> {
     None
@@ -244,18 +244,21 @@ mod tests {
 
     #[test]
     fn a_process_began_between_what_was_before_and_after_it() {
-        let before = crate::unix::clock::since_start();
+        let now = || {
+            let uptime = fs::read_to_string("/proc/uptime").unwrap();
+            let seconds = uptime.split(' ').next().unwrap().parse().unwrap();
+            Duration::from_secs_f64(seconds).as_millis()
+        };
+        let before = now();
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let began = began_at(child.id()).unwrap();
-        let after = crate::unix::clock::since_start();
+        let began = began_at(child.id()).unwrap().as_millis();
+        let after = now();
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(began_at(child.id()), None);
-        // It is rounded down to a tick.
-        let before = before.saturating_sub(Duration::from_millis(10));
         assert!(
             (before..=after).contains(&began),
-            "{before:?} {began:?} {after:?}"
+            "{before} {began} {after}"
         );
     }
 
