@@ -1,6 +1,6 @@
-//! Processes and their groups: the one place that knows how they are begun and signalled, and whose
-//! a process is. Also where this program's own file is, and who and where we are for the system. It
-//! waits for nobody.
+//! Processes and their groups: the one place that knows how they are begun and signalled, whose a
+//! process is, and since when it is there. Also where this program's own file is, and who and where
+//! we are for the system. It waits for nobody.
 //!
 //! Whose a process is are numbers that may be 0: a container's first process may have come from
 //! outside of its PID namespace, and so may the leader of its group or session. `rustix` takes 0

@@ -75,7 +75,7 @@ pub enum End {
 }
 
 #[cfg(test)]
-pub(crate) mod testing {
+pub(super) mod testing {
     //! What the tests of this room share.
 
     use std::collections::BTreeMap;

@@ -74,7 +74,7 @@ impl Process {
     }
 }
 
-/// One beginning of a callback.
+/// One start of a callback.
 #[derive(Debug, Clone)]
 pub(super) struct Begun {
     pub(super) sequence: u64,
